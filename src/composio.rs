@@ -1,0 +1,4 @@
+//! The client of Composio's API.
+
+pub mod error;
+pub mod model;

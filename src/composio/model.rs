@@ -1,0 +1,149 @@
+//! What the operator reads from Composio and sends to it: domain values, and no field that could
+//! hold `state`, `data` or a token.
+//!
+//! Unknown fields are ignored and unknown words are kept, because Composio may add either.
+
+use std::{collections::BTreeSet, fmt};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One connected account as a list item or a GET by id shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// `ca_…`, issued by Composio.
+    pub id: String,
+    /// Unique per (project, user, toolkit); the only text of ours that Composio keeps.
+    pub alias: Option<String>,
+    /// Composio calls the field deprecated: it may be absent.
+    pub user_id: Option<String>,
+    /// Toolkit slug.
+    pub toolkit: String,
+    /// Id of the auth config the account was made from.
+    pub auth_config: String,
+    /// Lifecycle position.
+    pub state: State,
+    /// `status_reason`, as sent.
+    pub state_reason: Option<String>,
+    /// Who may use the account.
+    pub visibility: Visibility,
+    /// The access list of a shared account; `None` when Composio did not return one.
+    pub sharing: Option<Acl>,
+    /// By Composio's clock.
+    pub created_at: Option<Timestamp>,
+    /// By Composio's clock.
+    pub updated_at: Option<Timestamp>,
+}
+
+/// Composio's lifecycle word. Not proof that the stored credential still works.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// The row and a hosted flow exist, nobody opened it yet.
+    Initializing,
+    /// The user opened the flow.
+    Initiated,
+    /// Credentials are stored.
+    Active,
+    /// The flow ran out, or the grant is dead.
+    Expired,
+    /// The flow failed.
+    Failed,
+    /// Disabled.
+    Inactive,
+    /// The grant was revoked.
+    Revoked,
+    /// A word this version does not know, kept as sent.
+    Unknown(String),
+}
+
+impl State {
+    /// Composio's own word.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Initializing => "INITIALIZING",
+            Self::Initiated => "INITIATED",
+            Self::Active => "ACTIVE",
+            Self::Expired => "EXPIRED",
+            Self::Failed => "FAILED",
+            Self::Inactive => "INACTIVE",
+            Self::Revoked => "REVOKED",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
+impl From<&str> for State {
+    fn from(word: &str) -> Self {
+        match word {
+            "INITIALIZING" => Self::Initializing,
+            "INITIATED" => Self::Initiated,
+            "ACTIVE" => Self::Active,
+            "EXPIRED" => Self::Expired,
+            "FAILED" => Self::Failed,
+            "INACTIVE" => Self::Inactive,
+            "REVOKED" => Self::Revoked,
+            other => Self::Unknown(other.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Composio's `account_type`. It cannot be changed after creation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Visibility {
+    /// Only the owner. What an account without the field is.
+    #[default]
+    Private,
+    /// The owner and whom the access list names.
+    Shared,
+}
+
+/// Access list of a shared account, for callers other than the owner: denied, then all, then allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acl {
+    /// `allow_all_users`.
+    pub allow_all: bool,
+    /// `allowed_user_ids`, compared as a set.
+    pub allowed: BTreeSet<String>,
+    /// `not_allowed_user_ids`, compared as a set.
+    pub denied: BTreeSet<String>,
+}
+
+/// One auth config. Never its credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthConfig {
+    /// `ac_…`.
+    pub id: String,
+    /// Toolkit slug.
+    pub toolkit: String,
+    /// Whether accounts can be made from it.
+    pub enabled: bool,
+}
+
+/// A Secret value on its way to Composio. Debug and Display never show it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sensitive(String);
+
+impl Sensitive {
+    /// Wraps a value that must not be shown.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}

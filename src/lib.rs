@@ -1,0 +1,3 @@
+//! Composio connected accounts, declared as Kubernetes objects.
+
+pub mod composio;
