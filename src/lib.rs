@@ -1,3 +1,38 @@
 //! Composio connected accounts, declared as Kubernetes objects.
+//!
+//! ```text
+//!    watch objects ──┐                 ┌── every tick: list accounts ──> Snapshot ──┐
+//!                    v                 v                                            │
+//!              reconcile(object) ── remembered ── plan ── Nothing | Wait ───────────┼──> report ── write status if it differs
+//!                                    │  anything else                               │       ^
+//!                                    └── look (fresh) ── plan ── act ── Outcome ────┴───────┘
+//! ```
+//!
+//! What is remembered may only ever conclude that there is nothing to do. Every effect is planned again,
+//! by the same pure function, on a fresh read of both sides: the object and its account.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`crd`] | the object: spec, status, conditions, reasons |
+//! | [`plan`] | the only decider, pure |
+//! | [`observe`] | what is remembered, what is read afresh, and the poller |
+//! | [`act`] | one effect, one call |
+//! | [`report`] | the only builder of a status, pure |
+//! | [`reconcile`] | one pass: observe → plan → act → report |
+//! | [`controller`] | watches, triggers, concurrency, shutdown |
+//! | [`project`] | client, gates, auth configs and snapshot of one Composio project |
+//! | [`composio`] | the client, one function per endpoint |
+//! | [`http`] | `/livez`, `/readyz`, `/metrics` |
+//! | [`metrics`] | what is counted |
 
+pub mod act;
 pub mod composio;
+pub mod controller;
+pub mod crd;
+pub mod http;
+pub mod metrics;
+pub mod observe;
+pub mod plan;
+pub mod project;
+pub mod reconcile;
+pub mod report;

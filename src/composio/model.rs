@@ -3,7 +3,10 @@
 //!
 //! Unknown fields are ignored and unknown words are kept, because Composio may add either.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -68,6 +71,47 @@ impl State {
             Self::Inactive => "INACTIVE",
             Self::Revoked => "REVOKED",
             Self::Unknown(word) => word,
+        }
+    }
+}
+
+impl State {
+    /// Whether credentials are stored and the grant was alive when Composio last used it.
+    pub fn is_connected(&self) -> bool {
+        match self {
+            Self::Active | Self::Inactive => true,
+            Self::Initializing
+            | Self::Initiated
+            | Self::Expired
+            | Self::Failed
+            | Self::Revoked
+            | Self::Unknown(_) => false,
+        }
+    }
+
+    /// Whether the flow or the grant is at its end.
+    pub fn is_dead(&self) -> bool {
+        match self {
+            Self::Expired | Self::Failed | Self::Revoked => true,
+            Self::Initializing
+            | Self::Initiated
+            | Self::Active
+            | Self::Inactive
+            | Self::Unknown(_) => false,
+        }
+    }
+
+    /// Which of several accounts with one alias is worth most.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Active => 2,
+            Self::Inactive => 1,
+            Self::Initializing
+            | Self::Initiated
+            | Self::Expired
+            | Self::Failed
+            | Self::Revoked
+            | Self::Unknown(_) => 0,
         }
     }
 }
@@ -143,6 +187,38 @@ impl Sensitive {
 }
 
 impl fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// The fields of one auth scheme, from a Secret. The Secret's keys are the scheme's field names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Composio's word for the scheme, such as `API_KEY`.
+    pub scheme: String,
+    /// Field name to value.
+    pub fields: BTreeMap<String, Sensitive>,
+}
+
+/// The address of a hosted sign-in: whoever opens it connects the account. It belongs in an
+/// object's status and nowhere else, so Debug never shows it and there is no Display.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SensitiveUrl(String);
+
+impl SensitiveUrl {
+    /// Wraps an address that must not be logged.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The address itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SensitiveUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
     }

@@ -1,0 +1,328 @@
+//! The hands: one effect, one call. No policy and no retry: what to do was decided before.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    composio::{
+        CreateRequest, LinkRequest, Linked, PatchRequest,
+        model::{Account, Acl, Sensitive, SensitiveUrl, State, Visibility},
+    },
+    crd::{self, ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link},
+    plan::{self, Desired, Done, Effect, Failure, Observed, SecretSeen, Seen},
+    project::Project,
+};
+
+/// How long a link lives where Composio does not say.
+const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+
+/// An effect that went through.
+pub struct Acted {
+    /// The facts of the answer.
+    pub done: Done,
+    /// What is observed with the answer taken in.
+    pub observed: Observed,
+    /// The object after a patch of it; `None` when it was not patched.
+    pub object: Option<ConnectedAccount>,
+}
+
+/// An effect that did not.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Composio's side.
+    Composio(Failure),
+    /// The apiserver's side.
+    Kubernetes(kube::Error),
+}
+
+/// Carries out one effect.
+///
+/// # Guarantees
+/// At most one request to Composio or to the apiserver. What the answer says of the account is in the
+/// snapshot before this returns.
+///
+/// # Assumptions
+/// The effect was planned on this object and this observation.
+///
+/// # Errors
+/// As the call was answered; nothing is tried twice.
+pub async fn act(
+    effect: &Effect,
+    project: &Project,
+    api: &Api<ConnectedAccount>,
+    object: &ConnectedAccount,
+    desired: &Desired,
+    mut observed: Observed,
+) -> Result<Acted, Trouble> {
+    let client = &project.client;
+    let failed = |error| {
+        Trouble::Composio(Failure::of_effect(
+            &error,
+            effect,
+            &secrets(&observed.secret),
+        ))
+    };
+    let mut patched = None;
+    let done = match effect {
+        Effect::Pin { alias } => {
+            patched = Some(patch_metadata(api, object, pinned(object, alias)).await?);
+            Done::Marked
+        }
+        Effect::Unpin => {
+            let unpinned = json!({"annotations": {ALIAS_ANNOTATION: Value::Null}});
+            patched = Some(patch_metadata(api, object, unpinned).await?);
+            Done::Marked
+        }
+        Effect::Release => {
+            patched = Some(patch_metadata(api, object, released(object)).await?);
+            Done::Released
+        }
+        Effect::Adopt => Done::Adopted,
+        Effect::Forget => {
+            // What carries our alias may be another account: that takes another look.
+            observed.account = Seen::NotLooked;
+            observed.fresh = false;
+            Done::Forgotten
+        }
+        Effect::Link { auth_config, alias } => {
+            let linked = client
+                .link(&link_request(desired, auth_config, alias))
+                .await
+                .map_err(failed)?;
+            let Linked {
+                id,
+                redirect_url,
+                expires_at,
+            } = linked;
+            let account = new_account(desired, auth_config, alias, id, State::Initializing);
+            observed.account = Seen::One(account);
+            project.expect_person();
+            Done::Linked {
+                link: link(&redirect_url, expires_at, project.now()),
+            }
+        }
+        Effect::Create { auth_config, alias } => {
+            let (version, request) = create_request(desired, &observed.secret, auth_config, alias);
+            let created = client.create(&request).await.map_err(failed)?;
+            let account = new_account(desired, auth_config, alias, created.id, created.state);
+            observed.account = Seen::One(account);
+            Done::Created {
+                secret_version: version,
+            }
+        }
+        Effect::Refresh { id } => {
+            let callback = desired.spec.callback_url.as_deref();
+            let refreshed = client.refresh(id, callback).await.map_err(failed)?;
+            set_state(&mut observed, refreshed.state.clone());
+            match (refreshed.redirect_url, refreshed.state) {
+                (Some(url), _) => {
+                    project.expect_person();
+                    Done::Linked {
+                        link: link(&url, None, project.now()),
+                    }
+                }
+                (None, State::Active) => Done::Changed,
+                (None, state) => return Err(Trouble::Composio(Failure::no_link(&state))),
+            }
+        }
+        Effect::Enable { id } => {
+            client.set_enabled(id, true).await.map_err(failed)?;
+            set_state(&mut observed, State::Active);
+            Done::Changed
+        }
+        Effect::Disable { id } => {
+            client.set_enabled(id, false).await.map_err(failed)?;
+            set_state(&mut observed, State::Inactive);
+            Done::Changed
+        }
+        Effect::Share { id, patch } => {
+            let request = PatchRequest {
+                sharing: Some(patch.clone()),
+                ..PatchRequest::default()
+            };
+            client.patch(id, &request).await.map_err(failed)?;
+            if let Some(account) = observed.account.account_mut() {
+                let current = account.sharing.clone().unwrap_or_default();
+                account.sharing = Some(plan::applied(&current, patch));
+            }
+            Done::Changed
+        }
+        Effect::Rename { id, alias } => {
+            let request = PatchRequest {
+                alias: Some(alias.clone()),
+                ..PatchRequest::default()
+            };
+            client.patch(id, &request).await.map_err(failed)?;
+            if let Some(account) = observed.account.account_mut() {
+                account.alias = Some(alias.clone());
+            }
+            Done::Changed
+        }
+        Effect::Revoke { id } => {
+            let revoked = client.revoke(id).await.map_err(failed)?;
+            set_state(&mut observed, revoked.state);
+            Done::Revoked {
+                tokens: revoked.tokens,
+            }
+        }
+        Effect::Delete { id, revoke } => {
+            client.delete(id, *revoke).await.map_err(failed)?;
+            observed.account = observed.account.without(id);
+            project.snapshot(|snapshot| snapshot.gone(id));
+            Done::Deleted
+        }
+    };
+    if let Some(account) = observed.account.account() {
+        project.snapshot(|snapshot| snapshot.see(account.clone()));
+    }
+    Ok(Acted {
+        done,
+        observed,
+        object: patched,
+    })
+}
+
+/// Patches the metadata of exactly this object as it was read: a change by somebody else in between is
+/// a 409 and means another look.
+async fn patch_metadata(
+    api: &Api<ConnectedAccount>,
+    object: &ConnectedAccount,
+    mut metadata: Value,
+) -> Result<ConnectedAccount, Trouble> {
+    metadata["uid"] = json!(object.uid());
+    metadata["resourceVersion"] = json!(object.resource_version());
+    let patch = Patch::Merge(json!({"metadata": metadata}));
+    api.patch(&object.name_any(), &PatchParams::default(), &patch)
+        .await
+        .map_err(Trouble::Kubernetes)
+}
+
+fn pinned(object: &ConnectedAccount, alias: &str) -> Value {
+    let mut finalizers = object.finalizers().to_vec();
+    if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+        finalizers.push(FINALIZER.to_owned());
+    }
+    json!({"finalizers": finalizers, "annotations": {ALIAS_ANNOTATION: alias}})
+}
+
+fn released(object: &ConnectedAccount) -> Value {
+    let others: Vec<_> = object
+        .finalizers()
+        .iter()
+        .filter(|finalizer| *finalizer != FINALIZER)
+        .collect();
+    json!({"finalizers": others})
+}
+
+fn link_request(desired: &Desired, auth_config: &str, alias: &str) -> LinkRequest {
+    let spec = &desired.spec;
+    LinkRequest {
+        auth_config: auth_config.to_owned(),
+        user: spec.user.clone(),
+        alias: alias.to_owned(),
+        callback_url: spec.callback_url.clone(),
+        connection_data: spec.connection_data.as_ref().map(|data| {
+            data.iter()
+                .map(|(key, value)| (key.clone(), json!(value)))
+                .collect()
+        }),
+        visibility: visibility(desired),
+        sharing: sharing(desired),
+    }
+}
+
+fn create_request(
+    desired: &Desired,
+    secret: &SecretSeen,
+    auth_config: &str,
+    alias: &str,
+) -> (String, CreateRequest) {
+    let (version, credentials) = match secret {
+        SecretSeen::Present { version, values } => (version.clone(), values.clone()),
+        SecretSeen::NotUsed
+        | SecretSeen::NotRead
+        | SecretSeen::Missing(_)
+        | SecretSeen::Unfit(_) => Default::default(),
+    };
+    let scheme = desired
+        .spec
+        .credentials
+        .as_ref()
+        .map(|credentials| credentials.scheme);
+    let request = CreateRequest {
+        auth_config: auth_config.to_owned(),
+        user: desired.spec.user.clone(),
+        alias: alias.to_owned(),
+        scheme: scheme.unwrap_or_default().as_str().to_owned(),
+        credentials,
+        visibility: visibility(desired),
+        sharing: sharing(desired),
+    };
+    (version, request)
+}
+
+fn visibility(desired: &Desired) -> Visibility {
+    match desired.spec.visibility {
+        crd::Visibility::Private => Visibility::Private,
+        crd::Visibility::Shared => Visibility::Shared,
+    }
+}
+
+fn sharing(desired: &Desired) -> Option<Acl> {
+    desired.spec.sharing.as_ref().map(plan::declared)
+}
+
+/// The account that a POST has made, as far as its answer and our request tell.
+fn new_account(
+    desired: &Desired,
+    auth_config: &str,
+    alias: &str,
+    id: String,
+    state: State,
+) -> Account {
+    Account {
+        id,
+        alias: Some(alias.to_owned()),
+        user_id: Some(desired.spec.user.clone()),
+        toolkit: desired.spec.toolkit.clone(),
+        auth_config: auth_config.to_owned(),
+        state,
+        state_reason: None,
+        visibility: visibility(desired),
+        sharing: sharing(desired),
+        created_at: None,
+        updated_at: None,
+    }
+}
+
+fn link(url: &SensitiveUrl, expires_at: Option<Timestamp>, now: Timestamp) -> Link {
+    let expires_at = expires_at.unwrap_or_else(|| now.saturating_add(LINK_LIFETIME).unwrap_or(now));
+    // Kubernetes keeps microseconds: anything finer would look like a change at every comparison.
+    let expires_at = Timestamp::from_microsecond(expires_at.as_microsecond()).unwrap_or(expires_at);
+    Link {
+        url: url.expose().to_owned(),
+        expires_at: MicroTime(expires_at),
+    }
+}
+
+fn set_state(observed: &mut Observed, state: State) {
+    if let Some(account) = observed.account.account_mut() {
+        account.state = state;
+        account.state_reason = None;
+    }
+}
+
+fn secrets(secret: &SecretSeen) -> Vec<Sensitive> {
+    match secret {
+        SecretSeen::Present { values, .. } => values.values().cloned().collect(),
+        SecretSeen::NotUsed
+        | SecretSeen::NotRead
+        | SecretSeen::Missing(_)
+        | SecretSeen::Unfit(_) => Vec::new(),
+    }
+}

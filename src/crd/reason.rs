@@ -1,0 +1,407 @@
+//! The closed set of reasons and the one table that maps each to the four conditions.
+
+use std::fmt;
+
+/// Why the conditions are as they are. Every condition of a status carries one of these words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(
+    missing_docs,
+    reason = "`Reason::meaning` describes each, for the README too"
+)]
+pub enum Reason {
+    Connected,
+    Disabled,
+    LinkIssued,
+    AwaitingUser,
+    Suspended,
+    Progressing,
+    Deleting,
+    SecretMissing,
+    OutcomeUnknown,
+    ComposioUnavailable,
+    RateLimited,
+    ProjectUnavailable,
+    RevokeRefused,
+    AliasInUse,
+    UnknownState,
+    LinkExpired,
+    ReauthorizationRequired,
+    Revoked,
+    AccountVanished,
+    Rejected,
+    Forbidden,
+    CredentialsRejected,
+    Conflict,
+    Mismatch,
+    AccountNotFound,
+    AuthConfigNotFound,
+    AuthConfigDisabled,
+    ToolkitMismatch,
+    AuthConfigAmbiguous,
+}
+
+/// What a reason says of the Ready condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadyRule {
+    /// Ready=True.
+    True,
+    /// Ready=False.
+    False,
+    /// Ready=Unknown.
+    Unknown,
+    /// Ready stays as it was last seen; Unknown where it was never seen.
+    Kept,
+}
+
+/// Which of the two conditions that exist only while true is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Neither.
+    None,
+    /// Something is still to come by itself, or by the person who was asked.
+    Reconciling,
+    /// Only a change, of the object or of what it names, helps.
+    Stalled,
+}
+
+/// One row of the table.
+struct Row {
+    reason: Reason,
+    word: &'static str,
+    ready: ReadyRule,
+    synced: bool,
+    progress: Progress,
+    meaning: &'static str,
+}
+
+const fn row(
+    reason: Reason,
+    word: &'static str,
+    ready: ReadyRule,
+    synced: bool,
+    progress: Progress,
+    meaning: &'static str,
+) -> Row {
+    Row {
+        reason,
+        word,
+        ready,
+        synced,
+        progress,
+        meaning,
+    }
+}
+
+/// One row a reason, in the order of the enum.
+const TABLE: [Row; 29] = {
+    use Progress::{None, Reconciling, Stalled};
+    use ReadyRule::{False, Kept, True, Unknown};
+    use Reason as R;
+    [
+        row(
+            R::Connected,
+            "Connected",
+            True,
+            true,
+            None,
+            "The account is active and as declared.",
+        ),
+        row(
+            R::Disabled,
+            "Disabled",
+            True,
+            true,
+            None,
+            "The account is disabled, as declared.",
+        ),
+        row(
+            R::LinkIssued,
+            "LinkIssued",
+            True,
+            true,
+            None,
+            "A link was issued, and `readyWhen: LinkIssued` asks for no more. The link is in `status.link.url`.",
+        ),
+        row(
+            R::AwaitingUser,
+            "AwaitingUser",
+            False,
+            true,
+            Reconciling,
+            "The declared user must open the link in `status.link.url`, which is good for ten minutes.",
+        ),
+        row(
+            R::Suspended,
+            "Suspended",
+            Kept,
+            true,
+            None,
+            "`spec.suspend` is set: the account is observed, and nothing is changed.",
+        ),
+        row(
+            R::Progressing,
+            "Progressing",
+            Kept,
+            true,
+            Reconciling,
+            "A change is under way.",
+        ),
+        row(
+            R::Deleting,
+            "Deleting",
+            False,
+            true,
+            Reconciling,
+            "The object is being deleted, and its account with it as `spec.deletionPolicy` says.",
+        ),
+        row(
+            R::SecretMissing,
+            "SecretMissing",
+            Kept,
+            false,
+            Reconciling,
+            "The Secret, or a key in it, is not there yet. Create it; the operator looks again by itself.",
+        ),
+        row(
+            R::OutcomeUnknown,
+            "OutcomeUnknown",
+            Kept,
+            false,
+            Reconciling,
+            "A call was cut off and may have taken effect. The operator looks before it acts again.",
+        ),
+        row(
+            R::ComposioUnavailable,
+            "ComposioUnavailable",
+            Kept,
+            false,
+            Reconciling,
+            "Composio could not be reached or answered with a server error. The operator tries again by itself.",
+        ),
+        row(
+            R::RateLimited,
+            "RateLimited",
+            Kept,
+            false,
+            Reconciling,
+            "The organisation's rate limit is used up. The operator waits as long as Composio asks.",
+        ),
+        row(
+            R::ProjectUnavailable,
+            "ProjectUnavailable",
+            Kept,
+            false,
+            Reconciling,
+            "Composio rejects the operator's API key. Give it a valid one; every object goes on by itself.",
+        ),
+        row(
+            R::RevokeRefused,
+            "RevokeRefused",
+            False,
+            false,
+            Reconciling,
+            "The provider refused to revoke the grant. The operator tries again; `deletionPolicy: Delete` ends the wait without revoking.",
+        ),
+        row(
+            R::AliasInUse,
+            "AliasInUse",
+            Kept,
+            false,
+            Reconciling,
+            "Another account of this user and toolkit has the alias. Choose another one in `spec.metadata.alias`, or free it.",
+        ),
+        row(
+            R::UnknownState,
+            "UnknownState",
+            Unknown,
+            true,
+            None,
+            "Composio uses a state that this version of the operator does not know. It waits and touches nothing.",
+        ),
+        row(
+            R::LinkExpired,
+            "LinkExpired",
+            False,
+            true,
+            Stalled,
+            "The link ran out unused. Give the annotation `composio.dev/link-requested-at` a new value to get another.",
+        ),
+        row(
+            R::ReauthorizationRequired,
+            "ReauthorizationRequired",
+            False,
+            true,
+            Stalled,
+            "The grant is dead and the user must authorise again. Give the annotation `composio.dev/link-requested-at` a new value to get a link.",
+        ),
+        row(
+            R::Revoked,
+            "Revoked",
+            False,
+            true,
+            Stalled,
+            "Somebody revoked the grant. Give the annotation `composio.dev/link-requested-at` a new value to ask the user again.",
+        ),
+        row(
+            R::AccountVanished,
+            "AccountVanished",
+            False,
+            true,
+            Stalled,
+            "Somebody deleted the account in Composio. Delete the object and apply it again to make a new one.",
+        ),
+        row(
+            R::Rejected,
+            "Rejected",
+            False,
+            false,
+            Stalled,
+            "Composio refused what the object declares. The message says why; change the object.",
+        ),
+        row(
+            R::Forbidden,
+            "Forbidden",
+            False,
+            false,
+            Stalled,
+            "The API key may not do this to this account. Give the key the right, or the object another account.",
+        ),
+        row(
+            R::CredentialsRejected,
+            "CredentialsRejected",
+            False,
+            false,
+            Stalled,
+            "Composio refused the Secret's values. Correct the Secret.",
+        ),
+        row(
+            R::Conflict,
+            "Conflict",
+            False,
+            false,
+            Stalled,
+            "Another object manages this account. Delete one of the two; this one touches nothing.",
+        ),
+        row(
+            R::Mismatch,
+            "Mismatch",
+            False,
+            false,
+            Stalled,
+            "The account that was found differs from what is declared in something that cannot be changed. The message says in what.",
+        ),
+        row(
+            R::AccountNotFound,
+            "AccountNotFound",
+            False,
+            false,
+            Stalled,
+            "`spec.connectedAccountId` names an account that this project does not have.",
+        ),
+        row(
+            R::AuthConfigNotFound,
+            "AuthConfigNotFound",
+            False,
+            false,
+            Stalled,
+            "The project has no such auth config. Create it, or name another.",
+        ),
+        row(
+            R::AuthConfigDisabled,
+            "AuthConfigDisabled",
+            False,
+            false,
+            Stalled,
+            "The auth config is disabled. Enable it, or name another.",
+        ),
+        row(
+            R::ToolkitMismatch,
+            "ToolkitMismatch",
+            False,
+            false,
+            Stalled,
+            "The auth config is of another toolkit than `spec.toolkit`.",
+        ),
+        row(
+            R::AuthConfigAmbiguous,
+            "AuthConfigAmbiguous",
+            False,
+            false,
+            Stalled,
+            "The toolkit has several enabled auth configs. Name one in `spec.authConfig`.",
+        ),
+    ]
+};
+
+impl Reason {
+    /// Every reason, in the order of the table.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|row| row.reason)
+    }
+
+    fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
+
+    /// The word in the conditions.
+    pub fn as_str(self) -> &'static str {
+        self.row().word
+    }
+
+    /// What it says of Ready.
+    pub fn ready(self) -> ReadyRule {
+        self.row().ready
+    }
+
+    /// What it says of Synced: false only for a failed look or effect, a refusal or a missing Secret.
+    pub fn synced(self) -> bool {
+        self.row().synced
+    }
+
+    /// Which of Reconciling and Stalled is there.
+    pub fn progress(self) -> Progress {
+        self.row().progress
+    }
+
+    /// What it means and what to do, in one or two sentences.
+    pub fn meaning(self) -> &'static str {
+        self.row().meaning
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_each_reason_at_its_own_place_under_its_own_name() {
+        for (place, row) in TABLE.iter().enumerate() {
+            assert_eq!(
+                row.reason as usize, place,
+                "{:?} stands at another place than in the enum",
+                row.reason
+            );
+            assert_eq!(row.word, format!("{:?}", row.reason));
+        }
+        assert_eq!(
+            TABLE.len(),
+            Reason::AuthConfigAmbiguous as usize + 1,
+            "a reason has no row"
+        );
+    }
+
+    #[test]
+    fn stalled_goes_with_ready_false() {
+        for row in &TABLE {
+            if row.progress == Progress::Stalled {
+                assert_eq!(row.ready, ReadyRule::False, "{}", row.word);
+            }
+        }
+    }
+}

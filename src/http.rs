@@ -1,0 +1,99 @@
+//! `/livez`, `/readyz` and `/metrics`.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    Router,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use tokio::net::TcpListener;
+
+use crate::metrics::Metrics;
+
+/// What the program is ready for, part by part.
+#[derive(Default)]
+pub struct Health {
+    parts: Mutex<BTreeMap<&'static str, Part>>,
+}
+
+enum Part {
+    Ready,
+    /// It works on, or waits, and says what for.
+    NotReady(String),
+}
+
+impl Health {
+    /// Health with these parts, none of them ready.
+    pub fn of(parts: &[&'static str]) -> Self {
+        let parts = parts
+            .iter()
+            .map(|part| (*part, Part::NotReady("starting".to_owned())))
+            .collect();
+        Self {
+            parts: Mutex::new(parts),
+        }
+    }
+
+    /// Says that a part is ready. Tells whether that is new.
+    pub fn ready(&self, part: &'static str) -> bool {
+        !matches!(self.parts().insert(part, Part::Ready), Some(Part::Ready))
+    }
+
+    /// Says that a part is not ready, and why. Tells whether that is new.
+    pub fn not_ready(&self, part: &'static str, why: impl Into<String>) -> bool {
+        let why = why.into();
+        let new = Part::NotReady(why.clone());
+        !matches!(self.parts().insert(part, new), Some(Part::NotReady(before)) if before == why)
+    }
+
+    fn answer(&self) -> (StatusCode, String) {
+        let (mut status, mut text) = (StatusCode::OK, String::new());
+        for (name, part) in self.parts().iter() {
+            // Writing to a String cannot fail; the signature is that of `fmt::Write`.
+            let _ = match part {
+                Part::Ready => writeln!(text, "[+] {name} ok"),
+                Part::NotReady(why) => {
+                    status = StatusCode::SERVICE_UNAVAILABLE;
+                    writeln!(text, "[-] {name} not ready: {why}")
+                }
+            };
+        }
+        (status, text)
+    }
+
+    fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Part>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves until the future is done.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    until: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let routes = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(async move || health.answer()))
+        .route(
+            "/metrics",
+            get(async move || {
+                let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                ([(header::CONTENT_TYPE, kind)], metrics.text()).into_response()
+            }),
+        );
+    axum::serve(listener, routes)
+        .with_graceful_shutdown(until)
+        .await
+}

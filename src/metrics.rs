@@ -1,0 +1,145 @@
+//! What the operator counts, in the Prometheus text format.
+
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// The program's metrics. Labels come from closed sets.
+pub struct Metrics {
+    registry: Registry,
+    reconciles: Family<OutcomeLabel, Counter>,
+    calls: Family<CallLabel, Counter>,
+    call_seconds: Family<EndpointLabel, Histogram, fn() -> Histogram>,
+    rate_limit_remaining: Gauge<i64>,
+    gate_closed: Family<GateLabel, Gauge<i64>>,
+    last_poll: Gauge<f64, AtomicU64>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EndpointLabel {
+    endpoint: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabel {
+    endpoint: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct GateLabel {
+    gate: &'static str,
+}
+
+fn call_histogram() -> Histogram {
+    Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("composio_operator"),
+            reconciles: Family::default(),
+            calls: Family::default(),
+            call_seconds: Family::new_with_constructor(call_histogram),
+            rate_limit_remaining: Gauge::default(),
+            gate_closed: Family::default(),
+            last_poll: Gauge::default(),
+        };
+        let registry = &mut metrics.registry;
+        registry.register(
+            "reconciles",
+            "Reconciles by their outcome",
+            metrics.reconciles.clone(),
+        );
+        registry.register(
+            "composio_requests",
+            "Requests to Composio by endpoint and outcome",
+            metrics.calls.clone(),
+        );
+        registry.register_with_unit(
+            "composio_request_duration",
+            "How long Composio took to answer",
+            Unit::Seconds,
+            metrics.call_seconds.clone(),
+        );
+        registry.register(
+            "composio_rate_limit_remaining",
+            "Requests that the organisation has left in this window, by the last answer",
+            metrics.rate_limit_remaining.clone(),
+        );
+        registry.register(
+            "composio_gate_closed",
+            "1 while Composio rejects the API key for reading or writing",
+            metrics.gate_closed.clone(),
+        );
+        registry.register_with_unit(
+            "last_poll_timestamp",
+            "When the accounts were last listed, in Unix time",
+            Unit::Seconds,
+            metrics.last_poll.clone(),
+        );
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Counts a reconcile. `outcome` is a reason of a condition, or one of the controller's own words.
+    pub fn reconciled(&self, outcome: &'static str) {
+        self.reconciles
+            .get_or_create(&OutcomeLabel { outcome })
+            .inc();
+    }
+
+    /// Counts a request to Composio.
+    pub fn composio_call(
+        &self,
+        endpoint: &'static str,
+        outcome: &'static str,
+        duration: Duration,
+        rate_limit_remaining: Option<u64>,
+    ) {
+        self.calls
+            .get_or_create(&CallLabel { endpoint, outcome })
+            .inc();
+        self.call_seconds
+            .get_or_create(&EndpointLabel { endpoint })
+            .observe(duration.as_secs_f64());
+        if let Some(remaining) = rate_limit_remaining {
+            self.rate_limit_remaining
+                .set(i64::try_from(remaining).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Says whether the two gates are closed.
+    pub fn gates(&self, read_closed: bool, write_closed: bool) {
+        self.gate_closed
+            .get_or_create(&GateLabel { gate: "read" })
+            .set(read_closed.into());
+        self.gate_closed
+            .get_or_create(&GateLabel { gate: "write" })
+            .set(write_closed.into());
+    }
+
+    /// Says that all accounts were listed, at this Unix time in seconds.
+    pub fn polled(&self, unix_seconds: f64) {
+        self.last_poll.set(unix_seconds);
+    }
+
+    /// The text that a scraper reads.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail; the signature is that of `fmt::Write`.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

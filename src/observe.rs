@@ -1,0 +1,276 @@
+//! The eyes: what is remembered (no I/O), what is read afresh (one I/O each), and the poller that keeps
+//! the memory.
+
+use std::sync::Arc;
+
+use kube::{Api, ResourceExt, runtime::reflector::Store};
+
+use crate::{
+    composio::{
+        ListQuery,
+        error::{Error, Retry},
+        model::Account,
+    },
+    crd::{ConnectedAccount, ConnectedAccountStatus, Reason},
+    plan::{
+        AuthConfigCheck, Desired, Failure, Gate, Holder, Need, Observed, Presence, SecretSeen, Seen,
+    },
+    project::{Known, Project},
+};
+
+mod poll;
+mod secret;
+
+pub use poll::{Poll, PollEvent};
+
+/// Where everything is looked up.
+#[derive(Clone)]
+pub struct Sources {
+    /// The project whose accounts these are.
+    pub project: Arc<Project>,
+    /// The objects, as the watch keeps them.
+    pub objects: Store<ConnectedAccount>,
+    /// To read Secrets by name.
+    pub client: kube::Client,
+}
+
+impl Sources {
+    /// What is known without asking anybody.
+    pub fn remembered(&self, recorded: ConnectedAccountStatus) -> Observed {
+        let account = match &recorded.connected_account_id {
+            None => Seen::NotLooked,
+            Some(id) => match self.project.snapshot(|snapshot| snapshot.known(id)) {
+                Known::Nothing => Seen::NotLooked,
+                Known::Gone => Seen::Absent,
+                Known::There(account) => Seen::One(*account),
+            },
+        };
+        Observed {
+            recorded,
+            account,
+            fresh: false,
+            secret: SecretSeen::NotRead,
+            auth_config: AuthConfigCheck::NotAsked,
+            holder: None,
+            gate: self.gate(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Reads what the plan needs, and puts it into what is observed.
+    ///
+    /// # Errors
+    /// When Composio does not answer; nothing is concluded from that. A Secret that cannot be read is
+    /// no error but missing.
+    pub async fn look(
+        &self,
+        need: Need,
+        desired: &Desired,
+        observed: Observed,
+    ) -> Result<Observed, Failure> {
+        match need {
+            Need::Account => {
+                let found = self
+                    .find(desired, &observed.recorded)
+                    .await
+                    .map_err(|error| Failure::of_look(&error))?;
+                let account = Seen::of(found);
+                let holder = account
+                    .account()
+                    .and_then(|account| self.holder(desired, account));
+                Ok(Observed {
+                    account,
+                    holder,
+                    fresh: true,
+                    gate: self.gate(),
+                    ..observed
+                })
+            }
+            Need::AuthConfig => {
+                let auth_config = self
+                    .auth_config(desired)
+                    .await
+                    .map_err(|error| Failure::of_look(&error))?;
+                Ok(Observed {
+                    auth_config,
+                    ..observed
+                })
+            }
+            Need::Secret => Ok(Observed {
+                secret: secret::read(&self.client, desired).await,
+                ..observed
+            }),
+        }
+    }
+
+    /// Whether the project may be used.
+    pub fn gate(&self) -> Gate {
+        let closed = self.project.closed();
+        Gate {
+            read_closed_until: closed.read_until,
+            write_closed_until: closed.write_until,
+        }
+    }
+
+    /// The accounts that the object may mean: the recorded id, else the declared one, else our alias.
+    /// Only a GET that says so proves that an id is gone; a list is a hint.
+    async fn find(
+        &self,
+        desired: &Desired,
+        recorded: &ConnectedAccountStatus,
+    ) -> Result<Vec<Account>, Error> {
+        let id = recorded.connected_account_id.as_ref();
+        let Some(id) = id.or(desired.spec.connected_account_id.as_ref()) else {
+            return self.by_alias(desired).await;
+        };
+        let found = self.by_id(id).await?;
+        let look_further = match desired.presence {
+            Presence::Present => recorded.connected_account_id.is_none(),
+            // Before the object goes, an account that carries its alias must have been looked for.
+            Presence::Gone { .. } => true,
+        };
+        if found.is_empty() && look_further {
+            return self.by_alias(desired).await;
+        }
+        Ok(found)
+    }
+
+    async fn by_id(&self, id: &str) -> Result<Vec<Account>, Error> {
+        match self.project.client.get(id).await {
+            Ok(account) => {
+                self.project
+                    .snapshot(|snapshot| snapshot.see(account.clone()));
+                Ok(vec![account])
+            }
+            Err(error) if error.retry() == Retry::Gone => {
+                self.project.snapshot(|snapshot| snapshot.gone(id));
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn by_alias(&self, desired: &Desired) -> Result<Vec<Account>, Error> {
+        let mut query = ListQuery {
+            user_ids: vec![desired.spec.user.clone()],
+            toolkit_slugs: vec![desired.spec.toolkit.clone()],
+            ..ListQuery::default()
+        };
+        let mut found = Vec::new();
+        loop {
+            let page = self.project.client.list(&query).await?;
+            found.extend(
+                page.items
+                    .into_iter()
+                    .filter(|account| account.alias.as_deref() == Some(desired.sought_alias())),
+            );
+            match page.next_cursor {
+                Some(cursor) => query.cursor = Some(cursor),
+                None => break,
+            }
+        }
+        for account in &found {
+            self.project
+                .snapshot(|snapshot| snapshot.see(account.clone()));
+        }
+        Ok(found)
+    }
+
+    /// Another object that manages the account. Who has it recorded keeps it, also while it is being
+    /// deleted; if both or none have, the older one.
+    fn holder(&self, desired: &Desired, account: &Account) -> Option<Holder> {
+        let objects = self.objects.state();
+        let ours = objects
+            .iter()
+            .find(|object| object.uid().as_ref() == Some(&desired.uid))?;
+        let recorded = |object: &ConnectedAccount| {
+            object
+                .status
+                .as_ref()
+                .and_then(|status| status.connected_account_id.as_ref())
+                == Some(&account.id)
+        };
+        let precedence = |object: &ConnectedAccount| {
+            (
+                !recorded(object),
+                object.creation_timestamp().map(|time| time.0),
+                object.uid(),
+            )
+        };
+        objects
+            .iter()
+            .filter(|other| other.uid().as_ref() != Some(&desired.uid))
+            .filter(|other| recorded(other) || self.would_find(other, desired, account))
+            .filter(|other| precedence(other) < precedence(ours))
+            .min_by_key(|other| precedence(other))
+            .map(|other| Holder {
+                object: format!(
+                    "{}/{}",
+                    other.namespace().unwrap_or_default(),
+                    other.name_any()
+                ),
+            })
+    }
+
+    /// Whether another object, with nothing recorded yet, would find this account.
+    fn would_find(&self, other: &ConnectedAccount, desired: &Desired, account: &Account) -> bool {
+        let recorded = other
+            .status
+            .as_ref()
+            .and_then(|status| status.connected_account_id.as_ref());
+        if recorded.is_some() {
+            return false;
+        }
+        let other = Desired::of(other, &desired.flags);
+        other.spec.connected_account_id.as_ref() == Some(&account.id)
+            || (other.spec.user == desired.spec.user
+                && other.spec.toolkit == desired.spec.toolkit
+                && account.alias.as_deref() == Some(other.sought_alias()))
+    }
+
+    /// Whether an account can be made, and from which auth config. A link names no toolkit, so a wrong
+    /// auth config would make an account that our list never finds.
+    async fn auth_config(&self, desired: &Desired) -> Result<AuthConfigCheck, Error> {
+        let toolkit = &desired.spec.toolkit;
+        let unfit = |reason, detail: String| AuthConfigCheck::Unfit { reason, detail };
+        let Some(id) = &desired.spec.auth_config else {
+            let all = self.project.auth_configs(toolkit).await?;
+            let fit: Vec<_> = all
+                .into_iter()
+                .filter(|found| found.enabled && found.toolkit == *toolkit)
+                .collect();
+            return Ok(match fit.as_slice() {
+                [] => unfit(
+                    Reason::AuthConfigNotFound,
+                    format!("the project has no enabled auth config of toolkit {toolkit:?}"),
+                ),
+                [only] => AuthConfigCheck::Fit(only.id.clone()),
+                several => unfit(
+                    Reason::AuthConfigAmbiguous,
+                    several
+                        .iter()
+                        .map(|found| found.id.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                ),
+            });
+        };
+        Ok(match self.project.auth_config(id).await? {
+            None => unfit(Reason::AuthConfigNotFound, format!("there is no {id}")),
+            Some(found) if found.toolkit != *toolkit => unfit(
+                Reason::ToolkitMismatch,
+                format!(
+                    "{id} is of toolkit {:?}, declared is {toolkit:?}",
+                    found.toolkit
+                ),
+            ),
+            Some(found) if !found.enabled => unfit(Reason::AuthConfigDisabled, id.clone()),
+            Some(found) => AuthConfigCheck::Fit(found.id),
+        })
+    }
+
+    /// The objects' interface in one namespace.
+    pub fn api(&self, namespace: &str) -> Api<ConnectedAccount> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+}

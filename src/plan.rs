@@ -1,0 +1,331 @@
+//! The only decider: what is wanted and what is seen go in, one next step comes out. No I/O.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    composio::{SharingPatch, model::Account},
+    crd::{ConnectedAccountStatus, DeletionPolicy, Link, Reason},
+};
+
+mod desired;
+mod failure;
+mod gone;
+mod observed;
+mod present;
+mod sharing;
+#[cfg(test)]
+mod tests;
+
+pub use desired::{Desired, Flags, Presence, computed_alias};
+pub use failure::{Answer, Failure};
+pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Refused, SecretSeen, Seen};
+pub use sharing::{applied, declared};
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plan {
+    /// The account is as declared.
+    Nothing,
+    /// Nothing can or may be done now.
+    Wait(Wait),
+    /// Only a person can help: no retry before something changes.
+    Refuse(Refusal),
+    /// What is known is too little, or too old, to act on.
+    Look(Need),
+    /// Exactly one call, or one record.
+    Do(Effect),
+}
+
+/// What must be read before anything can be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The account, in Composio.
+    Account,
+    /// The auth config, in Composio.
+    AuthConfig,
+    /// The Secret with the credentials.
+    Secret,
+}
+
+/// Why there is nothing to do now, and when to look again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wait {
+    /// Why.
+    pub reason: Reason,
+    /// Said to the user after the reason's own meaning; may be empty.
+    pub detail: String,
+    /// When time alone changes the answer.
+    pub until: Option<Timestamp>,
+}
+
+/// Why the operator does not go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// What exactly is wrong.
+    pub detail: String,
+}
+
+/// One step that changes something: one call to Composio, one patch of the object, or one record in
+/// its status.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Write the finalizer and the alias into the object, before the first POST.
+    Pin {
+        /// The alias that the account has or will have.
+        alias: String,
+    },
+    /// Take the alias out of the object again: it is proved that no account carries it.
+    Unpin,
+    /// Record the account that was found as ours.
+    Adopt,
+    /// Drop the record of an account that is gone.
+    Forget,
+    /// Ask for a hosted sign-in, which makes an account.
+    Link {
+        /// The auth config to make it from.
+        auth_config: String,
+        /// The pinned alias.
+        alias: String,
+    },
+    /// Make an account from the Secret.
+    Create {
+        /// The auth config to make it from.
+        auth_config: String,
+        /// The pinned alias.
+        alias: String,
+    },
+    /// Ask for a new hosted sign-in of the same account.
+    Refresh {
+        /// The account.
+        id: String,
+    },
+    /// Enable the account.
+    Enable {
+        /// The account.
+        id: String,
+    },
+    /// Disable the account.
+    Disable {
+        /// The account.
+        id: String,
+    },
+    /// Change the access list.
+    Share {
+        /// The account.
+        id: String,
+        /// What to send: Composio merges it.
+        patch: SharingPatch,
+    },
+    /// Give the account its declared alias.
+    Rename {
+        /// The account.
+        id: String,
+        /// The alias to send.
+        alias: String,
+    },
+    /// End the grant at the provider.
+    Revoke {
+        /// The account.
+        id: String,
+    },
+    /// Delete the account.
+    Delete {
+        /// The account.
+        id: String,
+        /// Whether Composio is asked to revoke in the background.
+        revoke: bool,
+    },
+    /// Take the finalizer off the object.
+    Release,
+}
+
+impl Effect {
+    /// The effect's name, for logs, metrics and for remembering what was refused in a pass.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pin { .. } => "Pin",
+            Self::Unpin => "Unpin",
+            Self::Adopt => "Adopt",
+            Self::Forget => "Forget",
+            Self::Link { .. } => "Link",
+            Self::Create { .. } => "Create",
+            Self::Refresh { .. } => "Refresh",
+            Self::Enable { .. } => "Enable",
+            Self::Disable { .. } => "Disable",
+            Self::Share { .. } => "Share",
+            Self::Rename { .. } => "Rename",
+            Self::Revoke { .. } => "Revoke",
+            Self::Delete { .. } => "Delete",
+            Self::Release => "Release",
+        }
+    }
+
+    /// Whether the effect asks Composio to change something.
+    fn writes_to_composio(&self) -> bool {
+        match self {
+            Self::Pin { .. } | Self::Unpin | Self::Adopt | Self::Forget | Self::Release => false,
+            Self::Link { .. }
+            | Self::Create { .. }
+            | Self::Refresh { .. }
+            | Self::Enable { .. }
+            | Self::Disable { .. }
+            | Self::Share { .. }
+            | Self::Rename { .. }
+            | Self::Revoke { .. }
+            | Self::Delete { .. } => true,
+        }
+    }
+}
+
+/// What came of one round of looking and acting. It carries what it was decided on, so that a status
+/// can be built from nothing else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// What was seen; after an effect, with what its answer says.
+    pub observed: Observed,
+    /// What happened.
+    pub event: Happened,
+}
+
+/// What happened in a round.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happened {
+    /// Nothing was to be done.
+    Settled,
+    /// Nothing could be done yet.
+    Waiting(Wait),
+    /// A person must help.
+    Refused(Refusal),
+    /// An effect went through.
+    Did(Done),
+    /// A look or an effect did not.
+    Failed(Failure),
+}
+
+/// An effect that went through, with the facts of its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    /// The object holds finalizer and alias now, or no alias any more.
+    Marked,
+    /// The account that was seen is ours.
+    Adopted,
+    /// The recorded account is ours no more: it is gone.
+    Forgotten,
+    /// A link was issued, for a new account or for the recorded one.
+    Linked {
+        /// The link.
+        link: Link,
+    },
+    /// An account was made from the Secret.
+    Created {
+        /// The Secret's version.
+        secret_version: String,
+    },
+    /// The account was changed, as the observed account shows.
+    Changed,
+    /// The grant was revoked.
+    Revoked {
+        /// What was revoked, in Composio's words.
+        tokens: Vec<String>,
+    },
+    /// The account was deleted.
+    Deleted,
+    /// The object is let go.
+    Released,
+}
+
+/// Decides the next step.
+///
+/// # Guarantees
+/// - An effect is planned only on a fresh look; a cached one may conclude `Nothing`, `Wait` or `Look`.
+///   Release of an object whose account is not to be touched is the one exception: it asks nothing.
+/// - While the project's gate is closed, nothing but that Release is planned that would need it.
+/// - The same arguments give the same answer.
+///
+/// # Assumptions
+/// - `observed.account` was looked for under the rules of look-up: the recorded id, else the declared
+///   one, else the pinned or computed alias; `Absent` for a recorded id is proved by a GET.
+///
+/// # Errors
+/// None: what cannot be done is a `Wait` or a `Refuse` with its reason.
+pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    let decision = match desired.presence {
+        Presence::Present => present::decide(desired, observed, now),
+        Presence::Gone { since } => {
+            if gone::needs_no_look(desired, observed) {
+                return Plan::Do(Effect::Release);
+            }
+            gone::decide(desired, observed, since, now)
+        }
+    };
+    let decision = match decision {
+        Plan::Do(_) | Plan::Refuse(_) | Plan::Look(_) if !observed.fresh => {
+            Plan::Look(Need::Account)
+        }
+        _ if !observed.fresh && asks_for_look(desired, observed) => Plan::Look(Need::Account),
+        conclusive => conclusive,
+    };
+    match &decision {
+        Plan::Look(Need::Account | Need::AuthConfig) if !observed.gate.may_read() => {
+            project_unavailable(observed)
+        }
+        Plan::Do(effect) if effect.writes_to_composio() && !observed.gate.may_write() => {
+            project_unavailable(observed)
+        }
+        Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) | Plan::Look(_) | Plan::Do(_) => decision,
+    }
+}
+
+/// Whether a person or a tool asked, by annotation, for a look that was not taken yet.
+fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
+    !desired.spec.suspend
+        && desired.reconcile_request.is_some()
+        && desired.reconcile_request != observed.recorded.last_handled_reconcile_at
+}
+
+fn project_unavailable(observed: &Observed) -> Plan {
+    wait(Reason::ProjectUnavailable, "", observed.gate.retry_at())
+}
+
+fn wait(reason: Reason, detail: impl Into<String>, until: Option<Timestamp>) -> Plan {
+    Plan::Wait(Wait {
+        reason,
+        detail: detail.into(),
+        until,
+    })
+}
+
+fn refuse(reason: Reason, detail: impl Into<String>) -> Plan {
+    Plan::Refuse(Refusal {
+        reason,
+        detail: detail.into(),
+    })
+}
+
+/// The recorded link, if the person can still use it: its time is not over, and its account has not
+/// moved to an end (a cancelled sign-in cannot be taken up again) since the link was issued.
+pub fn usable_link<'a>(
+    recorded: &'a ConnectedAccountStatus,
+    account: &Account,
+    now: Timestamp,
+) -> Option<&'a Link> {
+    let link = recorded.link.as_ref()?;
+    let same = recorded.connected_account_id.as_deref() == Some(&account.id);
+    let over = account.state.is_connected()
+        || (account.state.is_dead() && recorded.state.as_deref() != Some(account.state.as_str()));
+    (same && !over && now < link.expires_at.0).then_some(link)
+}
+
+fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// Whether the account must end together with the object.
+fn ends_with_object(policy: DeletionPolicy) -> bool {
+    match policy {
+        DeletionPolicy::Revoke | DeletionPolicy::Delete => true,
+        DeletionPolicy::Retain => false,
+    }
+}

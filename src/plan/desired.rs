@@ -1,0 +1,153 @@
+//! What is wanted: the object, read once.
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use sha2::{Digest, Sha256};
+
+use crate::crd::{
+    ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, FINALIZER, LINK_REQUESTED_ANNOTATION,
+    RECONCILE_REQUESTED_ANNOTATION,
+};
+
+/// The longest alias that we give.
+const MAX_ALIAS: usize = 64;
+/// A longer computed alias is cut here and ends in a dot and eight hexadecimal digits.
+const CUT_ALIAS: usize = 55;
+/// The longest request token that is taken.
+const MAX_TOKEN: usize = 64;
+
+/// Settings that decisions depend on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// Put before every computed alias: keeps clusters that share a project apart.
+    pub alias_prefix: String,
+    /// How long an effect whose outcome is unknown may still take effect.
+    pub unknown_outcome_wait: SignedDuration,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            alias_prefix: String::new(),
+            unknown_outcome_wait: SignedDuration::from_secs(60),
+        }
+    }
+}
+
+/// Whether the object is to be there or to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is declared.
+    Present,
+    /// It is being deleted.
+    Gone {
+        /// Its deletion timestamp.
+        since: Timestamp,
+    },
+}
+
+/// What is wanted of one account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// Namespace of the object.
+    pub namespace: String,
+    /// Name of the object.
+    pub name: String,
+    /// Uid of the object: tells it from a later one of the same name.
+    pub uid: String,
+    /// The generation that is decided on.
+    pub generation: i64,
+    /// To be there or to go.
+    pub presence: Presence,
+    /// The declaration.
+    pub spec: ConnectedAccountSpec,
+    /// The alias that the declaration asks for, computed where it names none.
+    pub alias: String,
+    /// The alias written into the object before the first POST.
+    pub pin: Option<String>,
+    /// Whether our finalizer is on the object.
+    pub finalizer: bool,
+    /// Token of a person's request for a new link.
+    pub link_request: Option<String>,
+    /// Token of a request for a fresh look.
+    pub reconcile_request: Option<String>,
+    /// Settings.
+    pub flags: Flags,
+}
+
+impl Desired {
+    /// Reads the object.
+    pub fn of(object: &ConnectedAccount, flags: &Flags) -> Self {
+        let namespace = object.namespace().unwrap_or_default();
+        let name = object.name_any();
+        let declared = object
+            .spec
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.alias.clone());
+        Self {
+            alias: declared
+                .unwrap_or_else(|| computed_alias(&flags.alias_prefix, &namespace, &name)),
+            namespace,
+            name,
+            uid: object.uid().unwrap_or_default(),
+            generation: object.metadata.generation.unwrap_or_default(),
+            presence: match &object.metadata.deletion_timestamp {
+                None => Presence::Present,
+                Some(time) => Presence::Gone { since: time.0 },
+            },
+            spec: object.spec.clone(),
+            pin: object.annotations().get(ALIAS_ANNOTATION).cloned(),
+            finalizer: object
+                .finalizers()
+                .iter()
+                .any(|finalizer| finalizer == FINALIZER),
+            link_request: token(object, LINK_REQUESTED_ANNOTATION),
+            reconcile_request: token(object, RECONCILE_REQUESTED_ANNOTATION),
+            flags: flags.clone(),
+        }
+    }
+
+    /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
+    pub fn sought_alias(&self) -> &str {
+        self.pin.as_deref().unwrap_or(&self.alias)
+    }
+
+    /// Whether the spec names an alias.
+    pub fn declares_alias(&self) -> bool {
+        self.spec
+            .metadata
+            .as_ref()
+            .is_some_and(|metadata| metadata.alias.is_some())
+    }
+}
+
+fn token(object: &ConnectedAccount, annotation: &str) -> Option<String> {
+    object
+        .annotations()
+        .get(annotation)
+        .filter(|token| !token.is_empty() && token.chars().count() <= MAX_TOKEN)
+        .cloned()
+}
+
+/// The alias of an object that declares none: it can be computed from the object's name alone, so
+/// that an account is found again after everything else was lost. A namespace holds no dot, so no
+/// two names share one; a name too long is cut and told apart by a hash.
+pub fn computed_alias(prefix: &str, namespace: &str, name: &str) -> String {
+    let whole = format!("{prefix}{namespace}.{name}");
+    if whole.len() <= MAX_ALIAS {
+        return whole;
+    }
+    let hash = Sha256::digest(format!("{namespace}/{name}"));
+    let hash: String = hash
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    // Namespace, name and prefix are ASCII; anything else would only be cut a little earlier.
+    let mut end = CUT_ALIAS;
+    while !whole.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}.{hash}", &whole[..end])
+}

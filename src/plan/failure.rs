@@ -1,0 +1,98 @@
+//! What a failed call means for the object.
+
+use std::time::Duration;
+
+use crate::{
+    composio::{
+        error::{Error, Retry},
+        model::{Sensitive, State},
+    },
+    crd::Reason,
+};
+
+use super::Effect;
+
+/// A look or an effect that did not go through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// Which condition it makes.
+    pub reason: Reason,
+    /// For the user: what was asked, what came back.
+    pub message: String,
+    /// How the caller goes on.
+    pub answer: Answer,
+}
+
+/// How a failed call was answered, as far as the next decision depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Not now, or by a server's fault: the same call may go through later.
+    NotNow {
+        /// How long Composio asks to wait, if it says so.
+        after: Option<Duration>,
+    },
+    /// It may have taken effect.
+    Unknown,
+    /// Definitely refused; the status code.
+    Refused(u16),
+    /// What the call was about has changed or gone: look before anything else.
+    LookAgain,
+}
+
+impl Failure {
+    /// A look that failed.
+    pub fn of_look(error: &Error) -> Self {
+        Self::of(error, None, &[])
+    }
+
+    /// An effect that failed. `secrets` are the values it carried.
+    pub fn of_effect(error: &Error, effect: &Effect, secrets: &[Sensitive]) -> Self {
+        Self::of(error, Some(effect), secrets)
+    }
+
+    /// A refresh that was accepted and brought no link: as good as refused.
+    pub fn no_link(state: &State) -> Self {
+        Self {
+            reason: Reason::Rejected,
+            message: format!("Composio gave no link to sign in with, and the account is {state}"),
+            answer: Answer::Refused(200),
+        }
+    }
+
+    fn of(error: &Error, effect: Option<&Effect>, secrets: &[Sensitive]) -> Self {
+        let status = error.status().unwrap_or_default();
+        let (reason, answer) = match (error.retry(), effect) {
+            _ if error.is_unauthorized() => {
+                (Reason::ProjectUnavailable, Answer::NotNow { after: None })
+            }
+            (Retry::After(after), _) => {
+                (Reason::RateLimited, Answer::NotNow { after: Some(after) })
+            }
+            (_, Some(_)) if error.outcome_unknown() => (Reason::OutcomeUnknown, Answer::Unknown),
+            (_, Some(_)) if error.is_alias_in_use() => {
+                (Reason::AliasInUse, Answer::Refused(status))
+            }
+            // A 404 on a POST that makes an account is about the auth config, not about an account.
+            (_, Some(Effect::Link { .. } | Effect::Create { .. })) if status == 404 => {
+                (Reason::AuthConfigNotFound, Answer::Refused(status))
+            }
+            (Retry::Gone, _) => (Reason::ComposioUnavailable, Answer::LookAgain),
+            (_, Some(Effect::Revoke { .. })) if error.is_conflict() => {
+                (Reason::ComposioUnavailable, Answer::LookAgain)
+            }
+            (Retry::Backoff, Some(Effect::Revoke { .. })) if status == 500 => {
+                (Reason::RevokeRefused, Answer::NotNow { after: None })
+            }
+            (Retry::Backoff, _) => (Reason::ComposioUnavailable, Answer::NotNow { after: None }),
+            (Retry::Never, _) if error.is_forbidden() => {
+                (Reason::Forbidden, Answer::Refused(status))
+            }
+            (Retry::Never, _) => (Reason::Rejected, Answer::Refused(status)),
+        };
+        Self {
+            reason,
+            message: error.for_user(secrets),
+            answer,
+        }
+    }
+}

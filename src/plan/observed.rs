@@ -1,0 +1,181 @@
+//! What is seen: the recorded status, the Secret, the auth config, the account.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{
+    composio::model::{Account, Sensitive},
+    crd::{ConnectedAccountStatus, Reason},
+};
+
+use super::Failure;
+
+/// Everything a decision is made on besides what is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The status as it was reported last, written or not.
+    pub recorded: ConnectedAccountStatus,
+    /// The account.
+    pub account: Seen,
+    /// Whether object and account were read in this pass, rather than remembered.
+    pub fresh: bool,
+    /// The Secret with the credentials.
+    pub secret: SecretSeen,
+    /// Whether an account can be made from the auth config; asked only when one is to be made.
+    pub auth_config: AuthConfigCheck,
+    /// Another object that manages this account.
+    pub holder: Option<Holder>,
+    /// Whether the project may be used.
+    pub gate: Gate,
+    /// What Composio refused in this pass, so that it is not asked again.
+    pub refused: Vec<Refused>,
+}
+
+/// What is known of the account.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of it a pass; a box would only be in the way"
+)]
+pub enum Seen {
+    /// Nothing.
+    NotLooked,
+    /// It is not there.
+    Absent,
+    /// It is there.
+    One(Account),
+    /// Several carry our alias: the best first.
+    Many(Vec<Account>),
+}
+
+impl Seen {
+    /// What a look that found these accounts has seen: active before disabled before others, the
+    /// newest first.
+    pub fn of(mut accounts: Vec<Account>) -> Self {
+        accounts.sort_by_key(|account| {
+            (
+                std::cmp::Reverse(account.state.rank()),
+                std::cmp::Reverse(account.created_at),
+            )
+        });
+        match accounts.len() {
+            0 => Self::Absent,
+            1 => Self::One(accounts.remove(0)),
+            _ => Self::Many(accounts),
+        }
+    }
+
+    /// The account that is dealt with: the one, or the best of several.
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            Self::NotLooked | Self::Absent => None,
+            Self::One(account) => Some(account),
+            Self::Many(accounts) => accounts.first(),
+        }
+    }
+
+    /// The same for changing what an effect has changed.
+    pub fn account_mut(&mut self) -> Option<&mut Account> {
+        match self {
+            Self::NotLooked | Self::Absent => None,
+            Self::One(account) => Some(account),
+            Self::Many(accounts) => accounts.first_mut(),
+        }
+    }
+
+    /// What is left when that account is gone.
+    pub fn without(self, id: &str) -> Self {
+        match self {
+            Self::NotLooked => Self::NotLooked,
+            Self::Absent => Self::Absent,
+            Self::One(account) if account.id == id => Self::Absent,
+            Self::One(account) => Self::One(account),
+            Self::Many(accounts) => Self::of(
+                accounts
+                    .into_iter()
+                    .filter(|account| account.id != id)
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// What is known of the Secret.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SecretSeen {
+    /// No Secret is declared.
+    NotUsed,
+    /// It was not read.
+    NotRead,
+    /// It, or a key in it, is not there.
+    Missing(String),
+    /// It holds something that must not be sent.
+    Unfit(String),
+    /// It was read.
+    Present {
+        /// `<uid>/<resourceVersion>`.
+        version: String,
+        /// Its keys and values.
+        values: BTreeMap<String, Sensitive>,
+    },
+}
+
+/// What is known of the auth config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthConfigCheck {
+    /// It was not asked for: no account is to be made.
+    NotAsked,
+    /// This one is enabled and of the toolkit.
+    Fit(String),
+    /// None fits.
+    Unfit {
+        /// One of the AuthConfig reasons, or ToolkitMismatch.
+        reason: Reason,
+        /// What exactly is wrong.
+        detail: String,
+    },
+}
+
+/// Another object that manages the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// `namespace/name`.
+    pub object: String,
+}
+
+/// Whether the project may be read and written. A key that lacks one of the two rights is answered
+/// with the same 401 as a wrong key, so the two are separate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gate {
+    /// When reading may be tried again, if it is closed.
+    pub read_closed_until: Option<Timestamp>,
+    /// When writing may be tried again, if it is closed.
+    pub write_closed_until: Option<Timestamp>,
+}
+
+impl Gate {
+    /// Whether a look may be taken.
+    pub fn may_read(&self) -> bool {
+        self.read_closed_until.is_none()
+    }
+
+    /// Whether an effect may be tried.
+    pub fn may_write(&self) -> bool {
+        self.may_read() && self.write_closed_until.is_none()
+    }
+
+    /// When to come again.
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        self.read_closed_until.max(self.write_closed_until)
+    }
+}
+
+/// An effect that Composio refused in this pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused {
+    /// [`super::Effect::name`].
+    pub effect: &'static str,
+    /// The refusal.
+    pub failure: Failure,
+}

@@ -1,0 +1,317 @@
+//! What to do for an object that is declared: the first rule that matches decides.
+
+use jiff::Timestamp;
+
+use crate::{
+    composio::model::{Account, State, Visibility},
+    crd::{self, Reason},
+};
+
+use super::{
+    AuthConfigCheck, Desired, Effect, Need, Observed, Plan, SecretSeen, Seen, after,
+    failure::Answer, refuse, sharing, usable_link, wait,
+};
+
+pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    if desired.spec.suspend {
+        return wait(Reason::Suspended, "", None);
+    }
+    let recorded = observed.recorded.connected_account_id.is_some();
+    let account = match &observed.account {
+        Seen::NotLooked => return Plan::Look(Need::Account),
+        Seen::Absent if recorded => return Plan::Do(Effect::Forget),
+        Seen::Absent => return absent(desired, observed, now),
+        Seen::One(account) => account,
+        Seen::Many(accounts) => match accounts.first() {
+            Some(best) => best,
+            None => return absent(desired, observed, now),
+        },
+    };
+    if let Some(holder) = &observed.holder {
+        return refuse(
+            Reason::Conflict,
+            format!("account {} is managed by {}", account.id, holder.object),
+        );
+    }
+    if !recorded && let Some(difference) = mismatch(desired, account) {
+        return refuse(Reason::Mismatch, difference);
+    }
+    if let State::Unknown(word) = &account.state {
+        return wait(Reason::UnknownState, format!("the state is {word:?}"), None);
+    }
+    if !recorded {
+        return adopt(desired, account);
+    }
+    match account.state {
+        State::Active | State::Inactive => connected(desired, observed, account),
+        State::Initializing
+        | State::Initiated
+        | State::Expired
+        | State::Failed
+        | State::Revoked => unconnected(desired, observed, account, now),
+        State::Unknown(_) => Plan::Nothing,
+    }
+}
+
+/// What tells an account that was found from the declared one, in something that cannot be changed.
+fn mismatch(desired: &Desired, account: &Account) -> Option<String> {
+    let spec = &desired.spec;
+    let visibility = match spec.visibility {
+        crd::Visibility::Private => Visibility::Private,
+        crd::Visibility::Shared => Visibility::Shared,
+    };
+    let id = &account.id;
+    if let Some(user) = account.user_id.as_ref().filter(|user| **user != spec.user) {
+        return Some(format!(
+            "account {id} belongs to user {user:?}, declared is {:?}",
+            spec.user
+        ));
+    }
+    if account.toolkit != spec.toolkit {
+        return Some(format!(
+            "account {id} is of toolkit {:?}, declared is {:?}",
+            account.toolkit, spec.toolkit
+        ));
+    }
+    if account.visibility != visibility {
+        return Some(format!(
+            "account {id} is {:?}, declared is {:?}, and Composio cannot change it",
+            account.visibility, spec.visibility
+        ));
+    }
+    match &spec.auth_config {
+        Some(declared) if *declared != account.auth_config => Some(format!(
+            "account {id} was made from auth config {:?}, declared is {declared:?}",
+            account.auth_config
+        )),
+        Some(_) | None => None,
+    }
+}
+
+/// An account that is ours by its alias, or by the id that the spec names, and is not recorded yet.
+fn adopt(desired: &Desired, account: &Account) -> Plan {
+    if desired.finalizer && desired.pin.is_some() {
+        return Plan::Do(Effect::Adopt);
+    }
+    // With no declared alias an account taken over by id keeps the one it has.
+    let alias = match &account.alias {
+        Some(alias) if !desired.declares_alias() => alias,
+        Some(_) | None => &desired.alias,
+    };
+    Plan::Do(Effect::Pin {
+        alias: alias.clone(),
+    })
+}
+
+/// No account, and none recorded.
+fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    if let Some(plan) = refused_to_make(desired, observed) {
+        return plan;
+    }
+    let had_one = observed.recorded.last_link_issued_at.is_some()
+        || observed.recorded.first_connected_at.is_some();
+    if let Some(id) = &desired.spec.connected_account_id
+        && !had_one
+    {
+        return refuse(
+            Reason::AccountNotFound,
+            format!("there is no account {id} in this project"),
+        );
+    }
+    let Some(auth_config) = &desired.spec.credentials else {
+        let link_is_over = observed.recorded.last_link_issued_at.is_some();
+        if link_is_over && !asks_for_link(desired, observed) {
+            return wait_for_request(observed);
+        }
+        return make(desired, observed, now, |auth_config, alias| Effect::Link {
+            auth_config,
+            alias,
+        });
+    };
+    match &observed.secret {
+        SecretSeen::Missing(why) => wait(
+            Reason::SecretMissing,
+            format!("{why} (Secret {})", auth_config.secret_ref.name),
+            None,
+        ),
+        SecretSeen::Unfit(why) => refuse(Reason::CredentialsRejected, why.clone()),
+        SecretSeen::NotUsed | SecretSeen::NotRead => Plan::Look(Need::Secret),
+        SecretSeen::Present { .. } => make(desired, observed, now, |auth_config, alias| {
+            Effect::Create { auth_config, alias }
+        }),
+    }
+}
+
+/// A POST is due. It is the one kind of call that cannot be repeated, so everything that can be known
+/// before is known before, and the alias is in the object first.
+fn make(
+    desired: &Desired,
+    observed: &Observed,
+    now: Timestamp,
+    effect: impl FnOnce(String, String) -> Effect,
+) -> Plan {
+    if let Some(since) = &observed.recorded.unknown_since {
+        let until = after(since.0, desired.flags.unknown_outcome_wait);
+        if now < until {
+            return wait(Reason::OutcomeUnknown, "", Some(until));
+        }
+    }
+    let auth_config = match &observed.auth_config {
+        AuthConfigCheck::NotAsked => return Plan::Look(Need::AuthConfig),
+        AuthConfigCheck::Unfit { reason, detail } => return refuse(*reason, detail.clone()),
+        AuthConfigCheck::Fit(id) => id.clone(),
+    };
+    match &desired.pin {
+        Some(pin) if desired.finalizer => Plan::Do(effect(auth_config, pin.clone())),
+        Some(_) | None => Plan::Do(Effect::Pin {
+            alias: desired.sought_alias().to_owned(),
+        }),
+    }
+}
+
+/// After Composio refused to make the account in this pass: the pin goes, since nothing carries the
+/// alias, unless the refusal is that something does.
+fn refused_to_make(desired: &Desired, observed: &Observed) -> Option<Plan> {
+    let refused = observed
+        .refused
+        .iter()
+        .find(|refused| matches!(refused.effect, "Link" | "Create"))?;
+    if refused.failure.reason == Reason::AliasInUse {
+        return Some(wait(
+            Reason::AliasInUse,
+            refused.failure.message.clone(),
+            None,
+        ));
+    }
+    if desired.pin.is_some() {
+        return Some(Plan::Do(Effect::Unpin));
+    }
+    Some(refuse(
+        refused.failure.reason,
+        refused.failure.message.clone(),
+    ))
+}
+
+fn asks_for_link(desired: &Desired, observed: &Observed) -> bool {
+    desired.link_request.is_some()
+        && desired.link_request != observed.recorded.last_handled_link_request
+}
+
+fn wait_for_request(observed: &Observed) -> Plan {
+    match observed.recorded.first_connected_at {
+        Some(_) => wait(Reason::ReauthorizationRequired, "", None),
+        None => wait(Reason::LinkExpired, "", None),
+    }
+}
+
+/// Our account, with no live grant: it waits for a person, or needs a new link to do so.
+fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Plan {
+    let recorded = &observed.recorded;
+    if desired.spec.credentials.is_some() {
+        return refuse(
+            Reason::CredentialsRejected,
+            format!("the account made from the Secret is {}", account.state),
+        );
+    }
+    let asked = asks_for_link(desired, observed);
+    if account.state == State::Revoked && !asked {
+        return wait(Reason::Revoked, "", None);
+    }
+    let had_grant = recorded.connected_at.is_some();
+    if !desired.spec.enabled && had_grant && account.state.is_dead() && !asked {
+        return wait(Reason::Disabled, "", None);
+    }
+    if !asked && let Some(link) = usable_link(recorded, account, now) {
+        return wait(Reason::AwaitingUser, "", Some(link.expires_at.0));
+    }
+    let link_was_lost = match (&recorded.last_link_issued_at, &recorded.connected_at) {
+        (None, _) => true,
+        (Some(issued), Some(connected)) => issued.0 < connected.0,
+        (Some(_), None) => false,
+    };
+    if !asked && !link_was_lost {
+        return wait_for_request(observed);
+    }
+    if refused(observed, "Refresh").is_some() {
+        // Never with revocation: a provider may end the whole grant of that user and app.
+        return Plan::Do(Effect::Delete {
+            id: account.id.clone(),
+            revoke: false,
+        });
+    }
+    Plan::Do(Effect::Refresh {
+        id: account.id.clone(),
+    })
+}
+
+fn refused<'a>(observed: &'a Observed, effect: &str) -> Option<&'a super::Refused> {
+    observed
+        .refused
+        .iter()
+        .find(|refused| refused.effect == effect)
+}
+
+/// Our account, with a grant: make it as declared, one call for each difference. A refusal of one does
+/// not stop the others.
+fn connected(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
+    differences(desired, account)
+        .into_iter()
+        .find(|effect| refused(observed, effect.name()).is_none())
+        .map_or_else(|| as_declared(desired, observed), Plan::Do)
+}
+
+fn differences(desired: &Desired, account: &Account) -> Vec<Effect> {
+    let id = || account.id.clone();
+    let mut effects = Vec::new();
+    match (desired.spec.enabled, &account.state) {
+        (true, State::Inactive) => effects.push(Effect::Enable { id: id() }),
+        (false, State::Active) => effects.push(Effect::Disable { id: id() }),
+        (true | false, _) => {}
+    }
+    // An access list that Composio does not show is taken for empty: what a shared account starts with.
+    if let (Some(declared), Visibility::Shared) = (&desired.spec.sharing, account.visibility) {
+        let current = account.sharing.clone().unwrap_or_default();
+        if let Some(patch) = sharing::next_step(&current, &sharing::declared(declared)) {
+            effects.push(Effect::Share { id: id(), patch });
+        }
+    }
+    let kept = desired.spec.connected_account_id.is_some() && !desired.declares_alias();
+    let carries = if kept {
+        account.alias.as_deref()
+    } else {
+        Some(desired.alias.as_str())
+    };
+    if account.alias.as_deref() != carries {
+        effects.push(Effect::Rename {
+            id: id(),
+            alias: desired.alias.clone(),
+        });
+    } else if !desired.finalizer || desired.pin.as_deref() != carries.or(Some(&desired.alias)) {
+        // A restore that loses the status must find the account by its pin.
+        effects.push(Effect::Pin {
+            alias: carries.unwrap_or(&desired.alias).to_owned(),
+        });
+    }
+    effects
+}
+
+fn as_declared(desired: &Desired, observed: &Observed) -> Plan {
+    let Some(first) = observed.refused.first() else {
+        return Plan::Nothing;
+    };
+    let details: Vec<&str> = observed
+        .refused
+        .iter()
+        .map(|refused| refused.failure.message.as_str())
+        .collect();
+    match first.failure.answer {
+        Answer::Refused(_) if first.failure.reason == Reason::AliasInUse => wait(
+            Reason::AliasInUse,
+            format!("{} (wanted: {:?})", details.join("; "), desired.alias),
+            None,
+        ),
+        Answer::Refused(_) | Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => {
+            refuse(first.failure.reason, details.join("; "))
+        }
+    }
+}

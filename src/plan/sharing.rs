@@ -1,0 +1,61 @@
+//! How one access list becomes another without ever letting in too many on the way.
+
+use crate::{
+    composio::{SharingPatch, model::Acl},
+    crd::Sharing,
+};
+
+/// What is declared, as Composio says it. A list left out is empty.
+pub fn declared(sharing: &Sharing) -> Acl {
+    Acl {
+        allow_all: sharing.allow_all,
+        allowed: sharing.allowed_users.clone(),
+        denied: sharing.denied_users.clone(),
+    }
+}
+
+/// The next PATCH from `current` to `wanted`, `None` when they are equal.
+///
+/// When the change both takes rights away and gives some, the first step only takes away: the two
+/// lists cannot be exchanged in a way that is never wrong, and to refuse for a moment is the harmless
+/// way to be wrong.
+pub(crate) fn next_step(current: &Acl, wanted: &Acl) -> Option<SharingPatch> {
+    if current == wanted {
+        return None;
+    }
+    let narrowed = Acl {
+        allow_all: current.allow_all && wanted.allow_all,
+        allowed: current
+            .allowed
+            .intersection(&wanted.allowed)
+            .cloned()
+            .collect(),
+        denied: current.denied.union(&wanted.denied).cloned().collect(),
+    };
+    let target = if narrowed == *current {
+        wanted
+    } else {
+        &narrowed
+    };
+    // Where nothing is given besides, the narrowed list is the wanted one, and this is the only step.
+    Some(SharingPatch {
+        allow_all: (target.allow_all != current.allow_all).then_some(target.allow_all),
+        allowed: (target.allowed != current.allowed).then(|| target.allowed.clone()),
+        denied: (target.denied != current.denied).then(|| target.denied.clone()),
+    })
+}
+
+/// The access list after a step that Composio accepted.
+pub fn applied(current: &Acl, step: &SharingPatch) -> Acl {
+    Acl {
+        allow_all: step.allow_all.unwrap_or(current.allow_all),
+        allowed: step
+            .allowed
+            .clone()
+            .unwrap_or_else(|| current.allowed.clone()),
+        denied: step
+            .denied
+            .clone()
+            .unwrap_or_else(|| current.denied.clone()),
+    }
+}

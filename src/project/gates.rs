@@ -1,0 +1,133 @@
+//! Whether the API key may be used, as its last answers tell. Pure: time is an argument.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// A closed gate is tried again after this, and twice as long each time.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
+
+/// Two gates, because a key without the right to write gets the same 401 as a wrong key.
+#[derive(Debug, Default)]
+pub(super) struct Gates {
+    read: Option<Shut>,
+    write: Option<Shut>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Shut {
+    until: Timestamp,
+    wait: SignedDuration,
+}
+
+/// Which gates are closed, and until when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// Reading: until the poll, which goes on, gets through.
+    pub read_until: Option<Timestamp>,
+    /// Writing: until then, when the next effect is the probe.
+    pub write_until: Option<Timestamp>,
+}
+
+impl Gates {
+    /// Takes note of an answer.
+    pub(super) fn note(&mut self, write: bool, status: Option<u16>, now: Timestamp) {
+        let gate = if write {
+            &mut self.write
+        } else {
+            &mut self.read
+        };
+        match status {
+            Some(401) => {
+                // Calls that were under way when the gate closed say nothing new.
+                if gate.is_some_and(|shut| now < shut.until) {
+                    return;
+                }
+                let wait = gate.map_or(FIRST_WAIT, |shut| (shut.wait * 2).min(LONGEST_WAIT));
+                *gate = Some(Shut {
+                    until: now.saturating_add(wait).unwrap_or(Timestamp::MAX),
+                    wait,
+                });
+            }
+            Some(200..=299) => *gate = None,
+            Some(_) | None => {}
+        }
+    }
+
+    /// What is closed now. Reading stays closed until a poll gets through, however long that takes.
+    pub(super) fn closed(&self, now: Timestamp) -> Closed {
+        Closed {
+            read_until: self.read.map(|shut| shut.until.max(now)),
+            write_until: self
+                .write
+                .map(|shut| shut.until)
+                .filter(|until| now < *until),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).expect("a time")
+    }
+
+    #[test]
+    fn reading_stays_closed_until_an_answer_is_good() {
+        let mut gates = Gates::default();
+        gates.note(false, Some(401), at(0));
+        assert_eq!(
+            gates.closed(at(3600)).read_until,
+            Some(at(3600)),
+            "time alone does not open it"
+        );
+        gates.note(false, Some(500), at(3600));
+        gates.note(false, None, at(3600));
+        assert!(
+            gates.closed(at(3600)).read_until.is_some(),
+            "a failure says nothing about the key"
+        );
+        gates.note(false, Some(200), at(3601));
+        assert_eq!(gates.closed(at(3601)), Closed::default());
+    }
+
+    #[test]
+    fn writing_is_tried_again_at_a_growing_interval() {
+        let mut gates = Gates::default();
+        gates.note(true, Some(401), at(0));
+        assert_eq!(gates.closed(at(1)).write_until, Some(at(30)));
+        assert_eq!(
+            gates.closed(at(1)).read_until,
+            None,
+            "a key that may only read goes on reading"
+        );
+        gates.note(true, Some(401), at(2));
+        assert_eq!(
+            gates.closed(at(3)).write_until,
+            Some(at(30)),
+            "a call under way does not lengthen the wait"
+        );
+        assert_eq!(
+            gates.closed(at(30)).write_until,
+            None,
+            "one effect is the probe"
+        );
+        gates.note(true, Some(401), at(31));
+        assert_eq!(gates.closed(at(32)).write_until, Some(at(91)));
+        for _ in 0..10 {
+            let until = gates.closed(at(0)).write_until.expect("closed");
+            gates.note(true, Some(401), until);
+        }
+        let until = gates.closed(at(0)).write_until.expect("closed");
+        gates.note(true, Some(401), until);
+        let longest = gates
+            .closed(at(0))
+            .write_until
+            .expect("closed")
+            .duration_since(until);
+        assert_eq!(longest, LONGEST_WAIT);
+        gates.note(true, Some(201), until);
+        assert_eq!(gates.closed(until), Closed::default());
+    }
+}

@@ -1,0 +1,312 @@
+//! One pass over one object: observe → plan → act → report, until there is nothing left to do now.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::{Api, ResourceExt, api::PostParams};
+use tracing::{info, warn};
+
+use crate::{
+    act::{Acted, Trouble, act},
+    crd::{ConnectedAccount, ConnectedAccountStatus},
+    metrics::Metrics,
+    observe::Sources,
+    plan::{
+        Answer, Desired, Done, Effect, Flags, Happened, Observed, Outcome, Plan, Refused, Seen,
+        plan,
+    },
+    report::{Pace, must_be_kept, next_look, report},
+};
+
+mod ledger;
+use ledger::{Ledger, Written};
+
+/// The most effects of one pass. The longest way, a deletion that must enable first, takes four.
+const MAX_EFFECTS: usize = 6;
+/// The most rounds of one pass: each effect may need looks of its own.
+const MAX_ROUNDS: usize = 24;
+
+/// What every pass needs.
+pub struct Context {
+    /// Where everything is looked up.
+    pub sources: Sources,
+    /// What decisions depend on.
+    pub flags: Flags,
+    /// When to come again.
+    pub pace: Pace,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What the apiserver did not let happen. Composio's failures are no errors of a pass: they are told in
+/// the object's status.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A read or write of the object failed.
+    #[error("the apiserver: {0}")]
+    Kubernetes(#[from] Box<kube::Error>),
+}
+
+impl From<kube::Error> for Error {
+    fn from(error: kube::Error) -> Self {
+        Self::Kubernetes(Box::new(error))
+    }
+}
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// When to look again if nothing happens before.
+    pub again: Option<Duration>,
+    /// For the metric: a reason of the conditions, or `Released` or `Gone`.
+    pub outcome: &'static str,
+}
+
+const GONE: Passed = Passed {
+    again: None,
+    outcome: "Gone",
+};
+const RELEASED: Passed = Passed {
+    again: None,
+    outcome: "Released",
+};
+/// Somebody else changed the object in the middle of the pass: start over at once.
+const AGAIN: Passed = Passed {
+    again: Some(Duration::ZERO),
+    outcome: "Conflicted",
+};
+
+/// Makes one object's account as declared, as far as that is possible now.
+///
+/// # Guarantees
+/// - What is remembered may only conclude that there is nothing to do. Every effect is planned on the
+///   object and the account as they were read in this pass.
+/// - The id and link of an effect's answer are written, or being written, before another effect.
+/// - A status that says the same is not written.
+///
+/// # Assumptions
+/// No other pass over the same object runs at the same time.
+///
+/// # Errors
+/// When the apiserver fails. Nothing is lost by it: the alias that was pinned before the first POST
+/// finds the account again.
+pub async fn reconcile(object: Arc<ConnectedAccount>, context: &Context) -> Result<Passed, Error> {
+    let api = context.sources.api(&object.namespace().unwrap_or_default());
+    let remembered = Pass::begin(&api, context, (*object).clone());
+    if let Some(event) = remembered.quiet() {
+        return remembered.end(event).await;
+    }
+    // The watch may lag behind our own last write.
+    match api.get_opt(&object.name_any()).await? {
+        Some(current) if current.uid() == object.uid() => {
+            Pass::begin(&api, context, current).run().await
+        }
+        Some(_) | None => Ok(GONE),
+    }
+}
+
+struct Pass<'a> {
+    api: &'a Api<ConnectedAccount>,
+    context: &'a Context,
+    desired: Desired,
+    observed: Observed,
+    ledger: Ledger,
+}
+
+impl<'a> Pass<'a> {
+    fn begin(
+        api: &'a Api<ConnectedAccount>,
+        context: &'a Context,
+        object: ConnectedAccount,
+    ) -> Self {
+        let desired = Desired::of(&object, &context.flags);
+        let recorded = object.status.clone().unwrap_or_default();
+        let observed = context.sources.remembered(recorded);
+        Self {
+            api,
+            context,
+            desired,
+            observed,
+            ledger: Ledger::new(object),
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        plan(
+            &self.desired,
+            &self.observed,
+            self.context.sources.project.now(),
+        )
+    }
+
+    /// The event of a plan that does nothing, if it is one.
+    fn quiet(&self) -> Option<Happened> {
+        match self.plan() {
+            Plan::Nothing => Some(Happened::Settled),
+            Plan::Wait(wait) => Some(Happened::Waiting(wait)),
+            Plan::Refuse(refusal) => Some(Happened::Refused(refusal)),
+            Plan::Look(_) | Plan::Do(_) => None,
+        }
+    }
+
+    async fn run(mut self) -> Result<Passed, Error> {
+        let mut effects = 0;
+        for _ in 0..MAX_ROUNDS {
+            let event = match self.plan() {
+                Plan::Nothing => return self.end(Happened::Settled).await,
+                Plan::Wait(wait) => return self.end(Happened::Waiting(wait)).await,
+                Plan::Refuse(refusal) => return self.end(Happened::Refused(refusal)).await,
+                Plan::Look(need) => {
+                    let look =
+                        self.context
+                            .sources
+                            .look(need, &self.desired, self.observed.clone());
+                    match look.await {
+                        Ok(observed) => {
+                            self.observed = observed;
+                            continue;
+                        }
+                        Err(failure) => return self.end(Happened::Failed(failure)).await,
+                    }
+                }
+                Plan::Do(_) if effects == MAX_EFFECTS => break,
+                Plan::Do(effect) => {
+                    effects += 1;
+                    if must_be_kept(&self.ledger.written(), &self.observed.recorded)
+                        && self.write().await? == Written::ObjectGone
+                    {
+                        return Ok(GONE);
+                    }
+                    match self.act(&effect).await {
+                        Ok(done) => Happened::Did(done),
+                        Err(Trouble::Kubernetes(kube::Error::Api(status)))
+                            if status.is_conflict() =>
+                        {
+                            return Ok(AGAIN);
+                        }
+                        Err(Trouble::Kubernetes(kube::Error::Api(status)))
+                            if status.is_not_found() =>
+                        {
+                            return Ok(GONE);
+                        }
+                        Err(Trouble::Kubernetes(error)) => return Err(error.into()),
+                        Err(Trouble::Composio(failure)) => {
+                            match failure.answer {
+                                Answer::Refused(_) => self.observed.refused.push(Refused {
+                                    effect: effect.name(),
+                                    failure: failure.clone(),
+                                }),
+                                Answer::LookAgain => {
+                                    self.observed.fresh = false;
+                                    self.observed.account = Seen::NotLooked;
+                                }
+                                Answer::NotNow { .. } | Answer::Unknown => {
+                                    return self.end(Happened::Failed(failure)).await;
+                                }
+                            }
+                            Happened::Failed(failure)
+                        }
+                    }
+                }
+            };
+            if event == Happened::Did(Done::Released) {
+                return Ok(RELEASED);
+            }
+            self.note(event);
+        }
+        // What was done does not stay done. The wait of a failure is the right one for it.
+        self.write().await?;
+        Ok(Passed {
+            again: Some(self.context.pace.min),
+            outcome: "DoesNotConverge",
+        })
+    }
+
+    async fn act(&mut self, effect: &Effect) -> Result<Done, Trouble> {
+        let acted = act(
+            effect,
+            &self.context.sources.project,
+            self.api,
+            self.ledger.object(),
+            &self.desired,
+            self.observed.clone(),
+        )
+        .await;
+        let object = format!("{}/{}", self.desired.namespace, self.desired.name);
+        match &acted {
+            Ok(_) => info!(%object, effect = effect.name(), "done"),
+            Err(Trouble::Composio(failure)) => {
+                warn!(%object, effect = effect.name(), reason = %failure.reason, "{}", failure.message);
+            }
+            Err(Trouble::Kubernetes(error)) => warn!(%object, effect = effect.name(), "{error}"),
+        }
+        let Acted {
+            done,
+            observed,
+            object,
+        } = acted?;
+        self.observed = observed;
+        if let Some(object) = object {
+            self.desired = Desired::of(&object, &self.context.flags);
+            self.ledger.patched(object);
+        }
+        Ok(done)
+    }
+
+    /// Takes an event into the status, in memory.
+    fn note(&mut self, event: Happened) {
+        let outcome = Outcome {
+            observed: self.observed.clone(),
+            event,
+        };
+        let now = self.context.sources.project.now();
+        self.ledger.note(self.desired.clone(), outcome, now);
+        self.observed.recorded = self.ledger.unwritten();
+    }
+
+    async fn end(mut self, event: Happened) -> Result<Passed, Error> {
+        self.note(event.clone());
+        if self.write().await? == Written::ObjectGone {
+            return Ok(GONE);
+        }
+        let now = self.context.sources.project.now();
+        let outcome = match &event {
+            Happened::Settled => "Settled",
+            Happened::Waiting(wait) => wait.reason.as_str(),
+            Happened::Refused(refusal) => refusal.reason.as_str(),
+            Happened::Failed(failure) => failure.reason.as_str(),
+            Happened::Did(_) => "Did",
+        };
+        let again = next_look(&self.observed.recorded, &event, self.context.pace, now);
+        Ok(Passed { again, outcome })
+    }
+
+    async fn write(&mut self) -> Result<Written, Error> {
+        let written = self.ledger.write(self.api).await?;
+        self.observed.recorded = self.ledger.written();
+        Ok(written)
+    }
+}
+
+/// The status as the apiserver takes it: the object it is of, and exactly the version it is for.
+fn with_status(object: &ConnectedAccount, status: ConnectedAccountStatus) -> ConnectedAccount {
+    let mut bare = ConnectedAccount::new(&object.name_any(), object.spec.clone());
+    bare.metadata.namespace = object.namespace();
+    bare.metadata.uid = object.uid();
+    bare.metadata.resource_version = object.resource_version();
+    bare.status = Some(status);
+    bare
+}
+
+async fn replace_status(
+    api: &Api<ConnectedAccount>,
+    object: &ConnectedAccount,
+    status: ConnectedAccountStatus,
+) -> Result<ConnectedAccount, kube::Error> {
+    let body = with_status(object, status);
+    api.replace_status(&object.name_any(), &PostParams::default(), &body)
+        .await
+}
+
+fn report_on(previous: &ConnectedAccountStatus, entry: &ledger::Entry) -> ConnectedAccountStatus {
+    report(&entry.desired, previous, &entry.outcome, entry.at)
+}

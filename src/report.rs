@@ -1,0 +1,342 @@
+//! The only builder of a status: what was wanted, what was reported before and what came of it go in,
+//! the new status comes out. No I/O.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
+
+use crate::{
+    composio::model::{Account, State},
+    crd::{
+        ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Progress, ReadyRule, ReadyWhen,
+        Reason, Tally, condition,
+    },
+    plan::{Answer, Desired, Done, Happened, Outcome, Presence, usable_link},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The longest state reason that is passed on.
+const MAX_STATE_REASON: usize = 256;
+
+/// Builds the status after a round.
+///
+/// # Guarantees
+/// - The same facts give the same status: a steady object is never written.
+/// - A condition's transition time moves only with its status.
+/// - A failed look or effect changes what is said of Synced; what was last seen of the account stays.
+///
+/// # Assumptions
+/// - `desired` is what the outcome was decided on, so its generation is the one that the conditions
+///   speak of; `previous` may be newer than it.
+///
+/// # Errors
+/// None.
+pub fn report(
+    desired: &Desired,
+    previous: &ConnectedAccountStatus,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> ConnectedAccountStatus {
+    let mut status = previous.clone();
+    record_event(&mut status, desired, outcome, now);
+    record_account(&mut status, desired, outcome, now);
+    record_requests(&mut status, desired, outcome);
+    status.observed_generation = Some(desired.generation);
+    let (reason, message) = standing(desired, &status, &outcome.event);
+    status.conditions = conditions(previous, desired.generation, reason, &message, now);
+    status
+}
+
+/// What the event itself adds or takes away.
+fn record_event(
+    status: &mut ConnectedAccountStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) {
+    let account = outcome.observed.account.account();
+    match &outcome.event {
+        Happened::Waiting(_)
+        | Happened::Refused(_)
+        | Happened::Did(Done::Marked | Done::Released) => {}
+        Happened::Settled | Happened::Did(Done::Changed) => {
+            status.unknown_since = None;
+        }
+        Happened::Did(Done::Adopted) => {
+            status.unknown_since = None;
+            if let Some(account) = account {
+                take(status, account);
+                if account.state.is_connected() {
+                    connected(status, now);
+                }
+            }
+        }
+        Happened::Did(Done::Linked { link }) => {
+            status.unknown_since = None;
+            if let Some(account) = account {
+                take(status, account);
+            }
+            status.link = Some(link.clone());
+            status.last_link_issued_at = Some(MicroTime(now));
+            status.last_handled_link_request = desired.link_request.clone();
+        }
+        Happened::Did(Done::Created { secret_version }) => {
+            status.unknown_since = None;
+            if let Some(account) = account {
+                take(status, account);
+            }
+            status.credentials = Some(CredentialsStatus {
+                version: secret_version.clone(),
+                step: CredentialsStep::Created,
+            });
+        }
+        Happened::Did(Done::Revoked { .. }) => {
+            status.unknown_since = None;
+            status.revoke_refusals = None;
+        }
+        Happened::Did(Done::Forgotten) => {
+            // An unused row that vanished earns no new link by itself, a grant that was alive does.
+            if status.connected_at.is_some() {
+                status.last_link_issued_at = None;
+            }
+            forget(status);
+        }
+        Happened::Did(Done::Deleted) => match desired.presence {
+            // The row made room for a new link.
+            Presence::Present => {
+                status.last_link_issued_at = None;
+                forget(status);
+            }
+            // The record stays: it proves that there was an account, and that it is gone.
+            Presence::Gone { .. } => {}
+        },
+        Happened::Failed(failure) => {
+            match failure.answer {
+                Answer::Unknown => {
+                    status.unknown_since.get_or_insert(MicroTime(now));
+                }
+                Answer::NotNow { .. } | Answer::Refused(_) | Answer::LookAgain => {}
+            }
+            if failure.reason == Reason::RevokeRefused {
+                let refusals = status.revoke_refusals.get_or_insert(Tally {
+                    since: MicroTime(now),
+                    count: 0,
+                });
+                refusals.count = refusals.count.saturating_add(1);
+            }
+        }
+    }
+}
+
+fn take(status: &mut ConnectedAccountStatus, account: &Account) {
+    if status.connected_account_id.as_ref() != Some(&account.id) {
+        forget(status);
+        status.connected_account_id = Some(account.id.clone());
+    }
+}
+
+fn forget(status: &mut ConnectedAccountStatus) {
+    status.connected_account_id = None;
+    status.state = None;
+    status.state_reason = None;
+    status.link = None;
+    status.connected_at = None;
+}
+
+fn connected(status: &mut ConnectedAccountStatus, now: Timestamp) {
+    status.connected_at = Some(MicroTime(now));
+    status.first_connected_at.get_or_insert(MicroTime(now));
+}
+
+/// What the recorded account looks like now.
+fn record_account(
+    status: &mut ConnectedAccountStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) {
+    let account = outcome
+        .observed
+        .account
+        .account()
+        .filter(|account| status.connected_account_id.as_ref() == Some(&account.id));
+    let Some(account) = account else {
+        if status
+            .link
+            .as_ref()
+            .is_some_and(|link| now >= link.expires_at.0)
+        {
+            status.link = None;
+        }
+        return;
+    };
+    if usable_link(status, account, now).is_none() {
+        status.link = None;
+    }
+    let was_connected = [State::Active, State::Inactive]
+        .iter()
+        .any(|state| status.state.as_deref() == Some(state.as_str()));
+    if account.state == State::Active && (!was_connected || status.connected_at.is_none()) {
+        connected(status, now);
+    }
+    status.state = Some(account.state.as_str().to_owned());
+    status.state_reason = account
+        .state_reason
+        .as_ref()
+        .map(|reason| reason.chars().take(MAX_STATE_REASON).collect());
+    status.auth_config = Some(account.auth_config.clone());
+    // On a live account, or one that no person signs in to, a request for a link has no effect.
+    if !desired.spec.suspend && (account.state.is_connected() || desired.spec.credentials.is_some())
+    {
+        status.last_handled_link_request = desired.link_request.clone();
+    }
+}
+
+fn record_requests(status: &mut ConnectedAccountStatus, desired: &Desired, outcome: &Outcome) {
+    if outcome.observed.fresh && !desired.spec.suspend {
+        status.last_handled_reconcile_at = desired.reconcile_request.clone();
+    }
+}
+
+/// The one reason for all conditions, and what is said to the user.
+fn standing(
+    desired: &Desired,
+    status: &ConnectedAccountStatus,
+    event: &Happened,
+) -> (Reason, String) {
+    let (reason, detail) = match event {
+        Happened::Settled if desired.spec.enabled => (Reason::Connected, ""),
+        Happened::Settled => (Reason::Disabled, ""),
+        Happened::Waiting(wait) => (wait.reason, wait.detail.as_str()),
+        Happened::Refused(refusal) => (refusal.reason, refusal.detail.as_str()),
+        Happened::Failed(failure) => (failure.reason, failure.message.as_str()),
+        Happened::Did(_) => match desired.presence {
+            Presence::Present => (Reason::Progressing, ""),
+            Presence::Gone { .. } => (Reason::Deleting, ""),
+        },
+    };
+    let content_with_link = match desired.spec.ready_when {
+        ReadyWhen::Active => false,
+        ReadyWhen::LinkIssued => {
+            status.first_connected_at.is_none() && status.last_link_issued_at.is_some()
+        }
+    };
+    let reason = match reason {
+        // Also past the link's expiry, so that a wave that went on is not called broken later.
+        Reason::AwaitingUser | Reason::LinkExpired if content_with_link => Reason::LinkIssued,
+        other => other,
+    };
+    let message = match detail {
+        "" => reason.meaning().to_owned(),
+        detail => format!("{} ({})", reason.meaning(), detail.trim_end_matches('.')),
+    };
+    (reason, message)
+}
+
+fn conditions(
+    previous: &ConnectedAccountStatus,
+    generation: i64,
+    reason: Reason,
+    message: &str,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let build = |type_: &str, value: &str| {
+        let unchanged = previous
+            .condition(type_)
+            .filter(|condition| condition.status == value);
+        Condition {
+            type_: type_.to_owned(),
+            status: value.to_owned(),
+            reason: reason.as_str().to_owned(),
+            message: message.to_owned(),
+            observed_generation: Some(generation),
+            last_transition_time: unchanged.map_or_else(
+                || Time(whole_second(now)),
+                |condition| condition.last_transition_time.clone(),
+            ),
+        }
+    };
+    let ready = match reason.ready() {
+        ReadyRule::True => build(condition::READY, "True"),
+        ReadyRule::False => build(condition::READY, "False"),
+        ReadyRule::Unknown => build(condition::READY, "Unknown"),
+        ReadyRule::Kept => previous
+            .condition(condition::READY)
+            .cloned()
+            .unwrap_or_else(|| build(condition::READY, "Unknown")),
+    };
+    let synced = build(
+        condition::SYNCED,
+        if reason.synced() { "True" } else { "False" },
+    );
+    let progress = match reason.progress() {
+        Progress::None => None,
+        Progress::Reconciling => Some(build(condition::RECONCILING, "True")),
+        Progress::Stalled => Some(build(condition::STALLED, "True")),
+    };
+    [ready, synced].into_iter().chain(progress).collect()
+}
+
+/// The apiserver keeps a condition's time in whole seconds.
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// Whether this status must be written before anything else is done: it holds what nobody could tell
+/// us again.
+pub fn must_be_kept(previous: &ConnectedAccountStatus, status: &ConnectedAccountStatus) -> bool {
+    (previous.connected_account_id != status.connected_account_id
+        && status.connected_account_id.is_some())
+        || previous.link != status.link && status.link.is_some()
+        || previous.credentials != status.credentials
+}
+
+/// The bounds of the wait between two tries, and of the slow look-again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The shortest wait after a failure.
+    pub min: Duration,
+    /// The longest wait after a failure.
+    pub max: Duration,
+    /// How often an object that only a person can help is looked at again.
+    pub slow: Duration,
+}
+
+/// When the object is to be looked at again if nothing happens to it before; `None`: never.
+///
+/// After a failure the wait is as long as the failure has lasted: it doubles by itself, needs no
+/// memory, and survives a restart.
+pub fn next_look(
+    status: &ConnectedAccountStatus,
+    event: &Happened,
+    pace: Pace,
+    now: Timestamp,
+) -> Option<Duration> {
+    let until = match event {
+        Happened::Waiting(wait) => wait.until,
+        Happened::Failed(failure) => match failure.answer {
+            Answer::NotNow { after: Some(after) } => return Some(after),
+            Answer::NotNow { after: None }
+            | Answer::Unknown
+            | Answer::Refused(_)
+            | Answer::LookAgain => None,
+        },
+        Happened::Refused(_) => return Some(pace.slow),
+        Happened::Settled | Happened::Did(_) => None,
+    };
+    if let Some(until) = until {
+        return Some(positive(until.duration_since(now)));
+    }
+    let failing_since = status
+        .condition(condition::SYNCED)
+        .filter(|synced| synced.status == "False")
+        .map(|synced| synced.last_transition_time.0);
+    failing_since.map(|since| positive(now.duration_since(since)).clamp(pace.min, pace.max))
+}
+
+fn positive(duration: SignedDuration) -> Duration {
+    Duration::try_from(duration).unwrap_or(Duration::ZERO)
+}
