@@ -1,3 +1,310 @@
 //! What can go wrong in a call to Composio, and the one question a caller asks of it: [`Retry`].
 
+use std::{fmt, time::Duration};
 
+use super::{
+    call::{Class, Endpoint},
+    model::Sensitive,
+    quote::Quote,
+};
+
+/// A call that did not do what was asked, or of which that is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// What was called.
+    pub endpoint: Endpoint,
+    /// What came back.
+    pub kind: Kind,
+    /// To be quoted to Composio's support.
+    pub request_id: Option<String>,
+    /// The call carried Secret values: what Composio says about it is not repeated.
+    pub carried_credentials: bool,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The call was not sent, because it cannot be written as a request.
+    NotSent(&'static str),
+    /// No connection: nothing was sent.
+    Connect(Quote),
+    /// No complete answer in time.
+    Timeout,
+    /// The connection broke before the answer was complete.
+    Cut(Quote),
+    /// The answer is larger than what is read.
+    TooLarge {
+        /// Of the answer.
+        status: u16,
+        /// In bytes.
+        limit: usize,
+    },
+    /// A 2xx whose body is not what the endpoint answers.
+    NotUnderstood {
+        /// Of the answer.
+        status: u16,
+        /// What is wrong with it; never a part of the body.
+        what: String,
+    },
+    /// A 3xx. It is never followed: the API key must not go to another host.
+    Redirect {
+        /// Of the answer.
+        status: u16,
+        /// Scheme and host of the place it names.
+        to: Option<Quote>,
+    },
+    /// 429, from Composio or from a proxy in between.
+    RateLimited {
+        /// How long to leave the whole organisation alone.
+        retry_after: Duration,
+    },
+    /// An error in Composio's own form.
+    Api(Box<Refusal>),
+    /// An error status in another form, or none: a proxy or a gateway answered, not Composio.
+    Gateway {
+        /// Of the answer.
+        status: u16,
+    },
+}
+
+/// An error in Composio's own form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// Composio's name of the error, such as `ConnectedAccount_BadRequest`.
+    pub slug: Option<String>,
+    /// Composio's number of the error; some are words.
+    pub code: Option<String>,
+    /// A sentence. Empty if the call carried credentials, which it might repeat.
+    pub message: Quote,
+    /// What to do about it; treated as the message is.
+    pub suggested_fix: Option<Quote>,
+    /// The alias belongs to another account of this user and toolkit.
+    pub alias_in_use: bool,
+}
+
+impl Refusal {
+    /// What an answer of 404 with an empty object means.
+    pub(super) fn not_found() -> Self {
+        Self {
+            status: 404,
+            slug: None,
+            code: None,
+            message: Quote::new("not found"),
+            suggested_fix: None,
+            alias_in_use: false,
+        }
+    }
+}
+
+/// When to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Not before this has passed, and nobody else of the project either.
+    After(Duration),
+    /// Later, and later again.
+    Backoff,
+    /// Not until something that was declared changes.
+    Never,
+    /// The object that was named does not exist.
+    Gone,
+}
+
+impl Error {
+    /// When to try again.
+    pub fn retry(&self) -> Retry {
+        match &self.kind {
+            Kind::RateLimited { retry_after } => Retry::After(*retry_after),
+            Kind::NotSent(_) => Retry::Never,
+            Kind::Connect(_)
+            | Kind::Timeout
+            | Kind::Cut(_)
+            | Kind::TooLarge { .. }
+            | Kind::NotUnderstood { .. }
+            // About the base URL, not about what was declared.
+            | Kind::Redirect { .. }
+            // Not Composio's word, so it proves nothing about the object: neither that it is gone
+            // nor that it is wrong.
+            | Kind::Gateway { .. } => Retry::Backoff,
+            Kind::Api(refusal) => match refusal.status {
+                404 if self.endpoint.is_by_id() => Retry::Gone,
+                408 => Retry::Backoff,
+                // Not supported for this scheme or toolkit: another try changes nothing.
+                501 => Retry::Never,
+                400..=499 => Retry::Never,
+                _ => Retry::Backoff,
+            },
+        }
+    }
+
+    /// Whether the effect may have been committed all the same.
+    pub fn outcome_unknown(&self) -> bool {
+        if !self.endpoint.is_effect() {
+            return false;
+        }
+        match &self.kind {
+            Kind::NotSent(_)
+            | Kind::Connect(_)
+            | Kind::Redirect { .. }
+            | Kind::RateLimited { .. } => false,
+            Kind::Timeout | Kind::Cut(_) | Kind::NotUnderstood { .. } => true,
+            Kind::TooLarge { status, .. } | Kind::Gateway { status } => {
+                !(400..=499).contains(status) || *status == 408
+            }
+            Kind::Api(refusal) => match refusal.status {
+                408 => true,
+                400..=499 | 501 => false,
+                // A row may have been made before whatever went wrong; only of the calls that make
+                // none is Composio's own 500 a plain "no".
+                500 => matches!(self.endpoint, Endpoint::Link | Endpoint::Create),
+                _ => true,
+            },
+        }
+    }
+
+    /// HTTP status, if an answer came.
+    pub fn status(&self) -> Option<u16> {
+        match &self.kind {
+            Kind::NotSent(_) | Kind::Connect(_) | Kind::Timeout | Kind::Cut(_) => None,
+            Kind::TooLarge { status, .. }
+            | Kind::NotUnderstood { status, .. }
+            | Kind::Redirect { status, .. }
+            | Kind::Gateway { status } => Some(*status),
+            Kind::RateLimited { .. } => Some(429),
+            Kind::Api(refusal) => Some(refusal.status),
+        }
+    }
+
+    /// Composio's name of the error.
+    pub fn slug(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Api(refusal) => refusal.slug.as_deref(),
+            Kind::NotSent(_)
+            | Kind::Connect(_)
+            | Kind::Timeout
+            | Kind::Cut(_)
+            | Kind::TooLarge { .. }
+            | Kind::NotUnderstood { .. }
+            | Kind::Redirect { .. }
+            | Kind::RateLimited { .. }
+            | Kind::Gateway { .. } => None,
+        }
+    }
+
+    /// 401: the key is wrong, or lacks a permission.
+    pub fn is_unauthorized(&self) -> bool {
+        self.status() == Some(401)
+    }
+
+    /// 403.
+    pub fn is_forbidden(&self) -> bool {
+        self.status() == Some(403)
+    }
+
+    /// 409: the account is not in a state that allows it.
+    pub fn is_conflict(&self) -> bool {
+        self.status() == Some(409)
+    }
+
+    /// The alias belongs to another account of this user and toolkit.
+    pub fn is_alias_in_use(&self) -> bool {
+        matches!(&self.kind, Kind::Api(refusal) if refusal.alias_in_use)
+    }
+
+    /// The sentence for an object's status: without any of these values, and for a call that
+    /// carried credentials with nothing but Composio's slug and the request id.
+    pub fn for_user(&self, secrets: &[Sensitive]) -> String {
+        let id = match &self.request_id {
+            Some(id) => format!(" (request {})", Quote::new(id).without(secrets)),
+            None => String::new(),
+        };
+        format!(
+            "could not {}: {}{id}",
+            self.endpoint.intent(),
+            self.reason(secrets)
+        )
+    }
+
+    pub(super) fn class(&self) -> Class {
+        match &self.kind {
+            Kind::NotSent(_) | Kind::Connect(_) => Class::Unreachable,
+            Kind::Timeout => Class::Timeout,
+            Kind::Cut(_) => Class::Cut,
+            Kind::TooLarge { .. } | Kind::NotUnderstood { .. } => Class::NotUnderstood,
+            Kind::Redirect { .. } => Class::Redirect,
+            Kind::RateLimited { .. } => Class::RateLimited,
+            Kind::Api(refusal) if refusal.status < 500 => Class::Refused,
+            Kind::Api(_) => Class::ServerError,
+            Kind::Gateway { .. } => Class::Gateway,
+        }
+    }
+
+    fn reason(&self, secrets: &[Sensitive]) -> String {
+        match &self.kind {
+            Kind::NotSent(why) => (*why).to_owned(),
+            Kind::Connect(why) => format!("no connection to Composio: {}", why.without(secrets)),
+            Kind::Timeout => "Composio did not answer in time".to_owned(),
+            Kind::Cut(why) => {
+                let why = why.without(secrets);
+                format!("the connection broke before the answer was complete: {why}")
+            }
+            Kind::TooLarge { status, limit } => {
+                format!("the answer ({status}) is larger than {limit} bytes")
+            }
+            Kind::NotUnderstood { status, what } => {
+                format!("the answer ({status}) was not understood: {what}")
+            }
+            Kind::Redirect { status, to } => {
+                let to = match to {
+                    Some(to) => format!(" to {}", to.without(secrets)),
+                    None => String::new(),
+                };
+                format!(
+                    "the base URL answers with a redirect ({status}){to}, which is not followed"
+                )
+            }
+            Kind::RateLimited { retry_after } => {
+                let wait = retry_after.as_secs();
+                format!("the rate limit is used up (429), to be tried again in {wait} s")
+            }
+            Kind::Gateway { status } => {
+                format!("{status}, not in Composio's form: a proxy or gateway answered")
+            }
+            Kind::Api(refusal) => self.refusal(refusal, secrets),
+        }
+    }
+
+    fn refusal(&self, refusal: &Refusal, secrets: &[Sensitive]) -> String {
+        let Refusal {
+            status,
+            slug,
+            code: _,
+            message,
+            suggested_fix,
+            alias_in_use: _,
+        } = refusal;
+        let mut text = format!("Composio answered {status}");
+        if let Some(slug) = slug {
+            text.push(' ');
+            text.push_str(&Quote::new(slug).without(secrets));
+        }
+        if self.carried_credentials {
+            return text;
+        }
+        text.push_str(": ");
+        text.push_str(&message.without(secrets));
+        if let Some(fix) = suggested_fix {
+            text.push_str(&format!(" ({})", fix.without(secrets)));
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.for_user(&[]))
+    }
+}
+
+impl std::error::Error for Error {}

@@ -3,7 +3,10 @@
 //!
 //! Unknown fields are ignored and unknown words are kept, because Composio may add either.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -143,6 +146,38 @@ impl Sensitive {
 }
 
 impl fmt::Debug for Sensitive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// The fields of one auth scheme, from a Secret. The Secret's keys are the scheme's field names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Composio's word for the scheme, such as `API_KEY`.
+    pub scheme: String,
+    /// Field name to value.
+    pub fields: BTreeMap<String, Sensitive>,
+}
+
+/// The address of a hosted sign-in: whoever opens it connects the account. It belongs in an
+/// object's status and nowhere else, so Debug never shows it and there is no Display.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SensitiveUrl(String);
+
+impl SensitiveUrl {
+    /// Wraps an address that must not be logged.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The address itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SensitiveUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
     }
