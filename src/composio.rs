@@ -41,8 +41,8 @@ pub type Observer = Arc<dyn Fn(&Call) + Send + Sync>;
 
 const ACCOUNTS: &str = "/api/v3.1/connected_accounts";
 const AUTH_CONFIGS: &str = "/api/v3.1/auth_configs";
-/// Composio clamps a page of auth configs to 50 whatever is asked: a thousand pages is a loop.
-const MOST_PAGES: usize = 1000;
+/// Composio clamps a page of auth configs to 50 whatever is asked: more pages than this are a loop.
+const MOST_PAGES: usize = 100;
 
 /// One Composio project. Cheap to clone.
 #[derive(Clone)]
@@ -176,12 +176,21 @@ impl Client {
                     found.push(item);
                 }
             }
-            if next.is_none() || next == cursor {
-                break;
+            if next.is_none() {
+                return Ok(found);
             }
             cursor = next;
         }
-        Ok(found)
+        // Half of them would make an ambiguous choice look like the only one.
+        Err(Error {
+            endpoint: Endpoint::AuthConfigs,
+            kind: Kind::NotUnderstood {
+                status: StatusCode::OK.as_u16(),
+                what: "its pages do not end".to_owned(),
+            },
+            request_id: None,
+            carried_credentials: false,
+        })
     }
 
     async fn send<T>(
