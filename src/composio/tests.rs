@@ -16,6 +16,7 @@ mod failures;
 mod keys;
 mod network;
 mod requests;
+mod sentences;
 
 /// A recorded payload.
 macro_rules! recorded {
