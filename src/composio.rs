@@ -6,21 +6,25 @@
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use ::http::{Request, Response, StatusCode, header};
-use bytes::Bytes;
-use serde_json::{Value, json};
+use ::http::StatusCode;
+use serde_json::json;
 
 mod answer;
+mod ask;
 mod call;
+mod decode;
 pub mod error;
 pub mod http;
 mod lenient;
 pub mod model;
+mod path;
 mod quote;
 mod request;
 #[cfg(test)]
 mod tests;
 mod wire;
+
+use ask::Ask;
 
 pub use answer::{Created, Deleted, Linked, Page, Patched, Refreshed, Revoked};
 pub use call::{Call, Class, Endpoint, RateLimit};
@@ -37,8 +41,8 @@ pub type Observer = Arc<dyn Fn(&Call) + Send + Sync>;
 
 const ACCOUNTS: &str = "/api/v3.1/connected_accounts";
 const AUTH_CONFIGS: &str = "/api/v3.1/auth_configs";
-/// Composio clamps a page of auth configs to 50 whatever is asked: a thousand pages is a loop.
-const MOST_PAGES: usize = 1000;
+/// Composio clamps a page of auth configs to 50 whatever is asked: more pages than this are a loop.
+const MOST_PAGES: usize = 100;
 
 /// One Composio project. Cheap to clone.
 #[derive(Clone)]
@@ -65,7 +69,7 @@ impl Client {
     /// Starts a hosted sign-in. Each call makes a new connected account.
     pub async fn link(&self, link: &LinkRequest) -> Result<Linked, Error> {
         let ask = Ask::new(Endpoint::Link, format!("{ACCOUNTS}/link")).json(&link.body());
-        self.send(ask, wire::linked).await
+        self.send(ask, decode::linked).await
     }
 
     /// Creates an account from credentials in hand.
@@ -73,7 +77,7 @@ impl Client {
         let ask = Ask::new(Endpoint::Create, ACCOUNTS)
             .json(&create.body())
             .secret(true);
-        self.send(ask, wire::created).await
+        self.send(ask, decode::created).await
     }
 
     /// One page of accounts, newest first, private and shared. A list is a hint: a row that is not
@@ -83,13 +87,13 @@ impl Client {
             Endpoint::List,
             format!("{ACCOUNTS}{}", query.query().as_str()),
         );
-        self.send(ask, wire::page).await
+        self.send(ask, decode::page).await
     }
 
     /// One account. [`Retry::Gone`] proves that it does not exist.
     pub async fn get(&self, id: &str) -> Result<Account, Error> {
         let ask = Ask::by_id(Endpoint::Get, ACCOUNTS, id, "")?;
-        self.send(ask, wire::account).await
+        self.send(ask, decode::account).await
     }
 
     /// Changes alias, credentials or sharing.
@@ -97,14 +101,14 @@ impl Client {
         let ask = Ask::by_id(Endpoint::Patch, ACCOUNTS, id, "")?
             .json(&patch.body())
             .secret(patch.credentials.is_some());
-        self.send(ask, wire::patched).await
+        self.send(ask, decode::patched).await
     }
 
     /// Makes the account ACTIVE or INACTIVE.
     pub async fn set_enabled(&self, id: &str, enabled: bool) -> Result<(), Error> {
         let ask = Ask::by_id(Endpoint::SetEnabled, ACCOUNTS, id, "/status")?
             .json(&json!({"enabled": enabled}));
-        self.send(ask, wire::enabled).await
+        self.send(ask, decode::enabled).await
     }
 
     /// Starts authentication again on the same id.
@@ -112,7 +116,7 @@ impl Client {
         let (path, body) = match redirect_url {
             // Documented for the query and for the body; which of them counts is not.
             Some(url) => {
-                let mut query = request::Query::default();
+                let mut query = path::Query::default();
                 query.push("redirect_url", url);
                 (
                     format!("/refresh{}", query.as_str()),
@@ -122,13 +126,13 @@ impl Client {
             None => ("/refresh".to_owned(), json!({})),
         };
         let ask = Ask::by_id(Endpoint::Refresh, ACCOUNTS, id, &path)?.json(&body);
-        self.send(ask, wire::refreshed).await
+        self.send(ask, decode::refreshed).await
     }
 
     /// Revokes the grant at the provider. Only an ACTIVE or REVOKED account can be.
     pub async fn revoke(&self, id: &str) -> Result<Revoked, Error> {
         let ask = Ask::by_id(Endpoint::Revoke, ACCOUNTS, id, "/revoke")?;
-        self.send(ask, wire::revoked).await
+        self.send(ask, decode::revoked).await
     }
 
     /// Deletes the account; with `revoke_on_delete` Composio also tries to revoke its grant, and
@@ -140,13 +144,13 @@ impl Client {
             ""
         };
         let ask = Ask::by_id(Endpoint::Delete, ACCOUNTS, id, query)?;
-        self.send(ask, wire::deleted).await
+        self.send(ask, decode::deleted).await
     }
 
     /// One auth config, enabled or not.
     pub async fn auth_config(&self, id: &str) -> Result<AuthConfig, Error> {
         let ask = Ask::by_id(Endpoint::AuthConfig, AUTH_CONFIGS, id, "")?;
-        self.send(ask, wire::auth_config).await
+        self.send(ask, decode::auth_config).await
     }
 
     /// All auth configs of a toolkit, the disabled ones too.
@@ -154,7 +158,7 @@ impl Client {
         let mut found: Vec<AuthConfig> = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let mut query = request::Query::default();
+            let mut query = path::Query::default();
             query.push("toolkit_slug", toolkit);
             query.push("show_disabled", "true");
             query.push("limit", "50");
@@ -165,19 +169,28 @@ impl Client {
                 Endpoint::AuthConfigs,
                 format!("{AUTH_CONFIGS}{}", query.as_str()),
             );
-            let (items, next) = self.send(ask, wire::auth_configs).await?;
+            let (items, next) = self.send(ask, decode::auth_configs).await?;
             for item in items {
                 // A server that does not know the filter sends all; pages shift and may repeat.
                 if item.toolkit == toolkit && !found.iter().any(|known| known.id == item.id) {
                     found.push(item);
                 }
             }
-            if next.is_none() || next == cursor {
-                break;
+            if next.is_none() {
+                return Ok(found);
             }
             cursor = next;
         }
-        Ok(found)
+        // Half of them would make an ambiguous choice look like the only one.
+        Err(Error {
+            endpoint: Endpoint::AuthConfigs,
+            kind: Kind::NotUnderstood {
+                status: StatusCode::OK.as_u16(),
+                what: "its pages do not end".to_owned(),
+            },
+            request_id: None,
+            carried_credentials: false,
+        })
     }
 
     async fn send<T>(
@@ -185,13 +198,8 @@ impl Client {
         ask: Ask,
         read: fn(StatusCode, &[u8]) -> Result<T, String>,
     ) -> Result<T, Error> {
-        let Ask {
-            endpoint,
-            path,
-            body,
-            secret,
-        } = ask;
-        let request = request(endpoint, &path, body).map_err(|kind| Error {
+        let (endpoint, secret) = (ask.endpoint, ask.secret);
+        let request = ask.request().map_err(|kind| Error {
             endpoint,
             kind,
             request_id: None,
@@ -207,14 +215,14 @@ impl Client {
         let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
         let mut request_id = call::request_id(&headers);
         let result = match answer {
-            Err(error) => Err(not_answered(error)),
+            Err(error) => Err(ask::not_answered(error)),
             Ok(answer) if answer.status().is_success() => read(answer.status(), answer.body())
                 .map_err(|what| Kind::NotUnderstood {
                     status: answer.status().as_u16(),
                     what,
                 }),
             Ok(answer) => {
-                let (kind, id) = refused(endpoint, &answer, secret);
+                let (kind, id) = ask::refused(endpoint, &answer, secret);
                 request_id = id.or(request_id);
                 Err(kind)
             }
@@ -250,96 +258,4 @@ impl Client {
         (self.observer)(&call);
         result
     }
-}
-
-/// One request before it is written.
-struct Ask {
-    endpoint: Endpoint,
-    path: String,
-    body: Option<Bytes>,
-    /// It carries Secret values.
-    secret: bool,
-}
-
-impl Ask {
-    fn new(endpoint: Endpoint, path: impl Into<String>) -> Self {
-        Self {
-            endpoint,
-            path: path.into(),
-            body: None,
-            secret: false,
-        }
-    }
-
-    fn by_id(endpoint: Endpoint, collection: &str, id: &str, rest: &str) -> Result<Self, Error> {
-        match request::segment(id) {
-            Some(id) => Ok(Self::new(endpoint, format!("{collection}/{id}{rest}"))),
-            None => Err(Error {
-                endpoint,
-                kind: Kind::NotSent("this is not an id"),
-                request_id: None,
-                carried_credentials: false,
-            }),
-        }
-    }
-
-    fn json(self, body: &Value) -> Self {
-        Self {
-            body: Some(Bytes::from(body.to_string())),
-            ..self
-        }
-    }
-
-    fn secret(self, secret: bool) -> Self {
-        Self { secret, ..self }
-    }
-}
-
-fn request(endpoint: Endpoint, path: &str, body: Option<Bytes>) -> Result<Request<Bytes>, Kind> {
-    let request = Request::builder()
-        .method(endpoint.method())
-        .uri(path)
-        .header(header::ACCEPT, "application/json");
-    match body {
-        Some(body) => request
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body),
-        None => request.body(Bytes::new()),
-    }
-    .map_err(|_| Kind::NotSent("the request is too long"))
-}
-
-fn not_answered(error: SendError) -> Kind {
-    match error {
-        SendError::Connect(why) => Kind::Connect(Quote::new(why)),
-        SendError::Timeout => Kind::Timeout,
-        SendError::Cut(why) => Kind::Cut(Quote::new(why)),
-        SendError::TooLarge { status, limit } => Kind::TooLarge { status, limit },
-    }
-}
-
-fn refused(endpoint: Endpoint, answer: &Response<Bytes>, secret: bool) -> (Kind, Option<String>) {
-    let status = answer.status();
-    if status.is_redirection() {
-        let to = http::redirect_target(answer);
-        return (
-            Kind::Redirect {
-                status: status.as_u16(),
-                to,
-            },
-            None,
-        );
-    }
-    let (kind, request_id) = wire::refusal(status, answer.body(), secret);
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        let retry_after = call::retry_after(answer.headers());
-        return (Kind::RateLimited { retry_after }, request_id);
-    }
-    let deleted_before = endpoint == Endpoint::Delete
-        && status == StatusCode::NOT_FOUND
-        && wire::is_empty_object(answer.body());
-    if deleted_before {
-        return (Kind::Api(Box::new(Refusal::not_found())), request_id);
-    }
-    (kind, request_id)
 }

@@ -1,41 +1,37 @@
 //! Composio's JSON. There is no field here that could hold `state`, `data`, `params` or a token:
 //! what is not named is passed over while it is read.
 
-use http::StatusCode;
 use serde::Deserialize;
 
 use super::{
-    answer::{Created, Deleted, Linked, Page, Patched, Refreshed, Revoked},
-    error::{Kind, Refusal},
     lenient::{Lenient, Shape, objects},
-    model::{Account, Acl, AuthConfig, SensitiveUrl, State, Visibility},
-    quote::Quote,
+    model::State,
 };
 
-type Text = Lenient<String>;
-type Texts = Lenient<Vec<Text>>;
+pub(super) type Text = Lenient<String>;
+pub(super) type Texts = Lenient<Vec<Text>>;
 
 impl Text {
     /// An empty text says as little as an absent one.
-    fn given(self) -> Option<String> {
+    pub(super) fn given(self) -> Option<String> {
         self.0.filter(|text| !text.is_empty())
     }
 
-    fn time(self) -> Option<jiff::Timestamp> {
+    pub(super) fn time(self) -> Option<jiff::Timestamp> {
         self.0?.parse().ok()
     }
 
-    fn state(self) -> Option<State> {
+    pub(super) fn state(self) -> Option<State> {
         self.given().map(|word| State::from(word.as_str()))
     }
 
     /// For an answer whose id counts more than its state.
-    fn state_or_empty(self) -> State {
+    pub(super) fn state_or_empty(self) -> State {
         self.state().unwrap_or(State::Unknown(String::new()))
     }
 }
 
-fn texts<C: FromIterator<String>>(list: Texts) -> C {
+pub(super) fn texts<C: FromIterator<String>>(list: Texts) -> C {
     list.0
         .into_iter()
         .flatten()
@@ -45,127 +41,127 @@ fn texts<C: FromIterator<String>>(list: Texts) -> C {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ItemWire {
-    id: Text,
-    alias: Text,
-    user_id: Text,
-    status: Text,
-    status_reason: Text,
-    created_at: Text,
-    updated_at: Text,
-    toolkit: Lenient<ToolkitWire>,
-    auth_config: Lenient<IdWire>,
-    experimental: Lenient<ExperimentalWire>,
+pub(super) struct ItemWire {
+    pub(super) id: Text,
+    pub(super) alias: Text,
+    pub(super) user_id: Text,
+    pub(super) status: Text,
+    pub(super) status_reason: Text,
+    pub(super) created_at: Text,
+    pub(super) updated_at: Text,
+    pub(super) toolkit: Lenient<ToolkitWire>,
+    pub(super) auth_config: Lenient<IdWire>,
+    pub(super) experimental: Lenient<ExperimentalWire>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ToolkitWire {
-    slug: Text,
+pub(super) struct ToolkitWire {
+    pub(super) slug: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct IdWire {
-    id: Text,
+pub(super) struct IdWire {
+    pub(super) id: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ExperimentalWire {
-    account_type: Text,
-    acl_config_for_shared: Lenient<AclWire>,
+pub(super) struct ExperimentalWire {
+    pub(super) account_type: Text,
+    pub(super) acl_config_for_shared: Lenient<AclWire>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct AclWire {
-    allow_all_users: Lenient<bool>,
-    allowed_user_ids: Texts,
-    not_allowed_user_ids: Texts,
+pub(super) struct AclWire {
+    pub(super) allow_all_users: Lenient<bool>,
+    pub(super) allowed_user_ids: Texts,
+    pub(super) not_allowed_user_ids: Texts,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct AuthConfigWire {
-    id: Text,
-    status: Text,
-    toolkit: Lenient<ToolkitWire>,
+pub(super) struct AuthConfigWire {
+    pub(super) id: Text,
+    pub(super) status: Text,
+    pub(super) toolkit: Lenient<ToolkitWire>,
 }
 
 /// Not with a default for the whole: that would ask one of `T`.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Shape"))]
-struct PageWire<T> {
+pub(super) struct PageWire<T> {
     #[serde(default)]
-    items: Lenient<Vec<Lenient<T>>>,
+    pub(super) items: Lenient<Vec<Lenient<T>>>,
     #[serde(default)]
-    next_cursor: Text,
+    pub(super) next_cursor: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct LinkWire {
-    connected_account_id: Text,
-    redirect_url: Text,
-    expires_at: Text,
+pub(super) struct LinkWire {
+    pub(super) connected_account_id: Text,
+    pub(super) redirect_url: Text,
+    pub(super) expires_at: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct CreateWire {
-    id: Text,
-    connection_data: Lenient<ConnectionDataWire>,
-    status: Text,
+pub(super) struct CreateWire {
+    pub(super) id: Text,
+    pub(super) connection_data: Lenient<ConnectionDataWire>,
+    pub(super) status: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ConnectionDataWire {
-    val: Lenient<StatusWire>,
+pub(super) struct ConnectionDataWire {
+    pub(super) val: Lenient<StatusWire>,
 }
 
 /// All that is ever read of `val`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct StatusWire {
-    status: Text,
+pub(super) struct StatusWire {
+    pub(super) status: Text,
 }
 
 /// PATCH, status, refresh and DELETE.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct EffectWire {
-    success: Lenient<bool>,
-    status: Text,
-    redirect_url: Text,
-    revoke_job_id: Text,
+pub(super) struct EffectWire {
+    pub(super) success: Lenient<bool>,
+    pub(super) status: Text,
+    pub(super) redirect_url: Text,
+    pub(super) revoke_job_id: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct RevokeWire {
-    revoked_tokens: Texts,
-    connected_account: Lenient<StatusWire>,
+pub(super) struct RevokeWire {
+    pub(super) revoked_tokens: Texts,
+    pub(super) connected_account: Lenient<StatusWire>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ErrorBodyWire {
-    error: Lenient<ErrorWire>,
+pub(super) struct ErrorBodyWire {
+    pub(super) error: Lenient<ErrorWire>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ErrorWire {
-    message: Text,
-    code: Text,
-    slug: Text,
-    request_id: Text,
-    suggested_fix: Text,
+pub(super) struct ErrorWire {
+    pub(super) message: Text,
+    pub(super) code: Text,
+    pub(super) slug: Text,
+    pub(super) request_id: Text,
+    pub(super) suggested_fix: Text,
     #[serde(rename = "suggestedFix")]
-    suggested_fix_camel: Text,
-    errors: Texts,
+    pub(super) suggested_fix_camel: Text,
+    pub(super) errors: Texts,
 }
 
 impl<T: Shape> Shape for PageWire<T> {
@@ -190,253 +186,3 @@ objects!(
     ErrorBodyWire,
     ErrorWire,
 );
-
-/// Reads a body as one object. The error says what is wrong without a word of the body: serde's own
-/// message would quote the value that it did not expect.
-fn object<T: Shape>(body: &[u8]) -> Result<T, String> {
-    match serde_json::from_slice::<Lenient<T>>(body) {
-        Ok(Lenient(Some(value))) => Ok(value),
-        Ok(Lenient(None)) => Err("it is not a JSON object".to_owned()),
-        Err(error) => Err(match error.classify() {
-            serde_json::error::Category::Eof => "its JSON ends too early".to_owned(),
-            serde_json::error::Category::Io
-            | serde_json::error::Category::Syntax
-            | serde_json::error::Category::Data => {
-                format!(
-                    "it is not JSON (line {}, column {})",
-                    error.line(),
-                    error.column()
-                )
-            }
-        }),
-    }
-}
-
-fn lacks(field: &str) -> String {
-    format!("it has no {field}")
-}
-
-fn account_of(item: ItemWire) -> Result<Account, (Option<String>, String)> {
-    let id = item.id.given();
-    let wrong = |field| (id.clone(), lacks(field));
-    let slug = item.toolkit.0.unwrap_or_default().slug.given();
-    let auth_config = item.auth_config.0.unwrap_or_default().id.given();
-    let experimental = item.experimental.0.unwrap_or_default();
-    Ok(Account {
-        toolkit: slug.ok_or_else(|| wrong("toolkit.slug"))?,
-        auth_config: auth_config.ok_or_else(|| wrong("auth_config.id"))?,
-        state: item.status.state().ok_or_else(|| wrong("status"))?,
-        id: id.clone().ok_or_else(|| wrong("id"))?,
-        alias: item.alias.given(),
-        user_id: item.user_id.given(),
-        state_reason: item.status_reason.given(),
-        visibility: match experimental.account_type.0.as_deref() {
-            Some("SHARED") => Visibility::Shared,
-            // A word that is not known opens nothing to anybody.
-            Some(_) | None => Visibility::Private,
-        },
-        sharing: experimental.acl_config_for_shared.0.map(|acl| Acl {
-            allow_all: acl.allow_all_users.0.unwrap_or(false),
-            allowed: texts(acl.allowed_user_ids),
-            denied: texts(acl.not_allowed_user_ids),
-        }),
-        created_at: item.created_at.time(),
-        updated_at: item.updated_at.time(),
-    })
-}
-
-pub(super) fn account(_: StatusCode, body: &[u8]) -> Result<Account, String> {
-    account_of(object(body)?).map_err(|(_, why)| why)
-}
-
-/// One odd row must not hide the others. `items` itself must be there: without it the answer is
-/// somebody else's, and must not read as "there are no accounts".
-pub(super) fn page(_: StatusCode, body: &[u8]) -> Result<Page, String> {
-    let PageWire { items, next_cursor } = object::<PageWire<ItemWire>>(body)?;
-    let rows = items.0.ok_or_else(|| lacks("items"))?;
-    let mut items = Vec::with_capacity(rows.len());
-    for row in rows {
-        match account_of(row.0.unwrap_or_default()) {
-            Ok(account) => items.push(account),
-            Err((id, why)) => {
-                let id = Quote::new(id.unwrap_or_default());
-                tracing::warn!(%id, why, "a listed account is left out");
-            }
-        }
-    }
-    Ok(Page {
-        items,
-        next_cursor: next_cursor.given(),
-    })
-}
-
-fn auth_config_of(item: AuthConfigWire) -> Result<AuthConfig, String> {
-    Ok(AuthConfig {
-        id: item.id.given().ok_or_else(|| lacks("id"))?,
-        toolkit: item
-            .toolkit
-            .0
-            .unwrap_or_default()
-            .slug
-            .given()
-            .ok_or_else(|| lacks("toolkit.slug"))?,
-        // Absent is not disabled; any other word than ENABLED is.
-        enabled: item.status.0.is_none_or(|status| status == "ENABLED"),
-    })
-}
-
-pub(super) fn auth_config(_: StatusCode, body: &[u8]) -> Result<AuthConfig, String> {
-    auth_config_of(object(body)?)
-}
-
-pub(super) fn auth_configs(
-    _: StatusCode,
-    body: &[u8],
-) -> Result<(Vec<AuthConfig>, Option<String>), String> {
-    let PageWire { items, next_cursor } = object::<PageWire<AuthConfigWire>>(body)?;
-    let rows = items.0.ok_or_else(|| lacks("items"))?;
-    let items = rows
-        .into_iter()
-        .filter_map(|row| auth_config_of(row.0?).ok())
-        .collect();
-    Ok((items, next_cursor.given()))
-}
-
-pub(super) fn linked(_: StatusCode, body: &[u8]) -> Result<Linked, String> {
-    let link: LinkWire = object(body)?;
-    Ok(Linked {
-        id: link
-            .connected_account_id
-            .given()
-            .ok_or_else(|| lacks("connected_account_id"))?,
-        redirect_url: SensitiveUrl::new(
-            link.redirect_url
-                .given()
-                .ok_or_else(|| lacks("redirect_url"))?,
-        ),
-        expires_at: link.expires_at.time(),
-    })
-}
-
-pub(super) fn created(_: StatusCode, body: &[u8]) -> Result<Created, String> {
-    let CreateWire {
-        id,
-        connection_data,
-        status,
-    } = object(body)?;
-    let val = connection_data
-        .0
-        .unwrap_or_default()
-        .val
-        .0
-        .unwrap_or_default();
-    Ok(Created {
-        id: id.given().ok_or_else(|| lacks("id"))?,
-        state: val
-            .status
-            .state()
-            .unwrap_or_else(|| status.state_or_empty()),
-    })
-}
-
-/// An answer to an effect, which may say in a 200 that nothing was done.
-fn effect(status: StatusCode, body: &[u8]) -> Result<EffectWire, String> {
-    if status == StatusCode::NO_CONTENT {
-        return Ok(EffectWire::default());
-    }
-    let effect: EffectWire = object(body)?;
-    match effect.success.0 {
-        Some(false) => Err("it says that nothing was done (success: false)".to_owned()),
-        Some(true) | None => Ok(effect),
-    }
-}
-
-pub(super) fn patched(status: StatusCode, body: &[u8]) -> Result<Patched, String> {
-    effect(status, body).map(|effect| Patched {
-        state: effect.status.state(),
-    })
-}
-
-pub(super) fn enabled(status: StatusCode, body: &[u8]) -> Result<(), String> {
-    effect(status, body).map(|_| ())
-}
-
-pub(super) fn refreshed(status: StatusCode, body: &[u8]) -> Result<Refreshed, String> {
-    effect(status, body).map(|effect| Refreshed {
-        state: effect.status.state_or_empty(),
-        redirect_url: effect.redirect_url.given().map(SensitiveUrl::new),
-    })
-}
-
-pub(super) fn deleted(status: StatusCode, body: &[u8]) -> Result<Deleted, String> {
-    effect(status, body).map(|effect| Deleted {
-        revoke_job: effect.revoke_job_id.given(),
-    })
-}
-
-pub(super) fn revoked(_: StatusCode, body: &[u8]) -> Result<Revoked, String> {
-    let RevokeWire {
-        revoked_tokens,
-        connected_account,
-    } = object(body)?;
-    Ok(Revoked {
-        tokens: texts(revoked_tokens),
-        state: connected_account
-            .0
-            .unwrap_or_default()
-            .status
-            .state_or_empty(),
-    })
-}
-
-/// An error status and its body, and the request id that the body names.
-///
-/// Only a body with Composio's own marks counts as Composio's word: others answer
-/// `{"error": {"message": …}}` too, and "not found" from a proxy must not read as "deleted".
-pub(super) fn refusal(status: StatusCode, body: &[u8], secret: bool) -> (Kind, Option<String>) {
-    let gateway = Kind::Gateway {
-        status: status.as_u16(),
-    };
-    let Ok(ErrorBodyWire {
-        error: Lenient(Some(error)),
-    }) = object(body)
-    else {
-        return (gateway, None);
-    };
-    let shown = |text: String| Quote::new(text).to_string();
-    let slug = error.slug.given().map(shown);
-    let request_id = error.request_id.given().map(shown);
-    let Some(mut message) = error.message.given() else {
-        return (gateway, request_id);
-    };
-    if slug.is_none() && request_id.is_none() {
-        return (gateway, None);
-    }
-    let lower = message.to_lowercase();
-    let alias_in_use = status == StatusCode::BAD_REQUEST
-        && lower.contains("alias \"")
-        && lower.contains("\" is already in use");
-    for detail in texts::<Vec<String>>(error.errors) {
-        message.push_str("; ");
-        message.push_str(&detail);
-    }
-    let fix = error
-        .suggested_fix
-        .given()
-        .or_else(|| error.suggested_fix_camel.given());
-    let refusal = Refusal {
-        status: status.as_u16(),
-        slug,
-        code: error.code.given().map(shown),
-        message: Quote::new(if secret { String::new() } else { message }),
-        suggested_fix: fix.filter(|_| !secret).map(Quote::new),
-        alias_in_use,
-    };
-    (Kind::Api(Box::new(refusal)), request_id)
-}
-
-/// DELETE answers the second time with 404 and an empty object.
-pub(super) fn is_empty_object(body: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body)
-        .is_ok_and(|map| map.is_empty())
-}

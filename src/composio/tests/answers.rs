@@ -1,0 +1,283 @@
+use super::*;
+
+#[tokio::test]
+async fn a_page_is_read() {
+    let page = Fake::saying(200, recorded!("list_page.json"))
+        .client
+        .list(&ListQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(page.next_cursor.as_deref(), Some("eyJwYWdlIjoyfQ=="));
+    let [first, second, third] = &page.items[..] else {
+        panic!("three rows")
+    };
+    assert_eq!(
+        *first,
+        Account {
+            id: "ca_Vn3sB8tQxG1a".into(),
+            alias: Some("support".into()),
+            user_id: Some("support@acme.com".into()),
+            toolkit: "gmail".into(),
+            auth_config: "ac_1Kd8fQzYwTqL".into(),
+            state: State::Active,
+            state_reason: None,
+            visibility: Visibility::Shared,
+            sharing: Some(Acl {
+                allow_all: false,
+                allowed: ["agent-1".to_owned(), "agent-2".to_owned()].into(),
+                denied: ["intern".to_owned()].into(),
+            }),
+            created_at: Some("2026-09-01T08:00:00Z".parse().unwrap()),
+            updated_at: Some("2026-09-01T08:05:12.345Z".parse().unwrap()),
+        }
+    );
+    assert_eq!(
+        (second.visibility, &second.sharing),
+        (Visibility::Private, &None)
+    );
+    assert_eq!(
+        (third.visibility, &third.alias),
+        (Visibility::Private, &None),
+        "experimental and alias absent"
+    );
+    assert_eq!(third.state_reason.as_deref(), Some("INITIATION_TIMEOUT"));
+}
+
+#[tokio::test]
+async fn one_odd_row_does_not_hide_the_others() {
+    let fake = Fake::saying(200, recorded!("list_page_odd_rows.json"));
+    let page = fake.client.list(&ListQuery::default()).await.unwrap();
+    let [row] = &page.items[..] else {
+        panic!("one row that can be read: {page:?}")
+    };
+    assert_eq!(row.state, State::Unknown("PAUSED_BY_POLICY".into()));
+    assert_eq!(
+        (row.created_at, row.updated_at, &row.user_id),
+        (None, None, &None)
+    );
+    assert_eq!(row.alias.as_deref(), Some("12"));
+    assert_eq!(page.next_cursor, None);
+}
+
+#[tokio::test]
+async fn every_state_is_read() {
+    for (payload, state) in [
+        (recorded!("account_initializing.json"), State::Initializing),
+        (recorded!("account_initiated.json"), State::Initiated),
+        (recorded!("account_active.json"), State::Active),
+        (recorded!("account_expired.json"), State::Expired),
+        (recorded!("account_failed.json"), State::Failed),
+        (recorded!("account_inactive.json"), State::Inactive),
+        (recorded!("account_revoked.json"), State::Revoked),
+    ] {
+        let account = Fake::saying(200, payload).client.get("ca_1").await.unwrap();
+        assert_eq!(account.state, state);
+        assert_secretless(&account);
+    }
+}
+
+#[tokio::test]
+async fn effects_are_read_and_show_no_secret() {
+    let linked = Fake::saying(201, recorded!("link_201.json"))
+        .client
+        .link(&link_request())
+        .await
+        .unwrap();
+    assert_secretless(&linked);
+    assert_eq!(linked.id, "ca_Vn3sB8tQxG1a");
+    assert_eq!(
+        linked.redirect_url.expose(),
+        "https://connect.composio.dev/link/lk_s3cr3t-token"
+    );
+    assert_eq!(
+        linked.expires_at,
+        Some("2026-09-01T08:10:00Z".parse().unwrap())
+    );
+
+    for payload in [
+        recorded!("create_201.json"),
+        recorded!("create_201_deprecated_status.json"),
+    ] {
+        let created = Fake::saying(201, payload)
+            .client
+            .create(&create_request())
+            .await
+            .unwrap();
+        assert_eq!(
+            (created.id.as_str(), created.state),
+            ("ca_Vn3sB8tQxG1a", State::Active)
+        );
+    }
+
+    let patched = Fake::saying(200, recorded!("patch_200.json"))
+        .client
+        .patch("ca_1", &credentials_patch())
+        .await;
+    assert_eq!(patched.unwrap().state, Some(State::Active));
+
+    let fresh = Fake::saying(200, recorded!("refresh_200_url.json"))
+        .client
+        .refresh("ca_1", None)
+        .await
+        .unwrap();
+    assert_secretless(&fresh);
+    assert_eq!(fresh.state, State::Initiated);
+    assert!(
+        fresh
+            .redirect_url
+            .unwrap()
+            .expose()
+            .ends_with("/lk_s3cr3t-again")
+    );
+    let fresh = Fake::saying(200, recorded!("refresh_200_null.json"))
+        .client
+        .refresh("ca_1", None)
+        .await
+        .unwrap();
+    assert_eq!((fresh.state, fresh.redirect_url), (State::Active, None));
+
+    let revoked = Fake::saying(200, recorded!("revoke_200.json"))
+        .client
+        .revoke("ca_1")
+        .await
+        .unwrap();
+    assert_eq!(revoked.tokens, ["access_token", "refresh_token"]);
+    assert_eq!(revoked.state, State::Revoked);
+    let again = Fake::saying(200, recorded!("revoke_200_again.json"))
+        .client
+        .revoke("ca_1")
+        .await
+        .unwrap();
+    assert!(again.tokens.is_empty());
+
+    let deleted = Fake::saying(200, recorded!("delete_200.json"))
+        .client
+        .delete("ca_1", false)
+        .await
+        .unwrap();
+    assert_eq!(deleted.revoke_job, None);
+    let fake = Fake::saying(200, recorded!("delete_200_revoke_job.json"));
+    assert_eq!(
+        fake.client
+            .delete("ca_1", true)
+            .await
+            .unwrap()
+            .revoke_job
+            .as_deref(),
+        Some("job_5fJ2mNq8")
+    );
+    assert!(
+        Fake::saying(204, "")
+            .client
+            .delete("ca_1", false)
+            .await
+            .is_ok(),
+        "204 has no body"
+    );
+
+    let config = Fake::saying(200, recorded!("auth_config.json"))
+        .client
+        .auth_config("ac_1")
+        .await
+        .unwrap();
+    assert_secretless(&config);
+    assert!(config.enabled);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_the_endpoints_own_is_not_understood_and_never_quoted() {
+    for (endpoint, body, reason) in [
+        (
+            Endpoint::Get,
+            r#"{"id": "ca_1", "status": "s3cr3t"}"#,
+            "an account without toolkit",
+        ),
+        (Endpoint::Get, r#"["s3cr3t"]"#, "no object"),
+        (Endpoint::Get, r#""s3cr3t""#, "a text"),
+        (Endpoint::Get, r#"{"id": s3cr3t"#, "no JSON"),
+        (Endpoint::Get, "", "nothing"),
+        (
+            Endpoint::List,
+            r#"{"error": "s3cr3t"}"#,
+            "no items must not read as no accounts",
+        ),
+        (
+            Endpoint::List,
+            r#"{"items": {"s3cr3t": 1}}"#,
+            "items is no list",
+        ),
+        (
+            Endpoint::AuthConfigs,
+            "{}",
+            "no items must not read as no auth configs",
+        ),
+        (
+            Endpoint::Link,
+            r#"{"link_token": "s3cr3t"}"#,
+            "a link without id",
+        ),
+        (
+            Endpoint::Create,
+            r#"{"status": "ACTIVE", "token": "s3cr3t"}"#,
+            "an account without id",
+        ),
+        (
+            Endpoint::Delete,
+            r#"{"success": false}"#,
+            "a 200 that says no",
+        ),
+        (
+            Endpoint::SetEnabled,
+            "<html>s3cr3t</html>",
+            "a captive portal",
+        ),
+    ] {
+        let fake = Fake::saying(200, body);
+        let error = fail(&fake, endpoint).await;
+        assert!(
+            matches!(error.kind, Kind::NotUnderstood { status: 200, .. }),
+            "{reason}: {error:?}"
+        );
+        assert_eq!(error.retry(), Retry::Backoff, "{reason}");
+        assert_eq!(error.outcome_unknown(), endpoint.is_effect(), "{reason}");
+        assert_eq!(fake.told().class, Class::NotUnderstood, "{reason}");
+        assert_secretless(&error);
+        assert!(!error.to_string().contains("s3cr3t"), "{reason}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_observer_is_told_of_budget_clock_and_request() {
+    let fake = Fake::answering([with_headers(
+        200,
+        recorded!("list_empty.json"),
+        &[
+            ("X-RateLimit", "2000"),
+            ("X-RateLimit-Remaining", "1988"),
+            ("X-RateLimit-Window-Size", "60s"),
+            ("Date", "Tue, 01 Sep 2026 08:00:00 GMT"),
+            ("X-Request-Id", "req_1"),
+        ],
+    )]);
+    fake.client.list(&ListQuery::default()).await.unwrap();
+    let call = fake.told();
+    assert_eq!(
+        (call.endpoint, call.class, call.status),
+        (Endpoint::List, Class::Success, Some(200))
+    );
+    assert_eq!(
+        call.rate_limit,
+        Some(RateLimit {
+            limit: 2000,
+            remaining: 1988,
+            window: 60 * SECOND
+        })
+    );
+    assert_eq!(call.date, Some("2026-09-01T08:00:00Z".parse().unwrap()));
+    assert_eq!(call.request_id.as_deref(), Some("req_1"));
+}
+
+fn assert_secretless(value: &impl std::fmt::Debug) {
+    let shown = format!("{value:?}");
+    assert!(!shown.contains("s3cr3t"), "{shown}");
+}
