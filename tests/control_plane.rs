@@ -1,0 +1,272 @@
+//! The tests' own ground: it starts, it works, and it leaves nothing behind.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Api;
+use kube::api::ListParams;
+
+use crate::support::child::{Child, Folder, Signal, runs};
+use crate::support::control_plane::ControlPlane;
+use crate::support::tools::{self, ETCD, KUBE_APISERVER, KUBECTL, Version};
+use crate::support::wait;
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn kubectl_and_the_server_agree_on_a_version_that_will_do() {
+    let control_plane = ControlPlane::shared().await;
+    let output = control_plane.kubectl(&["version", "-o", "json"]).await;
+    assert!(output.status.success(), "{output:?}");
+    let answer: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("kubectl writes JSON");
+    let version = |of: &str| {
+        let version = answer[of]["gitVersion"].as_str().unwrap_or_default();
+        tools::fits(&KUBE_APISERVER, &format!("Kubernetes {version}"))
+    };
+    assert!(version("serverVersion").is_ok(), "{answer}");
+    assert!(version("clientVersion").is_ok(), "{answer}");
+}
+
+#[tokio::test]
+async fn kubectl_applies_what_it_is_given() {
+    let control_plane = ControlPlane::shared().await;
+    let client = control_plane.client().await;
+    let namespace = control_plane.namespace(&client, "apply").await;
+    let yaml = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {key: value}}";
+    let output = control_plane
+        .kubectl_stdin(&["apply", "-n", &namespace, "-f", "-"], yaml)
+        .await;
+    assert!(output.status.success(), "{output:?}");
+    let made = Api::<ConfigMap>::namespaced(client, &namespace)
+        .get("a")
+        .await
+        .unwrap();
+    assert_eq!(made.data.unwrap()["key"], "value");
+}
+
+#[tokio::test]
+async fn a_service_account_may_do_what_its_role_says_and_nothing_else() {
+    let control_plane = ControlPlane::shared().await;
+    let admin = control_plane.client().await;
+    let namespace = control_plane.namespace(&admin, "rbac").await;
+    let role = r#"
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: the-chart-names-it}
+rules:
+- {apiGroups: [""], resources: [configmaps], verbs: [list]}
+"#;
+    let token = control_plane
+        .service_account(&admin, &namespace, "operator", role)
+        .await;
+    let client = control_plane.client_for_token(&token).await;
+    let list = ListParams::default();
+    Api::<ConfigMap>::namespaced(client.clone(), &namespace)
+        .list(&list)
+        .await
+        .unwrap();
+    match Api::<Secret>::namespaced(client, &namespace)
+        .list(&list)
+        .await
+    {
+        Err(kube::Error::Api(status)) => assert_eq!(status.code, 403, "{status:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_second_control_plane_is_empty_and_leaves_nothing_behind() {
+    let shared = ControlPlane::shared().await;
+    let shared_client = shared.client().await;
+    let namespace = shared.namespace(&shared_client, "elsewhere").await;
+
+    let second = ControlPlane::start().await.unwrap();
+    let output = second.kubectl(&["get", "namespace", &namespace]).await;
+    assert!(!output.status.success(), "{output:?}");
+    let folder = second.folder().path().to_owned();
+    assert!(folder.exists());
+    drop(second);
+    assert!(!folder.exists());
+}
+
+#[tokio::test]
+async fn a_child_tells_how_it_ended() {
+    let folder = Folder::new().unwrap();
+    let run = |name: &str, script: &str| {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).env("ANSWER", "42");
+        Child::spawn(&folder, name, Duration::from_secs(1), &command).unwrap()
+    };
+
+    let by_itself = run("by-itself", "echo $ANSWER; echo and more >&2; exit 7");
+    let status = by_itself.wait(SOON).await.unwrap();
+    assert_eq!(status.code(), Some(7));
+    assert_eq!(by_itself.read_log(), "42\nand more\n");
+
+    let orderly = run(
+        "orderly",
+        "trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done",
+    );
+    wait::until("its trap", SOON, async || {
+        match orderly.read_log().as_str() {
+            "ready\n" => Ok(()),
+            log => Err(log.to_owned()),
+        }
+    })
+    .await;
+    assert_eq!(orderly.stop().await.unwrap().code(), Some(3));
+
+    let killed = run("killed", "exec sleep 60");
+    killed.signal(Signal::Kill).unwrap();
+    assert_eq!(killed.wait(SOON).await.unwrap().signal(), Some(9));
+
+    let stubborn = run("stubborn", STUBBORN);
+    wait::until("its trap", SOON, async || {
+        match stubborn.read_log().as_str() {
+            "ready\n" => Ok(()),
+            log => Err(log.to_owned()),
+        }
+    })
+    .await;
+    assert_eq!(stubborn.stop().await.unwrap().signal(), Some(9));
+}
+
+const STUBBORN: &str = "trap '' TERM; echo ready; exec sleep 600";
+
+/// When this names a folder, the test below plays the test process that is killed.
+const PARENT: &str = "TEST_PARENT_WRITES_TO";
+
+#[tokio::test]
+async fn parent_to_be_killed() {
+    let Some(report) = std::env::var_os(PARENT) else {
+        return;
+    };
+    let report = Path::new(&report);
+    let control_plane = ControlPlane::start().await.unwrap();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", STUBBORN]);
+    let grace = Duration::from_secs(1);
+    let stubborn = Child::spawn(control_plane.folder(), "stubborn", grace, &command).unwrap();
+    wait::until("its trap", SOON, async || {
+        match stubborn.read_log().as_str() {
+            "ready\n" => Ok(()),
+            log => Err(log.to_owned()),
+        }
+    })
+    .await;
+    let mut lines = vec![control_plane.folder().path().display().to_string()];
+    let mut pids = control_plane.pids();
+    pids.push(stubborn.pid());
+    lines.extend(pids.iter().map(u32::to_string));
+    std::fs::write(report.join("unfinished"), lines.join("\n")).unwrap();
+    std::fs::rename(report.join("unfinished"), report.join("report")).unwrap();
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_test_process_that_was_killed() {
+    let folder = Folder::new().unwrap();
+    let mut parent = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "control_plane::parent_to_be_killed"])
+        .env(PARENT, folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let report = folder.join("report");
+    let report = wait::until(
+        "the report of the parent",
+        Duration::from_secs(120),
+        async || match parent.try_wait() {
+            Ok(None) => std::fs::read_to_string(&report).map_err(|error| error.to_string()),
+            ended => panic!("the parent ended by itself: {ended:?}"),
+        },
+    )
+    .await;
+    let mut lines = report.lines();
+    let left = Path::new(lines.next().unwrap());
+    let pids: Vec<u32> = lines.map(|pid| pid.parse().unwrap()).collect();
+    assert_eq!(pids.len(), 3);
+    assert!(pids.iter().all(|pid| runs(*pid)), "{pids:?}");
+    assert!(left.exists());
+
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    wait::until("the end of its children", SOON, async || {
+        let running: Vec<&u32> = pids.iter().filter(|pid| runs(**pid)).collect();
+        match running.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{running:?} still run")),
+        }
+    })
+    .await;
+    wait::until("the end of its folder", SOON, async || {
+        match left.exists() {
+            true => Err(format!("{} is still there", left.display())),
+            false => Ok(()),
+        }
+    })
+    .await;
+}
+
+#[test]
+fn a_tool_is_taken_by_the_version_it_tells() {
+    struct Case {
+        tool: tools::Tool,
+        answer: &'static str,
+        fits: Result<Version, &'static str>,
+        reason: &'static str,
+    }
+    let cases = [
+        Case {
+            tool: KUBECTL,
+            answer: r#"{"clientVersion": {"minor": "37", "gitVersion": "v1.37.2"}}"#,
+            fits: Ok(Version(1, 37)),
+            reason: "the version that is built",
+        },
+        Case {
+            tool: KUBECTL,
+            answer: r#"{"clientVersion": {"minor": "33+", "gitVersion": "v1.33.0-rc.1+k3s1"}}"#,
+            fits: Ok(Version(1, 33)),
+            reason: "distributions add to the number",
+        },
+        Case {
+            tool: KUBECTL,
+            answer: r#"{"clientVersion": {"minor": "32+", "gitVersion": "v1.32.4-dispatcher"}}"#,
+            fits: Err("it is 1.32.4-dispatcher, and at least 1.33 is needed"),
+            reason: "too old",
+        },
+        Case {
+            tool: KUBE_APISERVER,
+            answer: "Kubernetes v0.0.0-master+$Format:%H$\n",
+            fits: Err("it is 0.0.0-master+$Format:%H$, and at least 1.33 is needed"),
+            reason: "built without a version: clients would refuse it",
+        },
+        Case {
+            tool: KUBE_APISERVER,
+            answer: "k3s version v1.37.0+k3s1\n",
+            fits: Err("it does not answer as kube-apiserver does"),
+            reason: "another program of that name",
+        },
+        Case {
+            tool: KUBE_APISERVER,
+            answer: "",
+            fits: Err("it does not answer as kube-apiserver does"),
+            reason: "it failed",
+        },
+        Case {
+            tool: ETCD,
+            answer: "etcd Version: 3.7.3\nGit SHA: 1234\n",
+            fits: Ok(Version(3, 7)),
+            reason: "the version that is built",
+        },
+    ];
+    for case in cases {
+        let fits = tools::fits(&case.tool, case.answer);
+        assert_eq!(fits, case.fits.map_err(str::to_owned), "{}", case.reason);
+    }
+}

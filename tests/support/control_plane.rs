@@ -1,0 +1,529 @@
+//! A Kubernetes API server with its etcd, on loopback, for as long as the value lives.
+//!
+//! There is no controller manager: a deleted namespace stays in `Terminating`, and no namespace gets
+//! its `default` service account. There is no node either: nothing runs a pod.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleRef, Subject};
+use kube::api::{ObjectMeta, PostParams};
+use kube::client::ClientBuilder;
+use kube::client::retry::RetryPolicy;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+use pem::Pem;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep};
+use tower::buffer::BufferLayer;
+use tower::retry::RetryLayer;
+use tower::timeout::TimeoutLayer;
+
+use super::child::{Child, Folder, create_private};
+use super::tools::{self, Tools, tools};
+use super::{random_hex, wait};
+
+/// Ready takes 3 s on two idle cores; this is for busy ones.
+const READY: Duration = Duration::from_secs(90);
+const ATTEMPTS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why no control plane runs.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Tools(#[from] tools::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("{name} ended by itself ({status}):\n{log}")]
+    Ended {
+        name: String,
+        status: ExitStatus,
+        log: String,
+    },
+    #[error("{name} was not ready within {READY:?}: {reason}\n{log}")]
+    NotReady {
+        name: String,
+        reason: String,
+        log: String,
+    },
+}
+
+impl Error {
+    /// A port is free when it is chosen, and may be another's when it is used.
+    fn is_taken_port(&self) -> bool {
+        matches!(self, Error::Ended { log, .. } if log.contains("address already in use"))
+    }
+}
+
+/// A running control plane. It holds nothing of an async runtime: a static one serves tests that
+/// each have a runtime of their own.
+pub(crate) struct ControlPlane {
+    // In this order they are dropped: the server before its storage, the folder last.
+    apiserver: Child,
+    etcd: Child,
+    /// To start them anew on the same ports and the same data.
+    #[allow(dead_code, reason = "nothing restarts them yet")]
+    apiserver_command: Command,
+    #[allow(dead_code, reason = "nothing restarts them yet")]
+    etcd_command: Command,
+    tools: Tools,
+    server: Server,
+    folder: Folder,
+}
+
+/// Where the API server is, and what the administrator has.
+struct Server {
+    url: String,
+    /// Written by the server when it starts: its certificate, signed by itself.
+    certificate: PathBuf,
+    admin_token: String,
+    admin_kubeconfig: PathBuf,
+}
+
+impl ControlPlane {
+    /// Starts an empty one and waits until it is ready.
+    pub(crate) async fn start() -> Result<ControlPlane, Error> {
+        let tools = tokio::task::spawn_blocking(tools)
+            .await
+            .map_err(io::Error::other)??;
+        let mut attempt = 1;
+        loop {
+            match ControlPlane::attempt(&tools).await {
+                Err(error) if error.is_taken_port() && attempt < ATTEMPTS => attempt += 1,
+                result => return result,
+            }
+        }
+    }
+
+    /// The one that all tests of a binary share, started by the first that asks. It ends with the process.
+    pub(crate) async fn shared() -> &'static ControlPlane {
+        static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
+        SHARED
+            .get_or_init(async || match ControlPlane::start().await {
+                Ok(control_plane) => control_plane,
+                Err(error) => panic!("no control plane: {error}"),
+            })
+            .await
+    }
+
+    async fn attempt(tools: &Tools) -> Result<ControlPlane, Error> {
+        let folder = Folder::new()?;
+        let [etcd_port, peer_port, port] = free_ports()?;
+        let etcd_url = format!("http://127.0.0.1:{etcd_port}");
+
+        let mut etcd_command = Command::new(&tools.etcd);
+        etcd_command
+            .arg("--data-dir")
+            .arg(folder.join("etcd"))
+            .args(["--listen-client-urls", &etcd_url])
+            .args(["--advertise-client-urls", &etcd_url])
+            .arg(format!("--listen-peer-urls=http://127.0.0.1:{peer_port}"))
+            // The data need not outlive a power failure.
+            .arg("--unsafe-no-fsync")
+            // It is the only member, and elects itself after one election timeout: 1 s by default.
+            .args(["--heartbeat-interval=10", "--election-timeout=100"]);
+        let etcd = Child::spawn(&folder, "etcd", Duration::from_secs(2), &etcd_command)?;
+        // Its own log, not its port: on a port that another etcd took meanwhile, that one would answer.
+        ready(&etcd, async || {
+            if etcd.read_log().contains("ready to serve client requests") {
+                Ok(())
+            } else {
+                Err("it does not say that it is".to_owned())
+            }
+        })
+        .await?;
+
+        let (private, public) = key_pair();
+        let private_key = folder.join("service-accounts.key");
+        create_private(&private_key, private)?;
+        let public_key = folder.join("service-accounts.pub");
+        create_private(&public_key, public)?;
+        let admin_token = random_hex::<16>();
+        let tokens = folder.join("tokens.csv");
+        create_private(
+            &tokens,
+            format!("{admin_token},admin,1,\"system:masters\"\n"),
+        )?;
+        let certificates = folder.subfolder("certificates")?;
+        let server = Server {
+            url: format!("https://127.0.0.1:{port}"),
+            certificate: certificates.join("apiserver.crt"),
+            admin_kubeconfig: folder.join("admin.kubeconfig"),
+            admin_token,
+        };
+
+        let mut apiserver_command = Command::new(&tools.kube_apiserver);
+        apiserver_command
+            .args(["--etcd-servers", &etcd_url])
+            .args(["--bind-address", "127.0.0.1"])
+            .args(["--secure-port", &port.to_string()])
+            .arg("--cert-dir")
+            .arg(&certificates)
+            .args(["--external-hostname", "127.0.0.1"])
+            // It would publish its own address, and loopback is refused there.
+            .args(["--endpoint-reconciler-type", "none"])
+            .args(["--service-cluster-ip-range", "10.0.0.0/24"])
+            .args(["--service-account-issuer", "https://kubernetes.default.svc"])
+            .arg("--service-account-key-file")
+            .arg(&public_key)
+            .arg("--service-account-signing-key-file")
+            .arg(&private_key)
+            .args(["--authorization-mode", "Node,RBAC"])
+            .arg("--token-auth-file")
+            .arg(&tokens)
+            .arg("--profiling=false");
+        let apiserver = Child::spawn(
+            &folder,
+            "kube-apiserver",
+            Duration::from_secs(2),
+            &apiserver_command,
+        )?;
+        ready(&apiserver, async || {
+            if !server.certificate.exists() {
+                return Err("it has no certificate yet".to_owned());
+            }
+            server.is_ready().await
+        })
+        .await?;
+        create_private(
+            &server.admin_kubeconfig,
+            server.kubeconfig(&server.admin_token).to_string(),
+        )?;
+
+        Ok(ControlPlane {
+            apiserver,
+            etcd,
+            apiserver_command,
+            etcd_command,
+            tools: tools.clone(),
+            server,
+            folder,
+        })
+    }
+
+    /// `https://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> &str {
+        &self.server.url
+    }
+
+    /// The control plane's folder. It goes with the control plane, and takes its children with it first.
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The processes of the control plane.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        vec![self.apiserver.pid(), self.etcd.pid()]
+    }
+
+    /// A kubeconfig file for the administrator.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.server.admin_kubeconfig
+    }
+
+    /// Writes a kubeconfig file for whoever has the token.
+    pub(crate) fn kubeconfig_for_token(&self, token: &str) -> PathBuf {
+        let path = self
+            .folder
+            .join(format!("{}.kubeconfig", random_hex::<4>()));
+        create_private(&path, self.server.kubeconfig(token).to_string())
+            .expect("the folder is there");
+        path
+    }
+
+    /// A client for the administrator, bound to the calling test's runtime.
+    pub(crate) async fn client(&self) -> Client {
+        self.client_for_token(&self.server.admin_token).await
+    }
+
+    /// A client for whoever has the token, bound to the calling test's runtime.
+    pub(crate) async fn client_for_token(&self, token: &str) -> Client {
+        self.server
+            .client(token, Duration::from_secs(30))
+            .await
+            .expect("the kubeconfig makes a client")
+    }
+
+    /// Runs kubectl as the administrator, with a home of its own.
+    pub(crate) async fn kubectl(&self, args: &[&str]) -> Output {
+        self.kubectl_stdin(args, "").await
+    }
+
+    /// The same with standard input, for `-f -`.
+    pub(crate) async fn kubectl_stdin(&self, args: &[&str], input: &str) -> Output {
+        let home = self.folder.subfolder("home").expect("the folder is there");
+        let mut child = tokio::process::Command::new(&self.tools.kubectl)
+            .args(args)
+            .env("KUBECONFIG", self.kubeconfig())
+            .env("KUBECACHEDIR", home.join("cache"))
+            .env("HOME", home)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("kubectl runs");
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that does not read its input may be gone by now.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        child.wait_with_output().await.expect("kubectl ends")
+    }
+
+    /// Makes a fresh namespace and returns its name: the prefix and a random end.
+    pub(crate) async fn namespace(&self, client: &Client, prefix: &str) -> String {
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                generate_name: Some(format!("{prefix}-")),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        let made = Api::<Namespace>::all(client.clone())
+            .create(&PostParams::default(), &namespace)
+            .await
+            .expect("the administrator makes namespaces");
+        made.metadata.name.expect("the server named it")
+    }
+
+    /// Makes a service account with the permissions of a ClusterRole, given as YAML, in all namespaces,
+    /// and returns a token for it. The role and its binding get a name of their own, so tests with
+    /// different roles do not meet. When this returns, the server already grants what the role allows.
+    pub(crate) async fn service_account(
+        &self,
+        client: &Client,
+        namespace: &str,
+        name: &str,
+        cluster_role: &str,
+    ) -> String {
+        let create = PostParams::default();
+        let mut role: ClusterRole =
+            serde_saphyr::from_str(cluster_role).expect("the YAML is a ClusterRole");
+        let unique = format!("{namespace}-{name}");
+        role.metadata.name = Some(unique.clone());
+        let account = ServiceAccount {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            ..ServiceAccount::default()
+        };
+        let binding = ClusterRoleBinding {
+            metadata: role.metadata.clone(),
+            role_ref: RoleRef {
+                api_group: "rbac.authorization.k8s.io".to_owned(),
+                kind: "ClusterRole".to_owned(),
+                name: unique,
+            },
+            subjects: Some(vec![Subject {
+                kind: "ServiceAccount".to_owned(),
+                name: name.to_owned(),
+                namespace: Some(namespace.to_owned()),
+                ..Subject::default()
+            }]),
+        };
+        let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
+        accounts
+            .create(&create, &account)
+            .await
+            .expect("the administrator makes service accounts");
+        Api::all(client.clone())
+            .create(&create, &role)
+            .await
+            .expect("the administrator makes roles");
+        Api::all(client.clone())
+            .create(&create, &binding)
+            .await
+            .expect("the administrator makes bindings");
+        let user = format!("system:serviceaccount:{namespace}:{name}");
+        granted(client, &user, &role).await;
+
+        let request = TokenRequest {
+            spec: TokenRequestSpec {
+                expiration_seconds: Some(3600),
+                ..TokenRequestSpec::default()
+            },
+            ..TokenRequest::default()
+        };
+        let made = accounts
+            .create_token_request(name, &create, &request)
+            .await
+            .expect("the administrator makes tokens");
+        made.status.expect("the server answered with a token").token
+    }
+}
+
+impl Server {
+    /// YAML is a superset of this.
+    fn kubeconfig(&self, token: &str) -> serde_json::Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{
+                "name": "test",
+                "cluster": { "server": self.url, "certificate-authority": self.certificate },
+            }],
+            "users": [{ "name": "test", "user": { "token": token } }],
+            "contexts": [{ "name": "test", "context": { "cluster": "test", "user": "test" } }],
+            "current-context": "test",
+        })
+    }
+
+    /// Every request ends: by default kube waits for ever for an answer, and retries for minutes.
+    async fn client(&self, token: &str, timeout: Duration) -> Result<Client, String> {
+        // Fails when there is one already, which does as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let kubeconfig: Kubeconfig =
+            serde_json::from_value(self.kubeconfig(token)).map_err(|e| e.to_string())?;
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+            .await
+            .map_err(|e| e.to_string())?;
+        config.default_retry = false;
+        // The way to loopback leads past every proxy in the environment.
+        config.proxy_url = None;
+        let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(2), 3, true)
+            .map_err(|e| e.to_string())?;
+        Ok(ClientBuilder::try_from(config)
+            .map_err(|e| e.to_string())?
+            .with_layer(&BufferLayer::new(1024))
+            .with_layer(&RetryLayer::new(retry))
+            .with_layer(&TimeoutLayer::new(timeout))
+            .build())
+    }
+
+    async fn is_ready(&self) -> Result<(), String> {
+        let client = self
+            .client(&self.admin_token, Duration::from_secs(5))
+            .await?;
+        let request = http::Request::get("/readyz")
+            .body(Vec::new())
+            .map_err(|e| e.to_string())?;
+        match client.request_text(request).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Polls until the child is ready, and stops early when it is gone.
+async fn ready(
+    child: &Child,
+    mut probe: impl AsyncFnMut() -> Result<(), String>,
+) -> Result<(), Error> {
+    let end = Instant::now() + READY;
+    loop {
+        let Err(reason) = probe().await else {
+            return Ok(());
+        };
+        if let Some(status) = child.exited() {
+            return Err(Error::Ended {
+                name: child.name().to_owned(),
+                status,
+                log: child.log_tail(30),
+            });
+        }
+        if Instant::now() >= end {
+            return Err(Error::NotReady {
+                name: child.name().to_owned(),
+                reason,
+                log: child.log_tail(30),
+            });
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// The server learns of new roles and bindings by watching them: a moment after they are made.
+async fn granted(client: &Client, user: &str, role: &ClusterRole) {
+    let first = |list: &Option<Vec<String>>| list.as_ref().and_then(|list| list.first().cloned());
+    let Some(mut attributes) = role.rules.iter().flatten().find_map(|rule| {
+        Some(ResourceAttributes {
+            verb: rule.verbs.first().cloned(),
+            group: Some(first(&rule.api_groups)?),
+            resource: Some(first(&rule.resources)?),
+            name: first(&rule.resource_names),
+            ..ResourceAttributes::default()
+        })
+    }) else {
+        return;
+    };
+    // "pods/log" names a subresource.
+    if let Some((resource, subresource)) = attributes
+        .resource
+        .clone()
+        .as_deref()
+        .and_then(|resource| resource.split_once('/'))
+    {
+        attributes.resource = Some(resource.to_owned());
+        attributes.subresource = Some(subresource.to_owned());
+    }
+    let review = SubjectAccessReview {
+        spec: SubjectAccessReviewSpec {
+            user: Some(user.to_owned()),
+            resource_attributes: Some(attributes),
+            ..SubjectAccessReviewSpec::default()
+        },
+        ..SubjectAccessReview::default()
+    };
+    let reviews = Api::<SubjectAccessReview>::all(client.clone());
+    wait::until(
+        &format!("the permissions of {user}"),
+        Duration::from_secs(20),
+        async || {
+            let answer = reviews
+                .create(&PostParams::default(), &review)
+                .await
+                .map_err(|error| error.to_string())?;
+            match answer.status {
+                Some(status) if status.allowed => Ok(()),
+                status => Err(format!("{status:?}")),
+            }
+        },
+    )
+    .await;
+}
+
+/// Ports that are free now. All are held until the last is found, so that they differ.
+fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+    let mut ports = [0; N];
+    let mut listeners = Vec::with_capacity(N);
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        *port = listener.local_addr()?.port();
+        listeners.push(listener);
+    }
+    Ok(ports)
+}
+
+/// A P-256 key pair for signing service account tokens: private and public, as PEM.
+fn key_pair() -> (String, String) {
+    // SubjectPublicKeyInfo up to the point itself: id-ecPublicKey, prime256v1, a bit string of 65
+    // bytes (RFC 5480). The server reads a public key in this form only.
+    const BEFORE_POINT: [u8; 26] = [
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08,
+        0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+    let random = SystemRandom::new();
+    let private = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random)
+        .expect("the system has random numbers");
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, private.as_ref(), &random)
+        .expect("it was just made");
+    let public = [&BEFORE_POINT, pair.public_key().as_ref()].concat();
+    (
+        pem::encode(&Pem::new("PRIVATE KEY", private.as_ref())),
+        pem::encode(&Pem::new("PUBLIC KEY", public)),
+    )
+}
