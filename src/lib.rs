@@ -1,3 +1,4 @@
 //! Composio connected accounts, declared as Kubernetes objects.
 
 pub mod composio;
+pub mod sandbox;
