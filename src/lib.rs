@@ -26,6 +26,7 @@
 //! | [`metrics`] | what is counted |
 
 pub mod act;
+pub mod arguments;
 pub mod composio;
 pub mod controller;
 pub mod crd;
@@ -36,3 +37,4 @@ pub mod plan;
 pub mod project;
 pub mod reconcile;
 pub mod report;
+pub mod sandbox;

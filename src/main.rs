@@ -1,3 +1,240 @@
-//! The command line.
+//! The command line, the one place that builds clients and spawns.
 
-fn main() {}
+use std::{
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::Parser;
+use composio_operator::{
+    arguments::{Cli, Command, LogFormat, Run},
+    composio::{self, ApiKey, HttpConfig, Sensitive, http::MAX_BODY},
+    controller::{self, COMPOSIO, KUBERNETES, Settings},
+    crd,
+    http::{self, Health},
+    metrics::Metrics,
+    plan::Flags,
+    report::Pace,
+    sandbox,
+};
+use jiff::SignedDuration;
+use kube::client::{Client, ClientBuilder, retry::RetryPolicy};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tower::{buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// How often the key file is looked at.
+const KEY_FILE_INTERVAL: Duration = Duration::from_secs(5);
+/// The longest wait for the headers of an answer of the apiserver. A watch's body may take longer.
+const APISERVER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Calls in flight get so long after SIGTERM; whatever is cut off then is found again by its alias.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(9);
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(arguments) => run(*arguments).await,
+        Command::Crd => print_definition(),
+        Command::Sandbox(arguments) => serve_sandbox(arguments).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With standard error closed there is nobody to tell.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_definition() -> Result<(), Failure> {
+    let yaml = serde_saphyr::to_string(&crd::definition())?;
+    Ok(io::stdout().write_all(yaml.as_bytes())?)
+}
+
+async fn serve_sandbox(arguments: sandbox::Args) -> Result<(), Failure> {
+    log(LogFormat::Text);
+    Ok(sandbox::run(arguments, stop_signal()?).await?)
+}
+
+async fn run(arguments: Run) -> Result<(), Failure> {
+    log(arguments.log_format);
+    // Both HTTP clients share it; it can only be there already if somebody installed it before main.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+
+    let api_key = ApiKey::new(&read_key(&arguments)?)?;
+    let transport = composio::http::transport(HttpConfig {
+        base_url: arguments.base_url.clone(),
+        api_key: api_key.clone(),
+        instance: arguments.instance.clone().unwrap_or_else(host_name),
+        timeout: arguments.request_timeout,
+        max_body: MAX_BODY,
+    })?;
+    let client = kubernetes_client().await?;
+    let listener = TcpListener::bind(arguments.http_address)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", arguments.http_address))?;
+
+    let health = Arc::new(Health::of(&[KUBERNETES, COMPOSIO]));
+    let metrics = Arc::new(Metrics::default());
+    let (stop, stopped) = stop_channel()?;
+    let server = tokio::spawn(http::serve(
+        listener,
+        Arc::clone(&health),
+        Arc::clone(&metrics),
+        until(stopped.clone()),
+    ));
+    if let Some(file) = arguments.api_key_file.clone() {
+        tokio::spawn(follow_key_file(file, api_key));
+    }
+    let controller = controller::run(
+        client,
+        transport,
+        settings(&arguments),
+        health,
+        metrics,
+        until(stopped.clone()),
+    );
+    tokio::select! {
+        () = controller => {}
+        () = grace(stopped) => warn!("calls in flight were cut off"),
+    }
+    // The controller also ends when every watch has ended, which only a signal brings about.
+    stop.send_replace(true);
+    Ok(server.await??)
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    match format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+fn settings(arguments: &Run) -> Settings {
+    let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+    Settings {
+        namespace: arguments.watch_namespace.clone(),
+        concurrency: arguments.concurrency,
+        flags: Flags {
+            alias_prefix: arguments.alias_prefix.clone(),
+            unknown_outcome_wait: signed(arguments.unknown_outcome_wait),
+        },
+        pace: Pace {
+            min: arguments.backoff_min,
+            max: arguments.backoff_max.max(arguments.backoff_min),
+            slow: arguments.stalled_interval,
+        },
+        poll_interval: arguments.poll_interval,
+        poll_interval_waiting: arguments.poll_interval_waiting,
+        auth_config_lifetime: signed(arguments.auth_config_lifetime),
+    }
+}
+
+fn read_key(arguments: &Run) -> Result<Sensitive, Failure> {
+    match (&arguments.api_key_file, &arguments.api_key) {
+        (Some(file), _) => read_key_file(file),
+        (None, Some(key)) => Ok(Sensitive::new(key)),
+        (None, None) => Err(
+            "no Composio API key: set COMPOSIO_API_KEY, or name a file with --api-key-file".into(),
+        ),
+    }
+}
+
+fn read_key_file(file: &Path) -> Result<Sensitive, Failure> {
+    let key = std::fs::read_to_string(file)
+        .map_err(|error| format!("cannot read the API key file {}: {error}", file.display()))?;
+    Ok(Sensitive::new(key))
+}
+
+/// Takes a new key from the file as soon as it is there. Whatever is wrong with it, the former stays.
+async fn follow_key_file(file: PathBuf, api_key: ApiKey) {
+    let mut told = None;
+    loop {
+        tokio::time::sleep(KEY_FILE_INTERVAL).await;
+        let taken = read_key_file(&file)
+            .map_err(|error| error.to_string())
+            .and_then(|key| api_key.replace(&key).map_err(|error| error.to_string()));
+        match taken {
+            Ok(true) => info!("the API key has changed, the new one is used from now on"),
+            Ok(false) => {}
+            Err(error) if told.as_ref() == Some(&error) => continue,
+            Err(error) => {
+                error!("{error}; the former key stays in use");
+                told = Some(error);
+                continue;
+            }
+        }
+        told = None;
+    }
+}
+
+/// Every request ends and is tried a few times: by default kube waits for ever for an answer, and
+/// retries for minutes.
+async fn kubernetes_client() -> Result<Client, Failure> {
+    let mut config = kube::Config::infer()
+        .await
+        .map_err(|error| format!("no way to a Kubernetes cluster: {error}"))?;
+    config.default_retry = false;
+    let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(2), 3, true)?;
+    Ok(ClientBuilder::try_from(config)?
+        .with_layer(&BufferLayer::new(1024))
+        .with_layer(&RetryLayer::new(retry))
+        .with_layer(&TimeoutLayer::new(APISERVER_TIMEOUT))
+        .build())
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_else(|_| "composio-operator".to_owned())
+}
+
+/// Turns true at SIGTERM or SIGINT.
+fn stop_channel() -> Result<(watch::Sender<bool>, watch::Receiver<bool>), Failure> {
+    let (stop, stopped) = watch::channel(false);
+    let signalled = stop_signal()?;
+    let sender = stop.clone();
+    tokio::spawn(async move {
+        signalled.await;
+        info!("stopping");
+        sender.send_replace(true);
+    });
+    Ok((stop, stopped))
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // The sender lives as long as `run`: an error here means that everything ends anyway.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn grace(stopped: watch::Receiver<bool>) {
+    until(stopped).await;
+    tokio::time::sleep(SHUTDOWN_GRACE).await;
+}

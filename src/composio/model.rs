@@ -93,7 +93,11 @@ impl State {
     pub fn is_dead(&self) -> bool {
         match self {
             Self::Expired | Self::Failed | Self::Revoked => true,
-            Self::Initializing | Self::Initiated | Self::Active | Self::Inactive | Self::Unknown(_) => false,
+            Self::Initializing
+            | Self::Initiated
+            | Self::Active
+            | Self::Inactive
+            | Self::Unknown(_) => false,
         }
     }
 

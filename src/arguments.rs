@@ -1,0 +1,202 @@
+//! The command line: every flag, its environment variable and its default.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+
+use crate::sandbox;
+
+/// Keeps Composio connected accounts as they are declared in Kubernetes.
+#[derive(Parser, Debug)]
+#[command(version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the operator
+    Run(Box<Run>),
+    /// Print the custom resource definition
+    Crd,
+    /// Serve an emulated Composio, for demos and tests
+    Sandbox(sandbox::Args),
+}
+
+/// How log lines look.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For collectors.
+    Json,
+}
+
+/// Run the operator
+#[derive(Args, Debug)]
+pub struct Run {
+    /// File that holds the project's API key; read again when it changes
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_API_KEY_FILE",
+        value_name = "PATH",
+        conflicts_with = "api_key"
+    )]
+    pub api_key_file: Option<PathBuf>,
+
+    // From the environment alone: a key on the command line is in every process list.
+    #[arg(long, env = "COMPOSIO_API_KEY", hide = true, hide_env_values = true)]
+    #[allow(missing_docs, reason = "a doc comment would be its help")]
+    pub api_key: Option<String>,
+
+    /// Where Composio is; a path is kept
+    #[arg(
+        long,
+        env = "COMPOSIO_BASE_URL",
+        value_name = "URL",
+        default_value = "https://backend.composio.dev"
+    )]
+    pub base_url: String,
+
+    /// Address of /livez, /readyz and /metrics
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_HTTP_ADDRESS",
+        value_name = "ADDRESS",
+        default_value = "0.0.0.0:8080"
+    )]
+    pub http_address: SocketAddr,
+
+    /// Work in this namespace only; all, if not given
+    #[arg(long, env = "COMPOSIO_OPERATOR_WATCH_NAMESPACE", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    pub watch_namespace: Option<String>,
+
+    /// Put before every computed alias: keeps clusters apart that share a project
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_ALIAS_PREFIX",
+        value_name = "TEXT",
+        default_value = "",
+        value_parser = alias_prefix
+    )]
+    pub alias_prefix: String,
+
+    /// Name of this process in its requests to Composio; the host's name, if not given
+    #[arg(long, env = "COMPOSIO_OPERATOR_INSTANCE", value_name = "NAME")]
+    pub instance: Option<String>,
+
+    /// Objects that are worked on at the same time
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_CONCURRENCY",
+        value_name = "N",
+        default_value = "16",
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub concurrency: u16,
+
+    /// How often accounts are listed
+    #[arg(long, env = "COMPOSIO_OPERATOR_POLL_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub poll_interval: Duration,
+
+    /// How often accounts are listed while a link waits for a person
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_POLL_INTERVAL_WAITING",
+        value_name = "DURATION",
+        default_value = "2s",
+        value_parser = duration
+    )]
+    pub poll_interval_waiting: Duration,
+
+    /// Longest wait for an answer of Composio
+    #[arg(long, env = "COMPOSIO_OPERATOR_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub request_timeout: Duration,
+
+    /// How long a call that was cut off may still take effect: no second one is made before
+    #[arg(long, env = "COMPOSIO_OPERATOR_UNKNOWN_OUTCOME_WAIT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub unknown_outcome_wait: Duration,
+
+    /// Shortest wait after a failure
+    #[arg(long, env = "COMPOSIO_OPERATOR_BACKOFF_MIN", value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub backoff_min: Duration,
+
+    /// Longest wait after a failure
+    #[arg(long, env = "COMPOSIO_OPERATOR_BACKOFF_MAX", value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub backoff_max: Duration,
+
+    /// How often an object is looked at again that only a person can help
+    #[arg(long, env = "COMPOSIO_OPERATOR_STALLED_INTERVAL", value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub stalled_interval: Duration,
+
+    /// How long an auth config is remembered
+    #[arg(long, env = "COMPOSIO_OPERATOR_AUTH_CONFIG_LIFETIME", value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub auth_config_lifetime: Duration,
+
+    /// How log lines look; what is logged is up to RUST_LOG
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// `30s`, `1m30s`, `10 minutes`: more than nothing, and no longer than a day.
+fn duration(text: &str) -> Result<Duration, String> {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let span: jiff::SignedDuration = text
+        .parse()
+        .map_err(|_| "not a duration such as 30s or 1m30s".to_owned())?;
+    let duration = Duration::try_from(span).map_err(|_| "must be positive".to_owned())?;
+    if duration.is_zero() || duration > DAY {
+        return Err("must be more than nothing and at most a day".to_owned());
+    }
+    Ok(duration)
+}
+
+/// What an alias may hold, and no dot: the first dot ends the namespace. Half of an alias at most.
+fn alias_prefix(text: &str) -> Result<String, String> {
+    const MAX: usize = 32;
+    let fits = text.len() <= MAX
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if !fits {
+        return Err(format!("at most {MAX} letters, digits, '-' and '_'"));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "30", "0s", "-5s", "25h", "soon"] {
+            assert!(duration(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_prefix_with_a_dot_would_make_two_names_share_an_alias() {
+        assert!(alias_prefix("eu-1_").is_ok());
+        assert!(alias_prefix("eu.").is_err());
+        assert!(alias_prefix(&"x".repeat(33)).is_err());
+    }
+}

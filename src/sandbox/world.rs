@@ -1,0 +1,313 @@
+//! The emulated Composio as a pure machine: a request and a time go in, an answer comes out. It has
+//! no clock, does no I/O and writes no logs, so a test can drive ten minutes in a microsecond.
+//!
+//! The world's time is the time it is given plus an offset that control calls can move. What time
+//! does by itself (a sign-in that nobody finished runs out after ten minutes) is applied when
+//! somebody looks, and dated at the moment it happened.
+//!
+//! # Where the documentation leaves something open
+//!
+//! The questions which a client may meet in both readings are [`Switches`]. The rest is decided so:
+//! - Timestamps have milliseconds, in UTC.
+//! - Every change of a row moves `updated_at`, also alias and sharing.
+//! - A cursor names a page number; pages shift while rows come and go.
+//! - Array filters may be repeated or comma-joined: the documentation shows the first, the official
+//!   client sends the second. A user id that contains a comma is also matched as a whole.
+//! - A body field of a wrong type, a text that is too long or an enum word that is unknown is a 400.
+//! - A disabled auth config takes no new accounts (400); those it has live on.
+//! - `refresh` works in every state but INACTIVE and REVOKED (400), asks a person anew for redirect
+//!   schemes and has ten minutes of its own; an ACTIVE row stays ACTIVE meanwhile. For other
+//!   schemes it changes nothing and has no URL; for `NO_AUTH` it is a 501.
+//! - Credentials are believed, as Composio believes them, but the emulated provider refuses values
+//!   that begin with `invalid`: with `validate_credentials` that is a 400 at creation, and a PATCH
+//!   with such a value does not revive a row.
+//! - A REVOKED row is not revived by a PATCH of credentials, nor by enabling.
+//! - The job that `revoke_on_delete` starts is done at once; it fails without a word where the
+//!   toolkit cannot revoke.
+//! - All requests count against the limit, also those with a wrong key. Windows are whole minutes.
+//! - A lower-case header `x-composio-operator-instance` is only recorded in the log.
+
+mod account;
+mod change;
+mod control;
+mod create;
+mod credential_body;
+mod fault;
+mod ids;
+mod limit;
+mod list;
+mod log;
+mod refusal;
+mod scheme;
+mod seed;
+mod sign_in;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+pub use account::{Grant, GrantEnd, State};
+pub use control::{AccountView, ControlError, GrantView};
+pub use fault::{Fault, FaultAnswer};
+pub use log::Entry;
+pub use scheme::Scheme;
+pub use seed::{AuthConfig, Seed, Switches};
+pub use sign_in::{Finished, SignIn, SignInView};
+
+use fault::Faults;
+use ids::Ids;
+use limit::Window;
+use log::Log;
+use refusal::Refusal;
+use store::{AliasKey, Store};
+
+/// The path that all endpoints are under.
+pub const API: &str = "/api/v3.1";
+
+/// How long a sign-in can be finished.
+pub const LINK_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The connection was cut instead of an answer. Whether the request had its effect is just what the
+/// caller cannot know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut;
+
+/// An emulated Composio project.
+pub struct World {
+    seed: Seed,
+    configs: Vec<AuthConfig>,
+    store: Store,
+    ids: Ids,
+    offset: SignedDuration,
+    window: Window,
+    log: Log,
+    faults: Faults,
+    switches: Switches,
+}
+
+/// One request, taken apart.
+struct Call<'a> {
+    method: &'a str,
+    path: &'a str,
+    query: Vec<(String, String)>,
+    body: &'a Bytes,
+    base: String,
+    now: Timestamp,
+}
+
+/// A good answer, and the account it is about.
+struct Reply {
+    status: u16,
+    body: Value,
+    account: Option<String>,
+}
+
+impl Reply {
+    fn ok(body: Value) -> Self {
+        Self {
+            status: 200,
+            body,
+            account: None,
+        }
+    }
+
+    fn created(body: Value, account: String) -> Self {
+        Self {
+            status: 201,
+            body,
+            account: Some(account),
+        }
+    }
+}
+
+impl World {
+    /// A world with the seed's auth configs and no accounts.
+    pub fn new(seed: Seed) -> Self {
+        Self {
+            configs: seed.auth_configs.clone(),
+            store: Store::default(),
+            ids: Ids::new(seed.entropy),
+            offset: SignedDuration::ZERO,
+            window: Window::new(seed.limit),
+            log: Log::default(),
+            faults: Faults::default(),
+            switches: seed.switches,
+            seed,
+        }
+    }
+
+    /// Answers an API request. A [`Cut`] becomes a 502 here; use [`World::exchange`] to see it.
+    pub fn handle(&mut self, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
+        self.exchange(request, now).unwrap_or_else(|Cut| {
+            let mut response = Response::new(Bytes::from_static(b"the connection was cut"));
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            response
+        })
+    }
+
+    /// Answers an API request, or cuts the connection where a fault asks for that.
+    pub fn exchange(
+        &mut self,
+        request: &Request<Bytes>,
+        now: Timestamp,
+    ) -> Result<Response<Bytes>, Cut> {
+        let now = self.settle(now);
+        let request_id = self.ids.next("req_");
+        let call = Call {
+            method: request.method().as_str(),
+            path: request.uri().path(),
+            query: query_of(request),
+            body: request.body(),
+            base: self.base_of(request),
+            now,
+        };
+        let fault = self.faults.take(call.method, call.path);
+        let admitted = self.window.admit(now);
+        let mut concerned = None;
+        let outcome = match &fault {
+            Some(fault) if !fault.after_commit() => fault.outcome(),
+            Some(_) | None => {
+                let answer = self.answer(request, &call, admitted, &request_id, &mut concerned);
+                match &fault {
+                    Some(fault) => fault.outcome(),
+                    None => Ok(answer),
+                }
+            }
+        };
+        let outcome = outcome.map(|response| self.dress(response, now, &request_id));
+        self.record(request, &call, &request_id, concerned, fault, &outcome);
+        outcome
+    }
+
+    /// Key, limit, endpoint.
+    fn answer(
+        &mut self,
+        request: &Request<Bytes>,
+        call: &Call<'_>,
+        admitted: bool,
+        request_id: &str,
+        concerned: &mut Option<String>,
+    ) -> Response<Bytes> {
+        if !admitted {
+            return self.window.refusal(call.now);
+        }
+        let key = request
+            .headers()
+            .get("x-api-key")
+            .map(HeaderValue::as_bytes);
+        let result = if key == Some(self.seed.api_key.as_bytes()) {
+            self.endpoint(call)
+        } else {
+            Err(Refusal::unauthorized())
+        };
+        match result {
+            Ok(reply) => {
+                *concerned = reply.account;
+                json_response(reply.status, &reply.body)
+            }
+            Err(refusal) => json_response(refusal.status, &refusal.body(request_id)),
+        }
+    }
+
+    fn endpoint(&mut self, call: &Call<'_>) -> Result<Reply, Refusal> {
+        let unknown = || Refusal::no_such_endpoint(call.method, call.path);
+        let path = call.path.strip_prefix(API).ok_or_else(unknown)?;
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        match (call.method, segments.as_slice()) {
+            ("POST", ["connected_accounts", "link"]) => self.link(call),
+            ("POST", ["connected_accounts"]) => self.create(call),
+            ("GET", ["connected_accounts"]) => self.list_accounts(call),
+            ("GET", ["connected_accounts", id]) => self.get_account(id),
+            ("PATCH", ["connected_accounts", id]) => self.patch(call, id),
+            ("PATCH", ["connected_accounts", id, "status"]) => self.set_status(call, id),
+            ("POST", ["connected_accounts", id, "refresh"]) => self.refresh(call, id),
+            ("POST", ["connected_accounts", id, "revoke"]) => self.revoke(call, id),
+            ("DELETE", ["connected_accounts", id]) => self.delete(call, id),
+            ("GET", ["auth_configs"]) => self.list_auth_configs(call),
+            ("GET", ["auth_configs", id]) => self.get_auth_config(id),
+            (_, _) => Err(unknown()),
+        }
+    }
+
+    /// The headers which every answer carries.
+    fn dress(
+        &self,
+        mut response: Response<Bytes>,
+        now: Timestamp,
+        request_id: &str,
+    ) -> Response<Bytes> {
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let (limit, remaining) = self.window.state(now);
+        let headers = response.headers_mut();
+        for (name, value) in [
+            ("date", date),
+            ("x-request-id", request_id.to_owned()),
+            ("x-ratelimit", limit.to_string()),
+            ("x-ratelimit-remaining", remaining.to_string()),
+            ("x-ratelimit-window-size", "60s".to_owned()),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        response
+    }
+
+    /// The world's time, after all that had to happen until then has happened.
+    pub(super) fn settle(&mut self, now: Timestamp) -> Timestamp {
+        let now = self.now(now);
+        self.store.settle(now);
+        now
+    }
+
+    /// The world's time, in whole milliseconds as Composio writes it.
+    fn now(&self, now: Timestamp) -> Timestamp {
+        let moved = now.saturating_add(self.offset).unwrap_or(now);
+        Timestamp::from_millisecond(moved.as_millisecond()).unwrap_or(moved)
+    }
+
+    fn base_of<T>(&self, request: &Request<T>) -> String {
+        let headers = request.headers();
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        let https = headers
+            .get("x-forwarded-proto")
+            .is_some_and(|proto| proto == "https");
+        let scheme = if https { "https" } else { "http" };
+        match host {
+            Some(host) => format!("{scheme}://{host}"),
+            None => self.seed.public_base.clone(),
+        }
+    }
+
+    fn config_index(&self, id: &str) -> Option<usize> {
+        self.configs.iter().position(|config| config.id == id)
+    }
+
+    fn alias_key(&self, user: &str, config: usize, alias: &str) -> AliasKey {
+        let toolkit = self.configs[config].toolkit.clone();
+        (user.to_owned(), toolkit, alias.to_owned())
+    }
+}
+
+fn query_of<T>(request: &Request<T>) -> Vec<(String, String)> {
+    form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes())
+        .into_owned()
+        .collect()
+}
+
+fn json_response(status: u16, body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    response
+}

@@ -1,0 +1,305 @@
+//! One connected account, and how it is shown on the wire.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::seed::AuthConfig;
+
+/// Composio's own words for these moments.
+pub(super) mod reason {
+    pub(in super::super) const INITIATION_TIMEOUT: &str =
+        "Connection initiation did not complete within 10 minutes";
+    pub(in super::super) const GRANT_DIED: &str = "Permanent auth error during token refresh";
+    pub(in super::super) const CALLBACK_FAILED: &str =
+        "OAuth callback failed during token exchange";
+    pub(in super::super) const BY_USER: &str = "Connection status updated by user";
+    pub(in super::super) const REVOKED: &str = "Revoked via user-initiated revoke endpoint";
+    pub(in super::super) const REVOKED_ON_DELETE: &str = "Revoked as part of connection delete";
+}
+
+/// Where an account stands in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Made, nobody has opened the sign-in yet.
+    Initializing,
+    /// The sign-in was opened.
+    Initiated,
+    /// Credentials are stored.
+    Active,
+    /// Disabled.
+    Inactive,
+    /// The sign-in was not finished in time, or the grant died.
+    Expired,
+    /// The sign-in failed.
+    Failed,
+    /// The grant was taken back.
+    Revoked,
+    /// A word that only a control call can set: clients must live with words they do not know.
+    Other(String),
+}
+
+impl State {
+    /// Reads Composio's word.
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "INITIALIZING" => Self::Initializing,
+            "INITIATED" => Self::Initiated,
+            "ACTIVE" => Self::Active,
+            "INACTIVE" => Self::Inactive,
+            "EXPIRED" => Self::Expired,
+            "FAILED" => Self::Failed,
+            "REVOKED" => Self::Revoked,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Composio's word.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Initializing => "INITIALIZING",
+            Self::Initiated => "INITIATED",
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+            Self::Expired => "EXPIRED",
+            Self::Failed => "FAILED",
+            Self::Revoked => "REVOKED",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// Whether a person still has to finish the sign-in.
+    pub(super) fn unfinished(&self) -> bool {
+        match self {
+            Self::Initializing | Self::Initiated => true,
+            Self::Active
+            | Self::Inactive
+            | Self::Expired
+            | Self::Failed
+            | Self::Revoked
+            | Self::Other(_) => false,
+        }
+    }
+}
+
+/// What ended a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantEnd {
+    /// The revoke endpoint.
+    Revoke,
+    /// `revoke_on_delete`.
+    RevokeOnDelete,
+    /// The person, on the provider's own pages.
+    Provider,
+    /// It died by itself.
+    Expired,
+}
+
+/// The provider's side of an account. Deleting an account does not touch it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Never given.
+    None,
+    /// The provider would honour a call.
+    Alive,
+    /// The provider would refuse.
+    Dead(GrantEnd, Timestamp),
+}
+
+/// Who but the owner may use a SHARED account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Sharing {
+    pub(super) allow_all_users: bool,
+    pub(super) allowed_user_ids: Vec<String>,
+    pub(super) not_allowed_user_ids: Vec<String>,
+}
+
+/// A stored credential: not its value, only what is needed to tell two values apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Credential {
+    pub(super) name: String,
+    pub(super) fingerprint: [u8; 8],
+    /// A value that begins with `invalid` is refused by the emulated provider.
+    pub(super) accepted: bool,
+}
+
+impl Credential {
+    pub(super) fn new(name: &str, value: &str) -> Self {
+        let digest = Sha256::digest(value.as_bytes());
+        let mut fingerprint = [0; 8];
+        fingerprint.copy_from_slice(&digest[..8]);
+        Self {
+            name: name.to_owned(),
+            fingerprint,
+            accepted: !value.starts_with("invalid"),
+        }
+    }
+
+    pub(super) fn hex(&self) -> String {
+        use std::fmt::Write as _;
+        self.fingerprint
+            .iter()
+            .fold(String::from("sha256:"), |mut text, byte| {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+    }
+}
+
+/// The hosted sign-in of an account. A new one takes the place of the old.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    pub(super) token: String,
+    pub(super) url: String,
+    pub(super) expires_at: Timestamp,
+    pub(super) callback: Option<String>,
+    pub(super) used: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) id: String,
+    pub(super) word_id: String,
+    pub(super) user: String,
+    pub(super) alias: Option<String>,
+    /// Index of the auth config.
+    pub(super) config: usize,
+    pub(super) state: State,
+    pub(super) reason: Option<String>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    /// `Some` makes it SHARED.
+    pub(super) sharing: Option<Sharing>,
+    pub(super) grant: Grant,
+    pub(super) ever_active: bool,
+    pub(super) deleted_at: Option<Timestamp>,
+    pub(super) credentials: Vec<Credential>,
+    pub(super) prefilled: Map<String, Value>,
+    pub(super) link: Option<Link>,
+}
+
+impl Account {
+    /// When an unfinished sign-in runs out. A row put into such a state by hand has no link and
+    /// never times out.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let link = self.link.as_ref()?;
+        (self.deleted_at.is_none() && self.state.unfinished()).then_some(link.expires_at)
+    }
+
+    /// Whether the person's sign-in can still be finished.
+    pub(super) fn open_link(&self, now: Timestamp) -> Option<&Link> {
+        let state_allows = match self.state {
+            State::Revoked | State::Inactive => false,
+            State::Initializing
+            | State::Initiated
+            | State::Active
+            | State::Expired
+            | State::Failed
+            | State::Other(_) => true,
+        };
+        self.link.as_ref().filter(|link| {
+            state_allows && self.deleted_at.is_none() && !link.used && now < link.expires_at
+        })
+    }
+
+    /// Credentials have arrived, or the person has agreed.
+    pub(super) fn connect(&mut self) {
+        self.state = State::Active;
+        self.reason = None;
+        self.grant = Grant::Alive;
+        self.ever_active = true;
+        self.close_link();
+    }
+
+    pub(super) fn close_link(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.used = true;
+        }
+    }
+
+    /// Puts credentials in the place of those with the same name; `None` removes.
+    pub(super) fn merge(&mut self, changes: &[(String, Option<String>)]) {
+        for (name, value) in changes {
+            self.credentials.retain(|held| held.name != *name);
+            if let Some(value) = value {
+                self.credentials.push(Credential::new(name, value));
+            }
+        }
+    }
+
+    pub(super) fn item(&self, config: &AuthConfig) -> Value {
+        let state = self.state_value(config);
+        json!({
+            "id": self.id,
+            "word_id": self.word_id,
+            "alias": self.alias,
+            "user_id": self.user,
+            "status": self.state.word(),
+            "status_reason": self.reason,
+            "is_disabled": self.state == State::Inactive,
+            "created_at": iso(self.created_at),
+            "updated_at": iso(self.updated_at),
+            "toolkit": {"slug": config.toolkit},
+            "auth_config": {
+                "id": config.id,
+                "auth_scheme": config.scheme.word(),
+                "is_composio_managed": config.managed,
+                "is_disabled": !config.enabled,
+                "deprecated": {"uuid": config.id},
+            },
+            "experimental": self.experimental(),
+            "data": state["val"],
+            "state": state,
+            "test_request_endpoint": "",
+            "deprecated": {"labels": [], "uuid": self.id},
+            "a_field_of_tomorrow": {"why": "clients must ignore what they do not know"},
+        })
+    }
+
+    /// As a list item, plus what only the single answer carries.
+    pub(super) fn detail(&self, config: &AuthConfig) -> Value {
+        let mut value = self.item(config);
+        value["params"] = Value::Object(self.prefilled.clone());
+        if config.scheme.redirects() {
+            value["requested_scopes"] = json!(["read", "write"]);
+        }
+        value
+    }
+
+    pub(super) fn experimental(&self) -> Value {
+        match &self.sharing {
+            None => json!({"account_type": "PRIVATE"}),
+            Some(sharing) => json!({"account_type": "SHARED", "acl_config_for_shared": sharing}),
+        }
+    }
+
+    /// The part of an answer that carries credentials: dummies, as with masking turned on.
+    pub(super) fn state_value(&self, config: &AuthConfig) -> Value {
+        const DUMMY: &str = "REDACTED";
+        let mut val = self.prefilled.clone();
+        val.insert("status".to_owned(), json!(self.state.word()));
+        for credential in &self.credentials {
+            val.insert(credential.name.clone(), json!(DUMMY));
+        }
+        let holds_tokens = matches!(self.state, State::Active | State::Inactive);
+        if config.scheme.redirects() && holds_tokens {
+            for name in ["access_token", "refresh_token", "token_type"] {
+                val.insert(name.to_owned(), json!(DUMMY));
+            }
+            val.insert("scope".to_owned(), json!("read write"));
+        }
+        if let Some(link) = self.link.as_ref().filter(|_| self.state.unfinished()) {
+            val.insert("redirectUrl".to_owned(), json!(link.url));
+        }
+        json!({"authScheme": config.scheme.word(), "val": val})
+    }
+}
+
+/// A time as Composio writes it: always three digits after the second.
+pub(super) fn iso(time: Timestamp) -> String {
+    format!("{time:.3}")
+}

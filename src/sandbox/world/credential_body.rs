@@ -1,0 +1,71 @@
+//! `state: {authScheme, val}` as clients send it.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::refusal::Refusal;
+use super::scheme::Scheme;
+
+/// Credentials in a request.
+#[derive(Deserialize)]
+pub(super) struct StateBody {
+    #[serde(rename = "authScheme")]
+    pub(super) scheme: String,
+    #[serde(default)]
+    val: Map<String, Value>,
+}
+
+/// Field by field: a new value, or `None` to remove it.
+pub(super) type Changes = Vec<(String, Option<String>)>;
+
+impl StateBody {
+    /// Refuses credentials of another scheme than the auth config's.
+    pub(super) fn must_be(&self, scheme: Scheme) -> Result<(), Refusal> {
+        if self.scheme == scheme.word() {
+            return Ok(());
+        }
+        Err(Refusal::bad_request(format!(
+            "Auth scheme mismatch: the auth config uses {}, the request {}",
+            scheme.word(),
+            self.scheme
+        )))
+    }
+
+    /// The `status` inside `val`.
+    pub(super) fn status(&self) -> Option<&str> {
+        self.val.get("status").and_then(Value::as_str)
+    }
+
+    pub(super) fn changes(&self) -> Changes {
+        self.val
+            .iter()
+            .filter(|(name, _)| name.as_str() != "status")
+            .map(|(name, value)| {
+                let value = match value {
+                    Value::Null => None,
+                    Value::String(text) => Some(text.clone()),
+                    other @ (Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::Array(_)
+                    | Value::Object(_)) => Some(other.to_string()),
+                };
+                (name.clone(), value)
+            })
+            .collect()
+    }
+}
+
+/// Reads a body; a wrong one is a 400 that tells what is wrong.
+pub(super) fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::validation(error.to_string()))
+}
+
+/// As [`parse`], but a body may be absent.
+pub(super) fn parse_optional<T: DeserializeOwned + Default>(body: &Bytes) -> Result<T, Refusal> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    parse(body)
+}

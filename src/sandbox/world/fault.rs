@@ -1,0 +1,177 @@
+//! Failures on demand.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::{API, Cut};
+
+/// A failure that meets the next calls which match it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The method it meets; any when absent.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// What the path begins with, with or without `/api/v3.1`.
+    #[serde(default)]
+    pub path_prefix: Option<String>,
+    /// The whole path, with or without `/api/v3.1`; `*` stands for any one segment.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// What is answered.
+    pub status: FaultAnswer,
+    /// How many calls it meets.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// With a number as `status`: the request has its effect first.
+    #[serde(default)]
+    pub after_commit: bool,
+    /// With a number as `status`: the body. A text is sent as it is, anything else as JSON.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// With a number as `status`: headers, for example `retry-after`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// What a [`Fault`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultAnswer {
+    /// Answers with this status.
+    Status(u16),
+    /// Cuts the connection; the request has no effect.
+    CutBefore,
+    /// Cuts the connection; the request had its effect.
+    CutAfter,
+}
+
+impl Serialize for FaultAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Status(status) => serializer.serialize_u16(*status),
+            Self::CutBefore => serializer.serialize_str("cut_before"),
+            Self::CutAfter => serializer.serialize_str("cut_after"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for FaultAnswer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = || {
+            D::Error::custom("status is a number from 200 to 599, \"cut_before\" or \"cut_after\"")
+        };
+        match Value::deserialize(deserializer)? {
+            Value::String(word) if word == "cut_before" => Ok(Self::CutBefore),
+            Value::String(word) if word == "cut_after" => Ok(Self::CutAfter),
+            Value::Number(number) => number
+                .as_u64()
+                .and_then(|number| u16::try_from(number).ok())
+                .filter(|status| (200..600).contains(status))
+                .map(Self::Status)
+                .ok_or_else(wrong),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Fault {
+    fn matches(&self, method: &str, path: &str) -> bool {
+        let method_fits = self
+            .method
+            .as_ref()
+            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
+        let prefix_fits = self.path_prefix.as_ref().is_none_or(|prefix| {
+            path.starts_with(prefix.as_str()) || short(path).starts_with(prefix.as_str())
+        });
+        let path_fits = self
+            .path
+            .as_ref()
+            .is_none_or(|pattern| fits(pattern, path) || fits(pattern, short(path)));
+        method_fits && prefix_fits && path_fits
+    }
+
+    pub(super) fn after_commit(&self) -> bool {
+        match self.status {
+            FaultAnswer::Status(_) => self.after_commit,
+            FaultAnswer::CutBefore => false,
+            FaultAnswer::CutAfter => true,
+        }
+    }
+
+    /// What the log says about it.
+    pub(super) fn name(&self) -> &'static str {
+        match self.status {
+            FaultAnswer::Status(_) if self.after_commit => "status_after_commit",
+            FaultAnswer::Status(_) => "status",
+            FaultAnswer::CutBefore => "cut_before",
+            FaultAnswer::CutAfter => "cut_after",
+        }
+    }
+
+    pub(super) fn outcome(&self) -> Result<Response<Bytes>, Cut> {
+        let FaultAnswer::Status(status) = self.status else {
+            return Err(Cut);
+        };
+        let body = match &self.body {
+            None => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        if matches!(&self.body, Some(Value::Object(_) | Value::Array(_))) {
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert("content-type", json);
+        }
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (
+                HeaderName::from_bytes(name.as_bytes()),
+                HeaderValue::from_str(value),
+            ) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        Ok(response)
+    }
+}
+
+fn short(path: &str) -> &str {
+    path.strip_prefix(API).unwrap_or(path)
+}
+
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    let all = pattern.split('/').all(|wanted| {
+        segments
+            .next()
+            .is_some_and(|seen| wanted == "*" || wanted == seen)
+    });
+    all && segments.next().is_none()
+}
+
+/// The faults in waiting, oldest first.
+#[derive(Default)]
+pub(super) struct Faults(pub(super) Vec<Fault>);
+
+impl Faults {
+    /// The first fault that meets this call, used up by one.
+    pub(super) fn take(&mut self, method: &str, path: &str) -> Option<Fault> {
+        let n = self
+            .0
+            .iter()
+            .position(|fault| fault.times > 0 && fault.matches(method, path))?;
+        self.0[n].times -= 1;
+        let fault = self.0[n].clone();
+        self.0.retain(|fault| fault.times > 0);
+        Some(fault)
+    }
+}

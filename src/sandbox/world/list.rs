@@ -1,0 +1,301 @@
+//! The two lists, and the two looks by id.
+
+use serde_json::{Value, json};
+
+use super::account::{Account, State};
+use super::refusal::Refusal;
+use super::{AuthConfig, Call, Reply, World};
+
+/// What a list of accounts is asked for.
+struct Filter {
+    users: Vec<String>,
+    ids: Vec<String>,
+    /// By index of the auth config: the filters of toolkit and auth config in one.
+    configs: Vec<bool>,
+    states: Vec<State>,
+    kind: Kind,
+    by_updated: bool,
+    descending: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Private,
+    Shared,
+    All,
+}
+
+impl Filter {
+    fn admits(&self, account: &Account) -> bool {
+        let kind = match self.kind {
+            Kind::Private => account.sharing.is_none(),
+            Kind::Shared => account.sharing.is_some(),
+            Kind::All => true,
+        };
+        kind && account.deleted_at.is_none()
+            && self.configs.get(account.config).copied().unwrap_or(false)
+            && (self.states.is_empty() || self.states.contains(&account.state))
+            && (self.users.is_empty() || self.users.contains(&account.user))
+            && (self.ids.is_empty() || self.ids.contains(&account.id))
+    }
+}
+
+/// A page number and a page size.
+struct Page {
+    number: usize,
+    size: usize,
+}
+
+impl Page {
+    fn asked(call: &Call<'_>, max: usize) -> Result<Self, Refusal> {
+        let size = match one(call, "limit") {
+            None => max,
+            // The official clients type it as a floating point number.
+            Some(text) => match text.parse::<f64>() {
+                Ok(limit) if limit >= 1.0 => (limit as usize).min(max),
+                Ok(_) | Err(_) => return Err(wrong("limit", text)),
+            },
+        };
+        let number = match one(call, "cursor") {
+            None | Some("") => 1,
+            Some(cursor) => cursor
+                .strip_prefix(CURSOR)
+                .and_then(|number| number.parse().ok())
+                .filter(|number| *number > 0)
+                .ok_or_else(|| wrong("cursor", cursor))?,
+        };
+        Ok(Self { number, size })
+    }
+
+    /// The envelope of a list.
+    fn envelope(&self, items: Vec<Value>, total: usize) -> Value {
+        let pages = total.div_ceil(self.size);
+        let next = (self.number < pages).then(|| format!("{CURSOR}{}", self.number + 1));
+        json!({
+            "items": items,
+            "next_cursor": next,
+            "current_page": self.number,
+            "total_pages": pages,
+            "total_items": total,
+        })
+    }
+
+    fn first(&self) -> usize {
+        (self.number - 1).saturating_mul(self.size)
+    }
+}
+
+const CURSOR: &str = "page_";
+
+fn one<'a>(call: &'a Call<'_>, name: &str) -> Option<&'a str> {
+    call.query
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
+}
+
+/// All values of an array parameter: repeated, `name[]`, or joined by commas.
+fn many(call: &Call<'_>, name: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    for (key, value) in &call.query {
+        if key.strip_suffix("[]").unwrap_or(key) == name {
+            values.push(value.clone());
+            if value.contains(',') {
+                values.extend(value.split(',').map(|part| part.trim().to_owned()));
+            }
+        }
+    }
+    values
+}
+
+fn wrong(name: &str, value: &str) -> Refusal {
+    Refusal::validation(format!("query parameter {name}: {value:?} is not allowed"))
+}
+
+impl World {
+    pub(super) fn list_accounts(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+        let filter = self.filter(call)?;
+        let page = Page::asked(call, self.seed.max_page)?;
+        let rows = self.candidates(&filter);
+        let mut total = 0;
+        let mut items = Vec::new();
+        for n in rows {
+            let account = self.store.at(n);
+            if filter.admits(account) {
+                if total >= page.first() && items.len() < page.size {
+                    items.push(account.item(&self.configs[account.config]));
+                }
+                total += 1;
+            }
+        }
+        Ok(Reply::ok(page.envelope(items, total)))
+    }
+
+    fn filter(&self, call: &Call<'_>) -> Result<Filter, Refusal> {
+        let toolkits = many(call, "toolkit_slugs");
+        let configs = many(call, "auth_config_ids");
+        let fits = |config: &AuthConfig| {
+            (toolkits.is_empty() || toolkits.contains(&config.toolkit))
+                && (configs.is_empty() || configs.contains(&config.id))
+        };
+        Ok(Filter {
+            users: many(call, "user_ids"),
+            ids: many(call, "connected_account_ids"),
+            configs: self.configs.iter().map(fits).collect(),
+            states: states(call)?,
+            kind: match one(call, "account_type") {
+                None | Some("PRIVATE") => Kind::Private,
+                Some("SHARED") => Kind::Shared,
+                Some("ALL") => Kind::All,
+                Some(other) => return Err(wrong("account_type", other)),
+            },
+            by_updated: match one(call, "order_by") {
+                None | Some("created_at") => false,
+                Some("updated_at") => true,
+                Some(other) => return Err(wrong("order_by", other)),
+            },
+            descending: match one(call, "order_direction") {
+                None | Some("desc") => true,
+                Some("asc") => false,
+                Some(other) => return Err(wrong("order_direction", other)),
+            },
+        })
+    }
+
+    /// The rows that can be in the answer, in its order: by the narrowest index.
+    fn candidates(&self, filter: &Filter) -> Vec<usize> {
+        let few: Vec<usize> = if !filter.ids.is_empty() {
+            filter
+                .ids
+                .iter()
+                .filter_map(|id| self.store.find(id))
+                .collect()
+        } else if !filter.users.is_empty() {
+            let of_user = |user: &String| self.store.of_user(user).iter().copied();
+            filter.users.iter().flat_map(of_user).collect()
+        } else {
+            let index = if filter.by_updated {
+                self.store.by_updated()
+            } else {
+                self.store.by_created()
+            };
+            let rows = index.iter().map(|(_, n)| *n);
+            return if filter.descending {
+                rows.rev().collect()
+            } else {
+                rows.collect()
+            };
+        };
+        self.sorted(few, filter)
+    }
+
+    fn sorted(&self, mut rows: Vec<usize>, filter: &Filter) -> Vec<usize> {
+        rows.sort_unstable_by_key(|n| {
+            let account = self.store.at(*n);
+            let time = if filter.by_updated {
+                account.updated_at
+            } else {
+                account.created_at
+            };
+            (time, *n)
+        });
+        rows.dedup();
+        if filter.descending {
+            rows.reverse();
+        }
+        rows
+    }
+
+    pub(super) fn get_account(&self, id: &str) -> Result<Reply, Refusal> {
+        let n = self.live(id)?;
+        let account = self.store.at(n);
+        Ok(Reply::ok(account.detail(&self.configs[account.config])))
+    }
+
+    pub(super) fn live(&self, id: &str) -> Result<usize, Refusal> {
+        self.store
+            .find(id)
+            .ok_or_else(|| Refusal::account_not_found(id))
+    }
+
+    pub(super) fn list_auth_configs(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
+        let page = Page::asked(call, self.seed.max_page)?;
+        let toolkits = many(call, "toolkit_slug");
+        let managed = flag(call, "is_composio_managed")?;
+        let show_disabled = flag(call, "show_disabled")?.unwrap_or(false);
+        let search = one(call, "search").unwrap_or("").to_lowercase();
+        let found: Vec<usize> = (0..self.configs.len())
+            .filter(|n| {
+                let config = &self.configs[*n];
+                (toolkits.is_empty() || toolkits.contains(&config.toolkit))
+                    && managed.is_none_or(|managed| managed == config.managed)
+                    && (config.enabled || show_disabled)
+                    && (config.id.contains(&search) || config.toolkit.contains(&search))
+            })
+            .collect();
+        let items = found
+            .iter()
+            .skip(page.first())
+            .take(page.size)
+            .map(|n| self.auth_config_value(*n))
+            .collect();
+        Ok(Reply::ok(page.envelope(items, found.len())))
+    }
+
+    pub(super) fn get_auth_config(&self, id: &str) -> Result<Reply, Refusal> {
+        let n = self
+            .config_index(id)
+            .ok_or_else(|| Refusal::auth_config_not_found(id))?;
+        Ok(Reply::ok(self.auth_config_value(n)))
+    }
+
+    fn auth_config_value(&self, n: usize) -> Value {
+        let config = &self.configs[n];
+        json!({
+            "id": config.id,
+            "uuid": config.id,
+            "name": format!("{}-{}", config.toolkit, config.scheme.word().to_lowercase()),
+            "status": if config.enabled { "ENABLED" } else { "DISABLED" },
+            "type": if config.managed { "default" } else { "custom" },
+            "auth_scheme": config.scheme.word(),
+            "is_composio_managed": config.managed,
+            "toolkit": {
+                "slug": config.toolkit,
+                "logo": format!("https://logos.example/{}.svg", config.toolkit),
+            },
+            "no_of_connections": self.store.connections(n),
+            "credentials": {"client_secret": "REDACTED"},
+            "expected_input_fields": [],
+            "restrict_to_following_tools": [],
+            "tool_access_config": {},
+            "a_field_of_tomorrow": true,
+        })
+    }
+}
+
+fn states(call: &Call<'_>) -> Result<Vec<State>, Refusal> {
+    let words = many(call, "statuses");
+    words
+        .iter()
+        .filter(|word| !word.contains(','))
+        .map(|word| match State::from_word(word) {
+            State::Other(_) => Err(wrong("statuses", word)),
+            known @ (State::Initializing
+            | State::Initiated
+            | State::Active
+            | State::Inactive
+            | State::Expired
+            | State::Failed
+            | State::Revoked) => Ok(known),
+        })
+        .collect()
+}
+
+fn flag(call: &Call<'_>, name: &str) -> Result<Option<bool>, Refusal> {
+    match one(call, name) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(other) => Err(wrong(name, other)),
+    }
+}

@@ -1,0 +1,1 @@
+//! The world alone, under simulated time.
