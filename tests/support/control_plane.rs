@@ -114,13 +114,12 @@ impl ControlPlane {
 
     /// The one that all tests of a binary share, started by the first that asks. It ends with the process.
     pub(crate) async fn shared() -> &'static ControlPlane {
-        static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
-        SHARED
-            .get_or_init(async || match ControlPlane::start().await {
-                Ok(control_plane) => control_plane,
-                Err(error) => panic!("no control plane: {error}"),
-            })
-            .await
+        // A failure is kept too: every test says it, and none waits for it again.
+        static SHARED: OnceCell<Result<ControlPlane, Error>> = OnceCell::const_new();
+        match SHARED.get_or_init(ControlPlane::start).await {
+            Ok(control_plane) => control_plane,
+            Err(error) => panic!("no control plane: {error}"),
+        }
     }
 
     async fn attempt(tools: &Tools) -> Result<ControlPlane, Error> {
