@@ -26,7 +26,7 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
 use tower::timeout::TimeoutLayer;
@@ -37,6 +37,10 @@ use super::{random_hex, wait};
 
 /// Ready takes 3 s on two idle cores; this is for busy ones.
 const READY: Duration = Duration::from_secs(90);
+/// Nothing in a test's control plane is worth an orderly end, which takes the server a second or more.
+const GRACE: Duration = Duration::ZERO;
+/// `kubectl wait` included.
+const KUBECTL: Duration = Duration::from_secs(180);
 const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -110,13 +114,12 @@ impl ControlPlane {
 
     /// The one that all tests of a binary share, started by the first that asks. It ends with the process.
     pub(crate) async fn shared() -> &'static ControlPlane {
-        static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
-        SHARED
-            .get_or_init(async || match ControlPlane::start().await {
-                Ok(control_plane) => control_plane,
-                Err(error) => panic!("no control plane: {error}"),
-            })
-            .await
+        // A failure is kept too: every test says it, and none waits for it again.
+        static SHARED: OnceCell<Result<ControlPlane, Error>> = OnceCell::const_new();
+        match SHARED.get_or_init(ControlPlane::start).await {
+            Ok(control_plane) => control_plane,
+            Err(error) => panic!("no control plane: {error}"),
+        }
     }
 
     async fn attempt(tools: &Tools) -> Result<ControlPlane, Error> {
@@ -135,7 +138,7 @@ impl ControlPlane {
             .arg("--unsafe-no-fsync")
             // It is the only member, and elects itself after one election timeout: 1 s by default.
             .args(["--heartbeat-interval=10", "--election-timeout=100"]);
-        let etcd = Child::spawn(&folder, "etcd", Duration::from_secs(2), &etcd_command)?;
+        let etcd = Child::spawn(&folder, "etcd", GRACE, &etcd_command)?;
         // Its own log, not its port: on a port that another etcd took meanwhile, that one would answer.
         ready(&etcd, async || {
             if etcd.read_log().contains("ready to serve client requests") {
@@ -185,12 +188,7 @@ impl ControlPlane {
             .arg("--token-auth-file")
             .arg(&tokens)
             .arg("--profiling=false");
-        let apiserver = Child::spawn(
-            &folder,
-            "kube-apiserver",
-            Duration::from_secs(2),
-            &apiserver_command,
-        )?;
+        let apiserver = Child::spawn(&folder, "kube-apiserver", GRACE, &apiserver_command)?;
         ready(&apiserver, async || {
             if !server.certificate.exists() {
                 return Err("it has no certificate yet".to_owned());
@@ -270,17 +268,28 @@ impl ControlPlane {
             .env("KUBECONFIG", self.kubeconfig())
             .env("KUBECACHEDIR", home.join("cache"))
             .env("HOME", home)
+            .env_remove("KUBERC")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("kubectl runs");
-        if let Some(mut stdin) = child.stdin.take() {
-            // One that does not read its input may be gone by now.
-            let _ = stdin.write_all(input.as_bytes()).await;
+        let stdin = child.stdin.take();
+        // At the same time: it may answer before it has read everything, and either pipe can be full.
+        let both = futures::future::join(
+            async move {
+                if let Some(mut stdin) = stdin {
+                    // One that reads no input may be gone by now.
+                    let _ = stdin.write_all(input.as_bytes()).await;
+                }
+            },
+            child.wait_with_output(),
+        );
+        match timeout(KUBECTL, both).await {
+            Ok(((), output)) => output.expect("kubectl ends"),
+            Err(_) => panic!("kubectl {args:?} did not end within {KUBECTL:?}"),
         }
-        child.wait_with_output().await.expect("kubectl ends")
     }
 
     /// Makes a fresh namespace and returns its name: the prefix and a random end.

@@ -332,7 +332,10 @@ fn look_for_go(tool: &Tool) -> Result<(), Error> {
         .env("GOWORK", "off")
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| missing(format!("running `go` failed with: {error}")))?;
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => missing("there is no `go` on PATH".to_owned()),
+            _ => missing(format!("running `go` failed with: {error}")),
+        })?;
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
         return Err(missing(child::tail(&reason, 5)));
