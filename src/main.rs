@@ -85,6 +85,8 @@ async fn run(arguments: Run) -> Result<(), Failure> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", arguments.http_address))?;
 
+    info!(address = %listener.local_addr()?, "serving /livez, /readyz and /metrics");
+
     let health = Arc::new(Health::of(&[KUBERNETES, COMPOSIO]));
     let metrics = Arc::new(Metrics::default());
     let (stop, stopped) = stop_channel()?;

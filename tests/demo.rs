@@ -1,6 +1,190 @@
-//! `cargo demo`.
+//! `cargo demo`: a throw-away control plane, an emulated Composio and the operator on free ports of
+//! loopback, and three accounts that are declared, connected and deleted.
 
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;
 
-fn main() {}
+use std::io::{IsTerminal, Write, stdout};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use support::control_plane::ControlPlane;
+use support::operator::{CLUSTER_ROLE, Operator, Options};
+use support::sandbox::Sandbox;
+use support::story::{Stage, asked_by_toolkit, judge};
+
+const NAMESPACE: &str = "demo";
+const REFRESH: Duration = Duration::from_secs(1);
+const HELP: &str = "\
+cargo demo            connect the accounts yourself, look around, stop with Ctrl-C
+cargo demo --auto     let the demo do all of it, check what Composio was asked, and end";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let auto = match args
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
+        [] => false,
+        ["--auto"] => true,
+        _ => {
+            say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    // Whatever ends first: on return everything that was started is stopped and removed.
+    tokio::select! {
+        result = demo(auto) => match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                say(&format!("\nthe demo failed: {error}"));
+                ExitCode::FAILURE
+            }
+        },
+        _ = tokio::signal::ctrl_c() => {
+            say("\nstopping");
+            ExitCode::from(130)
+        }
+    }
+}
+
+async fn demo(auto: bool) -> Result<(), String> {
+    let mut steps = Steps {
+        begin: Instant::now(),
+    };
+    steps.say("start etcd and kube-apiserver").await;
+    let control_plane = ControlPlane::start()
+        .await
+        .map_err(|error| error.to_string())?;
+    let client = control_plane.client().await;
+    control_plane.install_crd(&client).await;
+    let made = control_plane
+        .kubectl(&["create", "namespace", NAMESPACE])
+        .await;
+    if !made.status.success() {
+        return Err(String::from_utf8_lossy(&made.stderr).into_owned());
+    }
+    steps.say("start an emulated Composio").await;
+    let folder = control_plane.folder();
+    let sandbox = Sandbox::start(folder, "sandbox")
+        .await
+        .map_err(|error| error.to_string())?;
+    steps
+        .say("start the operator, with the permissions that are shipped")
+        .await;
+    let token = control_plane
+        .service_account(&client, NAMESPACE, "composio-operator", CLUSTER_ROLE)
+        .await;
+    let kubeconfig = control_plane.kubeconfig_for_token(&token);
+    let options = Options::with_defaults(&kubeconfig, sandbox.url(), NAMESPACE);
+    let operator = Operator::start(folder, "operator", &options)
+        .await
+        .map_err(|error| error.to_string())?;
+    let stage = Stage {
+        control_plane: &control_plane,
+        sandbox: &sandbox,
+        namespace: NAMESPACE,
+    };
+    let told = if auto {
+        tell_story(&stage, &mut steps).await
+    } else {
+        stage.apply().await?;
+        look_on(&stage).await
+    };
+    told.map_err(|error| {
+        format!(
+            "{error}\nthe operator's last words:\n{}",
+            operator.child.log_tail(20)
+        )
+    })
+}
+
+/// Lets the story take its course and checks what Composio was asked.
+async fn tell_story(stage: &Stage<'_>, steps: &mut Steps) -> Result<(), String> {
+    stage
+        .run(async |step| {
+            if let Ok(table) = stage.kubectl(&["get", "connectedaccounts"]).await
+                && !table.trim().is_empty()
+            {
+                say(table.trim_end());
+            }
+            steps.say(step).await;
+        })
+        .await?;
+    steps.say("what Composio was asked, but for the poll").await;
+    let asked = asked_by_toolkit(stage.sandbox).await;
+    for (toolkit, asked) in &asked {
+        let status = asked
+            .status
+            .map_or_else(|| "cut".to_owned(), |status| status.to_string());
+        let account = asked.account.as_deref().unwrap_or_default();
+        say(&format!(
+            "{toolkit:<8} {:<24} {status}  {account}",
+            asked.words()
+        ));
+    }
+    judge(&asked)?;
+    steps
+        .say("as expected: every grant was revoked before its account was deleted")
+        .await;
+    Ok(())
+}
+
+/// Shows the objects as they change, until Ctrl-C.
+async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
+    let kubeconfig = stage.control_plane.kubeconfig().display().to_string();
+    let mut shown = String::new();
+    loop {
+        let mut screen = stage.kubectl(&["get", "connectedaccounts"]).await?;
+        for link in stage
+            .kubectl(&["get", "connectedaccounts", "-o", LINKS])
+            .await?
+            .lines()
+        {
+            if let Some((name, url)) = link.split_once(' ').filter(|(_, url)| !url.is_empty()) {
+                screen.push_str(&format!("\nopen in a browser to connect {name}: {url}"));
+            }
+        }
+        // The age changes every second: that alone is no news.
+        let news: String = screen
+            .lines()
+            .map(|line| line.trim_end_matches(char::is_alphanumeric))
+            .collect();
+        if news != shown {
+            if stdout().is_terminal() {
+                // Clear the screen.
+                say("\x1b[2J\x1b[H");
+            }
+            say(&format!(
+                "{screen}\n\nlook around:  kubectl --kubeconfig {kubeconfig} -n {NAMESPACE} get ca -o wide\nstop:         Ctrl-C\n"
+            ));
+            shown = news;
+        }
+        tokio::time::sleep(REFRESH).await;
+    }
+}
+
+const LINKS: &str =
+    r#"jsonpath={range .items[*]}{.metadata.name}{" "}{.status.link.url}{"\n"}{end}"#;
+
+/// Says each step and how long after the beginning it comes.
+struct Steps {
+    begin: Instant,
+}
+
+impl Steps {
+    async fn say(&mut self, step: &str) {
+        say(&format!(
+            "[{:>5.1} s] {step}",
+            self.begin.elapsed().as_secs_f64()
+        ));
+    }
+}
+
+fn say(text: &str) {
+    // With standard output closed there is nobody to tell.
+    let _ = writeln!(stdout(), "{text}");
+}

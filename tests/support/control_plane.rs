@@ -292,6 +292,29 @@ impl ControlPlane {
         }
     }
 
+    pub(crate) async fn install_crd(&self, _client: &Client) {
+        let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+        let applied = self.kubectl(&["apply", "--server-side", "-f", crds]).await;
+        assert!(
+            applied.status.success(),
+            "{}",
+            String::from_utf8_lossy(&applied.stderr)
+        );
+        let args = [
+            "wait",
+            "--for=condition=Established",
+            "--timeout=30s",
+            "-f",
+            crds,
+        ];
+        let established = self.kubectl(&args).await;
+        assert!(
+            established.status.success(),
+            "{}",
+            String::from_utf8_lossy(&established.stderr)
+        );
+    }
+
     /// Makes a fresh namespace and returns its name: the prefix and a random end.
     pub(crate) async fn namespace(&self, client: &Client, prefix: &str) -> String {
         let namespace = Namespace {

@@ -1,0 +1,154 @@
+//! The operator in a process of its own, with the permissions that are shipped.
+
+use std::io;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::child::{Child, Folder};
+use super::sandbox::{API_KEY, PROGRAM};
+use super::wait;
+
+/// The permissions that are shipped.
+pub(crate) const CLUSTER_ROLE: &str =
+    include_str!("../../charts/composio-operator/cluster-role.yaml");
+
+/// How an operator is started.
+pub(crate) struct Options {
+    command: Command,
+}
+
+impl Options {
+    /// An operator for one namespace, with short waits.
+    pub(crate) fn new(kubeconfig: &Path, base_url: &str, namespace: &str) -> Options {
+        Options::with_defaults(kubeconfig, base_url, namespace)
+            .flag("--poll-interval", "1s")
+            .flag("--poll-interval-waiting", "500ms")
+            .flag("--backoff-min", "200ms")
+            .flag("--backoff-max", "2s")
+            .flag("--unknown-outcome-wait", "2s")
+    }
+
+    /// An operator for one namespace, with the waits that it is shipped with.
+    pub(crate) fn with_defaults(kubeconfig: &Path, base_url: &str, namespace: &str) -> Options {
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("run")
+            .args(["--base-url", base_url])
+            .args(["--watch-namespace", namespace])
+            .args(["--http-address", "127.0.0.1:0"])
+            .args(["--instance", namespace])
+            .env("KUBECONFIG", kubeconfig)
+            .env("COMPOSIO_API_KEY", API_KEY)
+            // The way to loopback leads past every proxy in the environment.
+            .env("NO_PROXY", "127.0.0.1");
+        Options { command }
+    }
+
+    /// Adds a flag, or gives it another value.
+    pub(crate) fn flag(mut self, name: &str, value: &str) -> Options {
+        let mut args: Vec<_> = self.command.get_args().map(ToOwned::to_owned).collect();
+        match args.iter().position(|arg| arg == name) {
+            Some(at) => args[at + 1] = value.into(),
+            None => args.extend([name.into(), value.into()]),
+        }
+        let mut command = Command::new(PROGRAM);
+        command.args(args);
+        for (key, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        self.command = command;
+        self
+    }
+
+    /// Sets an environment variable, or takes it away.
+    pub(crate) fn env(mut self, name: &str, value: Option<&str>) -> Options {
+        match value {
+            Some(value) => self.command.env(name, value),
+            None => self.command.env_remove(name),
+        };
+        self
+    }
+}
+
+/// A running operator.
+pub(crate) struct Operator {
+    pub(crate) child: Child,
+    client: reqwest::Client,
+}
+
+impl Operator {
+    /// Starts it, and does not wait for anything.
+    pub(crate) fn spawn(folder: &Folder, name: &str, options: &Options) -> io::Result<Operator> {
+        let child = Child::spawn(folder, name, Duration::from_secs(10), &options.command)?;
+        // Fails when there is one already, which does as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(5))
+            .build()
+            .map_err(io::Error::other)?;
+        Ok(Operator { child, client })
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) async fn start(
+        folder: &Folder,
+        name: &str,
+        options: &Options,
+    ) -> io::Result<Operator> {
+        let operator = Operator::spawn(folder, name, options)?;
+        operator.readyz(200, "").await;
+        Ok(operator)
+    }
+
+    /// What it answers at a path: status code and text. Code 0: no answer.
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        let Some(address) = self.address() else {
+            return (0, "it does not say where it listens".to_owned());
+        };
+        match self
+            .client
+            .get(format!("http://{address}{path}"))
+            .send()
+            .await
+        {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                (status, answer.text().await.unwrap_or_default())
+            }
+            Err(error) => (0, error.to_string()),
+        }
+    }
+
+    /// The system chose the port; the log tells which.
+    fn address(&self) -> Option<String> {
+        let log = self.child.read_log();
+        let (_, rest) = log.split_once("serving /livez, /readyz and /metrics address=")?;
+        rest.split_whitespace().next().map(str::to_owned)
+    }
+
+    /// Waits until readiness has that status code and says these words.
+    pub(crate) async fn readyz(&self, status: u16, words: &str) {
+        wait::until(
+            &format!("/readyz with {status} and {words:?}"),
+            Duration::from_secs(30),
+            async || {
+                if let Some(ended) = self.child.exited() {
+                    return Err(format!(
+                        "the operator ended ({ended}): {}",
+                        self.child.log_tail(20)
+                    ));
+                }
+                match self.get("/readyz").await {
+                    (code, text) if code == status && text.contains(words) => Ok(()),
+                    (code, text) => Err(format!("{code}: {text}\n{}", self.child.log_tail(10))),
+                }
+            },
+        )
+        .await;
+    }
+}

@@ -1,0 +1,213 @@
+//! An emulated Composio in a process of its own, and what a test or the demo asks of it.
+
+use std::io;
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::child::{Child, Folder};
+use super::wait;
+
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_composio-operator");
+/// The key that the sandbox takes.
+pub(crate) const API_KEY: &str = "sandbox";
+
+/// A running sandbox.
+pub(crate) struct Sandbox {
+    child: Child,
+    url: String,
+    http: reqwest::Client,
+}
+
+/// One request that the sandbox answered.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) seq: u64,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) account: Option<String>,
+    pub(crate) auth_config: Option<String>,
+    pub(crate) body: Value,
+    pub(crate) user_agent: String,
+    pub(crate) instance: String,
+}
+
+impl Asked {
+    /// Whether it only read.
+    pub(crate) fn is_look(&self) -> bool {
+        self.method == "GET"
+    }
+
+    /// The list that keeps the snapshot: it names neither user nor toolkit.
+    pub(crate) fn is_poll(&self) -> bool {
+        self.is_look()
+            && self.path.ends_with("/connected_accounts")
+            && !self.query.contains("user_ids")
+    }
+
+    /// The request in words: `POST link`, `PATCH status (disable)`, `DELETE`.
+    pub(crate) fn words(&self) -> String {
+        let rest = self
+            .path
+            .split_once("/api/v3.1/")
+            .map_or(self.path.as_str(), |(_, rest)| rest);
+        let segments: Vec<&str> = rest.split('/').collect();
+        let what = match (self.method.as_str(), segments.as_slice()) {
+            ("POST", ["connected_accounts"]) => "create",
+            ("POST", ["connected_accounts", "link"]) => "link",
+            ("POST", ["connected_accounts", _, last @ ("refresh" | "revoke")]) => last,
+            ("PATCH", ["connected_accounts", _, "status"]) => match &self.body["enabled"] {
+                Value::Bool(true) => "status (enable)",
+                _ => "status (disable)",
+            },
+            ("PATCH", ["connected_accounts", _]) if self.body.get("experimental").is_some() => {
+                "sharing"
+            }
+            ("PATCH", ["connected_accounts", _]) if self.body.get("alias").is_some() => "alias",
+            ("DELETE", ["connected_accounts", _]) if self.query.contains("revoke_on_delete") => {
+                "(revoke_on_delete)"
+            }
+            ("DELETE", ["connected_accounts", _]) => "",
+            ("GET", ["connected_accounts"]) => "list",
+            ("GET", ["connected_accounts", _]) => "account",
+            ("GET", ["auth_configs", ..]) => "auth config",
+            _ => rest,
+        };
+        format!("{} {what}", self.method).trim_end().to_owned()
+    }
+}
+
+impl Sandbox {
+    /// Starts one on a free port of loopback.
+    pub(crate) async fn start(folder: &Folder, name: &str) -> io::Result<Sandbox> {
+        let mut command = Command::new(PROGRAM);
+        command.args(["sandbox", "--listen", "127.0.0.1:0", "--api-key", API_KEY]);
+        let child = Child::spawn(folder, name, Duration::from_secs(2), &command)?;
+        let url = wait::until(
+            "the address of the sandbox",
+            Duration::from_secs(20),
+            async || {
+                let log = child.read_log();
+                log.lines()
+                    .find_map(|line| line.strip_prefix("listening on "))
+                    .map(str::to_owned)
+                    .ok_or(log)
+            },
+        )
+        .await;
+        // Fails when there is one already, which does as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            // The way to loopback leads past every proxy in the environment.
+            .no_proxy()
+            // A sign-in ends with a redirect to wherever the callback is: not ours to follow.
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(10))
+            .build()
+            .map_err(io::Error::other)?;
+        Ok(Sandbox { child, url, http })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn child(&self) -> &Child {
+        &self.child
+    }
+
+    /// Opens a link as a browser does and presses Connect.
+    pub(crate) async fn open_and_connect(&self, link: &str) -> Result<(), String> {
+        let page = self
+            .http
+            .get(link)
+            .send()
+            .await
+            .map_err(|error| error.without_url().to_string())?;
+        if !page.status().is_success() {
+            return Err(format!("the sign-in page answers {}", page.status()));
+        }
+        let answer = self
+            .http
+            .post(link)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("action=connect")
+            .send()
+            .await
+            .map_err(|error| error.without_url().to_string())?;
+        let status = answer.status();
+        if !(status.is_success() || status.is_redirection()) {
+            return Err(format!("pressing Connect is answered {status}"));
+        }
+        Ok(())
+    }
+
+    /// What was asked of the API since the request of that number.
+    pub(crate) async fn asked_since(&self, seq: u64) -> Vec<Asked> {
+        let log = self
+            .control("GET", &format!("log?since={seq}"), Value::Null)
+            .await;
+        serde_json::from_value(log["entries"].clone()).expect("the log has entries")
+    }
+
+    /// All that was asked of the API.
+    pub(crate) async fn asked(&self) -> Vec<Asked> {
+        self.asked_since(0).await
+    }
+
+    /// The number of the last request.
+    pub(crate) async fn seq(&self) -> u64 {
+        self.asked().await.last().map_or(0, |asked| asked.seq)
+    }
+
+    /// All accounts that there ever were, by id.
+    pub(crate) async fn accounts(&self) -> Vec<Value> {
+        let accounts = self.control("GET", "accounts", Value::Null).await;
+        accounts["accounts"]
+            .as_array()
+            .expect("a list of accounts")
+            .clone()
+    }
+
+    /// One account.
+    pub(crate) async fn account(&self, id: &str) -> Value {
+        self.control("GET", &format!("accounts/{id}"), Value::Null)
+            .await
+    }
+
+    /// The person completes the sign-in.
+    pub(crate) async fn consent(&self, id: &str) {
+        self.control("POST", &format!("accounts/{id}/consent"), json!({}))
+            .await;
+    }
+
+    /// The sign-in runs out, or the grant dies.
+    pub(crate) async fn expire(&self, id: &str) {
+        self.control("POST", &format!("accounts/{id}/expire"), json!({}))
+            .await;
+    }
+
+    /// A control call, which must succeed.
+    pub(crate) async fn control(&self, method: &str, path: &str, body: Value) -> Value {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self
+            .http
+            .request(method, format!("{}/_sandbox/{path}", self.url));
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.expect("the sandbox answers");
+        let status = answer.status();
+        let body: Value = answer.json().await.expect("the sandbox answers JSON");
+        assert!(
+            status.is_success(),
+            "/_sandbox/{path} answers {status}: {body}"
+        );
+        body
+    }
+}
