@@ -242,6 +242,13 @@ impl World {
             return Err(ControlError::Invalid(text));
         }
         match self.config_index(&config.id) {
+            // Aliases are unique per toolkit, so it must not change under accounts.
+            Some(n) if self.configs[n].toolkit != config.toolkit => {
+                return Err(ControlError::NotPossible(format!(
+                    "{} is of toolkit {}, which cannot be changed",
+                    config.id, self.configs[n].toolkit
+                )));
+            }
             Some(n) => self.configs[n] = config,
             None => self.configs.push(config),
         }
