@@ -35,8 +35,17 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Done when the process is asked to stop.
+/// Done when the process is asked to stop, by a terminal or by a container runtime.
 async fn interrupted() {
-    // Without a handler the signal ends the process, which is as good.
-    let _ = tokio::signal::ctrl_c().await;
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        // Without a handler the signal ends the process, which is as good.
+        Err(_) => std::future::pending().await,
+    }
 }

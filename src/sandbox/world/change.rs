@@ -224,8 +224,10 @@ impl World {
             let link = self.new_link(call, callback.or(before));
             url = Some(link.url.clone());
             self.store.change(n, call.now, |account| {
-                account.state = after;
-                account.reason = None;
+                if account.state != after {
+                    account.state = after;
+                    account.reason = None;
+                }
                 account.link = Some(link);
             });
         }
