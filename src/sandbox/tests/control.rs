@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -192,4 +194,30 @@ async fn a_wrong_control_call_is_told_what_is_wrong() {
     let again = format!("/_sandbox/accounts/{id}/consent");
     let (status, answer) = served.call(Method::POST, &again, Value::Null).await;
     assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+}
+
+#[tokio::test]
+async fn control_calls_slow_the_api_down_and_change_its_key() {
+    let served = Served::start().await;
+    served
+        .post("/_sandbox/latency", json!({"milliseconds": 200}))
+        .await;
+    let start = Instant::now();
+    served.get("/api/v3.1/auth_configs").await;
+    assert!(start.elapsed() >= Duration::from_millis(200));
+    served
+        .post("/_sandbox/latency", json!({"milliseconds": 0}))
+        .await;
+
+    served
+        .post("/_sandbox/api-key", json!({"api_key": "other"}))
+        .await;
+    let (status, _) = served
+        .call(Method::GET, "/api/v3.1/auth_configs", Value::Null)
+        .await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    served
+        .post("/_sandbox/api-key", json!({"api_key": "sandbox"}))
+        .await;
+    served.get("/api/v3.1/auth_configs").await;
 }

@@ -338,3 +338,41 @@ fn refresh_leaves_the_row_expired_when_the_switch_says_so() {
     bench.world.consent(&id, bench.now).unwrap();
     assert_eq!(bench.status(&id), "ACTIVE");
 }
+
+#[test]
+fn alias_and_sharing_leave_updated_at_alone_when_the_switch_says_so() {
+    for (quiet_metadata, moves) in [(false, true), (true, false)] {
+        let mut bench = Bench::new();
+        bench.world.set_switches(Switches {
+            quiet_metadata,
+            ..Switches::default()
+        });
+        let id = bench.shared("ac_gmail", "ann");
+        bench.wait(5);
+        let body = json!({"alias": "a",
+            "experimental": {"acl_config_for_shared": {"allow_all_users": true}}});
+        bench.call("PATCH", &path(&id), body).expect(200);
+        let account = bench.account(&id);
+        assert_eq!(account["alias"], "a");
+        assert_eq!(account["updated_at"] != account["created_at"], moves);
+    }
+}
+
+#[test]
+fn refresh_keeps_the_deadline_when_the_switch_says_so() {
+    let mut bench = Bench::new();
+    bench.world.set_switches(Switches {
+        refresh_keeps_deadline: true,
+        ..Switches::default()
+    });
+    let id = bench.link("ac_gmail", "ann");
+    bench.wait(9 * 60);
+    let refresh = format!("{}/refresh", path(&id));
+    bench.call("POST", &refresh, Value::Null).expect(200);
+    bench.wait(60);
+    assert_eq!(bench.status(&id), "EXPIRED");
+    // A row that is over has no deadline to keep.
+    bench.call("POST", &refresh, Value::Null).expect(200);
+    bench.wait(9 * 60);
+    assert_eq!(bench.status(&id), "INITIATED");
+}

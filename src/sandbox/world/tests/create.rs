@@ -213,6 +213,11 @@ fn credentials_that_do_not_fit_are_refused() {
             "api_key",
         ),
         (
+            json!({"auth_config": {"id": "ac_hubspot"}, "connection": {}}),
+            400,
+            "missing field `user_id`",
+        ),
+        (
             json!({"auth_config": {"id": "ac_none"}, "connection": {"user_id": "ann"}}),
             404,
             "ac_none",

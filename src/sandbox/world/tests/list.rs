@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Bench, text};
-use crate::sandbox::world::Seed;
+use crate::sandbox::world::{Seed, Switches};
 
 fn ids(list: &Value) -> Vec<String> {
     let items = list["items"].as_array().expect("items");
@@ -259,4 +259,22 @@ fn a_filtered_list_of_ten_thousand_accounts_is_fast() {
     // Far above what it takes even without optimisation: it catches a scan, not a slow machine.
     let each = start.elapsed() / rounds;
     assert!(each < Duration::from_millis(5), "{each:?}");
+}
+
+#[test]
+fn a_new_row_is_seen_late_when_the_switches_say_so() {
+    let mut bench = Bench::new();
+    bench.world.set_switches(Switches {
+        list_lag_seconds: 5,
+        get_lag_seconds: 2,
+        ..Switches::default()
+    });
+    let id = bench.link("ac_gmail", "ann");
+    let path = format!("/connected_accounts/{id}");
+    for (listed, status) in [(0, 404), (1, 200)] {
+        let list = bench.get("/connected_accounts?user_ids=ann").expect(200);
+        assert_eq!(list["total_items"], listed);
+        assert_eq!(bench.get(&path).status, status);
+        bench.wait(5);
+    }
 }
