@@ -163,7 +163,7 @@ fn form(view: &SignInView, problem: Option<&str>) -> String {
         "<div class=logo aria-hidden=true>{initial}</div>\
          <h1>Connect {toolkit}</h1>\
          <p><strong>{project}</strong> asks to use <strong>{toolkit}</strong> on your behalf.</p>\
-         <dl><dt>Account</dt><dd>{user}</dd><dt>Toolkit</dt><dd>{toolkit}</dd>\
+         <dl><dt>User</dt><dd>{user}</dd><dt>Toolkit</dt><dd>{toolkit}</dd>\
          <dt>Project</dt><dd>{project}</dd></dl>{problem}\
          <form method=post>{inputs}\
          <button name=action value=connect>Connect</button></form>\

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use super::page;
-use super::world::{Cut, World};
+use super::world::{API, Cut, World};
 use line::{Connection, Lines};
 
 /// Requests larger than this are a 413. The largest legal one has two lists of 1000 long user ids.
@@ -57,7 +57,12 @@ async fn entry(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let request = http::Request::from_parts(parts, body);
-    match answer(&mut shared.lock(), &request, Timestamp::now()) {
+    let outcome = answer(&mut shared.lock(), &request, Timestamp::now());
+    let latency = shared.lock().latency();
+    if !latency.is_zero() && request.uri().path().starts_with(API) {
+        tokio::time::sleep(latency).await;
+    }
+    match outcome {
         Ok(response) => response.map(Body::from),
         Err(Cut) => {
             connection.cut();

@@ -9,7 +9,6 @@
 //!
 //! The questions which a client may meet in both readings are [`Switches`]. The rest is decided so:
 //! - Timestamps have milliseconds, in UTC.
-//! - Every change of a row moves `updated_at`, also alias and sharing.
 //! - A cursor names a page number; pages shift while rows come and go.
 //! - Array filters may be repeated or comma-joined: the documentation shows the first, the official
 //!   client sends the second. A user id that contains a comma is also matched as a whole.
@@ -45,6 +44,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -79,6 +80,7 @@ pub struct Cut;
 /// An emulated Composio project.
 pub struct World {
     seed: Seed,
+    api_key: String,
     configs: Vec<AuthConfig>,
     store: Store,
     ids: Ids,
@@ -87,6 +89,7 @@ pub struct World {
     log: Log,
     faults: Faults,
     switches: Switches,
+    latency: Duration,
 }
 
 /// One request, taken apart.
@@ -128,6 +131,7 @@ impl World {
     /// A world with the seed's auth configs and no accounts.
     pub fn new(seed: Seed) -> Self {
         Self {
+            api_key: seed.api_key.clone(),
             configs: seed.auth_configs.clone(),
             store: Store::default(),
             ids: Ids::new(seed.entropy),
@@ -136,6 +140,7 @@ impl World {
             log: Log::default(),
             faults: Faults::default(),
             switches: seed.switches,
+            latency: Duration::ZERO,
             seed,
         }
     }
@@ -199,7 +204,7 @@ impl World {
             .headers()
             .get("x-api-key")
             .map(HeaderValue::as_bytes);
-        let result = if key == Some(self.seed.api_key.as_bytes()) {
+        let result = if key == Some(self.api_key.as_bytes()) {
             self.endpoint(call)
         } else {
             Err(Refusal::unauthorized())
@@ -221,7 +226,7 @@ impl World {
             ("POST", ["connected_accounts", "link"]) => self.link(call),
             ("POST", ["connected_accounts"]) => self.create(call),
             ("GET", ["connected_accounts"]) => self.list_accounts(call),
-            ("GET", ["connected_accounts", id]) => self.get_account(id),
+            ("GET", ["connected_accounts", id]) => self.get_account(call, id),
             ("PATCH", ["connected_accounts", id]) => self.patch(call, id),
             ("PATCH", ["connected_accounts", id, "status"]) => self.set_status(call, id),
             ("POST", ["connected_accounts", id, "refresh"]) => self.refresh(call, id),

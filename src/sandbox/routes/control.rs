@@ -3,6 +3,8 @@
 //! A mistake is a 4xx with `{"error": "…"}` that names it: 404 for a path or an account that is not
 //! there, 405 for a method, 400 for a body, 409 for an account in no state for it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +33,8 @@ const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/_sandbox/fault"),
     ("GET", "/_sandbox/grants"),
     ("POST", "/_sandbox/limit"),
+    ("POST", "/_sandbox/latency"),
+    ("POST", "/_sandbox/api-key"),
     ("GET", "/_sandbox/switches"),
     ("POST", "/_sandbox/switches"),
     ("POST", "/_sandbox/reset"),
@@ -81,6 +85,18 @@ struct ClockBody {
 #[serde(deny_unknown_fields)]
 struct LimitBody {
     limit: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LatencyBody {
+    milliseconds: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyBody {
+    api_key: String,
 }
 
 /// Answers a control call.
@@ -159,6 +175,16 @@ fn call(world: &mut World, request: &Request<Bytes>, now: Timestamp) -> Result<V
             let LimitBody { limit } = body(request)?;
             world.set_limit(limit);
             Ok(json!({"limit": limit}))
+        }
+        ("POST", ["latency"]) => {
+            let LatencyBody { milliseconds } = body(request)?;
+            world.set_latency(Duration::from_millis(milliseconds.into()));
+            Ok(json!({"milliseconds": milliseconds}))
+        }
+        ("POST", ["api-key"]) => {
+            let KeyBody { api_key } = body(request)?;
+            world.set_api_key(api_key);
+            Ok(json!({}))
         }
         ("GET", ["switches"]) => Ok(json!(world.switches())),
         ("POST", ["switches"]) => {

@@ -9,14 +9,17 @@ use super::seed::AuthConfig;
 
 /// Composio's own words for these moments.
 pub(super) mod reason {
-    pub(in super::super) const INITIATION_TIMEOUT: &str =
+    pub(in crate::sandbox::world) const INITIATION_TIMEOUT: &str =
         "Connection initiation did not complete within 10 minutes";
-    pub(in super::super) const GRANT_DIED: &str = "Permanent auth error during token refresh";
-    pub(in super::super) const CALLBACK_FAILED: &str =
+    pub(in crate::sandbox::world) const GRANT_DIED: &str =
+        "Permanent auth error during token refresh";
+    pub(in crate::sandbox::world) const CALLBACK_FAILED: &str =
         "OAuth callback failed during token exchange";
-    pub(in super::super) const BY_USER: &str = "Connection status updated by user";
-    pub(in super::super) const REVOKED: &str = "Revoked via user-initiated revoke endpoint";
-    pub(in super::super) const REVOKED_ON_DELETE: &str = "Revoked as part of connection delete";
+    pub(in crate::sandbox::world) const BY_USER: &str = "Connection status updated by user";
+    pub(in crate::sandbox::world) const REVOKED: &str =
+        "Revoked via user-initiated revoke endpoint";
+    pub(in crate::sandbox::world) const REVOKED_ON_DELETE: &str =
+        "Revoked as part of connection delete";
 }
 
 /// Where an account stands in its life.

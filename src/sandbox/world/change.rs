@@ -1,5 +1,6 @@
 //! Changes of an account that is there: PATCH, status, refresh, revoke, delete.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -113,7 +114,9 @@ impl World {
             self.rename(n, alias, call);
         }
         let revives = !self.switches.patch_does_not_revive;
-        self.store.change(n, call.now, |account| {
+        let moves = credentials.is_some() || !self.switches.quiet_metadata;
+        let at = self.moved(n, moves, call);
+        self.store.change(n, at, |account| {
             if let (Some(patch), Some(held)) = (sharing, &mut account.sharing) {
                 patch.apply(held);
             }
@@ -139,8 +142,17 @@ impl World {
             let key = self.alias_key(&account.user, account.config, alias);
             self.store.take_alias(key, n);
         }
-        self.store
-            .change(n, call.now, |account| account.alias = alias);
+        let at = self.moved(n, !self.switches.quiet_metadata, call);
+        self.store.change(n, at, |account| account.alias = alias);
+    }
+
+    /// What a change makes of `updated_at`.
+    fn moved(&self, n: usize, moves: bool, call: &Call<'_>) -> Timestamp {
+        if moves {
+            call.now
+        } else {
+            self.store.at(n).updated_at
+        }
     }
 
     fn free_alias_of(&mut self, n: usize) {
@@ -220,12 +232,18 @@ impl World {
         }
         let before = account.link.as_ref().and_then(|link| link.callback.clone());
         let mut url = None;
+        let deadline = account
+            .deadline()
+            .filter(|_| self.switches.refresh_keeps_deadline);
         if scheme.redirects() {
-            let link = self.new_link(call, callback.or(before));
+            let mut link = self.new_link(call, callback.or(before));
+            link.expires_at = deadline.unwrap_or(link.expires_at);
             url = Some(link.url.clone());
             self.store.change(n, call.now, |account| {
-                account.state = after;
-                account.reason = None;
+                if account.state != after {
+                    account.state = after;
+                    account.reason = None;
+                }
                 account.link = Some(link);
             });
         }

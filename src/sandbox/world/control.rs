@@ -1,6 +1,7 @@
 //! What a test or a demo can do to a world, besides asking it as a client.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -242,6 +243,13 @@ impl World {
             return Err(ControlError::Invalid(text));
         }
         match self.config_index(&config.id) {
+            // Aliases are unique per toolkit, so it must not change under accounts.
+            Some(n) if self.configs[n].toolkit != config.toolkit => {
+                return Err(ControlError::NotPossible(format!(
+                    "{} is of toolkit {}, which cannot be changed",
+                    config.id, self.configs[n].toolkit
+                )));
+            }
             Some(n) => self.configs[n] = config,
             None => self.configs.push(config),
         }
@@ -272,6 +280,22 @@ impl World {
     /// Sets the requests per minute.
     pub fn set_limit(&mut self, limit: u32) {
         self.window.set_limit(limit);
+    }
+
+    /// How long an answer of the API is to be held back. The world itself knows no waiting: whoever
+    /// serves it does that.
+    pub fn latency(&self) -> Duration {
+        self.latency
+    }
+
+    /// Sets [`World::latency`].
+    pub fn set_latency(&mut self, latency: Duration) {
+        self.latency = latency;
+    }
+
+    /// Changes the only key that is let in. A reset brings back the seed's.
+    pub fn set_api_key(&mut self, key: String) {
+        self.api_key = key;
     }
 
     /// How the open questions are answered now.

@@ -35,17 +35,11 @@ struct ConfigRef {
 
 #[derive(Deserialize)]
 struct ConnectionBody {
-    /// The documentation has it required, the service knows a default.
-    #[serde(default = "default_user")]
     user_id: String,
     state: Option<StateBody>,
     callback_url: Option<String>,
     alias: Option<String>,
     experimental: Option<SharingBody>,
-}
-
-fn default_user() -> String {
-    "default".to_owned()
 }
 
 #[derive(Default, Deserialize)]

@@ -19,10 +19,11 @@ impl Ids {
         let mut rest = mix(self.count.wrapping_add(mix(self.entropy)));
         let mut id = String::with_capacity(prefix.len() + 12);
         id.push_str(prefix);
-        for _ in 0..12 {
+        for _ in 0..11 {
             id.push(char::from(ALPHABET[(rest % 62) as usize]));
             rest /= 62;
         }
+        id.push(char::from(ALPHABET[(mix(!self.count) % 62) as usize]));
         id
     }
 

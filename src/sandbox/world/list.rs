@@ -1,5 +1,6 @@
 //! The two lists, and the two looks by id.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::account::{Account, State};
@@ -16,6 +17,8 @@ struct Filter {
     kind: Kind,
     by_updated: bool,
     descending: bool,
+    /// Younger rows are not seen yet.
+    made_until: Timestamp,
 }
 
 #[derive(Clone, Copy)]
@@ -33,6 +36,7 @@ impl Filter {
             Kind::All => true,
         };
         kind && account.deleted_at.is_none()
+            && account.created_at <= self.made_until
             && self.configs.get(account.config).copied().unwrap_or(false)
             && (self.states.is_empty() || self.states.contains(&account.state))
             && (self.users.is_empty() || self.users.contains(&account.user))
@@ -139,6 +143,7 @@ impl World {
                 && (configs.is_empty() || configs.contains(&config.id))
         };
         Ok(Filter {
+            made_until: before(call.now, self.switches.list_lag_seconds),
             users: many(call, "user_ids"),
             ids: many(call, "connected_account_ids"),
             configs: self.configs.iter().map(fits).collect(),
@@ -206,9 +211,12 @@ impl World {
         rows
     }
 
-    pub(super) fn get_account(&self, id: &str) -> Result<Reply, Refusal> {
+    pub(super) fn get_account(&self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
         let n = self.live(id)?;
         let account = self.store.at(n);
+        if account.created_at > before(call.now, self.switches.get_lag_seconds) {
+            return Err(Refusal::account_not_found(id));
+        }
         Ok(Reply::ok(account.detail(&self.configs[account.config])))
     }
 
@@ -271,6 +279,11 @@ impl World {
             "a_field_of_tomorrow": true,
         })
     }
+}
+
+fn before(now: Timestamp, seconds: u32) -> Timestamp {
+    let lag = SignedDuration::from_secs(i64::from(seconds));
+    now.saturating_sub(lag).unwrap_or(now)
 }
 
 fn states(call: &Call<'_>) -> Result<Vec<State>, Refusal> {

@@ -69,7 +69,8 @@ impl AuthConfig {
     }
 }
 
-/// The documentation's open questions. All `false` is the sandbox's own reading.
+/// The documentation's open questions. The default of each is the sandbox's own reading.
+/// Setting them by a control call sets all of them: one that is absent gets its default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Switches {
@@ -85,6 +86,14 @@ pub struct Switches {
     pub revoke_on_delete_needs_active: bool,
     /// A deleted row holds its alias; else it is free at once.
     pub deleted_holds_alias: bool,
+    /// An unfinished row's refresh has only what is left of its ten minutes; else ten of its own.
+    pub refresh_keeps_deadline: bool,
+    /// Alias and sharing do not move `updated_at`; else every change does.
+    pub quiet_metadata: bool,
+    /// For so many seconds after its POST a row is in no list.
+    pub list_lag_seconds: u32,
+    /// For so many seconds after its POST a GET of a row is a 404.
+    pub get_lag_seconds: u32,
     /// Nothing stops two rows from having one alias.
     pub alias_not_unique: bool,
 }

@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::Served;
+use crate::sandbox::{Args, run};
+
+#[tokio::test]
+async fn a_cut_connection_is_an_error_without_an_answer() {
+    let served = Served::start().await;
+    let link = json!({"auth_config_id": "ac_gmail", "user_id": "ann"});
+    for (status, rows) in [("cut_before", 0), ("cut_after", 1)] {
+        let fault =
+            json!({"method": "POST", "path_prefix": "/connected_accounts/link", "status": status});
+        served.post("/_sandbox/fault", fault).await;
+        let error = served
+            .try_call(Method::POST, "/api/v3.1/connected_accounts/link", &link)
+            .await
+            .unwrap_err();
+        assert!(error.is_request() && error.status().is_none(), "{error:?}");
+        let all = served.get("/_sandbox/accounts").await;
+        assert_eq!(all["accounts"].as_array().unwrap().len(), rows, "{status}");
+        let log = served.get("/_sandbox/log").await;
+        let entries = log["entries"].as_array().unwrap();
+        let posts = entries
+            .iter()
+            .filter(|entry| entry["fault"] == status)
+            .count();
+        assert_eq!(posts, 1, "the client must not have repeated it: {log}");
+    }
+    served.get("/api/v3.1/connected_accounts").await;
+}
+
+#[tokio::test]
+async fn it_stops_when_asked_although_a_client_keeps_its_connection() {
+    let served = Served::start().await;
+    served.get("/api/v3.1/auth_configs").await;
+    served.stop.send(()).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(5), served.task).await;
+    ended.expect("it must stop").unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_told_clearly() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = listener.local_addr().unwrap();
+    let args = Args {
+        listen,
+        api_key: "sandbox".to_owned(),
+    };
+    let error = run(args, std::future::pending()).await.unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains(&listen.to_string()) && message.contains("in use"),
+        "{message}"
+    );
+}
