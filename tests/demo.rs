@@ -60,7 +60,7 @@ async fn demo(auto: bool) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     let client = control_plane.client().await;
-    control_plane.install_crd(&client).await;
+    control_plane.install_crd().await;
     let made = control_plane
         .kubectl(&["create", "namespace", NAMESPACE])
         .await;

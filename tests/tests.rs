@@ -1,5 +1,6 @@
 //! The integration tests.
 
 mod control_plane;
+mod main_job;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;

@@ -88,6 +88,13 @@ impl Folder {
         Ok(path)
     }
 
+    /// Writes a file that only we can read.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> io::Result<PathBuf> {
+        let path = self.join(name);
+        create_private(&path, content)?;
+        Ok(path)
+    }
+
     /// The write end of the keeper's pipe, for a watcher to hold.
     fn hold(&self) -> io::Result<Stdio> {
         match &self.keeper.stdin {

@@ -44,6 +44,54 @@ const KUBECTL: Duration = Duration::from_secs(180);
 const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Who asked what of the resources that the operator uses: the witness of its reads and writes.
+const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived, ResponseStarted]
+rules:
+  - level: Metadata
+    resources:
+      - group: composio.dev
+      - group: ''
+        resources: [secrets, events]
+      - group: events.k8s.io
+      - group: coordination.k8s.io
+  - level: None
+";
+const AUDIT_LOG: &str = "audit.log";
+
+/// One request that the API server answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Audited {
+    pub(crate) verb: String,
+    /// `connectedaccounts`, `connectedaccounts/status`.
+    pub(crate) resource: String,
+    pub(crate) name: String,
+    pub(crate) status: u64,
+}
+
+impl Audited {
+    pub(crate) fn is_write(&self) -> bool {
+        !["get", "list", "watch"].contains(&self.verb.as_str())
+    }
+
+    fn read(event: &serde_json::Value) -> Audited {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let object = &event["objectRef"];
+        let resource = match object["subresource"].as_str() {
+            Some(subresource) => format!("{}/{subresource}", text(&object["resource"])),
+            None => text(&object["resource"]),
+        };
+        Audited {
+            verb: text(&event["verb"]),
+            resource,
+            name: text(&object["name"]),
+            status: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+        }
+    }
+}
+
 /// Why no control plane runs.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -187,7 +235,13 @@ impl ControlPlane {
             .args(["--authorization-mode", "Node,RBAC"])
             .arg("--token-auth-file")
             .arg(&tokens)
-            .arg("--profiling=false");
+            .arg("--profiling=false")
+            .arg("--audit-policy-file")
+            .arg(folder.write("audit-policy.yaml", AUDIT_POLICY)?)
+            .arg("--audit-log-path")
+            .arg(folder.join(AUDIT_LOG))
+            // Written before the request is answered, so that who has the answer can read of it.
+            .args(["--audit-log-mode", "blocking"]);
         let apiserver = Child::spawn(&folder, "kube-apiserver", GRACE, &apiserver_command)?;
         ready(&apiserver, async || {
             if !server.certificate.exists() {
@@ -225,6 +279,17 @@ impl ControlPlane {
     /// The processes of the control plane.
     pub(crate) fn pids(&self) -> Vec<u32> {
         vec![self.apiserver.pid(), self.etcd.pid()]
+    }
+
+    /// What the user asked of the resources that the operator uses, in order. A watch is there only
+    /// when it has ended.
+    pub(crate) fn asked_by(&self, user: &str) -> Vec<Audited> {
+        let log = std::fs::read_to_string(self.folder.join(AUDIT_LOG)).unwrap_or_default();
+        log.lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .filter(|event| event["user"]["username"] == user)
+            .map(|event| Audited::read(&event))
+            .collect()
     }
 
     /// A kubeconfig file for the administrator.
@@ -292,27 +357,34 @@ impl ControlPlane {
         }
     }
 
-    pub(crate) async fn install_crd(&self, _client: &Client) {
+    /// The shared one with the custom resource installed.
+    pub(crate) async fn with_crd() -> &'static ControlPlane {
+        static INSTALLED: OnceCell<()> = OnceCell::const_new();
+        let control_plane = ControlPlane::shared().await;
+        INSTALLED.get_or_init(|| control_plane.install_crd()).await;
+        control_plane
+    }
+
+    /// Installs the custom resource as it is shipped, and waits until objects can be made.
+    pub(crate) async fn install_crd(&self) {
         let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-        let applied = self.kubectl(&["apply", "--server-side", "-f", crds]).await;
-        assert!(
-            applied.status.success(),
-            "{}",
-            String::from_utf8_lossy(&applied.stderr)
-        );
-        let args = [
+        let applied = ["apply", "--server-side", "-f", crds];
+        let established = [
             "wait",
             "--for=condition=Established",
-            "--timeout=30s",
+            "--timeout=60s",
             "-f",
             crds,
         ];
-        let established = self.kubectl(&args).await;
-        assert!(
-            established.status.success(),
-            "{}",
-            String::from_utf8_lossy(&established.stderr)
-        );
+        for args in [applied.as_slice(), &established] {
+            let output = self.kubectl(args).await;
+            assert!(
+                output.status.success(),
+                "kubectl {}: {}",
+                args.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
     }
 
     /// Makes a fresh namespace and returns its name: the prefix and a random end.

@@ -1,0 +1,220 @@
+//! The main job, end to end: declared, connected, changed, deleted; and what it costs.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::child::Signal;
+use crate::support::control_plane::ControlPlane;
+use crate::support::scene::{SOON, Scene};
+use crate::support::story::{asked_by_toolkit, judge};
+use crate::support::wait;
+
+#[tokio::test]
+async fn three_accounts_are_declared_connected_changed_and_revoked_before_they_are_deleted() {
+    let scene = Scene::new("story").await.operated().await;
+    scene
+        .stage()
+        .run(async |_| {})
+        .await
+        .expect("the story comes to its end");
+    let asked = asked_by_toolkit(&scene.sandbox).await;
+    judge(&asked).expect("Composio is asked what was expected");
+    for account in scene.sandbox.accounts().await {
+        assert_eq!(account["grant"]["ended_by"], "revoke", "{account}");
+        assert!(!account["deleted_at"].is_null(), "{account}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_costs_two_writes_to_link_one_to_connect_and_one_to_delete() {
+    let scene = Scene::new("writes").await.operated().await;
+    scene
+        .declare(
+            "mail",
+            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
+        )
+        .await;
+    let (id, _) = scene.linked("mail").await;
+    let written = || {
+        let written = scene.written().into_iter();
+        written
+            .map(|asked| format!("{} {}", asked.verb, asked.resource))
+            .collect::<Vec<_>>()
+    };
+    let link = ["patch connectedaccounts", "update connectedaccounts/status"];
+    assert_eq!(written(), link);
+    scene.sandbox.consent(&id).await;
+    scene.ready("mail", "Connected").await;
+    let consent = [&link[..], &["update connectedaccounts/status"]].concat();
+    assert_eq!(written(), consent);
+    scene.delete("mail").await;
+    assert_eq!(
+        written(),
+        [&consent[..], &["patch connectedaccounts"]].concat()
+    );
+}
+
+#[tokio::test]
+async fn a_quiet_minute_costs_polls_and_nothing_else_and_leaves_the_operator_awake() {
+    let scene = Scene::new("quiet").await.operated().await;
+    scene
+        .stage()
+        .apply()
+        .await
+        .expect("the objects are accepted");
+    let (gmail, _) = scene.linked("support-gmail").await;
+    let (slack, _) = scene.linked("team-slack").await;
+    scene.ready("crm-hubspot", "Connected").await;
+    scene.sandbox.consent(&slack).await;
+    scene.ready("team-slack", "Connected").await;
+    // Everything that was still on its way has come when two more polls have.
+    polls(&scene, 2).await;
+    let (seq, written) = (scene.sandbox.seq().await, scene.written().len());
+
+    tokio::time::sleep(Duration::from_secs(60)).await;
+
+    let asked = scene.sandbox.asked_since(seq).await;
+    let others: Vec<_> = asked.iter().filter(|asked| !asked.is_poll()).collect();
+    assert!(others.is_empty(), "asked in a quiet minute: {others:?}");
+    assert!(
+        asked.len() >= 30,
+        "the poll has stopped: {} polls in a minute",
+        asked.len()
+    );
+    assert_eq!(scene.written()[written..], [], "written in a quiet minute");
+
+    scene.sandbox.consent(&gmail).await;
+    scene.ready("support-gmail", "Connected").await;
+    scene
+        .stage()
+        .patch("team-slack", r#"{"spec":{"enabled":false}}"#)
+        .await
+        .expect("it is taken");
+    scene.ready("team-slack", "Disabled").await;
+    assert_eq!(scene.sandbox.account(&slack).await["status"], "INACTIVE");
+}
+
+/// Waits until Composio was polled that many more times.
+async fn polls(scene: &Scene<'_>, times: usize) {
+    let seq = scene.sandbox.seq().await;
+    wait::until("some polls", SOON, async || {
+        let asked = scene.sandbox.asked_since(seq).await;
+        match asked.iter().filter(|asked| asked.is_poll()).count() {
+            count if count >= times => Ok(()),
+            count => Err(format!("{count} of {times}")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_and_empty_control_plane_finds_the_same_accounts_without_a_post() {
+    let first = Scene::new("disaster").await.operated().await;
+    first
+        .stage()
+        .apply()
+        .await
+        .expect("the objects are accepted");
+    for name in ["support-gmail", "team-slack"] {
+        let (id, _) = first.linked(name).await;
+        first.sandbox.consent(&id).await;
+    }
+    let names = ["support-gmail", "team-slack", "crm-hubspot"];
+    let mut ids = Vec::new();
+    for name in names {
+        let object = first.ready(name, "Connected").await;
+        ids.push(object["status"]["connectedAccountId"].clone());
+    }
+    first.operator.child.signal(Signal::Kill).expect("it runs");
+    let seq = first.sandbox.seq().await;
+
+    let empty = ControlPlane::start()
+        .await
+        .expect("a second control plane starts");
+    empty.install_crd().await;
+    // The alias is computed from namespace and name, so the namespace must be the same.
+    let second = Scene::named(&empty, &first.namespace).await;
+    let options = second.options().flag("--base-url", first.sandbox.url());
+    let _operator = second.start("operator", &options).await;
+    second
+        .stage()
+        .apply()
+        .await
+        .expect("the objects are accepted");
+    for (name, id) in names.iter().zip(&ids) {
+        let object = second.ready(name, "Connected").await;
+        assert_eq!(object["status"]["connectedAccountId"], *id, "{name}");
+    }
+    let asked = first.sandbox.asked_since(seq).await;
+    let changes: Vec<_> = asked.iter().filter(|asked| !asked.is_look()).collect();
+    assert!(
+        changes.is_empty(),
+        "Composio was asked to change something: {changes:?}"
+    );
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_operator_with_code_0_and_the_next_one_goes_on() {
+    let scene = Scene::new("restart").await;
+    let operator = scene.start("first", &scene.options()).await;
+    scene
+        .declare(
+            "mail",
+            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
+        )
+        .await;
+    let (id, _) = scene.linked("mail").await;
+    operator.child.signal(Signal::Term).expect("it runs");
+    let ended = operator.child.wait(Duration::from_secs(10)).await;
+    assert_eq!(
+        ended.and_then(|status| status.code()),
+        Some(0),
+        "{}",
+        operator.child.log_tail(20)
+    );
+
+    scene.sandbox.consent(&id).await;
+    let _next = scene.start("second", &scene.options()).await;
+    let object = scene.ready("mail", "Connected").await;
+    assert_eq!(object["status"]["connectedAccountId"], id);
+    assert_eq!(scene.changes().await, ["POST link"]);
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_served() {
+    let scene = Scene::new("metrics").await.operated().await;
+    scene
+        .declare(
+            "mail",
+            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
+        )
+        .await;
+    scene.linked("mail").await;
+    assert_eq!(scene.operator.get("/livez").await, (200, "ok\n".to_owned()));
+    let (status, metrics) = scene.operator.get("/metrics").await;
+    assert_eq!(status, 200);
+    let link = r#"composio_operator_composio_requests_total{endpoint="link",outcome="success"} 1"#;
+    assert!(metrics.contains(link), "{metrics}");
+    assert!(
+        metrics.contains("composio_operator_reconciles_total{outcome=\"AwaitingUser\"}"),
+        "{metrics}"
+    );
+    assert_eq!(metrics.lines().last(), Some("# EOF"));
+}
+
+#[tokio::test]
+async fn retain_leaves_the_account_as_it_is_and_applying_again_takes_it_back() {
+    let scene = Scene::new("retain").await.operated().await;
+    let spec = json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail", "deletionPolicy": "Retain"});
+    scene.declare("mail", spec.clone()).await;
+    let (id, _) = scene.linked("mail").await;
+    scene.sandbox.consent(&id).await;
+    scene.ready("mail", "Connected").await;
+    scene.delete("mail").await;
+    assert_eq!(scene.sandbox.account(&id).await["status"], "ACTIVE");
+    scene.declare("mail", spec).await;
+    let object = scene.ready("mail", "Connected").await;
+    assert_eq!(object["status"]["connectedAccountId"], id);
+    assert_eq!(scene.changes().await, ["POST link"]);
+}

@@ -1,0 +1,259 @@
+//! What one test has for itself: a namespace of the shared control plane, a sandbox, an operator.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::{Value, json};
+
+use super::child::Folder;
+use super::control_plane::{Audited, ControlPlane};
+use super::operator::{CLUSTER_ROLE, Operator, Options};
+use super::sandbox::{Asked, Sandbox};
+use super::story::{Stage, condition};
+use super::wait;
+
+/// Longer than anything that is waited for takes on a busy machine.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+const OPERATOR: &str = "composio-operator";
+
+/// A namespace, a sandbox, and who the operator is there.
+pub(crate) struct Scene<'a> {
+    pub(crate) control_plane: &'a ControlPlane,
+    pub(crate) client: Client,
+    pub(crate) namespace: String,
+    pub(crate) kubeconfig: PathBuf,
+    // Before the folder, which waits for it to end.
+    pub(crate) sandbox: Sandbox,
+    pub(crate) folder: Folder,
+}
+
+/// A scene with a running operator in it.
+pub(crate) struct Operated<'a> {
+    // First, so that it ends before what it talks to.
+    pub(crate) operator: Operator,
+    scene: Scene<'a>,
+}
+
+impl<'a> Deref for Operated<'a> {
+    type Target = Scene<'a>;
+    fn deref(&self) -> &Self::Target {
+        &self.scene
+    }
+}
+
+impl Scene<'static> {
+    /// On the shared control plane, without an operator yet.
+    pub(crate) async fn new(prefix: &str) -> Scene<'static> {
+        Scene::on(ControlPlane::with_crd().await, prefix).await
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// On a control plane of its own, in a namespace of its own.
+    pub(crate) async fn on(control_plane: &'a ControlPlane, prefix: &str) -> Scene<'a> {
+        let client = control_plane.client().await;
+        let namespace = control_plane.namespace(&client, prefix).await;
+        Scene::within(control_plane, client, namespace).await
+    }
+
+    /// On a control plane of its own, in a namespace of that name.
+    pub(crate) async fn named(control_plane: &'a ControlPlane, namespace: &str) -> Scene<'a> {
+        let made = control_plane
+            .kubectl(&["create", "namespace", namespace])
+            .await;
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let client = control_plane.client().await;
+        Scene::within(control_plane, client, namespace.to_owned()).await
+    }
+
+    async fn within(
+        control_plane: &'a ControlPlane,
+        client: Client,
+        namespace: String,
+    ) -> Scene<'a> {
+        let folder = Folder::new().expect("a folder can be made");
+        let sandbox = Sandbox::start(&folder, "sandbox")
+            .await
+            .expect("the sandbox starts");
+        let token = control_plane
+            .service_account(&client, &namespace, OPERATOR, CLUSTER_ROLE)
+            .await;
+        let kubeconfig = control_plane.kubeconfig_for_token(&token);
+        Scene {
+            control_plane,
+            client,
+            namespace,
+            kubeconfig,
+            sandbox,
+            folder,
+        }
+    }
+
+    /// Starts an operator with short waits and waits until it is ready.
+    pub(crate) async fn operated(self) -> Operated<'a> {
+        let options = self.options();
+        let operator = self.start("operator", &options).await;
+        Operated {
+            operator,
+            scene: self,
+        }
+    }
+
+    /// How an operator for this scene is started.
+    pub(crate) fn options(&self) -> Options {
+        Options::new(&self.kubeconfig, self.sandbox.url(), &self.namespace)
+    }
+
+    /// The same, talking to the apiserver, or whatever stands there, by another kubeconfig.
+    pub(crate) fn options_with(&self, kubeconfig: &Path) -> Options {
+        Options::new(kubeconfig, self.sandbox.url(), &self.namespace)
+    }
+
+    /// Starts an operator and waits until it is ready.
+    pub(crate) async fn start(&self, name: &str, options: &Options) -> Operator {
+        Operator::start(&self.folder, name, options)
+            .await
+            .expect("the operator starts")
+    }
+
+    /// Starts an operator and waits for nothing.
+    pub(crate) fn spawn(&self, name: &str, options: &Options) -> Operator {
+        Operator::spawn(&self.folder, name, options).expect("the operator starts")
+    }
+
+    /// What a user does, in this namespace.
+    pub(crate) fn stage(&self) -> Stage<'_> {
+        Stage {
+            control_plane: self.control_plane,
+            sandbox: &self.sandbox,
+            namespace: &self.namespace,
+        }
+    }
+
+    /// Applies YAML as a user does.
+    pub(crate) async fn apply(&self, yaml: &str) {
+        let args = ["-n", &self.namespace, "apply", "-f", "-"];
+        let output = self.control_plane.kubectl_stdin(&args, yaml).await;
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Applies one object with that spec.
+    pub(crate) async fn declare(&self, name: &str, spec: Value) {
+        let object = json!({
+            "apiVersion": "composio.dev/v1alpha1",
+            "kind": "ConnectedAccount",
+            "metadata": {"name": name},
+            "spec": spec,
+        });
+        self.apply(&object.to_string()).await;
+    }
+
+    /// Makes a Secret of text values.
+    pub(crate) async fn secret(&self, name: &str, values: Value) {
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name},
+            "stringData": values,
+        });
+        self.apply(&secret.to_string()).await;
+    }
+
+    /// Runs kubectl in the namespace; it must succeed.
+    pub(crate) async fn kubectl(&self, args: &[&str]) -> String {
+        self.stage().kubectl(args).await.expect("kubectl succeeds")
+    }
+
+    /// One object.
+    pub(crate) async fn object(&self, name: &str) -> Value {
+        self.stage()
+            .object(name)
+            .await
+            .expect("the object is there")
+    }
+
+    /// Waits until a condition of the object, as it is declared now, has that status and reason.
+    pub(crate) async fn until(&self, name: &str, type_: &str, status: &str, reason: &str) -> Value {
+        let what = format!("{type_}={status} {reason} of {name}");
+        wait::until(&what, SOON, async || {
+            let object = self.stage().object(name).await?;
+            let found = condition(&object, type_);
+            let current =
+                object["status"]["observedGeneration"] == object["metadata"]["generation"];
+            if current && found["status"] == status && found["reason"] == reason {
+                return Ok(object);
+            }
+            Err(object["status"].to_string())
+        })
+        .await
+    }
+
+    /// Waits until the object is Ready for that reason.
+    pub(crate) async fn ready(&self, name: &str, reason: &str) -> Value {
+        self.until(name, "Ready", "True", reason).await
+    }
+
+    /// Waits until the object waits for a person, and returns the id of the account and the link.
+    pub(crate) async fn linked(&self, name: &str) -> (String, String) {
+        let object = self.until(name, "Ready", "False", "AwaitingUser").await;
+        let text = |value: &Value| value.as_str().expect("it is there").to_owned();
+        let status = &object["status"];
+        (
+            text(&status["connectedAccountId"]),
+            text(&status["link"]["url"]),
+        )
+    }
+
+    /// Deletes the object and waits until it is gone.
+    pub(crate) async fn delete(&self, name: &str) {
+        self.kubectl(&["delete", "connectedaccount", name, "--wait=false"])
+            .await;
+        self.gone(name).await;
+    }
+
+    /// Waits until the object is gone.
+    pub(crate) async fn gone(&self, name: &str) {
+        wait::until(&format!("the end of {name}"), SOON, async || {
+            let args = [
+                "get",
+                "connectedaccount",
+                name,
+                "--ignore-not-found",
+                "-o",
+                "json",
+            ];
+            match self.stage().kubectl(&args).await?.as_str() {
+                "" => Ok(()),
+                left => Err(left.to_owned()),
+            }
+        })
+        .await;
+    }
+
+    /// What the operator wrote to Kubernetes, the Lease and events apart.
+    pub(crate) fn written(&self) -> Vec<Audited> {
+        let user = format!("system:serviceaccount:{}:{OPERATOR}", self.namespace);
+        let asked = self.control_plane.asked_by(&user).into_iter();
+        asked.filter(|asked| asked.is_write()).collect()
+    }
+
+    /// What Composio was asked to change, in words.
+    pub(crate) async fn changes(&self) -> Vec<String> {
+        let asked = self.sandbox.asked().await;
+        asked
+            .iter()
+            .filter(|asked| !asked.is_look())
+            .map(Asked::words)
+            .collect()
+    }
+}
