@@ -237,7 +237,7 @@ fn tell_watch_error(health: &Health, error: &watcher::Error) {
     let not_found = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.is_not_found(),
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == 404,
         _ => false,
     };
     let why = if not_found {
