@@ -140,8 +140,8 @@ pub async fn run(
     );
     applier(
         |object, context| CancelableJoinHandle::spawn(pass(object, context), &Handle::current()),
-        |_, error, context: Arc<Context>| {
-            warn!("{error}");
+        |object: Arc<ConnectedAccount>, error, context: Arc<Context>| {
+            warn!(object = %ObjectRef::from_obj(&*object), "{error}");
             Action::requeue(jittered(context.pace.min))
         },
         context,
@@ -292,7 +292,13 @@ async fn poll_and_tell(
     .await;
 }
 
+/// A rejected key is everybody's business, and so is a Composio that was never reached. An outage that
+/// comes later heals by itself: to be unready for it would only hold up what has nothing to do with it.
 fn tell_poll_error(health: &Health, error: &ComposioError) {
+    if !error.is_unauthorized() && health.is_ready(COMPOSIO) {
+        warn!("{error}");
+        return;
+    }
     let why = if error.is_unauthorized() {
         "Composio rejects the API key (401): give the operator a valid one, with the right to read and write connected accounts".to_owned()
     } else {

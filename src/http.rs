@@ -53,6 +53,11 @@ impl Health {
         !matches!(self.parts().insert(part, new), Some(Part::NotReady(before)) if before == why)
     }
 
+    /// Whether a part is ready.
+    pub fn is_ready(&self, part: &'static str) -> bool {
+        matches!(self.parts().get(part), Some(Part::Ready))
+    }
+
     fn answer(&self) -> (StatusCode, String) {
         let (mut status, mut text) = (StatusCode::OK, String::new());
         for (name, part) in self.parts().iter() {

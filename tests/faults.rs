@@ -502,7 +502,8 @@ async fn a_provider_that_cannot_revoke_does_not_keep_the_object() {
 #[tokio::test]
 async fn a_reply_that_was_lost_does_not_make_a_second_account() {
     let scene = Scene::new("lost-reply").await.operated().await;
-    let fault = json!({"method": "POST", "path": "/connected_accounts/link", "status": "cut_after"});
+    let fault =
+        json!({"method": "POST", "path": "/connected_accounts/link", "status": "cut_after"});
     scene.sandbox.control("POST", "fault", fault).await;
     scene
         .declare(
