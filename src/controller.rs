@@ -24,7 +24,7 @@ use crate::{
     crd::{ConnectedAccount, Reason, condition},
     http::Health,
     metrics::Metrics,
-    observe::{Poll, PollEvent, Sources},
+    observe::{Poll, PollEvent, Rhythm, Sources},
     plan::Flags,
     project::{Project, system_clock},
     reconcile::{Context, Error, reconcile},
@@ -50,10 +50,8 @@ pub struct Settings {
     pub flags: Flags,
     /// When to come again.
     pub pace: Pace,
-    /// How often the accounts are listed while nobody is expected.
-    pub poll_interval: Duration,
-    /// How often they are listed while a link waits for a person.
-    pub poll_interval_waiting: Duration,
+    /// How often the accounts are listed.
+    pub rhythm: Rhythm,
     /// How long an auth config is remembered.
     pub auth_config_lifetime: SignedDuration,
 }
@@ -100,15 +98,10 @@ pub async fn run(
                 .combine(predicates::annotations),
             PredicateConfig::default(),
         );
-    let poll = Poll {
-        project: Arc::clone(&project),
-        objects: objects.clone(),
-        interval: settings.poll_interval,
-        interval_waiting: settings.poll_interval_waiting,
-    };
     let (polled_once, first_poll) = tokio::sync::oneshot::channel();
     let polling = tokio::spawn(poll_and_tell(
-        poll,
+        Poll::new(Arc::clone(&project), objects.clone()),
+        settings.rhythm,
         Arc::clone(&project),
         Arc::clone(&metrics),
         Arc::clone(&health),
@@ -261,6 +254,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 async fn poll_and_tell(
     poll: Poll,
+    rhythm: Rhythm,
     project: Arc<Project>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
@@ -268,7 +262,7 @@ async fn poll_and_tell(
     polled_once: tokio::sync::oneshot::Sender<()>,
 ) {
     let mut polled_once = Some(polled_once);
-    poll.run(async move |event| {
+    poll.run(rhythm, async move |event| {
         let closed = project.closed();
         metrics.gates(closed.read_until.is_some(), closed.write_until.is_some());
         match event {

@@ -16,6 +16,7 @@ use composio_operator::{
     crd,
     http::{self, Health},
     metrics::Metrics,
+    observe::Rhythm,
     plan::Flags,
     report::Pace,
     sandbox,
@@ -142,8 +143,10 @@ fn settings(arguments: &Run) -> Settings {
             max: arguments.backoff_max.max(arguments.backoff_min),
             slow: arguments.stalled_interval,
         },
-        poll_interval: arguments.poll_interval,
-        poll_interval_waiting: arguments.poll_interval_waiting,
+        rhythm: Rhythm {
+            interval: arguments.poll_interval,
+            waiting: arguments.poll_interval_waiting,
+        },
         auth_config_lifetime: signed(arguments.auth_config_lifetime),
     }
 }

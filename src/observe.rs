@@ -21,7 +21,7 @@ use crate::{
 mod poll;
 mod secret;
 
-pub use poll::{Poll, PollEvent};
+pub use poll::{Poll, PollEvent, Rhythm};
 
 /// Where everything is looked up.
 #[derive(Clone)]

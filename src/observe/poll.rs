@@ -12,14 +12,18 @@ use crate::{
 
 /// The poller of one project.
 pub struct Poll {
-    /// The project.
-    pub project: Arc<Project>,
-    /// The objects.
-    pub objects: Store<ConnectedAccount>,
-    /// How often while nobody is expected.
+    project: Arc<Project>,
+    objects: Store<ConnectedAccount>,
+    failing: bool,
+}
+
+/// How often accounts are listed.
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm {
+    /// While nobody is expected.
     pub interval: Duration,
-    /// How often while a link waits for a person.
-    pub interval_waiting: Duration,
+    /// While a link waits for a person.
+    pub waiting: Duration,
 }
 
 /// How a poll ended.
@@ -32,19 +36,32 @@ pub enum PollEvent {
 }
 
 impl Poll {
-    /// Polls for ever: once at once, then at the interval. Each result goes to `tell`, which is not
-    /// called twice at a time.
-    pub async fn run(self, mut tell: impl AsyncFnMut(PollEvent)) {
-        let mut failing = false;
+    /// A poller that has not polled yet.
+    pub fn new(project: Arc<Project>, objects: Store<ConnectedAccount>) -> Self {
+        Self {
+            project,
+            objects,
+            failing: false,
+        }
+    }
+
+    /// Polls for ever: once at once, then in that rhythm. Each result goes to `tell`.
+    pub async fn run(mut self, rhythm: Rhythm, mut tell: impl AsyncFnMut(PollEvent)) {
         loop {
-            let event = match self.scan().await {
-                Ok(_) if failing => PollEvent::Listed(self.all()),
-                Ok(changes) => PollEvent::Listed(self.affected(changes)),
-                Err(error) => PollEvent::Failed(error),
-            };
-            failing = matches!(event, PollEvent::Failed(_));
+            let event = self.tick().await;
             tell(event).await;
-            self.pause().await;
+            self.pause(rhythm).await;
+        }
+    }
+
+    /// Polls once.
+    pub async fn tick(&mut self) -> PollEvent {
+        let scanned = self.scan().await;
+        let failed_before = std::mem::replace(&mut self.failing, scanned.is_err());
+        match scanned {
+            Ok(_) if failed_before => PollEvent::Listed(self.refs(|_| true)),
+            Ok(changes) => PollEvent::Listed(self.affected(changes)),
+            Err(error) => PollEvent::Failed(error),
         }
     }
 
@@ -66,18 +83,19 @@ impl Poll {
     }
 
     /// A link that is issued while the long pause goes on cuts it to the short one.
-    async fn pause(&self) {
+    async fn pause(&self, rhythm: Rhythm) {
         if self.somebody_is_expected() {
-            tokio::time::sleep(self.interval_waiting).await;
+            tokio::time::sleep(rhythm.waiting).await;
             return;
         }
         tokio::select! {
-            () = tokio::time::sleep(self.interval) => {}
-            () = self.project.person_expected() => tokio::time::sleep(self.interval_waiting).await,
+            () = tokio::time::sleep(rhythm.interval) => {}
+            () = self.project.person_expected() => tokio::time::sleep(rhythm.waiting).await,
         }
     }
 
-    fn somebody_is_expected(&self) -> bool {
+    /// Whether a link waits for a person.
+    pub fn somebody_is_expected(&self) -> bool {
         let now = self.project.now();
         self.objects.state().iter().any(|object| {
             let link = object
@@ -100,10 +118,6 @@ impl Poll {
                 .and_then(|status| status.connected_account_id.as_ref());
             id.is_some_and(|id| changed.contains(id))
         })
-    }
-
-    fn all(&self) -> Vec<ObjectRef<ConnectedAccount>> {
-        self.refs(|_| true)
     }
 
     fn refs(&self, which: impl Fn(&ConnectedAccount) -> bool) -> Vec<ObjectRef<ConnectedAccount>> {
