@@ -5,6 +5,7 @@ pub(crate) mod control_plane;
 pub(crate) mod operator;
 pub(crate) mod sandbox;
 pub(crate) mod scene;
+pub(crate) mod simulation;
 pub(crate) mod story;
 pub(crate) mod tools;
 pub(crate) mod wait;
