@@ -14,7 +14,7 @@ mod observed;
 mod present;
 mod sharing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use desired::{Desired, Flags, Presence, computed_alias};
 pub use failure::{Answer, Failure};
