@@ -14,7 +14,7 @@ mod observed;
 mod present;
 mod sharing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use desired::{Desired, Flags, Presence, computed_alias};
 pub use failure::{Answer, Failure};
@@ -278,11 +278,18 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
     }
 }
 
-/// Whether a person or a tool asked, by annotation, for a look that was not taken yet.
+/// Whether a person or a tool asked, by annotation, for a look or a link and was not answered yet. That
+/// a link is needless, too, is not concluded from what is remembered.
 fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
-    !desired.spec.suspend
-        && desired.reconcile_request.is_some()
-        && desired.reconcile_request != observed.recorded.last_handled_reconcile_at
+    let recorded = &observed.recorded;
+    let unanswered =
+        |asked: &Option<String>, answered: &Option<String>| asked.is_some() && asked != answered;
+    desired.presence == Presence::Present
+        && !desired.spec.suspend
+        && (unanswered(
+            &desired.reconcile_request,
+            &recorded.last_handled_reconcile_at,
+        ) || unanswered(&desired.link_request, &recorded.last_handled_link_request))
 }
 
 fn project_unavailable(observed: &Observed) -> Plan {
@@ -302,6 +309,15 @@ fn refuse(reason: Reason, detail: impl Into<String>) -> Plan {
         reason,
         detail: detail.into(),
     })
+}
+
+/// What a failure that stands in the way leaves to do.
+fn stopped(failure: &Failure) -> Plan {
+    let (reason, message) = (failure.reason, failure.message.clone());
+    match failure.answer {
+        Answer::Refused(_) => refuse(reason, message),
+        Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => wait(reason, message, None),
+    }
 }
 
 /// The recorded link, if the person can still use it: its time is not over, and its account has not

@@ -12,7 +12,7 @@ use crate::{
         ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Progress, ReadyRule, ReadyWhen,
         Reason, Tally, condition,
     },
-    plan::{Answer, Desired, Done, Happened, Outcome, Presence, usable_link},
+    plan::{Answer, Desired, Done, Happened, Outcome, Presence, Wait, usable_link},
 };
 
 #[cfg(test)]
@@ -42,11 +42,11 @@ pub fn report(
 ) -> ConnectedAccountStatus {
     let mut status = previous.clone();
     record_event(&mut status, desired, outcome, now);
-    record_account(&mut status, desired, outcome, now);
+    record_account(&mut status, outcome, now);
     record_requests(&mut status, desired, outcome);
     status.observed_generation = Some(desired.generation);
     let (reason, message) = standing(desired, &status, &outcome.event);
-    status.conditions = conditions(previous, desired.generation, reason, &message, now);
+    status.conditions = conditions(previous, desired, &status, reason, &message, now);
     status
 }
 
@@ -59,9 +59,23 @@ fn record_event(
 ) {
     let account = outcome.observed.account.account();
     match &outcome.event {
-        Happened::Waiting(_)
-        | Happened::Refused(_)
-        | Happened::Did(Done::Marked | Done::Released) => {}
+        Happened::Waiting(Wait {
+            reason: Reason::OutcomeUnknown,
+            ..
+        })
+        | Happened::Did(Done::Released) => {}
+        Happened::Waiting(_) | Happened::Refused(_) => {
+            // The account shows what became of the effect.
+            if outcome.observed.fresh && is_recorded(status, account) {
+                status.unknown_since = None;
+            }
+        }
+        Happened::Did(Done::Marked) => {
+            // The alias is taken out only when it is proved that no account carries it.
+            if desired.pin.is_none() {
+                status.unknown_since = None;
+            }
+        }
         Happened::Settled | Happened::Did(Done::Changed) => {
             status.unknown_since = None;
         }
@@ -78,6 +92,10 @@ fn record_event(
             status.unknown_since = None;
             if let Some(account) = account {
                 take(status, account);
+                // A refreshed account may stay in a dead state: only what comes after ends the link.
+                if !account.state.is_connected() {
+                    status.state = Some(account.state.as_str().to_owned());
+                }
             }
             status.link = Some(link.clone());
             status.last_link_issued_at = Some(MicroTime(now));
@@ -97,27 +115,17 @@ fn record_event(
             status.unknown_since = None;
             status.revoke_refusals = None;
         }
-        Happened::Did(Done::Forgotten) => {
-            // An unused row that vanished earns no new link by itself, a grant that was alive does.
-            if status.connected_at.is_some() {
-                status.last_link_issued_at = None;
-            }
-            forget(status);
-        }
+        Happened::Did(Done::Forgotten) => lose(status),
         Happened::Did(Done::Deleted) => match desired.presence {
-            // The row made room for a new link.
-            Presence::Present => {
-                status.last_link_issued_at = None;
-                forget(status);
-            }
+            // The row made room for a new link, which is due for the same reason as the refresh was.
+            Presence::Present => lose(status),
             // The record stays: it proves that there was an account, and that it is gone.
             Presence::Gone { .. } => {}
         },
         Happened::Failed(failure) => {
             match failure.answer {
-                Answer::Unknown => {
-                    status.unknown_since.get_or_insert(MicroTime(now));
-                }
+                // The last one counts: it is the one that may still take effect.
+                Answer::Unknown => status.unknown_since = Some(MicroTime(now)),
                 Answer::NotNow { .. } | Answer::Refused(_) | Answer::LookAgain => {}
             }
             if failure.reason == Reason::RevokeRefused {
@@ -138,6 +146,16 @@ fn take(status: &mut ConnectedAccountStatus, account: &Account) {
     }
 }
 
+/// The recorded account is gone.
+fn lose(status: &mut ConnectedAccountStatus) {
+    // An unused row that vanished earns no new link by itself, a grant that was alive does.
+    if status.connected_at.is_some() {
+        status.last_link_issued_at = None;
+    }
+    status.unknown_since = None;
+    forget(status);
+}
+
 fn forget(status: &mut ConnectedAccountStatus) {
     status.connected_account_id = None;
     status.state = None;
@@ -152,18 +170,9 @@ fn connected(status: &mut ConnectedAccountStatus, now: Timestamp) {
 }
 
 /// What the recorded account looks like now.
-fn record_account(
-    status: &mut ConnectedAccountStatus,
-    desired: &Desired,
-    outcome: &Outcome,
-    now: Timestamp,
-) {
-    let account = outcome
-        .observed
-        .account
-        .account()
-        .filter(|account| status.connected_account_id.as_ref() == Some(&account.id));
-    let Some(account) = account else {
+fn record_account(status: &mut ConnectedAccountStatus, outcome: &Outcome, now: Timestamp) {
+    let account = outcome.observed.account.account();
+    let Some(account) = account.filter(|account| is_recorded(status, Some(account))) else {
         if status
             .link
             .as_ref()
@@ -176,10 +185,19 @@ fn record_account(
     if usable_link(status, account, now).is_none() {
         status.link = None;
     }
-    let was_connected = [State::Active, State::Inactive]
-        .iter()
-        .any(|state| status.state.as_deref() == Some(state.as_str()));
-    if account.state == State::Active && (!was_connected || status.connected_at.is_none()) {
+    let was_connected = is_in(status, &[State::Active, State::Inactive]);
+    let became_active = match account.state {
+        State::Active => !was_connected || status.connected_at.is_none(),
+        // It was active when we disabled it, though that was not reported.
+        State::Inactive => !was_connected && outcome.event == Happened::Did(Done::Changed),
+        State::Initializing
+        | State::Initiated
+        | State::Expired
+        | State::Failed
+        | State::Revoked
+        | State::Unknown(_) => false,
+    };
+    if became_active {
         connected(status, now);
     }
     status.state = Some(account.state.as_str().to_owned());
@@ -188,17 +206,29 @@ fn record_account(
         .as_ref()
         .map(|reason| reason.chars().take(MAX_STATE_REASON).collect());
     status.auth_config = Some(account.auth_config.clone());
+}
+
+fn is_recorded(status: &ConnectedAccountStatus, account: Option<&Account>) -> bool {
+    account.is_some_and(|account| status.connected_account_id.as_ref() == Some(&account.id))
+}
+
+fn record_requests(status: &mut ConnectedAccountStatus, desired: &Desired, outcome: &Outcome) {
+    if !outcome.observed.fresh || desired.spec.suspend {
+        return;
+    }
+    status.last_handled_reconcile_at = desired.reconcile_request.clone();
     // On a live account, or one that no person signs in to, a request for a link has no effect.
-    if !desired.spec.suspend && (account.state.is_connected() || desired.spec.credentials.is_some())
-    {
+    let has_grant =
+        status.connected_at.is_some() && is_in(status, &[State::Active, State::Inactive]);
+    if has_grant || desired.spec.credentials.is_some() {
         status.last_handled_link_request = desired.link_request.clone();
     }
 }
 
-fn record_requests(status: &mut ConnectedAccountStatus, desired: &Desired, outcome: &Outcome) {
-    if outcome.observed.fresh && !desired.spec.suspend {
-        status.last_handled_reconcile_at = desired.reconcile_request.clone();
-    }
+fn is_in(status: &ConnectedAccountStatus, states: &[State]) -> bool {
+    states
+        .iter()
+        .any(|state| status.state.as_deref() == Some(state.as_str()))
 }
 
 /// The one reason for all conditions, and what is said to the user.
@@ -218,15 +248,11 @@ fn standing(
             Presence::Gone { .. } => (Reason::Deleting, ""),
         },
     };
-    let content_with_link = match desired.spec.ready_when {
-        ReadyWhen::Active => false,
-        ReadyWhen::LinkIssued => {
-            status.first_connected_at.is_none() && status.last_link_issued_at.is_some()
-        }
-    };
     let reason = match reason {
         // Also past the link's expiry, so that a wave that went on is not called broken later.
-        Reason::AwaitingUser | Reason::LinkExpired if content_with_link => Reason::LinkIssued,
+        Reason::AwaitingUser | Reason::LinkExpired if content_with_link(desired, status) => {
+            Reason::LinkIssued
+        }
         other => other,
     };
     let message = match detail {
@@ -236,9 +262,27 @@ fn standing(
     (reason, message)
 }
 
+fn content_with_link(desired: &Desired, status: &ConnectedAccountStatus) -> bool {
+    match desired.spec.ready_when {
+        ReadyWhen::Active => false,
+        ReadyWhen::LinkIssued => {
+            status.first_connected_at.is_none() && status.last_link_issued_at.is_some()
+        }
+    }
+}
+
+/// Whether an account that was ready can still be called so, as it was seen last.
+fn may_be_ready(desired: &Desired, status: &ConnectedAccountStatus) -> bool {
+    is_in(status, &[State::Active])
+        || content_with_link(desired, status)
+        || (!desired.spec.enabled
+            && (status.connected_at.is_some() || is_in(status, &[State::Inactive])))
+}
+
 fn conditions(
     previous: &ConnectedAccountStatus,
-    generation: i64,
+    desired: &Desired,
+    status: &ConnectedAccountStatus,
     reason: Reason,
     message: &str,
     now: Timestamp,
@@ -252,7 +296,7 @@ fn conditions(
             status: value.to_owned(),
             reason: reason.as_str().to_owned(),
             message: message.to_owned(),
-            observed_generation: Some(generation),
+            observed_generation: Some(desired.generation),
             last_transition_time: unchanged.map_or_else(
                 || Time(whole_second(now)),
                 |condition| condition.last_transition_time.clone(),
@@ -263,10 +307,14 @@ fn conditions(
         ReadyRule::True => build(condition::READY, "True"),
         ReadyRule::False => build(condition::READY, "False"),
         ReadyRule::Unknown => build(condition::READY, "Unknown"),
-        ReadyRule::Kept => previous
-            .condition(condition::READY)
-            .cloned()
-            .unwrap_or_else(|| build(condition::READY, "Unknown")),
+        ReadyRule::Kept => match previous.condition(condition::READY) {
+            None => build(condition::READY, "Unknown"),
+            // What is kept is what was seen last: a grant that was seen dead is not ready.
+            Some(ready) if ready.status == "True" && !may_be_ready(desired, status) => {
+                build(condition::READY, "False")
+            }
+            Some(ready) => ready.clone(),
+        },
     };
     let synced = build(
         condition::SYNCED,
@@ -319,16 +367,19 @@ pub fn next_look(
         Happened::Waiting(wait) => wait.until,
         Happened::Failed(failure) => match failure.answer {
             Answer::NotNow { after: Some(after) } => return Some(after),
-            Answer::NotNow { after: None }
-            | Answer::Unknown
-            | Answer::Refused(_)
-            | Answer::LookAgain => None,
+            Answer::Refused(_) => return Some(pace.slow),
+            Answer::NotNow { after: None } | Answer::Unknown | Answer::LookAgain => None,
         },
         Happened::Refused(_) => return Some(pace.slow),
         Happened::Settled | Happened::Did(_) => None,
     };
     if let Some(until) = until {
-        return Some(positive(until.duration_since(now)));
+        // A time that is over and changed nothing is no reason to come again at once.
+        return Some(if now < until {
+            positive(until.duration_since(now))
+        } else {
+            pace.min
+        });
     }
     let failing_since = status
         .condition(condition::SYNCED)

@@ -73,11 +73,11 @@ impl Failure {
                 (Reason::AliasInUse, Answer::Refused(status))
             }
             // A 404 on a POST that makes an account is about the auth config, not about an account.
-            (_, Some(Effect::Link { .. } | Effect::Create { .. })) if status == 404 => {
+            (Retry::Never, Some(Effect::Link { .. } | Effect::Create { .. })) if status == 404 => {
                 (Reason::AuthConfigNotFound, Answer::Refused(status))
             }
             (Retry::Gone, _) => (Reason::ComposioUnavailable, Answer::LookAgain),
-            (_, Some(Effect::Revoke { .. })) if error.is_conflict() => {
+            (Retry::Never, Some(Effect::Revoke { .. })) if error.is_conflict() => {
                 (Reason::ComposioUnavailable, Answer::LookAgain)
             }
             (Retry::Backoff, Some(Effect::Revoke { .. })) if status == 500 => {

@@ -8,7 +8,10 @@ use crate::{
     crd::{DeletionPolicy, Reason, condition},
 };
 
-use super::{Desired, Effect, Need, Observed, Plan, Seen, after, ends_with_object, wait};
+use super::{
+    Answer, Desired, Effect, Need, Observed, Plan, Seen, after, ends_with_object, present, stopped,
+    wait,
+};
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
 /// its agreement: a namespace must not hang for ever.
@@ -26,14 +29,25 @@ pub(super) fn needs_no_look(desired: &Desired, observed: &Observed) -> bool {
         || (!recorded && (desired.pin.is_none() || never_adopted(observed)))
 }
 
-/// The account that was found belongs to another object, or is not the declared one.
+/// The account that was found belongs to another object, or is not the declared one. Synced tells what
+/// came of the last round; Ready may still speak of an earlier one.
 fn never_adopted(observed: &Observed) -> bool {
     observed
         .recorded
-        .condition(condition::READY)
-        .is_some_and(|ready| {
-            [Reason::Conflict.as_str(), Reason::Mismatch.as_str()].contains(&ready.reason.as_str())
+        .condition(condition::SYNCED)
+        .is_some_and(|synced| {
+            [Reason::Conflict.as_str(), Reason::Mismatch.as_str()].contains(&synced.reason.as_str())
         })
+}
+
+/// Whether the account is this object's to end: recorded, or found by its pin or declared id and
+/// passing the checks of an adoption.
+fn is_ours(desired: &Desired, observed: &Observed, account: &Account) -> bool {
+    observed.recorded.connected_account_id.as_ref() == Some(&account.id)
+        || (desired.pin.is_some()
+            && (account.alias == desired.pin
+                || desired.spec.connected_account_id.as_ref() == Some(&account.id))
+            && present::mismatch(desired, account).is_none())
 }
 
 pub(super) fn decide(
@@ -43,21 +57,34 @@ pub(super) fn decide(
     now: Timestamp,
 ) -> Plan {
     if !desired.finalizer {
-        return Plan::Nothing;
+        return wait(Reason::Deleting, "nothing is left to do here", None);
     }
     match &observed.account {
         Seen::NotLooked => Plan::Look(Need::Account),
         Seen::Absent => absent(desired, observed, since, now),
         Seen::One(_) | Seen::Many(_) if observed.holder.is_some() => Plan::Do(Effect::Release),
-        Seen::One(account) => end(desired, observed, account, now),
-        // All carry our alias; the last is the least.
-        Seen::Many(accounts) => match accounts.last() {
-            Some(duplicate) => Plan::Do(Effect::Delete {
-                id: duplicate.id.clone(),
-                revoke: false,
-            }),
-            None => absent(desired, observed, since, now),
-        },
+        Seen::One(account) => end_all(desired, observed, std::slice::from_ref(account), now),
+        Seen::Many(accounts) => end_all(desired, observed, accounts, now),
+    }
+}
+
+/// Ends what is the object's own: the best as the policy says, after the others.
+fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Timestamp) -> Plan {
+    let mut ours = accounts
+        .iter()
+        .filter(|account| is_ours(desired, observed, account));
+    let Some(best) = ours.next() else {
+        return Plan::Do(Effect::Release);
+    };
+    if let Some(refused) = observed.refused("Delete") {
+        return stopped(&refused.failure);
+    }
+    match ours.next_back() {
+        Some(duplicate) => Plan::Do(Effect::Delete {
+            id: duplicate.id.clone(),
+            revoke: false,
+        }),
+        None => end(desired, observed, best, now),
     }
 }
 
@@ -66,7 +93,11 @@ fn absent(desired: &Desired, observed: &Observed, since: Timestamp, now: Timesta
         return Plan::Do(Effect::Release);
     }
     // Pinned, and no account known: a POST may still be on its way.
-    let settled = after(since, desired.flags.unknown_outcome_wait);
+    let unknown_since = observed.recorded.unknown_since.as_ref();
+    let settled = after(
+        unknown_since.map_or(since, |unknown| unknown.0.max(since)),
+        desired.flags.unknown_outcome_wait,
+    );
     if now < settled {
         return wait(
             Reason::Deleting,
@@ -79,41 +110,59 @@ fn absent(desired: &Desired, observed: &Observed, since: Timestamp, now: Timesta
 
 fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Plan {
     let id = account.id.clone();
-    let refused = |effect: &str| {
-        observed
-            .refused
-            .iter()
-            .any(|refused| refused.effect == effect)
-    };
-    if refused("Delete") {
-        let detail = observed
-            .refused
-            .iter()
-            .map(|refused| refused.failure.message.as_str())
-            .collect::<Vec<_>>();
-        return super::refuse(Reason::Rejected, detail.join("; "));
-    }
     match desired.spec.deletion_policy {
         DeletionPolicy::Delete | DeletionPolicy::Retain => {
             Plan::Do(Effect::Delete { id, revoke: false })
         }
         DeletionPolicy::Revoke => match &account.state {
-            State::Active if !refused("Revoke") && !provider_keeps_refusing(observed, now) => {
-                Plan::Do(Effect::Revoke { id })
+            State::Active if !provider_keeps_refusing(observed, now) => {
+                revoke(desired, observed, id)
             }
-            // Only an active account can be revoked.
-            State::Inactive if !refused("Enable") => Plan::Do(Effect::Enable { id }),
+            // Only an active account can be revoked; one that was not, in this pass, waits disabled.
+            State::Inactive => match (put_off(observed), observed.refused("Enable")) {
+                (Some(plan), _) => plan,
+                (None, None) => Plan::Do(Effect::Enable { id }),
+                (None, Some(_)) => Plan::Do(Effect::Delete { id, revoke: true }),
+            },
             State::Revoked => Plan::Do(Effect::Delete { id, revoke: false }),
             // The person may have consented a moment ago, and an expired account may hold a live
             // refresh token: ask Composio to revoke in the background.
             State::Active
-            | State::Inactive
             | State::Initializing
             | State::Initiated
             | State::Expired
             | State::Failed
             | State::Unknown(_) => Plan::Do(Effect::Delete { id, revoke: true }),
         },
+    }
+}
+
+/// An active account, to be revoked before it is deleted.
+fn revoke(desired: &Desired, observed: &Observed, id: String) -> Plan {
+    let Some(refused) = observed.refused("Revoke") else {
+        return Plan::Do(Effect::Revoke { id });
+    };
+    if let Some(plan) = put_off(observed) {
+        // It was enabled only to be revoked.
+        return if !desired.spec.enabled && observed.refused("Disable").is_none() {
+            Plan::Do(Effect::Disable { id })
+        } else {
+            plan
+        };
+    }
+    if refused.failure.reason == Reason::Forbidden {
+        return stopped(&refused.failure);
+    }
+    // The toolkit cannot revoke.
+    Plan::Do(Effect::Delete { id, revoke: true })
+}
+
+/// What to wait for when a revocation that was tried in this pass may go through later.
+fn put_off(observed: &Observed) -> Option<Plan> {
+    let failure = &observed.refused("Revoke")?.failure;
+    match failure.answer {
+        Answer::Refused(_) => None,
+        Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => Some(stopped(failure)),
     }
 }
 

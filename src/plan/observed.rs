@@ -32,6 +32,13 @@ pub struct Observed {
     pub refused: Vec<Refused>,
 }
 
+impl Observed {
+    /// The refusal of that effect in this pass.
+    pub(super) fn refused(&self, effect: &str) -> Option<&Refused> {
+        self.refused.iter().find(|refused| refused.effect == effect)
+    }
+}
+
 /// What is known of the account.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(

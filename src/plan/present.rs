@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 use crate::{
     composio::model::{Account, State, Visibility},
-    crd::{self, Reason},
+    crd::{self, Reason, condition},
 };
 
 use super::{
-    AuthConfigCheck, Desired, Effect, Need, Observed, Plan, SecretSeen, Seen, after,
-    failure::Answer, refuse, sharing, usable_link, wait,
+    AuthConfigCheck, Desired, Effect, Failure, Need, Observed, Plan, SecretSeen, Seen, after,
+    refuse, sharing, stopped, usable_link, wait,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
@@ -42,7 +42,20 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     if !recorded {
         return adopt(desired, account);
     }
+    // Somebody took our marks off the object: without them nobody would find the account, or end it.
+    if !desired.finalizer || desired.pin.is_none() {
+        return Plan::Do(Effect::Pin {
+            alias: account.alias.as_ref().unwrap_or(&desired.alias).clone(),
+        });
+    }
+    let had_grant = observed.recorded.connected_at.is_some();
     match account.state {
+        // Disabled before it ever had a grant: to enable it would call it connected.
+        State::Inactive
+            if desired.spec.enabled && !had_grant && desired.spec.credentials.is_none() =>
+        {
+            unconnected(desired, observed, account, now)
+        }
         State::Active | State::Inactive => connected(desired, observed, account),
         State::Initializing
         | State::Initiated
@@ -54,7 +67,7 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
 }
 
 /// What tells an account that was found from the declared one, in something that cannot be changed.
-fn mismatch(desired: &Desired, account: &Account) -> Option<String> {
+pub(super) fn mismatch(desired: &Desired, account: &Account) -> Option<String> {
     let spec = &desired.spec;
     let visibility = match spec.visibility {
         crd::Visibility::Private => Visibility::Private,
@@ -108,8 +121,8 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
     if let Some(plan) = refused_to_make(desired, observed) {
         return plan;
     }
-    let had_one = observed.recorded.last_link_issued_at.is_some()
-        || observed.recorded.first_connected_at.is_some();
+    // The auth config is recorded with the first account, and stays.
+    let had_one = observed.recorded.auth_config.is_some();
     if let Some(id) = &desired.spec.connected_account_id
         && !had_one
     {
@@ -214,15 +227,16 @@ fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: T
         );
     }
     let asked = asks_for_link(desired, observed);
+    // Before the dead states: a refreshed account may stay in one until the person is done.
+    if !asked && let Some(link) = usable_link(recorded, account, now) {
+        return wait(Reason::AwaitingUser, "", Some(link.expires_at.0));
+    }
     if account.state == State::Revoked && !asked {
         return wait(Reason::Revoked, "", None);
     }
     let had_grant = recorded.connected_at.is_some();
     if !desired.spec.enabled && had_grant && account.state.is_dead() && !asked {
         return wait(Reason::Disabled, "", None);
-    }
-    if !asked && let Some(link) = usable_link(recorded, account, now) {
-        return wait(Reason::AwaitingUser, "", Some(link.expires_at.0));
     }
     let link_was_lost = match (&recorded.last_link_issued_at, &recorded.connected_at) {
         (None, _) => true,
@@ -232,7 +246,13 @@ fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: T
     if !asked && !link_was_lost {
         return wait_for_request(observed);
     }
-    if refused(observed, "Refresh").is_some() {
+    if let Some(refused) = observed.refused("Refresh") {
+        let stands = observed
+            .refused("Delete")
+            .or(Some(refused).filter(|refused| refused.failure.reason == Reason::Forbidden));
+        if let Some(refused) = stands {
+            return stopped(&refused.failure);
+        }
         // Never with revocation: a provider may end the whole grant of that user and app.
         return Plan::Do(Effect::Delete {
             id: account.id.clone(),
@@ -244,23 +264,20 @@ fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: T
     })
 }
 
-fn refused<'a>(observed: &'a Observed, effect: &str) -> Option<&'a super::Refused> {
-    observed
-        .refused
-        .iter()
-        .find(|refused| refused.effect == effect)
-}
-
 /// Our account, with a grant: make it as declared, one call for each difference. A refusal of one does
 /// not stop the others.
 fn connected(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
-    differences(desired, account)
-        .into_iter()
-        .find(|effect| refused(observed, effect.name()).is_none())
-        .map_or_else(|| as_declared(desired, observed), Plan::Do)
+    let mut refusals = Vec::new();
+    for effect in differences(desired, observed, account) {
+        match observed.refused(effect.name()) {
+            None => return Plan::Do(effect),
+            Some(refused) => refusals.push(&refused.failure),
+        }
+    }
+    left_different(desired, &refusals)
 }
 
-fn differences(desired: &Desired, account: &Account) -> Vec<Effect> {
+fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec<Effect> {
     let id = || account.id.clone();
     let mut effects = Vec::new();
     match (desired.spec.enabled, &account.state) {
@@ -268,12 +285,14 @@ fn differences(desired: &Desired, account: &Account) -> Vec<Effect> {
         (false, State::Active) => effects.push(Effect::Disable { id: id() }),
         (true | false, _) => {}
     }
-    // An access list that Composio does not show is taken for empty: what a shared account starts with.
     if let (Some(declared), Visibility::Shared) = (&desired.spec.sharing, account.visibility) {
-        let current = account.sharing.clone().unwrap_or_default();
-        if let Some(patch) = sharing::next_step(&current, &sharing::declared(declared)) {
-            effects.push(Effect::Share { id: id(), patch });
-        }
+        let declared = sharing::declared(declared);
+        let patch = match &account.sharing {
+            Some(current) => sharing::next_step(current, &declared),
+            None if settled_before(desired, observed) => None,
+            None => Some(sharing::whole(&declared)),
+        };
+        effects.extend(patch.map(|patch| Effect::Share { id: id(), patch }));
     }
     let kept = desired.spec.connected_account_id.is_some() && !desired.declares_alias();
     let carries = if kept {
@@ -286,7 +305,7 @@ fn differences(desired: &Desired, account: &Account) -> Vec<Effect> {
             id: id(),
             alias: desired.alias.clone(),
         });
-    } else if !desired.finalizer || desired.pin.as_deref() != carries.or(Some(&desired.alias)) {
+    } else if desired.pin.as_deref() != carries.or(Some(&desired.alias)) {
         // A restore that loses the status must find the account by its pin.
         effects.push(Effect::Pin {
             alias: carries.unwrap_or(&desired.alias).to_owned(),
@@ -295,23 +314,35 @@ fn differences(desired: &Desired, account: &Account) -> Vec<Effect> {
     effects
 }
 
-fn as_declared(desired: &Desired, observed: &Observed) -> Plan {
-    let Some(first) = observed.refused.first() else {
+/// Whether this generation was as declared before. What Composio does not show is sent once for each,
+/// and is no difference after that.
+fn settled_before(desired: &Desired, observed: &Observed) -> bool {
+    observed
+        .recorded
+        .condition(condition::SYNCED)
+        .is_some_and(|synced| {
+            synced.observed_generation == Some(desired.generation)
+                && [Reason::Connected.as_str(), Reason::Disabled.as_str()]
+                    .contains(&synced.reason.as_str())
+        })
+}
+
+/// What Composio refused to change stays as it is, and is told.
+fn left_different(desired: &Desired, refusals: &[&Failure]) -> Plan {
+    let Some(first) = refusals.first() else {
         return Plan::Nothing;
     };
-    let details: Vec<&str> = observed
-        .refused
+    let details: Vec<&str> = refusals
         .iter()
-        .map(|refused| refused.failure.message.as_str())
+        .map(|failure| failure.message.as_str())
         .collect();
-    match first.failure.answer {
-        Answer::Refused(_) if first.failure.reason == Reason::AliasInUse => wait(
-            Reason::AliasInUse,
-            format!("{} (wanted: {:?})", details.join("; "), desired.alias),
-            None,
-        ),
-        Answer::Refused(_) | Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => {
-            refuse(first.failure.reason, details.join("; "))
-        }
+    let details = details.join("; ");
+    if first.reason == Reason::AliasInUse {
+        let detail = format!("{details} (wanted: {:?})", desired.alias);
+        return wait(Reason::AliasInUse, detail, None);
     }
+    stopped(&Failure {
+        message: details,
+        ..(*first).clone()
+    })
 }

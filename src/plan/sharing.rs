@@ -45,6 +45,15 @@ pub(crate) fn next_step(current: &Acl, wanted: &Acl) -> Option<SharingPatch> {
     })
 }
 
+/// The PATCH that makes any list the wanted one.
+pub(crate) fn whole(wanted: &Acl) -> SharingPatch {
+    SharingPatch {
+        allow_all: Some(wanted.allow_all),
+        allowed: Some(wanted.allowed.clone()),
+        denied: Some(wanted.denied.clone()),
+    }
+}
+
 /// The access list after a step that Composio accepted.
 pub fn applied(current: &Acl, step: &SharingPatch) -> Acl {
     Acl {

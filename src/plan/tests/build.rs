@@ -1,0 +1,372 @@
+//! Objects, accounts and observations, told in English.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
+
+use crate::{
+    composio::model::{Account, Acl, Sensitive, State, Visibility},
+    crd::{
+        ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus,
+        Credentials, DeletionPolicy, FINALIZER, Link, Metadata, ReadyWhen, Reason, SecretRef,
+        Sharing, Tally,
+    },
+    plan::{
+        Answer, AuthConfigCheck, Desired, Failure, Flags, Gate, Holder, Observed, Presence,
+        Refused, SecretSeen, Seen,
+    },
+};
+
+/// The time of every decision.
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+/// The computed alias of [`object`].
+pub(crate) const ALIAS: &str = "agents.support-gmail";
+
+pub(crate) fn ago(seconds: i64) -> Timestamp {
+    NOW.saturating_sub(SignedDuration::from_secs(seconds))
+        .expect("a time")
+}
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted(pub(crate) Desired);
+
+/// An object that is marked: it has finalizer and alias.
+pub(crate) fn object() -> Wanted {
+    let spec = ConnectedAccountSpec {
+        user: "support@acme.com".into(),
+        toolkit: "gmail".into(),
+        enabled: true,
+        ..Default::default()
+    };
+    let mut object = ConnectedAccount::new("support-gmail", spec);
+    object.metadata.namespace = Some("agents".into());
+    object.metadata.uid = Some("uid-1".into());
+    object.metadata.generation = Some(1);
+    object.metadata.finalizers = Some(vec![FINALIZER.into()]);
+    object.metadata.annotations = Some([(ALIAS_ANNOTATION.into(), ALIAS.into())].into());
+    Wanted(Desired::of(&object, &Flags::default()))
+}
+
+impl Wanted {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Desired)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
+    pub(crate) fn unmarked(self) -> Self {
+        self.without_finalizer().unpinned()
+    }
+
+    pub(crate) fn without_finalizer(self) -> Self {
+        self.with(|desired| desired.finalizer = false)
+    }
+
+    pub(crate) fn unpinned(self) -> Self {
+        self.with(|desired| desired.pin = None)
+    }
+
+    pub(crate) fn pinned(self, alias: &str) -> Self {
+        self.with(|desired| desired.pin = Some(alias.into()))
+    }
+
+    pub(crate) fn disabled(self) -> Self {
+        self.with(|desired| desired.spec.enabled = false)
+    }
+
+    pub(crate) fn suspended(self) -> Self {
+        self.with(|desired| desired.spec.suspend = true)
+    }
+
+    pub(crate) fn shared_with(self, allowed: &[&str], denied: &[&str]) -> Self {
+        self.with(|desired| {
+            desired.spec.visibility = crate::crd::Visibility::Shared;
+            desired.spec.sharing = Some(Sharing {
+                allow_all: false,
+                allowed_users: allowed.iter().map(|user| (*user).into()).collect(),
+                denied_users: denied.iter().map(|user| (*user).into()).collect(),
+            });
+        })
+    }
+
+    pub(crate) fn from_secret(self) -> Self {
+        self.with(|desired| {
+            desired.spec.credentials = Some(Credentials {
+                secret_ref: SecretRef {
+                    name: "gmail-key".into(),
+                },
+                ..Default::default()
+            });
+        })
+    }
+
+    pub(crate) fn taking_over(self, id: &str) -> Self {
+        self.with(|desired| desired.spec.connected_account_id = Some(id.into()))
+    }
+
+    pub(crate) fn through(self, auth_config: &str) -> Self {
+        self.with(|desired| desired.spec.auth_config = Some(auth_config.into()))
+    }
+
+    pub(crate) fn called(self, alias: &str) -> Self {
+        self.with(|desired| {
+            desired.alias = alias.into();
+            desired.spec.metadata = Some(Metadata {
+                alias: Some(alias.into()),
+            });
+        })
+    }
+
+    pub(crate) fn ready_with_link(self) -> Self {
+        self.with(|desired| desired.spec.ready_when = ReadyWhen::LinkIssued)
+    }
+
+    pub(crate) fn asking_for_link(self, token: &str) -> Self {
+        self.with(|desired| desired.link_request = Some(token.into()))
+    }
+
+    pub(crate) fn asking_for_look(self, token: &str) -> Self {
+        self.with(|desired| desired.reconcile_request = Some(token.into()))
+    }
+
+    /// Deleted long enough ago for everything that was under way to have arrived.
+    pub(crate) fn deleted(self, policy: DeletionPolicy) -> Self {
+        self.with(|desired| desired.spec.deletion_policy = policy)
+            .deleted_at(ago(3600))
+    }
+
+    pub(crate) fn deleted_at(self, since: Timestamp) -> Self {
+        self.with(|desired| desired.presence = Presence::Gone { since })
+    }
+}
+
+/// An account in Composio.
+#[derive(Clone, Debug)]
+pub(crate) struct Row(pub(crate) Account);
+
+/// An account that was asked for as [`object`] would, and that somebody has opened.
+pub(crate) fn account(id: &str) -> Row {
+    Row(Account {
+        id: id.into(),
+        alias: Some(ALIAS.into()),
+        user_id: Some("support@acme.com".into()),
+        toolkit: "gmail".into(),
+        auth_config: "ac_1".into(),
+        state: State::Initiated,
+        state_reason: None,
+        visibility: Visibility::Private,
+        sharing: None,
+        created_at: None,
+        updated_at: None,
+    })
+}
+
+impl Row {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Account)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
+    pub(crate) fn is(self, state: State) -> Self {
+        self.with(|account| account.state = state)
+    }
+
+    pub(crate) fn active(self) -> Self {
+        self.is(State::Active)
+    }
+
+    pub(crate) fn inactive(self) -> Self {
+        self.is(State::Inactive)
+    }
+
+    pub(crate) fn expired(self) -> Self {
+        self.is(State::Expired)
+    }
+
+    pub(crate) fn called(self, alias: &str) -> Self {
+        self.with(|account| account.alias = Some(alias.into()))
+    }
+
+    pub(crate) fn nameless(self) -> Self {
+        self.with(|account| account.alias = None)
+    }
+
+    pub(crate) fn shared(self, sharing: Option<Acl>) -> Self {
+        self.with(|account| {
+            account.visibility = Visibility::Shared;
+            account.sharing = sharing;
+        })
+    }
+}
+
+/// What is seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Sight(pub(crate) Observed);
+
+fn sight(account: Seen, fresh: bool) -> Sight {
+    Sight(Observed {
+        recorded: ConnectedAccountStatus::default(),
+        account,
+        fresh,
+        secret: SecretSeen::NotUsed,
+        auth_config: AuthConfigCheck::Fit("ac_1".into()),
+        holder: None,
+        gate: Gate::default(),
+        refused: Vec::new(),
+    })
+}
+
+/// A fresh look that found the account.
+pub(crate) fn seen(row: Row) -> Sight {
+    sight(Seen::One(row.0), true)
+}
+
+/// A fresh look that found several.
+pub(crate) fn seen_all(rows: Vec<Row>) -> Sight {
+    sight(Seen::of(rows.into_iter().map(|row| row.0).collect()), true)
+}
+
+/// A fresh look that found none.
+pub(crate) fn seen_none() -> Sight {
+    sight(Seen::Absent, true)
+}
+
+pub(crate) fn not_looked() -> Sight {
+    sight(Seen::NotLooked, false)
+}
+
+impl Sight {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Observed)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
+    fn status(self, change: impl FnOnce(&mut ConnectedAccountStatus)) -> Self {
+        self.with(|observed| change(&mut observed.recorded))
+    }
+
+    pub(crate) fn cached(self) -> Self {
+        self.with(|observed| observed.fresh = false)
+    }
+
+    pub(crate) fn recorded(self, id: &str) -> Self {
+        self.status(|status| {
+            status.connected_account_id = Some(id.into());
+            status.auth_config = Some("ac_1".into());
+        })
+    }
+
+    pub(crate) fn recorded_state(self, state: State) -> Self {
+        self.status(|status| status.state = Some(state.as_str().into()))
+    }
+
+    pub(crate) fn link_issued(self, at: Timestamp) -> Self {
+        self.status(|status| status.last_link_issued_at = Some(MicroTime(at)))
+    }
+
+    /// A link issued a minute ago, good for nine more.
+    pub(crate) fn good_link(self) -> Self {
+        self.link_until(ago(-540)).link_issued(ago(60))
+    }
+
+    pub(crate) fn link_until(self, expires_at: Timestamp) -> Self {
+        self.status(|status| {
+            status.link = Some(Link {
+                url: "https://connect.example/1".into(),
+                expires_at: MicroTime(expires_at),
+            });
+        })
+    }
+
+    pub(crate) fn connected(self, at: Timestamp) -> Self {
+        self.status(|status| {
+            status.connected_at = Some(MicroTime(at));
+            status.first_connected_at.get_or_insert(MicroTime(at));
+        })
+    }
+
+    pub(crate) fn once_connected(self) -> Self {
+        self.status(|status| status.first_connected_at = Some(MicroTime(ago(5000))))
+    }
+
+    pub(crate) fn unknown_since(self, at: Timestamp) -> Self {
+        self.status(|status| status.unknown_since = Some(MicroTime(at)))
+    }
+
+    pub(crate) fn handled_link_request(self, token: &str) -> Self {
+        self.status(|status| status.last_handled_link_request = Some(token.into()))
+    }
+
+    pub(crate) fn handled_look_request(self, token: &str) -> Self {
+        self.status(|status| status.last_handled_reconcile_at = Some(token.into()))
+    }
+
+    pub(crate) fn revoke_refused(self, since: Timestamp, count: u32) -> Self {
+        self.status(|status| {
+            status.revoke_refusals = Some(Tally {
+                since: MicroTime(since),
+                count,
+            });
+        })
+    }
+
+    pub(crate) fn condition(self, type_: &str, value: &str, reason: Reason) -> Self {
+        self.status(|status| {
+            status.conditions.push(Condition {
+                type_: type_.into(),
+                status: value.into(),
+                reason: reason.as_str().into(),
+                message: String::new(),
+                observed_generation: Some(1),
+                last_transition_time: Time(ago(600)),
+            });
+        })
+    }
+
+    pub(crate) fn held_by(self, object: &str) -> Self {
+        self.with(|observed| {
+            observed.holder = Some(Holder {
+                object: object.into(),
+            });
+        })
+    }
+
+    pub(crate) fn auth_config(self, check: AuthConfigCheck) -> Self {
+        self.with(|observed| observed.auth_config = check)
+    }
+
+    pub(crate) fn secret(self, secret: SecretSeen) -> Self {
+        self.with(|observed| observed.secret = secret)
+    }
+
+    pub(crate) fn with_secret(self) -> Self {
+        self.secret(SecretSeen::Present {
+            version: "uid/7".into(),
+            values: [("generic_api_key".into(), Sensitive::new("sk"))].into(),
+        })
+    }
+
+    pub(crate) fn read_closed(self) -> Self {
+        self.with(|observed| observed.gate.read_closed_until = Some(ago(-30)))
+    }
+
+    pub(crate) fn write_closed(self) -> Self {
+        self.with(|observed| observed.gate.write_closed_until = Some(ago(-30)))
+    }
+
+    pub(crate) fn refused(self, effect: &'static str, failure: Failure) -> Self {
+        self.with(|observed| observed.refused.push(Refused { effect, failure }))
+    }
+}
+
+pub(crate) fn failure(reason: Reason, answer: Answer) -> Failure {
+    Failure {
+        reason,
+        message: "could not do it".into(),
+        answer,
+    }
+}
+
+/// A 400 about what is declared.
+pub(crate) fn rejected() -> Failure {
+    failure(Reason::Rejected, Answer::Refused(400))
+}

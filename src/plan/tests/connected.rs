@@ -1,0 +1,222 @@
+use super::*;
+use crate::composio::model::{Acl, State};
+
+fn acl(allowed: &[&str], denied: &[&str]) -> Acl {
+    Acl {
+        allow_all: false,
+        allowed: allowed.iter().map(|user| (*user).into()).collect(),
+        denied: denied.iter().map(|user| (*user).into()).collect(),
+    }
+}
+
+fn ours(row: Row) -> Sight {
+    seen(row).recorded("ca_1").connected(ago(100))
+}
+
+fn share(allowed: Option<&[&str]>, denied: Option<&[&str]>) -> Effect {
+    let set = |users: &[&str]| users.iter().map(|user| (*user).into()).collect();
+    Effect::Share {
+        id: "ca_1".into(),
+        patch: SharingPatch {
+            allow_all: None,
+            allowed: allowed.map(set),
+            denied: denied.map(set),
+        },
+    }
+}
+
+#[test]
+fn each_difference_is_a_call_of_its_own_in_order() {
+    let everything = || {
+        object()
+            .shared_with(&["new"], &[])
+            .called("support")
+            .disabled()
+    };
+    let row = |state| ours(account("ca_1").is(state).shared(Some(acl(&["old"], &[]))));
+    let taken = || failure(Reason::AliasInUse, Answer::Refused(400));
+    check([
+        (
+            "as declared",
+            object(),
+            ours(account("ca_1").active()),
+            nothing(),
+        ),
+        (
+            "disabled as declared",
+            object().disabled(),
+            ours(account("ca_1").inactive()),
+            nothing(),
+        ),
+        (
+            "disabled by somebody",
+            object(),
+            ours(account("ca_1").inactive()),
+            does(enable()),
+        ),
+        (
+            "what takes rights away comes first",
+            everything(),
+            row(State::Active),
+            does(disable()),
+        ),
+        (
+            "then the list, removals first",
+            everything(),
+            row(State::Inactive),
+            does(share(Some(&[]), None)),
+        ),
+        (
+            "a refusal does not stop the others",
+            everything(),
+            row(State::Inactive).refused("Share", rejected()),
+            does(rename("support")),
+        ),
+        (
+            "what was refused is told in the end",
+            everything(),
+            row(State::Inactive)
+                .refused("Share", rejected())
+                .refused("Rename", taken()),
+            Refuses(Reason::Rejected),
+        ),
+        (
+            "a used alias may be freed",
+            object().called("support"),
+            ours(account("ca_1").active()).refused("Rename", taken()),
+            Waits(Reason::AliasInUse),
+        ),
+        (
+            "what is gone from under a call is looked at later",
+            object().disabled(),
+            ours(account("ca_1").active()).refused(
+                "Disable",
+                failure(Reason::ComposioUnavailable, Answer::LookAgain),
+            ),
+            Waits(Reason::ComposioUnavailable),
+        ),
+    ]);
+}
+
+#[test]
+fn the_pin_follows_the_alias_that_the_account_rightly_carries() {
+    check([
+        (
+            "the alias was renamed: the pin follows",
+            object().called("support"),
+            ours(account("ca_1").active().called("support")),
+            does(pin("support")),
+        ),
+        (
+            "both are as declared",
+            object().called("support").pinned("support"),
+            ours(account("ca_1").active().called("support")),
+            nothing(),
+        ),
+        (
+            "an account taken over keeps the alias it has",
+            object().taking_over("ca_1").pinned("theirs"),
+            ours(account("ca_1").active().called("theirs")),
+            nothing(),
+        ),
+        (
+            "also when somebody changes it",
+            object().taking_over("ca_1").pinned("theirs"),
+            ours(account("ca_1").active().called("newer")),
+            does(pin("newer")),
+        ),
+        (
+            "also when it has none",
+            object().taking_over("ca_1"),
+            ours(account("ca_1").active().nameless()),
+            nothing(),
+        ),
+        (
+            "unless one is declared",
+            object().taking_over("ca_1").called("ours").pinned("ours"),
+            ours(account("ca_1").active().called("theirs")),
+            does(rename("ours")),
+        ),
+        (
+            "an alias that somebody cleared comes back",
+            object(),
+            ours(account("ca_1").active().nameless()),
+            does(rename(ALIAS)),
+        ),
+        (
+            "marks that somebody took away come back",
+            object().without_finalizer(),
+            ours(account("ca_1").active()),
+            does(pin(ALIAS)),
+        ),
+        (
+            "also while a person is waited for",
+            object().unmarked(),
+            seen(account("ca_1")).recorded("ca_1").good_link(),
+            does(pin(ALIAS)),
+        ),
+    ]);
+}
+
+#[test]
+fn an_access_list_is_changed_only_where_it_differs() {
+    let wanted = || object().shared_with(&["a", "b"], &["z"]);
+    let row = |sharing| ours(account("ca_1").active().shared(sharing));
+    let whole = || {
+        let Effect::Share { id, mut patch } = share(Some(&["a", "b"]), Some(&["z"])) else {
+            unreachable!("share makes a Share");
+        };
+        patch.allow_all = Some(false);
+        Effect::Share { id, patch }
+    };
+    check([
+        (
+            "the same",
+            wanted(),
+            row(Some(acl(&["b", "a"], &["z"]))),
+            nothing(),
+        ),
+        (
+            "only adding is one step",
+            wanted(),
+            row(Some(acl(&["a"], &["z"]))),
+            does(share(Some(&["a", "b"]), None)),
+        ),
+        (
+            "only removing is one step",
+            wanted(),
+            row(Some(acl(&["a", "b", "c"], &[]))),
+            does(share(Some(&["a", "b"]), Some(&["z"]))),
+        ),
+        (
+            "not managed where none is declared",
+            object().with(|desired| desired.spec.visibility = crate::crd::Visibility::Shared),
+            row(Some(acl(&["c"], &[]))),
+            nothing(),
+        ),
+        (
+            "a list that is not shown is sent as a whole",
+            wanted(),
+            row(None),
+            does(whole()),
+        ),
+        (
+            "once",
+            wanted(),
+            row(None).condition("Synced", "True", Reason::Connected),
+            nothing(),
+        ),
+        (
+            "once a generation",
+            wanted().with(|desired| desired.generation = 2),
+            row(None).condition("Synced", "True", Reason::Connected),
+            does(whole()),
+        ),
+        (
+            "an adoption that is under way has sent nothing",
+            wanted(),
+            row(None).condition("Synced", "True", Reason::Progressing),
+            does(whole()),
+        ),
+    ]);
+}

@@ -1,0 +1,214 @@
+//! What holds for every combination of what can be wanted and seen.
+
+use super::*;
+use crate::{composio::model::State, crd::DeletionPolicy};
+
+const STATES: [&str; 8] = [
+    "INITIALIZING",
+    "INITIATED",
+    "ACTIVE",
+    "EXPIRED",
+    "FAILED",
+    "INACTIVE",
+    "REVOKED",
+    "PAUSED",
+];
+
+/// What else is declared.
+fn wanted() -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    for kind in [
+        object(),
+        object().from_secret(),
+        object().taking_over("ca_1"),
+        object().shared_with(&["a"], &[]),
+        object().called("support"),
+        object().asking_for_link("now"),
+        object().suspended(),
+    ] {
+        for kind in [kind.clone(), kind.disabled()] {
+            for kind in [
+                kind.clone(),
+                kind.clone().unpinned(),
+                kind.clone().without_finalizer(),
+                kind.unmarked(),
+            ] {
+                wanted.push(kind.clone());
+                for policy in [
+                    DeletionPolicy::Revoke,
+                    DeletionPolicy::Delete,
+                    DeletionPolicy::Retain,
+                ] {
+                    wanted.push(kind.clone().deleted(policy));
+                    wanted.push(kind.clone().deleted(policy).deleted_at(ago(10)));
+                }
+            }
+        }
+    }
+    wanted
+}
+
+/// What is known of the account, and what of it is recorded.
+fn known() -> Vec<Sight> {
+    let mut known = vec![not_looked(), seen_none()];
+    for word in STATES {
+        let row = account("ca_1").is(State::from(word));
+        let shared = row.clone().shared(None);
+        known.extend([seen(row.clone()), seen(shared)]);
+        known.push(seen_all(vec![row, account("ca_2").expired()]));
+    }
+    let recorded = |sight: &Sight| {
+        [
+            sight.clone(),
+            sight.clone().recorded("ca_1"),
+            sight.clone().recorded("ca_1").link_issued(ago(900)),
+            sight.clone().recorded("ca_1").good_link(),
+            sight
+                .clone()
+                .recorded("ca_1")
+                .link_issued(ago(900))
+                .connected(ago(800)),
+            sight.clone().unknown_since(ago(10)),
+        ]
+    };
+    known.iter().flat_map(recorded).collect()
+}
+
+/// In which circumstances.
+fn circumstances(sight: &Sight) -> Vec<Sight> {
+    let mut all = Vec::new();
+    for sight in [sight.clone(), sight.clone().with_secret()] {
+        for sight in [sight.clone(), sight.held_by("agents/older")] {
+            for effect in ["", "Refresh", "Revoke", "Delete", "Link"] {
+                let sight = match effect {
+                    "" => sight.clone(),
+                    effect => sight.clone().refused(effect, rejected()),
+                };
+                all.extend([
+                    sight.clone(),
+                    sight.clone().read_closed(),
+                    sight.clone().write_closed(),
+                    sight.cached(),
+                ]);
+            }
+        }
+    }
+    all
+}
+
+fn every(mut judge: impl FnMut(&Wanted, &Sight, &Plan)) {
+    let mut combinations = 0_u32;
+    let wanted = wanted();
+    for sight in known().iter().flat_map(circumstances) {
+        for wanted in &wanted {
+            combinations += 1;
+            judge(wanted, &sight, &plan(&wanted.0, &sight.0, NOW));
+        }
+    }
+    assert!(combinations > 100_000, "only {combinations} combinations");
+}
+
+#[test]
+fn whatever_is_seen_the_rules_hold() {
+    every(|wanted, sight, plan| {
+        let (desired, observed) = (&wanted.0, &sight.0);
+        let told = || format!("{plan:?} for {desired:?} on {observed:?}");
+        let gone = desired.presence != Presence::Present;
+        let retained = desired.spec.deletion_policy == DeletionPolicy::Retain;
+        let recorded = observed.recorded.connected_account_id.is_some();
+        let account = observed.account.account();
+        if !observed.fresh {
+            let untouched = gone && (retained || (!recorded && desired.pin.is_none()));
+            assert!(
+                !matches!(plan, Plan::Refuse(_)),
+                "a cached look refuses: {}",
+                told()
+            );
+            assert!(
+                !matches!(plan, Plan::Do(_)) || *plan == Plan::Do(Effect::Release) && untouched,
+                "a cached look acts: {}",
+                told()
+            );
+        }
+        if !observed.gate.may_read() {
+            assert!(!matches!(
+                plan,
+                Plan::Look(Need::Account | Need::AuthConfig)
+            ));
+        }
+        let Plan::Do(effect) = plan else { return };
+        assert!(
+            gone || !desired.spec.suspend,
+            "a suspended object acts: {}",
+            told()
+        );
+        assert!(
+            observed.gate.may_write() || !effect.writes_to_composio(),
+            "acts behind a closed gate: {}",
+            told()
+        );
+        assert!(
+            observed.holder.is_none()
+                || account.is_none()
+                || matches!(effect, Effect::Release | Effect::Forget),
+            "acts on another object's account: {}",
+            told()
+        );
+        match effect {
+            Effect::Pin { .. } => assert!(!gone, "{}", told()),
+            Effect::Unpin => assert!(!gone && account.is_none() && !recorded, "{}", told()),
+            Effect::Adopt => assert!(
+                !gone && !recorded && desired.finalizer && desired.pin.is_some(),
+                "{}",
+                told()
+            ),
+            Effect::Forget => assert!(!gone && recorded && account.is_none(), "{}", told()),
+            Effect::Link { alias, .. } | Effect::Create { alias, .. } => {
+                assert!(!gone && !recorded && account.is_none(), "{}", told());
+                assert!(
+                    desired.finalizer && desired.pin.as_ref() == Some(alias),
+                    "a POST before the marks: {}",
+                    told()
+                );
+                assert!(observed.recorded.unknown_since.is_none(), "{}", told());
+                assert_eq!(
+                    matches!(effect, Effect::Create { .. }),
+                    desired.spec.credentials.is_some()
+                );
+            }
+            Effect::Refresh { .. } => assert!(
+                !gone
+                    && recorded
+                    && desired.spec.credentials.is_none()
+                    && account.is_some_and(|account| account.state != State::Active),
+                "{}",
+                told()
+            ),
+            Effect::Delete { revoke, .. } => {
+                if !gone {
+                    assert!(
+                        !revoke
+                            && observed.refused("Refresh").is_some()
+                            && account.is_some_and(|account| account.state != State::Active),
+                        "a declared object's account is deleted: {}",
+                        told()
+                    );
+                }
+                assert!(!(gone && retained), "{}", told());
+                assert!(observed.refused("Delete").is_none(), "{}", told());
+            }
+            Effect::Enable { .. } | Effect::Revoke { .. } if gone => assert!(
+                desired.spec.deletion_policy == DeletionPolicy::Revoke,
+                "{}",
+                told()
+            ),
+            Effect::Enable { .. } => assert!(desired.spec.enabled && recorded, "{}", told()),
+            Effect::Disable { .. } => assert!(!desired.spec.enabled && recorded, "{}", told()),
+            Effect::Share { .. } | Effect::Rename { .. } => {
+                assert!(!gone && recorded, "{}", told());
+            }
+            Effect::Revoke { .. } => panic!("a declared object's grant is revoked: {}", told()),
+            Effect::Release => assert!(gone && desired.finalizer, "{}", told()),
+        }
+    });
+}

@@ -1,0 +1,551 @@
+use super::*;
+use crate::composio::model::State;
+
+#[test]
+fn an_account_is_made_once_and_only_after_everything_is_known() {
+    check([
+        (
+            "nothing is known yet",
+            object().unmarked(),
+            not_looked(),
+            looks(Need::Account),
+        ),
+        (
+            "the auth config is read before the first mark",
+            object().unmarked(),
+            seen_none().auth_config(AuthConfigCheck::NotAsked),
+            looks(Need::AuthConfig),
+        ),
+        (
+            "an unfit auth config needs a person",
+            object().unmarked(),
+            seen_none().auth_config(AuthConfigCheck::Unfit {
+                reason: Reason::AuthConfigAmbiguous,
+                detail: "ac_1, ac_2".into(),
+            }),
+            Refuses(Reason::AuthConfigAmbiguous),
+        ),
+        (
+            "finalizer and alias go into the object before the first POST",
+            object().unmarked(),
+            seen_none(),
+            does(pin(ALIAS)),
+        ),
+        (
+            "a finalizer without alias is not enough",
+            object().unpinned(),
+            seen_none(),
+            does(pin(ALIAS)),
+        ),
+        (
+            "an alias without finalizer is not enough",
+            object().without_finalizer(),
+            seen_none(),
+            does(pin(ALIAS)),
+        ),
+        ("marked: a link is due", object(), seen_none(), does(link())),
+        (
+            "what was pinned is what we ask for, whatever the spec says by now",
+            object().called("support"),
+            seen_none(),
+            does(link()),
+        ),
+        (
+            "an unknown outcome is waited for",
+            object(),
+            seen_none().unknown_since(ago(59)),
+            WaitsUntil(Reason::OutcomeUnknown, ago(-1)),
+        ),
+        (
+            "after the wait, and a look, the POST is tried again",
+            object(),
+            seen_none().unknown_since(ago(60)),
+            does(link()),
+        ),
+        (
+            "a disabled object, too, has to be connected first",
+            object().disabled(),
+            seen_none(),
+            does(link()),
+        ),
+    ]);
+}
+
+#[test]
+fn a_refused_post_takes_the_pin_away_unless_the_alias_is_in_use() {
+    check([
+        (
+            "no account carries the alias",
+            object(),
+            seen_none().refused("Link", rejected()),
+            does(Effect::Unpin),
+        ),
+        (
+            "then a person must help",
+            object().unpinned(),
+            seen_none().refused("Link", rejected()),
+            Refuses(Reason::Rejected),
+        ),
+        (
+            "the same for an account from a Secret",
+            object().from_secret(),
+            seen_none().with_secret().refused("Create", rejected()),
+            does(Effect::Unpin),
+        ),
+        (
+            "alias in use: an account does carry it, so the pin stays",
+            object(),
+            seen_none().refused("Link", failure(Reason::AliasInUse, Answer::Refused(400))),
+            Waits(Reason::AliasInUse),
+        ),
+        (
+            "the look after it found the account: it is ours",
+            object(),
+            seen(account("ca_1"))
+                .refused("Link", failure(Reason::AliasInUse, Answer::Refused(400))),
+            does(Effect::Adopt),
+        ),
+    ]);
+}
+
+#[test]
+fn a_secret_makes_an_account_without_a_person() {
+    let secret = || object().from_secret();
+    check([
+        (
+            "the Secret was not read",
+            secret(),
+            seen_none().secret(SecretSeen::NotRead),
+            looks(Need::Secret),
+        ),
+        (
+            "it may be delivered in ten seconds",
+            secret(),
+            seen_none().secret(SecretSeen::Missing("it does not exist".into())),
+            Waits(Reason::SecretMissing),
+        ),
+        (
+            "what must not be sent is not sent",
+            secret(),
+            seen_none().secret(SecretSeen::Unfit("status".into())),
+            Refuses(Reason::CredentialsRejected),
+        ),
+        (
+            "the account is made",
+            secret(),
+            seen_none().with_secret(),
+            does(create()),
+        ),
+        (
+            "a dead account is never made a person's",
+            secret(),
+            seen(account("ca_1").expired()).recorded("ca_1"),
+            Refuses(Reason::CredentialsRejected),
+        ),
+        (
+            "not on request either",
+            secret().asking_for_link("now"),
+            seen(account("ca_1").expired()).recorded("ca_1"),
+            Refuses(Reason::CredentialsRejected),
+        ),
+    ]);
+}
+
+#[test]
+fn an_account_that_was_found_is_adopted_after_its_checks() {
+    let private = || seen(account("ca_1").active());
+    check([
+        (
+            "the marks come first",
+            object().unmarked(),
+            private(),
+            does(pin(ALIAS)),
+        ),
+        (
+            "then it is recorded",
+            object(),
+            private(),
+            does(Effect::Adopt),
+        ),
+        (
+            "an account taken over by id keeps its alias",
+            object().unmarked().taking_over("ca_1"),
+            seen(account("ca_1").called("theirs").active()),
+            does(pin("theirs")),
+        ),
+        (
+            "unless one is declared",
+            object().unmarked().taking_over("ca_1").called("ours"),
+            seen(account("ca_1").called("theirs").active()),
+            does(pin("ours")),
+        ),
+        (
+            "one that has none will get the computed one",
+            object().unmarked().taking_over("ca_1"),
+            seen(account("ca_1").nameless().active()),
+            does(pin(ALIAS)),
+        ),
+        (
+            "somebody else's account",
+            object(),
+            seen(account("ca_1").with(|row| row.user_id = Some("eve@acme.com".into()))),
+            Refuses(Reason::Mismatch),
+        ),
+        (
+            "the list was filtered by user, so a missing user is none",
+            object(),
+            seen(account("ca_1").with(|row| row.user_id = None)),
+            does(Effect::Adopt),
+        ),
+        (
+            "another toolkit",
+            object(),
+            seen(account("ca_1").with(|row| row.toolkit = "slack".into())),
+            Refuses(Reason::Mismatch),
+        ),
+        (
+            "another visibility, which cannot be changed",
+            object(),
+            seen(account("ca_1").shared(None)),
+            Refuses(Reason::Mismatch),
+        ),
+        (
+            "another auth config than the declared one",
+            object().through("ac_2"),
+            private(),
+            Refuses(Reason::Mismatch),
+        ),
+        (
+            "another object has it",
+            object(),
+            private().held_by("agents/older"),
+            Refuses(Reason::Conflict),
+        ),
+        (
+            "another object has it, though we have it recorded",
+            object(),
+            private().recorded("ca_1").held_by("agents/older"),
+            Refuses(Reason::Conflict),
+        ),
+        (
+            "of several the best is adopted",
+            object(),
+            seen_all(vec![account("ca_2").expired(), account("ca_1").active()]),
+            does(Effect::Adopt),
+        ),
+        (
+            "a word that we do not know is not touched",
+            object(),
+            seen(account("ca_1").is(State::Unknown("PAUSED".into()))).recorded("ca_1"),
+            Waits(Reason::UnknownState),
+        ),
+    ]);
+}
+
+#[test]
+fn an_account_to_take_over_must_be_there() {
+    let import = || object().taking_over("ca_9");
+    check([
+        (
+            "no account is made before the first adoption",
+            import(),
+            seen_none(),
+            Refuses(Reason::AccountNotFound),
+        ),
+        (
+            "after it, what is gone is replaced as any other",
+            import(),
+            seen_none().recorded("ca_9").with(|observed| {
+                observed.recorded.connected_account_id = None;
+            }),
+            does(link()),
+        ),
+    ]);
+}
+
+#[test]
+fn a_recorded_account_that_is_gone_is_forgotten_first() {
+    check([
+        (
+            "proved by a look of this pass",
+            object(),
+            seen_none().recorded("ca_1"),
+            does(Effect::Forget),
+        ),
+        (
+            "then its alias is looked for",
+            object(),
+            not_looked().once_connected(),
+            looks(Need::Account),
+        ),
+        (
+            "one that had been connected earns a new link",
+            object(),
+            seen_none().once_connected(),
+            does(link()),
+        ),
+        (
+            "an unused one does not",
+            object(),
+            seen_none().link_issued(ago(3000)),
+            Waits(Reason::LinkExpired),
+        ),
+        (
+            "unless somebody asks",
+            object().asking_for_link("now"),
+            seen_none().link_issued(ago(3000)),
+            does(link()),
+        ),
+        (
+            "a request counts once",
+            object().asking_for_link("now"),
+            seen_none()
+                .link_issued(ago(3000))
+                .handled_link_request("now"),
+            Waits(Reason::LinkExpired),
+        ),
+        (
+            "whoever was connected once must authorise again",
+            object(),
+            seen_none().link_issued(ago(3000)).once_connected(),
+            Waits(Reason::ReauthorizationRequired),
+        ),
+    ]);
+}
+
+#[test]
+fn a_person_is_waited_for_and_asked_again_only_for_a_reason() {
+    let row = || seen(account("ca_1")).recorded("ca_1");
+    let dead = || seen(account("ca_1").expired()).recorded("ca_1");
+    let died = || dead().link_issued(ago(9000)).connected(ago(8000));
+    check([
+        (
+            "a good link is waited for until it expires",
+            object(),
+            row().good_link(),
+            WaitsUntil(Reason::AwaitingUser, ago(-540)),
+        ),
+        (
+            "a request for another is heard meanwhile",
+            object().asking_for_link("now"),
+            row().good_link(),
+            does(refresh()),
+        ),
+        (
+            "a link that ran out is not renewed on a timer",
+            object(),
+            row().link_until(NOW).link_issued(ago(600)),
+            Waits(Reason::LinkExpired),
+        ),
+        (
+            "a link whose flow failed since is over",
+            object(),
+            seen(account("ca_1").is(State::Failed))
+                .recorded("ca_1")
+                .good_link()
+                .recorded_state(State::Initiated),
+            Waits(Reason::LinkExpired),
+        ),
+        (
+            "a refreshed account may stay dead while its link waits",
+            object(),
+            died().good_link().recorded_state(State::Expired),
+            WaitsUntil(Reason::AwaitingUser, ago(-540)),
+        ),
+        (
+            "so may a revoked one",
+            object(),
+            seen(account("ca_1").is(State::Revoked))
+                .recorded("ca_1")
+                .good_link()
+                .recorded_state(State::Revoked),
+            WaitsUntil(Reason::AwaitingUser, ago(-540)),
+        ),
+        (
+            "a link lost in a crash is asked for again",
+            object(),
+            row(),
+            does(refresh()),
+        ),
+        (
+            "a grant that died is asked for again once",
+            object(),
+            died(),
+            does(refresh()),
+        ),
+        (
+            "not twice",
+            object(),
+            dead().connected(ago(8000)).link_issued(ago(7000)),
+            Waits(Reason::ReauthorizationRequired),
+        ),
+        (
+            "what was revoked was revoked by somebody",
+            object(),
+            seen(account("ca_1").is(State::Revoked))
+                .recorded("ca_1")
+                .link_issued(ago(9000))
+                .connected(ago(8000)),
+            Waits(Reason::Revoked),
+        ),
+        (
+            "a request asks again all the same",
+            object().asking_for_link("now"),
+            seen(account("ca_1").is(State::Revoked)).recorded("ca_1"),
+            does(refresh()),
+        ),
+        (
+            "a disabled object needs no live grant",
+            object().disabled(),
+            died(),
+            Waits(Reason::Disabled),
+        ),
+        (
+            "but for one that never had any",
+            object().disabled(),
+            dead(),
+            does(refresh()),
+        ),
+        (
+            "disabled before it was ever connected: enabling it would call it connected",
+            object(),
+            seen(account("ca_1").inactive())
+                .recorded("ca_1")
+                .link_issued(ago(900)),
+            Waits(Reason::LinkExpired),
+        ),
+    ]);
+}
+
+#[test]
+fn a_refresh_that_is_refused_makes_room_for_a_new_account() {
+    let died = || {
+        seen(account("ca_1").expired())
+            .recorded("ca_1")
+            .link_issued(ago(9000))
+            .connected(ago(8000))
+    };
+    check([
+        (
+            "the dead account is deleted, never with revocation",
+            object(),
+            died().refused("Refresh", rejected()),
+            does(delete(false)),
+        ),
+        (
+            "not before it was looked at again",
+            object(),
+            died().refused("Refresh", rejected()).cached(),
+            looks(Need::Account),
+        ),
+        (
+            "the person was quicker: there is nothing to make room for, and nothing to complain of",
+            object(),
+            seen(account("ca_1").active())
+                .recorded("ca_1")
+                .refused("Refresh", rejected()),
+            nothing(),
+        ),
+        (
+            "what we may not do to the account is no reason to delete it",
+            object(),
+            died().refused("Refresh", failure(Reason::Forbidden, Answer::Refused(403))),
+            Refuses(Reason::Forbidden),
+        ),
+        (
+            "a refused deletion is not repeated",
+            object(),
+            died()
+                .refused("Refresh", rejected())
+                .refused("Delete", rejected()),
+            Refuses(Reason::Rejected),
+        ),
+    ]);
+}
+
+#[test]
+fn a_suspended_object_is_left_alone() {
+    check([
+        (
+            "whatever is seen",
+            object().suspended(),
+            seen_none().recorded("ca_1"),
+            Waits(Reason::Suspended),
+        ),
+        (
+            "requests wait",
+            object()
+                .suspended()
+                .asking_for_link("now")
+                .asking_for_look("now"),
+            seen(account("ca_1")).recorded("ca_1").cached(),
+            Waits(Reason::Suspended),
+        ),
+        (
+            "but not once it is deleted",
+            object().suspended().deleted(DeletionPolicy::Delete),
+            seen(account("ca_1")).recorded("ca_1"),
+            does(delete(false)),
+        ),
+    ]);
+}
+
+#[test]
+fn requests_and_gates_decide_whether_a_look_is_taken() {
+    let fine = || {
+        seen(account("ca_1").active())
+            .recorded("ca_1")
+            .connected(ago(100))
+            .cached()
+    };
+    check([
+        (
+            "what is remembered may conclude that there is nothing to do",
+            object(),
+            fine(),
+            nothing(),
+        ),
+        (
+            "a look was asked for",
+            object().asking_for_look("now"),
+            fine(),
+            looks(Need::Account),
+        ),
+        (
+            "it was taken",
+            object().asking_for_look("now"),
+            fine().handled_look_request("now"),
+            nothing(),
+        ),
+        (
+            "that a new link is needless is not concluded from what is remembered",
+            object().asking_for_link("now"),
+            fine(),
+            looks(Need::Account),
+        ),
+        (
+            "an object with nothing to do does not care for the gate",
+            object(),
+            fine().read_closed(),
+            nothing(),
+        ),
+        (
+            "a look needs the right to read",
+            object().disabled(),
+            fine().read_closed(),
+            WaitsUntil(Reason::ProjectUnavailable, ago(-30)),
+        ),
+        (
+            "an effect needs the right to write",
+            object().disabled(),
+            fine().write_closed().with(|observed| observed.fresh = true),
+            WaitsUntil(Reason::ProjectUnavailable, ago(-30)),
+        ),
+        (
+            "a deletion, too",
+            object().deleted(DeletionPolicy::Delete),
+            fine().write_closed().with(|observed| observed.fresh = true),
+            Waits(Reason::ProjectUnavailable),
+        ),
+    ]);
+}
