@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use composio_operator::crd::ConnectedAccount;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleRef, Subject};
-use kube::api::{ObjectMeta, PostParams};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::client::ClientBuilder;
 use kube::client::retry::RetryPolicy;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -43,6 +45,8 @@ const GRACE: Duration = Duration::ZERO;
 const KUBECTL: Duration = Duration::from_secs(180);
 const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
+/// Read when the tests are built: a folder that is changed meanwhile does no harm.
+const CRD: &str = include_str!("../../crds/connectedaccounts.yaml");
 
 /// Why no control plane runs.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +89,8 @@ pub(crate) struct ControlPlane {
     etcd_command: Command,
     tools: Tools,
     server: Server,
+    /// Set once the server knows the custom resource.
+    crd: OnceCell<()>,
     folder: Folder,
 }
 
@@ -120,6 +126,38 @@ impl ControlPlane {
             Ok(control_plane) => control_plane,
             Err(error) => panic!("no control plane: {error}"),
         }
+    }
+
+    /// The shared one, with the custom resource.
+    pub(crate) async fn with_crd() -> &'static ControlPlane {
+        let control_plane = ControlPlane::shared().await;
+        control_plane.install_crd().await;
+        control_plane
+    }
+
+    /// Installs the custom resource as it is shipped and waits until it can be used, also by the names
+    /// that clients discover. Whoever else asks meanwhile waits for the same.
+    pub(crate) async fn install_crd(&self) {
+        self.crd
+            .get_or_init(async || {
+                let client = self.client().await;
+                let definition: CustomResourceDefinition =
+                    serde_saphyr::from_str(CRD).expect("the YAML is a definition");
+                let name = definition.metadata.name.as_deref().expect("it has a name");
+                Api::<CustomResourceDefinition>::all(client.clone())
+                    .patch(
+                        name,
+                        &PatchParams::apply("tests").force(),
+                        &Patch::Apply(&definition),
+                    )
+                    .await
+                    .expect("the server takes the definition");
+                wait::until("the custom resource", Duration::from_secs(60), async || {
+                    served(&client, name).await
+                })
+                .await;
+            })
+            .await;
     }
 
     async fn attempt(tools: &Tools) -> Result<ControlPlane, Error> {
@@ -208,6 +246,7 @@ impl ControlPlane {
             etcd_command,
             tools: tools.clone(),
             server,
+            crd: OnceCell::new(),
             folder,
         })
     }
@@ -263,10 +302,15 @@ impl ControlPlane {
     /// The same with standard input, for `-f -`.
     pub(crate) async fn kubectl_stdin(&self, args: &[&str], input: &str) -> Output {
         let home = self.folder.subfolder("home").expect("the folder is there");
+        // What kubectl discovered before there was a custom resource, it would believe for hours.
+        let cache = match self.crd.initialized() {
+            true => "cache-with-crd",
+            false => "cache",
+        };
         let mut child = tokio::process::Command::new(&self.tools.kubectl)
             .args(args)
             .env("KUBECONFIG", self.kubeconfig())
-            .env("KUBECACHEDIR", home.join("cache"))
+            .env("KUBECACHEDIR", home.join(cache))
             .env("HOME", home)
             .env_remove("KUBERC")
             .stdin(Stdio::piped())
@@ -424,6 +468,41 @@ impl Server {
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+/// Whether the custom resource is established, discovered and listed.
+async fn served(client: &Client, name: &str) -> Result<(), String> {
+    let definition = Api::<CustomResourceDefinition>::all(client.clone())
+        .get(name)
+        .await
+        .map_err(|error| error.to_string())?;
+    let conditions = definition.status.and_then(|status| status.conditions);
+    if !conditions
+        .iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Established" && condition.status == "True")
+    {
+        return Err(format!("it is not established: {conditions:?}"));
+    }
+    Api::<ConnectedAccount>::all(client.clone())
+        .list(&ListParams::default().limit(1))
+        .await
+        .map_err(|error| error.to_string())?;
+    let request = http::Request::get("/apis")
+        .header(
+            http::header::ACCEPT,
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        )
+        .body(Vec::new())
+        .map_err(|error| error.to_string())?;
+    let groups = client
+        .request_text(request)
+        .await
+        .map_err(|error| error.to_string())?;
+    match groups.contains(r#""connectedaccounts""#) {
+        true => Ok(()),
+        false => Err("no client can discover it yet".to_owned()),
     }
 }
 
