@@ -87,7 +87,7 @@ fn meaning(flag: &Arg) -> String {
         .map(|value| format!("`{}`", value.get_name()))
         .collect();
     if !words.is_empty() {
-        write!(meaning, ": {}", words.join(" or ")).expect("a string takes everything");
+        write!(meaning, " ({})", words.join(" or ")).expect("a string takes everything");
     }
     meaning
 }
