@@ -48,8 +48,8 @@ pub struct Run {
     pub api_key_file: Option<PathBuf>,
 
     // From the environment alone: a key on the command line is in every process list.
+    /// The project's API key itself, if it is not in a file
     #[arg(long, env = "COMPOSIO_API_KEY", hide = true, hide_env_values = true)]
-    #[allow(missing_docs, reason = "a doc comment would be its help")]
     pub api_key: Option<String>,
 
     /// Where Composio is; a path is kept

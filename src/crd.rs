@@ -100,14 +100,16 @@ pub struct ConnectedAccountSpec {
     pub user: String,
 
     /// Toolkit slug, such as `gmail`. Immutable.
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[a-z0-9_][a-z0-9_-]*$"))]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9_][a-z0-9_-]*$')").message("toolkit must be a slug, such as gmail: lower-case letters, digits, '_' and '-', not '-' at the beginning"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("toolkit is immutable: an account belongs to one toolkit; make a new object").reason(Reason::FieldValueForbidden))]
     pub toolkit: String,
 
     /// Id of the auth config to connect through. Absent: the toolkit's only enabled one, which is
     /// then recorded in the status. Immutable once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("authConfig must be an id, such as ac_1234: letters, digits, '_' and '-'"))]
     pub auth_config: Option<String>,
 
     /// Whether the account may be used. A disabled account keeps its grant.
@@ -138,12 +140,14 @@ pub struct ConnectedAccountSpec {
 
     /// Where the browser goes after the hosted sign-in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048), regex(pattern = r"^https?://[^\s/]+\S*$"))]
+    #[schemars(length(max = 2048))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[^\s/]+\S*$')").message("callbackUrl must be a whole URL that begins with https:// or http://"))]
     pub callback_url: Option<String>,
 
     /// Takes over an account that exists already. Immutable once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("connectedAccountId must be an id, such as ca_1234: letters, digits, '_' and '-'"))]
     pub connected_account_id: Option<String>,
 
     /// Whether Ready waits for the person: `Active` does, `LinkIssued` is content with a first link.
@@ -245,7 +249,8 @@ pub struct Metadata {
     /// Name of the account in Composio, unique per user and toolkit. Absent: computed from namespace
     /// and name. It holds no dot, so it never equals a computed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("alias may hold letters, digits, '_' and '-', but no dot: computed aliases have one"))]
     pub alias: Option<String>,
 }
 
@@ -294,7 +299,9 @@ impl Scheme {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct SecretRef {
     /// Name of the Secret.
+    // It becomes part of a request's path: nothing but a name may stand there.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("!format.dns1123Subdomain().validate(self).hasValue()").message("name must be a Secret's name: lower-case letters, digits, '-' and '.', a letter or digit at both ends"))]
     pub name: String,
 }
 

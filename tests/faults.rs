@@ -1,7 +1,6 @@
 //! Bad input and faults: each is told clearly, and nothing is lost by it.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::Command;
 
 use serde_json::{Value, json};
 use tokio::io::copy_bidirectional;
@@ -9,7 +8,6 @@ use tokio::net::TcpStream;
 
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::Operator;
-use crate::support::sandbox::PROGRAM;
 use crate::support::scene::{SOON, Scene};
 use crate::support::story::condition;
 use crate::support::wait;
@@ -523,17 +521,6 @@ async fn a_reply_that_was_lost_does_not_make_a_second_account() {
     scene.ready("mail", "Connected").await;
     // The row was found by its alias; its link, which nobody ever saw, was replaced on the same row.
     assert_eq!(scene.changes().await, ["POST link", "POST refresh"]);
-}
-
-#[tokio::test]
-async fn the_definition_that_is_printed_is_the_one_that_is_shipped() {
-    let output = Command::new(PROGRAM).arg("crd").output().expect("it runs");
-    let shipped = include_str!("../crds/connectedaccounts.yaml");
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        shipped,
-        "run: cargo run -- crd > crds/connectedaccounts.yaml"
-    );
 }
 
 /// A port of loopback at which nobody answers until it is opened.

@@ -2,7 +2,10 @@
 
 mod control_plane;
 mod convergence;
+mod crd;
 mod faults;
+mod generated;
 mod main_job;
+mod structure;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;

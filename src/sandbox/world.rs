@@ -39,6 +39,7 @@ mod log;
 mod refusal;
 mod scheme;
 mod seed;
+mod sharing;
 mod sign_in;
 mod store;
 #[cfg(test)]

@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use composio_operator::crd::ConnectedAccount;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleRef, Subject};
-use kube::api::{ObjectMeta, PostParams};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::client::ClientBuilder;
 use kube::client::retry::RetryPolicy;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -43,6 +45,8 @@ const GRACE: Duration = Duration::ZERO;
 const KUBECTL: Duration = Duration::from_secs(180);
 const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
+/// Read when the tests are built: a folder that is changed meanwhile does no harm.
+const CRD: &str = include_str!("../../crds/connectedaccounts.yaml");
 
 /// Who asked what of the resources that the operator uses: the witness of its reads and writes.
 const AUDIT_POLICY: &str = "\
@@ -133,6 +137,8 @@ pub(crate) struct ControlPlane {
     etcd_command: Command,
     tools: Tools,
     server: Server,
+    /// Set once the server knows the custom resource.
+    crd: OnceCell<()>,
     folder: Folder,
 }
 
@@ -168,6 +174,38 @@ impl ControlPlane {
             Ok(control_plane) => control_plane,
             Err(error) => panic!("no control plane: {error}"),
         }
+    }
+
+    /// The shared one, with the custom resource.
+    pub(crate) async fn with_crd() -> &'static ControlPlane {
+        let control_plane = ControlPlane::shared().await;
+        control_plane.install_crd().await;
+        control_plane
+    }
+
+    /// Installs the custom resource as it is shipped and waits until it can be used, also by the names
+    /// that clients discover. Whoever else asks meanwhile waits for the same.
+    pub(crate) async fn install_crd(&self) {
+        self.crd
+            .get_or_init(async || {
+                let client = self.client().await;
+                let definition: CustomResourceDefinition =
+                    serde_saphyr::from_str(CRD).expect("the YAML is a definition");
+                let name = definition.metadata.name.as_deref().expect("it has a name");
+                Api::<CustomResourceDefinition>::all(client.clone())
+                    .patch(
+                        name,
+                        &PatchParams::apply("tests").force(),
+                        &Patch::Apply(&definition),
+                    )
+                    .await
+                    .expect("the server takes the definition");
+                wait::until("the custom resource", Duration::from_secs(60), async || {
+                    served(&client, name).await
+                })
+                .await;
+            })
+            .await;
     }
 
     async fn attempt(tools: &Tools) -> Result<ControlPlane, Error> {
@@ -262,6 +300,7 @@ impl ControlPlane {
             etcd_command,
             tools: tools.clone(),
             server,
+            crd: OnceCell::new(),
             folder,
         })
     }
@@ -328,10 +367,15 @@ impl ControlPlane {
     /// The same with standard input, for `-f -`.
     pub(crate) async fn kubectl_stdin(&self, args: &[&str], input: &str) -> Output {
         let home = self.folder.subfolder("home").expect("the folder is there");
+        // What kubectl discovered before there was a custom resource, it would believe for hours.
+        let cache = match self.crd.initialized() {
+            true => "cache-with-crd",
+            false => "cache",
+        };
         let mut child = tokio::process::Command::new(&self.tools.kubectl)
             .args(args)
             .env("KUBECONFIG", self.kubeconfig())
-            .env("KUBECACHEDIR", home.join("cache"))
+            .env("KUBECACHEDIR", home.join(cache))
             .env("HOME", home)
             .env_remove("KUBERC")
             .stdin(Stdio::piped())
@@ -354,36 +398,6 @@ impl ControlPlane {
         match timeout(KUBECTL, both).await {
             Ok(((), output)) => output.expect("kubectl ends"),
             Err(_) => panic!("kubectl {args:?} did not end within {KUBECTL:?}"),
-        }
-    }
-
-    /// The shared one with the custom resource installed.
-    pub(crate) async fn with_crd() -> &'static ControlPlane {
-        static INSTALLED: OnceCell<()> = OnceCell::const_new();
-        let control_plane = ControlPlane::shared().await;
-        INSTALLED.get_or_init(|| control_plane.install_crd()).await;
-        control_plane
-    }
-
-    /// Installs the custom resource as it is shipped, and waits until objects can be made.
-    pub(crate) async fn install_crd(&self) {
-        let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-        let applied = ["apply", "--server-side", "-f", crds];
-        let established = [
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "-f",
-            crds,
-        ];
-        for args in [applied.as_slice(), &established] {
-            let output = self.kubectl(args).await;
-            assert!(
-                output.status.success(),
-                "kubectl {}: {}",
-                args.join(" "),
-                String::from_utf8_lossy(&output.stderr)
-            );
         }
     }
 
@@ -519,6 +533,41 @@ impl Server {
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+/// Whether the custom resource is established, discovered and listed.
+async fn served(client: &Client, name: &str) -> Result<(), String> {
+    let definition = Api::<CustomResourceDefinition>::all(client.clone())
+        .get(name)
+        .await
+        .map_err(|error| error.to_string())?;
+    let conditions = definition.status.and_then(|status| status.conditions);
+    if !conditions
+        .iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Established" && condition.status == "True")
+    {
+        return Err(format!("it is not established: {conditions:?}"));
+    }
+    Api::<ConnectedAccount>::all(client.clone())
+        .list(&ListParams::default().limit(1))
+        .await
+        .map_err(|error| error.to_string())?;
+    let request = http::Request::get("/apis")
+        .header(
+            http::header::ACCEPT,
+            "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        )
+        .body(Vec::new())
+        .map_err(|error| error.to_string())?;
+    let groups = client
+        .request_text(request)
+        .await
+        .map_err(|error| error.to_string())?;
+    match groups.contains(r#""connectedaccounts""#) {
+        true => Ok(()),
+        false => Err("no client can discover it yet".to_owned()),
     }
 }
 

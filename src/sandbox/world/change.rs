@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::account::{Account, Grant, GrantEnd, Sharing, State, reason};
+use super::account::{Account, Grant, GrantEnd, State, reason};
 use super::create::{acl_on_private, check_callback, names};
 use super::credential_body::{Changes, StateBody, parse, parse_optional};
 use super::refusal::Refusal;
 use super::scheme::Scheme;
+use super::sharing::SharingPatch;
 use super::{Call, Reply, World};
 
 #[derive(Deserialize)]
@@ -26,54 +27,6 @@ struct PatchConnection {
 #[derive(Deserialize)]
 struct PatchExperimental {
     acl_config_for_shared: Option<SharingPatch>,
-}
-
-/// A change of the sharing list: what is absent stays, `[]` clears.
-#[derive(Clone, Default, Deserialize)]
-pub(super) struct SharingPatch {
-    allow_all_users: Option<bool>,
-    allowed_user_ids: Option<Vec<String>>,
-    not_allowed_user_ids: Option<Vec<String>>,
-}
-
-impl SharingPatch {
-    pub(super) fn check(&self) -> Result<(), Refusal> {
-        for (name, list) in [
-            ("allowed_user_ids", &self.allowed_user_ids),
-            ("not_allowed_user_ids", &self.not_allowed_user_ids),
-        ] {
-            let list = list.as_deref().unwrap_or_default();
-            if list.len() > 1000 {
-                return Err(Refusal::validation(format!("{name}: at most 1000 entries")));
-            }
-            if !list
-                .iter()
-                .all(|id| (1..=256).contains(&id.chars().count()))
-            {
-                return Err(Refusal::validation(format!(
-                    "{name}: entries must have 1 to 256 characters"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn apply(self, sharing: &mut Sharing) {
-        let Self {
-            allow_all_users,
-            allowed_user_ids,
-            not_allowed_user_ids,
-        } = self;
-        if let Some(all) = allow_all_users {
-            sharing.allow_all_users = all;
-        }
-        if let Some(list) = allowed_user_ids {
-            sharing.allowed_user_ids = list;
-        }
-        if let Some(list) = not_allowed_user_ids {
-            sharing.not_allowed_user_ids = list;
-        }
-    }
 }
 
 #[derive(Deserialize)]

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::account::{Account, Credential, Grant, Link, Sharing, State, iso};
-use super::change::SharingPatch;
 use super::credential_body::{StateBody, parse};
 use super::refusal::Refusal;
+use super::sharing::SharingPatch;
 use super::{Call, LINK_LIFE, Reply, World};
 
 #[derive(Deserialize)]

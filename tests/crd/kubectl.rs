@@ -1,0 +1,171 @@
+//! What people see of the custom resource with kubectl.
+
+use std::time::Duration;
+
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::{Ground, spec};
+use crate::support::wait;
+
+#[tokio::test]
+async fn a_new_object_says_that_nobody_has_looked_at_it_yet() {
+    let ground = Ground::new("new").await;
+    ground.create("new", &spec(json!({}))).await.unwrap();
+    let read = ground.raw().get("new").await.unwrap();
+    // Without this kstatus calls it Current.
+    assert_eq!(read.data["status"], json!({"observedGeneration": -1}));
+    let status = ground.typed().get("new").await.unwrap().status.unwrap();
+    assert_eq!(status.observed_generation, Some(-1));
+}
+
+#[tokio::test]
+async fn a_list_shows_whose_account_it_is_and_how_it_stands() {
+    let ground = Ground::new("columns").await;
+    ground.create("support", &spec(json!({}))).await.unwrap();
+    let condition = |type_: &str, status: &str, reason: &str| {
+        json!({
+            "type": type_, "status": status, "reason": reason, "message": "",
+            "lastTransitionTime": "2030-01-01T00:00:00Z",
+        })
+    };
+    let status = json!({"status": {
+        "state": "INITIATED",
+        "connectedAccountId": "ca_1",
+        "authConfig": "ac_1",
+        "link": {"url": "https://a.b/c", "expiresAt": "2999-01-01T00:10:00.000000Z"},
+        "conditions": [
+            condition("Synced", "True", "Progressing"),
+            condition("Ready", "False", "AwaitingUser"),
+        ],
+    }});
+    ground
+        .raw()
+        .patch_status("support", &PatchParams::default(), &Patch::Merge(&status))
+        .await
+        .unwrap();
+
+    let narrow = ["NAME", "USER", "TOOLKIT", "STATE", "READY", "REASON", "AGE"];
+    let row = [
+        "support",
+        "support@acme.com",
+        "gmail",
+        "INITIATED",
+        "False",
+        "AwaitingUser",
+    ];
+    let table = columns(&ground.kubectl(&["get", "ca"], "").await.unwrap());
+    assert_eq!(table.len(), 2, "{table:?}");
+    assert_eq!(table[0], narrow);
+    assert_eq!(table[1][..6], row);
+
+    let wide = ["ACCOUNT", "AUTH CONFIG", "LINK EXPIRES"];
+    let table = columns(
+        &ground
+            .kubectl(&["get", "ca", "-o", "wide"], "")
+            .await
+            .unwrap(),
+    );
+    assert_eq!(table[0], [&narrow[..], &wide].concat());
+    assert_eq!(table[1][..6], row);
+    assert_eq!(
+        table[1][7..],
+        ["ca_1", "ac_1", "2999-01-01T00:10:00.000000Z"]
+    );
+}
+
+/// The cells of a table: kubectl puts three spaces at least between two.
+fn columns(table: &str) -> Vec<Vec<String>> {
+    table
+        .lines()
+        .map(|line| {
+            line.split("   ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .map(str::to_owned)
+                .collect()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_accounts_of_a_user_or_a_toolkit_can_be_selected() {
+    let ground = Ground::new("selected").await;
+    for (name, user, toolkit) in [
+        ("a", "ada", "gmail"),
+        ("b", "bob", "gmail"),
+        ("c", "ada", "slack"),
+    ] {
+        let spec = json!({"user": user, "toolkit": toolkit});
+        ground.create(name, &spec).await.unwrap();
+    }
+    for (selector, names) in [
+        ("spec.user=ada", "a c"),
+        ("spec.toolkit=gmail", "a b"),
+        ("spec.user=ada,spec.toolkit=gmail", "a"),
+        ("spec.user!=ada", "b"),
+        ("spec.user=nobody", ""),
+    ] {
+        let args = [
+            "get",
+            "ca",
+            "--field-selector",
+            selector,
+            "-o",
+            "jsonpath={.items[*].metadata.name}",
+        ];
+        assert_eq!(
+            ground.kubectl(&args, "").await.unwrap(),
+            names,
+            "{selector}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn it_has_a_short_name_a_plural_and_a_category() {
+    let ground = Ground::new("names").await;
+    ground.create("a", &spec(json!({}))).await.unwrap();
+    for name in [
+        "ca",
+        "connectedaccount",
+        "connectedaccounts",
+        "composio",
+        "connectedaccounts.composio.dev",
+    ] {
+        let found = ground.kubectl(&["get", name, "-o", "name"], "").await;
+        let found = found.as_deref().map(str::trim_end);
+        assert_eq!(found, Ok("connectedaccount.composio.dev/a"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_field_explains_itself() {
+    let ground = Ground::new("explained").await;
+    for (field, words) in [
+        (
+            "ca.spec.user",
+            "Composio user id: whose account it is. Immutable.",
+        ),
+        (
+            "ca.spec.toolkit",
+            "Toolkit slug, such as `gmail`. Immutable.",
+        ),
+        ("ca.spec.deletionPolicy", "Read at the moment of deletion."),
+        ("ca.spec.credentials.secretRef.name", "Name of the Secret."),
+        ("ca.status.link.url", "so it is for the declared user only."),
+    ] {
+        // The server publishes descriptions a little later than the resource itself.
+        wait::until(field, Duration::from_secs(60), async || {
+            match ground.kubectl(&["explain", field], "").await {
+                // Broken into lines as wide as a terminal.
+                Ok(text) => {
+                    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                    text.contains(words).then_some(()).ok_or(text)
+                }
+                Err(error) => Err(error),
+            }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,205 @@
+//! What is generated is committed, and equals what the program would write now.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+
+use clap::{Arg, CommandFactory};
+use composio_operator::arguments::Cli;
+use composio_operator::crd::{Progress, ReadyRule, Reason};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// Makes the test of the README write it.
+const UPDATE: &str = "UPDATE_README";
+
+#[test]
+fn the_definition_is_the_one_that_the_program_prints() {
+    let output = Command::new(env!("CARGO_BIN_EXE_composio-operator"))
+        .arg("crd")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let file = Path::new(ROOT).join("crds/connectedaccounts.yaml");
+    let committed = std::fs::read_to_string(file).unwrap();
+    if let Some(difference) = difference(&committed, &printed) {
+        panic!(
+            "crds/connectedaccounts.yaml is not what the program prints; write it with\n\n    \
+             cargo run -- crd > crds/connectedaccounts.yaml\n\n{difference}"
+        );
+    }
+}
+
+#[test]
+fn the_tables_of_the_readme_are_those_of_the_program() {
+    let file = Path::new(ROOT).join("README.md");
+    let committed = std::fs::read_to_string(&file).unwrap();
+    let with_flags = replace_section(&committed, "flags", &flags()).unwrap();
+    let generated = replace_section(&with_flags, "reasons", &reasons()).unwrap();
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(file, generated).unwrap();
+    } else if let Some(difference) = difference(&committed, &generated) {
+        panic!(
+            "the tables in README.md are not those of the program; write them with\n\n    \
+             {UPDATE}=1 cargo test --test tests generated::\n\n{difference}"
+        );
+    }
+}
+
+/// The flags of `run`. One that is hidden is known by its environment variable alone.
+fn flags() -> String {
+    let cli = Cli::command();
+    let run = cli.find_subcommand("run").expect("there is `run`");
+    let mut table = String::from("| Flag | Environment | Default | Meaning |\n|---|---|---|---|\n");
+    for flag in run.get_arguments() {
+        let Some(environment) = flag.get_env() else {
+            continue;
+        };
+        let long = flag.get_long().filter(|_| !flag.is_hide_set());
+        let cells = [
+            long.map(|long| format!("`--{long}`")).unwrap_or_default(),
+            format!("`{}`", environment.to_string_lossy()),
+            default(flag),
+            meaning(flag),
+        ];
+        table.push_str(&row(&cells));
+    }
+    table
+}
+
+fn default(flag: &Arg) -> String {
+    let values: Vec<_> = flag
+        .get_default_values()
+        .iter()
+        .map(|value| value.to_string_lossy())
+        .collect();
+    match values.join(",") {
+        values if values.is_empty() => values,
+        values => format!("`{values}`"),
+    }
+}
+
+fn meaning(flag: &Arg) -> String {
+    let mut meaning = flag.get_help().map(ToString::to_string).unwrap_or_default();
+    let words: Vec<_> = flag
+        .get_possible_values()
+        .iter()
+        .map(|value| format!("`{}`", value.get_name()))
+        .collect();
+    if !words.is_empty() {
+        write!(meaning, " ({})", words.join(" or ")).expect("a string takes everything");
+    }
+    meaning
+}
+
+fn reasons() -> String {
+    let mut table = String::from(
+        "| Reason | Ready | Synced | Present while true | What it means, and what to do |\n\
+         |---|---|---|---|---|\n",
+    );
+    for reason in Reason::all() {
+        let ready = match reason.ready() {
+            ReadyRule::True => "True",
+            ReadyRule::False => "False",
+            ReadyRule::Unknown => "Unknown",
+            ReadyRule::Kept => "as last seen",
+        };
+        let synced = match reason.synced() {
+            true => "True",
+            false => "False",
+        };
+        let progress = match reason.progress() {
+            Progress::None => "",
+            Progress::Reconciling => "Reconciling",
+            Progress::Stalled => "Stalled",
+        };
+        table.push_str(&row(&[
+            format!("`{reason}`"),
+            ready.to_owned(),
+            synced.to_owned(),
+            progress.to_owned(),
+            reason.meaning().to_owned(),
+        ]));
+    }
+    table
+}
+
+fn row(cells: &[String]) -> String {
+    let mut row = String::from("|");
+    for cell in cells {
+        let cell = cell.replace('|', "\\|").replace('\n', " ");
+        match cell.as_str() {
+            "" => row.push_str(" |"),
+            cell => row.push_str(&format!(" {cell} |")),
+        }
+    }
+    row + "\n"
+}
+
+/// The text with another content between the markers of that name.
+fn replace_section(text: &str, name: &str, content: &str) -> Result<String, String> {
+    let begin = format!("<!-- {name}: begin -->\n");
+    let end = format!("<!-- {name}: end -->\n");
+    let one = |marker: &str| match text.matches(marker).count() {
+        1 => Ok(()),
+        n => Err(format!(
+            "README.md has the line {:?} {n} times, not once",
+            marker.trim_end()
+        )),
+    };
+    one(&begin)?;
+    one(&end)?;
+    let (before, rest) = text.split_once(&begin).expect("counted");
+    let (_, after) = rest
+        .split_once(&end)
+        .ok_or_else(|| format!("README.md ends {name} before it begins"))?;
+    // Blank lines: a table right below a comment is no table.
+    Ok(format!("{before}{begin}\n{content}\n{end}{after}"))
+}
+
+/// The first line that differs, if there is one.
+fn difference(committed: &str, generated: &str) -> Option<String> {
+    if committed == generated {
+        return None;
+    }
+    let (mut old, mut new) = (committed.lines(), generated.lines());
+    for number in 1.. {
+        match (old.next(), new.next()) {
+            (None, None) => break,
+            (old, new) if old == new => {}
+            (old, new) => {
+                let show = |line: Option<&str>| line.unwrap_or("(the end)").to_owned();
+                return Some(format!(
+                    "line {number} is\n    {}\nand should be\n    {}",
+                    show(old),
+                    show(new)
+                ));
+            }
+        }
+    }
+    Some("only the ends of lines differ".to_owned())
+}
+
+#[test]
+fn a_section_is_replaced_between_its_markers_and_nowhere_else() {
+    let text = "a\n<!-- x: begin -->\nold\n<!-- x: end -->\nb\n";
+    let replaced = replace_section(text, "x", "| new |\n").unwrap();
+    assert_eq!(
+        replaced,
+        "a\n<!-- x: begin -->\n\n| new |\n\n<!-- x: end -->\nb\n"
+    );
+    assert_eq!(replace_section(&replaced, "x", "| new |\n"), Ok(replaced));
+    for wrong in ["", "<!-- x: end -->\n<!-- x: begin -->\n", &text.repeat(2)] {
+        assert!(replace_section(wrong, "x", "").is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_difference_is_told_by_its_first_line() {
+    assert_eq!(difference("a\nb\n", "a\nb\n"), None);
+    let told = difference("a\nb\n", "a\nc\n").unwrap();
+    assert_eq!(told, "line 2 is\n    b\nand should be\n    c");
+    let told = difference("a\n", "a\nb\n").unwrap();
+    assert_eq!(told, "line 2 is\n    (the end)\nand should be\n    b");
+    assert!(difference("a", "a\n").is_some());
+}
