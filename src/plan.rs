@@ -7,6 +7,7 @@ use crate::{
     crd::{ConnectedAccountStatus, DeletionPolicy, Link, Reason},
 };
 
+mod connected;
 mod desired;
 mod failure;
 mod gone;

@@ -12,6 +12,7 @@ mod failures;
 mod gone;
 mod present;
 mod sharing;
+mod unconnected;
 
 use build::*;
 

@@ -1,1 +1,85 @@
+//! `report` as sentences: what was reported, what happened, what the status says now.
 
+use super::*;
+use crate::{
+    composio::model::State,
+    crd::{Link, Reason},
+    plan::{
+        Refusal, Wait,
+        tests::build::{
+            NOW, Sight, Wanted, account, ago, failure, not_looked, object, rejected, seen,
+            seen_none,
+        },
+    },
+};
+
+mod conditions;
+mod facts;
+mod pace;
+
+fn waiting(reason: Reason) -> Happened {
+    Happened::Waiting(Wait {
+        reason,
+        detail: String::new(),
+        until: None,
+    })
+}
+
+fn refused(reason: Reason) -> Happened {
+    Happened::Refused(Refusal {
+        reason,
+        detail: "why".into(),
+    })
+}
+
+fn did(done: Done) -> Happened {
+    Happened::Did(done)
+}
+
+fn failed(reason: Reason, answer: Answer) -> Happened {
+    Happened::Failed(failure(reason, answer))
+}
+
+const LATER: Answer = Answer::NotNow { after: None };
+
+fn good_link() -> Link {
+    Link {
+        url: "https://connect.example/2".into(),
+        expires_at: MicroTime(ago(-600)),
+    }
+}
+
+/// The status after an event, on what is seen and recorded.
+fn after(wanted: &Wanted, sight: &Sight, event: Happened) -> ConnectedAccountStatus {
+    let outcome = Outcome {
+        observed: sight.0.clone(),
+        event,
+    };
+    report(&wanted.0, &sight.0.recorded, &outcome, NOW)
+}
+
+/// Every kind of event but a refusal of the provider, which is counted each time.
+fn events() -> Vec<Happened> {
+    let mut events = vec![
+        Happened::Settled,
+        did(Done::Marked),
+        did(Done::Adopted),
+        did(Done::Forgotten),
+        did(Done::Linked { link: good_link() }),
+        did(Done::Created {
+            secret_version: "uid/7".into(),
+        }),
+        did(Done::Changed),
+        did(Done::Revoked { tokens: Vec::new() }),
+        did(Done::Deleted),
+        did(Done::Released),
+        failed(Reason::OutcomeUnknown, Answer::Unknown),
+        failed(Reason::ComposioUnavailable, LATER),
+        failed(Reason::ComposioUnavailable, Answer::LookAgain),
+        Happened::Failed(rejected()),
+    ];
+    for reason in Reason::all() {
+        events.extend([waiting(reason), refused(reason)]);
+    }
+    events
+}

@@ -88,7 +88,7 @@ impl Wanted {
         })
     }
 
-    pub(crate) fn from_secret(self) -> Self {
+    pub(crate) fn made_from_secret(self) -> Self {
         self.with(|desired| {
             desired.spec.credentials = Some(Credentials {
                 secret_ref: SecretRef {

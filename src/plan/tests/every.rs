@@ -19,7 +19,7 @@ fn wanted() -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for kind in [
         object(),
-        object().from_secret(),
+        object().made_from_secret(),
         object().taking_over("ca_1"),
         object().shared_with(&["a"], &[]),
         object().called("support"),

@@ -43,11 +43,18 @@ fn a_list_becomes_the_declared_one_in_two_steps_and_never_lets_in_too_many() {
                 list = applied(&list, &step);
                 steps += 1;
                 assert!(steps <= 2, "{old:?} to {new:?} takes too many steps");
+                let on_the_way = list != new;
                 // "d" stands for everybody who is not named.
                 for user in USERS.into_iter().chain(["d"]) {
                     assert!(
                         !lets_in(&list, user) || lets_in(&old, user) || lets_in(&new, user),
                         "{old:?} to {new:?} lets in {user} on the way"
+                    );
+                    assert!(
+                        !on_the_way
+                            || !lets_in(&list, user)
+                            || (lets_in(&old, user) && lets_in(&new, user)),
+                        "{old:?} to {new:?} does not take away first from {user}"
                     );
                 }
             }

@@ -1,0 +1,267 @@
+use super::*;
+use crate::crd::DeletionPolicy;
+
+fn ready(status: &ConnectedAccountStatus) -> (&str, &str) {
+    let ready = status.condition(condition::READY).expect("always there");
+    (&ready.status, &ready.reason)
+}
+
+fn ours(state: State) -> Sight {
+    seen(account("ca_1").is(state.clone()))
+        .recorded("ca_1")
+        .recorded_state(state)
+        .connected(ago(5000))
+}
+
+#[test]
+fn a_steady_object_has_a_steady_status() {
+    for wanted in [
+        object(),
+        object().disabled(),
+        object().suspended(),
+        object().made_from_secret(),
+        object().ready_with_link(),
+        object().asking_for_link("now").asking_for_look("now"),
+        object().deleted(DeletionPolicy::Revoke),
+    ] {
+        for state in [
+            "INITIATED",
+            "ACTIVE",
+            "INACTIVE",
+            "EXPIRED",
+            "REVOKED",
+            "PAUSED",
+        ] {
+            let row = account("ca_1").is(State::from(state));
+            for sight in [
+                seen(row.clone()),
+                seen(row.clone()).recorded("ca_1"),
+                seen(row).recorded("ca_1").good_link().cached(),
+                seen_none().recorded("ca_1"),
+                not_looked(),
+            ] {
+                for event in events() {
+                    let outcome = Outcome {
+                        observed: sight.0.clone(),
+                        event,
+                    };
+                    let once = report(&wanted.0, &sight.0.recorded, &outcome, NOW);
+                    let twice = report(&wanted.0, &once, &outcome, NOW);
+                    assert_eq!(once, twice, "{:?}", outcome.event);
+                    if matches!(
+                        outcome.event,
+                        Happened::Settled | Happened::Waiting(_) | Happened::Refused(_)
+                    ) {
+                        let later = ago(-60);
+                        assert_eq!(
+                            once,
+                            report(&wanted.0, &once, &outcome, later),
+                            "time alone writes nothing: {:?}",
+                            outcome.event
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_transition_time_moves_only_with_the_status() {
+    let before = ours(State::Active)
+        .condition(condition::READY, "True", Reason::Connected)
+        .condition(condition::SYNCED, "True", Reason::Connected);
+    let time = |status: &ConnectedAccountStatus, type_| {
+        status
+            .condition(type_)
+            .expect("there")
+            .last_transition_time
+            .0
+    };
+    let status = after(&object().disabled(), &before, Happened::Settled);
+    assert_eq!(ready(&status), ("True", "Disabled"));
+    assert_eq!(
+        time(&status, condition::READY),
+        ago(600),
+        "only the reason changed"
+    );
+    let status = after(&object(), &before, refused(Reason::Rejected));
+    assert_eq!(ready(&status), ("False", "Rejected"));
+    assert_eq!(time(&status, condition::READY), NOW);
+    assert_eq!(time(&status, condition::SYNCED), NOW);
+    assert_eq!(time(&status, condition::STALLED), NOW);
+}
+
+#[test]
+fn every_reason_makes_the_conditions_of_its_row() {
+    for reason in Reason::all() {
+        let status = after(&object(), &ours(State::Active), waiting(reason));
+        let value = |type_| status.condition(type_).map(|found| found.status.as_str());
+        assert_eq!(
+            value(condition::SYNCED),
+            Some(if reason.synced() { "True" } else { "False" }),
+            "{reason}"
+        );
+        let progress = match reason.progress() {
+            Progress::None => (None, None),
+            Progress::Reconciling => (Some("True"), None),
+            Progress::Stalled => (None, Some("True")),
+        };
+        assert_eq!(
+            (value(condition::RECONCILING), value(condition::STALLED)),
+            progress,
+            "{reason}"
+        );
+        let readiness = match reason.ready() {
+            ReadyRule::True => "True",
+            ReadyRule::False => "False",
+            ReadyRule::Unknown | ReadyRule::Kept => "Unknown",
+        };
+        assert_eq!(value(condition::READY), Some(readiness), "{reason}");
+        for found in &status.conditions {
+            assert_eq!(found.observed_generation, Some(1), "{reason}");
+            assert_eq!(found.reason, reason.as_str());
+        }
+        assert_eq!(status.observed_generation, Some(1));
+    }
+}
+
+#[test]
+fn readiness_is_kept_while_it_fits_what_was_seen_last() {
+    let was_ready = |sight: Sight| sight.condition(condition::READY, "True", Reason::Connected);
+    let outage = || failed(Reason::ComposioUnavailable, LATER);
+    for (sentence, wanted, sight, event, expected) in [
+        ("an outage", object(), ours(State::Active), outage(), "True"),
+        (
+            "a suspended object",
+            object().suspended(),
+            ours(State::Active),
+            waiting(Reason::Suspended),
+            "True",
+        ),
+        (
+            "the grant was seen dead",
+            object(),
+            ours(State::Expired),
+            outage(),
+            "False",
+        ),
+        (
+            "also while suspended",
+            object().suspended(),
+            ours(State::Expired),
+            waiting(Reason::Suspended),
+            "False",
+        ),
+        (
+            "somebody disabled it",
+            object(),
+            ours(State::Inactive),
+            outage(),
+            "False",
+        ),
+        (
+            "as declared",
+            object().disabled(),
+            ours(State::Inactive),
+            outage(),
+            "True",
+        ),
+        (
+            "dead, and not to be used",
+            object().disabled(),
+            ours(State::Expired),
+            outage(),
+            "True",
+        ),
+        (
+            "it is gone",
+            object(),
+            seen_none().recorded("ca_1"),
+            did(Done::Forgotten),
+            "False",
+        ),
+        (
+            "a link is enough",
+            object().ready_with_link(),
+            seen(account("ca_1")).recorded("ca_1").good_link(),
+            outage(),
+            "True",
+        ),
+    ] {
+        let status = after(&wanted, &was_ready(sight), event);
+        assert_eq!(ready(&status).0, expected, "{sentence}");
+    }
+    let was_waiting =
+        ours(State::Active).condition(condition::READY, "False", Reason::AwaitingUser);
+    assert_eq!(
+        ready(&after(&object(), &was_waiting, outage())),
+        ("False", "AwaitingUser"),
+        "a failed look says nothing new"
+    );
+}
+
+#[test]
+fn ready_when_link_issued_is_content_with_a_link_until_the_first_connection() {
+    let link = || seen(account("ca_1")).recorded("ca_1").good_link();
+    for (sentence, wanted, sight, event, expected) in [
+        (
+            "the person is awaited",
+            object(),
+            link(),
+            Reason::AwaitingUser,
+            ("False", "AwaitingUser"),
+        ),
+        (
+            "a link is enough",
+            object().ready_with_link(),
+            link(),
+            Reason::AwaitingUser,
+            ("True", "LinkIssued"),
+        ),
+        (
+            "past its expiry, too",
+            object().ready_with_link(),
+            link(),
+            Reason::LinkExpired,
+            ("True", "LinkIssued"),
+        ),
+        (
+            "not without any link",
+            object().ready_with_link(),
+            seen(account("ca_1")).recorded("ca_1"),
+            Reason::LinkExpired,
+            ("False", "LinkExpired"),
+        ),
+        (
+            "not after the first connection",
+            object().ready_with_link(),
+            link().once_connected(),
+            Reason::AwaitingUser,
+            ("False", "AwaitingUser"),
+        ),
+    ] {
+        assert_eq!(
+            ready(&after(&wanted, &sight, waiting(event))),
+            expected,
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn an_unused_account_that_vanished_leaves_the_link_that_was_enough() {
+    let sight = seen_none()
+        .recorded("ca_1")
+        .link_issued(ago(3000))
+        .condition(condition::READY, "True", Reason::LinkIssued);
+    let status = after(&object().ready_with_link(), &sight, did(Done::Forgotten));
+    assert_eq!(ready(&status).0, "True");
+    let again = seen_none().with(|observed| observed.recorded = status);
+    let status = after(
+        &object().ready_with_link(),
+        &again,
+        waiting(Reason::LinkExpired),
+    );
+    assert_eq!(ready(&status), ("True", "LinkIssued"));
+}

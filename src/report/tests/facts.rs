@@ -1,0 +1,391 @@
+use super::*;
+use crate::crd::DeletionPolicy;
+
+fn time(time: &Option<MicroTime>) -> Option<Timestamp> {
+    time.as_ref().map(|time| time.0)
+}
+
+fn linked() -> Happened {
+    did(Done::Linked { link: good_link() })
+}
+
+#[test]
+fn each_effect_leaves_its_facts() {
+    let status = after(
+        &object(),
+        &seen(account("ca_1").active()),
+        did(Done::Adopted),
+    );
+    assert_eq!(status.connected_account_id.as_deref(), Some("ca_1"));
+    assert_eq!(status.auth_config.as_deref(), Some("ac_1"));
+    assert_eq!(status.state.as_deref(), Some("ACTIVE"));
+    assert_eq!(time(&status.connected_at), Some(NOW));
+    assert_eq!(time(&status.first_connected_at), Some(NOW));
+
+    let status = after(
+        &object(),
+        &seen(account("ca_1").inactive()),
+        did(Done::Adopted),
+    );
+    assert_eq!(
+        time(&status.connected_at),
+        Some(NOW),
+        "a disabled account has a grant"
+    );
+
+    let status = after(
+        &object(),
+        &seen(account("ca_1").expired()),
+        did(Done::Adopted),
+    );
+    assert_eq!(time(&status.connected_at), None);
+
+    let asking = object().asking_for_link("now");
+    let status = after(
+        &asking,
+        &seen(account("ca_1").is(State::Initializing)),
+        linked(),
+    );
+    assert_eq!(status.connected_account_id.as_deref(), Some("ca_1"));
+    assert_eq!(status.link, Some(good_link()));
+    assert_eq!(time(&status.last_link_issued_at), Some(NOW));
+    assert_eq!(status.last_handled_link_request.as_deref(), Some("now"));
+
+    let created = did(Done::Created {
+        secret_version: "uid/7".into(),
+    });
+    let status = after(
+        &object().made_from_secret(),
+        &seen(account("ca_1").active()),
+        created,
+    );
+    assert_eq!(status.credentials.expect("told").version, "uid/7");
+    assert_eq!(time(&status.connected_at), Some(NOW));
+
+    let tried = seen(account("ca_1").is(State::Revoked))
+        .recorded("ca_1")
+        .revoke_refused(ago(100), 3);
+    let status = after(&object(), &tried, did(Done::Revoked { tokens: Vec::new() }));
+    assert_eq!(status.revoke_refusals, None);
+    assert_eq!(status.state.as_deref(), Some("REVOKED"));
+}
+
+#[test]
+fn what_is_gone_is_forgotten_with_all_that_was_its_own() {
+    let connected = || {
+        seen_none()
+            .recorded("ca_1")
+            .recorded_state(State::Active)
+            .good_link()
+            .connected(ago(50))
+            .unknown_since(ago(40))
+    };
+    for event in [Done::Forgotten, Done::Deleted] {
+        let status = after(&object(), &connected(), did(event.clone()));
+        assert_eq!(status.connected_account_id, None);
+        assert_eq!(status.state, None);
+        assert_eq!(status.link, None);
+        assert_eq!(status.connected_at, None);
+        assert_eq!(status.last_link_issued_at, None, "it earns a new link");
+        assert_eq!(status.unknown_since, None, "what was unknown is known");
+        assert_eq!(
+            time(&status.first_connected_at),
+            Some(ago(50)),
+            "never cleared"
+        );
+        let unused = seen_none().recorded("ca_1").link_issued(ago(900));
+        let status = after(&object(), &unused, did(event));
+        assert_eq!(
+            time(&status.last_link_issued_at),
+            Some(ago(900)),
+            "an unused one earns none"
+        );
+    }
+    let gone = object().deleted(DeletionPolicy::Delete);
+    let status = after(&gone, &connected(), did(Done::Deleted));
+    assert_eq!(
+        status.connected_account_id.as_deref(),
+        Some("ca_1"),
+        "the proof that there was one"
+    );
+}
+
+#[test]
+fn connected_at_is_the_last_entry_into_active() {
+    let seen_as = |before, now| {
+        let sight = seen(account("ca_1").is(now))
+            .recorded("ca_1")
+            .recorded_state(before);
+        sight.connected(ago(5000))
+    };
+    for (sentence, sight, event, expected) in [
+        (
+            "the person consented",
+            seen(account("ca_1").active())
+                .recorded("ca_1")
+                .recorded_state(State::Initiated),
+            Happened::Settled,
+            Some(NOW),
+        ),
+        (
+            "still active",
+            seen_as(State::Active, State::Active),
+            Happened::Settled,
+            Some(ago(5000)),
+        ),
+        (
+            "authorised again",
+            seen_as(State::Expired, State::Active),
+            Happened::Settled,
+            Some(NOW),
+        ),
+        (
+            "enabling is no consent",
+            seen_as(State::Inactive, State::Active),
+            Happened::Settled,
+            Some(ago(5000)),
+        ),
+        (
+            "nor is disabling",
+            seen_as(State::Active, State::Inactive),
+            did(Done::Changed),
+            Some(ago(5000)),
+        ),
+        (
+            "disabled in the very pass that saw it connect",
+            seen(account("ca_1").inactive())
+                .recorded("ca_1")
+                .recorded_state(State::Initiated),
+            did(Done::Changed),
+            Some(NOW),
+        ),
+        (
+            "disabled by somebody, never seen active",
+            seen(account("ca_1").inactive())
+                .recorded("ca_1")
+                .recorded_state(State::Initiated),
+            waiting(Reason::LinkExpired),
+            None,
+        ),
+        (
+            "a dead grant keeps the time",
+            seen_as(State::Active, State::Expired),
+            waiting(Reason::Revoked),
+            Some(ago(5000)),
+        ),
+    ] {
+        let status = after(&object(), &sight, event);
+        assert_eq!(time(&status.connected_at), expected, "{sentence}");
+        let first = sight.0.recorded.first_connected_at.clone();
+        assert_eq!(
+            time(&status.first_connected_at),
+            time(&first).or(expected),
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn a_link_is_shown_only_while_it_can_be_used() {
+    let row = |state| {
+        seen(account("ca_1").is(state))
+            .recorded("ca_1")
+            .recorded_state(State::Initiated)
+    };
+    let wait = || waiting(Reason::AwaitingUser);
+    let shown = |sight: Sight| after(&object(), &sight, wait()).link.is_some();
+    assert!(shown(row(State::Initiated).good_link()));
+    assert!(!shown(row(State::Active).good_link()), "it was used");
+    assert!(!shown(row(State::Failed).good_link()), "the flow is over");
+    assert!(!shown(row(State::Initiated).link_until(NOW)), "it ran out");
+    assert!(
+        !shown(not_looked().recorded("ca_1").link_until(NOW)),
+        "it ran out unseen"
+    );
+    assert!(
+        shown(not_looked().recorded("ca_1").good_link()),
+        "nothing is known against it"
+    );
+
+    let refreshed = after(&object(), &row(State::Expired), linked());
+    assert_eq!(
+        refreshed.link,
+        Some(good_link()),
+        "a refreshed account may stay dead until the person is done"
+    );
+    assert_eq!(refreshed.state.as_deref(), Some("EXPIRED"));
+}
+
+#[test]
+fn a_request_is_answered_by_a_fresh_look_only() {
+    let asking = || object().asking_for_link("now").asking_for_look("now");
+    let row = |state| seen(account("ca_1").is(state)).recorded("ca_1");
+    let answered = |wanted: &Wanted, sight: &Sight| {
+        let status = after(wanted, sight, waiting(Reason::Suspended));
+        (
+            status.last_handled_link_request.is_some(),
+            status.last_handled_reconcile_at.is_some(),
+        )
+    };
+    for (sentence, wanted, sight, expected) in [
+        (
+            "a live account needs no link",
+            asking(),
+            row(State::Active),
+            (true, true),
+        ),
+        (
+            "a disabled one neither",
+            asking(),
+            row(State::Inactive).connected(ago(9)),
+            (true, true),
+        ),
+        (
+            "one that never was connected does",
+            asking(),
+            row(State::Inactive),
+            (false, true),
+        ),
+        (
+            "a dead one does",
+            asking(),
+            row(State::Expired),
+            (false, true),
+        ),
+        (
+            "nobody signs in to one from a Secret",
+            asking().made_from_secret(),
+            row(State::Expired),
+            (true, true),
+        ),
+        (
+            "even before there is one",
+            asking().made_from_secret(),
+            seen_none(),
+            (true, true),
+        ),
+        (
+            "what is remembered answers nothing",
+            asking(),
+            row(State::Active).cached(),
+            (false, false),
+        ),
+        (
+            "requests to a suspended object wait",
+            asking().suspended(),
+            row(State::Active),
+            (false, false),
+        ),
+    ] {
+        assert_eq!(answered(&wanted, &sight), expected, "{sentence}");
+    }
+}
+
+#[test]
+fn an_unknown_outcome_counts_from_the_last_one_until_it_is_known() {
+    let unknown = || failed(Reason::OutcomeUnknown, Answer::Unknown);
+    let since = |sight: &Sight, event| time(&after(&object(), sight, event).unknown_since);
+    let row = || {
+        seen(account("ca_1").active())
+            .recorded("ca_1")
+            .unknown_since(ago(90))
+    };
+    let none = || seen_none().unknown_since(ago(90));
+    assert_eq!(since(&seen_none(), unknown()), Some(NOW));
+    assert_eq!(
+        since(&none(), unknown()),
+        Some(NOW),
+        "a second one begins anew"
+    );
+    for event in [
+        did(Done::Changed),
+        did(Done::Adopted),
+        linked(),
+        Happened::Settled,
+        waiting(Reason::AwaitingUser),
+        refused(Reason::Rejected),
+    ] {
+        assert_eq!(since(&row(), event.clone()), None, "{event:?}");
+    }
+    for event in [
+        did(Done::Marked),
+        waiting(Reason::OutcomeUnknown),
+        waiting(Reason::AliasInUse),
+        failed(Reason::ComposioUnavailable, LATER),
+        Happened::Failed(rejected()),
+    ] {
+        assert_eq!(since(&none(), event.clone()), Some(ago(90)), "{event:?}");
+    }
+    assert_eq!(
+        time(&after(&object().unpinned(), &none(), did(Done::Marked)).unknown_since),
+        None,
+        "the pin went: no account carries the alias"
+    );
+}
+
+#[test]
+fn refusals_of_the_provider_are_counted() {
+    let refusal = || failed(Reason::RevokeRefused, LATER);
+    let gone = object().deleted(DeletionPolicy::Revoke);
+    let row = || seen(account("ca_1").active()).recorded("ca_1");
+    let first = after(&gone, &row(), refusal())
+        .revoke_refusals
+        .expect("counted");
+    assert_eq!((first.since.0, first.count), (NOW, 1));
+    let sixth = after(&gone, &row().revoke_refused(ago(4000), 5), refusal());
+    let sixth = sixth.revoke_refusals.expect("counted");
+    assert_eq!((sixth.since.0, sixth.count), (ago(4000), 6));
+    let outage = after(
+        &gone,
+        &row().revoke_refused(ago(4000), 5),
+        failed(Reason::OutcomeUnknown, Answer::Unknown),
+    );
+    assert_eq!(
+        outage.revoke_refusals.expect("kept").count,
+        5,
+        "an outage is no refusal"
+    );
+}
+
+#[test]
+fn a_failed_look_leaves_what_was_seen() {
+    let sight = not_looked()
+        .recorded("ca_1")
+        .recorded_state(State::Active)
+        .connected(ago(50))
+        .good_link();
+    let before = sight.0.recorded.clone();
+    let mut status = after(
+        &object(),
+        &sight,
+        failed(Reason::ComposioUnavailable, LATER),
+    );
+    status.conditions.clear();
+    status.observed_generation = None;
+    assert_eq!(status, before);
+}
+
+#[test]
+fn a_foreign_reason_is_cut() {
+    let long = account("ca_1").with(|row| row.state_reason = Some("ü".repeat(300)));
+    let status = after(&object(), &seen(long).recorded("ca_1"), Happened::Settled);
+    assert_eq!(status.state_reason.expect("told").chars().count(), 256);
+}
+
+#[test]
+fn what_nobody_could_tell_again_must_be_kept() {
+    let nothing = ConnectedAccountStatus::default();
+    let linked = after(&object(), &seen(account("ca_1")), linked());
+    assert!(must_be_kept(&nothing, &linked), "id and link");
+    assert!(!must_be_kept(&linked, &linked));
+    assert!(
+        !must_be_kept(&linked, &nothing),
+        "what is gone is found to be gone again"
+    );
+    let row = seen(account("ca_1")).recorded("ca_1");
+    let settled = after(&object(), &row, Happened::Settled);
+    assert!(
+        !must_be_kept(&row.0.recorded, &settled),
+        "a look can be repeated"
+    );
+}

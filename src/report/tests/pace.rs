@@ -1,0 +1,99 @@
+use super::*;
+
+const PACE: Pace = Pace {
+    min: Duration::from_secs(5),
+    max: Duration::from_secs(600),
+    slow: Duration::from_secs(1800),
+};
+
+/// The wait after an event, when Synced has been false for so many seconds.
+fn wait_after(event: Happened, failing_for: Option<i64>) -> Option<u64> {
+    let mut status = not_looked().0.recorded;
+    if let Some(seconds) = failing_for {
+        let sight = not_looked().condition(condition::SYNCED, "False", Reason::ComposioUnavailable);
+        status = sight.0.recorded;
+        status.conditions[0].last_transition_time = Time(ago(seconds));
+    }
+    next_look(&status, &event, PACE, NOW).map(|wait| wait.as_secs())
+}
+
+fn until(seconds: i64) -> Happened {
+    Happened::Waiting(Wait {
+        reason: Reason::AwaitingUser,
+        detail: String::new(),
+        until: Some(ago(-seconds)),
+    })
+}
+
+#[test]
+fn the_next_look_is_taken_when_it_can_change_something() {
+    let outage = || failed(Reason::ComposioUnavailable, LATER);
+    let told = |seconds| Answer::NotNow {
+        after: Some(Duration::from_secs(seconds)),
+    };
+    for (sentence, event, failing_for, expected) in [
+        ("nothing is to be done", Happened::Settled, None, None),
+        (
+            "a person is awaited, without a time",
+            waiting(Reason::Revoked),
+            None,
+            None,
+        ),
+        ("a time to wait for", until(540), None, Some(540)),
+        (
+            "it counts also while something fails",
+            until(540),
+            Some(60),
+            Some(540),
+        ),
+        (
+            "a time that is over is no reason to come at once",
+            until(0),
+            None,
+            Some(5),
+        ),
+        ("nor one long ago", until(-100), None, Some(5)),
+        ("the first failure", outage(), Some(0), Some(5)),
+        (
+            "the wait is as long as the failure has lasted",
+            outage(),
+            Some(40),
+            Some(40),
+        ),
+        ("so it doubles", outage(), Some(80), Some(80)),
+        ("up to a limit", outage(), Some(9000), Some(600)),
+        ("a clock that went back", outage(), Some(-50), Some(5)),
+        (
+            "a missing Secret is waited for so, too",
+            waiting(Reason::SecretMissing),
+            Some(40),
+            Some(40),
+        ),
+        (
+            "Retry-After is obeyed in full",
+            failed(Reason::RateLimited, told(3600)),
+            Some(1),
+            Some(3600),
+        ),
+        (
+            "an unknown outcome",
+            failed(Reason::OutcomeUnknown, Answer::Unknown),
+            Some(0),
+            Some(5),
+        ),
+        (
+            "only a person can help",
+            refused(Reason::Mismatch),
+            Some(40),
+            Some(1800),
+        ),
+        (
+            "a look that was refused",
+            Happened::Failed(rejected()),
+            Some(40),
+            Some(1800),
+        ),
+    ] {
+        assert_eq!(wait_after(event, failing_for), expected, "{sentence}");
+    }
+}
