@@ -85,8 +85,7 @@ pub async fn act(
         Effect::Adopt => Done::Adopted,
         Effect::Forget => {
             // What carries our alias may be another account: that takes another look.
-            observed.account = Seen::NotLooked;
-            observed.fresh = false;
+            observed.forget_account();
             Done::Forgotten
         }
         Effect::Link { auth_config, alias } => {
@@ -109,7 +108,10 @@ pub async fn act(
         Effect::Create { auth_config, alias } => {
             let (version, request) = create_request(desired, &observed.secret, auth_config, alias);
             let created = client.create(&request).await.map_err(failed)?;
-            let account = new_account(desired, auth_config, alias, created.id, created.state);
+            // Without a word of its own it is not known to be alive: that takes another look.
+            observed.fresh = created.state.is_some();
+            let state = created.state.unwrap_or(State::Initializing);
+            let account = new_account(desired, auth_config, alias, created.id, state);
             observed.account = Seen::One(account);
             Done::Created {
                 secret_version: version,
@@ -118,8 +120,13 @@ pub async fn act(
         Effect::Refresh { id } => {
             let callback = desired.spec.callback_url.as_deref();
             let refreshed = client.refresh(id, callback).await.map_err(failed)?;
-            set_state(&mut observed, refreshed.state.clone());
-            match (refreshed.redirect_url, refreshed.state) {
+            let before = observed
+                .account
+                .account()
+                .map(|account| account.state.clone());
+            let state = refreshed.state.or(before).unwrap_or(State::Initializing);
+            set_state(&mut observed, state.clone());
+            match (refreshed.redirect_url, state) {
                 (Some(url), _) => {
                     project.expect_person();
                     Done::Linked {
@@ -165,7 +172,7 @@ pub async fn act(
         }
         Effect::Revoke { id } => {
             let revoked = client.revoke(id).await.map_err(failed)?;
-            set_state(&mut observed, revoked.state);
+            set_state(&mut observed, revoked.state.unwrap_or(State::Revoked));
             Done::Revoked {
                 tokens: revoked.tokens,
             }

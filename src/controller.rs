@@ -1,15 +1,18 @@
 //! The wiring: watches, triggers, concurrency, backoff and shutdown of the controller.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt, TryStreamExt, future};
 use jiff::SignedDuration;
 use kube::{
     Api, Client, ResourceExt,
     runtime::{
-        Predicate, PredicateConfig, WatchStreamExt, applier,
+        PredicateConfig, WatchStreamExt, applier,
         controller::{self, Action, ReconcileReason, ReconcileRequest, trigger_self},
-        predicates,
         reflector::{self, ObjectRef, Store},
         utils::CancelableJoinHandle,
         watcher,
@@ -21,7 +24,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     composio::{Error as ComposioError, Transport},
-    crd::{ConnectedAccount, Reason, condition},
+    crd::{ALIAS_ANNOTATION, ConnectedAccount, Reason, condition},
     http::Health,
     metrics::Metrics,
     observe::{Poll, PollEvent, Rhythm, Sources},
@@ -91,13 +94,7 @@ pub async fn run(
             move |event| follow(event, &health, &objects, &trigger)
         })
         .applied_objects()
-        .predicate_filter(
-            // Our own status writes change none of these.
-            predicates::generation
-                .combine(predicates::finalizers)
-                .combine(predicates::annotations),
-            PredicateConfig::default(),
-        );
+        .predicate_filter(matters, PredicateConfig::default());
     let (polled_once, first_poll) = tokio::sync::oneshot::channel();
     let polling = tokio::spawn(poll_and_tell(
         Poll::new(Arc::clone(&project), objects.clone()),
@@ -178,6 +175,26 @@ fn jittered(wait: Duration) -> Duration {
             % 1000,
     ) / 10_000.0;
     wait + wait.mul_f64(share)
+}
+
+/// What of an object must change for it to be looked at again: not the status, which we write
+/// ourselves, and not the alias that we pin. A refusal that took the pin off again would else bring the
+/// object back at once, to be pinned and refused again.
+fn matters(object: &ConnectedAccount) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    object.metadata.generation.hash(&mut hasher);
+    object
+        .metadata
+        .deletion_timestamp
+        .is_some()
+        .hash(&mut hasher);
+    object.finalizers().hash(&mut hasher);
+    for (name, value) in object.annotations() {
+        if name != ALIAS_ANNOTATION {
+            (name, value).hash(&mut hasher);
+        }
+    }
+    Some(hasher.finish())
 }
 
 fn request(object: ObjectRef<ConnectedAccount>) -> ReconcileRequest<ConnectedAccount> {

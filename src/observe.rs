@@ -11,7 +11,7 @@ use crate::{
         error::{Error, Retry},
         model::Account,
     },
-    crd::{ConnectedAccount, ConnectedAccountStatus, Reason},
+    crd::{ConnectedAccount, ConnectedAccountStatus, Reason, condition},
     plan::{
         AuthConfigCheck, Desired, Failure, Gate, Holder, Need, Observed, Presence, SecretSeen, Seen,
     },
@@ -36,7 +36,7 @@ pub struct Sources {
 
 impl Sources {
     /// What is known without asking anybody.
-    pub fn remembered(&self, recorded: ConnectedAccountStatus) -> Observed {
+    pub fn remembered(&self, desired: &Desired, recorded: ConnectedAccountStatus) -> Observed {
         let account = match &recorded.connected_account_id {
             None => Seen::NotLooked,
             Some(id) => match self.project.snapshot(|snapshot| snapshot.known(id)) {
@@ -45,13 +45,18 @@ impl Sources {
                 Known::There(account) => Seen::One(*account),
             },
         };
+        // Only who lost against another object can have lost: that is seen at a fresh look first.
+        let holder = account
+            .account()
+            .filter(|_| lost(&recorded))
+            .and_then(|account| self.holder(desired, &recorded, account));
         Observed {
             recorded,
             account,
             fresh: false,
             secret: SecretSeen::NotRead,
             auth_config: AuthConfigCheck::NotAsked,
-            holder: None,
+            holder,
             gate: self.gate(),
             refused: Vec::new(),
         }
@@ -77,7 +82,7 @@ impl Sources {
                 let account = Seen::of(found);
                 let holder = account
                     .account()
-                    .and_then(|account| self.holder(desired, account));
+                    .and_then(|account| self.holder(desired, &observed.recorded, account));
                 Ok(Observed {
                     account,
                     holder,
@@ -178,32 +183,39 @@ impl Sources {
 
     /// Another object that manages the account. Who has it recorded keeps it, also while it is being
     /// deleted; if both or none have, the older one.
-    fn holder(&self, desired: &Desired, account: &Account) -> Option<Holder> {
-        let objects = self.objects.state();
-        let ours = objects
-            .iter()
-            .find(|object| object.uid().as_ref() == Some(&desired.uid))?;
-        let recorded = |object: &ConnectedAccount| {
-            object
-                .status
-                .as_ref()
-                .and_then(|status| status.connected_account_id.as_ref())
-                == Some(&account.id)
+    fn holder(
+        &self,
+        desired: &Desired,
+        recorded: &ConnectedAccountStatus,
+        account: &Account,
+    ) -> Option<Holder> {
+        let has_it = |status: Option<&ConnectedAccountStatus>| {
+            status.and_then(|status| status.connected_account_id.as_ref()) == Some(&account.id)
         };
-        let precedence = |object: &ConnectedAccount| {
+        // Of our own object the store may not know yet what was written last.
+        let ours = (
+            !has_it(Some(recorded)),
+            desired.created,
+            Some(desired.uid.clone()),
+        );
+        let precedence = |other: &ConnectedAccount| {
             (
-                !recorded(object),
-                object.creation_timestamp().map(|time| time.0),
-                object.uid(),
+                !has_it(other.status.as_ref()),
+                other.creation_timestamp().map(|time| time.0),
+                other.uid(),
             )
         };
+        let objects = self.objects.state();
         objects
             .iter()
             .filter(|other| other.uid().as_ref() != Some(&desired.uid))
-            .filter(|other| recorded(other) || self.would_find(other, desired, account))
-            .filter(|other| precedence(other) < precedence(ours))
-            .min_by_key(|other| precedence(other))
-            .map(|other| Holder {
+            .filter(|other| {
+                has_it(other.status.as_ref()) || self.would_find(other, desired, account)
+            })
+            .map(|other| (precedence(other), other))
+            .filter(|(precedence, _)| *precedence < ours)
+            .min_by(|(one, _), (another, _)| one.cmp(another))
+            .map(|(_, other)| Holder {
                 object: format!(
                     "{}/{}",
                     other.namespace().unwrap_or_default(),
@@ -273,4 +285,11 @@ impl Sources {
     pub fn api(&self, namespace: &str) -> Api<ConnectedAccount> {
         Api::namespaced(self.client.clone(), namespace)
     }
+}
+
+/// Whether the last report says that another object manages the account.
+fn lost(recorded: &ConnectedAccountStatus) -> bool {
+    recorded
+        .condition(condition::SYNCED)
+        .is_some_and(|synced| synced.reason == Reason::Conflict.as_str())
 }

@@ -18,7 +18,7 @@ mod sharing;
 pub(crate) mod tests;
 
 pub use desired::{Desired, Flags, Presence, computed_alias};
-pub use failure::{Answer, Failure};
+pub use failure::{AfterFailure, Answer, Failure};
 pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Refused, SecretSeen, Seen};
 pub use sharing::{applied, declared};
 

@@ -7,11 +7,11 @@ use tracing::{info, warn};
 
 use crate::{
     act::{Acted, Trouble, act},
-    crd::{ConnectedAccount, ConnectedAccountStatus},
+    crd::{ConnectedAccount, ConnectedAccountStatus, Reason},
     metrics::Metrics,
     observe::Sources,
     plan::{
-        Answer, Desired, Done, Effect, Flags, Happened, Observed, Outcome, Plan, Refused, Seen,
+        AfterFailure, Desired, Done, Effect, Flags, Happened, Observed, Outcome, Plan, Refused,
         plan,
     },
     report::{Pace, must_be_kept, next_look, report},
@@ -20,7 +20,8 @@ use crate::{
 mod ledger;
 use ledger::{Ledger, Written};
 
-/// The most effects of one pass. The longest way, a deletion that must enable first, takes four.
+/// The most effects of one pass: to take over an account that differs in everything takes seven, of
+/// which one or two find their place in the next pass.
 const MAX_EFFECTS: usize = 6;
 /// The most rounds of one pass: each effect may need looks of its own.
 const MAX_ROUNDS: usize = 24;
@@ -120,7 +121,7 @@ impl<'a> Pass<'a> {
     ) -> Self {
         let desired = Desired::of(&object, &context.flags);
         let recorded = object.status.clone().unwrap_or_default();
-        let observed = context.sources.remembered(recorded);
+        let observed = context.sources.remembered(&desired, recorded);
         Self {
             api,
             context,
@@ -181,6 +182,7 @@ impl<'a> Pass<'a> {
                         Err(Trouble::Kubernetes(kube::Error::Api(status)))
                             if status.is_conflict() =>
                         {
+                            self.write().await?;
                             return Ok(AGAIN);
                         }
                         Err(Trouble::Kubernetes(kube::Error::Api(status)))
@@ -190,19 +192,20 @@ impl<'a> Pass<'a> {
                         }
                         Err(Trouble::Kubernetes(error)) => return Err(error.into()),
                         Err(Trouble::Composio(failure)) => {
-                            match failure.answer {
-                                Answer::Refused(_) => self.observed.refused.push(Refused {
-                                    effect: effect.name(),
-                                    failure: failure.clone(),
-                                }),
-                                Answer::LookAgain => {
-                                    self.observed.fresh = false;
-                                    self.observed.account = Seen::NotLooked;
-                                }
-                                Answer::NotNow { .. } | Answer::Unknown => {
-                                    return self.end(Happened::Failed(failure)).await;
-                                }
+                            let next = failure.next(&effect, &self.desired);
+                            if next == AfterFailure::End {
+                                return self.end(Happened::Failed(failure)).await;
                             }
+                            if next == AfterFailure::LookAgain {
+                                self.observed.forget_account();
+                            }
+                            if failure.reason == Reason::AuthConfigNotFound {
+                                self.context.sources.project.forget_auth_configs();
+                            }
+                            self.observed.refused.push(Refused {
+                                effect: effect.name(),
+                                failure: failure.clone(),
+                            });
                             Happened::Failed(failure)
                         }
                     }

@@ -30,8 +30,8 @@ pub struct Linked {
 pub struct Created {
     /// `ca_…`.
     pub id: String,
-    /// `Unknown("")` when the answer named none.
-    pub state: State,
+    /// `None` when the answer named none.
+    pub state: Option<State>,
 }
 
 /// The account after a change.
@@ -44,8 +44,8 @@ pub struct Patched {
 /// Authentication started again on the same id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refreshed {
-    /// `Unknown("")` when the answer named none.
-    pub state: State,
+    /// `None` when the answer named none.
+    pub state: Option<State>,
     /// Where the person signs in; `None` for a scheme that needs nobody.
     pub redirect_url: Option<SensitiveUrl>,
 }
@@ -55,8 +55,8 @@ pub struct Refreshed {
 pub struct Revoked {
     /// What was revoked, in Composio's words (`access_token`); empty: it was revoked already.
     pub tokens: Vec<String>,
-    /// `Unknown("")` when the answer named none.
-    pub state: State,
+    /// `None` when the answer named none.
+    pub state: Option<State>,
 }
 
 /// An account that was deleted.

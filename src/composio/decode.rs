@@ -155,10 +155,7 @@ pub(super) fn created(_: StatusCode, body: &[u8]) -> Result<Created, String> {
         .unwrap_or_default();
     Ok(Created {
         id: id.given().ok_or_else(|| lacks("id"))?,
-        state: val
-            .status
-            .state()
-            .unwrap_or_else(|| status.state_or_empty()),
+        state: val.status.state().or_else(|| status.state()),
     })
 }
 
@@ -186,7 +183,7 @@ pub(super) fn enabled(status: StatusCode, body: &[u8]) -> Result<(), String> {
 
 pub(super) fn refreshed(status: StatusCode, body: &[u8]) -> Result<Refreshed, String> {
     effect(status, body).map(|effect| Refreshed {
-        state: effect.status.state_or_empty(),
+        state: effect.status.state(),
         redirect_url: effect.redirect_url.given().map(SensitiveUrl::new),
     })
 }
@@ -204,11 +201,7 @@ pub(super) fn revoked(_: StatusCode, body: &[u8]) -> Result<Revoked, String> {
     } = object(body)?;
     Ok(Revoked {
         tokens: texts(revoked_tokens),
-        state: connected_account
-            .0
-            .unwrap_or_default()
-            .status
-            .state_or_empty(),
+        state: connected_account.0.unwrap_or_default().status.state(),
     })
 }
 

@@ -24,11 +24,6 @@ impl Text {
     pub(super) fn state(self) -> Option<State> {
         self.given().map(|word| State::from(word.as_str()))
     }
-
-    /// For an answer whose id counts more than its state.
-    pub(super) fn state_or_empty(self) -> State {
-        self.state().unwrap_or(State::Unknown(String::new()))
-    }
 }
 
 pub(super) fn texts<C: FromIterator<String>>(list: Texts) -> C {

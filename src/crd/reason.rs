@@ -120,7 +120,7 @@ const TABLE: [Row; 29] = {
             True,
             true,
             None,
-            "A link was issued, and `readyWhen: LinkIssued` asks for no more. The link is in `status.link.url`.",
+            "A link was issued, and `readyWhen: LinkIssued` asks for no more. The link is in `status.link.url` while it can be used.",
         ),
         row(
             R::AwaitingUser,

@@ -55,6 +55,8 @@ pub struct Desired {
     pub name: String,
     /// Uid of the object: tells it from a later one of the same name.
     pub uid: String,
+    /// When the object was made: of two that want one account the older has it.
+    pub created: Option<Timestamp>,
     /// The generation that is decided on.
     pub generation: i64,
     /// To be there or to go.
@@ -91,6 +93,7 @@ impl Desired {
             namespace,
             name,
             uid: object.uid().unwrap_or_default(),
+            created: object.creation_timestamp().map(|time| time.0),
             generation: object.metadata.generation.unwrap_or_default(),
             presence: match &object.metadata.deletion_timestamp {
                 None => Presence::Present,

@@ -10,7 +10,7 @@ use crate::{
     crd::Reason,
 };
 
-use super::Effect;
+use super::{Desired, Effect};
 
 /// A look or an effect that did not go through.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +39,41 @@ pub enum Answer {
     LookAgain,
 }
 
+/// How a pass goes on after an effect that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// It ends.
+    End,
+    /// It goes on with what is left to do.
+    GoOn,
+    /// It goes on from a fresh look.
+    LookAgain,
+}
+
 impl Failure {
+    /// How a pass goes on after this failure of an effect. Whatever it does, the effect is not tried
+    /// again in this pass.
+    pub fn next(&self, effect: &Effect, desired: &Desired) -> AfterFailure {
+        match (self.answer, effect) {
+            (Answer::LookAgain, _) => AfterFailure::LookAgain,
+            // What refuses may do so because the person has just signed in, or because the account is
+            // there already.
+            (
+                Answer::Refused(_),
+                Effect::Link { .. } | Effect::Create { .. } | Effect::Refresh { .. },
+            ) => AfterFailure::LookAgain,
+            (Answer::Refused(_), _) => AfterFailure::GoOn,
+            // It was enabled only to be revoked: it must not stay so until that goes through. A call
+            // that nobody may make now would be made in vain.
+            (Answer::NotNow { after: None } | Answer::Unknown, Effect::Revoke { .. })
+                if !desired.spec.enabled && self.reason != Reason::ProjectUnavailable =>
+            {
+                AfterFailure::LookAgain
+            }
+            (Answer::NotNow { .. } | Answer::Unknown, _) => AfterFailure::End,
+        }
+    }
+
     /// A look that failed.
     pub fn of_look(error: &Error) -> Self {
         Self::of(error, None, &[])

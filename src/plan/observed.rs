@@ -33,6 +33,12 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// Nothing that was seen of the account counts any more.
+    pub fn forget_account(&mut self) {
+        self.account = Seen::NotLooked;
+        self.fresh = false;
+    }
+
     /// The refusal of that effect in this pass.
     pub(super) fn refused(&self, effect: &str) -> Option<&Refused> {
         self.refused.iter().find(|refused| refused.effect == effect)

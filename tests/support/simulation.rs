@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
-use composio_operator::crd::ConnectedAccount;
+use composio_operator::crd::{ALIAS_ANNOTATION, ConnectedAccount};
 use composio_operator::metrics::Metrics;
 use composio_operator::observe::{Poll, PollEvent, Sources};
 use composio_operator::plan::Flags;
@@ -376,11 +376,11 @@ impl Simulation {
         // The watch brings back our own change of finalizers and annotations, but not of the status.
         let visible = |object: &Option<Value>| {
             object.as_ref().map(|object| {
-                let metadata = &object["metadata"];
-                (
-                    metadata["finalizers"].clone(),
-                    metadata["annotations"].clone(),
-                )
+                let mut annotations = object["metadata"]["annotations"].clone();
+                if let Some(annotations) = annotations.as_object_mut() {
+                    annotations.remove(ALIAS_ANNOTATION);
+                }
+                (object["metadata"]["finalizers"].clone(), annotations)
             })
         };
         if visible(&before) != visible(&after) && after.is_some() {
