@@ -114,6 +114,7 @@ impl Sources {
         Gate {
             read_closed_until: closed.read_until,
             write_closed_until: closed.write_until,
+            paused_until: closed.paused_until,
         }
     }
 

@@ -294,7 +294,10 @@ fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
 }
 
 fn project_unavailable(observed: &Observed) -> Plan {
-    wait(Reason::ProjectUnavailable, "", observed.gate.retry_at())
+    match observed.gate.paused_until {
+        Some(until) => wait(Reason::RateLimited, "", Some(until)),
+        None => wait(Reason::ProjectUnavailable, "", observed.gate.retry_at()),
+    }
 }
 
 fn wait(reason: Reason, detail: impl Into<String>, until: Option<Timestamp>) -> Plan {

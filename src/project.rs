@@ -93,7 +93,13 @@ impl Project {
                     call.duration,
                     call.rate_limit.map(|limit| limit.remaining),
                 );
-                lock(&gates).note(call.endpoint.is_effect(), call.status, clock());
+                let mut gates = lock(&gates);
+                gates.note(call.endpoint.is_effect(), call.status, clock());
+                if let Some(retry_after) = call.retry_after {
+                    let retry_after =
+                        SignedDuration::try_from(retry_after).unwrap_or(SignedDuration::MAX);
+                    gates.pause(retry_after, clock());
+                }
             })
         };
         Self {

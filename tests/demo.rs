@@ -46,7 +46,8 @@ async fn main() -> ExitCode {
         },
         _ = tokio::signal::ctrl_c() => {
             say("\nstopping");
-            ExitCode::from(130)
+            // Without --auto this is the way to end it.
+            ExitCode::from(if auto { 130 } else { 0 })
         }
     }
 }
@@ -135,7 +136,8 @@ async fn tell_story(stage: &Stage<'_>, steps: &mut Steps) -> Result<(), String> 
 
 /// Shows the objects as they change, until Ctrl-C.
 async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
-    let kubeconfig = stage.control_plane.kubeconfig().display().to_string();
+    let kubectl = stage.control_plane.kubectl_path().display();
+    let kubeconfig = stage.control_plane.kubeconfig().display();
     let mut shown = String::new();
     loop {
         let mut screen = stage.kubectl(&["get", "connectedaccounts"]).await?;
@@ -159,7 +161,7 @@ async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
                 say("\x1b[2J\x1b[H");
             }
             say(&format!(
-                "{screen}\n\nlook around:  kubectl --kubeconfig {kubeconfig} -n {NAMESPACE} get ca -o wide\nstop:         Ctrl-C\n"
+                "{screen}\n\nlook around:  {kubectl} --kubeconfig {kubeconfig} -n {NAMESPACE} get ca -o wide\nstop:         Ctrl-C\n"
             ));
             shown = news;
         }

@@ -51,6 +51,7 @@ impl Poll {
             let event = self.tick().await;
             tell(event).await;
             self.pause(rhythm).await;
+            self.obey_rate_limit().await;
         }
     }
 
@@ -91,6 +92,13 @@ impl Poll {
         tokio::select! {
             () = tokio::time::sleep(rhythm.interval) => {}
             () = self.project.person_expected() => tokio::time::sleep(rhythm.waiting).await,
+        }
+    }
+
+    async fn obey_rate_limit(&self) {
+        while let Some(until) = self.project.closed().paused_until {
+            let left = until.duration_since(self.project.now());
+            tokio::time::sleep(Duration::try_from(left).unwrap_or_default()).await;
         }
     }
 

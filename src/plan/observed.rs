@@ -165,12 +165,14 @@ pub struct Gate {
     pub read_closed_until: Option<Timestamp>,
     /// When writing may be tried again, if it is closed.
     pub write_closed_until: Option<Timestamp>,
+    /// When anything may be asked again, if the organisation's rate limit is used up.
+    pub paused_until: Option<Timestamp>,
 }
 
 impl Gate {
     /// Whether a look may be taken.
     pub fn may_read(&self) -> bool {
-        self.read_closed_until.is_none()
+        self.read_closed_until.is_none() && self.paused_until.is_none()
     }
 
     /// Whether an effect may be tried.

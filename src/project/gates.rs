@@ -11,6 +11,8 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
 pub(super) struct Gates {
     read: Option<Shut>,
     write: Option<Shut>,
+    /// The organisation's rate limit is used up until then.
+    paused_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +28,8 @@ pub struct Closed {
     pub read_until: Option<Timestamp>,
     /// Writing: until then, when the next effect is the probe.
     pub write_until: Option<Timestamp>,
+    /// Everything: as long as Composio asked, because the rate limit is used up.
+    pub paused_until: Option<Timestamp>,
 }
 
 impl Gates {
@@ -53,6 +57,12 @@ impl Gates {
         }
     }
 
+    /// Takes note of a 429: the limit is the organisation's, so nobody asks anything before its end.
+    pub(super) fn pause(&mut self, retry_after: SignedDuration, now: Timestamp) {
+        let until = now.saturating_add(retry_after).unwrap_or(Timestamp::MAX);
+        self.paused_until = self.paused_until.max(Some(until));
+    }
+
     /// What is closed now. Reading stays closed until a poll gets through, however long that takes.
     pub(super) fn closed(&self, now: Timestamp) -> Closed {
         Closed {
@@ -61,6 +71,7 @@ impl Gates {
                 .write
                 .map(|shut| shut.until)
                 .filter(|until| now < *until),
+            paused_until: self.paused_until.filter(|until| now < *until),
         }
     }
 }
@@ -129,5 +140,18 @@ mod tests {
         assert_eq!(longest, LONGEST_WAIT);
         gates.note(true, Some(201), until);
         assert_eq!(gates.closed(until), Closed::default());
+    }
+
+    #[test]
+    fn a_used_up_rate_limit_pauses_everything_for_as_long_as_was_asked() {
+        let mut gates = Gates::default();
+        gates.pause(SignedDuration::from_secs(40), at(0));
+        gates.pause(SignedDuration::from_secs(7), at(1));
+        assert_eq!(
+            gates.closed(at(39)).paused_until,
+            Some(at(40)),
+            "the longest wait counts"
+        );
+        assert_eq!(gates.closed(at(40)), Closed::default());
     }
 }

@@ -359,6 +359,11 @@ impl ControlPlane {
             .expect("the kubeconfig makes a client")
     }
 
+    /// The kubectl that fits the server.
+    pub(crate) fn kubectl_path(&self) -> &Path {
+        &self.tools.kubectl
+    }
+
     /// Runs kubectl as the administrator, with a home of its own.
     pub(crate) async fn kubectl(&self, args: &[&str]) -> Output {
         self.kubectl_stdin(args, "").await

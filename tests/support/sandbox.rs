@@ -26,6 +26,7 @@ pub(crate) struct Sandbox {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Asked {
     pub(crate) seq: u64,
+    pub(crate) time: jiff::Timestamp,
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,

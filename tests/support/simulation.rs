@@ -5,7 +5,6 @@
 //! asks of it, and no more, is answered from memory ([`Shelf`]); the integration tests ask the real one.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -20,127 +19,19 @@ use composio_operator::reconcile::{Context, reconcile};
 use composio_operator::report::Pace;
 use composio_operator::sandbox::world::{Seed, World};
 use futures::FutureExt;
-use http::{Method, Request, Response, StatusCode};
+use http::Request;
 use jiff::{SignedDuration, Timestamp};
-use kube::Client;
-use kube::client::Body;
 use kube::runtime::{reflector, watcher};
 use serde_json::{Value, json};
+
+mod shelf;
+use shelf::{Shelf, client, merge};
 
 pub(crate) const NAMESPACE: &str = "ns";
 /// The most passes that one moment may take before it counts as a loop.
 const RESTLESS: usize = 200;
-const POLL: SignedDuration = SignedDuration::from_secs(30);
+const POLL: SignedDuration = SignedDuration::from_secs(60);
 const POLL_WAITING: SignedDuration = SignedDuration::from_secs(10);
-
-/// Objects in memory, with the verbs that a pass uses.
-#[derive(Default)]
-pub(crate) struct Shelf {
-    objects: BTreeMap<String, Value>,
-    secrets: BTreeMap<String, Value>,
-    version: u64,
-    writes: usize,
-    /// So many of the next writes are answered with a conflict.
-    pub(crate) conflicts: u32,
-}
-
-impl Shelf {
-    fn next_version(&mut self) -> String {
-        self.version += 1;
-        self.version.to_string()
-    }
-
-    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (StatusCode, Value) {
-        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-        match (method.as_str(), segments.as_slice()) {
-            ("GET", ["api", "v1", "namespaces", _, "secrets", name]) => {
-                found(self.secrets.get(*name))
-            }
-            ("GET", [.., "connectedaccounts", name]) => found(self.objects.get(*name)),
-            ("PATCH", [.., "connectedaccounts", name]) => self.change(name, body, merge),
-            ("PUT", [.., "connectedaccounts", name, "status"]) => {
-                self.change(name, body, |object, body| {
-                    object["status"] = body["status"].clone()
-                })
-            }
-            _ => panic!("a pass asked {method} {path} of the apiserver"),
-        }
-    }
-
-    fn change(
-        &mut self,
-        name: &str,
-        body: &Value,
-        apply: impl FnOnce(&mut Value, &Value),
-    ) -> (StatusCode, Value) {
-        let version = self.next_version();
-        let Some(object) = self.objects.get_mut(name) else {
-            return failure(StatusCode::NOT_FOUND, "NotFound");
-        };
-        let asked = &body["metadata"];
-        let same = ["uid", "resourceVersion"]
-            .iter()
-            .all(|field| asked[*field] == object["metadata"][*field]);
-        if !same || self.conflicts > 0 {
-            self.conflicts = self.conflicts.saturating_sub(1);
-            return failure(StatusCode::CONFLICT, "Conflict");
-        }
-        self.writes += 1;
-        apply(object, body);
-        object["metadata"]["resourceVersion"] = json!(version);
-        let answer = object.clone();
-        self.sweep(name);
-        (StatusCode::OK, answer)
-    }
-
-    /// What is being deleted and has no finalizer left goes.
-    fn sweep(&mut self, name: &str) {
-        let gone = self.objects.get(name).is_some_and(|object| {
-            object["metadata"].get("deletionTimestamp").is_some()
-                && object["metadata"]["finalizers"]
-                    .as_array()
-                    .is_none_or(Vec::is_empty)
-        });
-        if gone {
-            self.objects.remove(name);
-        }
-    }
-}
-
-fn found(object: Option<&Value>) -> (StatusCode, Value) {
-    object.map_or_else(
-        || failure(StatusCode::NOT_FOUND, "NotFound"),
-        |object| (StatusCode::OK, object.clone()),
-    )
-}
-
-fn failure(code: StatusCode, reason: &str) -> (StatusCode, Value) {
-    let body = json!({
-        "kind": "Status", "apiVersion": "v1", "status": "Failure",
-        "reason": reason, "message": reason, "code": code.as_u16(),
-    });
-    (code, body)
-}
-
-/// RFC 7386.
-fn merge(target: &mut Value, patch: &Value) {
-    let (Some(fields), Some(changes)) = (target.as_object_mut(), patch.as_object()) else {
-        *target = patch.clone();
-        return;
-    };
-    for (name, change) in changes {
-        match change {
-            Value::Null => drop(fields.remove(name)),
-            Value::Object(_) => {
-                merge(
-                    fields.entry(name.clone()).or_insert_with(|| json!({})),
-                    change,
-                );
-            }
-            other => drop(fields.insert(name.clone(), other.clone())),
-        }
-    }
-}
 
 /// What a test does to the objects as a user, to the accounts as a person or a provider, and to time.
 pub(crate) struct Simulation {
@@ -484,22 +375,4 @@ fn transport(world: &Arc<Mutex<World>>, now: &Arc<Mutex<Timestamp>>) -> Transpor
         let answer = lock(&world).exchange(&request, time);
         async move { answer.map_err(|_| SendError::Cut("cut by the test".to_owned())) }.boxed()
     })
-}
-
-/// The shelf instead of the apiserver.
-fn client(shelf: &Arc<Mutex<Shelf>>) -> Client {
-    let shelf = Arc::clone(shelf);
-    let service = tower::service_fn(move |request: Request<Body>| {
-        let shelf = Arc::clone(&shelf);
-        async move {
-            let (parts, body) = request.into_parts();
-            let body = body.collect_bytes().await.expect("a body in memory");
-            let body = serde_json::from_slice(&body).unwrap_or_default();
-            let (status, answer) = lock(&shelf).answer(&parts.method, parts.uri.path(), &body);
-            let mut response = Response::new(Body::from(answer.to_string().into_bytes()));
-            *response.status_mut() = status;
-            Ok::<_, Infallible>(response)
-        }
-    });
-    Client::new(service, NAMESPACE)
 }

@@ -1,0 +1,169 @@
+//! Composio and the apiserver out of reach, or not to be used yet: told, waited for, healed.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use serde_json::json;
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
+
+use super::message;
+use crate::support::control_plane::ControlPlane;
+use crate::support::scene::Scene;
+use crate::support::story::condition;
+
+#[tokio::test]
+async fn a_rejected_api_key_is_told_and_a_new_one_in_the_file_is_taken_without_a_restart() {
+    let scene = Scene::new("wrong-key").await;
+    let file = scene
+        .folder
+        .write("key", "a-wrong-key\n")
+        .expect("the folder is there");
+    let options = scene
+        .options()
+        .env("COMPOSIO_API_KEY", None)
+        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
+    let operator = scene.spawn("operator", &options);
+    operator
+        .readyz(503, "Composio rejects the API key (401)")
+        .await;
+
+    scene
+        .declare(
+            "mail",
+            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
+        )
+        .await;
+    let object = scene
+        .until("mail", "Synced", "False", "ProjectUnavailable")
+        .await;
+    assert!(
+        message(&object, "Synced").contains("rejects the operator's API key"),
+        "{object}"
+    );
+    assert_eq!(condition(&object, "Ready")["status"], "Unknown");
+
+    std::fs::write(&file, "sandbox\n").expect("the folder is there");
+    operator.readyz(200, "").await;
+    scene.linked("mail").await;
+    let log = operator.child.read_log();
+    assert!(!log.contains("a-wrong-key"), "the key is in the log: {log}");
+}
+
+#[tokio::test]
+async fn an_unreachable_base_url_is_told_and_healed_by_itself() {
+    let scene = Scene::new("unreachable").await;
+    let closed = Gate::new();
+    let options = scene.options().flag("--base-url", &closed.url("http"));
+    let operator = scene.spawn("operator", &options);
+    operator.readyz(503, "no connection to Composio").await;
+    scene
+        .declare(
+            "mail",
+            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
+        )
+        .await;
+    let object = scene
+        .until("mail", "Synced", "False", "ComposioUnavailable")
+        .await;
+    assert!(
+        message(&object, "Synced").contains("no connection to Composio"),
+        "{object}"
+    );
+
+    closed.open(scene.sandbox.url());
+    scene.linked("mail").await;
+    assert_eq!(scene.changes().await, ["POST link"]);
+}
+
+#[tokio::test]
+async fn without_the_crd_it_says_how_to_install_it_and_waits() {
+    let control_plane = ControlPlane::start()
+        .await
+        .expect("a control plane of its own starts");
+    let scene = Scene::on(&control_plane, "no-crd").await;
+    let operator = scene.spawn("operator", &scene.options());
+    let how = "composio-operator crd | kubectl apply --server-side -f -";
+    operator.readyz(503, how).await;
+    let log = operator.child.read_log();
+    assert_eq!(
+        log.matches(how).count(),
+        1,
+        "said once, not at every try: {log}"
+    );
+
+    control_plane.install_crd().await;
+    operator.readyz(200, "").await;
+    scene
+        .declare(
+            "mail",
+            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
+        )
+        .await;
+    scene.linked("mail").await;
+}
+
+#[tokio::test]
+async fn an_apiserver_that_is_unreachable_at_the_start_is_waited_for() {
+    let scene = Scene::new("no-apiserver").await;
+    let closed = Gate::new();
+    let kubeconfig = std::fs::read_to_string(&scene.kubeconfig).expect("it was written");
+    let behind = kubeconfig.replace(scene.control_plane.url(), &closed.url("https"));
+    assert_ne!(kubeconfig, behind, "the kubeconfig names the apiserver");
+    let behind = scene
+        .folder
+        .write("behind.kubeconfig", behind)
+        .expect("the folder is there");
+    let operator = scene.spawn("operator", &scene.options_with(&behind));
+    operator.readyz(503, "cannot watch ConnectedAccounts").await;
+
+    closed.open(scene.control_plane.url());
+    operator.readyz(200, "").await;
+    scene
+        .declare(
+            "mail",
+            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
+        )
+        .await;
+    scene.linked("mail").await;
+}
+
+/// A port of loopback at which nobody answers until it is opened.
+struct Gate {
+    address: std::net::SocketAddr,
+}
+
+impl Gate {
+    fn new() -> Gate {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        Gate {
+            address: listener.local_addr().expect("it has an address"),
+        }
+    }
+
+    fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// From now on it leads to the host and port of that URL.
+    fn open(&self, url: &str) {
+        let (_, target) = url.split_once("://").expect("a URL has a scheme");
+        let target = target.to_owned();
+        let listener = TcpListener::bind(self.address).expect("nobody took the port meanwhile");
+        listener
+            .set_nonblocking(true)
+            .expect("a listener can be nonblocking");
+        let listener = tokio::net::TcpListener::from_std(listener).expect("the runtime runs");
+        tokio::spawn(async move {
+            while let Ok((mut here, _)) = listener.accept().await {
+                let target = target.clone();
+                tokio::spawn(async move {
+                    if let Ok(mut there) = TcpStream::connect(target).await {
+                        // Either side may hang up at any time.
+                        let _ = copy_bidirectional(&mut here, &mut there).await;
+                    }
+                });
+            }
+        });
+    }
+}

@@ -1,0 +1,137 @@
+//! The apiserver's verbs that a pass uses, over objects in memory.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use http::{Method, Request, Response, StatusCode};
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::{NAMESPACE, lock};
+
+/// Objects in memory, with the verbs that a pass uses.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    pub(super) objects: BTreeMap<String, Value>,
+    pub(super) secrets: BTreeMap<String, Value>,
+    version: u64,
+    /// So many of the next writes are answered with a conflict.
+    pub(crate) conflicts: u32,
+}
+
+impl Shelf {
+    pub(super) fn next_version(&mut self) -> String {
+        self.version += 1;
+        self.version.to_string()
+    }
+
+    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match (method.as_str(), segments.as_slice()) {
+            ("GET", ["api", "v1", "namespaces", _, "secrets", name]) => {
+                found(self.secrets.get(*name))
+            }
+            ("GET", [.., "connectedaccounts", name]) => found(self.objects.get(*name)),
+            ("PATCH", [.., "connectedaccounts", name]) => self.change(name, body, merge),
+            ("PUT", [.., "connectedaccounts", name, "status"]) => {
+                self.change(name, body, |object, body| {
+                    object["status"] = body["status"].clone()
+                })
+            }
+            _ => panic!("a pass asked {method} {path} of the apiserver"),
+        }
+    }
+
+    fn change(
+        &mut self,
+        name: &str,
+        body: &Value,
+        apply: impl FnOnce(&mut Value, &Value),
+    ) -> (StatusCode, Value) {
+        let version = self.next_version();
+        let Some(object) = self.objects.get_mut(name) else {
+            return failure(StatusCode::NOT_FOUND, "NotFound");
+        };
+        let asked = &body["metadata"];
+        let same = ["uid", "resourceVersion"]
+            .iter()
+            .all(|field| asked[*field] == object["metadata"][*field]);
+        if !same || self.conflicts > 0 {
+            self.conflicts = self.conflicts.saturating_sub(1);
+            return failure(StatusCode::CONFLICT, "Conflict");
+        }
+        apply(object, body);
+        object["metadata"]["resourceVersion"] = json!(version);
+        let answer = object.clone();
+        self.sweep(name);
+        (StatusCode::OK, answer)
+    }
+
+    /// What is being deleted and has no finalizer left goes.
+    pub(super) fn sweep(&mut self, name: &str) {
+        let gone = self.objects.get(name).is_some_and(|object| {
+            object["metadata"].get("deletionTimestamp").is_some()
+                && object["metadata"]["finalizers"]
+                    .as_array()
+                    .is_none_or(Vec::is_empty)
+        });
+        if gone {
+            self.objects.remove(name);
+        }
+    }
+}
+
+fn found(object: Option<&Value>) -> (StatusCode, Value) {
+    object.map_or_else(
+        || failure(StatusCode::NOT_FOUND, "NotFound"),
+        |object| (StatusCode::OK, object.clone()),
+    )
+}
+
+fn failure(code: StatusCode, reason: &str) -> (StatusCode, Value) {
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure",
+        "reason": reason, "message": reason, "code": code.as_u16(),
+    });
+    (code, body)
+}
+
+/// RFC 7386.
+pub(super) fn merge(target: &mut Value, patch: &Value) {
+    let (Some(fields), Some(changes)) = (target.as_object_mut(), patch.as_object()) else {
+        *target = patch.clone();
+        return;
+    };
+    for (name, change) in changes {
+        match change {
+            Value::Null => drop(fields.remove(name)),
+            Value::Object(_) => {
+                merge(
+                    fields.entry(name.clone()).or_insert_with(|| json!({})),
+                    change,
+                );
+            }
+            other => drop(fields.insert(name.clone(), other.clone())),
+        }
+    }
+}
+
+/// The shelf instead of the apiserver.
+pub(super) fn client(shelf: &Arc<Mutex<Shelf>>) -> Client {
+    let shelf = Arc::clone(shelf);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let shelf = Arc::clone(&shelf);
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect_bytes().await.expect("a body in memory");
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            let (status, answer) = lock(&shelf).answer(&parts.method, parts.uri.path(), &body);
+            let mut response = Response::new(Body::from(answer.to_string().into_bytes()));
+            *response.status_mut() = status;
+            Ok::<_, Infallible>(response)
+        }
+    });
+    Client::new(service, NAMESPACE)
+}
