@@ -29,13 +29,7 @@ async fn three_accounts_are_declared_connected_changed_and_revoked_before_they_a
 #[tokio::test]
 async fn an_account_costs_two_writes_to_link_one_to_connect_and_one_to_delete() {
     let scene = Scene::new("writes").await.operated().await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
-    let (id, _) = scene.linked("mail").await;
+    let (id, _) = scene.linked_gmail("mail").await;
     let written = || {
         let written = scene.written().into_iter();
         written
@@ -158,13 +152,7 @@ async fn a_new_and_empty_control_plane_finds_the_same_accounts_without_a_post() 
 async fn sigterm_ends_the_operator_with_code_0_and_the_next_one_goes_on() {
     let scene = Scene::new("restart").await;
     let operator = scene.start("first", &scene.options()).await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
-    let (id, _) = scene.linked("mail").await;
+    let (id, _) = scene.linked_gmail("mail").await;
     operator.child.signal(Signal::Term).expect("it runs");
     let ended = operator.child.wait(Duration::from_secs(10)).await;
     assert_eq!(
@@ -184,13 +172,7 @@ async fn sigterm_ends_the_operator_with_code_0_and_the_next_one_goes_on() {
 #[tokio::test]
 async fn health_and_metrics_are_served() {
     let scene = Scene::new("metrics").await.operated().await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
-    scene.linked("mail").await;
+    scene.linked_gmail("mail").await;
     assert_eq!(scene.operator.get("/livez").await, (200, "ok\n".to_owned()));
     let (status, metrics) = scene.operator.get("/metrics").await;
     assert_eq!(status, 200);

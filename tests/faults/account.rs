@@ -11,13 +11,7 @@ use crate::support::wait;
 #[tokio::test]
 async fn an_unknown_status_word_is_shown_and_waited_on() {
     let scene = Scene::new("unknown-word").await.operated().await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
-    let (id, _) = scene.linked("mail").await;
+    let (id, _) = scene.linked_gmail("mail").await;
     let word = json!({"state": "HIBERNATING"});
     scene
         .sandbox
@@ -46,13 +40,7 @@ async fn an_unknown_status_word_is_shown_and_waited_on() {
 #[tokio::test]
 async fn unknown_json_fields_of_composio_are_ignored() {
     let scene = Scene::new("unknown-fields").await.operated().await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
-    let (id, _) = scene.linked("mail").await;
+    let (id, _) = scene.linked_gmail("mail").await;
     let url = format!("{}/api/v3.1/connected_accounts/{id}", scene.sandbox.url());
     let account: Value = reqwest::Client::builder()
         .no_proxy()
@@ -97,13 +85,7 @@ async fn unknown_json_fields_of_composio_are_ignored() {
 #[tokio::test]
 async fn a_link_that_ran_out_is_told_and_a_new_one_is_issued_once_for_each_request() {
     let scene = Scene::new("expired").await.operated().await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
-    let (id, first) = scene.linked("mail").await;
+    let (id, first) = scene.linked_gmail("mail").await;
     scene.sandbox.expire(&id).await;
     let object = scene.until("mail", "Ready", "False", "LinkExpired").await;
     assert_eq!(
@@ -171,13 +153,7 @@ async fn a_reply_that_was_lost_does_not_make_a_second_account() {
     let fault =
         json!({"method": "POST", "path": "/connected_accounts/link", "status": "cut_after"});
     scene.sandbox.control("POST", "fault", fault).await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
-    let (id, link) = scene.linked("mail").await;
+    let (id, link) = scene.linked_gmail("mail").await;
     let accounts = scene.sandbox.accounts().await;
     assert_eq!(accounts.len(), 1, "{accounts:?}");
     assert_eq!(accounts[0]["id"], id);

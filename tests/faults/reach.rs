@@ -2,13 +2,12 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 
 use super::message;
 use crate::support::control_plane::ControlPlane;
-use crate::support::scene::Scene;
+use crate::support::scene::{Scene, gmail};
 use crate::support::story::condition;
 
 #[tokio::test]
@@ -27,12 +26,7 @@ async fn a_rejected_api_key_is_told_and_a_new_one_in_the_file_is_taken_without_a
         .readyz(503, "Composio rejects the API key (401)")
         .await;
 
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
+    scene.declare("mail", gmail()).await;
     let object = scene
         .until("mail", "Synced", "False", "ProjectUnavailable")
         .await;
@@ -56,12 +50,7 @@ async fn an_unreachable_base_url_is_told_and_healed_by_itself() {
     let options = scene.options().flag("--base-url", &closed.url("http"));
     let operator = scene.spawn("operator", &options);
     operator.readyz(503, "no connection to Composio").await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
+    scene.declare("mail", gmail()).await;
     let object = scene
         .until("mail", "Synced", "False", "ComposioUnavailable")
         .await;
@@ -93,13 +82,7 @@ async fn without_the_crd_it_says_how_to_install_it_and_waits() {
 
     control_plane.install_crd().await;
     operator.readyz(200, "").await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
-    scene.linked("mail").await;
+    scene.linked_gmail("mail").await;
 }
 
 #[tokio::test]
@@ -118,13 +101,7 @@ async fn an_apiserver_that_is_unreachable_at_the_start_is_waited_for() {
 
     closed.open(scene.control_plane.url());
     operator.readyz(200, "").await;
-    scene
-        .declare(
-            "mail",
-            json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        )
-        .await;
-    scene.linked("mail").await;
+    scene.linked_gmail("mail").await;
 }
 
 /// A port of loopback at which nobody answers until it is opened.

@@ -158,6 +158,20 @@ impl<'a> Scene<'a> {
         self.apply(&object.to_string()).await;
     }
 
+    /// Declares a Gmail account and waits for its link; returns the id of the account and the link.
+    pub(crate) async fn linked_gmail(&self, name: &str) -> (String, String) {
+        self.declare(name, gmail()).await;
+        self.linked(name).await
+    }
+
+    /// Declares a Gmail account and connects it; returns the id of the account.
+    pub(crate) async fn connected_gmail(&self, name: &str) -> String {
+        let (id, _) = self.linked_gmail(name).await;
+        self.sandbox.consent(&id).await;
+        self.ready(name, "Connected").await;
+        id
+    }
+
     /// Makes a Secret of text values.
     pub(crate) async fn secret(&self, name: &str, values: Value) {
         let secret = json!({
@@ -256,4 +270,9 @@ impl<'a> Scene<'a> {
             .map(Asked::words)
             .collect()
     }
+}
+
+/// The simplest declaration.
+pub(crate) fn gmail() -> Value {
+    json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"})
 }
