@@ -12,6 +12,19 @@
 //! - A cursor names a page number; pages shift while rows come and go.
 //! - Array filters may be repeated or comma-joined: the documentation shows the first, the official
 //!   client sends the second. A user id that contains a comma is also matched as a whole.
+//! - A page is 50 rows at most also for auth configs: the clients' models speak of 200, the
+//!   documentation says that whatever is asked is clamped to 50.
+//! - `connection.user_id` may be absent at creation, as the clients have it, and is `default` then.
+//!   The deprecated `connection.data` and `connection.redirect_uri` are still understood.
+//! - `code` of an error is a number: the documentation also knows texts, the clients' models do not.
+//! - Unknown fields are ignored: the clients send along what their caller adds.
+//! - `state.val` has the fields which the clients' models ask for. Not every scheme has FAILED and
+//!   REVOKED there: it says EXPIRED then, the other state without credentials. `status` beside it
+//!   is right in any case.
+//! - Composio-managed `CIMD_OAUTH` is refused on POST like the three redirect schemes that the
+//!   documentation names: the clients know it, the documentation does not.
+//! - When a link is answered 422, and when anything is answered 403, 500 or 501 beside what is
+//!   written here, is not documented: such an answer comes from a fault alone.
 //! - A body field of a wrong type, a text that is too long or an enum word that is unknown is a 400.
 //! - A disabled auth config takes no new accounts (400); those it has live on.
 //! - `refresh` works in every state but INACTIVE and REVOKED (400), asks a person anew for redirect
@@ -33,9 +46,11 @@ mod create;
 mod credential_body;
 mod fault;
 mod ids;
+mod latency;
 mod limit;
 mod list;
 mod log;
+mod page;
 mod refusal;
 mod scheme;
 mod seed;
@@ -44,19 +59,18 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-pub use account::{Grant, GrantEnd, State};
-pub use control::{AccountView, ControlError, GrantView};
-pub use fault::{Fault, FaultAnswer};
+pub use account::{Grant, GrantEnd, Sharing, State};
+pub use control::{AccountView, Budget, ControlError, GrantView};
+pub use fault::{Fault, FaultAnswer, HalfBody};
+pub use latency::{Latency, LatencyError, Milliseconds};
 pub use log::Entry;
 pub use scheme::Scheme;
-pub use seed::{AuthConfig, Seed, Switches};
+pub use seed::{Account as SeedAccount, AuthConfig, Seed, Switches};
 pub use sign_in::{Finished, SignIn, SignInView};
 
 use fault::Faults;
@@ -89,7 +103,11 @@ pub struct World {
     log: Log,
     faults: Faults,
     switches: Switches,
-    latency: Duration,
+    latency: Latency,
+    /// How often a distribution of latencies was drawn from.
+    draws: u64,
+    /// The seed's accounts are still to be made.
+    unsown: bool,
 }
 
 /// One request, taken apart.
@@ -128,7 +146,8 @@ impl Reply {
 }
 
 impl World {
-    /// A world with the seed's auth configs and no accounts.
+    /// A world with the seed's auth configs and accounts.
+    /// Its rows are made when somebody looks for the first time, as it has no time before that.
     pub fn new(seed: Seed) -> Self {
         Self {
             api_key: seed.api_key.clone(),
@@ -140,9 +159,21 @@ impl World {
             log: Log::default(),
             faults: Faults::default(),
             switches: seed.switches,
-            latency: Duration::ZERO,
+            latency: Latency::default(),
+            draws: 0,
+            unsown: true,
             seed,
         }
+    }
+
+    /// The only key that is let in now.
+    pub fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// Whether this link was made here, be it open or not.
+    pub fn has_link(&self, token: &str) -> bool {
+        self.store.find_link(token).is_some()
     }
 
     /// Answers an API request. A [`Cut`] becomes a 502 here; use [`World::exchange`] to see it.
@@ -174,11 +205,15 @@ impl World {
         let admitted = self.window.admit(now);
         let mut concerned = None;
         let outcome = match &fault {
-            Some(fault) if !fault.after_commit() => fault.outcome(),
+            Some(fault) if !fault.after_commit() => {
+                fault.outcome(None, self.window.refusal(now), &request_id)
+            }
             Some(_) | None => {
                 let answer = self.answer(request, &call, admitted, &request_id, &mut concerned);
                 match &fault {
-                    Some(fault) => fault.outcome(),
+                    Some(fault) => {
+                        fault.outcome(Some(answer), self.window.refusal(now), &request_id)
+                    }
                     None => Ok(answer),
                 }
             }
@@ -265,6 +300,9 @@ impl World {
     /// The world's time, after all that had to happen until then has happened.
     pub(super) fn settle(&mut self, now: Timestamp) -> Timestamp {
         let now = self.now(now);
+        if std::mem::take(&mut self.unsown) {
+            self.sow(now);
+        }
         self.store.settle(now);
         now
     }

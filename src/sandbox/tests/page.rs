@@ -118,7 +118,7 @@ async fn what_users_wrote_cannot_become_markup() {
         }],
         ..Seed::default()
     };
-    let served = Served::of(seed).await;
+    let served = Served::of(vec![seed]).await;
     let (_, url) = served
         .link("ac_x", "<img src=x onerror='1'>", Value::Null)
         .await;

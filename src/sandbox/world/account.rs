@@ -113,11 +113,14 @@ pub enum Grant {
 
 /// Who but the owner may use a SHARED account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Sharing {
-    pub(super) allow_all_users: bool,
-    pub(super) allowed_user_ids: Vec<String>,
-    pub(super) not_allowed_user_ids: Vec<String>,
+#[serde(default, deny_unknown_fields)]
+pub struct Sharing {
+    /// Everybody not denied.
+    pub allow_all_users: bool,
+    /// These, too.
+    pub allowed_user_ids: Vec<String>,
+    /// But never these.
+    pub not_allowed_user_ids: Vec<String>,
 }
 
 /// A stored credential: not its value, only what is needed to tell two values apart.
@@ -238,6 +241,7 @@ impl Account {
         let state = self.state_value(config);
         json!({
             "id": self.id,
+            "authScheme": config.scheme.word(),
             "word_id": self.word_id,
             "alias": self.alias,
             "user_id": self.user,
@@ -280,25 +284,50 @@ impl Account {
         }
     }
 
-    /// The part of an answer that carries credentials: dummies, as with masking turned on.
+    /// The part of an answer that carries credentials: dummies, as with masking turned on. It holds
+    /// what the official clients' models ask for in this scheme and state.
     pub(super) fn state_value(&self, config: &AuthConfig) -> Value {
         const DUMMY: &str = "REDACTED";
+        let scheme = config.scheme;
         let mut val = self.prefilled.clone();
-        val.insert("status".to_owned(), json!(self.state.word()));
-        for credential in &self.credentials {
-            val.insert(credential.name.clone(), json!(DUMMY));
-        }
-        let holds_tokens = matches!(self.state, State::Active | State::Inactive);
-        if config.scheme.redirects() && holds_tokens {
-            for name in ["access_token", "refresh_token", "token_type"] {
-                val.insert(name.to_owned(), json!(DUMMY));
+        let mut hold = |name: &str| val.insert(name.to_owned(), json!(DUMMY));
+        let word = match &self.state {
+            State::Active | State::Inactive => {
+                for credential in &self.credentials {
+                    hold(&credential.name);
+                }
+                for name in scheme.held() {
+                    hold(name);
+                }
+                if scheme.redirects() {
+                    val.insert("scope".to_owned(), json!("read write"));
+                }
+                self.state.word()
             }
-            val.insert("scope".to_owned(), json!("read write"));
-        }
-        if let Some(link) = self.link.as_ref().filter(|_| self.state.unfinished()) {
-            val.insert("redirectUrl".to_owned(), json!(link.url));
-        }
-        json!({"authScheme": config.scheme.word(), "val": val})
+            State::Initiated => {
+                for name in scheme.opened() {
+                    hold(name);
+                }
+                let url = self.link.as_ref().map_or("", |link| link.url.as_str());
+                val.insert("redirectUrl".to_owned(), json!(url));
+                self.state.word()
+            }
+            State::Failed if scheme.says_failed() => {
+                val.insert("error".to_owned(), json!("access_denied"));
+                self.state.word()
+            }
+            State::Revoked if scheme.says_revoked() => {
+                val.insert("revoked_at".to_owned(), json!(iso(self.updated_at)));
+                self.state.word()
+            }
+            State::Expired | State::Failed | State::Revoked => {
+                val.insert("expired_at".to_owned(), json!(iso(self.updated_at)));
+                "EXPIRED"
+            }
+            State::Initializing | State::Other(_) => self.state.word(),
+        };
+        val.insert("status".to_owned(), json!(word));
+        json!({"authScheme": scheme.word(), "val": val})
     }
 }
 
