@@ -3,6 +3,7 @@
 mod control;
 mod page;
 mod server;
+mod table;
 
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Several worlds behind one address, told apart by their API keys.
 //!
-//! A request goes to the world whose key it carries. One with a key that no world has goes to the
-//! first world, which refuses it. A control call names its world by `?key=` or by `x-api-key`, with
+//! A request goes to the world whose key it carries. One with a key that was changed goes to the
+//! world that had it, and one with a key that no world ever had to the first: there it is refused. A control call names its world by `?key=` or by `x-api-key`, with
 //! the key the world was made with or the one it has now; without either it is for the first.
 
 use std::hash::{BuildHasher, RandomState};
@@ -81,10 +81,10 @@ impl Worlds {
             .headers()
             .get("x-api-key")
             .map(HeaderValue::as_bytes);
-        let n = self
-            .worlds
-            .iter()
-            .position(|(_, world)| key == Some(world.api_key().as_bytes()));
+        let by_key = |(_, world): &(String, World)| key == Some(world.api_key().as_bytes());
+        let by_name = |(name, _): &(String, World)| key == Some(name.as_bytes());
+        let n = self.worlds.iter().position(by_key);
+        let n = n.or_else(|| self.worlds.iter().position(by_name));
         self.at(n.unwrap_or(0))
     }
 
