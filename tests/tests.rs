@@ -1,5 +1,6 @@
 //! The integration tests.
 
+mod browser;
 mod control_plane;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;
