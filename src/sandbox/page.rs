@@ -113,7 +113,7 @@ fn show(sign_in: SignIn) -> Response<Bytes> {
         SignIn::Used(view) => html(
             StatusCode::CONFLICT,
             &plain(
-                Sign::Good,
+                Sign::Neither,
                 "This link was used already",
                 &format!(
                     "There is nothing more to do for {} here.",
@@ -220,6 +220,7 @@ fn plain(sign: Sign, title: &str, text: &str) -> String {
     let (class, mark) = match sign {
         Sign::Good => ("logo good", "\u{2713}"),
         Sign::Bad => ("logo bad", "!"),
+        Sign::Neither => ("logo", "i"),
     };
     let body = format!(
         "<div class=\"{class}\" aria-hidden=true>{mark}</div><h1>{}</h1><p>{}</p>",
@@ -233,6 +234,7 @@ fn plain(sign: Sign, title: &str, text: &str) -> String {
 enum Sign {
     Good,
     Bad,
+    Neither,
 }
 
 /// A toolkit's slug as a name: `gmail` is Gmail.

@@ -9,14 +9,16 @@
 //!
 //! The questions which a client may meet in both readings are [`Switches`]. The rest is decided so:
 //! - Timestamps have milliseconds, in UTC.
-//! - A cursor names a page number; pages shift while rows come and go.
-//! - Array filters may be repeated or comma-joined: the documentation shows the first, the official
-//!   client sends the second. A user id that contains a comma is also matched as a whole.
+//! - A cursor is the Base64 of page number and page size, as the clients describe that of auth
+//!   configs; pages shift while rows come and go.
+//! - Array filters may be repeated or comma-joined: the documentation shows the first, both official
+//!   clients send the second. A user id that contains a comma is also matched as a whole.
 //! - A page is 50 rows at most also for auth configs: the clients' models speak of 200, the
 //!   documentation says that whatever is asked is clamped to 50.
 //! - `connection.user_id` may be absent at creation, as the clients have it, and is `default` then.
 //!   The deprecated `connection.data` and `connection.redirect_uri` are still understood.
 //! - `code` of an error is a number: the documentation also knows texts, the clients' models do not.
+//! - `validate_credentials` is understood: the documentation has it, the newest clients do not.
 //! - Unknown fields are ignored: the clients send along what their caller adds.
 //! - `state.val` has the fields which the clients' models ask for. Not every scheme has FAILED and
 //!   REVOKED there: it says EXPIRED then, the other state without credentials. `status` beside it
@@ -46,6 +48,7 @@ mod create;
 mod credential_body;
 mod fault;
 mod ids;
+mod item;
 mod latency;
 mod limit;
 mod list;
@@ -123,12 +126,17 @@ struct Call<'a> {
 /// A good answer, and the account it is about.
 struct Reply {
     status: u16,
-    body: Value,
+    /// JSON.
+    body: String,
     account: Option<String>,
 }
 
 impl Reply {
     fn ok(body: Value) -> Self {
+        Self::text(body.to_string())
+    }
+
+    fn text(body: String) -> Self {
         Self {
             status: 200,
             body,
@@ -139,7 +147,7 @@ impl Reply {
     fn created(body: Value, account: String) -> Self {
         Self {
             status: 201,
-            body,
+            body: body.to_string(),
             account: Some(account),
         }
     }
@@ -247,7 +255,7 @@ impl World {
         match result {
             Ok(reply) => {
                 *concerned = reply.account;
-                json_response(reply.status, &reply.body)
+                json_text(reply.status, reply.body)
             }
             Err(refusal) => json_response(refusal.status, &refusal.body(request_id)),
         }
@@ -345,7 +353,11 @@ fn query_of<T>(request: &Request<T>) -> Vec<(String, String)> {
 }
 
 fn json_response(status: u16, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
+    json_text(status, body.to_string())
+}
+
+fn json_text(status: u16, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(

@@ -1,6 +1,7 @@
 //! Tables over all that the sandbox can answer: a row without a case fails.
 
 mod endpoints;
+mod failures;
 mod routes;
 mod switches;
 

@@ -2,10 +2,8 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-
-use super::seed::AuthConfig;
 
 /// Composio's own words for these moments.
 pub(super) mod reason {
@@ -235,99 +233,6 @@ impl Account {
                 self.credentials.push(Credential::new(name, value));
             }
         }
-    }
-
-    pub(super) fn item(&self, config: &AuthConfig) -> Value {
-        let state = self.state_value(config);
-        json!({
-            "id": self.id,
-            "authScheme": config.scheme.word(),
-            "word_id": self.word_id,
-            "alias": self.alias,
-            "user_id": self.user,
-            "status": self.state.word(),
-            "status_reason": self.reason,
-            "is_disabled": self.state == State::Inactive,
-            "created_at": iso(self.created_at),
-            "updated_at": iso(self.updated_at),
-            "toolkit": {"slug": config.toolkit},
-            "auth_config": {
-                "id": config.id,
-                "auth_scheme": config.scheme.word(),
-                "is_composio_managed": config.managed,
-                "is_disabled": !config.enabled,
-                "deprecated": {"uuid": config.id},
-            },
-            "experimental": self.experimental(),
-            "data": state["val"],
-            "state": state,
-            "test_request_endpoint": "",
-            "deprecated": {"labels": [], "uuid": self.id},
-            "a_field_of_tomorrow": {"why": "clients must ignore what they do not know"},
-        })
-    }
-
-    /// As a list item, plus what only the single answer carries.
-    pub(super) fn detail(&self, config: &AuthConfig) -> Value {
-        let mut value = self.item(config);
-        value["params"] = Value::Object(self.prefilled.clone());
-        if config.scheme.redirects() {
-            value["requested_scopes"] = json!(["read", "write"]);
-        }
-        value
-    }
-
-    pub(super) fn experimental(&self) -> Value {
-        match &self.sharing {
-            None => json!({"account_type": "PRIVATE"}),
-            Some(sharing) => json!({"account_type": "SHARED", "acl_config_for_shared": sharing}),
-        }
-    }
-
-    /// The part of an answer that carries credentials: dummies, as with masking turned on. It holds
-    /// what the official clients' models ask for in this scheme and state.
-    pub(super) fn state_value(&self, config: &AuthConfig) -> Value {
-        const DUMMY: &str = "REDACTED";
-        let scheme = config.scheme;
-        let mut val = self.prefilled.clone();
-        let mut hold = |name: &str| val.insert(name.to_owned(), json!(DUMMY));
-        let word = match &self.state {
-            State::Active | State::Inactive => {
-                for credential in &self.credentials {
-                    hold(&credential.name);
-                }
-                for name in scheme.held() {
-                    hold(name);
-                }
-                if scheme.redirects() {
-                    val.insert("scope".to_owned(), json!("read write"));
-                }
-                self.state.word()
-            }
-            State::Initiated => {
-                for name in scheme.opened() {
-                    hold(name);
-                }
-                let url = self.link.as_ref().map_or("", |link| link.url.as_str());
-                val.insert("redirectUrl".to_owned(), json!(url));
-                self.state.word()
-            }
-            State::Failed if scheme.says_failed() => {
-                val.insert("error".to_owned(), json!("access_denied"));
-                self.state.word()
-            }
-            State::Revoked if scheme.says_revoked() => {
-                val.insert("revoked_at".to_owned(), json!(iso(self.updated_at)));
-                self.state.word()
-            }
-            State::Expired | State::Failed | State::Revoked => {
-                val.insert("expired_at".to_owned(), json!(iso(self.updated_at)));
-                "EXPIRED"
-            }
-            State::Initializing | State::Other(_) => self.state.word(),
-        };
-        val.insert("status".to_owned(), json!(word));
-        json!({"authScheme": scheme.word(), "val": val})
     }
 }
 

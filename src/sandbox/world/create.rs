@@ -144,9 +144,9 @@ impl World {
             account.link = Some(self.new_link(call, callback));
         }
         let url = account.link.as_ref().map(|link| link.url.clone());
-        let mut data = account.state_value(&self.configs[account.config]);
+        let mut data = account.credentials(&self.configs[account.config]);
         if let Some(url) = &url {
-            data["val"]["redirectUrl"] = json!(url);
+            data.val.insert("redirectUrl".to_owned(), json!(url));
         }
         let answer = json!({
             "id": account.id,

@@ -90,7 +90,7 @@ impl World {
                 total += 1;
             }
         }
-        Ok(Reply::ok(page.envelope(items, total)))
+        Ok(Reply::text(page.envelope(&items, total)))
     }
 
     fn filter(&self, call: &Call<'_>) -> Result<Filter, Refusal> {
@@ -175,7 +175,7 @@ impl World {
         if account.created_at > before(call.now, self.switches.get_lag_seconds) {
             return Err(Refusal::account_not_found(id));
         }
-        Ok(Reply::ok(account.detail(&self.configs[account.config])))
+        Ok(Reply::text(account.detail(&self.configs[account.config])))
     }
 
     pub(super) fn live(&self, id: &str) -> Result<usize, Refusal> {
@@ -200,13 +200,13 @@ impl World {
                         || config.toolkit.to_lowercase().contains(&search))
             })
             .collect();
-        let items = found
+        let items: Vec<String> = found
             .iter()
             .skip(page.first())
             .take(page.size)
-            .map(|n| self.auth_config_value(*n))
+            .map(|n| self.auth_config_value(*n).to_string())
             .collect();
-        Ok(Reply::ok(page.envelope(items, found.len())))
+        Ok(Reply::text(page.envelope(&items, found.len())))
     }
 
     pub(super) fn get_auth_config(&self, id: &str) -> Result<Reply, Refusal> {

@@ -1,7 +1,7 @@
 //! Pages of a list, and the cursors that lead from one to the next.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Call;
 use super::list::{one, wrong};
@@ -45,8 +45,8 @@ impl Page {
         })
     }
 
-    /// The envelope of a list.
-    pub(super) fn envelope(&self, items: Vec<Value>, total: usize) -> Value {
+    /// The envelope of a list around its items, which are JSON already.
+    pub(super) fn envelope(&self, items: &[String], total: usize) -> String {
         let pages = total.div_ceil(self.size);
         let next = (self.number < pages).then(|| {
             write(&Cursor {
@@ -54,13 +54,12 @@ impl Page {
                 limit: self.size,
             })
         });
-        json!({
-            "items": items,
-            "next_cursor": next,
-            "current_page": self.number,
-            "total_pages": pages,
-            "total_items": total,
-        })
+        format!(
+            r#"{{"items":[{}],"next_cursor":{},"current_page":{},"total_pages":{pages},"total_items":{total}}}"#,
+            items.join(","),
+            json!(next),
+            self.number,
+        )
     }
 
     pub(super) fn first(&self) -> usize {

@@ -346,6 +346,10 @@ async fn check(served: &Served, method: &str, path: &str, status: u16, how: How)
         entry["path"],
         format!("/api/v3.1{}", full.split('?').next().unwrap())
     );
+    let message = [&answer["error"]["message"], &answer["message"]]
+        .into_iter()
+        .find(|message| message.is_string());
+    assert_eq!(entry["error"], *message.unwrap_or(&Value::Null), "{name}");
     if let Some(request_id) = answer["error"]["request_id"].as_str() {
         assert_eq!(entry["request_id"], request_id, "{name}");
     }
