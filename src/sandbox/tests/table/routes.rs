@@ -207,6 +207,17 @@ async fn check(place: &Place<'_>, method: &str, route: &str, id: &str) {
             assert_eq!(call(Value::Null).await["faults"], json!([]));
             place.control("POST", "fault", json!({"status": 500})).await;
             assert_eq!(call(Value::Null).await["faults"][0]["status"], 500);
+            let failed = place.api("GET", "/auth_configs", Value::Null).await;
+            assert_eq!(
+                (failed.0, &place.log().await.last().unwrap()["fault"]),
+                (500, &json!("status"))
+            );
+            assert_eq!(
+                call(Value::Null).await["faults"],
+                json!([]),
+                "it is used up"
+            );
+            seen(place, id, "ACTIVE").await;
         }
         ("POST", "fault") => faults(place, id).await,
         ("DELETE", "fault") => {
@@ -247,6 +258,7 @@ async fn check(place: &Place<'_>, method: &str, route: &str, id: &str) {
             assert_eq!(before["limit"], 10_000);
             place.status(id).await;
             assert_eq!(left(&call(Value::Null).await), left(&before) - 1);
+            seen(place, id, "ACTIVE").await;
         }
         ("POST", "budget") => {
             place
@@ -264,6 +276,7 @@ async fn check(place: &Place<'_>, method: &str, route: &str, id: &str) {
         }
         ("GET", "latency") => {
             assert_eq!(call(Value::Null).await, json!({"milliseconds": 0}));
+            seen(place, id, "ACTIVE").await;
         }
         ("POST", "latency") => latency(place).await,
         ("POST", "api-key") => {
@@ -281,6 +294,7 @@ async fn check(place: &Place<'_>, method: &str, route: &str, id: &str) {
         }
         ("GET", "switches") => {
             assert_eq!(call(Value::Null).await["alias_not_unique"], false);
+            seen(place, id, "ACTIVE").await;
         }
         ("POST", "switches") => {
             assert_eq!(
@@ -310,6 +324,7 @@ async fn check(place: &Place<'_>, method: &str, route: &str, id: &str) {
                     .iter()
                     .any(named)
             );
+            seen(place, id, "ACTIVE").await;
         }
         ("POST", "worlds") => {
             let key = format!("{}-other", place.key);
