@@ -2,27 +2,64 @@
 //!
 //! It imports nothing from the rest of the crate: it is a second, independent reading of the API,
 //! so a mistake in the client's models does not repeat itself here. [`world`] is the machine, a pure
-//! function of requests and time; the rest is HTTP around it: the API under `/api/v3.1`, the hosted
-//! sign-in page under `/connect`, and control calls under `/_sandbox`.
+//! function of requests and time, and its documentation tells what was chosen where Composio's
+//! documentation and clients are silent or disagree. The rest is HTTP around it:
+//!
+//! | path | is |
+//! |---|---|
+//! | `/api/v3.1` | the API: connected accounts, links, auth configs |
+//! | `/connect/{token}` | the hosted sign-in page, for a person in a browser |
+//! | `/_sandbox` | control calls, JSON in and out, without an API key and not in the request log |
+//! | `/` | the list of control calls, as `composio-operator sandbox --help` has it |
 //!
 //! Links point at the host that the creating request named, so they work through port forwards.
+//!
+//! # Seeds
+//!
+//! Without a seed file there are `ac_gmail`, `ac_slack`, `ac_github` (OAuth of Composio's),
+//! `ac_hubspot` (API key), `ac_custom` (an OAuth app of one's own), `ac_disabled`, and `ac_trello`,
+//! whose toolkit cannot revoke; no accounts; the API key `sandbox`. A seed file says otherwise:
+//!
+//! ```yaml
+//! api_key: sandbox            # every field has a default
+//! project: acme
+//! limit: 2000                 # requests per minute
+//! max_page: 50
+//! auth_configs:
+//! - {id: ac_gmail, toolkit: gmail}
+//! - {id: ac_jira, toolkit: jira, scheme: API_KEY, managed: false, enabled: true, can_revoke: false}
+//! accounts:
+//! - {auth_config: ac_gmail, user_id: ann, alias: work}
+//! - {id: ca_old, auth_config: ac_gmail, user_id: bob, status: EXPIRED, status_reason: why not}
+//! - {auth_config: ac_jira, user_id: ann, sharing: {allow_all_users: true}}
+//! switches: {alias_not_unique: true}
+//! ```
+//!
+//! # Worlds
+//!
+//! Each API key has a world of its own: auth configs, accounts, clock, limit, faults, log. A seed
+//! file has one YAML document for each; `POST /_sandbox/worlds` adds one to a sandbox that runs, so
+//! tests can share a process. A control call names its world by `?key=` or by `x-api-key`, and is
+//! for the first world without either.
 
+mod file;
 mod page;
 mod routes;
 #[cfg(test)]
 mod tests;
 pub mod world;
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tokio::net::TcpListener;
 
-use world::{Seed, World};
+use world::Seed;
 
 /// Arguments of the `sandbox` command.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = manual())]
 pub struct Args {
     /// Address to listen on; with port 0 the system chooses one, and the first line of standard
     /// output tells which
@@ -33,9 +70,17 @@ pub struct Args {
     )]
     listen: SocketAddr,
 
-    /// The API key that clients must send
-    #[arg(long, default_value = "sandbox")]
-    api_key: String,
+    /// The API key of the first world; "sandbox", if neither this nor the seed says otherwise
+    #[arg(long, value_name = "KEY", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    api_key: Option<String>,
+
+    /// File of what is there at the start: one YAML document for each world
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+
+    /// The largest page of a list, and the page size when none is asked for
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    max_page: Option<u16>,
 }
 
 /// Why the sandbox stopped.
@@ -47,6 +92,9 @@ pub enum Error {
     /// Some other reason not to listen there.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
+    /// The seed file cannot be used.
+    #[error("{0}")]
+    Seed(String),
     /// The server failed.
     #[error("the sandbox's server failed")]
     Serve(#[source] std::io::Error),
@@ -58,7 +106,8 @@ pub async fn run(
     args: Args,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let Args { listen, api_key } = args;
+    let seeds = file::seeds(&args)?;
+    let Args { listen, .. } = args;
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| match error.kind() {
@@ -69,24 +118,47 @@ pub async fn run(
         .local_addr()
         .map_err(|error| Error::Listen(listen, error))?;
     announce(address);
-    let seed = Seed {
-        api_key,
-        public_base: format!("http://{address}"),
-        entropy: RandomState::new().hash_one(address),
-        ..Seed::default()
-    };
-    serve(listener, seed, shutdown).await
+    serve(listener, seeds, shutdown).await
 }
 
-/// Serves a world on a listener that is there already, until `shutdown` is done.
+/// Serves worlds on a listener that is there already, until `shutdown` is done. Without a seed there
+/// is one world with the sandbox's own.
 pub async fn serve(
     listener: TcpListener,
-    seed: Seed,
+    seeds: Vec<Seed>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    routes::serve(listener, World::new(seed), shutdown)
+    routes::serve(listener, seeds, shutdown)
         .await
         .map_err(Error::Serve)
+}
+
+/// What `--help` and the address `/` tell beside the flags.
+fn manual() -> String {
+    let mut text = String::from(
+        "The API is under /api/v3.1 and takes the key \"sandbox\". Without a seed file there are the auth \
+         configs ac_gmail, ac_slack, ac_github (OAuth of Composio's), ac_hubspot (API key), ac_custom (an \
+         OAuth app of one's own), ac_disabled, and ac_trello, whose toolkit cannot revoke. A link leads to a \
+         page where a person presses Connect or Cancel.\n\n\
+         A seed file has one YAML document for each world, with the fields api_key, project, limit, \
+         max_page, auth_configs, accounts and switches. Each API key enters a world of its own.\n\n\
+         Control calls are under /_sandbox/ and take and give JSON. They are for the first world, or for \
+         the one that ?key= or x-api-key names:\n\n",
+    );
+    for (method, path, body, does) in routes::ROUTES {
+        let short = path.trim_start_matches("/_sandbox/");
+        text.push_str(&format!("  {method:<6} {short:<33} {does}\n"));
+        if !body.is_empty() {
+            text.push_str(&format!("         {body}\n"));
+        }
+    }
+    text.push_str(
+        "\nThe open questions of the API, as /_sandbox/switches answers them when on:\n\n",
+    );
+    for (name, does) in world::Switches::HELP {
+        text.push_str(&format!("  {name:<30} {does}\n"));
+    }
+    text
 }
 
 /// One line for a parent process to read. Nobody may be reading: then there is nobody to tell.

@@ -1,5 +1,6 @@
 //! The integration tests.
 
+mod browser;
 mod control_plane;
 mod convergence;
 mod crd;

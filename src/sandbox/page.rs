@@ -25,6 +25,7 @@ pub(super) fn answer(
             let mut response = html(
                 StatusCode::METHOD_NOT_ALLOWED,
                 &plain(
+                    Sign::Bad,
                     "Not possible",
                     "This page can be opened and its form sent, nothing else.",
                 ),
@@ -92,23 +93,32 @@ fn show(sign_in: SignIn) -> Response<Bytes> {
         SignIn::Open(view) => html(StatusCode::OK, &form(&view, None)),
         SignIn::Unknown => html(
             StatusCode::NOT_FOUND,
-            &plain("No such link", "Check that the whole link was copied."),
+            &plain(
+                Sign::Bad,
+                "No such link",
+                "Check that the whole link was copied.",
+            ),
         ),
         SignIn::Expired(view) => html(
             StatusCode::GONE,
             &plain(
+                Sign::Bad,
                 "This link has expired",
                 &format!(
                     "Links can be used for ten minutes, and only the newest. Ask for a new one to connect {}.",
-                    view.toolkit
+                    named(&view.toolkit)
                 ),
             ),
         ),
         SignIn::Used(view) => html(
             StatusCode::CONFLICT,
             &plain(
+                Sign::Neither,
                 "This link was used already",
-                &format!("There is nothing more to do for {} here.", view.toolkit),
+                &format!(
+                    "There is nothing more to do for {} here.",
+                    named(&view.toolkit)
+                ),
             ),
         ),
     }
@@ -117,70 +127,72 @@ fn show(sign_in: SignIn) -> Response<Bytes> {
 fn done(finished: &Finished, view: &SignInView) -> Response<Bytes> {
     let target = finished.redirect_url.as_deref();
     if let Some(Ok(location)) = target.map(HeaderValue::from_str) {
-        let mut response = html(StatusCode::SEE_OTHER, &plain("Going back", ""));
+        let mut response = html(StatusCode::SEE_OTHER, &plain(Sign::Good, "Going back", ""));
         response.headers_mut().insert(header::LOCATION, location);
         return response;
     }
-    let (title, first) = if finished.status == "success" {
+    let toolkit = named(&view.toolkit);
+    let (sign, title, first) = if finished.status == "success" {
         (
+            Sign::Good,
             "Connected",
-            format!("{} is connected for {}.", view.toolkit, view.user),
+            format!("{toolkit} is connected for {}.", view.user),
         )
     } else {
         (
+            Sign::Bad,
             "Not connected",
-            format!("{} was not connected.", view.toolkit),
+            format!("{toolkit} was not connected for {}.", view.user),
         )
     };
     html(
         StatusCode::OK,
-        &plain(title, &format!("{first} You can close this window.")),
+        &plain(sign, title, &format!("{first} You can close this window.")),
     )
 }
 
 /// The page that waits for the person.
 fn form(view: &SignInView, problem: Option<&str>) -> String {
-    let toolkit = escape(&view.toolkit);
+    let toolkit = escape(&named(&view.toolkit));
+    let slug = escape(&view.toolkit);
     let user = escape(&view.user);
     let project = escape(&view.project);
     let inputs: String = view
         .scheme
         .fields()
         .iter()
-        .map(|name| input(name))
+        .enumerate()
+        .map(|(n, name)| input(name, n == 0))
         .collect();
     let problem = problem.map_or(String::new(), |text| {
         format!("<p class=problem role=alert>{}</p>", escape(text))
     });
     let until = view.expires_at.strftime("%H:%M UTC");
-    let initial = view
-        .toolkit
-        .chars()
-        .next()
-        .map(|letter| escape(&letter.to_uppercase().to_string()))
-        .unwrap_or_default();
+    let initial: String = named(&view.toolkit).chars().take(1).collect();
+    let initial = escape(&initial);
     let body = format!(
         "<div class=logo aria-hidden=true>{initial}</div>\
          <h1>Connect {toolkit}</h1>\
          <p><strong>{project}</strong> asks to use <strong>{toolkit}</strong> on your behalf.</p>\
-         <dl><dt>User</dt><dd>{user}</dd><dt>Toolkit</dt><dd>{toolkit}</dd>\
+         <dl><dt>User</dt><dd>{user}</dd><dt>Toolkit</dt><dd>{slug}</dd>\
          <dt>Project</dt><dd>{project}</dd></dl>{problem}\
          <form method=post>{inputs}\
          <button name=action value=connect>Connect</button></form>\
          <form method=post><button class=quiet name=action value=cancel>Cancel</button></form>\
          <p class=small>This link works until {until}. An emulated sign-in: nothing is connected for real.</p>"
     );
-    document(&format!("Connect {}", view.toolkit), &body)
+    document(&format!("Connect {}", named(&view.toolkit)), &body)
 }
 
 /// One field of a key scheme. Everything but a user name is hidden while it is typed.
-fn input(name: &str) -> String {
+fn input(name: &str, first: bool) -> String {
+    let focus = if first { " autofocus" } else { "" };
     let kind = match name {
-        "username" | "application_id" | "installation_id" => "text",
+        "username" | "application_id" | "installation_id" | "client_id" => "text",
         _ => "password",
     };
     format!(
-        "<label>{}<input name={name} type={kind} required autocomplete=off></label>",
+        "<label>{}<input name={name} type={kind} required autocomplete=off{focus}></label>",
         label(name)
     )
 }
@@ -195,13 +207,43 @@ fn label(name: &str) -> &str {
         "application_id" => "Application id",
         "installation_id" => "Installation id",
         "private_key" => "Private key",
+        "client_id" => "Client id",
+        "client_secret" => "Client secret",
+        "sessionId" => "Session id",
+        "devKey" => "Developer key",
         other => other,
     }
 }
 
-fn plain(title: &str, text: &str) -> String {
-    let body = format!("<h1>{}</h1><p>{}</p>", escape(title), escape(text));
+/// A last page, with a sign of how it ended.
+fn plain(sign: Sign, title: &str, text: &str) -> String {
+    let (class, mark) = match sign {
+        Sign::Good => ("logo good", "\u{2713}"),
+        Sign::Bad => ("logo bad", "!"),
+        Sign::Neither => ("logo", "i"),
+    };
+    let body = format!(
+        "<div class=\"{class}\" aria-hidden=true>{mark}</div><h1>{}</h1><p>{}</p>",
+        escape(title),
+        escape(text)
+    );
     document(title, &body)
+}
+
+#[derive(Clone, Copy)]
+enum Sign {
+    Good,
+    Bad,
+    Neither,
+}
+
+/// A toolkit's slug as a name: `gmail` is Gmail.
+fn named(toolkit: &str) -> String {
+    let mut letters = toolkit.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
 }
 
 fn document(title: &str, body: &str) -> String {
@@ -214,12 +256,13 @@ fn document(title: &str, body: &str) -> String {
 }
 
 const STYLE: &str = "\
-:root{color-scheme:light dark;--ink:#1b1f2a;--soft:#5d6577;--line:#d9dde6;--paper:#fff;--ground:#f2f4f8;--accent:#3451d1}\
+:root{color-scheme:light dark;--ink:#1b1f2a;--soft:#5d6577;--line:#d9dde6;--paper:#fff;--ground:#f2f4f8;--accent:#3451d1;--good:#1e7d45;--bad:#b3382c}\
 @media(prefers-color-scheme:dark){:root{--ink:#eef0f6;--soft:#a5adbf;--line:#3a4152;--paper:#1c212d;--ground:#12151d;--accent:#5b78ff}}\
 *{box-sizing:border-box}\
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;background:var(--ground);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}\
 main{width:100%;max-width:26rem;padding:2rem 1.5rem;background:var(--paper);border:1px solid var(--line);border-radius:1rem;overflow-wrap:anywhere}\
 .logo{width:3rem;height:3rem;display:grid;place-items:center;border-radius:.75rem;background:var(--accent);color:#fff;font-size:1.5rem;font-weight:700}\
+.good{background:var(--good)}.bad{background:var(--bad)}main>:last-child{margin-bottom:0}\
 h1{margin:1rem 0 .5rem;font-size:1.4rem;line-height:1.25}p{margin:.5rem 0}\
 dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem;margin:1rem 0;padding:1rem 0;border:solid var(--line);border-width:1px 0}\
 dt,.small,label{color:var(--soft)}dd{margin:0}\
@@ -228,7 +271,7 @@ input{display:block;width:100%;margin-top:.25rem;padding:.7rem;border:1px solid 
 button{width:100%;margin-top:.5rem;padding:.8rem;border:1px solid var(--accent);border-radius:.5rem;background:var(--accent);color:#fff;font:inherit;font-weight:600;cursor:pointer}\
 button.quiet{background:transparent;border-color:var(--line);color:var(--ink)}\
 button:focus-visible,input:focus-visible{outline:3px solid var(--accent);outline-offset:2px}\
-.problem{padding:.6rem .8rem;border-left:4px solid #c8332b}.small{font-size:.85rem;margin-top:1rem}";
+.problem{padding:.6rem .8rem;border-left:4px solid var(--bad)}.small{font-size:.85rem;margin-top:1rem}";
 
 /// For text and for quoted attributes.
 fn escape(text: &str) -> String {

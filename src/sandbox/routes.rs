@@ -2,31 +2,37 @@
 
 mod control;
 mod line;
+mod worlds;
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use futures::StreamExt as _;
+use http::{HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use super::page;
-use super::world::{API, Cut, World};
+use super::world::{API, Cut, HalfBody, Seed};
+pub(super) use control::ROUTES;
 use line::{Connection, Lines};
+use worlds::Worlds;
 
 /// Requests larger than this are a 413. The largest legal one has two lists of 1000 long user ids.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
-/// A world that connections share. The lock is never held across an await.
+/// Worlds that connections share. The lock is never held across an await.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<World>>);
+struct Shared(Arc<Mutex<Worlds>>);
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, World> {
+    fn lock(&self) -> MutexGuard<'_, Worlds> {
         // A panic in one request leaves nothing half done that matters to a test.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -35,12 +41,13 @@ impl Shared {
 /// Serves until `shutdown` is done.
 pub(super) async fn serve(
     listener: TcpListener,
-    world: World,
+    seeds: Vec<Seed>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let worlds = Worlds::new(seeds, listener.local_addr()?);
     let app = Router::new()
         .fallback(entry)
-        .with_state(Shared(Arc::new(Mutex::new(world))))
+        .with_state(Shared(Arc::new(Mutex::new(worlds))))
         .into_make_service_with_connect_info::<Connection>();
     axum::serve(Lines(listener), app)
         .with_graceful_shutdown(shutdown)
@@ -57,12 +64,12 @@ async fn entry(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let request = http::Request::from_parts(parts, body);
-    let outcome = answer(&mut shared.lock(), &request, Timestamp::now());
-    let latency = shared.lock().latency();
-    if !latency.is_zero() && request.uri().path().starts_with(API) {
+    let (outcome, latency) = answer(&mut shared.lock(), &request, Timestamp::now());
+    if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
     match outcome {
+        Ok(response) if response.extensions().get::<HalfBody>().is_some() => half(response),
         Ok(response) => response.map(Body::from),
         Err(Cut) => {
             connection.cut();
@@ -72,32 +79,56 @@ async fn entry(
     }
 }
 
-/// What the sandbox answers.
+/// The headers promise the whole body; half of it comes, then the connection ends.
+fn half(response: http::Response<Bytes>) -> Response {
+    /// What is written before it is flushed would be lost with the connection.
+    const FLUSH: Duration = Duration::from_millis(50);
+    let (mut parts, body) = response.into_parts();
+    let promised = HeaderValue::from(body.len());
+    parts.headers.insert(header::CONTENT_LENGTH, promised);
+    let begun = body.slice(..body.len() / 2);
+    let rest = futures::stream::once(async {
+        tokio::time::sleep(FLUSH).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    });
+    let stream = futures::stream::once(async { Ok(begun) }).chain(rest);
+    Response::from_parts(parts, Body::from_stream(stream))
+}
+
+/// What the sandbox answers, and how long it holds that back.
 fn answer(
-    world: &mut World,
+    worlds: &mut Worlds,
     request: &http::Request<Bytes>,
     now: Timestamp,
-) -> Result<http::Response<Bytes>, Cut> {
+) -> (Result<http::Response<Bytes>, Cut>, Duration) {
     let path = request.uri().path();
     if let Some(token) = path.strip_prefix("/connect/") {
-        return Ok(page::answer(world, request, token, now));
+        let page = page::answer(worlds.of_link(token), request, token, now);
+        return (Ok(page), Duration::ZERO);
     }
     if path == "/_sandbox" || path.starts_with("/_sandbox/") {
-        return Ok(control::answer(world, request, now));
+        return (Ok(control::answer(worlds, request, now)), Duration::ZERO);
     }
     if path == "/" && request.method() == Method::GET {
-        return Ok(front());
+        return (Ok(front()), Duration::ZERO);
     }
-    world.exchange(request, now)
+    let world = worlds.entered(request);
+    let outcome = world.exchange(request, now);
+    let held_back = if path.starts_with(API) {
+        world.draw_latency()
+    } else {
+        Duration::ZERO
+    };
+    (outcome, held_back)
 }
 
 /// For a person who opens the sandbox's address in a browser.
 fn front() -> http::Response<Bytes> {
-    let text = "An emulated Composio. API: /api/v3.1, control calls: /_sandbox\n";
-    let mut response = http::Response::new(Bytes::from_static(text.as_bytes()));
+    let text = super::manual();
+    let mut response = http::Response::new(Bytes::from(text));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
-        http::HeaderValue::from_static("text/plain; charset=utf-8"),
+        HeaderValue::from_static("text/plain; charset=utf-8"),
     );
     response
 }

@@ -3,6 +3,7 @@
 mod control;
 mod page;
 mod server;
+mod table;
 
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -23,16 +24,16 @@ struct Served {
 
 impl Served {
     async fn start() -> Self {
-        Self::of(Seed::default()).await
+        Self::of(vec![Seed::default()]).await
     }
 
-    async fn of(seed: Seed) -> Self {
+    async fn of(seeds: Vec<Seed>) -> Self {
         // Fails when another test was first, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, seed, async {
+        let task = tokio::spawn(serve(listener, seeds, async {
             let _ = stopped.await;
         }));
         let client = Client::builder()

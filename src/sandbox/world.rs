@@ -9,9 +9,24 @@
 //!
 //! The questions which a client may meet in both readings are [`Switches`]. The rest is decided so:
 //! - Timestamps have milliseconds, in UTC.
-//! - A cursor names a page number; pages shift while rows come and go.
-//! - Array filters may be repeated or comma-joined: the documentation shows the first, the official
-//!   client sends the second. A user id that contains a comma is also matched as a whole.
+//! - A cursor is the Base64 of page number and page size, as the clients describe that of auth
+//!   configs; pages shift while rows come and go.
+//! - Array filters may be repeated or comma-joined: the documentation shows the first, both official
+//!   clients send the second. A user id that contains a comma is also matched as a whole.
+//! - A page is 50 rows at most also for auth configs: the clients' models speak of 200, the
+//!   documentation says that whatever is asked is clamped to 50.
+//! - `connection.user_id` may be absent at creation, as the clients have it, and is `default` then.
+//!   The deprecated `connection.data` and `connection.redirect_uri` are still understood.
+//! - `code` of an error is a number: the documentation also knows texts, the clients' models do not.
+//! - `validate_credentials` is understood: the documentation has it, the newest clients do not.
+//! - Unknown fields are ignored: the clients send along what their caller adds.
+//! - `state.val` has the fields which the clients' models ask for. Not every scheme has FAILED and
+//!   REVOKED there: it says EXPIRED then, the other state without credentials. `status` beside it
+//!   is right in any case.
+//! - Composio-managed `CIMD_OAUTH` is refused on POST like the three redirect schemes that the
+//!   documentation names: the clients know it, the documentation does not.
+//! - When a link is answered 422, and when anything is answered 403, 500 or 501 beside what is
+//!   written here, is not documented: such an answer comes from a fault alone.
 //! - A body field of a wrong type, a text that is too long or an enum word that is unknown is a 400.
 //! - A disabled auth config takes no new accounts (400); those it has live on.
 //! - `refresh` works in every state but INACTIVE and REVOKED (400), asks a person anew for redirect
@@ -33,9 +48,12 @@ mod create;
 mod credential_body;
 mod fault;
 mod ids;
+mod item;
+mod latency;
 mod limit;
 mod list;
 mod log;
+mod page;
 mod refusal;
 mod scheme;
 mod seed;
@@ -45,19 +63,18 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-pub use account::{Grant, GrantEnd, State};
-pub use control::{AccountView, ControlError, GrantView};
-pub use fault::{Fault, FaultAnswer};
+pub use account::{Grant, GrantEnd, Sharing, State};
+pub use control::{AccountView, Budget, ControlError, GrantView};
+pub use fault::{Fault, FaultAnswer, HalfBody};
+pub use latency::{Latency, LatencyError, Milliseconds};
 pub use log::Entry;
 pub use scheme::Scheme;
-pub use seed::{AuthConfig, Seed, Switches};
+pub use seed::{Account as SeedAccount, AuthConfig, Seed, Switches};
 pub use sign_in::{Finished, SignIn, SignInView};
 
 use fault::Faults;
@@ -90,7 +107,11 @@ pub struct World {
     log: Log,
     faults: Faults,
     switches: Switches,
-    latency: Duration,
+    latency: Latency,
+    /// How often a distribution of latencies was drawn from.
+    draws: u64,
+    /// The seed's accounts are still to be made.
+    unsown: bool,
 }
 
 /// One request, taken apart.
@@ -106,12 +127,17 @@ struct Call<'a> {
 /// A good answer, and the account it is about.
 struct Reply {
     status: u16,
-    body: Value,
+    /// JSON.
+    body: String,
     account: Option<String>,
 }
 
 impl Reply {
     fn ok(body: Value) -> Self {
+        Self::text(body.to_string())
+    }
+
+    fn text(body: String) -> Self {
         Self {
             status: 200,
             body,
@@ -122,14 +148,15 @@ impl Reply {
     fn created(body: Value, account: String) -> Self {
         Self {
             status: 201,
-            body,
+            body: body.to_string(),
             account: Some(account),
         }
     }
 }
 
 impl World {
-    /// A world with the seed's auth configs and no accounts.
+    /// A world with the seed's auth configs and accounts.
+    /// Its rows are made when somebody looks for the first time, as it has no time before that.
     pub fn new(seed: Seed) -> Self {
         Self {
             api_key: seed.api_key.clone(),
@@ -141,9 +168,21 @@ impl World {
             log: Log::default(),
             faults: Faults::default(),
             switches: seed.switches,
-            latency: Duration::ZERO,
+            latency: Latency::default(),
+            draws: 0,
+            unsown: true,
             seed,
         }
+    }
+
+    /// The only key that is let in now.
+    pub fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// Whether this link was made here, be it open or not.
+    pub fn has_link(&self, token: &str) -> bool {
+        self.store.find_link(token).is_some()
     }
 
     /// Answers an API request. A [`Cut`] becomes a 502 here; use [`World::exchange`] to see it.
@@ -175,11 +214,15 @@ impl World {
         let admitted = self.window.admit(now);
         let mut concerned = None;
         let outcome = match &fault {
-            Some(fault) if !fault.after_commit() => fault.outcome(),
+            Some(fault) if !fault.after_commit() => {
+                fault.outcome(None, self.window.refusal(now), &request_id)
+            }
             Some(_) | None => {
                 let answer = self.answer(request, &call, admitted, &request_id, &mut concerned);
                 match &fault {
-                    Some(fault) => fault.outcome(),
+                    Some(fault) => {
+                        fault.outcome(Some(answer), self.window.refusal(now), &request_id)
+                    }
                     None => Ok(answer),
                 }
             }
@@ -213,7 +256,7 @@ impl World {
         match result {
             Ok(reply) => {
                 *concerned = reply.account;
-                json_response(reply.status, &reply.body)
+                json_text(reply.status, reply.body)
             }
             Err(refusal) => json_response(refusal.status, &refusal.body(request_id)),
         }
@@ -266,6 +309,9 @@ impl World {
     /// The world's time, after all that had to happen until then has happened.
     pub(super) fn settle(&mut self, now: Timestamp) -> Timestamp {
         let now = self.now(now);
+        if std::mem::take(&mut self.unsown) {
+            self.sow(now);
+        }
         self.store.settle(now);
         now
     }
@@ -308,7 +354,11 @@ fn query_of<T>(request: &Request<T>) -> Vec<(String, String)> {
 }
 
 fn json_response(status: u16, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
+    json_text(status, body.to_string())
+}
+
+fn json_text(status: u16, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(

@@ -3,7 +3,7 @@
 //! A mistake is a 4xx with `{"error": "…"}` that names it: 404 for a path or an account that is not
 //! there, 405 for a method, 400 for a body, 409 for an account in no state for it.
 
-use std::time::Duration;
+mod table;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -12,33 +12,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::sandbox::world::{AuthConfig, ControlError, Fault, Switches, World};
+use super::worlds::Worlds;
+use crate::sandbox::world::{AuthConfig, ControlError, Fault, Seed, Switches, World};
 
-/// All of them, as the answer to a wrong path tells them.
-const ROUTES: &[(&str, &str)] = &[
-    ("GET", "/_sandbox/accounts"),
-    ("GET", "/_sandbox/accounts/{id}"),
-    ("POST", "/_sandbox/accounts/{id}/consent"),
-    ("POST", "/_sandbox/accounts/{id}/cancel"),
-    ("POST", "/_sandbox/accounts/{id}/expire"),
-    ("POST", "/_sandbox/accounts/{id}/state"),
-    ("POST", "/_sandbox/accounts/{id}/revoke-at-provider"),
-    ("POST", "/_sandbox/auth-configs"),
-    ("GET", "/_sandbox/clock"),
-    ("POST", "/_sandbox/clock"),
-    ("GET", "/_sandbox/log"),
-    ("DELETE", "/_sandbox/log"),
-    ("GET", "/_sandbox/fault"),
-    ("POST", "/_sandbox/fault"),
-    ("DELETE", "/_sandbox/fault"),
-    ("GET", "/_sandbox/grants"),
-    ("POST", "/_sandbox/limit"),
-    ("POST", "/_sandbox/latency"),
-    ("POST", "/_sandbox/api-key"),
-    ("GET", "/_sandbox/switches"),
-    ("POST", "/_sandbox/switches"),
-    ("POST", "/_sandbox/reset"),
-];
+pub(in crate::sandbox) use table::ROUTES;
 
 /// A mistake of the caller.
 struct Mistake {
@@ -89,8 +66,15 @@ struct LimitBody {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LatencyBody {
-    milliseconds: u32,
+struct AliasBody {
+    alias: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BudgetBody {
+    spend: Option<u32>,
+    others_per_minute: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -101,11 +85,11 @@ struct KeyBody {
 
 /// Answers a control call.
 pub(super) fn answer(
-    world: &mut World,
+    worlds: &mut Worlds,
     request: &Request<Bytes>,
     now: Timestamp,
 ) -> Response<Bytes> {
-    let (status, body) = match call(world, request, now) {
+    let (status, body) = match choose(worlds, request, now) {
         Ok(body) => (StatusCode::OK, body),
         Err(mistake) => (mistake.status, mistake.body),
     };
@@ -116,6 +100,52 @@ pub(super) fn answer(
         HeaderValue::from_static("application/json"),
     );
     response
+}
+
+/// The calls about worlds as such, and else the world it is about.
+fn choose(worlds: &mut Worlds, request: &Request<Bytes>, now: Timestamp) -> Result<Value, Mistake> {
+    let not_found = |text| Mistake::new(StatusCode::NOT_FOUND, text);
+    match (request.method().as_str(), request.uri().path()) {
+        ("GET", "/_sandbox/worlds") => {}
+        ("POST", "/_sandbox/worlds") => {
+            let seed: Seed = body(request)?;
+            seed.check()
+                .map_err(|text| Mistake::new(StatusCode::BAD_REQUEST, text))?;
+            let key = seed.api_key.clone();
+            if !worlds.add(seed) {
+                let text = format!("there is a world of the API key {key:?} already");
+                return Err(Mistake::new(StatusCode::CONFLICT, text));
+            }
+        }
+        ("DELETE", "/_sandbox/worlds") => {
+            let n = worlds.named(request).map_err(not_found)?;
+            if !worlds.remove(n) {
+                let text = "the first world cannot be removed; name another by ?key=";
+                return Err(Mistake::new(StatusCode::CONFLICT, text));
+            }
+        }
+        ("POST", "/_sandbox/api-key") => {
+            let n = worlds.named(request).map_err(not_found)?;
+            let KeyBody { api_key } = body(request)?;
+            let keys: Vec<(&str, &str)> = worlds.keys().collect();
+            let taken = |(other, (_, key)): (usize, &(&str, &str))| other != n && *key == api_key;
+            if keys.iter().enumerate().any(taken) {
+                let text = format!("another world has the API key {api_key:?}");
+                return Err(Mistake::new(StatusCode::CONFLICT, text));
+            }
+            worlds.at(n).set_api_key(api_key);
+            return Ok(json!({}));
+        }
+        (_, _) => {
+            let n = worlds.named(request).map_err(not_found)?;
+            return call(worlds.at(n), request, now);
+        }
+    }
+    let list: Vec<Value> = worlds
+        .keys()
+        .map(|(name, key)| json!({"name": name, "api_key": key}))
+        .collect();
+    Ok(json!({"worlds": list}))
 }
 
 fn call(world: &mut World, request: &Request<Bytes>, now: Timestamp) -> Result<Value, Mistake> {
@@ -134,6 +164,27 @@ fn call(world: &mut World, request: &Request<Bytes>, now: Timestamp) -> Result<V
         }
         ("POST", ["accounts", id, "expire"]) => {
             world.expire(id, now)?;
+            account(world, id, now)
+        }
+        ("POST", ["accounts", id, "end-grant"]) => {
+            world.end_grant(id, now)?;
+            account(world, id, now)
+        }
+        ("POST", ["accounts", id, "disable"]) => {
+            world.set_enabled(id, false, now)?;
+            account(world, id, now)
+        }
+        ("POST", ["accounts", id, "enable"]) => {
+            world.set_enabled(id, true, now)?;
+            account(world, id, now)
+        }
+        ("POST", ["accounts", id, "delete"]) => {
+            world.delete_by_hand(id, now)?;
+            account(world, id, now)
+        }
+        ("POST", ["accounts", id, "alias"]) => {
+            let AliasBody { alias } = body(request)?;
+            world.rename_by_hand(id, &alias, now)?;
             account(world, id, now)
         }
         ("POST", ["accounts", id, "state"]) => {
@@ -176,15 +227,19 @@ fn call(world: &mut World, request: &Request<Bytes>, now: Timestamp) -> Result<V
             world.set_limit(limit);
             Ok(json!({"limit": limit}))
         }
-        ("POST", ["latency"]) => {
-            let LatencyBody { milliseconds } = body(request)?;
-            world.set_latency(Duration::from_millis(milliseconds.into()));
-            Ok(json!({"milliseconds": milliseconds}))
+        ("GET", ["budget"]) => Ok(json!(world.budget(now))),
+        ("POST", ["budget"]) => {
+            let asked: BudgetBody = body(request)?;
+            if let Some(requests) = asked.others_per_minute {
+                world.set_others(requests, now);
+            }
+            world.spend(asked.spend.unwrap_or(0), now);
+            Ok(json!(world.budget(now)))
         }
-        ("POST", ["api-key"]) => {
-            let KeyBody { api_key } = body(request)?;
-            world.set_api_key(api_key);
-            Ok(json!({}))
+        ("GET", ["latency"]) => Ok(json!(world.latency())),
+        ("POST", ["latency"]) => {
+            world.set_latency(body(request)?)?;
+            Ok(json!(world.latency()))
         }
         ("GET", ["switches"]) => Ok(json!(world.switches())),
         ("POST", ["switches"]) => {
@@ -196,7 +251,7 @@ fn call(world: &mut World, request: &Request<Bytes>, now: Timestamp) -> Result<V
             world.reset();
             Ok(json!({}))
         }
-        (method, _) => Err(no_such_route(method, path)),
+        (method, _) => Err(table::no_such_route(method, path)),
     }
 }
 
@@ -226,6 +281,9 @@ fn since(request: &Request<Bytes>) -> Result<u64, Mistake> {
     let query = request.uri().query().unwrap_or("");
     let mut since = 0;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name == "key" {
+            continue;
+        }
         let number = (name == "since").then(|| value.parse().ok()).flatten();
         since = number.ok_or_else(|| {
             let text = format!("{name}={value}: only since=<seq> can be given");
@@ -242,32 +300,4 @@ fn body<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Mistake> {
             format!("the body of {} is wrong: {error}", request.uri().path()),
         )
     })
-}
-
-fn no_such_route(method: &str, path: &str) -> Mistake {
-    let of_path: Vec<&str> = ROUTES
-        .iter()
-        .filter(|(_, route)| same_route(route, path))
-        .map(|(method, _)| *method)
-        .collect();
-    if !of_path.is_empty() {
-        let text = format!("{path} takes {}, not {method}", of_path.join(" and "));
-        return Mistake::new(StatusCode::METHOD_NOT_ALLOWED, text);
-    }
-    let routes: Vec<String> = ROUTES
-        .iter()
-        .map(|(method, route)| format!("{method} {route}"))
-        .collect();
-    Mistake {
-        status: StatusCode::NOT_FOUND,
-        body: json!({"error": format!("there is no {path}"), "routes": routes}),
-    }
-}
-
-fn same_route(route: &str, path: &str) -> bool {
-    route.split('/').count() == path.split('/').count()
-        && route
-            .split('/')
-            .zip(path.split('/'))
-            .all(|(wanted, seen)| wanted == "{id}" || wanted == seen)
 }

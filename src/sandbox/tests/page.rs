@@ -118,7 +118,7 @@ async fn what_users_wrote_cannot_become_markup() {
         }],
         ..Seed::default()
     };
-    let served = Served::of(seed).await;
+    let served = Served::of(vec![seed]).await;
     let (_, url) = served
         .link("ac_x", "<img src=x onerror='1'>", Value::Null)
         .await;
@@ -141,4 +141,29 @@ async fn what_users_wrote_cannot_become_markup() {
         page.contains("&lt;img src=x onerror=&#39;1&#39;&gt;"),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn a_link_opens_in_whichever_world_it_was_made() {
+    let served = Served::start().await;
+    let world = json!({"api_key": "other", "project": "the other project"});
+    served.post("/_sandbox/worlds", world).await;
+    let response = served
+        .client
+        .post(format!("{}/api/v3.1/connected_accounts/link", served.base))
+        .header("x-api-key", "other")
+        .json(&json!({"auth_config_id": "ac_gmail", "user_id": "ann"}))
+        .send()
+        .await
+        .unwrap();
+    let link: Value = response.json().await.unwrap();
+    let url = link["redirect_url"].as_str().unwrap();
+    let (status, page) = served.open(url).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("the other project"), "{page}");
+    served.submit(url, "action=connect").await;
+    let accounts = served.get("/_sandbox/accounts?key=other").await;
+    assert_eq!(accounts["accounts"][0]["status"], "ACTIVE");
+    let accounts = served.get("/_sandbox/accounts").await;
+    assert_eq!(accounts["accounts"], json!([]));
 }

@@ -48,7 +48,9 @@ async fn an_address_in_use_is_told_clearly() {
     let listen = listener.local_addr().unwrap();
     let args = Args {
         listen,
-        api_key: "sandbox".to_owned(),
+        api_key: None,
+        seed: None,
+        max_page: None,
     };
     let error = run(args, std::future::pending()).await.unwrap_err();
     let message = error.to_string();

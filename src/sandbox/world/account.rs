@@ -2,10 +2,8 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-
-use super::seed::AuthConfig;
 
 /// Composio's own words for these moments.
 pub(super) mod reason {
@@ -113,11 +111,14 @@ pub enum Grant {
 
 /// Who but the owner may use a SHARED account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Sharing {
-    pub(super) allow_all_users: bool,
-    pub(super) allowed_user_ids: Vec<String>,
-    pub(super) not_allowed_user_ids: Vec<String>,
+#[serde(default, deny_unknown_fields)]
+pub struct Sharing {
+    /// Everybody not denied.
+    pub allow_all_users: bool,
+    /// These, too.
+    pub allowed_user_ids: Vec<String>,
+    /// But never these.
+    pub not_allowed_user_ids: Vec<String>,
 }
 
 /// A stored credential: not its value, only what is needed to tell two values apart.
@@ -232,73 +233,6 @@ impl Account {
                 self.credentials.push(Credential::new(name, value));
             }
         }
-    }
-
-    pub(super) fn item(&self, config: &AuthConfig) -> Value {
-        let state = self.state_value(config);
-        json!({
-            "id": self.id,
-            "word_id": self.word_id,
-            "alias": self.alias,
-            "user_id": self.user,
-            "status": self.state.word(),
-            "status_reason": self.reason,
-            "is_disabled": self.state == State::Inactive,
-            "created_at": iso(self.created_at),
-            "updated_at": iso(self.updated_at),
-            "toolkit": {"slug": config.toolkit},
-            "auth_config": {
-                "id": config.id,
-                "auth_scheme": config.scheme.word(),
-                "is_composio_managed": config.managed,
-                "is_disabled": !config.enabled,
-                "deprecated": {"uuid": config.id},
-            },
-            "experimental": self.experimental(),
-            "data": state["val"],
-            "state": state,
-            "test_request_endpoint": "",
-            "deprecated": {"labels": [], "uuid": self.id},
-            "a_field_of_tomorrow": {"why": "clients must ignore what they do not know"},
-        })
-    }
-
-    /// As a list item, plus what only the single answer carries.
-    pub(super) fn detail(&self, config: &AuthConfig) -> Value {
-        let mut value = self.item(config);
-        value["params"] = Value::Object(self.prefilled.clone());
-        if config.scheme.redirects() {
-            value["requested_scopes"] = json!(["read", "write"]);
-        }
-        value
-    }
-
-    pub(super) fn experimental(&self) -> Value {
-        match &self.sharing {
-            None => json!({"account_type": "PRIVATE"}),
-            Some(sharing) => json!({"account_type": "SHARED", "acl_config_for_shared": sharing}),
-        }
-    }
-
-    /// The part of an answer that carries credentials: dummies, as with masking turned on.
-    pub(super) fn state_value(&self, config: &AuthConfig) -> Value {
-        const DUMMY: &str = "REDACTED";
-        let mut val = self.prefilled.clone();
-        val.insert("status".to_owned(), json!(self.state.word()));
-        for credential in &self.credentials {
-            val.insert(credential.name.clone(), json!(DUMMY));
-        }
-        let holds_tokens = matches!(self.state, State::Active | State::Inactive);
-        if config.scheme.redirects() && holds_tokens {
-            for name in ["access_token", "refresh_token", "token_type"] {
-                val.insert(name.to_owned(), json!(DUMMY));
-            }
-            val.insert("scope".to_owned(), json!("read write"));
-        }
-        if let Some(link) = self.link.as_ref().filter(|_| self.state.unfinished()) {
-            val.insert("redirectUrl".to_owned(), json!(link.url));
-        }
-        json!({"authScheme": config.scheme.word(), "val": val})
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::account::{Account, Grant, GrantEnd, State, reason};
 use super::create::{acl_on_private, check_callback, names};
 use super::credential_body::{Changes, StateBody, parse, parse_optional};
+use super::list::flag;
 use super::refusal::Refusal;
 use super::scheme::Scheme;
 use super::sharing::SharingPatch;
@@ -64,11 +65,11 @@ impl World {
             self.check_alias(&account.user, config, alias, Some(n))?;
         }
         if let Some(alias) = body.alias {
-            self.rename(n, alias, call);
+            self.rename(n, alias, call.now);
         }
         let revives = !self.switches.patch_does_not_revive;
         let moves = credentials.is_some() || !self.switches.quiet_metadata;
-        let at = self.moved(n, moves, call);
+        let at = self.moved(n, moves, call.now);
         self.store.change(n, at, |account| {
             if let (Some(patch), Some(held)) = (sharing, &mut account.sharing) {
                 patch.apply(held);
@@ -87,7 +88,7 @@ impl World {
     }
 
     /// An empty alias is none.
-    fn rename(&mut self, n: usize, alias: String, call: &Call<'_>) {
+    pub(super) fn rename(&mut self, n: usize, alias: String, now: Timestamp) {
         self.free_alias_of(n);
         let alias = Some(alias).filter(|alias| !alias.is_empty());
         if let Some(alias) = &alias {
@@ -95,14 +96,14 @@ impl World {
             let key = self.alias_key(&account.user, account.config, alias);
             self.store.take_alias(key, n);
         }
-        let at = self.moved(n, !self.switches.quiet_metadata, call);
+        let at = self.moved(n, !self.switches.quiet_metadata, now);
         self.store.change(n, at, |account| account.alias = alias);
     }
 
     /// What a change makes of `updated_at`.
-    fn moved(&self, n: usize, moves: bool, call: &Call<'_>) -> Timestamp {
+    fn moved(&self, n: usize, moves: bool, now: Timestamp) -> Timestamp {
         if moves {
-            call.now
+            now
         } else {
             self.store.at(n).updated_at
         }
@@ -251,10 +252,7 @@ impl World {
 
     pub(super) fn delete(&mut self, call: &Call<'_>, id: &str) -> Result<Reply, Refusal> {
         let n = self.live(id)?;
-        let revoke = call
-            .query
-            .iter()
-            .any(|(name, value)| name == "revoke_on_delete" && value == "true");
+        let revoke = flag(call, "revoke_on_delete")?.unwrap_or(false);
         let account = self.store.at(n);
         let state_allows =
             account.state == State::Active || !self.switches.revoke_on_delete_needs_active;
@@ -262,22 +260,29 @@ impl World {
             && state_allows
             && account.grant == Grant::Alive
             && self.configs[account.config].can_revoke;
-        if !self.switches.deleted_holds_alias {
-            self.free_alias_of(n);
-        }
-        self.store.change(n, call.now, |account| {
-            account.deleted_at = Some(call.now);
-            if kills {
-                account.grant = Grant::Dead(GrantEnd::RevokeOnDelete, call.now);
-                account.state = State::Revoked;
-                account.reason = Some(reason::REVOKED_ON_DELETE.to_owned());
-            }
-        });
+        self.bury(n, kills.then_some(GrantEnd::RevokeOnDelete), call.now);
         let mut answer = json!({"success": true});
         if revoke {
             answer["revoke_job_id"] = json!(self.ids.next("job_"));
         }
         Ok(Reply::ok(answer))
+    }
+}
+
+impl World {
+    /// Deletes a row, and its grant if `end` says how.
+    pub(super) fn bury(&mut self, n: usize, end: Option<GrantEnd>, now: Timestamp) {
+        if !self.switches.deleted_holds_alias {
+            self.free_alias_of(n);
+        }
+        self.store.change(n, now, |account| {
+            account.deleted_at = Some(now);
+            if let Some(end) = end {
+                account.grant = Grant::Dead(end, now);
+                account.state = State::Revoked;
+                account.reason = Some(reason::REVOKED_ON_DELETE.to_owned());
+            }
+        });
     }
 }
 

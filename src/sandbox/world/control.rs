@@ -1,18 +1,21 @@
 //! What a test or a demo can do to a world, besides asking it as a client.
 
-use std::collections::BTreeMap;
+mod view;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
 use super::World;
-use super::account::{Account, Credential, Grant, GrantEnd, State, iso, reason};
+use super::account::{Account, Grant, GrantEnd, State, reason};
 use super::fault::{Fault, Faults};
-use super::ids::Ids;
+use super::ids::{Ids, mix};
+use super::latency::Latency;
 use super::log::Entry;
 use super::seed::{AuthConfig, Switches};
 use super::sign_in::{Act, Finished};
+
+pub use view::{AccountView, Budget, GrantView};
 
 /// A control call that made no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,74 +29,6 @@ pub enum ControlError {
     /// The value is not allowed.
     #[error("{0}")]
     Invalid(String),
-}
-
-/// An account with what clients are not told.
-#[derive(Clone, Debug, Serialize)]
-pub struct AccountView {
-    /// `ca_…`
-    pub id: String,
-    /// Whose it is.
-    pub user_id: String,
-    /// Toolkit slug.
-    pub toolkit: String,
-    /// `ac_…`
-    pub auth_config: String,
-    /// Alias, if any.
-    pub alias: Option<String>,
-    /// Composio's word.
-    pub status: String,
-    /// Why it has this status.
-    pub status_reason: Option<String>,
-    /// `PRIVATE` or `SHARED`.
-    pub account_type: &'static str,
-    /// When it was made.
-    pub created_at: String,
-    /// When it last changed.
-    pub updated_at: String,
-    /// When it was deleted, if it was.
-    pub deleted_at: Option<String>,
-    /// Whether it has ever been ACTIVE.
-    pub ever_active: bool,
-    /// The provider's side.
-    pub grant: GrantView,
-    /// Fingerprints of the stored credentials by field, to tell whether a new value has arrived:
-    /// `sha256:` and the first 16 hex digits of the value's digest.
-    pub credentials: BTreeMap<String, String>,
-    /// The sign-in URL, while it can be used.
-    pub link_url: Option<String>,
-}
-
-/// The provider's side of one account. Deleting the account does not change it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct GrantView {
-    /// `ca_…`
-    pub account: String,
-    /// Whether a grant was ever given.
-    pub given: bool,
-    /// Whether the provider would honour it now.
-    pub alive: bool,
-    /// What ended it.
-    pub ended_by: Option<GrantEnd>,
-    /// When it ended.
-    pub ended_at: Option<String>,
-}
-
-impl GrantView {
-    fn of(account: &Account) -> Self {
-        let (given, alive, end) = match account.grant {
-            Grant::None => (false, false, None),
-            Grant::Alive => (true, true, None),
-            Grant::Dead(by, at) => (true, false, Some((by, at))),
-        };
-        Self {
-            account: account.id.clone(),
-            given,
-            alive,
-            ended_by: end.map(|(by, _)| by),
-            ended_at: end.map(|(_, at)| iso(at)),
-        }
-    }
 }
 
 impl World {
@@ -112,32 +47,6 @@ impl World {
             .find_any(id)
             .ok_or_else(|| ControlError::NoSuchAccount(id.to_owned()))?;
         Ok(self.view(self.store.at(n), now))
-    }
-
-    fn view(&self, account: &Account, now: Timestamp) -> AccountView {
-        let config = &self.configs[account.config];
-        let by_name = |held: &Credential| (held.name.clone(), held.hex());
-        AccountView {
-            id: account.id.clone(),
-            user_id: account.user.clone(),
-            toolkit: config.toolkit.clone(),
-            auth_config: config.id.clone(),
-            alias: account.alias.clone(),
-            status: account.state.word().to_owned(),
-            status_reason: account.reason.clone(),
-            account_type: if account.sharing.is_some() {
-                "SHARED"
-            } else {
-                "PRIVATE"
-            },
-            created_at: iso(account.created_at),
-            updated_at: iso(account.updated_at),
-            deleted_at: account.deleted_at.map(iso),
-            ever_active: account.ever_active,
-            grant: GrantView::of(account),
-            credentials: account.credentials.iter().map(by_name).collect(),
-            link_url: account.open_link(now).map(|link| link.url.clone()),
-        }
     }
 
     /// The provider's side of every account that ever had a grant.
@@ -192,6 +101,64 @@ impl World {
             account.state = State::Expired;
             account.reason = Some(why.to_owned());
         });
+        Ok(())
+    }
+
+    /// The provider ends the grant, and Composio notices at the next refresh of the token: ACTIVE
+    /// becomes EXPIRED.
+    pub fn end_grant(&mut self, id: &str, now: Timestamp) -> Result<(), ControlError> {
+        let (n, _) = self.row(id, now)?;
+        let account = self.store.at(n);
+        if account.state != State::Active {
+            return Err(ControlError::NotPossible(format!(
+                "{id} is {}: only the grant of an ACTIVE account can die",
+                account.state.word()
+            )));
+        }
+        self.expire(id, now)
+    }
+
+    /// Somebody enables or disables the account in the dashboard, where no rule stops them.
+    pub fn set_enabled(
+        &mut self,
+        id: &str,
+        enabled: bool,
+        now: Timestamp,
+    ) -> Result<(), ControlError> {
+        let (n, now) = self.row(id, now)?;
+        self.store.change(n, now, |account| {
+            account.state = if enabled {
+                State::Active
+            } else {
+                State::Inactive
+            };
+            account.ever_active |= enabled;
+            account.reason = Some(reason::BY_USER.to_owned());
+        });
+        Ok(())
+    }
+
+    /// Somebody deletes the account in the dashboard, and leaves its grant alone.
+    pub fn delete_by_hand(&mut self, id: &str, now: Timestamp) -> Result<(), ControlError> {
+        let (n, now) = self.row(id, now)?;
+        self.bury(n, None, now);
+        Ok(())
+    }
+
+    /// Somebody gives the account another alias; an empty one is none.
+    pub fn rename_by_hand(
+        &mut self,
+        id: &str,
+        alias: &str,
+        now: Timestamp,
+    ) -> Result<(), ControlError> {
+        let (n, now) = self.row(id, now)?;
+        let account = self.store.at(n);
+        if !alias.is_empty() {
+            self.check_alias(&account.user, account.config, alias, Some(n))
+                .map_err(|refusal| ControlError::NotPossible(refusal.message().to_owned()))?;
+        }
+        self.rename(n, alias.to_owned(), now);
         Ok(())
     }
 
@@ -282,15 +249,47 @@ impl World {
         self.window.set_limit(limit);
     }
 
-    /// How long an answer of the API is to be held back. The world itself knows no waiting: whoever
-    /// serves it does that.
-    pub fn latency(&self) -> Duration {
-        self.latency
+    /// How long the next answer of the API is to be held back. The world itself knows no waiting:
+    /// whoever serves it does that.
+    pub fn draw_latency(&mut self) -> Duration {
+        self.draws += 1;
+        self.latency.draw(mix(self.draws))
+    }
+
+    /// What [`World::draw_latency`] draws from.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
     }
 
     /// Sets [`World::latency`].
-    pub fn set_latency(&mut self, latency: Duration) {
+    pub fn set_latency(&mut self, latency: Latency) -> Result<(), ControlError> {
+        latency
+            .check()
+            .map_err(|error| ControlError::Invalid(error.to_string()))?;
         self.latency = latency;
+        Ok(())
+    }
+
+    /// The budget of this minute.
+    pub fn budget(&self, now: Timestamp) -> Budget {
+        let (limit, remaining) = self.window.state(self.now(now));
+        Budget {
+            limit,
+            remaining,
+            others_per_minute: self.window.others(),
+        }
+    }
+
+    /// Somebody else of the organisation makes so many requests in this minute.
+    pub fn spend(&mut self, requests: u32, now: Timestamp) {
+        let now = self.now(now);
+        self.window.spend(requests, now);
+    }
+
+    /// Somebody else of the organisation makes so many requests in every minute.
+    pub fn set_others(&mut self, requests: u32, now: Timestamp) {
+        let now = self.now(now);
+        self.window.set_others(requests, now);
     }
 
     /// Changes the only key that is let in. A reset brings back the seed's.

@@ -35,11 +35,21 @@ struct ConfigRef {
 
 #[derive(Deserialize)]
 struct ConnectionBody {
+    /// Composio's own default; it refuses to verify the identity of such a placeholder.
+    #[serde(default = "placeholder")]
     user_id: String,
     state: Option<StateBody>,
+    /// Deprecated: the fields of `state.val`.
+    data: Option<Map<String, Value>>,
     callback_url: Option<String>,
+    /// Deprecated: the old name of `callback_url`.
+    redirect_uri: Option<String>,
     alias: Option<String>,
     experimental: Option<SharingBody>,
+}
+
+fn placeholder() -> String {
+    "default".to_owned()
 }
 
 #[derive(Default, Deserialize)]
@@ -98,7 +108,7 @@ impl World {
             &body.auth_config.id,
             connection.user_id,
             connection.alias,
-            connection.callback_url,
+            connection.callback_url.or(connection.redirect_uri),
             connection.experimental,
         )?;
         let config = &self.configs[new.config];
@@ -106,17 +116,21 @@ impl World {
         if config.managed && scheme.redirects() {
             return Err(Refusal::managed_oauth());
         }
-        if let Some(state) = &connection.state {
+        let state = match connection.data {
+            Some(data) if connection.state.is_none() => Some(StateBody::of(scheme, data)),
+            Some(_) | None => connection.state,
+        };
+        if let Some(state) = &state {
             state.must_be(scheme)?;
         }
-        let in_hand = match &connection.state {
+        let in_hand = match &state {
             // Tokens from elsewhere can be brought along to a custom app.
             Some(state) if scheme.redirects() => state.status() == Some("ACTIVE"),
             Some(_) | None => !scheme.redirects(),
         };
         let callback = new.callback.clone();
         let mut account = self.blank(new, call);
-        if let Some(state) = &connection.state {
+        if let Some(state) = &state {
             account.merge(&state.changes());
         }
         if in_hand {
@@ -130,9 +144,9 @@ impl World {
             account.link = Some(self.new_link(call, callback));
         }
         let url = account.link.as_ref().map(|link| link.url.clone());
-        let mut data = account.state_value(&self.configs[account.config]);
+        let mut data = account.credentials(&self.configs[account.config]);
         if let Some(url) = &url {
-            data["val"]["redirectUrl"] = json!(url);
+            data.val.insert("redirectUrl".to_owned(), json!(url));
         }
         let answer = json!({
             "id": account.id,

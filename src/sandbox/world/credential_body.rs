@@ -21,6 +21,13 @@ pub(super) struct StateBody {
 pub(super) type Changes = Vec<(String, Option<String>)>;
 
 impl StateBody {
+    pub(super) fn of(scheme: Scheme, val: Map<String, Value>) -> Self {
+        Self {
+            scheme: scheme.word().to_owned(),
+            val,
+        }
+    }
+
     /// Refuses credentials of another scheme than the auth config's.
     pub(super) fn must_be(&self, scheme: Scheme) -> Result<(), Refusal> {
         if self.scheme == scheme.word() {

@@ -8,7 +8,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{API, Cut};
+use super::refusal::Refusal;
+use super::{API, Cut, json_response};
 
 /// A failure that meets the next calls which match it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,7 +32,8 @@ pub struct Fault {
     /// With a number as `status`: the request has its effect first.
     #[serde(default)]
     pub after_commit: bool,
-    /// With a number as `status`: the body. A text is sent as it is, anything else as JSON.
+    /// With a number as `status`: the body. A text is sent as it is, anything else as JSON. When
+    /// absent, Composio's own body for that status.
     #[serde(default)]
     pub body: Option<Value>,
     /// With a number as `status`: headers, for example `retry-after`.
@@ -43,6 +45,11 @@ fn once() -> u32 {
     1
 }
 
+/// Marks an answer of which only the first half is to be sent, in its extensions. The world itself
+/// writes to no connection: whoever serves it does that.
+#[derive(Clone, Copy, Debug)]
+pub struct HalfBody;
+
 /// What a [`Fault`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultAnswer {
@@ -52,6 +59,10 @@ pub enum FaultAnswer {
     CutBefore,
     /// Cuts the connection; the request had its effect.
     CutAfter,
+    /// Cuts the connection in the middle of the answer; the request had its effect.
+    HalfBody,
+    /// The request had its effect, and a page of HTML is the answer to it.
+    NotJson,
 }
 
 impl Serialize for FaultAnswer {
@@ -60,6 +71,8 @@ impl Serialize for FaultAnswer {
             Self::Status(status) => serializer.serialize_u16(*status),
             Self::CutBefore => serializer.serialize_str("cut_before"),
             Self::CutAfter => serializer.serialize_str("cut_after"),
+            Self::HalfBody => serializer.serialize_str("half_body"),
+            Self::NotJson => serializer.serialize_str("not_json"),
         }
     }
 }
@@ -67,11 +80,15 @@ impl Serialize for FaultAnswer {
 impl<'de> Deserialize<'de> for FaultAnswer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wrong = || {
-            D::Error::custom("status is a number from 200 to 599, \"cut_before\" or \"cut_after\"")
+            D::Error::custom(
+                "status is a number from 200 to 599, \"cut_before\", \"cut_after\", \"half_body\" or \"not_json\"",
+            )
         };
         match Value::deserialize(deserializer)? {
             Value::String(word) if word == "cut_before" => Ok(Self::CutBefore),
             Value::String(word) if word == "cut_after" => Ok(Self::CutAfter),
+            Value::String(word) if word == "half_body" => Ok(Self::HalfBody),
+            Value::String(word) if word == "not_json" => Ok(Self::NotJson),
             Value::Number(number) => number
                 .as_u64()
                 .and_then(|number| u16::try_from(number).ok())
@@ -103,7 +120,7 @@ impl Fault {
         match self.status {
             FaultAnswer::Status(_) => self.after_commit,
             FaultAnswer::CutBefore => false,
-            FaultAnswer::CutAfter => true,
+            FaultAnswer::CutAfter | FaultAnswer::HalfBody | FaultAnswer::NotJson => true,
         }
     }
 
@@ -114,24 +131,46 @@ impl Fault {
             FaultAnswer::Status(_) => "status",
             FaultAnswer::CutBefore => "cut_before",
             FaultAnswer::CutAfter => "cut_after",
+            FaultAnswer::HalfBody => "half_body",
+            FaultAnswer::NotJson => "not_json",
         }
     }
 
-    pub(super) fn outcome(&self) -> Result<Response<Bytes>, Cut> {
-        let FaultAnswer::Status(status) = self.status else {
-            return Err(Cut);
+    /// What is answered. `answer` is there when the request had its effect.
+    pub(super) fn outcome(
+        &self,
+        answer: Option<Response<Bytes>>,
+        limited: Response<Bytes>,
+        request_id: &str,
+    ) -> Result<Response<Bytes>, Cut> {
+        let status = match self.status {
+            FaultAnswer::Status(status) => status,
+            FaultAnswer::CutBefore | FaultAnswer::CutAfter => return Err(Cut),
+            FaultAnswer::HalfBody => {
+                let mut answer = answer.ok_or(Cut)?;
+                answer.extensions_mut().insert(HalfBody);
+                return Ok(answer);
+            }
+            FaultAnswer::NotJson => {
+                let page = "<html><body><h1>502 Bad Gateway</h1></body></html>\n";
+                let mut answer = answer
+                    .ok_or(Cut)?
+                    .map(|_| Bytes::from_static(page.as_bytes()));
+                let html = HeaderValue::from_static("text/html");
+                answer.headers_mut().insert("content-type", html);
+                return Ok(answer);
+            }
         };
-        let body = match &self.body {
-            None => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
+        let mut response = match &self.body {
+            None if status == 429 => limited,
+            None if status >= 400 => {
+                json_response(status, &Refusal::of_status(status).body(request_id))
+            }
+            None => Response::default(),
+            Some(Value::String(text)) => Response::new(Bytes::from(text.clone())),
+            Some(other) => json_response(status, other),
         };
-        let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-        if matches!(&self.body, Some(Value::Object(_) | Value::Array(_))) {
-            let json = HeaderValue::from_static("application/json");
-            response.headers_mut().insert("content-type", json);
-        }
         for (name, value) in &self.headers {
             if let (Ok(name), Ok(value)) = (
                 HeaderName::from_bytes(name.as_bytes()),

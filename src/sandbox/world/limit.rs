@@ -11,6 +11,8 @@ pub(super) struct Window {
     limit: u32,
     minute: i64,
     used: u32,
+    /// What other callers of the organisation use up in every minute.
+    others: u32,
 }
 
 impl Window {
@@ -19,6 +21,7 @@ impl Window {
             limit,
             minute: i64::MIN,
             used: 0,
+            others: 0,
         }
     }
 
@@ -28,19 +31,38 @@ impl Window {
 
     /// Counts a request, and says whether it is within the limit.
     pub(super) fn admit(&mut self, now: Timestamp) -> bool {
+        self.spend(1, now);
+        self.used <= self.limit
+    }
+
+    /// Somebody makes so many requests.
+    pub(super) fn spend(&mut self, requests: u32, now: Timestamp) {
         let minute = now.as_second().div_euclid(60);
         if minute != self.minute {
             self.minute = minute;
-            self.used = 0;
+            self.used = self.others;
         }
-        self.used = self.used.saturating_add(1);
-        self.used <= self.limit
+        self.used = self.used.saturating_add(requests);
+    }
+
+    /// Others make so many requests in every minute, from this one on.
+    pub(super) fn set_others(&mut self, requests: u32, now: Timestamp) {
+        self.spend(0, now);
+        self.used = self
+            .used
+            .saturating_sub(self.others)
+            .saturating_add(requests);
+        self.others = requests;
+    }
+
+    pub(super) fn others(&self) -> u32 {
+        self.others
     }
 
     /// Limit, and what is left of it.
     pub(super) fn state(&self, now: Timestamp) -> (u32, u32) {
         let current = now.as_second().div_euclid(60) == self.minute;
-        let used = if current { self.used } else { 0 };
+        let used = if current { self.used } else { self.others };
         (self.limit, self.limit.saturating_sub(used))
     }
 

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::account::{Account, State};
+use super::page::Page;
 use super::refusal::Refusal;
 use super::{AuthConfig, Call, Reply, World};
 
@@ -44,54 +45,7 @@ impl Filter {
     }
 }
 
-/// A page number and a page size.
-struct Page {
-    number: usize,
-    size: usize,
-}
-
-impl Page {
-    fn asked(call: &Call<'_>, max: usize) -> Result<Self, Refusal> {
-        let size = match one(call, "limit") {
-            None => max,
-            // The official clients type it as a floating point number.
-            Some(text) => match text.parse::<f64>() {
-                Ok(limit) if limit >= 1.0 => (limit as usize).min(max),
-                Ok(_) | Err(_) => return Err(wrong("limit", text)),
-            },
-        };
-        let number = match one(call, "cursor") {
-            None | Some("") => 1,
-            Some(cursor) => cursor
-                .strip_prefix(CURSOR)
-                .and_then(|number| number.parse().ok())
-                .filter(|number| *number > 0)
-                .ok_or_else(|| wrong("cursor", cursor))?,
-        };
-        Ok(Self { number, size })
-    }
-
-    /// The envelope of a list.
-    fn envelope(&self, items: Vec<Value>, total: usize) -> Value {
-        let pages = total.div_ceil(self.size);
-        let next = (self.number < pages).then(|| format!("{CURSOR}{}", self.number + 1));
-        json!({
-            "items": items,
-            "next_cursor": next,
-            "current_page": self.number,
-            "total_pages": pages,
-            "total_items": total,
-        })
-    }
-
-    fn first(&self) -> usize {
-        (self.number - 1).saturating_mul(self.size)
-    }
-}
-
-const CURSOR: &str = "page_";
-
-fn one<'a>(call: &'a Call<'_>, name: &str) -> Option<&'a str> {
+pub(super) fn one<'a>(call: &'a Call<'_>, name: &str) -> Option<&'a str> {
     call.query
         .iter()
         .find(|(key, _)| key == name)
@@ -112,14 +66,18 @@ fn many(call: &Call<'_>, name: &str) -> Vec<String> {
     values
 }
 
-fn wrong(name: &str, value: &str) -> Refusal {
+pub(super) fn wrong(name: &str, value: &str) -> Refusal {
     Refusal::validation(format!("query parameter {name}: {value:?} is not allowed"))
 }
 
 impl World {
+    fn max_page(&self) -> usize {
+        self.switches.max_page.unwrap_or(self.seed.max_page).max(1)
+    }
+
     pub(super) fn list_accounts(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let filter = self.filter(call)?;
-        let page = Page::asked(call, self.seed.max_page)?;
+        let page = Page::asked(call, self.max_page())?;
         let rows = self.candidates(&filter);
         let mut total = 0;
         let mut items = Vec::new();
@@ -132,7 +90,7 @@ impl World {
                 total += 1;
             }
         }
-        Ok(Reply::ok(page.envelope(items, total)))
+        Ok(Reply::text(page.envelope(&items, total)))
     }
 
     fn filter(&self, call: &Call<'_>) -> Result<Filter, Refusal> {
@@ -217,7 +175,7 @@ impl World {
         if account.created_at > before(call.now, self.switches.get_lag_seconds) {
             return Err(Refusal::account_not_found(id));
         }
-        Ok(Reply::ok(account.detail(&self.configs[account.config])))
+        Ok(Reply::text(account.detail(&self.configs[account.config])))
     }
 
     pub(super) fn live(&self, id: &str) -> Result<usize, Refusal> {
@@ -227,7 +185,7 @@ impl World {
     }
 
     pub(super) fn list_auth_configs(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
-        let page = Page::asked(call, self.seed.max_page)?;
+        let page = Page::asked(call, self.max_page())?;
         let toolkits = many(call, "toolkit_slug");
         let managed = flag(call, "is_composio_managed")?;
         let show_disabled = flag(call, "show_disabled")?.unwrap_or(false);
@@ -238,16 +196,17 @@ impl World {
                 (toolkits.is_empty() || toolkits.contains(&config.toolkit))
                     && managed.is_none_or(|managed| managed == config.managed)
                     && (config.enabled || show_disabled)
-                    && (config.id.contains(&search) || config.toolkit.contains(&search))
+                    && (config.id.to_lowercase().contains(&search)
+                        || config.toolkit.to_lowercase().contains(&search))
             })
             .collect();
-        let items = found
+        let items: Vec<String> = found
             .iter()
             .skip(page.first())
             .take(page.size)
-            .map(|n| self.auth_config_value(*n))
+            .map(|n| self.auth_config_value(*n).to_string())
             .collect();
-        Ok(Reply::ok(page.envelope(items, found.len())))
+        Ok(Reply::text(page.envelope(&items, found.len())))
     }
 
     pub(super) fn get_auth_config(&self, id: &str) -> Result<Reply, Refusal> {
@@ -304,7 +263,7 @@ fn states(call: &Call<'_>) -> Result<Vec<State>, Refusal> {
         .collect()
 }
 
-fn flag(call: &Call<'_>, name: &str) -> Result<Option<bool>, Refusal> {
+pub(super) fn flag(call: &Call<'_>, name: &str) -> Result<Option<bool>, Refusal> {
     match one(call, name) {
         None => Ok(None),
         Some("true") => Ok(Some(true)),

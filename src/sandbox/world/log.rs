@@ -31,7 +31,10 @@ pub struct Entry {
     pub query: String,
     /// What was answered; nothing when the connection was cut.
     pub status: Option<u16>,
-    /// `status`, `status_after_commit`, `cut_before` or `cut_after`, if a fault met it.
+    /// The message of the answer, if it was a refusal.
+    pub error: Option<String>,
+    /// `status`, `status_after_commit`, `cut_before`, `cut_after`, `half_body` or `not_json`, if a
+    /// fault met it.
     pub fault: Option<&'static str>,
     /// The `user-agent` header.
     pub user_agent: String,
@@ -108,6 +111,7 @@ impl World {
             path: call.path.to_owned(),
             query: redact_query(&call.query),
             status: outcome.as_ref().ok().map(|answer| answer.status().as_u16()),
+            error: outcome.as_ref().ok().and_then(message),
             fault: fault.map(|fault| fault.name()),
             user_agent: header_text(request.headers(), header::USER_AGENT.as_str()),
             instance: header_text(request.headers(), "x-composio-operator-instance"),
@@ -117,6 +121,18 @@ impl World {
             request_id: request_id.to_owned(),
         });
     }
+}
+
+/// What a refusal says, in either form.
+fn message(answer: &Response<Bytes>) -> Option<String> {
+    if answer.status().as_u16() < 400 {
+        return None;
+    }
+    let body: Value = serde_json::from_slice(answer.body()).ok()?;
+    let message = body["error"]["message"]
+        .as_str()
+        .or(body["message"].as_str())?;
+    Some(message.to_owned())
 }
 
 fn header_text(headers: &HeaderMap, name: &str) -> String {

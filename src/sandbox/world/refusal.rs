@@ -125,6 +125,43 @@ impl Refusal {
         )
     }
 
+    /// What Composio says with a status of its own accord, for failures on demand.
+    pub(super) fn of_status(status: u16) -> Self {
+        let (code, slug, message) = match status {
+            400 => (1811, "ConnectedAccount_BadRequest", "Bad request"),
+            401 => return Self::unauthorized(),
+            403 => (
+                10403,
+                "HTTP_Forbidden",
+                "You do not have access to this resource",
+            ),
+            404 => (
+                1810,
+                "ConnectedAccount_ResourceNotFound",
+                "Connected account not found",
+            ),
+            409 => (
+                1812,
+                "ConnectedAccount_Conflict",
+                "The request conflicts with another",
+            ),
+            422 => (
+                10422,
+                "HTTP_UnprocessableEntity",
+                "The request was valid but cannot be processed",
+            ),
+            501 => (1814, "ConnectedAccount_NotImplemented", "Not implemented"),
+            503 => (10503, "HTTP_ServiceUnavailable", "Service unavailable"),
+            _ if status < 500 => (10400, "HTTP_ClientError", "The request was refused"),
+            _ => (10500, "HTTP_InternalServerError", "Something went wrong"),
+        };
+        Self::new(status, code, slug, message)
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn body(&self, request_id: &str) -> Value {
         let mut error = json!({
             "message": self.message,

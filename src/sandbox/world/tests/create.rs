@@ -213,9 +213,9 @@ fn credentials_that_do_not_fit_are_refused() {
             "api_key",
         ),
         (
-            json!({"auth_config": {"id": "ac_hubspot"}, "connection": {}}),
+            json!({"auth_config": {"id": "ac_hubspot"}, "connection": {"user_id": 7}}),
             400,
-            "missing field `user_id`",
+            "invalid type: integer",
         ),
         (
             json!({"auth_config": {"id": "ac_none"}, "connection": {"user_id": "ann"}}),
