@@ -54,6 +54,7 @@ mod limit;
 mod list;
 mod log;
 mod page;
+mod query;
 mod refusal;
 mod scheme;
 mod seed;

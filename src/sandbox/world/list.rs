@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::account::{Account, State};
 use super::page::Page;
+use super::query::{many, one, wrong};
 use super::refusal::Refusal;
 use super::{AuthConfig, Call, Reply, World};
 
@@ -43,31 +44,6 @@ impl Filter {
             && (self.users.is_empty() || self.users.contains(&account.user))
             && (self.ids.is_empty() || self.ids.contains(&account.id))
     }
-}
-
-pub(super) fn one<'a>(call: &'a Call<'_>, name: &str) -> Option<&'a str> {
-    call.query
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
-}
-
-/// All values of an array parameter: repeated, `name[]`, or joined by commas.
-fn many(call: &Call<'_>, name: &str) -> Vec<String> {
-    let mut values = Vec::new();
-    for (key, value) in &call.query {
-        if key.strip_suffix("[]").unwrap_or(key) == name {
-            values.push(value.clone());
-            if value.contains(',') {
-                values.extend(value.split(',').map(|part| part.trim().to_owned()));
-            }
-        }
-    }
-    values
-}
-
-pub(super) fn wrong(name: &str, value: &str) -> Refusal {
-    Refusal::validation(format!("query parameter {name}: {value:?} is not allowed"))
 }
 
 impl World {

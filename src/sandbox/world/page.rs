@@ -1,10 +1,12 @@
 //! Pages of a list, and the cursors that lead from one to the next.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Call;
-use super::list::{one, wrong};
+use super::query::{one, wrong};
 use super::refusal::Refusal;
 
 /// A page number and a page size.
@@ -67,40 +69,12 @@ impl Page {
     }
 }
 
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 fn write(cursor: &Cursor) -> String {
-    let plain = json!(cursor).to_string();
-    let mut text = String::new();
-    for bytes in plain.as_bytes().chunks(3) {
-        let byte = |n: usize| u32::from(bytes.get(n).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for n in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * n) & 63) as usize];
-            text.push(if n > bytes.len() {
-                '='
-            } else {
-                char::from(letter)
-            });
-        }
-    }
-    text
+    STANDARD.encode(json!(cursor).to_string())
 }
 
 fn read(text: &str) -> Option<Cursor> {
-    let mut plain = Vec::new();
-    let mut bits = 0_u32;
-    let mut held = 0;
-    for letter in text.trim_end_matches('=').bytes() {
-        let value = LETTERS.iter().position(|known| *known == letter)?;
-        bits = (bits << 6 | u32::try_from(value).ok()?) & 0xFFFF;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            plain.push((bits >> held & 0xFF) as u8);
-        }
-    }
-    serde_json::from_slice(&plain)
-        .ok()
-        .filter(|cursor: &Cursor| cursor.page > 0)
+    let plain = STANDARD.decode(text).ok()?;
+    let cursor = serde_json::from_slice::<Cursor>(&plain).ok()?;
+    (cursor.page > 0).then_some(cursor)
 }
