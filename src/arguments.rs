@@ -1,10 +1,10 @@
 //! The command line: every flag, its environment variable and its default.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
-use crate::sandbox;
+use crate::{composio::Sensitive, sandbox};
 
 /// Keeps Composio connected accounts as they are declared in Kubernetes.
 #[derive(Parser, Debug)]
@@ -39,18 +39,13 @@ pub enum LogFormat {
 #[derive(Args, Debug)]
 pub struct Run {
     /// File that holds the project's API key; read again when it changes
-    #[arg(
-        long,
-        env = "COMPOSIO_OPERATOR_API_KEY_FILE",
-        value_name = "PATH",
-        conflicts_with = "api_key"
-    )]
+    #[arg(long, env = "COMPOSIO_OPERATOR_API_KEY_FILE", value_name = "PATH")]
     pub api_key_file: Option<PathBuf>,
 
-    // From the environment alone: a key on the command line is in every process list.
+    // Hidden: a key on the command line is in every process list.
     /// The project's API key itself, if it is not in a file
-    #[arg(long, env = "COMPOSIO_API_KEY", hide = true, hide_env_values = true)]
-    pub api_key: Option<String>,
+    #[arg(long, env = "COMPOSIO_API_KEY", hide = true, hide_env_values = true, value_parser = sensitive)]
+    pub api_key: Option<Sensitive>,
 
     /// Where Composio is; a path is kept
     #[arg(
@@ -144,6 +139,10 @@ pub struct Run {
         default_value = "text"
     )]
     pub log_format: LogFormat,
+}
+
+fn sensitive(text: &str) -> Result<Sensitive, Infallible> {
+    Ok(Sensitive::new(text))
 }
 
 /// `30s`, `1m30s`, `10 minutes`: more than nothing, and no longer than a day.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, TryStreamExt, future};
+use futures::{FutureExt, StreamExt, TryStreamExt, future};
 use jiff::SignedDuration;
 use kube::{
     Api, Client, ResourceExt,
@@ -18,7 +18,11 @@ use kube::{
         watcher,
     },
 };
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, mpsc, oneshot, watch},
+    task::JoinError,
+};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::{error, info, warn};
 
@@ -59,15 +63,24 @@ pub struct Settings {
     pub auth_config_lifetime: SignedDuration,
 }
 
-/// Runs the controller until `shutdown` is done and the calls in flight have ended.
+/// For so long the reconciles wait for the first poll, which answers for all objects at once.
+const FIRST_POLL: Duration = Duration::from_secs(10);
+
+/// Runs the controller until `shutdown` is done and the calls in flight have ended. `key_changed` tells
+/// that the API key is another one.
+///
+/// # Errors
+/// When the watch or the poll has died: the process is to end, and to be started anew.
 pub async fn run(
     client: Client,
     transport: Transport,
     settings: Settings,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
+    key_changed: Arc<Notify>,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) {
+) -> Result<(), JoinError> {
+    let shutdown = shutdown.shared();
     let project = Arc::new(Project::new(
         transport,
         Arc::clone(&metrics),
@@ -76,11 +89,12 @@ pub async fn run(
     ));
     let (objects, writer) = reflector::store();
     let (trigger, triggered) = mpsc::unbounded_channel();
+    let (known, is_known) = watch::channel(false);
     let api: Api<ConnectedAccount> = match &settings.namespace {
         None => Api::all(client.clone()),
         Some(namespace) => Api::namespaced(client.clone(), namespace),
     };
-    let watch = watcher(api, watcher::Config::default())
+    let changes = watcher(api, watcher::Config::default())
         .default_backoff()
         .modify(|object| object.managed_fields_mut().clear())
         .reflect(writer)
@@ -91,29 +105,54 @@ pub async fn run(
         .inspect_ok({
             let (health, objects, trigger) =
                 (Arc::clone(&health), objects.clone(), trigger.clone());
-            move |event| follow(event, &health, &objects, &trigger)
+            move |event| follow(event, &health, &objects, &trigger, &known)
         })
         .applied_objects()
         .predicate_filter(matters, PredicateConfig::default());
-    let (polled_once, first_poll) = tokio::sync::oneshot::channel();
-    let polling = tokio::spawn(poll_and_tell(
-        Poll::new(Arc::clone(&project), objects.clone()),
-        settings.rhythm,
-        Arc::clone(&project),
-        Arc::clone(&metrics),
-        Arc::clone(&health),
-        trigger,
-        polled_once,
-    ));
-    // After a restart the first poll answers for all objects at once; without it each would ask alone.
-    let changed = trigger_self(watch, ()).boxed();
+    let (changed, are_changed) = mpsc::unbounded_channel();
+    // On its own, so that the objects are known before anything else begins.
+    let mut watching = tokio::spawn(trigger_self(changes, ()).for_each(move |change| {
+        // The receiver lives as long as the controller.
+        let _ = changed.send(change);
+        future::ready(())
+    }));
+    let (polled_once, first_poll) = oneshot::channel();
+    let mut polling = tokio::spawn({
+        let poll = Poll::new(Arc::clone(&project), objects.clone());
+        let told = poll_and_tell(
+            poll,
+            settings.rhythm,
+            Arc::clone(&project),
+            Arc::clone(&metrics),
+            Arc::clone(&health),
+            trigger,
+            polled_once,
+        );
+        let is_known = is_known.clone();
+        async move {
+            // Who waits for a person is only known from the objects.
+            let _ = tokio::time::timeout(FIRST_POLL, until(is_known)).await;
+            told.await;
+        }
+    });
+    let following = tokio::spawn(follow_key(Arc::clone(&project), key_changed));
+    let begin = {
+        let is_known = is_known.clone();
+        async move {
+            until(is_known).await;
+            // After a restart the first poll answers for all objects; without it each would ask alone.
+            let _ = tokio::time::timeout(FIRST_POLL, first_poll).await;
+        }
+    };
     let told = UnboundedReceiverStream::new(triggered)
-        .map(|object| Ok(request(object)))
-        .boxed();
-    let queue = futures::stream::once(first_poll)
-        .filter_map(|_| future::ready(None))
-        .chain(futures::stream::select(changed, told))
-        .take_until(Box::pin(shutdown));
+        .map(|object| Ok::<_, watcher::Error>(request(object)));
+    let queue = futures::stream::once(begin)
+        .filter_map(|()| future::ready(None))
+        .chain(futures::stream::select(
+            UnboundedReceiverStream::new(are_changed),
+            told,
+        ))
+        .take_until(shutdown.clone());
     let context = Arc::new(Context {
         sources: Sources {
             project,
@@ -128,7 +167,7 @@ pub async fn run(
         namespace = settings.namespace.as_deref().unwrap_or("all"),
         "started"
     );
-    applier(
+    let reconciling = applier(
         |object, context| CancelableJoinHandle::spawn(pass(object, context), &Handle::current()),
         |object: Arc<ConnectedAccount>, error, context: Arc<Context>| {
             warn!(object = %ObjectRef::from_obj(&*object), "{error}");
@@ -136,7 +175,7 @@ pub async fn run(
         },
         context,
         objects,
-        queue,
+        Box::pin(queue),
         controller::Config::default().concurrency(settings.concurrency),
     )
     .for_each(|result| {
@@ -145,10 +184,38 @@ pub async fn run(
             tracing::debug!("{error}");
         }
         future::ready(())
-    })
-    .await;
-    polling.abort();
+    });
+    // The applier waits for the objects also when it is to stop.
+    let nothing_to_end = async {
+        shutdown.await;
+        if *is_known.borrow() {
+            future::pending().await
+        }
+    };
+    let ended = tokio::select! {
+        () = reconciling => Ok(()),
+        () = nothing_to_end => Ok(()),
+        died = &mut watching => died,
+        died = &mut polling => died,
+    };
+    for task in [watching, polling, following] {
+        task.abort();
+    }
     info!("stopped");
+    ended
+}
+
+async fn until(mut is_known: watch::Receiver<bool>) {
+    // The sender lives as long as the watch, whose end ends everything.
+    let _ = is_known.wait_for(|known| *known).await;
+}
+
+/// A new key has nothing to do with what the former one was refused, or found.
+async fn follow_key(project: Arc<Project>, key_changed: Arc<Notify>) {
+    loop {
+        key_changed.notified().await;
+        project.key_changed();
+    }
 }
 
 async fn pass(object: Arc<ConnectedAccount>, context: Arc<Context>) -> Result<Action, Error> {
@@ -168,13 +235,7 @@ async fn pass(object: Arc<ConnectedAccount>, context: Arc<Context>) -> Result<Ac
 
 /// Up to a tenth more, so that what failed together is not tried again together.
 fn jittered(wait: Duration) -> Duration {
-    let share = f64::from(
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |now| now.subsec_nanos())
-            % 1000,
-    ) / 10_000.0;
-    wait + wait.mul_f64(share)
+    wait + wait.mul_f64(fastrand::f64() / 10.0)
 }
 
 /// What of an object must change for it to be looked at again: not the status, which we write
@@ -212,15 +273,18 @@ fn follow(
     health: &Health,
     objects: &Store<ConnectedAccount>,
     trigger: &mpsc::UnboundedSender<ObjectRef<ConnectedAccount>>,
+    known: &watch::Sender<bool>,
 ) {
     match event {
         watcher::Event::InitDone => {
             if health.ready(KUBERNETES) {
                 info!(objects = objects.len(), "the objects are known");
             }
+            known.send_replace(true);
         }
         // Whoever lost against it may have its account now.
         watcher::Event::Delete(gone) => {
+            health.ready(KUBERNETES);
             for waiting in objects
                 .state()
                 .iter()
@@ -230,7 +294,8 @@ fn follow(
                 let _ = trigger.send(ObjectRef::from_obj(&**waiting));
             }
         }
-        watcher::Event::Init | watcher::Event::InitApply(_) | watcher::Event::Apply(_) => {}
+        watcher::Event::Apply(_) => drop(health.ready(KUBERNETES)),
+        watcher::Event::Init | watcher::Event::InitApply(_) => {}
     }
 }
 
@@ -243,18 +308,27 @@ fn is_in_conflict(object: &ConnectedAccount, gone: &ConnectedAccount) -> bool {
         && object.uid() != gone.uid()
 }
 
+/// Once the objects are known a watch that breaks is taken up where it was, and nothing says so but the
+/// next change: that is no reason to be unready.
 fn tell_watch_error(health: &Health, error: &watcher::Error) {
-    let not_found = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code == 404,
-        _ => false,
+    let (is_taken_up, cause) = match error {
+        watcher::Error::InitialListFailed(error) => (false, Some(error)),
+        watcher::Error::NoResourceVersion => (false, None),
+        watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
+            (true, Some(error))
+        }
+        watcher::Error::WatchError(_) => (true, None),
     };
+    let not_found = matches!(cause, Some(kube::Error::Api(status)) if status.code == 404);
     let why = if not_found {
         NO_CRD.to_owned()
     } else {
         format!("cannot watch ConnectedAccounts: {}", innermost(error))
     };
+    if is_taken_up && !not_found && health.is_ready(KUBERNETES) {
+        warn!("{why}");
+        return;
+    }
     if health.not_ready(KUBERNETES, why.clone()) {
         error!("{why}");
     }
@@ -276,7 +350,7 @@ async fn poll_and_tell(
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     trigger: mpsc::UnboundedSender<ObjectRef<ConnectedAccount>>,
-    polled_once: tokio::sync::oneshot::Sender<()>,
+    polled_once: oneshot::Sender<()>,
 ) {
     let mut polled_once = Some(polled_once);
     poll.run(rhythm, async move |event| {

@@ -14,7 +14,7 @@ use composio_operator::{
     composio::{self, ApiKey, HttpConfig, Sensitive, http::MAX_BODY},
     controller::{self, COMPOSIO, KUBERNETES, Settings},
     crd,
-    http::{self, Health},
+    http::{self as health, Health},
     metrics::Metrics,
     observe::Rhythm,
     plan::Flags,
@@ -26,7 +26,7 @@ use kube::client::{Client, ClientBuilder, retry::RetryPolicy};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
 };
 use tower::{buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
 use tracing::{error, info, warn};
@@ -38,15 +38,19 @@ const KEY_FILE_INTERVAL: Duration = Duration::from_secs(5);
 const APISERVER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Calls in flight get so long after SIGTERM; whatever is cut off then is found again by its alias.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(9);
+const SERVER_GRACE: Duration = Duration::from_millis(500);
+/// Above the 290 s that a watch is asked to last: a longer silence is a connection that is dead.
+const APISERVER_SILENCE: Duration = Duration::from_secs(300);
+/// The client logs bodies that it cannot decode: those of a Secret, or of objects with their links.
+const NO_BODIES: &str = "kube_client::client=error";
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Run(arguments) => run(*arguments).await,
+        Command::Run(arguments) => in_runtime(run(*arguments)),
         Command::Crd => print_definition(),
-        Command::Sandbox(arguments) => serve_sandbox(arguments).await,
+        Command::Sandbox(arguments) => in_runtime(serve_sandbox(arguments)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,6 +60,14 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs to the end of `work`, and no longer: a name that is still being looked up is not waited for.
+fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
 }
 
 fn print_definition() -> Result<(), Failure> {
@@ -91,14 +103,15 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     let health = Arc::new(Health::of(&[KUBERNETES, COMPOSIO]));
     let metrics = Arc::new(Metrics::default());
     let (stop, stopped) = stop_channel()?;
-    let server = tokio::spawn(http::serve(
+    let server = tokio::spawn(health::serve(
         listener,
         Arc::clone(&health),
         Arc::clone(&metrics),
         until(stopped.clone()),
     ));
+    let key_changed = Arc::new(Notify::new());
     if let Some(file) = arguments.api_key_file.clone() {
-        tokio::spawn(follow_key_file(file, api_key));
+        tokio::spawn(follow_key_file(file, api_key, Arc::clone(&key_changed)));
     }
     let controller = controller::run(
         client,
@@ -106,19 +119,29 @@ async fn run(arguments: Run) -> Result<(), Failure> {
         settings(&arguments),
         health,
         metrics,
+        key_changed,
         until(stopped.clone()),
     );
-    tokio::select! {
-        () = controller => {}
-        () = grace(stopped) => warn!("calls in flight were cut off"),
-    }
-    // The controller also ends when every watch has ended, which only a signal brings about.
+    let ended = tokio::select! {
+        ended = controller => ended,
+        () = grace(stopped) => {
+            warn!("calls in flight were cut off");
+            Ok(())
+        }
+    };
     stop.send_replace(true);
-    Ok(server.await??)
+    // Whoever still asks for metrics is not waited for.
+    let _ = tokio::time::timeout(SERVER_GRACE, server).await;
+    Ok(ended?)
 }
 
 fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::new(if asked.contains("kube_client") {
+        asked
+    } else {
+        format!("{asked},{NO_BODIES}")
+    });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -154,7 +177,7 @@ fn settings(arguments: &Run) -> Settings {
 fn read_key(arguments: &Run) -> Result<Sensitive, Failure> {
     match (&arguments.api_key_file, &arguments.api_key) {
         (Some(file), _) => read_key_file(file),
-        (None, Some(key)) => Ok(Sensitive::new(key)),
+        (None, Some(key)) => Ok(key.clone()),
         (None, None) => Err(
             "no Composio API key: set COMPOSIO_API_KEY, or name a file with --api-key-file".into(),
         ),
@@ -168,7 +191,7 @@ fn read_key_file(file: &Path) -> Result<Sensitive, Failure> {
 }
 
 /// Takes a new key from the file as soon as it is there. Whatever is wrong with it, the former stays.
-async fn follow_key_file(file: PathBuf, api_key: ApiKey) {
+async fn follow_key_file(file: PathBuf, api_key: ApiKey, key_changed: Arc<Notify>) {
     let mut told = None;
     loop {
         tokio::time::sleep(KEY_FILE_INTERVAL).await;
@@ -176,7 +199,10 @@ async fn follow_key_file(file: PathBuf, api_key: ApiKey) {
             .map_err(|error| error.to_string())
             .and_then(|key| api_key.replace(&key).map_err(|error| error.to_string()));
         match taken {
-            Ok(true) => info!("the API key has changed, the new one is used from now on"),
+            Ok(true) => {
+                info!("the API key has changed, the new one is used from now on");
+                key_changed.notify_one();
+            }
             Ok(false) => {}
             Err(error) if told.as_ref() == Some(&error) => continue,
             Err(error) => {
@@ -196,12 +222,35 @@ async fn kubernetes_client() -> Result<Client, Failure> {
         .await
         .map_err(|error| format!("no way to a Kubernetes cluster: {error}"))?;
     config.default_retry = false;
+    config.read_timeout = Some(APISERVER_SILENCE);
+    if config.proxy_url.as_ref().is_some_and(is_from_environment) {
+        // Meant for the way to Composio. The apiserver is reached directly, as from a pod.
+        config.proxy_url = None;
+    }
     let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(2), 3, true)?;
     Ok(ClientBuilder::try_from(config)?
         .with_layer(&BufferLayer::new(1024))
         .with_layer(&RetryLayer::new(retry))
         .with_layer(&TimeoutLayer::new(APISERVER_TIMEOUT))
         .build())
+}
+
+fn is_from_environment(proxy: &http::Uri) -> bool {
+    [
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ]
+    .iter()
+    .filter_map(|name| std::env::var(name).ok())
+    .any(|value| {
+        value
+            .parse::<http::Uri>()
+            .is_ok_and(|value| value == *proxy)
+    })
 }
 
 fn host_name() -> String {

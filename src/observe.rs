@@ -1,7 +1,7 @@
 //! The eyes: what is remembered (no I/O), what is read afresh (one I/O each), and the poller that keeps
 //! the memory.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kube::{Api, ResourceExt, runtime::reflector::Store};
 
@@ -22,6 +22,9 @@ mod poll;
 mod secret;
 
 pub use poll::{Poll, PollEvent, Rhythm};
+
+/// So many auth configs of other objects are asked for before the project counts as another one.
+const MOST_PROOFS: usize = 5;
 
 /// Where everything is looked up.
 #[derive(Clone)]
@@ -78,7 +81,10 @@ impl Sources {
                 let found = self
                     .find(desired, &observed.recorded)
                     .await
-                    .map_err(|error| Failure::of_look(&error))?;
+                    .map_err(|unseen| match unseen {
+                        Unseen::Error(error) => Failure::of_look(&error),
+                        Unseen::Elsewhere(id) => Failure::of_another_project(&id),
+                    })?;
                 let account = Seen::of(found);
                 let holder = account
                     .account()
@@ -124,21 +130,48 @@ impl Sources {
         &self,
         desired: &Desired,
         recorded: &ConnectedAccountStatus,
-    ) -> Result<Vec<Account>, Error> {
+    ) -> Result<Vec<Account>, Unseen> {
         let id = recorded.connected_account_id.as_ref();
         let Some(id) = id.or(desired.spec.connected_account_id.as_ref()) else {
-            return self.by_alias(desired).await;
+            return Ok(self.by_alias(desired).await?);
         };
         let found = self.by_id(id).await?;
+        if found.is_empty()
+            && recorded.connected_account_id.is_some()
+            && !self.is_ours(recorded).await?
+        {
+            return Err(Unseen::Elsewhere(id.clone()));
+        }
         let look_further = match desired.presence {
             Presence::Present => recorded.connected_account_id.is_none(),
             // Before the object goes, an account that carries its alias must have been looked for.
             Presence::Gone { .. } => true,
         };
         if found.is_empty() && look_further {
-            return self.by_alias(desired).await;
+            return Ok(self.by_alias(desired).await?);
         }
         Ok(found)
+    }
+
+    /// Whether this is the project in which the object's account was made. With the key of another
+    /// project, or at another server, everything looks gone. An auth config that is recorded and there
+    /// is the proof; the object's own, or else another object's.
+    async fn is_ours(&self, recorded: &ConnectedAccountStatus) -> Result<bool, Error> {
+        let objects = self.objects.state();
+        let others: BTreeSet<&String> = objects
+            .iter()
+            .filter_map(|object| object.status.as_ref()?.auth_config.as_ref())
+            .collect();
+        for id in recorded
+            .auth_config
+            .iter()
+            .chain(others.into_iter().take(MOST_PROOFS))
+        {
+            if self.project.auth_config(id).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(recorded.auth_config.is_none())
     }
 
     async fn by_id(&self, id: &str) -> Result<Vec<Account>, Error> {
@@ -157,24 +190,13 @@ impl Sources {
     }
 
     async fn by_alias(&self, desired: &Desired) -> Result<Vec<Account>, Error> {
-        let mut query = ListQuery {
+        let query = ListQuery {
             user_ids: vec![desired.spec.user.clone()],
             toolkit_slugs: vec![desired.spec.toolkit.clone()],
             ..ListQuery::default()
         };
-        let mut found = Vec::new();
-        loop {
-            let page = self.project.client.list(&query).await?;
-            found.extend(
-                page.items
-                    .into_iter()
-                    .filter(|account| account.alias.as_deref() == Some(desired.sought_alias())),
-            );
-            match page.next_cursor {
-                Some(cursor) => query.cursor = Some(cursor),
-                None => break,
-            }
-        }
+        let mut found = self.project.list_all(query).await?;
+        found.retain(|account| account.alias.as_deref() == Some(desired.sought_alias()));
         for account in &found {
             self.project
                 .snapshot(|snapshot| snapshot.see(account.clone()));
@@ -293,4 +315,18 @@ fn lost(recorded: &ConnectedAccountStatus) -> bool {
     recorded
         .condition(condition::SYNCED)
         .is_some_and(|synced| synced.reason == Reason::Conflict.as_str())
+}
+
+/// Why a look at the account has seen nothing, neither that it is there nor that it is gone.
+enum Unseen {
+    /// Composio did not answer.
+    Error(Error),
+    /// The project is not the one in which the account of that id was made.
+    Elsewhere(String),
+}
+
+impl From<Error> for Unseen {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
 }

@@ -10,9 +10,9 @@ use tokio::sync::Notify;
 
 use crate::{
     composio::{
-        Call, Client, Transport,
+        Call, Client, ListQuery, Transport,
         error::{Error, Retry},
-        model::AuthConfig,
+        model::{Account, AuthConfig},
     },
     metrics::Metrics,
 };
@@ -141,6 +141,24 @@ impl Project {
         self.person_expected.notified().await;
     }
 
+    /// Every account of a list, page by page.
+    ///
+    /// # Errors
+    /// When Composio does not answer.
+    pub async fn list_all(&self, mut query: ListQuery) -> Result<Vec<Account>, Error> {
+        let mut accounts = Vec::new();
+        loop {
+            let page = self.client.list(&query).await?;
+            accounts.extend(page.items);
+            match page.next_cursor {
+                None => return Ok(accounts),
+                // A server whose cursor leads back to itself would be read for ever.
+                Some(cursor) if query.cursor.as_ref() == Some(&cursor) => return Ok(accounts),
+                Some(cursor) => query.cursor = Some(cursor),
+            }
+        }
+    }
+
     /// Reads an auth config, or remembers it.
     ///
     /// # Errors
@@ -171,6 +189,12 @@ impl Project {
             .clone();
         self.remember(entry, self.client.auth_configs(toolkit))
             .await
+    }
+
+    /// Forgets what the former API key was refused, or found.
+    pub fn key_changed(&self) {
+        *lock(&self.gates) = Gates::default();
+        self.forget_auth_configs();
     }
 
     /// Forgets what is known of auth configs: one of them was not what it was remembered to be.

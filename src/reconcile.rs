@@ -70,9 +70,9 @@ const RELEASED: Passed = Passed {
     again: None,
     outcome: "Released",
 };
-/// Somebody else changed the object in the middle of the pass: start over at once.
+/// Somebody else changed the object in the middle of the pass: start over, and let them finish.
 const AGAIN: Passed = Passed {
-    again: Some(Duration::ZERO),
+    again: Some(Duration::from_millis(100)),
     outcome: "Conflicted",
 };
 
@@ -172,10 +172,12 @@ impl<'a> Pass<'a> {
                 Plan::Do(_) if effects == MAX_EFFECTS => break,
                 Plan::Do(effect) => {
                     effects += 1;
-                    if must_be_kept(&self.ledger.written(), &self.observed.recorded)
-                        && self.write().await? == Written::ObjectGone
-                    {
-                        return Ok(GONE);
+                    if must_be_kept(&self.ledger.written(), &self.observed.recorded) {
+                        match self.write().await? {
+                            Written::UpToDate => {}
+                            Written::Renewed => return Ok(AGAIN),
+                            Written::ObjectGone => return Ok(GONE),
+                        }
                     }
                     match self.act(&effect).await {
                         Ok(done) => Happened::Did(done),
@@ -268,8 +270,10 @@ impl<'a> Pass<'a> {
 
     async fn end(mut self, event: Happened) -> Result<Passed, Error> {
         self.note(event.clone());
-        if self.write().await? == Written::ObjectGone {
-            return Ok(GONE);
+        match self.write().await? {
+            Written::UpToDate => {}
+            Written::Renewed => return Ok(AGAIN),
+            Written::ObjectGone => return Ok(GONE),
         }
         let now = self.context.sources.project.now();
         let outcome = match &event {

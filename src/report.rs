@@ -340,6 +340,7 @@ pub fn must_be_kept(previous: &ConnectedAccountStatus, status: &ConnectedAccount
         && status.connected_account_id.is_some())
         || previous.link != status.link && status.link.is_some()
         || previous.credentials != status.credentials
+        || previous.unknown_since != status.unknown_since && status.unknown_since.is_some()
 }
 
 /// The bounds of the wait between two tries, and of the slow look-again.

@@ -5,8 +5,10 @@
 mod support;
 
 use std::io::{IsTerminal, Write, stdout};
-use std::process::ExitCode;
+use std::process::exit;
 use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
 
 use support::control_plane::ControlPlane;
 use support::operator::{CLUSTER_ROLE, Operator, Options};
@@ -19,8 +21,7 @@ const HELP: &str = "\
 cargo demo            connect the accounts yourself, look around, stop with Ctrl-C
 cargo demo --auto     let the demo do all of it, check what Composio was asked, and end";
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let auto = match args
         .iter()
@@ -32,22 +33,30 @@ async fn main() -> ExitCode {
         ["--auto"] => true,
         _ => {
             say(HELP);
-            return ExitCode::from(2);
+            exit(2);
         }
     };
-    // Whatever ends first: on return everything that was started is stopped and removed.
+    let runtime = Runtime::new().expect("a runtime can be built");
+    let code = runtime.block_on(until_the_end(auto));
+    // Not by dropping the runtime: tools that are being built would be waited for. Their build ends
+    // with this process.
+    exit(code);
+}
+
+async fn until_the_end(auto: bool) -> i32 {
+    // Whatever ends first: everything that was started is stopped and removed.
     tokio::select! {
         result = demo(auto) => match result {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
             Err(error) => {
                 say(&format!("\nthe demo failed: {error}"));
-                ExitCode::FAILURE
+                1
             }
         },
         _ = tokio::signal::ctrl_c() => {
             say("\nstopping");
             // Without --auto this is the way to end it.
-            ExitCode::from(if auto { 130 } else { 0 })
+            if auto { 130 } else { 0 }
         }
     }
 }

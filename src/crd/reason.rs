@@ -27,7 +27,6 @@ pub enum Reason {
     LinkExpired,
     ReauthorizationRequired,
     Revoked,
-    AccountVanished,
     Rejected,
     Forbidden,
     CredentialsRejected,
@@ -93,7 +92,7 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 29] = {
+const TABLE: [Row; 28] = {
     use Progress::{None, Reconciling, Stalled};
     use ReadyRule::{False, Kept, True, Unknown};
     use Reason as R;
@@ -192,7 +191,7 @@ const TABLE: [Row; 29] = {
             Kept,
             false,
             Reconciling,
-            "Composio rejects the operator's API key. Give it a valid one; every object goes on by itself.",
+            "Composio rejects the operator's API key, or a right that it needs, or the key is another project's. Give the operator the right one; every object goes on by itself.",
         ),
         row(
             R::RevokeRefused,
@@ -241,14 +240,6 @@ const TABLE: [Row; 29] = {
             true,
             Stalled,
             "Somebody revoked the grant. Give the annotation `composio.dev/link-requested-at` a new value to ask the user again.",
-        ),
-        row(
-            R::AccountVanished,
-            "AccountVanished",
-            False,
-            true,
-            Stalled,
-            "Somebody deleted the account in Composio. Delete the object and apply it again to make a new one.",
         ),
         row(
             R::Rejected,

@@ -68,16 +68,7 @@ impl Poll {
 
     async fn scan(&self) -> Result<Changes, Error> {
         let began = self.project.snapshot(|snapshot| snapshot.begin_scan());
-        let mut query = ListQuery::default();
-        let mut accounts = Vec::new();
-        loop {
-            let page = self.project.client.list(&query).await?;
-            accounts.extend(page.items);
-            match page.next_cursor {
-                Some(cursor) => query.cursor = Some(cursor),
-                None => break,
-            }
-        }
+        let accounts = self.project.list_all(ListQuery::default()).await?;
         Ok(self
             .project
             .snapshot(|snapshot| snapshot.scanned(began, accounts)))
@@ -85,7 +76,8 @@ impl Poll {
 
     /// A link that is issued while the long pause goes on cuts it to the short one.
     async fn pause(&self, rhythm: Rhythm) {
-        if self.somebody_is_expected() {
+        // During an outage there is nothing to be quick for.
+        if self.somebody_is_expected() && !self.failing {
             tokio::time::sleep(rhythm.waiting).await;
             return;
         }

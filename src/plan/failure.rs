@@ -84,6 +84,18 @@ impl Failure {
         Self::of(error, Some(effect), secrets)
     }
 
+    /// A look that found neither the account nor any auth config that is recorded.
+    pub fn of_another_project(id: &str) -> Self {
+        Self {
+            reason: Reason::ProjectUnavailable,
+            message: format!(
+                "neither account {id} nor any recorded auth config is in this project: the API key or \
+                 the base URL seems to be another project's. Nothing is concluded from that"
+            ),
+            answer: Answer::NotNow { after: None },
+        }
+    }
+
     /// A refresh that was accepted and brought no link: as good as refused.
     pub fn no_link(state: &State) -> Self {
         Self {

@@ -13,10 +13,17 @@ use super::{
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
-    if desired.spec.suspend {
-        return wait(Reason::Suspended, "", None);
-    }
     let recorded = observed.recorded.connected_account_id.is_some();
+    if desired.spec.suspend {
+        return match observed.account {
+            // It is still observed: whether it is gone, too.
+            Seen::NotLooked if recorded => Plan::Look(Need::Account),
+            Seen::Absent if recorded => wait(Reason::Suspended, "the account is gone", None),
+            Seen::NotLooked | Seen::Absent | Seen::One(_) | Seen::Many(_) => {
+                wait(Reason::Suspended, "", None)
+            }
+        };
+    }
     let account = match &observed.account {
         Seen::NotLooked => return Plan::Look(Need::Account),
         Seen::Absent if recorded => return Plan::Do(Effect::Forget),

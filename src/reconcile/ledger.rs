@@ -13,7 +13,9 @@ use crate::{
     report::must_be_kept,
 };
 
-/// The longest wait between two tries to write what must not be lost.
+/// The waits between two tries to write.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+/// See [`SHORTEST_WAIT`].
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// One outcome, and what it was decided for and when.
@@ -34,6 +36,8 @@ pub(super) struct Ledger {
 pub(super) enum Written {
     /// The apiserver has everything.
     UpToDate,
+    /// It has what must not be lost; the object is another one than was decided on.
+    Renewed,
     /// The object is not there any more, or another of its name is.
     ObjectGone,
 }
@@ -84,30 +88,42 @@ impl Ledger {
         self.object = object;
     }
 
-    /// Writes the status if it differs. A conflict renews the object, and everything that is not
-    /// written is reported onto it again. What must not be lost is tried until it is written.
+    /// Writes the status if it differs. Where somebody else was quicker the object is read again: what
+    /// must not be lost is reported onto it, and the decisions are left to be made anew. What must not
+    /// be lost is also tried until it is written, unless the apiserver refuses it for good: then it is
+    /// found again by its alias.
     pub(super) async fn write(
         &mut self,
         api: &Api<ConnectedAccount>,
     ) -> Result<Written, kube::Error> {
-        let mut wait = Duration::from_millis(200);
+        let mut wait = SHORTEST_WAIT;
+        let mut renewed = false;
         loop {
             let status = self.unwritten();
-            if status == self.written() {
+            if status == self.written() || (renewed && !must_be_kept(&self.written(), &status)) {
                 self.entries.clear();
-                return Ok(Written::UpToDate);
+                return Ok(if renewed {
+                    Written::Renewed
+                } else {
+                    Written::UpToDate
+                });
             }
             let error = match replace_status(api, &self.object, status.clone()).await {
                 Ok(object) => {
                     self.object = object;
                     self.entries.clear();
-                    return Ok(Written::UpToDate);
+                    return Ok(if renewed {
+                        Written::Renewed
+                    } else {
+                        Written::UpToDate
+                    });
                 }
                 Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => {
                     match api.get_opt(&self.object.name_any()).await {
                         Ok(Some(object)) if object.uid() == self.object.uid() => {
                             self.object = object;
-                            continue;
+                            renewed = true;
+                            kube::Error::Api(answer)
                         }
                         Ok(Some(_) | None) => return Ok(Written::ObjectGone),
                         Err(error) => error,
@@ -115,17 +131,29 @@ impl Ledger {
                 }
                 Err(error) => error,
             };
-            if !must_be_kept(&self.written(), &status) {
+            if is_final(&error) || !(renewed || must_be_kept(&self.written(), &status)) {
                 return Err(error);
             }
-            let object = format!(
-                "{}/{}",
-                self.object.namespace().unwrap_or_default(),
-                self.object.name_any()
-            );
-            warn!(%object, "the account's id is not written yet, trying again: {error}");
+            if wait > SHORTEST_WAIT {
+                let object = format!(
+                    "{}/{}",
+                    self.object.namespace().unwrap_or_default(),
+                    self.object.name_any()
+                );
+                warn!(%object, "what was learned of the account is not written yet, trying again: {error}");
+            }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
+    }
+}
+
+/// Whether the apiserver has refused for good. What is too many, or in conflict, may go through later.
+fn is_final(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(answer) => {
+            (400..500).contains(&answer.code) && ![404, 409, 429].contains(&answer.code)
+        }
+        _ => false,
     }
 }

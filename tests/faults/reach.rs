@@ -1,9 +1,10 @@
 //! Composio and the apiserver out of reach, or not to be used yet: told, waited for, healed.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 
+use serde_json::{Value, json};
 use tokio::io::copy_bidirectional;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::message;
 use crate::support::control_plane::ControlPlane;
@@ -41,6 +42,67 @@ async fn a_rejected_api_key_is_told_and_a_new_one_in_the_file_is_taken_without_a
     scene.linked("mail").await;
     let log = operator.child.read_log();
     assert!(!log.contains("a-wrong-key"), "the key is in the log: {log}");
+}
+
+#[tokio::test]
+async fn the_key_of_another_project_forgets_makes_and_releases_nothing() {
+    let scene = Scene::new("other-project").await;
+    let other = json!({"api_key": "another-project"});
+    scene.sandbox.control("POST", "worlds", other).await;
+    let file = scene
+        .folder
+        .write("key", "sandbox")
+        .expect("the folder is there");
+    let options = scene
+        .options()
+        .env("COMPOSIO_API_KEY", None)
+        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
+    let _operator = scene.start("operator", &options).await;
+    // Its auth config is one that the other project lacks.
+    let own = json!({"id": "ac_own", "toolkit": "gmail"});
+    scene.sandbox.control("POST", "auth-configs", own).await;
+    let spec = json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_own"});
+    for name in ["stays", "goes"] {
+        let mut spec = spec.clone();
+        spec["metadata"] = json!({"alias": name});
+        scene.declare(name, spec).await;
+        let (id, _) = scene.linked(name).await;
+        scene.sandbox.consent(&id).await;
+        scene.ready(name, "Connected").await;
+    }
+    let changes = scene.changes().await;
+
+    std::fs::write(&file, "another-project").expect("the folder is there");
+    let object = scene
+        .until_synced_says("stays", "ProjectUnavailable", "another project")
+        .await;
+    assert_eq!(
+        condition(&object, "Ready")["status"],
+        "True",
+        "what was seen last stays: {object}"
+    );
+    scene
+        .kubectl(&["delete", "ca", "goes", "--wait=false"])
+        .await;
+    scene
+        .until_synced_says("goes", "ProjectUnavailable", "another project")
+        .await;
+    let accounts = scene
+        .sandbox
+        .control("GET", "accounts?key=another-project", Value::Null)
+        .await;
+    assert_eq!(accounts["accounts"], json!([]));
+    assert_eq!(scene.changes().await, changes);
+
+    std::fs::write(&file, "sandbox").expect("the folder is there");
+    scene.gone("goes").await;
+    scene.until("stays", "Synced", "True", "Connected").await;
+    let revoked = [
+        &changes[..],
+        &["POST revoke".to_owned(), "DELETE".to_owned()],
+    ]
+    .concat();
+    assert_eq!(scene.changes().await, revoked);
 }
 
 #[tokio::test]
@@ -104,18 +166,20 @@ async fn an_apiserver_that_is_unreachable_at_the_start_is_waited_for() {
     scene.linked_gmail("mail").await;
 }
 
-/// A port of loopback at which nobody answers until it is opened.
+/// A port of loopback at which nobody answers until it is opened. It is held all the time, so that
+/// nobody else can answer there.
 struct Gate {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
+    closed: TcpSocket,
 }
 
 impl Gate {
     fn new() -> Gate {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-        Gate {
-            address: listener.local_addr().expect("it has an address"),
-        }
+        let closed = TcpSocket::new_v4().expect("a socket can be made");
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        closed.bind(anywhere).expect("loopback has a free port");
+        let address = closed.local_addr().expect("it has an address");
+        Gate { address, closed }
     }
 
     fn url(&self, scheme: &str) -> String {
@@ -123,14 +187,10 @@ impl Gate {
     }
 
     /// From now on it leads to the host and port of that URL.
-    fn open(&self, url: &str) {
+    fn open(self, url: &str) {
         let (_, target) = url.split_once("://").expect("a URL has a scheme");
         let target = target.to_owned();
-        let listener = TcpListener::bind(self.address).expect("nobody took the port meanwhile");
-        listener
-            .set_nonblocking(true)
-            .expect("a listener can be nonblocking");
-        let listener = tokio::net::TcpListener::from_std(listener).expect("the runtime runs");
+        let listener = self.closed.listen(64).expect("the port is held");
         tokio::spawn(async move {
             while let Ok((mut here, _)) = listener.accept().await {
                 let target = target.clone();

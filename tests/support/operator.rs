@@ -13,6 +13,16 @@ use super::wait;
 pub(crate) const CLUSTER_ROLE: &str =
     include_str!("../../charts/composio-operator/cluster-role.yaml");
 
+/// Through which nothing of a test is to go.
+const PROXIES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
 /// How an operator is started.
 pub(crate) struct Options {
     command: Command,
@@ -39,9 +49,11 @@ impl Options {
             .args(["--http-address", "127.0.0.1:0"])
             .args(["--instance", namespace])
             .env("KUBECONFIG", kubeconfig)
-            .env("COMPOSIO_API_KEY", API_KEY)
-            // The way to loopback leads past every proxy in the environment.
-            .env("NO_PROXY", "127.0.0.1");
+            .env("COMPOSIO_API_KEY", API_KEY);
+        // The way to loopback leads past every proxy in the environment.
+        for proxy in PROXIES {
+            command.env_remove(proxy);
+        }
         Options { command }
     }
 
@@ -135,7 +147,7 @@ impl Operator {
     pub(crate) async fn readyz(&self, status: u16, words: &str) {
         wait::until(
             &format!("/readyz with {status} and {words:?}"),
-            Duration::from_secs(30),
+            Duration::from_secs(120),
             async || {
                 if let Some(ended) = self.child.exited() {
                     return Err(format!(

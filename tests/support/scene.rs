@@ -212,6 +212,23 @@ impl<'a> Scene<'a> {
         .await
     }
 
+    /// Waits until Synced is false for that reason and says these words, of whatever generation.
+    pub(crate) async fn until_synced_says(&self, name: &str, reason: &str, words: &str) -> Value {
+        wait::until(&format!("{reason} of {name}: {words}"), SOON, async || {
+            let object = self.stage().object(name).await?;
+            let synced = condition(&object, "Synced");
+            let says = synced["message"]
+                .as_str()
+                .unwrap_or_default()
+                .contains(words);
+            if says && synced["reason"] == reason && synced["status"] == "False" {
+                return Ok(object);
+            }
+            Err(object["status"].to_string())
+        })
+        .await
+    }
+
     /// Waits until the object is Ready for that reason.
     pub(crate) async fn ready(&self, name: &str, reason: &str) -> Value {
         self.until(name, "Ready", "True", reason).await

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::control_plane::ControlPlane;
 use super::sandbox::{Asked, Sandbox};
@@ -77,7 +77,9 @@ impl Stage<'_> {
     /// Applies the three objects.
     pub(crate) async fn apply(&self) -> Result<(), String> {
         let args = ["-n", self.namespace, "apply", "-f", "-"];
-        let output = self.control_plane.kubectl_stdin(&args, MANIFESTS).await;
+        let output = timeout(STEP, self.control_plane.kubectl_stdin(&args, MANIFESTS))
+            .await
+            .map_err(|_| format!("waited {STEP:?} for kubectl apply"))?;
         if output.status.success() {
             return Ok(());
         }
@@ -87,7 +89,9 @@ impl Stage<'_> {
     /// Runs kubectl in the namespace.
     pub(crate) async fn kubectl(&self, args: &[&str]) -> Result<String, String> {
         let args = [&["-n", self.namespace], args].concat();
-        let output = self.control_plane.kubectl(&args).await;
+        let output = timeout(STEP, self.control_plane.kubectl(&args))
+            .await
+            .map_err(|_| format!("waited {STEP:?} for kubectl {}", args.join(" ")))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -166,7 +170,8 @@ impl Stage<'_> {
     ) -> Result<T, String> {
         let end = Instant::now() + STEP;
         loop {
-            match probe().await {
+            let probed = timeout_at(end, probe()).await;
+            match probed.unwrap_or_else(|_| Err("no answer".to_owned())) {
                 Ok(found) => return Ok(found),
                 Err(last) if Instant::now() >= end => {
                     return Err(format!("waited {STEP:?} for {what}; last seen: {last}"));
