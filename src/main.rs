@@ -32,6 +32,8 @@ use tower::{buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
+/// Requests to the apiserver that may wait for their turn: far above what the concurrency allows.
+const APISERVER_QUEUE: usize = 1024;
 /// How often the key file is looked at.
 const KEY_FILE_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest wait for the headers of an answer of the apiserver. A watch's body may take longer.
@@ -229,7 +231,7 @@ async fn kubernetes_client() -> Result<Client, Failure> {
     }
     let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(2), 3, true)?;
     Ok(ClientBuilder::try_from(config)?
-        .with_layer(&BufferLayer::new(1024))
+        .with_layer(&BufferLayer::new(APISERVER_QUEUE))
         .with_layer(&RetryLayer::new(retry))
         .with_layer(&TimeoutLayer::new(APISERVER_TIMEOUT))
         .build())

@@ -256,11 +256,11 @@ impl Sources {
         if recorded.is_some() {
             return false;
         }
-        let other = Desired::of(other, &desired.flags);
         other.spec.connected_account_id.as_ref() == Some(&account.id)
             || (other.spec.user == desired.spec.user
                 && other.spec.toolkit == desired.spec.toolkit
-                && account.alias.as_deref() == Some(other.sought_alias()))
+                && account.alias.as_deref()
+                    == Some(Desired::of(other, &desired.flags).sought_alias()))
     }
 
     /// Whether an account can be made, and from which auth config. A link names no toolkit, so a wrong

@@ -23,8 +23,8 @@ use ledger::{Ledger, Written};
 /// The most effects of one pass: to take over an account that differs in everything takes seven, of
 /// which one or two find their place in the next pass.
 const MAX_EFFECTS: usize = 6;
-/// The most rounds of one pass: each effect may need looks of its own.
-const MAX_ROUNDS: usize = 24;
+/// The most rounds of one pass: each effect and the end may need the three looks that there are.
+const MAX_ROUNDS: usize = (MAX_EFFECTS + 1) * 4;
 
 /// What every pass needs.
 pub struct Context {

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
-use crate::support::scene::{SOON, Scene};
+use crate::support::operator::Operator;
+use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::story::{asked_by_toolkit, judge};
 use crate::support::wait;
 
@@ -153,20 +154,66 @@ async fn sigterm_ends_the_operator_with_code_0_and_the_next_one_goes_on() {
     let scene = Scene::new("restart").await;
     let operator = scene.start("first", &scene.options()).await;
     let (id, _) = scene.linked_gmail("mail").await;
-    operator.child.signal(Signal::Term).expect("it runs");
-    let ended = operator.child.wait(Duration::from_secs(10)).await;
-    assert_eq!(
-        ended.and_then(|status| status.code()),
-        Some(0),
-        "{}",
-        operator.child.log_tail(20)
-    );
+    ends_in_time(&operator).await;
 
     scene.sandbox.consent(&id).await;
     let _next = scene.start("second", &scene.options()).await;
     let object = scene.ready("mail", "Connected").await;
     assert_eq!(object["status"]["connectedAccountId"], id);
     assert_eq!(scene.changes().await, ["POST link"]);
+}
+
+/// Waits no longer than the operator may take to end.
+async fn ends_in_time(operator: &Operator) {
+    operator.child.signal(Signal::Term).expect("it runs");
+    let ended = operator.child.wait(Duration::from_secs(10)).await;
+    let code = ended.and_then(|status| status.code());
+    assert_eq!(code, Some(0), "{}", operator.child.log_tail(20));
+}
+
+#[tokio::test]
+async fn sigterm_cuts_off_a_call_that_hangs_and_the_next_one_finds_what_it_made() {
+    let scene = Scene::new("hanging").await;
+    let operator = scene.start("first", &scene.options()).await;
+    let minute = json!({"milliseconds": 60_000});
+    scene.sandbox.control("POST", "latency", minute).await;
+    scene.declare("mail", gmail()).await;
+    wait::until("a call that hangs", SOON, async || {
+        let object = scene.stage().object("mail").await?;
+        match object["metadata"]["finalizers"].is_array() || !scene.sandbox.asked().await.is_empty()
+        {
+            true => Ok(()),
+            false => Err(object.to_string()),
+        }
+    })
+    .await;
+    ends_in_time(&operator).await;
+    scene
+        .sandbox
+        .control("POST", "latency", json!({"milliseconds": 0}))
+        .await;
+    let _next = scene.start("second", &scene.options()).await;
+    scene.linked("mail").await;
+    assert_eq!(scene.sandbox.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn sigterm_ends_an_operator_that_still_waits_for_composio_and_the_apiserver() {
+    let scene = Scene::new("early").await;
+    let nowhere = scene.options().flag("--base-url", "http://127.0.0.1:9");
+    let operator = scene.spawn("no-composio", &nowhere);
+    operator.readyz(503, "no connection").await;
+    ends_in_time(&operator).await;
+
+    let kubeconfig = std::fs::read_to_string(&scene.kubeconfig).expect("it was written");
+    let nowhere = kubeconfig.replace(scene.control_plane.url(), "https://127.0.0.1:9");
+    let nowhere = scene
+        .folder
+        .write("nowhere", nowhere)
+        .expect("the folder is there");
+    let operator = scene.spawn("no-apiserver", &scene.options_with(&nowhere));
+    operator.readyz(503, "cannot watch").await;
+    ends_in_time(&operator).await;
 }
 
 #[tokio::test]
