@@ -45,6 +45,10 @@ const AUTH_CONFIGS: &str = "/api/v3.1/auth_configs";
 const MOST_PAGES: usize = 100;
 
 /// One Composio project. Cheap to clone.
+///
+/// # Errors
+/// Every call fails with an [`Error`] that says what was asked, what came back and when to try again;
+/// nothing is tried again here.
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,

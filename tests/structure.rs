@@ -29,11 +29,8 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "act", "crd", "metrics", "observe", "plan", "project", "report",
         ],
     ),
-    (
-        "observe",
-        &["composio", "crd", "metrics", "plan", "project"],
-    ),
-    ("act", &["composio", "crd", "metrics", "plan", "project"]),
+    ("observe", &["composio", "crd", "plan", "project"]),
+    ("act", &["composio", "crd", "plan", "project"]),
     ("report", &["composio", "crd", "plan"]),
     ("plan", &["composio", "crd"]),
     ("project", &["composio", "metrics"]),
