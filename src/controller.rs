@@ -34,6 +34,8 @@ use crate::{
     report::Pace,
 };
 
+mod events;
+
 /// The parts of readiness that the controller tells.
 pub const KUBERNETES: &str = "kubernetes";
 /// See [`KUBERNETES`].
@@ -45,6 +47,8 @@ const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it
 /// What the controller runs with.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Which of several processes this one is, for whoever reads its events.
+    pub instance: String,
     /// The only namespace to work in; `None`: all.
     pub namespace: Option<String>,
     /// How many objects are worked on at a time.
@@ -114,6 +118,7 @@ pub async fn run(
         .filter_map(|_| future::ready(None))
         .chain(futures::stream::select(changed, told))
         .take_until(Box::pin(shutdown));
+    let (tell, publishing) = events::publish(client.clone(), &settings.instance);
     let context = Arc::new(Context {
         sources: Sources {
             project,
@@ -123,6 +128,7 @@ pub async fn run(
         flags: settings.flags.clone(),
         pace: settings.pace,
         metrics: Arc::clone(&metrics),
+        tell,
     });
     info!(
         namespace = settings.namespace.as_deref().unwrap_or("all"),
@@ -148,6 +154,7 @@ pub async fn run(
     })
     .await;
     polling.abort();
+    publishing.end().await;
     info!("stopped");
 }
 

@@ -77,7 +77,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     let transport = composio::http::transport(HttpConfig {
         base_url: arguments.base_url.clone(),
         api_key: api_key.clone(),
-        instance: arguments.instance.clone().unwrap_or_else(host_name),
+        instance: instance(&arguments),
         timeout: arguments.request_timeout,
         max_body: MAX_BODY,
     })?;
@@ -132,6 +132,7 @@ fn log(format: LogFormat) {
 fn settings(arguments: &Run) -> Settings {
     let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     Settings {
+        instance: instance(arguments),
         namespace: arguments.watch_namespace.clone(),
         concurrency: arguments.concurrency,
         flags: Flags {
@@ -202,6 +203,10 @@ async fn kubernetes_client() -> Result<Client, Failure> {
         .with_layer(&RetryLayer::new(retry))
         .with_layer(&TimeoutLayer::new(APISERVER_TIMEOUT))
         .build())
+}
+
+fn instance(arguments: &Run) -> String {
+    arguments.instance.clone().unwrap_or_else(host_name)
 }
 
 fn host_name() -> String {

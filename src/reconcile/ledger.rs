@@ -27,6 +27,8 @@ pub(super) struct Entry {
 pub(super) struct Ledger {
     object: ConnectedAccount,
     entries: Vec<Entry>,
+    /// The status that the last write replaced.
+    replaced: Option<ConnectedAccountStatus>,
 }
 
 /// How a write ended.
@@ -43,6 +45,7 @@ impl Ledger {
         Self {
             object,
             entries: Vec::new(),
+            replaced: None,
         }
     }
 
@@ -69,6 +72,12 @@ impl Ledger {
             status.conditions.clone_from(&written.conditions);
         }
         report_on(&status, last)
+    }
+
+    /// The status that the last write replaced, once: what is told of a write is told when it is done,
+    /// and against what the apiserver really had, which a cache may not know yet.
+    pub(super) fn take_replaced(&mut self) -> Option<ConnectedAccountStatus> {
+        self.replaced.take()
     }
 
     pub(super) fn note(&mut self, desired: Desired, outcome: Outcome, at: Timestamp) {
@@ -99,6 +108,7 @@ impl Ledger {
             }
             let error = match replace_status(api, &self.object, status.clone()).await {
                 Ok(object) => {
+                    self.replaced = Some(self.written());
                     self.object = object;
                     self.entries.clear();
                     return Ok(Written::UpToDate);
