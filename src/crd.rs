@@ -336,7 +336,8 @@ pub struct ConnectedAccountStatus {
     /// When the object first had an active account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_connected_at: Option<MicroTime>,
-    /// The last value of the annotation `composio.dev/link-requested-at` that was handled.
+    /// The last value of the annotation `composio.dev/link-requested-at` that was handled; one that is
+    /// too long is ignored, and stands here cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_link_request: Option<String>,
     /// The last value of the annotation `composio.dev/reconcile-requested-at` that was handled.

@@ -17,7 +17,7 @@
 //! | [`plan`] | the only decider, pure |
 //! | [`observe`] | what is remembered, what is read afresh, and the poller |
 //! | [`act`] | one effect, one call |
-//! | [`report`] | the only builder of a status, pure |
+//! | [`report`] | the only builder of a status, and what events tell of it, pure |
 //! | [`reconcile`] | one pass: observe → plan → act → report |
 //! | [`controller`] | watches, triggers, concurrency, shutdown |
 //! | [`project`] | client, gates, auth configs and snapshot of one Composio project |

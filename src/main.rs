@@ -91,7 +91,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     let transport = composio::http::transport(HttpConfig {
         base_url: arguments.base_url.clone(),
         api_key: api_key.clone(),
-        instance: arguments.instance.clone().unwrap_or_else(host_name),
+        instance: instance(&arguments),
         timeout: arguments.request_timeout,
         max_body: MAX_BODY,
     })?;
@@ -157,6 +157,7 @@ fn log(format: LogFormat) {
 fn settings(arguments: &Run) -> Settings {
     let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     Settings {
+        instance: instance(arguments),
         namespace: arguments.watch_namespace.clone(),
         concurrency: arguments.concurrency,
         flags: Flags {
@@ -253,6 +254,10 @@ fn is_from_environment(proxy: &http::Uri) -> bool {
             .parse::<http::Uri>()
             .is_ok_and(|value| value == *proxy)
     })
+}
+
+fn instance(arguments: &Run) -> String {
+    arguments.instance.clone().unwrap_or_else(host_name)
 }
 
 fn host_name() -> String {

@@ -14,7 +14,11 @@ use crate::{
         AfterFailure, Desired, Done, Effect, Flags, Happened, Observed, Outcome, Plan, Refused,
         plan,
     },
-    report::{Pace, must_be_kept, next_look, report},
+    report::{
+        Pace, must_be_kept,
+        news::{self, News},
+        next_look, report,
+    },
 };
 
 mod ledger;
@@ -26,6 +30,9 @@ const MAX_EFFECTS: usize = 6;
 /// The most rounds of one pass: each effect and the end may need the three looks that there are.
 const MAX_ROUNDS: usize = (MAX_EFFECTS + 1) * 4;
 
+/// Takes news of an object away to be told. It must not wait: what cannot be taken now is lost.
+pub type Tell = Box<dyn Fn(&ConnectedAccount, News) + Send + Sync>;
+
 /// What every pass needs.
 pub struct Context {
     /// Where everything is looked up.
@@ -36,6 +43,8 @@ pub struct Context {
     pub pace: Pace,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where news go.
+    pub tell: Tell,
 }
 
 /// What the apiserver did not let happen. Composio's failures are no errors of a pass: they are told in
@@ -152,7 +161,7 @@ impl<'a> Pass<'a> {
     async fn run(mut self) -> Result<Passed, Error> {
         let mut effects = 0;
         for _ in 0..MAX_ROUNDS {
-            let event = match self.plan() {
+            match self.plan() {
                 Plan::Nothing => return self.end(Happened::Settled).await,
                 Plan::Wait(wait) => return self.end(Happened::Waiting(wait)).await,
                 Plan::Refuse(refusal) => return self.end(Happened::Refused(refusal)).await,
@@ -162,10 +171,7 @@ impl<'a> Pass<'a> {
                             .sources
                             .look(need, &self.desired, self.observed.clone());
                     match look.await {
-                        Ok(observed) => {
-                            self.observed = observed;
-                            continue;
-                        }
+                        Ok(observed) => self.observed = observed,
                         Err(failure) => return self.end(Happened::Failed(failure)).await,
                     }
                 }
@@ -180,7 +186,8 @@ impl<'a> Pass<'a> {
                         }
                     }
                     match self.act(&effect).await {
-                        Ok(done) => Happened::Did(done),
+                        Ok(Done::Released) => return Ok(RELEASED),
+                        Ok(done) => self.did(&effect, done),
                         Err(Trouble::Kubernetes(kube::Error::Api(status)))
                             if status.is_conflict() =>
                         {
@@ -208,15 +215,11 @@ impl<'a> Pass<'a> {
                                 effect: effect.name(),
                                 failure: failure.clone(),
                             });
-                            Happened::Failed(failure)
+                            self.note(Happened::Failed(failure));
                         }
                     }
                 }
-            };
-            if event == Happened::Did(Done::Released) {
-                return Ok(RELEASED);
             }
-            self.note(event);
         }
         // What was done does not stay done. The wait of a failure is the right one for it.
         self.write().await?;
@@ -257,6 +260,24 @@ impl<'a> Pass<'a> {
         Ok(done)
     }
 
+    fn did(&mut self, effect: &Effect, done: Done) {
+        let previous = self.observed.recorded.clone();
+        self.note(Happened::Did(done.clone()));
+        self.tell(news::of_effect(
+            effect,
+            &done,
+            &self.desired,
+            &previous,
+            &self.observed,
+        ));
+    }
+
+    fn tell(&self, news: Vec<News>) {
+        for one in news {
+            (self.context.tell)(self.ledger.object(), one);
+        }
+    }
+
     /// Takes an event into the status, in memory.
     fn note(&mut self, event: Happened) {
         let outcome = Outcome {
@@ -290,6 +311,13 @@ impl<'a> Pass<'a> {
     async fn write(&mut self) -> Result<Written, Error> {
         let written = self.ledger.write(self.api).await?;
         self.observed.recorded = self.ledger.written();
+        if let Some(previous) = self.ledger.take_replaced() {
+            self.tell(news::of_status(
+                &self.desired,
+                &previous,
+                &self.observed.recorded,
+            ));
+        }
         Ok(written)
     }
 }

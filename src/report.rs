@@ -1,9 +1,7 @@
 //! The only builder of a status: what was wanted, what was reported before and what came of it go in,
 //! the new status comes out. No I/O.
 
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 
 use crate::{
@@ -15,8 +13,12 @@ use crate::{
     plan::{Answer, Desired, Done, Happened, Outcome, Presence, Wait, usable_link},
 };
 
+pub mod news;
+mod pace;
 #[cfg(test)]
 mod tests;
+
+pub use pace::{Pace, next_look};
 
 /// The longest state reason that is passed on.
 const MAX_STATE_REASON: usize = 256;
@@ -213,15 +215,20 @@ fn is_recorded(status: &ConnectedAccountStatus, account: Option<&Account>) -> bo
 }
 
 fn record_requests(status: &mut ConnectedAccountStatus, desired: &Desired, outcome: &Outcome) {
-    if !outcome.observed.fresh || desired.spec.suspend {
+    if desired.spec.suspend {
         return;
     }
-    status.last_handled_reconcile_at = desired.reconcile_request.clone();
-    // On a live account, or one that no person signs in to, a request for a link has no effect.
-    let has_grant =
-        status.connected_at.is_some() && is_in(status, &[State::Active, State::Inactive]);
-    if has_grant || desired.spec.credentials.is_some() {
-        status.last_handled_link_request = desired.link_request.clone();
+    if outcome.observed.fresh {
+        status.last_handled_reconcile_at = desired.reconcile_request.clone();
+        // On a live account, or one that no person signs in to, a request for a link has no effect.
+        let has_grant =
+            status.connected_at.is_some() && is_in(status, &[State::Active, State::Inactive]);
+        if has_grant || desired.spec.credentials.is_some() {
+            status.last_handled_link_request = desired.link_request.clone();
+        }
+    }
+    if let Some(ignored) = &desired.ignored_link_request {
+        status.last_handled_link_request = Some(ignored.clone());
     }
 }
 
@@ -341,54 +348,4 @@ pub fn must_be_kept(previous: &ConnectedAccountStatus, status: &ConnectedAccount
         || previous.link != status.link && status.link.is_some()
         || previous.credentials != status.credentials
         || previous.unknown_since != status.unknown_since && status.unknown_since.is_some()
-}
-
-/// The bounds of the wait between two tries, and of the slow look-again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// The shortest wait after a failure.
-    pub min: Duration,
-    /// The longest wait after a failure.
-    pub max: Duration,
-    /// How often an object that only a person can help is looked at again.
-    pub slow: Duration,
-}
-
-/// When the object is to be looked at again if nothing happens to it before; `None`: never.
-///
-/// After a failure the wait is as long as the failure has lasted: it doubles by itself, needs no
-/// memory, and survives a restart.
-pub fn next_look(
-    status: &ConnectedAccountStatus,
-    event: &Happened,
-    pace: Pace,
-    now: Timestamp,
-) -> Option<Duration> {
-    let until = match event {
-        Happened::Waiting(wait) => wait.until,
-        Happened::Failed(failure) => match failure.answer {
-            Answer::NotNow { after: Some(after) } => return Some(after),
-            Answer::Refused(_) => return Some(pace.slow),
-            Answer::NotNow { after: None } | Answer::Unknown | Answer::LookAgain => None,
-        },
-        Happened::Refused(_) => return Some(pace.slow),
-        Happened::Settled | Happened::Did(_) => None,
-    };
-    if let Some(until) = until {
-        // A time that is over and changed nothing is no reason to come again at once.
-        return Some(if now < until {
-            positive(until.duration_since(now))
-        } else {
-            pace.min
-        });
-    }
-    let failing_since = status
-        .condition(condition::SYNCED)
-        .filter(|synced| synced.status == "False")
-        .map(|synced| synced.last_transition_time.0);
-    failing_since.map(|since| positive(now.duration_since(since)).clamp(pace.min, pace.max))
-}
-
-fn positive(duration: SignedDuration) -> Duration {
-    Duration::try_from(duration).unwrap_or(Duration::ZERO)
 }

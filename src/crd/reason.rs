@@ -204,7 +204,7 @@ const TABLE: [Row; 28] = {
         row(
             R::AliasInUse,
             "AliasInUse",
-            Kept,
+            False,
             false,
             Reconciling,
             "Another account of this user and toolkit has the alias. Choose another one in `spec.metadata.alias`, or free it.",

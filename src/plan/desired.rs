@@ -71,6 +71,8 @@ pub struct Desired {
     pub finalizer: bool,
     /// Token of a person's request for a new link.
     pub link_request: Option<String>,
+    /// The beginning of a token that is too long to be one: it is told, and asks for nothing.
+    pub ignored_link_request: Option<String>,
     /// Token of a request for a fresh look.
     pub reconcile_request: Option<String>,
     /// Settings.
@@ -106,6 +108,7 @@ impl Desired {
                 .iter()
                 .any(|finalizer| finalizer == FINALIZER),
             link_request: token(object, LINK_REQUESTED_ANNOTATION),
+            ignored_link_request: too_long(object, LINK_REQUESTED_ANNOTATION),
             reconcile_request: token(object, RECONCILE_REQUESTED_ANNOTATION),
             flags: flags.clone(),
         }
@@ -131,6 +134,13 @@ fn token(object: &ConnectedAccount, annotation: &str) -> Option<String> {
         .get(annotation)
         .filter(|token| !token.is_empty() && token.chars().count() <= MAX_TOKEN)
         .cloned()
+}
+
+/// With the dots it is longer than any token that is taken, so it never equals one.
+fn too_long(object: &ConnectedAccount, annotation: &str) -> Option<String> {
+    let token = object.annotations().get(annotation)?;
+    (token.chars().count() > MAX_TOKEN)
+        .then(|| token.chars().take(MAX_TOKEN).chain(['…']).collect())
 }
 
 /// The alias of an object that declares none: it can be computed from the object's name alone, so

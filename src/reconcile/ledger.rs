@@ -29,6 +29,8 @@ pub(super) struct Entry {
 pub(super) struct Ledger {
     object: ConnectedAccount,
     entries: Vec<Entry>,
+    /// The status that the last write replaced.
+    replaced: Option<ConnectedAccountStatus>,
 }
 
 /// How a write ended.
@@ -47,6 +49,7 @@ impl Ledger {
         Self {
             object,
             entries: Vec::new(),
+            replaced: None,
         }
     }
 
@@ -73,6 +76,12 @@ impl Ledger {
             status.conditions.clone_from(&written.conditions);
         }
         report_on(&status, last)
+    }
+
+    /// The status that the last write replaced, once: what is told of a write is told when it is done,
+    /// and against what the apiserver really had, which a cache may not know yet.
+    pub(super) fn take_replaced(&mut self) -> Option<ConnectedAccountStatus> {
+        self.replaced.take()
     }
 
     pub(super) fn note(&mut self, desired: Desired, outcome: Outcome, at: Timestamp) {
@@ -110,6 +119,7 @@ impl Ledger {
             }
             let error = match replace_status(api, &self.object, status.clone()).await {
                 Ok(object) => {
+                    self.replaced = Some(self.written());
                     self.object = object;
                     self.entries.clear();
                     return Ok(if renewed {

@@ -15,6 +15,7 @@ use crate::{
 
 mod conditions;
 mod facts;
+mod news;
 mod pace;
 
 fn waiting(reason: Reason) -> Happened {

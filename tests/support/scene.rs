@@ -275,7 +275,10 @@ impl<'a> Scene<'a> {
     pub(crate) fn written(&self) -> Vec<Audited> {
         let user = format!("system:serviceaccount:{}:{OPERATOR}", self.namespace);
         let asked = self.control_plane.asked_by(&user).into_iter();
-        asked.filter(|asked| asked.is_write()).collect()
+        asked
+            .filter(|asked| asked.is_write())
+            .filter(|asked| !["leases", "events"].contains(&asked.resource.as_str()))
+            .collect()
     }
 
     /// What Composio was asked to change, in words.

@@ -356,6 +356,7 @@ fn run(
             slow: Duration::from_secs(600),
         },
         metrics,
+        tell: Box::new(|_, _| {}),
     };
     Running {
         context,

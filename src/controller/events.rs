@@ -1,0 +1,89 @@
+//! Kubernetes events: a bounded queue, and one task that publishes what is in it. No pass waits for it,
+//! and none fails by it.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{
+    Client, Resource, ResourceExt,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+use tracing::{debug, warn};
+
+use crate::{crd::ConnectedAccount, reconcile::Tell, report::news::News};
+
+/// Who reports.
+const CONTROLLER: &str = "composio-operator";
+/// What the operator does with an object: the apiserver wants a word for it.
+const ACTION: &str = "Reconcile";
+/// How many events may wait while the apiserver is slow. An event that is lost is no loss of state.
+const WAITING: usize = 1024;
+/// How long events are still published after the last pass.
+const DRAIN: Duration = Duration::from_secs(1);
+/// The apiserver's limit for the reporting instance.
+const MAX_INSTANCE: usize = 128;
+/// An event's name is that of its object with a dot and the time in sixteen hexadecimal digits, and
+/// must not have more than 253 characters.
+const MAX_NAME: usize = 253 - 17;
+
+/// The task that publishes.
+pub(super) struct Publishing(JoinHandle<()>);
+
+impl Publishing {
+    /// Waits a little for what is still in the queue, once nobody can put anything in any more.
+    pub(super) async fn end(self) {
+        if tokio::time::timeout(DRAIN, self.0).await.is_err() {
+            debug!("events were dropped at the end");
+        }
+    }
+}
+
+/// Starts to publish.
+pub(super) fn publish(client: Client, instance: &str) -> (Tell, Publishing) {
+    let reporter = Reporter {
+        controller: CONTROLLER.to_owned(),
+        instance: Some(instance.chars().take(MAX_INSTANCE).collect()),
+    };
+    // One for all: it remembers what was published, to count what comes again.
+    let recorder = Recorder::new(client, reporter);
+    let (queue, mut queued) = mpsc::channel::<(ObjectReference, Event)>(WAITING);
+    let task = tokio::spawn(async move {
+        while let Some((object, event)) = queued.recv().await {
+            if let Err(error) = recorder.publish(&event, &object).await {
+                let name = object.name.unwrap_or_default();
+                warn!(object = %name, event = event.reason, "cannot be published: {error}");
+            }
+        }
+    });
+    let tell = move |object: &ConnectedAccount, news: News| {
+        if object.name_any().len() > MAX_NAME {
+            debug!(object = %object.name_any(), "its name is too long for events");
+        } else if queue.try_send((reference(object), event(news))).is_err() {
+            debug!(object = %object.name_any(), "an event was dropped: too many wait");
+        }
+    };
+    (Box::new(tell), Publishing(task))
+}
+
+/// Without the version: what happens again is counted only for what is referred to in the same words.
+fn reference(object: &ConnectedAccount) -> ObjectReference {
+    ObjectReference {
+        resource_version: None,
+        ..object.object_ref(&())
+    }
+}
+
+fn event(news: News) -> Event {
+    Event {
+        type_: if news.warning {
+            EventType::Warning
+        } else {
+            EventType::Normal
+        },
+        reason: news.topic.as_str().to_owned(),
+        note: Some(news.note),
+        action: ACTION.to_owned(),
+        secondary: None,
+    }
+}

@@ -1,0 +1,153 @@
+//! What watch and poll bring: whom they trigger, and what readiness and the log say of them.
+
+use std::sync::Arc;
+
+use kube::{
+    ResourceExt,
+    runtime::{
+        reflector::{ObjectRef, Store},
+        watcher,
+    },
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use super::{COMPOSIO, KUBERNETES};
+use crate::{
+    composio::Error as ComposioError,
+    crd::{ConnectedAccount, Reason, condition},
+    http::Health,
+    metrics::Metrics,
+    observe::{Poll, PollEvent, Rhythm},
+    project::Project,
+};
+
+/// How to say that the definition is missing.
+const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it with: composio-operator crd | kubectl apply --server-side -f -";
+
+/// Follows what the watch brings besides the objects themselves.
+pub(super) fn follow(
+    event: &watcher::Event<ConnectedAccount>,
+    health: &Health,
+    objects: &Store<ConnectedAccount>,
+    trigger: &mpsc::UnboundedSender<ObjectRef<ConnectedAccount>>,
+    known: &watch::Sender<bool>,
+) {
+    match event {
+        watcher::Event::InitDone => {
+            if health.ready(KUBERNETES) {
+                info!(objects = objects.len(), "the objects are known");
+            }
+            known.send_replace(true);
+        }
+        // Whoever lost against it may have its account now.
+        watcher::Event::Delete(gone) => {
+            health.ready(KUBERNETES);
+            for waiting in objects
+                .state()
+                .iter()
+                .filter(|object| is_in_conflict(object, gone))
+            {
+                // The receiver lives as long as the controller.
+                let _ = trigger.send(ObjectRef::from_obj(&**waiting));
+            }
+        }
+        watcher::Event::Apply(_) => drop(health.ready(KUBERNETES)),
+        watcher::Event::Init | watcher::Event::InitApply(_) => {}
+    }
+}
+
+fn is_in_conflict(object: &ConnectedAccount, gone: &ConnectedAccount) -> bool {
+    let ready = object
+        .status
+        .as_ref()
+        .and_then(|status| status.condition(condition::READY));
+    ready.is_some_and(|ready| ready.reason == Reason::Conflict.as_str())
+        && object.uid() != gone.uid()
+}
+
+/// Once the objects are known a watch that breaks is taken up where it was, and nothing says so but the
+/// next change: that is no reason to be unready.
+pub(super) fn tell_watch_error(health: &Health, error: &watcher::Error) {
+    let (is_taken_up, cause) = match error {
+        watcher::Error::InitialListFailed(error) => (false, Some(error)),
+        watcher::Error::NoResourceVersion => (false, None),
+        watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
+            (true, Some(error))
+        }
+        watcher::Error::WatchError(_) => (true, None),
+    };
+    let not_found = matches!(cause, Some(kube::Error::Api(status)) if status.code == 404);
+    let why = if not_found {
+        NO_CRD.to_owned()
+    } else {
+        format!("cannot watch ConnectedAccounts: {}", innermost(error))
+    };
+    if is_taken_up && !not_found && health.is_ready(KUBERNETES) {
+        warn!("{why}");
+        return;
+    }
+    if health.not_ready(KUBERNETES, why.clone()) {
+        error!("{why}");
+    }
+}
+
+/// The last cause says what is wrong; the ones before it say where.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+pub(super) async fn poll_and_tell(
+    poll: Poll,
+    rhythm: Rhythm,
+    project: Arc<Project>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    trigger: mpsc::UnboundedSender<ObjectRef<ConnectedAccount>>,
+    polled_once: oneshot::Sender<()>,
+) {
+    let mut polled_once = Some(polled_once);
+    poll.run(rhythm, async move |event| {
+        let closed = project.closed();
+        metrics.gates(closed.read_until.is_some(), closed.write_until.is_some());
+        match event {
+            PollEvent::Listed(objects) => {
+                metrics.polled(project.now().as_microsecond() as f64 / 1e6);
+                if health.ready(COMPOSIO) {
+                    info!("Composio answers");
+                }
+                for object in objects {
+                    // The receiver lives as long as the controller.
+                    let _ = trigger.send(object);
+                }
+            }
+            PollEvent::Failed(error) => tell_poll_error(&health, &error),
+        }
+        if let Some(polled_once) = polled_once.take() {
+            // As above.
+            let _ = polled_once.send(());
+        }
+    })
+    .await;
+}
+
+/// A rejected key is everybody's business, and so is a Composio that was never reached. An outage that
+/// comes later heals by itself: to be unready for it would only hold up what has nothing to do with it.
+fn tell_poll_error(health: &Health, error: &ComposioError) {
+    if !error.is_unauthorized() && health.is_ready(COMPOSIO) {
+        warn!("{error}");
+        return;
+    }
+    let why = if error.is_unauthorized() {
+        "Composio rejects the API key (401): give the operator a valid one, with the right to read and write connected accounts".to_owned()
+    } else {
+        error.to_string()
+    };
+    if health.not_ready(COMPOSIO, why.clone()) {
+        error!("{why}");
+    }
+}

@@ -1,0 +1,309 @@
+//! What is worth telling of a pass, as Kubernetes events: transitions only, each told once. No I/O.
+//!
+//! Whoever may read events need not be allowed to read the object, so no connect link, no other URL
+//! and nobody's name on an access list is in them.
+
+use crate::{
+    composio::model::{Acl, State},
+    crd::{ConnectedAccountStatus, Progress, Reason, condition},
+    plan::{self, Desired, Done, Effect, Observed, Presence},
+};
+
+use super::is_in;
+
+/// The apiserver's limit, in bytes.
+const MAX_NOTE: usize = 1024;
+/// What Composio names as revoked is a word like `access_token`. Anything longer is none.
+const MAX_WORD: usize = 32;
+
+/// Something that happened to an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// What it is about.
+    pub topic: Topic,
+    /// What exactly happened, at most 1 kB.
+    pub note: String,
+    /// Whether somebody should look at it.
+    pub warning: bool,
+}
+
+/// What news are about: the reason of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// A link to sign in was issued.
+    LinkIssued,
+    /// A request for a link was read and has no effect.
+    LinkRequestIgnored,
+    /// An account that was found is managed now.
+    Adopted,
+    /// The account became active.
+    Connected,
+    /// The operator disabled the account.
+    Disabled,
+    /// The operator enabled the account.
+    Enabled,
+    /// The operator changed the access list.
+    SharingChanged,
+    /// The operator gave the account another alias.
+    Renamed,
+    /// The operator revoked the grant.
+    Revoked,
+    /// The operator deleted the account.
+    Deleted,
+    /// The account is gone, and it was not the operator.
+    AccountVanished,
+    /// The conditions have a new reason that only a person can end.
+    Trouble(Reason),
+}
+
+impl Topic {
+    /// The reason of the event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LinkIssued => "LinkIssued",
+            Self::LinkRequestIgnored => "LinkRequestIgnored",
+            Self::Adopted => "Adopted",
+            Self::Connected => "Connected",
+            Self::Disabled => "Disabled",
+            Self::Enabled => "Enabled",
+            Self::SharingChanged => "SharingChanged",
+            Self::Renamed => "Renamed",
+            Self::Revoked => "Revoked",
+            Self::Deleted => "Deleted",
+            Self::AccountVanished => "AccountVanished",
+            Self::Trouble(reason) => reason.as_str(),
+        }
+    }
+}
+
+/// The news of one effect that went through. `previous` is the status before it, `observed` what is
+/// seen and recorded after it.
+pub fn of_effect(
+    effect: &Effect,
+    done: &Done,
+    desired: &Desired,
+    previous: &ConnectedAccountStatus,
+    observed: &Observed,
+) -> Vec<News> {
+    // To be revoked an account may have to be enabled: that is a part of its end.
+    let declared = desired.presence == Presence::Present;
+    match effect {
+        Effect::Pin { .. } | Effect::Unpin | Effect::Create { .. } | Effect::Release => Vec::new(),
+        Effect::Link { .. } | Effect::Refresh { .. } => link_issued(done),
+        Effect::Adopt => {
+            let id = observed.recorded.connected_account_id.as_deref();
+            let note = format!(
+                "account {} was found and is managed by this object",
+                id.unwrap_or_default()
+            );
+            vec![normal(Topic::Adopted, note)]
+        }
+        Effect::Forget => {
+            let id = previous.connected_account_id.as_deref();
+            let note = format!(
+                "account {} is not in Composio any more",
+                id.unwrap_or_default()
+            );
+            vec![warning(Topic::AccountVanished, note)]
+        }
+        Effect::Enable { .. } if !declared => Vec::new(),
+        Effect::Disable { .. } if !declared => Vec::new(),
+        Effect::Enable { id } => {
+            vec![normal(
+                Topic::Enabled,
+                format!("account {id} was enabled, as declared"),
+            )]
+        }
+        Effect::Disable { id } => {
+            // It is disabled before anything was said of the consent.
+            let was_told = observed.recorded.connected_at == previous.connected_at;
+            let first = (!was_told).then(|| connected(id));
+            let note = format!("account {id} was disabled, as declared");
+            first
+                .into_iter()
+                .chain([normal(Topic::Disabled, note)])
+                .collect()
+        }
+        Effect::Share { id, .. } => {
+            let account = observed.account.account();
+            let list = account.and_then(|account| account.sharing.as_ref());
+            // Rights are taken away before others are given: that is half a change.
+            if list.is_some() && list != desired.spec.sharing.as_ref().map(plan::declared).as_ref()
+            {
+                return Vec::new();
+            }
+            vec![normal(Topic::SharingChanged, shared(id, list))]
+        }
+        Effect::Rename { id, alias } => {
+            vec![normal(
+                Topic::Renamed,
+                format!("account {id} has the alias {alias:?}"),
+            )]
+        }
+        Effect::Revoke { id } => vec![normal(Topic::Revoked, revoked(id, done))],
+        Effect::Delete { id, revoke } => vec![deleted(id, *revoke, declared, previous)],
+    }
+}
+
+/// A refresh may find the account alive, and bring no link.
+fn link_issued(done: &Done) -> Vec<News> {
+    if !matches!(done, Done::Linked { .. }) {
+        return Vec::new();
+    }
+    // What comes again within minutes is counted under its first note: no time in it.
+    let note = "a link to sign in is in status.link while it can be used; it is for the declared user only";
+    vec![normal(Topic::LinkIssued, note.to_owned())]
+}
+
+fn connected(id: &str) -> News {
+    normal(Topic::Connected, format!("account {id} is active"))
+}
+
+/// How many, not whom.
+fn shared(id: &str, list: Option<&Acl>) -> String {
+    let Some(list) = list else {
+        return format!("the access list of account {id} was changed");
+    };
+    let everybody = if list.allow_all { "yes" } else { "no" };
+    format!(
+        "the access list of account {id} was changed: everybody allowed: {everybody}, users allowed: {}, users denied: {}",
+        list.allowed.len(),
+        list.denied.len()
+    )
+}
+
+/// Composio names what it revoked. Should it ever send the thing itself, it is not passed on.
+fn revoked(id: &str, done: &Done) -> String {
+    let mut tokens = Vec::new();
+    if let Done::Revoked { tokens: named } = done {
+        tokens.extend(named.iter().map(|token| word(token)));
+    }
+    if tokens.is_empty() {
+        return format!("the grant of account {id} was revoked already");
+    }
+    format!(
+        "the grant of account {id} was revoked: {}",
+        tokens.join(", ")
+    )
+}
+
+fn word(token: &str) -> &str {
+    let is_word = token.len() <= MAX_WORD
+        && token
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_word { token } else { "another" }
+}
+
+fn deleted(id: &str, revoke: bool, declared: bool, previous: &ConnectedAccountStatus) -> News {
+    let refusals = previous.revoke_refusals.as_ref().filter(|_| revoke);
+    let note = match (revoke, declared) {
+        (true, _) => {
+            format!("account {id} was deleted; revocation was requested, its outcome is unknown")
+        }
+        (false, false) => format!("account {id} was deleted"),
+        (false, true) => format!("account {id} was deleted to make room for a new one"),
+    };
+    match refusals {
+        Some(refusals) => warning(
+            Topic::Deleted,
+            format!(
+                "{note} (the provider had refused to revoke {} times)",
+                refusals.count
+            ),
+        ),
+        None => normal(Topic::Deleted, note),
+    }
+}
+
+/// The news of one write of the status, from what the apiserver had to what it has.
+pub fn of_status(
+    desired: &Desired,
+    previous: &ConnectedAccountStatus,
+    status: &ConnectedAccountStatus,
+) -> Vec<News> {
+    let connection = match (&status.connected_at, &status.connected_account_id) {
+        (Some(_), Some(id))
+            if status.connected_at != previous.connected_at
+                && is_in(status, &[State::Active])
+                && desired.presence == Presence::Present =>
+        {
+            Some(connected(id))
+        }
+        (Some(_) | None, _) => None,
+    };
+    let trouble = trouble(status)
+        .filter(|(reason, _)| Some(*reason) != self::trouble(previous).map(|(reason, _)| reason))
+        .map(|(reason, message)| warning(Topic::Trouble(reason), message.to_owned()));
+    [connection, ignored(desired, previous, status), trouble]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What only a person can end, and a refusal of the provider. Synced always carries the reason.
+fn trouble(status: &ConnectedAccountStatus) -> Option<(Reason, &str)> {
+    let synced = status.condition(condition::SYNCED)?;
+    let reason = Reason::all().find(|reason| reason.as_str() == synced.reason)?;
+    let told = reason == Reason::RevokeRefused || reason.progress() == Progress::Stalled;
+    told.then_some((reason, synced.message.as_str()))
+}
+
+/// A request for a link that was handled, and brought none.
+fn ignored(
+    desired: &Desired,
+    previous: &ConnectedAccountStatus,
+    status: &ConnectedAccountStatus,
+) -> Option<News> {
+    let handled = status.last_handled_link_request.as_ref()?;
+    if previous.last_handled_link_request.as_ref() == Some(handled) {
+        return None;
+    }
+    if desired.ignored_link_request.as_ref() == Some(handled) {
+        return Some(warning(
+            Topic::LinkRequestIgnored,
+            "the value of composio.dev/link-requested-at is longer than 64 characters".to_owned(),
+        ));
+    }
+    let note = match &desired.spec.credentials {
+        Some(_) => "the account is made from a Secret: no link was issued",
+        None => "the account has a grant: no link was issued",
+    };
+    (status.last_link_issued_at == previous.last_link_issued_at)
+        .then(|| normal(Topic::LinkRequestIgnored, note.to_owned()))
+}
+
+fn normal(topic: Topic, note: String) -> News {
+    News {
+        topic,
+        note: fit(&note),
+        warning: false,
+    }
+}
+
+fn warning(topic: Topic, note: String) -> News {
+    News {
+        topic,
+        note: fit(&note),
+        warning: true,
+    }
+}
+
+/// Without URLs, and no longer than the apiserver takes. What somebody else's message holds may be a
+/// connect link.
+fn fit(note: &str) -> String {
+    let mut fit: String = note
+        .split_inclusive(char::is_whitespace)
+        .map(|word| if word.contains("://") { "[URL] " } else { word })
+        .collect();
+    if fit.len() > MAX_NOTE {
+        let dots = '…';
+        let mut end = MAX_NOTE - dots.len_utf8();
+        while !fit.is_char_boundary(end) {
+            end -= 1;
+        }
+        fit.truncate(end);
+        fit.push(dots);
+    }
+    fit
+}

@@ -1,0 +1,235 @@
+use super::*;
+use crate::{
+    crd::{ConnectedAccount, DeletionPolicy, LINK_REQUESTED_ANNOTATION},
+    plan::Flags,
+    report::news::{News, of_status},
+};
+
+mod effects;
+
+/// The news of the write of a status after an event.
+fn written(wanted: &Wanted, sight: &Sight, event: Happened) -> Vec<News> {
+    let status = after(wanted, sight, event);
+    of_status(&wanted.0, &sight.0.recorded, &status)
+}
+
+fn words(news: &[News]) -> Vec<(&'static str, bool)> {
+    news.iter()
+        .map(|news| (news.topic.as_str(), news.warning))
+        .collect()
+}
+
+fn ours(row: crate::plan::tests::build::Row) -> Sight {
+    let state = row.0.state.clone();
+    seen(row)
+        .recorded("ca_1")
+        .recorded_state(state)
+        .connected(ago(5000))
+}
+
+fn asked_for_with(token: &str) -> Wanted {
+    let mut object = ConnectedAccount::new("support-gmail", object().0.spec);
+    object.metadata.annotations = Some([(LINK_REQUESTED_ANNOTATION.into(), token.into())].into());
+    Wanted(Desired::of(&object, &Flags::default()))
+}
+
+#[test]
+fn each_turn_of_the_status_is_told() {
+    let waits = |state| seen(account("ca_1").is(state)).recorded("ca_1").good_link();
+    let stalled = |reason| {
+        ours(account("ca_1").active())
+            .condition(condition::SYNCED, "False", reason)
+            .condition(condition::STALLED, "True", reason)
+    };
+    let none: &[(&str, bool)] = &[];
+    for (sentence, wanted, sight, event, expected) in [
+        (
+            "the person consented",
+            object(),
+            waits(State::Active),
+            Happened::Settled,
+            &[("Connected", false)][..],
+        ),
+        (
+            "an account that is to go connects to nobody's use",
+            object().deleted(DeletionPolicy::Revoke),
+            waits(State::Active),
+            failed(Reason::ComposioUnavailable, LATER),
+            none,
+        ),
+        (
+            "waiting for the person",
+            object(),
+            waits(State::Initiated),
+            waiting(Reason::AwaitingUser),
+            none,
+        ),
+        (
+            "an outage heals by itself",
+            object(),
+            ours(account("ca_1").active()),
+            failed(Reason::ComposioUnavailable, LATER),
+            none,
+        ),
+        (
+            "the link ran out",
+            object(),
+            waits(State::Expired),
+            waiting(Reason::LinkExpired),
+            &[("LinkExpired", true)],
+        ),
+        (
+            "a link was all that was asked for",
+            object().ready_with_link(),
+            waits(State::Expired),
+            waiting(Reason::LinkExpired),
+            none,
+        ),
+        (
+            "the grant died",
+            object(),
+            ours(account("ca_1").expired()),
+            waiting(Reason::ReauthorizationRequired),
+            &[("ReauthorizationRequired", true)],
+        ),
+        (
+            "somebody revoked the grant",
+            object(),
+            ours(account("ca_1").is(State::Revoked)),
+            waiting(Reason::Revoked),
+            &[("Revoked", true)],
+        ),
+        (
+            "the provider does not revoke",
+            object().deleted(DeletionPolicy::Revoke),
+            ours(account("ca_1").active()),
+            failed(Reason::RevokeRefused, LATER),
+            &[("RevokeRefused", true)],
+        ),
+        (
+            "a refusal",
+            object(),
+            ours(account("ca_1").active()),
+            refused(Reason::Rejected),
+            &[("Rejected", true)],
+        ),
+        (
+            "the same refusal",
+            object(),
+            stalled(Reason::Rejected),
+            refused(Reason::Rejected),
+            none,
+        ),
+        (
+            "another refusal",
+            object(),
+            stalled(Reason::Rejected),
+            refused(Reason::Forbidden),
+            &[("Forbidden", true)],
+        ),
+        (
+            "a request for a link that an active account does not need",
+            object().asking_for_link("please"),
+            ours(account("ca_1").active()),
+            Happened::Settled,
+            &[("LinkRequestIgnored", false)],
+        ),
+        (
+            "a request for a link that no person could open",
+            object().made_from_secret().asking_for_link("please"),
+            ours(account("ca_1").active()),
+            Happened::Settled,
+            &[("LinkRequestIgnored", false)],
+        ),
+        (
+            "a request that was answered with a link",
+            object().asking_for_link("please"),
+            ours(account("ca_1").expired()),
+            did(Done::Linked { link: good_link() }),
+            none,
+        ),
+        (
+            "a suspended object is asked in vain",
+            object().suspended().asking_for_link("please"),
+            ours(account("ca_1").active()),
+            waiting(Reason::Suspended),
+            none,
+        ),
+        (
+            "a token that is too long, though nobody looked",
+            asked_for_with(&"x".repeat(65)),
+            ours(account("ca_1").active()).cached(),
+            Happened::Settled,
+            &[("LinkRequestIgnored", true)],
+        ),
+        (
+            "the longest token",
+            asked_for_with(&"x".repeat(64)),
+            ours(account("ca_1").active()),
+            Happened::Settled,
+            &[("LinkRequestIgnored", false)],
+        ),
+    ] {
+        assert_eq!(
+            words(&written(&wanted, &sight, event)),
+            expected,
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn the_same_outcome_is_told_once() {
+    let mut outcomes = events();
+    outcomes.push(failed(Reason::RevokeRefused, LATER));
+    for wanted in [
+        object(),
+        object().disabled(),
+        object().suspended(),
+        object().made_from_secret(),
+        object().asking_for_link("please"),
+        asked_for_with(&"x".repeat(65)),
+        object().deleted(DeletionPolicy::Revoke),
+    ] {
+        for state in ["INITIATED", "ACTIVE", "INACTIVE", "EXPIRED", "REVOKED"] {
+            let row = account("ca_1").is(State::from(state));
+            for sight in [
+                seen(row.clone()),
+                seen(row.clone()).recorded("ca_1"),
+                seen(row).recorded("ca_1").good_link().cached(),
+                seen_none().recorded("ca_1"),
+                not_looked(),
+            ] {
+                for event in &outcomes {
+                    let once = after(&wanted, &sight, event.clone());
+                    let again = sight
+                        .clone()
+                        .with(|observed| observed.recorded = once.clone());
+                    assert_eq!(
+                        written(&wanted, &again, event.clone()),
+                        [],
+                        "{event:?} on {state}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_note_says_what_the_condition_says_but_for_urls_and_the_end_of_a_long_one() {
+    let refuse = |detail: &str| {
+        let refusal = Happened::Refused(Refusal {
+            reason: Reason::Rejected,
+            detail: detail.to_owned(),
+        });
+        let news = written(&object(), &ours(account("ca_1").active()), refusal);
+        news.into_iter().next().expect("a refusal is told").note
+    };
+    assert!(refuse("the alias is taken").ends_with("change the object. (the alias is taken)"));
+    let note = refuse("see https://connect.example/1 for more");
+    assert!(note.ends_with("(see [URL] for more)"), "{note}");
+    let note = refuse(&"ä".repeat(1000));
+    assert!((1020..=1024).contains(&note.len()), "{}", note.len());
+    assert!(note.ends_with("ä…"), "{note}");
+}

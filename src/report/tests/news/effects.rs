@@ -1,0 +1,280 @@
+use super::*;
+use crate::{
+    composio::{SharingPatch, model::Acl},
+    plan::Effect,
+    report::news::of_effect,
+};
+
+fn id() -> String {
+    "ca_1".to_owned()
+}
+
+/// The news of an effect on what is wanted, and seen and recorded before it.
+fn told(wanted: &Wanted, sight: Sight, effect: &Effect, done: Done) -> Vec<News> {
+    let previous = sight.0.recorded.clone();
+    let recorded = after(wanted, &sight, did(done.clone()));
+    let observed = sight.with(|observed| observed.recorded = recorded).0;
+    of_effect(effect, &done, &wanted.0, &previous, &observed)
+}
+
+fn revoked(tokens: &[&str]) -> Done {
+    Done::Revoked {
+        tokens: tokens.iter().map(|token| (*token).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn each_effect_is_told_in_its_own_words() {
+    const NORMAL: bool = false;
+    const WARNING: bool = true;
+    let gone = || object().deleted(DeletionPolicy::Revoke);
+    let linked = || Done::Linked { link: good_link() };
+    let refresh = || Effect::Refresh { id: id() };
+    let enable = || Effect::Enable { id: id() };
+    let disable = || Effect::Disable { id: id() };
+    let revoke = || Effect::Revoke { id: id() };
+    let delete = |revoke| Effect::Delete { id: id(), revoke };
+    let share = || Effect::Share {
+        id: id(),
+        patch: SharingPatch::default(),
+    };
+    let sharing = || object().shared_with(&["ann@acme.com", "bob@acme.com"], &["eve@acme.com"]);
+    let list = Acl {
+        allow_all: false,
+        allowed: ["ann@acme.com".into(), "bob@acme.com".into()].into(),
+        denied: ["eve@acme.com".into()].into(),
+    };
+    type Case<'a> = (
+        &'static str,
+        Wanted,
+        Sight,
+        Effect,
+        Done,
+        &'a [(&'static str, bool)],
+        &'static str,
+    );
+    let cases: Vec<Case<'_>> = vec![
+        (
+            "a first link",
+            object(),
+            seen(account("ca_1")),
+            Effect::Link {
+                auth_config: "ac_1".into(),
+                alias: "a".into(),
+            },
+            linked(),
+            &[("LinkIssued", NORMAL)],
+            "status.link while",
+        ),
+        (
+            "another link for the same account",
+            object(),
+            ours(account("ca_1").expired()),
+            refresh(),
+            linked(),
+            &[("LinkIssued", NORMAL)],
+            "status.link",
+        ),
+        (
+            "a refresh that found it alive issued none",
+            object(),
+            ours(account("ca_1").active()),
+            refresh(),
+            Done::Changed,
+            &[],
+            "",
+        ),
+        (
+            "an account that was found",
+            object(),
+            seen(account("ca_1").active()),
+            Effect::Adopt,
+            Done::Adopted,
+            &[("Adopted", NORMAL)],
+            "ca_1",
+        ),
+        (
+            "an account that is gone, though not by us",
+            object(),
+            seen_none().recorded("ca_1"),
+            Effect::Forget,
+            Done::Forgotten,
+            &[("AccountVanished", WARNING)],
+            "ca_1",
+        ),
+        (
+            "enabled",
+            object(),
+            ours(account("ca_1").active()),
+            enable(),
+            Done::Changed,
+            &[("Enabled", NORMAL)],
+            "ca_1",
+        ),
+        (
+            "enabled only to be revoked",
+            gone(),
+            ours(account("ca_1").active()),
+            enable(),
+            Done::Changed,
+            &[],
+            "",
+        ),
+        (
+            "disabled",
+            object().disabled(),
+            ours(account("ca_1").inactive()),
+            disable(),
+            Done::Changed,
+            &[("Disabled", NORMAL)],
+            "ca_1",
+        ),
+        (
+            "disabled as soon as the person consented",
+            object().disabled(),
+            seen(account("ca_1").inactive())
+                .recorded("ca_1")
+                .recorded_state(State::Initiated),
+            disable(),
+            Done::Changed,
+            &[("Connected", NORMAL), ("Disabled", NORMAL)],
+            "ca_1",
+        ),
+        (
+            "disabled again after a revocation that failed",
+            gone().disabled(),
+            ours(account("ca_1").inactive()),
+            disable(),
+            Done::Changed,
+            &[],
+            "",
+        ),
+        (
+            "how many share it",
+            sharing(),
+            ours(account("ca_1").active().shared(Some(list.clone()))),
+            share(),
+            Done::Changed,
+            &[("SharingChanged", NORMAL)],
+            "everybody allowed: no, users allowed: 2, users denied: 1",
+        ),
+        (
+            "half a change of the access list",
+            object().shared_with(&["ann@acme.com"], &[]),
+            ours(account("ca_1").active().shared(Some(list))),
+            share(),
+            Done::Changed,
+            &[],
+            "",
+        ),
+        (
+            "another alias",
+            object(),
+            ours(account("ca_1").active()),
+            Effect::Rename {
+                id: id(),
+                alias: "mail".into(),
+            },
+            Done::Changed,
+            &[("Renamed", NORMAL)],
+            "\"mail\"",
+        ),
+        (
+            "what was revoked",
+            gone(),
+            ours(account("ca_1").active()),
+            revoke(),
+            revoked(&["access_token", "refresh_token"]),
+            &[("Revoked", NORMAL)],
+            ": access_token, refresh_token",
+        ),
+        (
+            "should Composio ever send the token itself, it is not passed on",
+            gone(),
+            ours(account("ca_1").active()),
+            revoke(),
+            revoked(&["ya29.A0ARrdaM", "refresh_token"]),
+            &[("Revoked", NORMAL)],
+            ": another, refresh_token",
+        ),
+        (
+            "nothing was left to revoke",
+            gone(),
+            ours(account("ca_1").active()),
+            revoke(),
+            revoked(&[]),
+            &[("Revoked", NORMAL)],
+            "was revoked already",
+        ),
+        (
+            "deleted",
+            gone(),
+            ours(account("ca_1").active()),
+            delete(false),
+            Done::Deleted,
+            &[("Deleted", NORMAL)],
+            "ca_1 was deleted",
+        ),
+        (
+            "deleted without knowing what becomes of the grant",
+            gone(),
+            ours(account("ca_1").expired()),
+            delete(true),
+            Done::Deleted,
+            &[("Deleted", NORMAL)],
+            "revocation was requested, its outcome is unknown",
+        ),
+        (
+            "deleted though the provider does not agree",
+            gone(),
+            ours(account("ca_1").active()).revoke_refused(ago(4000), 5),
+            delete(true),
+            Done::Deleted,
+            &[("Deleted", WARNING)],
+            "refused to revoke 5 times",
+        ),
+        (
+            "deleted for another to take its place",
+            object(),
+            ours(account("ca_1").expired()),
+            delete(false),
+            Done::Deleted,
+            &[("Deleted", NORMAL)],
+            "to make room",
+        ),
+        (
+            "our marks are nobody's business",
+            object(),
+            seen_none(),
+            Effect::Pin { alias: "a".into() },
+            Done::Marked,
+            &[],
+            "",
+        ),
+        (
+            "an account from a Secret is told when it is active",
+            object().made_from_secret(),
+            seen(account("ca_1").active()),
+            Effect::Create {
+                auth_config: "ac_1".into(),
+                alias: "a".into(),
+            },
+            Done::Created {
+                secret_version: "uid/7".into(),
+            },
+            &[],
+            "",
+        ),
+    ];
+    for (sentence, wanted, sight, effect, done, expected, note) in cases {
+        let news = told(&wanted, sight, &effect, done);
+        assert_eq!(words(&news), expected, "{sentence}");
+        if let Some(last) = news.last() {
+            assert!(last.note.contains(note), "{sentence}: {}", last.note);
+        }
+        for one in &news {
+            assert!(!one.note.contains("http"), "{sentence}: {}", one.note);
+            assert!(!one.note.contains('@'), "{sentence}: {}", one.note);
+        }
+    }
+}
