@@ -1,9 +1,7 @@
 //! The only builder of a status: what was wanted, what was reported before and what came of it go in,
 //! the new status comes out. No I/O.
 
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 
 use crate::{
@@ -12,11 +10,14 @@ use crate::{
         ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Progress, ReadyRule, ReadyWhen,
         Reason, Tally, condition,
     },
-    plan::{Answer, Desired, Done, Happened, Outcome, Presence, Wait, usable_link},
+    plan::{Answer, Desired, Done, Happened, Outcome, Presence, SecretSeen, Wait, usable_link},
 };
 
+mod pace;
 #[cfg(test)]
 mod tests;
+
+pub use pace::{Pace, next_look};
 
 /// The longest state reason that is passed on.
 const MAX_STATE_REASON: usize = 256;
@@ -111,6 +112,17 @@ fn record_event(
                 step: CredentialsStep::Created,
             });
         }
+        Happened::Did(Done::Rotated { secret_version }) => {
+            status.unknown_since = None;
+            // What is recorded from here on tells whether this version brought it back to life.
+            if !account.is_some_and(|account| account.state.is_connected()) {
+                status.connected_at = None;
+            }
+            status.credentials = Some(CredentialsStatus {
+                version: secret_version.clone(),
+                step: CredentialsStep::Patched,
+            });
+        }
         Happened::Did(Done::Revoked { .. }) => {
             status.unknown_since = None;
             status.revoke_refusals = None;
@@ -127,6 +139,14 @@ fn record_event(
                 // The last one counts: it is the one that may still take effect.
                 Answer::Unknown => status.unknown_since = Some(MicroTime(now)),
                 Answer::NotNow { .. } | Answer::Refused(_) | Answer::LookAgain => {}
+            }
+            if failure.reason == Reason::CredentialsRejected
+                && let SecretSeen::Present { version, .. } = &outcome.observed.secret
+            {
+                status.credentials = Some(CredentialsStatus {
+                    version: version.clone(),
+                    step: CredentialsStep::Refused,
+                });
             }
             if failure.reason == Reason::RevokeRefused {
                 let refusals = status.revoke_refusals.get_or_insert(Tally {
@@ -162,6 +182,7 @@ fn forget(status: &mut ConnectedAccountStatus) {
     status.state_reason = None;
     status.link = None;
     status.connected_at = None;
+    status.credentials = None;
 }
 
 fn connected(status: &mut ConnectedAccountStatus, now: Timestamp) {
@@ -255,9 +276,14 @@ fn standing(
         }
         other => other,
     };
-    let message = match detail {
-        "" => reason.meaning().to_owned(),
-        detail => format!("{} ({})", reason.meaning(), detail.trim_end_matches('.')),
+    let told_before = status
+        .condition(condition::SYNCED)
+        .filter(|told| told.reason == reason.as_str());
+    let message = match (detail, event, told_before) {
+        // A refusal that stands says no more than when it came.
+        ("", Happened::Refused(_), Some(told)) => told.message.clone(),
+        ("", _, _) => reason.meaning().to_owned(),
+        (detail, _, _) => format!("{} ({})", reason.meaning(), detail.trim_end_matches('.')),
     };
     (reason, message)
 }
@@ -339,55 +365,5 @@ pub fn must_be_kept(previous: &ConnectedAccountStatus, status: &ConnectedAccount
     (previous.connected_account_id != status.connected_account_id
         && status.connected_account_id.is_some())
         || previous.link != status.link && status.link.is_some()
-        || previous.credentials != status.credentials
-}
-
-/// The bounds of the wait between two tries, and of the slow look-again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// The shortest wait after a failure.
-    pub min: Duration,
-    /// The longest wait after a failure.
-    pub max: Duration,
-    /// How often an object that only a person can help is looked at again.
-    pub slow: Duration,
-}
-
-/// When the object is to be looked at again if nothing happens to it before; `None`: never.
-///
-/// After a failure the wait is as long as the failure has lasted: it doubles by itself, needs no
-/// memory, and survives a restart.
-pub fn next_look(
-    status: &ConnectedAccountStatus,
-    event: &Happened,
-    pace: Pace,
-    now: Timestamp,
-) -> Option<Duration> {
-    let until = match event {
-        Happened::Waiting(wait) => wait.until,
-        Happened::Failed(failure) => match failure.answer {
-            Answer::NotNow { after: Some(after) } => return Some(after),
-            Answer::Refused(_) => return Some(pace.slow),
-            Answer::NotNow { after: None } | Answer::Unknown | Answer::LookAgain => None,
-        },
-        Happened::Refused(_) => return Some(pace.slow),
-        Happened::Settled | Happened::Did(_) => None,
-    };
-    if let Some(until) = until {
-        // A time that is over and changed nothing is no reason to come again at once.
-        return Some(if now < until {
-            positive(until.duration_since(now))
-        } else {
-            pace.min
-        });
-    }
-    let failing_since = status
-        .condition(condition::SYNCED)
-        .filter(|synced| synced.status == "False")
-        .map(|synced| synced.last_transition_time.0);
-    failing_since.map(|since| positive(now.duration_since(since)).clamp(pace.min, pace.max))
-}
-
-fn positive(duration: SignedDuration) -> Duration {
-    Duration::try_from(duration).unwrap_or(Duration::ZERO)
+        || previous.credentials != status.credentials && status.credentials.is_some()
 }

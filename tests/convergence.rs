@@ -7,8 +7,10 @@ use composio_operator::crd::{LINK_REQUESTED_ANNOTATION, RECONCILE_REQUESTED_ANNO
 use composio_operator::plan::computed_alias;
 use composio_operator::sandbox::world::{Fault, Seed, Switches};
 use jiff::SignedDuration;
+use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
+use crate::support::fingerprint;
 use crate::support::simulation::{NAMESPACE, Simulation};
 use crate::support::story::condition;
 
@@ -54,6 +56,8 @@ struct Sequence {
     history: Vec<String>,
     /// The last declaration of each object that is not deleted.
     declared: Vec<(&'static str, Value)>,
+    /// The value in the Secret of `crm`, if there is one.
+    key: Option<String>,
 }
 
 impl Sequence {
@@ -72,15 +76,24 @@ impl Sequence {
             switches,
             ..Seed::default()
         };
-        let mut simulation = Simulation::new(world);
-        simulation.secret("key", json!({"api_key": "c2VjcmV0LWtleQ=="}));
-        Sequence {
-            simulation,
+        let mut sequence = Sequence {
+            simulation: Simulation::new(world),
             random,
             tokens: 0,
             history: Vec::new(),
             declared: Vec::new(),
-        }
+            key: None,
+        };
+        sequence.put_key(Some("first-key".to_owned()));
+        sequence
+    }
+
+    /// Puts a value into the Secret of `crm`, or takes the Secret away.
+    fn put_key(&mut self, key: Option<String>) {
+        let data = |key: &String| json!({"api_key": ByteString(key.clone().into_bytes())});
+        self.simulation
+            .secret("key", key.as_ref().map_or(Value::Null, data));
+        self.key = key;
     }
 
     async fn run(mut self) {
@@ -123,6 +136,13 @@ impl Sequence {
             17 => {
                 self.simulation.shelf().conflicts = self.random.u32(1..3);
                 "conflicts".to_owned()
+            }
+            18 => {
+                self.tokens += 1;
+                let key = format!("key-{}", self.tokens);
+                let key = (self.random.u32(..3) > 0).then_some(key);
+                self.put_key(key);
+                format!("the key is {:?}", self.key)
             }
             _ => String::new(),
         }
@@ -298,7 +318,19 @@ impl Sequence {
             .as_str()
             .and_then(|id| self.simulation.world().account(id, now).ok())
             .map(|account| json!(account));
+        let synced = condition(&object, "Synced")["reason"].clone();
+        if name == "crm" && self.key.is_none() {
+            let told = synced == "SecretMissing" || synced == "AliasInUse";
+            assert!(
+                told,
+                "{name} is {synced} without its Secret: {}",
+                self.told()
+            );
+        }
         match reason {
+            _ if synced == "SecretMissing" => {
+                assert_eq!(self.key, None, "{name}: {}", self.told());
+            }
             "Connected" | "Disabled" => {
                 let account = account.unwrap_or_else(|| {
                     panic!("{name} is {reason} without an account: {}", self.told())
@@ -312,7 +344,11 @@ impl Sequence {
                 let enabled = spec["enabled"].as_bool().expect("it says so");
                 let expected = if enabled { "ACTIVE" } else { "INACTIVE" };
                 assert_eq!(state, expected, "{name}: {}", self.told());
-                if condition(&object, "Synced")["reason"] == "AliasInUse" {
+                if let Some(key) = self.key.as_ref().filter(|_| name == "crm") {
+                    let held = &account["credentials"]["api_key"];
+                    assert_eq!(*held, fingerprint(key), "{name}: {}", self.told());
+                }
+                if synced == "AliasInUse" {
                     // One that was retained has it.
                     return;
                 }

@@ -123,7 +123,7 @@ impl Ledger {
                 self.object.namespace().unwrap_or_default(),
                 self.object.name_any()
             );
-            warn!(%object, "the account's id is not written yet, trying again: {error}");
+            warn!(%object, "what Composio answered is not written yet, trying again: {error}");
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }

@@ -1,0 +1,69 @@
+//! When to come again: what is known of time, of failures and of what nobody tells us.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    crd::{ConnectedAccountStatus, condition},
+    plan::{Answer, Desired, Happened, Presence},
+};
+
+/// The bounds of the wait between two tries, and of the slow look-again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The shortest wait after a failure.
+    pub min: Duration,
+    /// The longest wait after a failure.
+    pub max: Duration,
+    /// How often an object that only a person can help is looked at again.
+    pub slow: Duration,
+    /// How often a Secret that an account is made from is read.
+    pub secret: Duration,
+}
+
+/// When the object is to be looked at again if nothing happens to it before; `None`: never.
+///
+/// After a failure the wait is as long as the failure has lasted: it doubles by itself, needs no
+/// memory, and survives a restart.
+pub fn next_look(
+    desired: &Desired,
+    status: &ConnectedAccountStatus,
+    event: &Happened,
+    pace: Pace,
+    now: Timestamp,
+) -> Option<Duration> {
+    // Secrets are not watched: a new version is found by looking.
+    let secret = match desired.presence {
+        Presence::Present => desired.spec.credentials.as_ref().map(|_| pace.secret),
+        Presence::Gone { .. } => None,
+    };
+    let until = match event {
+        Happened::Waiting(wait) => wait.until,
+        Happened::Failed(failure) => match failure.answer {
+            Answer::NotNow { after: Some(after) } => return Some(after),
+            Answer::Refused(_) => return Some(pace.slow),
+            Answer::NotNow { after: None } | Answer::Unknown | Answer::LookAgain => None,
+        },
+        Happened::Refused(_) => return Some(secret.unwrap_or(pace.slow).min(pace.slow)),
+        Happened::Settled => return secret,
+        Happened::Did(_) => None,
+    };
+    if let Some(until) = until {
+        // A time that is over and changed nothing is no reason to come again at once.
+        return Some(if now < until {
+            positive(until.duration_since(now))
+        } else {
+            pace.min
+        });
+    }
+    let failing_since = status
+        .condition(condition::SYNCED)
+        .filter(|synced| synced.status == "False")
+        .map(|synced| synced.last_transition_time.0);
+    failing_since.map(|since| positive(now.duration_since(since)).clamp(pace.min, pace.max))
+}
+
+fn positive(duration: SignedDuration) -> Duration {
+    Duration::try_from(duration).unwrap_or(Duration::ZERO)
+}
