@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     composio::{
         CreateRequest, LinkRequest, Linked, PatchRequest,
-        model::{Account, Acl, Sensitive, SensitiveUrl, State, Visibility},
+        model::{Account, Acl, Credentials, Sensitive, SensitiveUrl, State, Visibility},
     },
     crd::{self, ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link},
     plan::{self, Desired, Done, Effect, Failure, Observed, SecretSeen, Seen},
@@ -159,6 +159,22 @@ pub async fn act(
             }
             Done::Changed
         }
+        Effect::Rotate { id } => {
+            let (version, credentials) = to_send(desired, &observed.secret);
+            let request = PatchRequest {
+                credentials: Some(credentials),
+                ..PatchRequest::default()
+            };
+            let patched = client.patch(id, &request).await.map_err(failed)?;
+            // Whether it brought a dead account back to life is for another look to say.
+            observed.fresh = patched.state.as_ref().is_some_and(State::is_connected);
+            if let Some(state) = patched.state {
+                set_state(&mut observed, state);
+            }
+            Done::Rotated {
+                secret_version: version,
+            }
+        }
         Effect::Rename { id, alias } => {
             let request = PatchRequest {
                 alias: Some(alias.clone()),
@@ -249,7 +265,22 @@ fn create_request(
     auth_config: &str,
     alias: &str,
 ) -> (String, CreateRequest) {
-    let (version, credentials) = match secret {
+    let (version, Credentials { scheme, fields }) = to_send(desired, secret);
+    let request = CreateRequest {
+        auth_config: auth_config.to_owned(),
+        user: desired.spec.user.clone(),
+        alias: alias.to_owned(),
+        scheme,
+        credentials: fields,
+        visibility: visibility(desired),
+        sharing: sharing(desired),
+    };
+    (version, request)
+}
+
+/// The Secret's version, and its values as Composio takes them.
+fn to_send(desired: &Desired, secret: &SecretSeen) -> (String, Credentials) {
+    let (version, fields) = match secret {
         SecretSeen::Present { version, values } => (version.clone(), values.clone()),
         SecretSeen::NotUsed
         | SecretSeen::NotRead
@@ -260,17 +291,11 @@ fn create_request(
         .spec
         .credentials
         .as_ref()
-        .map(|credentials| credentials.scheme);
-    let request = CreateRequest {
-        auth_config: auth_config.to_owned(),
-        user: desired.spec.user.clone(),
-        alias: alias.to_owned(),
-        scheme: scheme.unwrap_or_default().as_str().to_owned(),
-        credentials,
-        visibility: visibility(desired),
-        sharing: sharing(desired),
-    };
-    (version, request)
+        .map(|credentials| credentials.scheme)
+        .unwrap_or_default()
+        .as_str()
+        .to_owned();
+    (version, Credentials { scheme, fields })
 }
 
 fn visibility(desired: &Desired) -> Visibility {

@@ -127,6 +127,10 @@ pub struct Run {
     #[arg(long, env = "COMPOSIO_OPERATOR_STALLED_INTERVAL", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub stalled_interval: Duration,
 
+    /// How often the Secret of an account is read: a new version is sent within this time
+    #[arg(long, env = "COMPOSIO_OPERATOR_SECRET_INTERVAL", value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    pub secret_interval: Duration,
+
     /// How long an auth config is remembered
     #[arg(long, env = "COMPOSIO_OPERATOR_AUTH_CONFIG_LIFETIME", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub auth_config_lifetime: Duration,

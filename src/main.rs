@@ -168,6 +168,7 @@ fn settings(arguments: &Run) -> Settings {
             min: arguments.backoff_min,
             max: arguments.backoff_max.max(arguments.backoff_min),
             slow: arguments.stalled_interval,
+            secret: arguments.secret_interval,
         },
         rhythm: Rhythm {
             interval: arguments.poll_interval,

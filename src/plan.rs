@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod connected;
+mod credentials;
 mod desired;
 mod failure;
 mod gone;
@@ -119,6 +120,11 @@ pub enum Effect {
         /// What to send: Composio merges it.
         patch: SharingPatch,
     },
+    /// Send the Secret's values to the account.
+    Rotate {
+        /// The account.
+        id: String,
+    },
     /// Give the account its declared alias.
     Rename {
         /// The account.
@@ -156,6 +162,7 @@ impl Effect {
             Self::Enable { .. } => "Enable",
             Self::Disable { .. } => "Disable",
             Self::Share { .. } => "Share",
+            Self::Rotate { .. } => "Rotate",
             Self::Rename { .. } => "Rename",
             Self::Revoke { .. } => "Revoke",
             Self::Delete { .. } => "Delete",
@@ -173,6 +180,7 @@ impl Effect {
             | Self::Enable { .. }
             | Self::Disable { .. }
             | Self::Share { .. }
+            | Self::Rotate { .. }
             | Self::Rename { .. }
             | Self::Revoke { .. }
             | Self::Delete { .. } => true,
@@ -224,6 +232,11 @@ pub enum Done {
         /// The Secret's version.
         secret_version: String,
     },
+    /// The Secret's values were sent to the account.
+    Rotated {
+        /// The Secret's version.
+        secret_version: String,
+    },
     /// The account was changed, as the observed account shows.
     Changed,
     /// The grant was revoked.
@@ -240,8 +253,8 @@ pub enum Done {
 /// Decides the next step.
 ///
 /// # Guarantees
-/// - An effect is planned only on a fresh look; a cached one may conclude `Nothing`, `Wait` or `Look`.
-///   Release of an object whose account is not to be touched is the one exception: it asks nothing.
+/// - An effect is planned only on a fresh look; a cached one may conclude `Nothing`, `Wait` or `Look`,
+///   and the Secret, which is none of Composio's, may be read beside it. Release of an object whose account is not to be touched is the one exception: it asks nothing.
 /// - While the project's gate is closed, nothing but that Release is planned that would need it.
 /// - The same arguments give the same answer.
 ///
@@ -262,7 +275,9 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
         }
     };
     let decision = match decision {
-        Plan::Do(_) | Plan::Refuse(_) | Plan::Look(_) if !observed.fresh => {
+        Plan::Do(_) | Plan::Refuse(_) | Plan::Look(Need::Account | Need::AuthConfig)
+            if !observed.fresh =>
+        {
             Plan::Look(Need::Account)
         }
         _ if !observed.fresh && asks_for_look(desired, observed) => Plan::Look(Need::Account),

@@ -11,8 +11,8 @@ use crate::{
     metrics::Metrics,
     observe::Sources,
     plan::{
-        AfterFailure, Desired, Done, Effect, Flags, Happened, Observed, Outcome, Plan, Refused,
-        plan,
+        AfterFailure, Desired, Done, Effect, Flags, Happened, Need, Observed, Outcome, Plan,
+        Refused, plan,
     },
     report::{
         Pace, must_be_kept,
@@ -24,8 +24,8 @@ use crate::{
 mod ledger;
 use ledger::{Ledger, Written};
 
-/// The most effects of one pass: to take over an account that differs in everything takes seven, of
-/// which one or two find their place in the next pass.
+/// The most effects of one pass: to take over an account that differs in everything takes eight, of
+/// which two or three find their place in the next pass.
 const MAX_EFFECTS: usize = 6;
 /// The most rounds of one pass: each effect and the end may need the three looks that there are.
 const MAX_ROUNDS: usize = (MAX_EFFECTS + 1) * 4;
@@ -101,8 +101,8 @@ const AGAIN: Passed = Passed {
 /// finds the account again.
 pub async fn reconcile(object: Arc<ConnectedAccount>, context: &Context) -> Result<Passed, Error> {
     let api = context.sources.api(&object.namespace().unwrap_or_default());
-    let remembered = Pass::begin(&api, context, (*object).clone());
-    if let Some(event) = remembered.quiet() {
+    let mut remembered = Pass::begin(&api, context, (*object).clone());
+    if let Some(event) = remembered.quiet().await {
         return remembered.end(event).await;
     }
     // The watch may lag behind our own last write.
@@ -148,8 +148,13 @@ impl<'a> Pass<'a> {
         )
     }
 
-    /// The event of a plan that does nothing, if it is one.
-    fn quiet(&self) -> Option<Happened> {
+    /// The event of a plan that does nothing, if it is one. Only the Secret is read for it.
+    async fn quiet(&mut self) -> Option<Happened> {
+        if self.plan() == Plan::Look(Need::Secret) {
+            let sources = &self.context.sources;
+            let look = sources.look(Need::Secret, &self.desired, self.observed.clone());
+            self.observed = look.await.ok()?;
+        }
         match self.plan() {
             Plan::Nothing => Some(Happened::Settled),
             Plan::Wait(wait) => Some(Happened::Waiting(wait)),
@@ -304,7 +309,13 @@ impl<'a> Pass<'a> {
             Happened::Failed(failure) => failure.reason.as_str(),
             Happened::Did(_) => "Did",
         };
-        let again = next_look(&self.observed.recorded, &event, self.context.pace, now);
+        let again = next_look(
+            &self.desired,
+            &self.observed.recorded,
+            &event,
+            self.context.pace,
+            now,
+        );
         Ok(Passed { again, outcome })
     }
 

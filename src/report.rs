@@ -10,7 +10,7 @@ use crate::{
         ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Progress, ReadyRule, ReadyWhen,
         Reason, Tally, condition,
     },
-    plan::{Answer, Desired, Done, Happened, Outcome, Presence, Wait, usable_link},
+    plan::{Answer, Desired, Done, Happened, Outcome, Presence, SecretSeen, Wait, usable_link},
 };
 
 pub mod news;
@@ -113,6 +113,17 @@ fn record_event(
                 step: CredentialsStep::Created,
             });
         }
+        Happened::Did(Done::Rotated { secret_version }) => {
+            status.unknown_since = None;
+            // What is recorded from here on tells whether this version brought it back to life.
+            if !account.is_some_and(|account| account.state.is_connected()) {
+                status.connected_at = None;
+            }
+            status.credentials = Some(CredentialsStatus {
+                version: secret_version.clone(),
+                step: CredentialsStep::Patched,
+            });
+        }
         Happened::Did(Done::Revoked { .. }) => {
             status.unknown_since = None;
             status.revoke_refusals = None;
@@ -129,6 +140,14 @@ fn record_event(
                 // The last one counts: it is the one that may still take effect.
                 Answer::Unknown => status.unknown_since = Some(MicroTime(now)),
                 Answer::NotNow { .. } | Answer::Refused(_) | Answer::LookAgain => {}
+            }
+            if failure.reason == Reason::CredentialsRejected
+                && let SecretSeen::Present { version, .. } = &outcome.observed.secret
+            {
+                status.credentials = Some(CredentialsStatus {
+                    version: version.clone(),
+                    step: CredentialsStep::Refused,
+                });
             }
             if failure.reason == Reason::RevokeRefused {
                 let refusals = status.revoke_refusals.get_or_insert(Tally {
@@ -164,6 +183,7 @@ fn forget(status: &mut ConnectedAccountStatus) {
     status.state_reason = None;
     status.link = None;
     status.connected_at = None;
+    status.credentials = None;
 }
 
 fn connected(status: &mut ConnectedAccountStatus, now: Timestamp) {
@@ -262,9 +282,14 @@ fn standing(
         }
         other => other,
     };
-    let message = match detail {
-        "" => reason.meaning().to_owned(),
-        detail => format!("{} ({})", reason.meaning(), detail.trim_end_matches('.')),
+    let told_before = status
+        .condition(condition::SYNCED)
+        .filter(|told| told.reason == reason.as_str());
+    let message = match (detail, event, told_before) {
+        // A refusal that stands says no more than when it came.
+        ("", Happened::Refused(_), Some(told)) => told.message.clone(),
+        ("", _, _) => reason.meaning().to_owned(),
+        (detail, _, _) => format!("{} ({})", reason.meaning(), detail.trim_end_matches('.')),
     };
     (reason, message)
 }
@@ -346,6 +371,6 @@ pub fn must_be_kept(previous: &ConnectedAccountStatus, status: &ConnectedAccount
     (previous.connected_account_id != status.connected_account_id
         && status.connected_account_id.is_some())
         || previous.link != status.link && status.link.is_some()
-        || previous.credentials != status.credentials
+        || previous.credentials != status.credentials && status.credentials.is_some()
         || previous.unknown_since != status.unknown_since && status.unknown_since.is_some()
 }

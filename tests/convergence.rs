@@ -6,17 +6,18 @@
 use std::collections::BTreeSet;
 
 use composio_operator::crd::{LINK_REQUESTED_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION};
-use composio_operator::plan::computed_alias;
 use composio_operator::sandbox::world::{Fault, Seed, Switches};
 use jiff::SignedDuration;
+use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
-use crate::support::simulation::{NAMESPACE, Simulation};
-use crate::support::story::condition;
+use crate::support::simulation::Simulation;
 
 /// About 25 seconds of them; `SEQUENCES=10000 cargo test convergence` for more.
 const SEQUENCES: u64 = 250;
 const STEPS: usize = 24;
+mod check;
+
 const NAMES: [&str; 3] = ["mail", "crm", "chat"];
 
 #[test]
@@ -60,6 +61,8 @@ struct Sequence {
     ended: BTreeSet<String>,
     /// The last declaration of each object that is not deleted.
     declared: Vec<(&'static str, Value)>,
+    /// The value in the Secret of `crm`, if there is one.
+    key: Option<String>,
 }
 
 impl Sequence {
@@ -78,17 +81,26 @@ impl Sequence {
             switches,
             ..Seed::default()
         };
-        let mut simulation = Simulation::new(world);
-        simulation.secret("key", json!({"api_key": "c2VjcmV0LWtleQ=="}));
-        Sequence {
-            simulation,
+        let mut sequence = Sequence {
+            simulation: Simulation::new(world),
             random,
             tokens: 0,
             history: Vec::new(),
             retained: BTreeSet::new(),
             ended: BTreeSet::new(),
             declared: Vec::new(),
-        }
+            key: None,
+        };
+        sequence.put_key(Some("first-key".to_owned()));
+        sequence
+    }
+
+    /// Puts a value into the Secret of `crm`, or takes the Secret away.
+    fn put_key(&mut self, key: Option<String>) {
+        let data = |key: &String| json!({"api_key": ByteString(key.clone().into_bytes())});
+        self.simulation
+            .secret("key", key.as_ref().map_or(Value::Null, data));
+        self.key = key;
     }
 
     async fn run(mut self) {
@@ -150,6 +162,13 @@ impl Sequence {
             17 => {
                 self.simulation.shelf().conflicts = self.random.u32(1..3);
                 "conflicts".to_owned()
+            }
+            18 => {
+                self.tokens += 1;
+                let key = format!("key-{}", self.tokens);
+                let key = (self.random.u32(..3) > 0).then_some(key);
+                self.put_key(key);
+                format!("the key is {:?}", self.key)
             }
             _ => String::new(),
         }
@@ -270,147 +289,6 @@ impl Sequence {
             self.declared.push((name, spec));
         }
         self.pass(SignedDuration::from_mins(90)).await;
-    }
-
-    async fn check(&mut self) {
-        let seq = self
-            .simulation
-            .world()
-            .log_since(0)
-            .last()
-            .map_or(0, |entry| entry.seq);
-        for name in NAMES {
-            self.check_object(name);
-        }
-        self.check_accounts();
-        self.simulation.advance(SignedDuration::from_mins(5)).await;
-        let (refused, done): (Vec<_>, Vec<_>) = self
-            .simulation
-            .world()
-            .log_since(seq)
-            .into_iter()
-            .filter(|entry| entry.method != "GET")
-            .partition(|entry| entry.status == Some(400));
-        assert!(done.is_empty(), "still acting: {}", self.told());
-        // Of an alias that is in use only a new try, now and then, can tell that it is free.
-        assert!(
-            refused.len() <= NAMES.len(),
-            "refused again and again: {}",
-            self.told()
-        );
-    }
-
-    /// No account is left without an object, and every grant has ended whose end was promised.
-    fn check_accounts(&mut self) {
-        let now = self.simulation.now();
-        let recorded: BTreeSet<String> = NAMES
-            .iter()
-            .filter_map(|name| self.simulation.object(name))
-            .filter_map(|object| {
-                object["status"]["connectedAccountId"]
-                    .as_str()
-                    .map(str::to_owned)
-            })
-            .collect();
-        let accounts = self.simulation.world().accounts(now);
-        for account in accounts.iter().map(|account| json!(account)) {
-            let id = account["id"].as_str().unwrap_or_default();
-            let has_an_object = recorded.contains(id);
-            let deleted = !account["deleted_at"].is_null();
-            assert!(
-                deleted || has_an_object || self.retained.contains(id),
-                "{id} is nobody's: {}",
-                self.told()
-            );
-            assert!(
-                has_an_object || !self.ended.contains(id) || account["grant"]["alive"] == false,
-                "the grant of {id} is alive: {}",
-                self.told()
-            );
-        }
-    }
-
-    fn check_object(&mut self, name: &'static str) {
-        let spec = self
-            .declared
-            .iter()
-            .find(|(declared, _)| *declared == name)
-            .map(|(_, spec)| spec.clone());
-        let Some(object) = self.simulation.object(name) else {
-            assert!(
-                spec.is_none(),
-                "{name} is declared and not there: {}",
-                self.told()
-            );
-            return;
-        };
-        let spec = spec
-            .unwrap_or_else(|| panic!("{name} was deleted and is still there: {}", self.told()));
-        let ready = condition(&object, "Ready").clone();
-        let reason = ready["reason"].as_str().unwrap_or_default();
-        let status = &object["status"];
-        assert_eq!(
-            status["observedGeneration"],
-            object["metadata"]["generation"],
-            "{}",
-            self.told()
-        );
-        let now = self.simulation.now();
-        let account = status["connectedAccountId"]
-            .as_str()
-            .and_then(|id| self.simulation.world().account(id, now).ok())
-            .map(|account| json!(account));
-        match reason {
-            "Connected" | "Disabled" => {
-                let account = account.unwrap_or_else(|| {
-                    panic!("{name} is {reason} without an account: {}", self.told())
-                });
-                let state = account["status"].as_str().unwrap_or_default();
-                if !["ACTIVE", "INACTIVE"].contains(&state) {
-                    // A dead grant needs no disabling.
-                    assert_eq!(reason, "Disabled", "{name}: {}", self.told());
-                    return;
-                }
-                let enabled = spec["enabled"].as_bool().expect("it says so");
-                let expected = if enabled { "ACTIVE" } else { "INACTIVE" };
-                assert_eq!(state, expected, "{name}: {}", self.told());
-                if condition(&object, "Synced")["reason"] == "AliasInUse" {
-                    // One that was retained has it.
-                    return;
-                }
-                let alias = spec["metadata"]["alias"]
-                    .as_str()
-                    .map_or_else(|| computed_alias("", NAMESPACE, name), str::to_owned);
-                assert_eq!(account["alias"], alias, "{name}: {}", self.told());
-            }
-            "LinkIssued"
-            | "LinkExpired"
-            | "ReauthorizationRequired"
-            | "Revoked"
-            | "AwaitingUser"
-            | "CredentialsRejected" => {}
-            other => panic!("{name} ends as {other:?}: {}", self.told()),
-        }
-    }
-
-    /// No object has two accounts that are not deleted.
-    fn at_most_one_account_each(&mut self) {
-        let now = self.simulation.now();
-        let accounts = self.simulation.world().accounts(now);
-        for name in NAMES {
-            let user = format!("user-of-{name}");
-            let live: Vec<_> = accounts
-                .iter()
-                .map(|account| json!(account))
-                .filter(|account| {
-                    let id = account["id"].as_str().unwrap_or_default();
-                    account["user_id"] == user
-                        && account["deleted_at"].is_null()
-                        && !self.retained.contains(id)
-                })
-                .collect();
-            assert!(live.len() <= 1, "{name} has two accounts: {}", self.told());
-        }
     }
 
     fn told(&self) -> String {

@@ -4,6 +4,7 @@ mod browser;
 mod control_plane;
 mod convergence;
 mod crd;
+mod credentials;
 mod events;
 mod faults;
 mod generated;

@@ -5,27 +5,37 @@ use crate::{
     crd::{Reason, condition},
 };
 
-use super::{Desired, Effect, Failure, Observed, Plan, sharing, stopped, wait};
+use super::{Desired, Effect, Failure, Observed, Plan, credentials, sharing, stopped, wait};
 
 /// Our account, with a grant: make it as declared, one call for each difference. A refusal of one does
-/// not stop the others.
+/// not stop the others, and neither does a Secret that cannot be sent.
 pub(super) fn decide(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
     let mut refusals = Vec::new();
-    for effect in differences(desired, observed, account) {
-        match observed.refused(effect.name()) {
-            None => return Plan::Do(effect),
-            Some(refused) => refusals.push(&refused.failure),
+    let mut held = Plan::Nothing;
+    for difference in differences(desired, observed, account) {
+        match difference {
+            Plan::Do(effect) => match observed.refused(effect.name()) {
+                None => return Plan::Do(effect),
+                Some(refused) => refusals.push(&refused.failure),
+            },
+            Plan::Look(need) => return Plan::Look(need),
+            Plan::Wait(_) | Plan::Refuse(_) => held = difference,
+            Plan::Nothing => {}
         }
+    }
+    if refusals.is_empty() {
+        return held;
     }
     left_different(desired, &refusals)
 }
 
-fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec<Effect> {
+/// What is different, in the order in which it is made right.
+fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec<Plan> {
     let id = || account.id.clone();
-    let mut effects = Vec::new();
+    let mut plans = Vec::new();
     match (desired.spec.enabled, &account.state) {
-        (true, State::Inactive) => effects.push(Effect::Enable { id: id() }),
-        (false, State::Active) => effects.push(Effect::Disable { id: id() }),
+        (true, State::Inactive) => plans.push(Plan::Do(Effect::Enable { id: id() })),
+        (false, State::Active) => plans.push(Plan::Do(Effect::Disable { id: id() })),
         (true | false, _) => {}
     }
     if let (Some(declared), Visibility::Shared) = (&desired.spec.sharing, account.visibility) {
@@ -35,8 +45,9 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
             None if settled_before(desired, observed) => None,
             None => Some(sharing::whole(&declared)),
         };
-        effects.extend(patch.map(|patch| Effect::Share { id: id(), patch }));
+        plans.extend(patch.map(|patch| Plan::Do(Effect::Share { id: id(), patch })));
     }
+    plans.push(credentials::difference(desired, observed, account));
     let kept = desired.spec.connected_account_id.is_some() && !desired.declares_alias();
     let carries = if kept {
         account.alias.as_deref()
@@ -44,17 +55,17 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
         Some(desired.alias.as_str())
     };
     if account.alias.as_deref() != carries {
-        effects.push(Effect::Rename {
+        plans.push(Plan::Do(Effect::Rename {
             id: id(),
             alias: desired.alias.clone(),
-        });
+        }));
     } else if desired.pin.as_deref() != carries.or(Some(&desired.alias)) {
         // A restore that loses the status must find the account by its pin.
-        effects.push(Effect::Pin {
+        plans.push(Plan::Do(Effect::Pin {
             alias: carries.unwrap_or(&desired.alias).to_owned(),
-        });
+        }));
     }
-    effects
+    plans
 }
 
 /// Whether this generation was as declared before. What Composio does not show is sent once for each,

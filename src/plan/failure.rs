@@ -133,6 +133,9 @@ impl Failure {
             (Retry::Never, _) if error.is_forbidden() => {
                 (Reason::Forbidden, Answer::Refused(status))
             }
+            (Retry::Never, Some(Effect::Rotate { .. })) => {
+                (Reason::CredentialsRejected, Answer::Refused(status))
+            }
             (Retry::Never, _) => (Reason::Rejected, Answer::Refused(status)),
         };
         Self {

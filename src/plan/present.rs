@@ -8,8 +8,8 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Desired, Effect, Need, Observed, Plan, SecretSeen, Seen, after, connected,
-    refuse, stopped, usable_link, wait,
+    AuthConfigCheck, Desired, Effect, Need, Observed, Plan, Seen, after, connected, credentials,
+    credentials::Standing, refuse, stopped, usable_link, wait,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
@@ -138,7 +138,7 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
             format!("there is no account {id} in this project"),
         );
     }
-    let Some(auth_config) = &desired.spec.credentials else {
+    let Some(declared) = &desired.spec.credentials else {
         let link_is_over = observed.recorded.last_link_issued_at.is_some();
         if link_is_over && !asks_for_link(desired, observed) {
             return wait_for_request(observed);
@@ -148,15 +148,9 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
             alias,
         });
     };
-    match &observed.secret {
-        SecretSeen::Missing(why) => wait(
-            Reason::SecretMissing,
-            format!("{why} (Secret {})", auth_config.secret_ref.name),
-            None,
-        ),
-        SecretSeen::Unfit(why) => refuse(Reason::CredentialsRejected, why.clone()),
-        SecretSeen::NotUsed | SecretSeen::NotRead => Plan::Look(Need::Secret),
-        SecretSeen::Present { .. } => make(desired, observed, now, |auth_config, alias| {
+    match credentials::standing(declared, observed) {
+        Standing::Unusable(plan) => plan,
+        Standing::New | Standing::Sent(_) => make(desired, observed, now, |auth_config, alias| {
             Effect::Create { auth_config, alias }
         }),
     }
@@ -227,11 +221,8 @@ fn wait_for_request(observed: &Observed) -> Plan {
 /// Our account, with no live grant: it waits for a person, or needs a new link to do so.
 fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Plan {
     let recorded = &observed.recorded;
-    if desired.spec.credentials.is_some() {
-        return refuse(
-            Reason::CredentialsRejected,
-            format!("the account made from the Secret is {}", account.state),
-        );
+    if let Some(declared) = &desired.spec.credentials {
+        return credentials::revive(declared, observed, account);
     }
     let asked = asks_for_link(desired, observed);
     // Before the dead states: a refreshed account may stay in one until the person is done.

@@ -7,6 +7,7 @@ use super::*;
 mod alias;
 pub(crate) mod build;
 mod connected;
+mod credentials;
 mod every;
 mod failures;
 mod gone;

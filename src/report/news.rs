@@ -46,6 +46,8 @@ pub enum Topic {
     SharingChanged,
     /// The operator gave the account another alias.
     Renamed,
+    /// The operator sent the credentials of a Secret that had changed.
+    CredentialsRotated,
     /// The operator revoked the grant.
     Revoked,
     /// The operator deleted the account.
@@ -68,6 +70,7 @@ impl Topic {
             Self::Enabled => "Enabled",
             Self::SharingChanged => "SharingChanged",
             Self::Renamed => "Renamed",
+            Self::CredentialsRotated => "CredentialsRotated",
             Self::Revoked => "Revoked",
             Self::Deleted => "Deleted",
             Self::AccountVanished => "AccountVanished",
@@ -138,6 +141,12 @@ pub fn of_effect(
             vec![normal(
                 Topic::Renamed,
                 format!("account {id} has the alias {alias:?}"),
+            )]
+        }
+        Effect::Rotate { id } => {
+            vec![normal(
+                Topic::CredentialsRotated,
+                format!("account {id} was given the credentials of the changed Secret"),
             )]
         }
         Effect::Revoke { id } => vec![normal(Topic::Revoked, revoked(id, done))],

@@ -1,4 +1,4 @@
-//! When an object is looked at again. No I/O.
+//! When to come again: what is known of time, of failures and of what nobody tells us.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     crd::{ConnectedAccountStatus, condition},
-    plan::{Answer, Happened},
+    plan::{Answer, Desired, Happened, Presence},
 };
 
 /// The bounds of the wait between two tries, and of the slow look-again.
@@ -18,6 +18,8 @@ pub struct Pace {
     pub max: Duration,
     /// How often an object that only a person can help is looked at again.
     pub slow: Duration,
+    /// How often a Secret that an account is made from is read.
+    pub secret: Duration,
 }
 
 /// When the object is to be looked at again if nothing happens to it before; `None`: never.
@@ -25,11 +27,17 @@ pub struct Pace {
 /// After a failure the wait is as long as the failure has lasted: it doubles by itself, needs no
 /// memory, and survives a restart.
 pub fn next_look(
+    desired: &Desired,
     status: &ConnectedAccountStatus,
     event: &Happened,
     pace: Pace,
     now: Timestamp,
 ) -> Option<Duration> {
+    // Secrets are not watched: a new version is found by looking.
+    let secret = match desired.presence {
+        Presence::Present => desired.spec.credentials.as_ref().map(|_| pace.secret),
+        Presence::Gone { .. } => None,
+    };
     let until = match event {
         Happened::Waiting(wait) => wait.until,
         Happened::Failed(failure) => match failure.answer {
@@ -37,8 +45,9 @@ pub fn next_look(
             Answer::Refused(_) => return Some(pace.slow),
             Answer::NotNow { after: None } | Answer::Unknown | Answer::LookAgain => None,
         },
-        Happened::Refused(_) => return Some(pace.slow),
-        Happened::Settled | Happened::Did(_) => None,
+        Happened::Refused(_) => return Some(secret.unwrap_or(pace.slow).min(pace.slow)),
+        Happened::Settled => return secret,
+        Happened::Did(_) => None,
     };
     if let Some(until) = until {
         // A time that is over and changed nothing is no reason to come again at once.

@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod conditions;
+mod credentials;
 mod facts;
 mod news;
 mod pace;
@@ -68,6 +69,9 @@ fn events() -> Vec<Happened> {
         did(Done::Forgotten),
         did(Done::Linked { link: good_link() }),
         did(Done::Created {
+            secret_version: "uid/7".into(),
+        }),
+        did(Done::Rotated {
             secret_version: "uid/7".into(),
         }),
         did(Done::Changed),

@@ -10,7 +10,10 @@ pub(crate) mod story;
 pub(crate) mod tools;
 pub(crate) mod wait;
 
+use std::fmt::Write;
+
 use ring::rand::{SecureRandom, SystemRandom};
+use sha2::{Digest, Sha256};
 
 /// `N` random bytes, written as hexadecimal digits.
 pub(crate) fn random_hex<const N: usize>() -> String {
@@ -19,4 +22,13 @@ pub(crate) fn random_hex<const N: usize>() -> String {
         .fill(&mut bytes)
         .expect("the system has random numbers");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How the sandbox shows a stored value: enough to tell two apart.
+pub(crate) fn fingerprint(value: &str) -> String {
+    let mut text = String::from("sha256:");
+    for byte in &Sha256::digest(value)[..8] {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+    }
+    text
 }

@@ -36,6 +36,7 @@ impl Options {
             .flag("--poll-interval-waiting", "500ms")
             .flag("--backoff-min", "200ms")
             .flag("--backoff-max", "2s")
+            .flag("--secret-interval", "1s")
             .flag("--unknown-outcome-wait", "2s")
     }
 

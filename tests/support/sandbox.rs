@@ -70,6 +70,9 @@ impl Asked {
                 "sharing"
             }
             ("PATCH", ["connected_accounts", _]) if self.body.get("alias").is_some() => "alias",
+            ("PATCH", ["connected_accounts", _]) if self.body.get("connection").is_some() => {
+                "credentials"
+            }
             ("DELETE", ["connected_accounts", _]) if self.query.contains("revoke_on_delete") => {
                 "(revoke_on_delete)"
             }

@@ -273,12 +273,30 @@ impl<'a> Scene<'a> {
 
     /// What the operator wrote to Kubernetes, the Lease and events apart.
     pub(crate) fn written(&self) -> Vec<Audited> {
-        let user = format!("system:serviceaccount:{}:{OPERATOR}", self.namespace);
-        let asked = self.control_plane.asked_by(&user).into_iter();
+        let asked = self.asked_of_kubernetes().into_iter();
         asked
             .filter(|asked| asked.is_write())
             .filter(|asked| !["leases", "events"].contains(&asked.resource.as_str()))
             .collect()
+    }
+
+    /// Waits until the operator has read Secrets that many more times.
+    pub(crate) async fn secrets_read(&self, times: usize) {
+        let reads = || {
+            let asked = self.asked_of_kubernetes().into_iter();
+            asked.filter(|asked| asked.resource == "secrets").count()
+        };
+        let before = reads();
+        wait::until("reads of Secrets", SOON, async || match reads() - before {
+            more if more >= times => Ok(()),
+            more => Err(format!("{more} of {times}")),
+        })
+        .await;
+    }
+
+    fn asked_of_kubernetes(&self) -> Vec<Audited> {
+        let user = format!("system:serviceaccount:{}:{OPERATOR}", self.namespace);
+        self.control_plane.asked_by(&user)
     }
 
     /// What Composio was asked to change, in words.

@@ -354,6 +354,7 @@ fn run(
             min: Duration::from_secs(5),
             max: Duration::from_secs(600),
             slow: Duration::from_secs(600),
+            secret: Duration::from_secs(300),
         },
         metrics,
         tell: Box::new(|_, _| {}),

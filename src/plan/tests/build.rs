@@ -7,8 +7,8 @@ use crate::{
     composio::model::{Account, Acl, Sensitive, State, Visibility},
     crd::{
         ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus,
-        Credentials, DeletionPolicy, FINALIZER, Link, Metadata, ReadyWhen, Reason, SecretRef,
-        Sharing, Tally,
+        Credentials, CredentialsStatus, CredentialsStep, DeletionPolicy, FINALIZER, Link, Metadata,
+        ReadyWhen, Reason, SecretRef, Sharing, Tally,
     },
     plan::{
         Answer, AuthConfigCheck, Desired, Failure, Flags, Gate, Holder, Observed, Presence,
@@ -342,6 +342,16 @@ impl Sight {
         self.secret(SecretSeen::Present {
             version: "uid/7".into(),
             values: [("generic_api_key".into(), Sensitive::new("sk"))].into(),
+        })
+    }
+
+    /// That version of the Secret was sent last.
+    pub(crate) fn sent(self, version: &str, step: CredentialsStep) -> Self {
+        self.status(|status| {
+            status.credentials = Some(CredentialsStatus {
+                version: version.into(),
+                step,
+            });
         })
     }
 

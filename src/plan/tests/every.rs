@@ -1,7 +1,10 @@
 //! What holds for every combination of what can be wanted and seen.
 
 use super::*;
-use crate::{composio::model::State, crd::DeletionPolicy};
+use crate::{
+    composio::model::State,
+    crd::{CredentialsStep, DeletionPolicy},
+};
 
 const STATES: [&str; 8] = [
     "INITIALIZING",
@@ -69,6 +72,10 @@ fn known() -> Vec<Sight> {
                 .link_issued(ago(900))
                 .connected(ago(800)),
             sight.clone().unknown_since(ago(10)),
+            sight
+                .clone()
+                .recorded("ca_1")
+                .sent("uid/7", CredentialsStep::Patched),
         ]
     };
     known.iter().flat_map(recorded).collect()
@@ -77,7 +84,11 @@ fn known() -> Vec<Sight> {
 /// In which circumstances.
 fn circumstances(sight: &Sight) -> Vec<Sight> {
     let mut all = Vec::new();
-    for sight in [sight.clone(), sight.clone().with_secret()] {
+    for sight in [
+        sight.clone().secret(SecretSeen::NotRead),
+        sight.clone().secret(SecretSeen::Missing(String::new())),
+        sight.clone().with_secret(),
+    ] {
         for sight in [sight.clone(), sight.held_by("agents/older")] {
             for effect in ["", "Refresh", "Revoke", "Delete", "Link"] {
                 let sight = match effect {
@@ -88,7 +99,8 @@ fn circumstances(sight: &Sight) -> Vec<Sight> {
                     sight.clone(),
                     sight.clone().read_closed(),
                     sight.clone().write_closed(),
-                    sight.cached(),
+                    sight.clone().cached(),
+                    sight.cached().read_closed(),
                 ]);
             }
         }
@@ -127,6 +139,13 @@ fn whatever_is_seen_the_rules_hold() {
             assert!(
                 !matches!(plan, Plan::Do(_)) || *plan == Plan::Do(Effect::Release) && untouched,
                 "a cached look acts: {}",
+                told()
+            );
+        }
+        if *plan == Plan::Look(Need::Secret) {
+            assert!(
+                !gone && desired.spec.credentials.is_some() && !desired.spec.suspend,
+                "a Secret is read for nothing: {}",
                 told()
             );
         }
@@ -186,9 +205,16 @@ fn whatever_is_seen_the_rules_hold() {
             ),
             Effect::Delete { revoke, .. } => {
                 if !gone {
+                    let makes_room = match desired.spec.credentials {
+                        None => observed.refused("Refresh").is_some(),
+                        Some(_) => {
+                            let sent = observed.recorded.credentials.as_ref();
+                            sent.is_some_and(|sent| sent.step == CredentialsStep::Patched)
+                        }
+                    };
                     assert!(
                         !revoke
-                            && observed.refused("Refresh").is_some()
+                            && makes_room
                             && account.is_some_and(|account| account.state != State::Active),
                         "a declared object's account is deleted: {}",
                         told()
@@ -204,6 +230,18 @@ fn whatever_is_seen_the_rules_hold() {
             ),
             Effect::Enable { .. } => assert!(desired.spec.enabled && recorded, "{}", told()),
             Effect::Disable { .. } => assert!(!desired.spec.enabled && recorded, "{}", told()),
+            Effect::Rotate { .. } => {
+                let sent = observed.recorded.credentials.as_ref();
+                assert!(
+                    !gone
+                        && recorded
+                        && desired.spec.credentials.is_some()
+                        && matches!(&observed.secret, SecretSeen::Present { version, .. }
+                            if sent.is_none_or(|sent| sent.version != *version)),
+                    "{}",
+                    told()
+                );
+            }
             Effect::Share { .. } | Effect::Rename { .. } => {
                 assert!(!gone && recorded, "{}", told());
             }

@@ -73,7 +73,7 @@ async fn ask(client: &Client, effect: Option<&Effect>) -> Result<(), Error> {
         Some(Effect::Refresh { id }) => client.refresh(id, None).await.map(drop),
         Some(Effect::Enable { id }) => client.set_enabled(id, true).await,
         Some(Effect::Disable { id }) => client.set_enabled(id, false).await,
-        Some(Effect::Share { id, .. } | Effect::Rename { id, .. }) => {
+        Some(Effect::Share { id, .. } | Effect::Rotate { id } | Effect::Rename { id, .. }) => {
             client.patch(id, &PatchRequest::default()).await.map(drop)
         }
         Some(Effect::Revoke { id }) => client.revoke(id).await.map(drop),
@@ -278,6 +278,22 @@ fn each_answer_is_read_for_what_it_proves() {
         (
             "forbidden to look at",
             None,
+            403,
+            SAYS_NO,
+            Reason::Forbidden,
+            Answer::Refused(403),
+        ),
+        (
+            "values that are refused",
+            Some(Effect::Rotate { id: "ca_1".into() }),
+            400,
+            SAYS_NO,
+            Reason::CredentialsRejected,
+            Answer::Refused(400),
+        ),
+        (
+            "values that nobody looked at",
+            Some(Effect::Rotate { id: "ca_1".into() }),
             403,
             SAYS_NO,
             Reason::Forbidden,

@@ -136,18 +136,6 @@ fn a_secret_makes_an_account_without_a_person() {
             seen_none().with_secret(),
             does(create()),
         ),
-        (
-            "a dead account is never made a person's",
-            secret(),
-            seen(account("ca_1").expired()).recorded("ca_1"),
-            Refuses(Reason::CredentialsRejected),
-        ),
-        (
-            "not on request either",
-            secret().asking_for_link("now"),
-            seen(account("ca_1").expired()).recorded("ca_1"),
-            Refuses(Reason::CredentialsRejected),
-        ),
     ]);
 }
 

@@ -6,6 +6,7 @@ const PACE: Pace = Pace {
     min: Duration::from_secs(5),
     max: Duration::from_secs(600),
     slow: Duration::from_secs(1800),
+    secret: Duration::from_secs(300),
 };
 
 /// The wait after an event, when Synced has been false for so many seconds.
@@ -16,7 +17,7 @@ fn wait_after(event: Happened, failing_for: Option<i64>) -> Option<u64> {
         status = sight.0.recorded;
         status.conditions[0].last_transition_time = Time(ago(seconds));
     }
-    next_look(&status, &event, PACE, NOW).map(|wait| wait.as_secs())
+    next_look(&object().0, &status, &event, PACE, NOW).map(|wait| wait.as_secs())
 }
 
 fn until(seconds: i64) -> Happened {
@@ -98,4 +99,48 @@ fn the_next_look_is_taken_when_it_can_change_something() {
     ] {
         assert_eq!(wait_after(event, failing_for), expected, "{sentence}");
     }
+}
+
+#[test]
+fn a_secret_is_looked_at_again_by_time_alone() {
+    let wanted = || object().made_from_secret();
+    let gone = wanted().deleted(crate::crd::DeletionPolicy::Delete);
+    for (sentence, wanted, event, expected) in [
+        (
+            "it may change at any time",
+            wanted(),
+            Happened::Settled,
+            Some(300),
+        ),
+        (
+            "also when it is the Secret that is wrong",
+            wanted(),
+            refused(Reason::CredentialsRejected),
+            Some(300),
+        ),
+        (
+            "nothing is sent while suspended",
+            wanted().suspended(),
+            waiting(Reason::Suspended),
+            None,
+        ),
+        (
+            "nor for what is being deleted",
+            gone,
+            waiting(Reason::Deleting),
+            None,
+        ),
+        ("there is no Secret", object(), Happened::Settled, None),
+    ] {
+        let status = not_looked().0.recorded;
+        let wait = next_look(&wanted.0, &status, &event, PACE, NOW);
+        assert_eq!(wait.map(|wait| wait.as_secs()), expected, "{sentence}");
+    }
+    let pace = Pace {
+        secret: Duration::from_secs(7200),
+        ..PACE
+    };
+    let event = refused(Reason::CredentialsRejected);
+    let wait = next_look(&wanted().0, &not_looked().0.recorded, &event, pace, NOW);
+    assert_eq!(wait, Some(pace.slow), "never later than any refusal");
 }

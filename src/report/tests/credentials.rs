@@ -1,0 +1,130 @@
+use super::*;
+use crate::plan::SecretSeen;
+
+fn wanted() -> Wanted {
+    object().made_from_secret()
+}
+
+fn ours(state: State) -> Sight {
+    seen(account("ca_1").is(state.clone()))
+        .recorded("ca_1")
+        .recorded_state(state)
+        .connected(ago(100))
+        .with_secret()
+}
+
+fn rotated() -> Happened {
+    did(Done::Rotated {
+        secret_version: "uid/7".into(),
+    })
+}
+
+fn step(status: &ConnectedAccountStatus) -> Option<(&str, CredentialsStep)> {
+    let credentials = status.credentials.as_ref()?;
+    Some((&credentials.version, credentials.step))
+}
+
+#[test]
+fn what_was_sent_and_what_came_of_it_is_recorded() {
+    let refused_values = || failed(Reason::CredentialsRejected, Answer::Refused(400));
+    for (sentence, sight, event, expected) in [
+        (
+            "accepted",
+            ours(State::Active).sent("uid/6", CredentialsStep::Created),
+            rotated(),
+            Some(("uid/7", CredentialsStep::Patched)),
+        ),
+        (
+            "refused",
+            ours(State::Active).sent("uid/6", CredentialsStep::Created),
+            refused_values(),
+            Some(("uid/7", CredentialsStep::Refused)),
+        ),
+        (
+            "an unknown outcome: it is sent again",
+            ours(State::Active).sent("uid/6", CredentialsStep::Created),
+            failed(Reason::OutcomeUnknown, Answer::Unknown),
+            Some(("uid/6", CredentialsStep::Created)),
+        ),
+        (
+            "another call was refused",
+            ours(State::Active).sent("uid/6", CredentialsStep::Created),
+            Happened::Failed(rejected()),
+            Some(("uid/6", CredentialsStep::Created)),
+        ),
+        (
+            "the Secret is gone",
+            ours(State::Active)
+                .sent("uid/6", CredentialsStep::Created)
+                .secret(SecretSeen::Missing("it does not exist".into())),
+            waiting(Reason::SecretMissing),
+            Some(("uid/6", CredentialsStep::Created)),
+        ),
+        (
+            "of another account nothing is known",
+            ours(State::Active)
+                .recorded("ca_0")
+                .sent("uid/7", CredentialsStep::Created),
+            did(Done::Adopted),
+            None,
+        ),
+        (
+            "nor of the next one, when this one is gone",
+            seen_none()
+                .recorded("ca_1")
+                .sent("uid/7", CredentialsStep::Patched),
+            did(Done::Deleted),
+            None,
+        ),
+    ] {
+        let before = sight.0.recorded.clone();
+        let status = after(&wanted(), &sight, event);
+        assert_eq!(step(&status), expected, "{sentence}");
+        let is_new = expected.is_some_and(|(version, _)| version == "uid/7");
+        let adopted = before.connected_account_id.as_deref() == Some("ca_0");
+        assert_eq!(
+            must_be_kept(&before, &status),
+            // That an outcome is unknown must not be forgotten either.
+            is_new || adopted || status.unknown_since.is_some(),
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn whether_a_version_brought_the_account_to_life_can_be_told_later() {
+    let sent = |state| after(&wanted(), &ours(state), rotated());
+    assert_eq!(
+        sent(State::Active).connected_at,
+        Some(MicroTime(ago(100))),
+        "it was alive all the time"
+    );
+    let status = sent(State::Expired);
+    assert_eq!(status.connected_at, None, "not yet");
+    assert_eq!(status.first_connected_at, Some(MicroTime(ago(100))));
+    let alive = ours(State::Active).with(|observed| observed.recorded = status);
+    let status = after(&wanted(), &alive, Happened::Settled);
+    assert_eq!(status.connected_at, Some(MicroTime(NOW)), "it did");
+}
+
+#[test]
+fn a_refusal_that_stands_keeps_what_was_said_when_it_came() {
+    let refusal = |detail: &str| {
+        Happened::Refused(Refusal {
+            reason: Reason::CredentialsRejected,
+            detail: detail.into(),
+        })
+    };
+    let message = |status: &ConnectedAccountStatus| {
+        let synced = status.condition(condition::SYNCED).expect("always there");
+        synced.message.clone()
+    };
+    let first = after(&wanted(), &ours(State::Active), refusal("request 7"));
+    assert!(message(&first).contains("request 7"));
+    let again = ours(State::Active).with(|observed| observed.recorded = first.clone());
+    assert_eq!(after(&wanted(), &again, refusal("")), first);
+    let other = after(&wanted(), &again, refusal("request 8"));
+    assert!(message(&other).contains("request 8"));
+    let lost = after(&wanted(), &ours(State::Active), refusal(""));
+    assert_eq!(message(&lost), Reason::CredentialsRejected.meaning());
+}
