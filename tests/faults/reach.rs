@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde_json::{Value, json};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
 
 use super::message;
 use crate::support::control_plane::ControlPlane;
@@ -161,9 +162,14 @@ async fn an_apiserver_that_is_unreachable_at_the_start_is_waited_for() {
     let operator = scene.spawn("operator", &scene.options_with(&behind));
     operator.readyz(503, "cannot watch ConnectedAccounts").await;
 
-    closed.open(scene.control_plane.url());
+    let way = closed.open(scene.control_plane.url());
     operator.readyz(200, "").await;
     scene.linked_gmail("mail").await;
+
+    // A watch that is cut is taken up again, and is no reason to be unready.
+    way.cut();
+    scene.linked_gmail("another").await;
+    operator.readyz(200, "").await;
 }
 
 /// A port of loopback at which nobody answers until it is opened. It is held all the time, so that
@@ -187,20 +193,38 @@ impl Gate {
     }
 
     /// From now on it leads to the host and port of that URL.
-    fn open(self, url: &str) {
+    fn open(self, url: &str) -> Way {
         let (_, target) = url.split_once("://").expect("a URL has a scheme");
         let target = target.to_owned();
         let listener = self.closed.listen(64).expect("the port is held");
+        let (cut, is_cut) = watch::channel(());
         tokio::spawn(async move {
             while let Ok((mut here, _)) = listener.accept().await {
-                let target = target.clone();
+                let (target, mut is_cut) = (target.clone(), is_cut.clone());
+                is_cut.mark_unchanged();
                 tokio::spawn(async move {
                     if let Ok(mut there) = TcpStream::connect(target).await {
-                        // Either side may hang up at any time.
-                        let _ = copy_bidirectional(&mut here, &mut there).await;
+                        // Either side may hang up at any time, and so do we.
+                        tokio::select! {
+                            _ = copy_bidirectional(&mut here, &mut there) => {}
+                            Ok(()) = is_cut.changed() => {}
+                        }
                     }
                 });
             }
         });
+        Way { cut }
+    }
+}
+
+/// An open gate.
+struct Way {
+    cut: watch::Sender<()>,
+}
+
+impl Way {
+    /// Cuts all connections that there are. New ones may be made.
+    fn cut(&self) {
+        self.cut.send_replace(());
     }
 }
