@@ -118,6 +118,16 @@ impl Sequence {
     /// Lets time pass, and notes which objects went and what that means for their accounts.
     async fn pass(&mut self, time: SignedDuration) {
         let before = NAMES.map(|name| self.simulation.object(name));
+        let now = self.simulation.now();
+        let deleted: BTreeSet<String> = self
+            .simulation
+            .world()
+            .accounts(now)
+            .iter()
+            .map(|account| json!(account))
+            .filter(|account| !account["deleted_at"].is_null())
+            .filter_map(|account| account["id"].as_str().map(str::to_owned))
+            .collect();
         self.simulation.advance(time).await;
         for object in before.into_iter().flatten() {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -128,6 +138,10 @@ impl Sequence {
             let Some(id) = object["status"]["connectedAccountId"].as_str() else {
                 continue;
             };
+            // The policy is the one of the moment in which the account is dealt with.
+            if deleted.contains(id) {
+                continue;
+            }
             match object["spec"]["deletionPolicy"].as_str() {
                 Some("Retain") => drop(self.retained.insert(id.to_owned())),
                 Some("Revoke") => drop(self.ended.insert(id.to_owned())),
