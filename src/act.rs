@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::{
     composio::{
         CreateRequest, LinkRequest, Linked, PatchRequest,
-        model::{Account, Acl, Credentials, Sensitive, SensitiveUrl, State, Visibility},
+        model::{Account, Credentials, Sensitive, SensitiveUrl, State},
     },
-    crd::{self, ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link},
+    crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link},
     plan::{self, Desired, Done, Effect, Failure, Observed, SecretSeen, Seen},
     project::Project,
 };
@@ -254,8 +254,8 @@ fn link_request(desired: &Desired, auth_config: &str, alias: &str) -> LinkReques
                 .map(|(key, value)| (key.clone(), json!(value)))
                 .collect()
         }),
-        visibility: visibility(desired),
-        sharing: sharing(desired),
+        visibility: desired.visibility(),
+        sharing: desired.access_list(),
     }
 }
 
@@ -272,8 +272,8 @@ fn create_request(
         alias: alias.to_owned(),
         scheme,
         credentials: fields,
-        visibility: visibility(desired),
-        sharing: sharing(desired),
+        visibility: desired.visibility(),
+        sharing: desired.access_list(),
     };
     (version, request)
 }
@@ -298,17 +298,6 @@ fn to_send(desired: &Desired, secret: &SecretSeen) -> (String, Credentials) {
     (version, Credentials { scheme, fields })
 }
 
-fn visibility(desired: &Desired) -> Visibility {
-    match desired.spec.visibility {
-        crd::Visibility::Private => Visibility::Private,
-        crd::Visibility::Shared => Visibility::Shared,
-    }
-}
-
-fn sharing(desired: &Desired) -> Option<Acl> {
-    desired.spec.sharing.as_ref().map(plan::declared)
-}
-
 /// The account that a POST has made, as far as its answer and our request tell.
 fn new_account(
     desired: &Desired,
@@ -325,8 +314,8 @@ fn new_account(
         auth_config: auth_config.to_owned(),
         state,
         state_reason: None,
-        visibility: visibility(desired),
-        sharing: sharing(desired),
+        visibility: desired.visibility(),
+        sharing: desired.access_list(),
         created_at: None,
         updated_at: None,
     }

@@ -368,6 +368,15 @@ impl ConnectedAccountStatus {
             .iter()
             .find(|condition| condition.type_ == type_)
     }
+
+    /// Whether the condition of that type is there for one of these reasons.
+    pub fn says(&self, type_: &str, reasons: &[Reason]) -> bool {
+        self.condition(type_).is_some_and(|condition| {
+            reasons
+                .iter()
+                .any(|reason| condition.reason == reason.as_str())
+        })
+    }
 }
 
 /// A hosted sign-in.

@@ -312,9 +312,7 @@ impl Sources {
 
 /// Whether the last report says that another object manages the account.
 fn lost(recorded: &ConnectedAccountStatus) -> bool {
-    recorded
-        .condition(condition::SYNCED)
-        .is_some_and(|synced| synced.reason == Reason::Conflict.as_str())
+    recorded.says(condition::SYNCED, &[Reason::Conflict])
 }
 
 /// Why a look at the account has seen nothing, neither that it is there nor that it is gone.

@@ -21,7 +21,7 @@ pub(crate) mod tests;
 pub use desired::{Desired, Flags, Presence, computed_alias};
 pub use failure::{AfterFailure, Answer, Failure};
 pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Refused, SecretSeen, Seen};
-pub use sharing::{applied, declared};
+pub use sharing::applied;
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -254,7 +254,8 @@ pub enum Done {
 ///
 /// # Guarantees
 /// - An effect is planned only on a fresh look; a cached one may conclude `Nothing`, `Wait` or `Look`,
-///   and the Secret, which is none of Composio's, may be read beside it. Release of an object whose account is not to be touched is the one exception: it asks nothing.
+///   and the Secret, which is none of Composio's, may be read beside it. Release of an object whose
+///   account is not to be touched is the one exception: it asks nothing.
 /// - While the project's gate is closed, nothing but that Release is planned that would need it.
 /// - The same arguments give the same answer.
 ///

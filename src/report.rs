@@ -368,9 +368,11 @@ fn whole_second(time: Timestamp) -> Timestamp {
 /// Whether this status must be written before anything else is done: it holds what nobody could tell
 /// us again.
 pub fn must_be_kept(previous: &ConnectedAccountStatus, status: &ConnectedAccountStatus) -> bool {
-    (previous.connected_account_id != status.connected_account_id
-        && status.connected_account_id.is_some())
-        || previous.link != status.link && status.link.is_some()
-        || previous.credentials != status.credentials && status.credentials.is_some()
-        || previous.unknown_since != status.unknown_since && status.unknown_since.is_some()
+    fn learned<T: PartialEq>(before: &Option<T>, now: &Option<T>) -> bool {
+        now.is_some() && before != now
+    }
+    learned(&previous.connected_account_id, &status.connected_account_id)
+        || learned(&previous.link, &status.link)
+        || learned(&previous.credentials, &status.credentials)
+        || learned(&previous.unknown_since, &status.unknown_since)
 }

@@ -10,8 +10,8 @@ use futures::FutureExt as _;
 use serde_json::{Value, json};
 
 use crate::support::child::{Child, Folder};
-use crate::support::sandbox::{API_KEY, Sandbox};
-use crate::support::wait;
+use crate::support::sandbox::Sandbox;
+use crate::support::{http_client, wait};
 
 /// Width and height of a phone and of a desktop.
 const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desktop", 1280, 800)];
@@ -47,11 +47,7 @@ impl Browser {
                 .ok_or(log)
         })
         .await;
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(60))
-            .build()
-            .expect("a client");
+        let http = http_client(Duration::from_secs(60));
         let profile = folder.join(format!("profile-{name}"));
         let args = [
             "--headless".to_owned(),
@@ -237,22 +233,7 @@ async fn link(
     if let Some(callback) = callback {
         body["callback_url"] = json!(callback);
     }
-    let answer: Value = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client")
-        .post(format!(
-            "{}/api/v3.1/connected_accounts/link",
-            sandbox.url()
-        ))
-        .header("x-api-key", API_KEY)
-        .json(&body)
-        .send()
-        .await
-        .expect("the sandbox answers")
-        .json()
-        .await
-        .expect("the sandbox answers JSON");
+    let answer = sandbox.api("POST", "connected_accounts/link", body).await;
     let text = |name: &str| answer[name].as_str().expect("a text").to_owned();
     (text("connected_account_id"), text("redirect_url"))
 }

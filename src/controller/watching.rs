@@ -58,11 +58,8 @@ pub(super) fn follow(
 }
 
 fn is_in_conflict(object: &ConnectedAccount, gone: &ConnectedAccount) -> bool {
-    let ready = object
-        .status
-        .as_ref()
-        .and_then(|status| status.condition(condition::READY));
-    ready.is_some_and(|ready| ready.reason == Reason::Conflict.as_str())
+    let status = object.status.as_ref();
+    status.is_some_and(|status| status.says(condition::READY, &[Reason::Conflict]))
         && object.uid() != gone.uid()
 }
 

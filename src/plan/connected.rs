@@ -38,8 +38,7 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
         (false, State::Active) => plans.push(Plan::Do(Effect::Disable { id: id() })),
         (true | false, _) => {}
     }
-    if let (Some(declared), Visibility::Shared) = (&desired.spec.sharing, account.visibility) {
-        let declared = sharing::declared(declared);
+    if let (Some(declared), Visibility::Shared) = (desired.access_list(), account.visibility) {
         let patch = match &account.sharing {
             Some(current) => sharing::next_step(current, &declared),
             None if settled_before(desired, observed) => None,
@@ -71,14 +70,11 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
 /// Whether this generation was as declared before. What Composio does not show is sent once for each,
 /// and is no difference after that.
 fn settled_before(desired: &Desired, observed: &Observed) -> bool {
-    observed
-        .recorded
-        .condition(condition::SYNCED)
-        .is_some_and(|synced| {
-            synced.observed_generation == Some(desired.generation)
-                && [Reason::Connected.as_str(), Reason::Disabled.as_str()]
-                    .contains(&synced.reason.as_str())
-        })
+    let recorded = &observed.recorded;
+    recorded.says(condition::SYNCED, &[Reason::Connected, Reason::Disabled])
+        && recorded
+            .condition(condition::SYNCED)
+            .is_some_and(|synced| synced.observed_generation == Some(desired.generation))
 }
 
 /// What Composio refused to change stays as it is, and is told.

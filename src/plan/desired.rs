@@ -4,10 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
-use crate::crd::{
-    ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, FINALIZER, LINK_REQUESTED_ANNOTATION,
-    RECONCILE_REQUESTED_ANNOTATION,
+use crate::{
+    composio::model::{Acl, Visibility},
+    crd::{
+        self, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, FINALIZER,
+        LINK_REQUESTED_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION,
+    },
 };
+
+use super::sharing;
 
 /// The longest alias that we give.
 const MAX_ALIAS: usize = 64;
@@ -117,6 +122,19 @@ impl Desired {
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
     pub fn sought_alias(&self) -> &str {
         self.pin.as_deref().unwrap_or(&self.alias)
+    }
+
+    /// Who may use the account, in Composio's words.
+    pub fn visibility(&self) -> Visibility {
+        match self.spec.visibility {
+            crd::Visibility::Private => Visibility::Private,
+            crd::Visibility::Shared => Visibility::Shared,
+        }
+    }
+
+    /// The declared access list, in Composio's words; `None`: it is not managed.
+    pub fn access_list(&self) -> Option<Acl> {
+        self.spec.sharing.as_ref().map(sharing::declared)
     }
 
     /// Whether the spec names an alias.

@@ -34,10 +34,7 @@ pub(super) fn needs_no_look(desired: &Desired, observed: &Observed) -> bool {
 fn never_adopted(observed: &Observed) -> bool {
     observed
         .recorded
-        .condition(condition::SYNCED)
-        .is_some_and(|synced| {
-            [Reason::Conflict.as_str(), Reason::Mismatch.as_str()].contains(&synced.reason.as_str())
-        })
+        .says(condition::SYNCED, &[Reason::Conflict, Reason::Mismatch])
 }
 
 /// Whether the account is this object's to end: recorded, or found by its pin or declared id and

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::{
-    composio::model::{Account, State, Visibility},
-    crd::{self, Reason},
+    composio::model::{Account, State},
+    crd::Reason,
 };
 
 use super::{
@@ -76,10 +76,6 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
 /// What tells an account that was found from the declared one, in something that cannot be changed.
 pub(super) fn mismatch(desired: &Desired, account: &Account) -> Option<String> {
     let spec = &desired.spec;
-    let visibility = match spec.visibility {
-        crd::Visibility::Private => Visibility::Private,
-        crd::Visibility::Shared => Visibility::Shared,
-    };
     let id = &account.id;
     if let Some(user) = account.user_id.as_ref().filter(|user| **user != spec.user) {
         return Some(format!(
@@ -93,7 +89,7 @@ pub(super) fn mismatch(desired: &Desired, account: &Account) -> Option<String> {
             account.toolkit, spec.toolkit
         ));
     }
-    if account.visibility != visibility {
+    if account.visibility != desired.visibility() {
         return Some(format!(
             "account {id} is {:?}, declared is {:?}, and Composio cannot change it",
             account.visibility, spec.visibility

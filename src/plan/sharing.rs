@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// What is declared, as Composio says it. A list left out is empty.
-pub fn declared(sharing: &Sharing) -> Acl {
+pub(super) fn declared(sharing: &Sharing) -> Acl {
     Acl {
         allow_all: sharing.allow_all,
         allowed: sharing.allowed_users.clone(),

@@ -6,7 +6,7 @@
 use crate::{
     composio::model::{Acl, State},
     crd::{ConnectedAccountStatus, Progress, Reason, condition},
-    plan::{self, Desired, Done, Effect, Observed, Presence},
+    plan::{Desired, Done, Effect, Observed, Presence},
 };
 
 use super::is_in;
@@ -131,8 +131,7 @@ pub fn of_effect(
             let account = observed.account.account();
             let list = account.and_then(|account| account.sharing.as_ref());
             // Rights are taken away before others are given: that is half a change.
-            if list.is_some() && list != desired.spec.sharing.as_ref().map(plan::declared).as_ref()
-            {
+            if list.is_some() && list != desired.access_list().as_ref() {
                 return Vec::new();
             }
             vec![normal(Topic::SharingChanged, shared(id, list))]

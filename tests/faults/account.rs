@@ -42,22 +42,8 @@ async fn unknown_json_fields_of_composio_are_ignored() {
     let scene = Scene::new("unknown-fields").await.operated().await;
     let (id, _) = scene.linked_gmail("mail").await;
     // What the operator polls.
-    let url = format!(
-        "{}/api/v3.1/connected_accounts?account_type=ALL",
-        scene.sandbox.url()
-    );
-    let list: Value = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client can be built")
-        .get(url)
-        .header("x-api-key", "sandbox")
-        .send()
-        .await
-        .expect("the sandbox answers")
-        .json()
-        .await
-        .expect("it answers JSON");
+    let path = "connected_accounts?account_type=ALL";
+    let list = scene.sandbox.api("GET", path, Value::Null).await;
     let account = &list["items"][0];
     assert_eq!(account["id"], id);
     let known = [

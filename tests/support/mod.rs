@@ -12,8 +12,23 @@ pub(crate) mod wait;
 
 use std::fmt::Write;
 
+use std::time::Duration;
+
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
+
+/// An HTTP client for loopback: past every proxy in the environment, and following no redirect, which
+/// is how a sign-in ends, at wherever the callback is.
+pub(crate) fn http_client(timeout: Duration) -> reqwest::Client {
+    // Fails when there is one already, which does as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(timeout)
+        .build()
+        .expect("a client can be built")
+}
 
 /// `N` random bytes, written as hexadecimal digits.
 pub(crate) fn random_hex<const N: usize>() -> String {

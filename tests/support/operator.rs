@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::child::{Child, Folder};
 use super::sandbox::{API_KEY, PROGRAM};
-use super::wait;
+use super::{http_client, wait};
 
 /// The permissions that are shipped.
 pub(crate) const CLUSTER_ROLE: &str =
@@ -97,13 +97,7 @@ impl Operator {
     /// Starts it, and does not wait for anything.
     pub(crate) fn spawn(folder: &Folder, name: &str, options: &Options) -> io::Result<Operator> {
         let child = Child::spawn(folder, name, Duration::from_secs(10), &options.command)?;
-        // Fails when there is one already, which does as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(5))
-            .build()
-            .map_err(io::Error::other)?;
+        let client = http_client(Duration::from_secs(5));
         Ok(Operator { child, client })
     }
 

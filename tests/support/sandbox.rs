@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::child::{Child, Folder};
-use super::wait;
+use super::{http_client, wait};
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_composio-operator");
@@ -104,16 +104,7 @@ impl Sandbox {
             },
         )
         .await;
-        // Fails when there is one already, which does as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            // The way to loopback leads past every proxy in the environment.
-            .no_proxy()
-            // A sign-in ends with a redirect to wherever the callback is: not ours to follow.
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(10))
-            .build()
-            .map_err(io::Error::other)?;
+        let http = http_client(Duration::from_secs(10));
         Ok(Sandbox { child, url, http })
     }
 
@@ -196,22 +187,36 @@ impl Sandbox {
             .await;
     }
 
+    /// A call of the API as an application makes it, which must be answered with JSON.
+    pub(crate) async fn api(&self, method: &str, path: &str, body: Value) -> Value {
+        let request = self.request(method, &format!("api/v3.1/{path}"), body);
+        answer(request.header("x-api-key", API_KEY)).await.1
+    }
+
     /// A control call, which must succeed.
     pub(crate) async fn control(&self, method: &str, path: &str, body: Value) -> Value {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = self
-            .http
-            .request(method, format!("{}/_sandbox/{path}", self.url));
-        if !body.is_null() {
-            request = request.json(&body);
-        }
-        let answer = request.send().await.expect("the sandbox answers");
-        let status = answer.status();
-        let body: Value = answer.json().await.expect("the sandbox answers JSON");
+        let request = self.request(method, &format!("_sandbox/{path}"), body);
+        let (status, body) = answer(request).await;
         assert!(
             status.is_success(),
             "/_sandbox/{path} answers {status}: {body}"
         );
         body
     }
+
+    fn request(&self, method: &str, path: &str, body: Value) -> reqwest::RequestBuilder {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        let request = self.http.request(method, format!("{}/{path}", self.url));
+        if body.is_null() {
+            return request;
+        }
+        request.json(&body)
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> (reqwest::StatusCode, Value) {
+    let answer = request.send().await.expect("the sandbox answers");
+    let status = answer.status();
+    let body = answer.json().await.expect("the sandbox answers JSON");
+    (status, body)
 }
