@@ -20,6 +20,10 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator
     Run(Box<Run>),
+    /// Look whether the cluster and Composio are as the operator needs them
+    Check(Check),
+    /// Delete all ConnectedAccounts, and wait until the running operator has dealt with each
+    Drain(Drain),
     /// Print the custom resource definition
     Crd,
     /// Serve an emulated Composio, for demos and tests
@@ -35,9 +39,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// Run the operator
+/// How Composio is reached, and by whom.
 #[derive(Args, Debug)]
-pub struct Run {
+pub struct Reach {
     /// File that holds the project's API key; read again when it changes
     #[arg(long, env = "COMPOSIO_OPERATOR_API_KEY_FILE", value_name = "PATH")]
     pub api_key_file: Option<PathBuf>,
@@ -56,6 +60,64 @@ pub struct Run {
     )]
     pub base_url: String,
 
+    /// Name of this process in its requests to Composio; the host's name, if not given
+    #[arg(long, env = "COMPOSIO_OPERATOR_INSTANCE", value_name = "NAME")]
+    pub instance: Option<String>,
+
+    /// Longest wait for an answer of Composio
+    #[arg(long, env = "COMPOSIO_OPERATOR_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub request_timeout: Duration,
+}
+
+/// Where the objects are.
+#[derive(Args, Debug)]
+pub struct Scope {
+    /// Work in these namespaces only, separated by commas; in all, if not given
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_WATCH_NAMESPACE",
+        value_name = "NAMESPACES",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub watch_namespace: Vec<String>,
+}
+
+/// Look whether the cluster and Composio are as the operator needs them
+#[derive(Args, Debug)]
+pub struct Check {
+    /// How Composio is reached.
+    #[command(flatten)]
+    pub composio: Reach,
+
+    /// Where the objects are.
+    #[command(flatten)]
+    pub scope: Scope,
+}
+
+/// Delete all ConnectedAccounts, and wait until the running operator has dealt with each
+#[derive(Args, Debug)]
+pub struct Drain {
+    /// Where the objects are.
+    #[command(flatten)]
+    pub scope: Scope,
+
+    /// Longest wait for the objects to be gone
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub timeout: Duration,
+}
+
+/// Run the operator
+#[derive(Args, Debug)]
+pub struct Run {
+    /// How Composio is reached.
+    #[command(flatten)]
+    pub composio: Reach,
+
+    /// Where the objects are.
+    #[command(flatten)]
+    pub scope: Scope,
+
     /// Address of /livez, /readyz and /metrics
     #[arg(
         long,
@@ -64,10 +126,6 @@ pub struct Run {
         default_value = "0.0.0.0:8080"
     )]
     pub http_address: SocketAddr,
-
-    /// Work in this namespace only; all, if not given
-    #[arg(long, env = "COMPOSIO_OPERATOR_WATCH_NAMESPACE", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
-    pub watch_namespace: Option<String>,
 
     /// Put before every computed alias: keeps clusters apart that share a project
     #[arg(
@@ -78,10 +136,6 @@ pub struct Run {
         value_parser = alias_prefix
     )]
     pub alias_prefix: String,
-
-    /// Name of this process in its requests to Composio; the host's name, if not given
-    #[arg(long, env = "COMPOSIO_OPERATOR_INSTANCE", value_name = "NAME")]
-    pub instance: Option<String>,
 
     /// Objects that are worked on at the same time
     #[arg(
@@ -106,10 +160,6 @@ pub struct Run {
         value_parser = duration
     )]
     pub poll_interval_waiting: Duration,
-
-    /// Longest wait for an answer of Composio
-    #[arg(long, env = "COMPOSIO_OPERATOR_REQUEST_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    pub request_timeout: Duration,
 
     /// How long a call that was cut off may still take effect: no second one is made before
     #[arg(long, env = "COMPOSIO_OPERATOR_UNKNOWN_OUTCOME_WAIT", value_name = "DURATION", default_value = "60s", value_parser = duration)]

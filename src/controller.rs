@@ -9,7 +9,7 @@ use std::{
 use futures::{FutureExt, StreamExt, TryStreamExt, future};
 use jiff::SignedDuration;
 use kube::{
-    Api, Client, ResourceExt,
+    Client, ResourceExt,
     runtime::{
         PredicateConfig, WatchStreamExt, applier,
         controller::{self, Action, ReconcileReason, ReconcileRequest, trigger_self},
@@ -39,6 +39,7 @@ use crate::{
 };
 
 mod events;
+mod namespaces;
 mod watching;
 
 use watching::{follow, poll_and_tell, tell_watch_error};
@@ -53,8 +54,8 @@ pub const COMPOSIO: &str = "composio";
 pub struct Settings {
     /// Which of several processes this one is, for whoever reads its events.
     pub instance: String,
-    /// The only namespace to work in; `None`: all.
-    pub namespace: Option<String>,
+    /// The only namespaces to work in; none named: all.
+    pub namespaces: Vec<String>,
     /// How many objects are worked on at a time.
     pub concurrency: u16,
     /// What decisions depend on.
@@ -94,13 +95,7 @@ pub async fn run(
     let (objects, writer) = reflector::store();
     let (trigger, triggered) = mpsc::unbounded_channel();
     let (known, is_known) = watch::channel(false);
-    let api: Api<ConnectedAccount> = match &settings.namespace {
-        None => Api::all(client.clone()),
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-    };
-    let changes = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .modify(|object| object.managed_fields_mut().clear())
+    let changes = namespaces::changes(&client, &settings.namespaces, objects.clone())
         .reflect(writer)
         .inspect_err({
             let health = Arc::clone(&health);
@@ -169,10 +164,11 @@ pub async fn run(
         metrics: Arc::clone(&metrics),
         tell,
     });
-    info!(
-        namespace = settings.namespace.as_deref().unwrap_or("all"),
-        "started"
-    );
+    let scope = match settings.namespaces.as_slice() {
+        [] => "all".to_owned(),
+        some => some.join(","),
+    };
+    info!(namespaces = scope, "started");
     let reconciling = applier(
         |object, context| CancelableJoinHandle::spawn(pass(object, context), &Handle::current()),
         |object: Arc<ConnectedAccount>, error, context: Arc<Context>| {

@@ -24,12 +24,16 @@
 //! | [`composio`] | the client, one function per endpoint |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`metrics`] | what is counted |
+//! | [`check`] | `composio-operator check`: is everything there that the operator needs |
+//! | [`drain`] | `composio-operator drain`: deletes all objects, and waits |
 
 pub mod act;
 pub mod arguments;
+pub mod check;
 pub mod composio;
 pub mod controller;
 pub mod crd;
+pub mod drain;
 pub mod http;
 pub mod metrics;
 pub mod observe;

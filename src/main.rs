@@ -10,10 +10,11 @@ use std::{
 
 use clap::Parser;
 use composio_operator::{
-    arguments::{Cli, Command, LogFormat, Run},
-    composio::{self, ApiKey, HttpConfig, Sensitive, http::MAX_BODY},
+    arguments::{self, Cli, Command, LogFormat, Reach, Run},
+    check,
+    composio::{self, ApiKey, HttpConfig, Sensitive, Transport, http::MAX_BODY},
     controller::{self, COMPOSIO, KUBERNETES, Settings},
-    crd,
+    crd, drain,
     http::{self as health, Health},
     metrics::Metrics,
     observe::Rhythm,
@@ -51,6 +52,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(arguments) => in_runtime(run(*arguments)),
+        Command::Check(arguments) => in_runtime(check(arguments)),
+        Command::Drain(arguments) => in_runtime(drain(arguments)),
         Command::Crd => print_definition(),
         Command::Sandbox(arguments) => in_runtime(serve_sandbox(arguments)),
     };
@@ -84,17 +87,8 @@ async fn serve_sandbox(arguments: sandbox::Args) -> Result<(), Failure> {
 
 async fn run(arguments: Run) -> Result<(), Failure> {
     log(arguments.log_format);
-    // Both HTTP clients share it; it can only be there already if somebody installed it before main.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-
-    let api_key = ApiKey::new(&read_key(&arguments)?)?;
-    let transport = composio::http::transport(HttpConfig {
-        base_url: arguments.base_url.clone(),
-        api_key: api_key.clone(),
-        instance: instance(&arguments),
-        timeout: arguments.request_timeout,
-        max_body: MAX_BODY,
-    })?;
+    prepare_tls();
+    let (transport, api_key) = way_to_composio(&arguments.composio)?;
     let client = kubernetes_client().await?;
     let listener = TcpListener::bind(arguments.http_address)
         .await
@@ -112,7 +106,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
         until(stopped.clone()),
     ));
     let key_changed = Arc::new(Notify::new());
-    if let Some(file) = arguments.api_key_file.clone() {
+    if let Some(file) = arguments.composio.api_key_file.clone() {
         tokio::spawn(follow_key_file(file, api_key, Arc::clone(&key_changed)));
     }
     let controller = controller::run(
@@ -137,6 +131,39 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     Ok(ended?)
 }
 
+async fn check(arguments: arguments::Check) -> Result<(), Failure> {
+    prepare_tls();
+    let (transport, _) = way_to_composio(&arguments.composio)?;
+    let composio = composio::Client::new(transport, Arc::new(|_| ()));
+    let namespaces = &arguments.scope.watch_namespace;
+    let kubernetes = kubernetes_client().await?;
+    Ok(check::run(kubernetes, composio, namespaces, &mut io::stdout()).await?)
+}
+
+async fn drain(arguments: arguments::Drain) -> Result<(), Failure> {
+    prepare_tls();
+    let namespaces = &arguments.scope.watch_namespace;
+    let kubernetes = kubernetes_client().await?;
+    Ok(drain::run(kubernetes, namespaces, arguments.timeout, &mut io::stdout()).await?)
+}
+
+/// Both HTTP clients share it; it can only be there already if somebody installed it before main.
+fn prepare_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+fn way_to_composio(arguments: &Reach) -> Result<(Transport, ApiKey), Failure> {
+    let api_key = ApiKey::new(&read_key(arguments)?)?;
+    let transport = composio::http::transport(HttpConfig {
+        base_url: arguments.base_url.clone(),
+        api_key: api_key.clone(),
+        instance: instance(arguments),
+        timeout: arguments.request_timeout,
+        max_body: MAX_BODY,
+    })?;
+    Ok((transport, api_key))
+}
+
 fn log(format: LogFormat) {
     let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned());
     let filter = EnvFilter::new(if asked.contains("kube_client") {
@@ -157,8 +184,8 @@ fn log(format: LogFormat) {
 fn settings(arguments: &Run) -> Settings {
     let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     Settings {
-        instance: instance(arguments),
-        namespace: arguments.watch_namespace.clone(),
+        instance: instance(&arguments.composio),
+        namespaces: arguments.scope.watch_namespace.clone(),
         concurrency: arguments.concurrency,
         flags: Flags {
             alias_prefix: arguments.alias_prefix.clone(),
@@ -178,7 +205,7 @@ fn settings(arguments: &Run) -> Settings {
     }
 }
 
-fn read_key(arguments: &Run) -> Result<Sensitive, Failure> {
+fn read_key(arguments: &Reach) -> Result<Sensitive, Failure> {
     match (&arguments.api_key_file, &arguments.api_key) {
         (Some(file), _) => read_key_file(file),
         (None, Some(key)) => Ok(key.clone()),
@@ -257,7 +284,7 @@ fn is_from_environment(proxy: &http::Uri) -> bool {
     })
 }
 
-fn instance(arguments: &Run) -> String {
+fn instance(arguments: &Reach) -> String {
     arguments.instance.clone().unwrap_or_else(host_name)
 }
 

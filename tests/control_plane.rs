@@ -49,19 +49,13 @@ async fn kubectl_applies_what_it_is_given() {
 }
 
 #[tokio::test]
-async fn a_service_account_may_do_what_its_role_says_and_nothing_else() {
+async fn a_service_account_may_do_what_its_rules_say_and_nothing_else() {
     let control_plane = ControlPlane::shared().await;
     let admin = control_plane.client().await;
     let namespace = control_plane.namespace(&admin, "rbac").await;
-    let role = r#"
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: the-chart-names-it}
-rules:
-- {apiGroups: [""], resources: [configmaps], verbs: [list]}
-"#;
+    let rules = r#"[{apiGroups: [""], resources: [configmaps], verbs: [list]}]"#;
     let token = control_plane
-        .service_account(&admin, &namespace, "operator", role)
+        .service_account(&admin, &namespace, "operator", rules)
         .await;
     let client = control_plane.client_for_token(&token).await;
     let list = ListParams::default();

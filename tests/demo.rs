@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use support::control_plane::ControlPlane;
-use support::operator::{CLUSTER_ROLE, Operator, Options};
+use support::operator::{Operator, Options, RULES};
 use support::sandbox::Sandbox;
 use support::story::{Stage, asked_by_toolkit, judge};
 
@@ -86,7 +86,7 @@ async fn demo(auto: bool) -> Result<(), String> {
         .say("start the operator, with the permissions that are shipped")
         .await;
     let token = control_plane
-        .service_account(&client, NAMESPACE, "composio-operator", CLUSTER_ROLE)
+        .service_account(&client, NAMESPACE, "composio-operator", RULES)
         .await;
     let kubeconfig = control_plane.kubeconfig_for_token(&token);
     let options = Options::with_defaults(&kubeconfig, sandbox.url(), NAMESPACE);

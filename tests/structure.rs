@@ -8,7 +8,7 @@ mod scan;
 use scan::{Source, is_word, tokens};
 
 /// Which module may import which. `main` may import all.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     (
         "controller",
         &[
@@ -36,6 +36,8 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("project", &["composio", "metrics"]),
     ("http", &["metrics"]),
     ("arguments", &["composio", "sandbox"]),
+    ("check", &["composio", "crd"]),
+    ("drain", &["crd"]),
     ("composio", &[]),
     ("crd", &[]),
     ("metrics", &[]),

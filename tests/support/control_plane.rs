@@ -422,7 +422,7 @@ impl ControlPlane {
         made.metadata.name.expect("the server named it")
     }
 
-    /// Makes a service account with the permissions of a ClusterRole, given as YAML, in all namespaces,
+    /// Makes a service account with the permissions of these rules, given as YAML, in all namespaces,
     /// and returns a token for it. The role and its binding get a name of their own, so tests with
     /// different roles do not meet. When this returns, the server already grants what the role allows.
     pub(crate) async fn service_account(
@@ -430,13 +430,18 @@ impl ControlPlane {
         client: &Client,
         namespace: &str,
         name: &str,
-        cluster_role: &str,
+        rules: &str,
     ) -> String {
         let create = PostParams::default();
-        let mut role: ClusterRole =
-            serde_saphyr::from_str(cluster_role).expect("the YAML is a ClusterRole");
         let unique = format!("{namespace}-{name}");
-        role.metadata.name = Some(unique.clone());
+        let role = ClusterRole {
+            metadata: ObjectMeta {
+                name: Some(unique.clone()),
+                ..ObjectMeta::default()
+            },
+            rules: Some(serde_saphyr::from_str(rules).expect("the YAML is a list of rules")),
+            ..ClusterRole::default()
+        };
         let account = ServiceAccount {
             metadata: ObjectMeta {
                 name: Some(name.to_owned()),

@@ -9,12 +9,11 @@ use super::child::{Child, Folder};
 use super::sandbox::{API_KEY, PROGRAM};
 use super::{http_client, wait};
 
-/// The permissions that are shipped.
-pub(crate) const CLUSTER_ROLE: &str =
-    include_str!("../../charts/composio-operator/cluster-role.yaml");
+/// The permissions that are shipped: the rules of the chart's roles.
+pub(crate) const RULES: &str = include_str!("../../charts/composio-operator/files/rules.yaml");
 
 /// Through which nothing of a test is to go.
-const PROXIES: [&str; 6] = [
+pub(crate) const PROXIES: [&str; 6] = [
     "HTTPS_PROXY",
     "https_proxy",
     "HTTP_PROXY",

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::child::Folder;
 use super::control_plane::{Audited, ControlPlane};
-use super::operator::{CLUSTER_ROLE, Operator, Options};
+use super::operator::{Operator, Options, RULES};
 use super::sandbox::{Asked, Sandbox};
 use super::story::{Stage, condition};
 use super::wait;
@@ -82,7 +82,7 @@ impl<'a> Scene<'a> {
             .await
             .expect("the sandbox starts");
         let token = control_plane
-            .service_account(&client, &namespace, OPERATOR, CLUSTER_ROLE)
+            .service_account(&client, &namespace, OPERATOR, RULES)
             .await;
         let kubeconfig = control_plane.kubeconfig_for_token(&token);
         Scene {

@@ -1,0 +1,220 @@
+//! `composio-operator check`: whether the cluster and Composio are as the operator needs them.
+//!
+//! It looks and changes nothing. It runs as the operator runs, with its service account, its key and its
+//! way to Composio: what it finds is what the operator would find.
+
+use std::io::{self, Write};
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::{
+    Api, Client,
+    api::{ListParams, PostParams},
+    core::PartialObjectMeta,
+};
+
+use crate::{
+    composio::{self, ListQuery},
+    crd::ConnectedAccount,
+};
+
+/// Why the check failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is wrong was written already.
+    #[error("{0} of the checks failed")]
+    Failed(usize),
+    /// Nobody reads what is found.
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+/// What the operator does in Kubernetes: group, resource, verbs. A test holds it to the chart's rules.
+const RIGHTS: [(&str, &str, &[&str]); 4] = [
+    (
+        "composio.dev",
+        "connectedaccounts",
+        &["get", "list", "watch", "patch"],
+    ),
+    ("composio.dev", "connectedaccounts/status", &["update"]),
+    ("", "secrets", &["get"]),
+    ("events.k8s.io", "events", &["create", "patch"]),
+];
+
+/// Any toolkit: whether the key may read auth configs is asked, not which there are.
+const TOOLKIT: &str = "gmail";
+
+/// Looks at everything, and writes a line for each thing. No namespaces: all of them.
+///
+/// # Errors
+/// When something is not as the operator needs it. The lines say what, and what to do.
+pub async fn run(
+    kubernetes: Client,
+    composio: composio::Client,
+    namespaces: &[String],
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    let scopes: Vec<Option<&str>> = match namespaces {
+        [] => vec![None],
+        some => some
+            .iter()
+            .map(|namespace| Some(namespace.as_str()))
+            .collect(),
+    };
+    let mut failed = 0;
+    let mut tell = |what: &str, found: Result<String, String>| {
+        let (mark, text) = match found {
+            Ok(text) => ("ok    ", text),
+            Err(text) => {
+                failed += 1;
+                ("FAILED", text)
+            }
+        };
+        writeln!(out, "{mark} {what}: {text}")
+    };
+    tell("apiserver", apiserver(&kubernetes).await)?;
+    for scope in scopes {
+        let place = scope.map_or("all namespaces".to_owned(), |scope| {
+            format!("namespace {scope}")
+        });
+        tell(
+            &format!("definition, {place}"),
+            definition(&kubernetes, scope).await,
+        )?;
+        tell(
+            &format!("permissions, {place}"),
+            permissions(&kubernetes, scope).await,
+        )?;
+    }
+    tell("API key", key(&composio).await)?;
+    tell("auth configs", auth_configs(&composio).await)?;
+    match failed {
+        0 => Ok(()),
+        failed => Err(Error::Failed(failed)),
+    }
+}
+
+async fn apiserver(client: &Client) -> Result<String, String> {
+    match client.apiserver_version().await {
+        Ok(version) => Ok(format!("Kubernetes {} answers", version.git_version)),
+        Err(error) => Err(format!("it does not answer: {error}")),
+    }
+}
+
+async fn definition(client: &Client, namespace: Option<&str>) -> Result<String, String> {
+    type Meta = PartialObjectMeta<ConnectedAccount>;
+    let api: Api<Meta> = match namespace {
+        None => Api::all(client.clone()),
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+    };
+    match api.list_metadata(&ListParams::default().limit(1)).await {
+        Ok(_) => Ok("ConnectedAccounts can be listed".to_owned()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(
+            "the ConnectedAccount resource is not installed; let the chart install it (crds.enabled), or run: composio-operator crd | kubectl apply --server-side -f -"
+                .to_owned(),
+        ),
+        Err(error) => Err(format!("ConnectedAccounts cannot be listed: {error}")),
+    }
+}
+
+async fn permissions(client: &Client, namespace: Option<&str>) -> Result<String, String> {
+    let mut lacking = Vec::new();
+    for (group, resource, verbs) in RIGHTS {
+        for verb in verbs {
+            if !may(client, namespace, group, resource, verb).await? {
+                lacking.push(format!("{verb} {resource}"));
+            }
+        }
+    }
+    match lacking.is_empty() {
+        true => Ok("all that the operator does is allowed".to_owned()),
+        false => Err(format!(
+            "the service account may not {}; let the chart make the role (rbac.create)",
+            lacking.join(", ")
+        )),
+    }
+}
+
+async fn may(
+    client: &Client,
+    namespace: Option<&str>,
+    group: &str,
+    resource: &str,
+    verb: &str,
+) -> Result<bool, String> {
+    let (resource, subresource) = match resource.split_once('/') {
+        Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
+        None => (resource, None),
+    };
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                namespace: namespace.map(str::to_owned),
+                group: Some(group.to_owned()),
+                resource: Some(resource.to_owned()),
+                subresource,
+                verb: Some(verb.to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let answer = Api::<SelfSubjectAccessReview>::all(client.clone())
+        .create(&PostParams::default(), &review)
+        .await
+        .map_err(|error| format!("the apiserver does not tell: {error}"))?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
+}
+
+async fn key(client: &composio::Client) -> Result<String, String> {
+    let query = ListQuery {
+        limit: Some(1),
+        ..ListQuery::default()
+    };
+    match client.list(&query).await {
+        Ok(_) => Ok("Composio takes it, and connected accounts can be read".to_owned()),
+        Err(error) => Err(refused(&error, "connected accounts")),
+    }
+}
+
+async fn auth_configs(client: &composio::Client) -> Result<String, String> {
+    match client.auth_configs(TOOLKIT).await {
+        Ok(_) => Ok("they can be read".to_owned()),
+        Err(error) => Err(refused(&error, "auth configs")),
+    }
+}
+
+fn refused(error: &composio::Error, what: &str) -> String {
+    if error.is_unauthorized() || error.is_forbidden() {
+        return format!(
+            "Composio rejects the API key, or its right to read {what}: give the operator a valid one, with the right to read and write connected accounts and to read auth configs ({error})"
+        );
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::rbac::v1::PolicyRule;
+
+    use super::RIGHTS;
+
+    #[test]
+    fn what_is_asked_for_is_what_the_chart_grants() {
+        let granted: Vec<PolicyRule> =
+            serde_saphyr::from_str(include_str!("../charts/composio-operator/files/rules.yaml"))
+                .expect("the file is a list of rules");
+        let asked: Vec<PolicyRule> = RIGHTS
+            .iter()
+            .map(|(group, resource, verbs)| PolicyRule {
+                api_groups: Some(vec![(*group).to_owned()]),
+                resources: Some(vec![(*resource).to_owned()]),
+                verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+                ..PolicyRule::default()
+            })
+            .collect();
+        assert_eq!(asked, granted);
+    }
+}

@@ -1,0 +1,162 @@
+//! `composio-operator drain`: deletes all ConnectedAccounts and waits until they are gone.
+//!
+//! It only asks: what becomes of each account is up to the object's `deletionPolicy` and to the
+//! operator, which must be running. Whoever uninstalls it for good runs this first, because no object can
+//! go without it afterwards.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions},
+};
+use tokio::time::Instant;
+
+use crate::crd::{ConnectedAccount, condition};
+
+const PAGE: u32 = 500;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why not everything is gone.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The time is over. Which they are, and why, was written already.
+    #[error(
+        "{0} ConnectedAccounts are left; the operator must run, and goes on with them by itself"
+    )]
+    Left(usize),
+    /// The apiserver refused, or did not answer.
+    #[error("cannot {what} ConnectedAccounts: {error}")]
+    Kubernetes {
+        /// What was asked.
+        what: &'static str,
+        /// What it said.
+        error: Box<kube::Error>,
+    },
+    /// Nobody reads what is told.
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+/// Deletes what is in these namespaces, or in all if none is named, and waits so long for the end.
+///
+/// # Guarantees
+/// An object that is made meanwhile is deleted too. At the end it is told what is left, and why.
+///
+/// # Errors
+/// When something is left, or the apiserver refuses.
+pub async fn run(
+    client: Client,
+    namespaces: &[String],
+    timeout: Duration,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    let end = Instant::now() + timeout;
+    let mut before = None;
+    loop {
+        let there = all(&client, namespaces).await?;
+        if before != Some(there.len()) {
+            writeln!(out, "{} ConnectedAccounts are there", there.len())?;
+            before = Some(there.len());
+        }
+        if there.is_empty() {
+            return Ok(());
+        }
+        for object in &there {
+            delete(&client, object).await?;
+        }
+        if Instant::now() >= end {
+            for object in &there {
+                writeln!(out, "{}", why(object))?;
+            }
+            return Err(Error::Left(there.len()));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// As they are, without a look at their fields: one that cannot be understood is to go too.
+async fn all(client: &Client, namespaces: &[String]) -> Result<Vec<DynamicObject>, Error> {
+    let kind = ApiResource::erase::<ConnectedAccount>(&());
+    let apis: Vec<Api<DynamicObject>> = match namespaces {
+        [] => vec![Api::all_with(client.clone(), &kind)],
+        some => some
+            .iter()
+            .map(|namespace| Api::namespaced_with(client.clone(), namespace, &kind))
+            .collect(),
+    };
+    let mut found = Vec::new();
+    for api in apis {
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let list = match api.list(&page).await {
+                Ok(list) => list,
+                // Without the definition there is no object.
+                Err(kube::Error::Api(status)) if status.code == 404 => break,
+                Err(error) => return Err(refused("list", error)),
+            };
+            let next = list.metadata.continue_.clone();
+            found.extend(list.items);
+            match next.filter(|next| !next.is_empty()) {
+                Some(next) => page = ListParams::default().limit(PAGE).continue_token(&next),
+                None => break,
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Asks once. Exactly this object: another of the same name comes with the next list.
+async fn delete(client: &Client, object: &DynamicObject) -> Result<(), Error> {
+    if object.metadata.deletion_timestamp.is_some() {
+        return Ok(());
+    }
+    let kind = ApiResource::erase::<ConnectedAccount>(&());
+    let namespace = object.namespace().unwrap_or_default();
+    let exactly = DeleteParams::background().preconditions(Preconditions {
+        uid: object.uid(),
+        resource_version: None,
+    });
+    let deleted = Api::<DynamicObject>::namespaced_with(client.clone(), &namespace, &kind)
+        .delete(&object.name_any(), &exactly)
+        .await;
+    match deleted {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+        Err(error) => Err(refused("delete", error)),
+    }
+}
+
+/// Who is left, and what the object says about it.
+fn why(object: &DynamicObject) -> String {
+    let conditions = object.data["status"]["conditions"].as_array();
+    let told = |type_| {
+        conditions
+            .into_iter()
+            .flatten()
+            .find(|condition| condition["type"] == type_ && condition["status"] != "True")
+            .map(|condition| {
+                let text = |field: &str| condition[field].as_str().unwrap_or_default().to_owned();
+                format!("{}: {}", text("reason"), text("message"))
+            })
+    };
+    // A failed look or effect stands in Synced, and Ready says little then.
+    let reason = told(condition::SYNCED)
+        .or_else(|| told(condition::READY))
+        .unwrap_or_else(|| "the operator has not told anything of it".to_owned());
+    format!(
+        "left: {}/{} {reason}",
+        object.namespace().unwrap_or_default(),
+        object.name_any()
+    )
+}
+
+fn refused(what: &'static str, error: kube::Error) -> Error {
+    Error::Kubernetes {
+        what,
+        error: Box::new(error),
+    }
+}
