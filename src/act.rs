@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     composio::{
         CreateRequest, LinkRequest, Linked, PatchRequest,
-        model::{Account, Credentials, Sensitive, SensitiveUrl, State},
+        model::{Account, Credentials, SensitiveUrl, State},
     },
     crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link},
     plan::{self, Desired, Done, Effect, Failure, Observed, SecretSeen, Seen},
@@ -20,6 +20,9 @@ use crate::{
 
 /// How long a link lives where Composio does not say.
 const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+
+/// A link that lives longer does so by mistake.
+const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// An effect that went through.
 pub struct Acted {
@@ -60,13 +63,8 @@ pub async fn act(
     mut observed: Observed,
 ) -> Result<Acted, Trouble> {
     let client = &project.client;
-    let failed = |error| {
-        Trouble::Composio(Failure::of_effect(
-            &error,
-            effect,
-            &secrets(&observed.secret),
-        ))
-    };
+    let secrets = observed.secrets();
+    let failed = |error| Trouble::Composio(Failure::of_effect(&error, effect, secrets.as_deref()));
     let mut patched = None;
     let done = match effect {
         Effect::Pin { alias } => {
@@ -322,7 +320,12 @@ fn new_account(
 }
 
 fn link(url: &SensitiveUrl, expires_at: Option<Timestamp>, now: Timestamp) -> Link {
-    let expires_at = expires_at.unwrap_or_else(|| now.saturating_add(LINK_LIFETIME).unwrap_or(now));
+    // A time beyond any sense could not be written into a status, and the link would be lost with it.
+    let [earliest, latest] = [-LONGEST_LIFETIME, LONGEST_LIFETIME]
+        .map(|offset| now.saturating_add(offset).unwrap_or(now));
+    let expires_at = expires_at
+        .map(|time| time.clamp(earliest, latest))
+        .unwrap_or_else(|| now.saturating_add(LINK_LIFETIME).unwrap_or(now));
     // Kubernetes keeps microseconds: anything finer would look like a change at every comparison.
     let expires_at = Timestamp::from_microsecond(expires_at.as_microsecond()).unwrap_or(expires_at);
     Link {
@@ -335,15 +338,5 @@ fn set_state(observed: &mut Observed, state: State) {
     if let Some(account) = observed.account.account_mut() {
         account.state = state;
         account.state_reason = None;
-    }
-}
-
-fn secrets(secret: &SecretSeen) -> Vec<Sensitive> {
-    match secret {
-        SecretSeen::Present { values, .. } => values.values().cloned().collect(),
-        SecretSeen::NotUsed
-        | SecretSeen::NotRead
-        | SecretSeen::Missing(_)
-        | SecretSeen::Unfit(_) => Vec::new(),
     }
 }

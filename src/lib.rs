@@ -23,9 +23,11 @@
 //! | [`project`] | client, gates, auth configs and snapshot of one Composio project |
 //! | [`composio`] | the client, one function per endpoint |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
+//! | [`log`] | log lines, and what never gets into them |
 //! | [`metrics`] | what is counted |
 //! | [`check`] | `composio-operator check`: is everything there that the operator needs |
 //! | [`drain`] | `composio-operator drain`: deletes all objects, and waits |
+//! | [`text`] | what somebody else wrote, made fit to be shown |
 
 pub mod act;
 pub mod arguments;
@@ -35,6 +37,7 @@ pub mod controller;
 pub mod crd;
 pub mod drain;
 pub mod http;
+pub mod log;
 pub mod metrics;
 pub mod observe;
 pub mod plan;
@@ -42,3 +45,6 @@ pub mod project;
 pub mod reconcile;
 pub mod report;
 pub mod sandbox;
+#[cfg(test)]
+mod tests;
+pub mod text;

@@ -1,7 +1,7 @@
 //! The command line, the one place that builds clients and spawns.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -16,6 +16,7 @@ use composio_operator::{
     controller::{self, COMPOSIO, KUBERNETES, Settings},
     crd, drain,
     http::{self as health, Health},
+    log,
     metrics::Metrics,
     observe::Rhythm,
     plan::Flags,
@@ -31,7 +32,6 @@ use tokio::{
 };
 use tower::{buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
 use tracing::{error, info, warn};
-use tracing_subscriber::EnvFilter;
 
 /// Requests to the apiserver that may wait for their turn: far above what the concurrency allows.
 const APISERVER_QUEUE: usize = 1024;
@@ -44,8 +44,6 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(9);
 const SERVER_GRACE: Duration = Duration::from_millis(500);
 /// Above the 290 s that a watch is asked to last: a longer silence is a connection that is dead.
 const APISERVER_SILENCE: Duration = Duration::from_secs(300);
-/// The client logs bodies that it cannot decode: those of a Secret, or of objects with their links.
-const NO_BODIES: &str = "kube_client::client=error";
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -81,12 +79,12 @@ fn print_definition() -> Result<(), Failure> {
 }
 
 async fn serve_sandbox(arguments: sandbox::Args) -> Result<(), Failure> {
-    log(LogFormat::Text);
+    log::start(LogFormat::Text);
     Ok(sandbox::run(arguments, stop_signal()?).await?)
 }
 
 async fn run(arguments: Run) -> Result<(), Failure> {
-    log(arguments.log_format);
+    log::start(arguments.log_format);
     prepare_tls();
     let (transport, api_key) = way_to_composio(&arguments.composio)?;
     let client = kubernetes_client().await?;
@@ -162,23 +160,6 @@ fn way_to_composio(arguments: &Reach) -> Result<(Transport, ApiKey), Failure> {
         max_body: MAX_BODY,
     })?;
     Ok((transport, api_key))
-}
-
-fn log(format: LogFormat) {
-    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned());
-    let filter = EnvFilter::new(if asked.contains("kube_client") {
-        asked
-    } else {
-        format!("{asked},{NO_BODIES}")
-    });
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
-    }
 }
 
 fn settings(arguments: &Run) -> Settings {

@@ -57,7 +57,10 @@ impl Sources {
             recorded,
             account,
             fresh: false,
-            secret: SecretSeen::NotRead,
+            secret: match desired.spec.credentials {
+                None => SecretSeen::NotUsed,
+                Some(_) => SecretSeen::NotRead,
+            },
             auth_config: AuthConfigCheck::NotAsked,
             holder,
             gate: self.gate(),
@@ -76,13 +79,15 @@ impl Sources {
         desired: &Desired,
         observed: Observed,
     ) -> Result<Observed, Failure> {
+        let secrets = observed.secrets();
+        let failed = |error: &Error| Failure::of_look(error, secrets.as_deref());
         match need {
             Need::Account => {
                 let found = self
                     .find(desired, &observed.recorded)
                     .await
                     .map_err(|unseen| match unseen {
-                        Unseen::Error(error) => Failure::of_look(&error),
+                        Unseen::Error(error) => failed(&error),
                         Unseen::Elsewhere(id) => Failure::of_another_project(&id),
                     })?;
                 let account = Seen::of(found);
@@ -101,7 +106,7 @@ impl Sources {
                 let auth_config = self
                     .auth_config(desired)
                     .await
-                    .map_err(|error| Failure::of_look(&error))?;
+                    .map_err(|error| failed(&error))?;
                 Ok(Observed {
                     auth_config,
                     ..observed

@@ -5,12 +5,13 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 
 use crate::{
-    composio::model::{Account, State},
+    composio::model::{Account, State, without},
     crd::{
         ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Progress, ReadyRule, ReadyWhen,
         Reason, Tally, condition,
     },
     plan::{Answer, Desired, Done, Happened, Outcome, Presence, SecretSeen, Wait, usable_link},
+    text,
 };
 
 pub mod news;
@@ -20,8 +21,8 @@ mod tests;
 
 pub use pace::{Pace, next_look};
 
-/// The longest state reason that is passed on.
-const MAX_STATE_REASON: usize = 256;
+/// The longest message of a condition: several sentences of Composio's, and a list of ids.
+const MAX_MESSAGE: usize = 2048;
 
 /// Builds the status after a round.
 ///
@@ -223,10 +224,13 @@ fn record_account(status: &mut ConnectedAccountStatus, outcome: &Outcome, now: T
         connected(status, now);
     }
     status.state = Some(account.state.as_str().to_owned());
+    // It may repeat a value of the Secret, which is recognised only where the Secret was read.
+    let secrets = outcome.observed.secrets();
     status.state_reason = account
         .state_reason
         .as_ref()
-        .map(|reason| reason.chars().take(MAX_STATE_REASON).collect());
+        .zip(secrets)
+        .map(|(reason, secrets)| text::sentence(&without(reason, &secrets)));
     status.auth_config = Some(account.auth_config.clone());
 }
 
@@ -291,7 +295,7 @@ fn standing(
         ("", _, _) => reason.meaning().to_owned(),
         (detail, _, _) => format!("{} ({})", reason.meaning(), detail.trim_end_matches('.')),
     };
-    (reason, message)
+    (reason, text::line(&message, MAX_MESSAGE))
 }
 
 fn content_with_link(desired: &Desired, status: &ConnectedAccountStatus) -> bool {

@@ -8,7 +8,7 @@ mod scan;
 use scan::{Source, is_word, tokens};
 
 /// Which module may import which. `main` may import all.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     (
         "controller",
         &[
@@ -31,17 +31,19 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ),
     ("observe", &["composio", "crd", "plan", "project"]),
     ("act", &["composio", "crd", "plan", "project"]),
-    ("report", &["composio", "crd", "plan"]),
+    ("report", &["composio", "crd", "plan", "text"]),
     ("plan", &["composio", "crd"]),
     ("project", &["composio", "metrics"]),
     ("http", &["metrics"]),
+    ("log", &["arguments", "text"]),
     ("arguments", &["composio", "sandbox"]),
     ("check", &["composio", "crd"]),
     ("drain", &["crd"]),
-    ("composio", &[]),
+    ("composio", &["text"]),
     ("crd", &[]),
     ("metrics", &[]),
     ("sandbox", &[]),
+    ("text", &[]),
 ];
 
 /// What the pure modules may see of the client: its data, not its calls.

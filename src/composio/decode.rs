@@ -7,7 +7,7 @@ use super::{
     error::{Kind, Refusal},
     lenient::{Lenient, Shape},
     model::{Account, Acl, AuthConfig, SensitiveUrl, Visibility},
-    quote::Quote,
+    quote::{Quote, word},
     wire::{
         AuthConfigWire, CreateWire, EffectWire, ErrorBodyWire, ItemWire, LinkWire, PageWire,
         RevokeWire, texts,
@@ -40,17 +40,17 @@ fn lacks(field: &str) -> String {
 }
 
 fn account_of(item: ItemWire) -> Result<Account, (Option<String>, String)> {
-    let id = item.id.given();
+    let id = item.id.id();
     let wrong = |field| (id.clone(), lacks(field));
-    let slug = item.toolkit.0.unwrap_or_default().slug.given();
-    let auth_config = item.auth_config.0.unwrap_or_default().id.given();
+    let slug = item.toolkit.0.unwrap_or_default().slug.id();
+    let auth_config = item.auth_config.0.unwrap_or_default().id.id();
     let experimental = item.experimental.0.unwrap_or_default();
     Ok(Account {
         toolkit: slug.ok_or_else(|| wrong("toolkit.slug"))?,
         auth_config: auth_config.ok_or_else(|| wrong("auth_config.id"))?,
         state: item.status.state().ok_or_else(|| wrong("status"))?,
         id: id.clone().ok_or_else(|| wrong("id"))?,
-        alias: item.alias.given(),
+        alias: item.alias.name(),
         user_id: item.user_id.given(),
         state_reason: item.status_reason.given(),
         visibility: match experimental.account_type.0.as_deref() {
@@ -82,7 +82,7 @@ pub(super) fn page(_: StatusCode, body: &[u8]) -> Result<Page, String> {
         match account_of(row.0.unwrap_or_default()) {
             Ok(account) => items.push(account),
             Err((id, why)) => {
-                let id = Quote::new(id.unwrap_or_default());
+                let id = word(&id.unwrap_or_default());
                 tracing::warn!(%id, why, "a listed account is left out");
             }
         }
@@ -95,13 +95,13 @@ pub(super) fn page(_: StatusCode, body: &[u8]) -> Result<Page, String> {
 
 fn auth_config_of(item: AuthConfigWire) -> Result<AuthConfig, String> {
     Ok(AuthConfig {
-        id: item.id.given().ok_or_else(|| lacks("id"))?,
+        id: item.id.id().ok_or_else(|| lacks("id"))?,
         toolkit: item
             .toolkit
             .0
             .unwrap_or_default()
             .slug
-            .given()
+            .id()
             .ok_or_else(|| lacks("toolkit.slug"))?,
         // Absent is not disabled; any other word than ENABLED is.
         enabled: item.status.0.is_none_or(|status| status == "ENABLED"),
@@ -130,11 +130,11 @@ pub(super) fn linked(_: StatusCode, body: &[u8]) -> Result<Linked, String> {
     Ok(Linked {
         id: link
             .connected_account_id
-            .given()
+            .id()
             .ok_or_else(|| lacks("connected_account_id"))?,
         redirect_url: SensitiveUrl::new(
             link.redirect_url
-                .given()
+                .link()
                 .ok_or_else(|| lacks("redirect_url"))?,
         ),
         expires_at: link.expires_at.time(),
@@ -154,7 +154,7 @@ pub(super) fn created(_: StatusCode, body: &[u8]) -> Result<Created, String> {
         .0
         .unwrap_or_default();
     Ok(Created {
-        id: id.given().ok_or_else(|| lacks("id"))?,
+        id: id.id().ok_or_else(|| lacks("id"))?,
         state: val.status.state().or_else(|| status.state()),
     })
 }
@@ -184,7 +184,7 @@ pub(super) fn enabled(status: StatusCode, body: &[u8]) -> Result<(), String> {
 pub(super) fn refreshed(status: StatusCode, body: &[u8]) -> Result<Refreshed, String> {
     effect(status, body).map(|effect| Refreshed {
         state: effect.status.state(),
-        redirect_url: effect.redirect_url.given().map(SensitiveUrl::new),
+        redirect_url: effect.redirect_url.link().map(SensitiveUrl::new),
     })
 }
 
@@ -219,7 +219,7 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], secret: bool) -> (Kind, O
     else {
         return (gateway, None);
     };
-    let shown = |text: String| Quote::new(text).to_string();
+    let shown = |text: String| word(&text);
     let slug = error.slug.given().map(shown);
     let request_id = error.request_id.given().map(shown);
     let Some(mut message) = error.message.given() else {

@@ -4,8 +4,8 @@ use std::{fmt, time::Duration};
 
 use super::{
     call::{Class, Endpoint},
-    model::Sensitive,
-    quote::Quote,
+    model::{Sensitive, without},
+    quote::{Quote, word},
 };
 
 /// A call that did not do what was asked, or of which that is not known.
@@ -212,17 +212,20 @@ impl Error {
         matches!(&self.kind, Kind::Api(refusal) if refusal.alias_in_use)
     }
 
-    /// The sentence for an object's status: without any of these values, and for a call that
-    /// carried credentials with nothing but Composio's slug and the request id.
-    pub fn for_user(&self, secrets: &[Sensitive]) -> String {
+    /// The sentence for an object's status, without any of these values. Where they are not at hand, and
+    /// for a call that carried credentials, of what Composio says no more than its name for it and the
+    /// request id.
+    pub fn for_user(&self, secrets: Option<&[Sensitive]>) -> String {
+        let repeated = secrets.filter(|_| !self.carried_credentials);
+        let secrets = secrets.unwrap_or_default();
         let id = match &self.request_id {
-            Some(id) => format!(" (request {})", Quote::new(id).without(secrets)),
+            Some(id) => format!(" (request {})", word(&without(id, secrets))),
             None => String::new(),
         };
         format!(
             "could not {}: {}{id}",
             self.endpoint.intent(),
-            self.reason(secrets)
+            self.reason(secrets, repeated.is_some())
         )
     }
 
@@ -240,7 +243,7 @@ impl Error {
         }
     }
 
-    fn reason(&self, secrets: &[Sensitive]) -> String {
+    fn reason(&self, secrets: &[Sensitive], repeated: bool) -> String {
         match &self.kind {
             Kind::NotSent(why) => (*why).to_owned(),
             Kind::Connect(why) => format!("no connection to Composio: {}", why.without(secrets)),
@@ -271,40 +274,40 @@ impl Error {
             Kind::Gateway { status } => {
                 format!("{status}, not in Composio's form: a proxy or gateway answered")
             }
-            Kind::Api(refusal) => self.refusal(refusal, secrets),
+            Kind::Api(refusal) => told(refusal, secrets, repeated),
         }
-    }
-
-    fn refusal(&self, refusal: &Refusal, secrets: &[Sensitive]) -> String {
-        let Refusal {
-            status,
-            slug,
-            code: _,
-            message,
-            suggested_fix,
-            alias_in_use: _,
-        } = refusal;
-        let mut text = format!("Composio answered {status}");
-        if let Some(slug) = slug {
-            text.push(' ');
-            text.push_str(&Quote::new(slug).without(secrets));
-        }
-        if self.carried_credentials {
-            return text;
-        }
-        text.push_str(": ");
-        text.push_str(&message.without(secrets));
-        if let Some(fix) = suggested_fix {
-            text.push_str(&format!(" ({})", fix.without(secrets)));
-        }
-        text
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.for_user(&[]))
+        f.write_str(&self.for_user(Some(&[])))
     }
 }
 
 impl std::error::Error for Error {}
+
+fn told(refusal: &Refusal, secrets: &[Sensitive], repeated: bool) -> String {
+    let Refusal {
+        status,
+        slug,
+        code: _,
+        message,
+        suggested_fix,
+        alias_in_use: _,
+    } = refusal;
+    let mut text = format!("Composio answered {status}");
+    if let Some(slug) = slug {
+        text.push(' ');
+        text.push_str(&word(&without(slug, secrets)));
+    }
+    if !repeated {
+        return text;
+    }
+    text.push_str(": ");
+    text.push_str(&message.without(secrets));
+    if let Some(fix) = suggested_fix {
+        text.push_str(&format!(" ({})", fix.without(secrets)));
+    }
+    text
+}

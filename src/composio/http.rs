@@ -165,7 +165,7 @@ pub fn transport(config: HttpConfig) -> Result<Transport, ConfigError> {
             let (parts, body) = request.into_parts();
             let url = format!("{base}{}", parts.uri);
             let mut headers = parts.headers;
-            headers.insert(HeaderName::from_static("x-api-key"), key);
+            headers.insert(HeaderName::from_static("x-api-key"), key.clone());
             headers.insert(
                 HeaderName::from_static("x-composio-operator-instance"),
                 instance,
@@ -177,7 +177,8 @@ pub fn transport(config: HttpConfig) -> Result<Transport, ConfigError> {
                 .send()
                 .await
                 .map_err(|error| send_error(&error))?;
-            read(answer, max_body).await
+            let answer = read(answer, max_body).await?;
+            Ok(without_key(answer, key.as_bytes()))
         }
         .boxed()
     }))
@@ -229,6 +230,26 @@ async fn read(mut answer: reqwest::Response, limit: usize) -> Result<Response<By
     *response.status_mut() = status;
     *response.headers_mut() = std::mem::take(answer.headers_mut());
     Ok(response)
+}
+
+/// A key of that length is recognised in what is said of it. A shorter one would be found in words.
+const SHORTEST_KEY: usize = 8;
+
+/// What is said of a failure is shown to people, and may repeat the key that was sent.
+fn without_key(mut answer: Response<Bytes>, key: &[u8]) -> Response<Bytes> {
+    if answer.status().is_success() || key.len() < SHORTEST_KEY {
+        return answer;
+    }
+    let mut body = BytesMut::new();
+    let mut rest = answer.body().as_ref();
+    while let Some(at) = rest.windows(key.len()).position(|window| window == key) {
+        body.extend_from_slice(&rest[..at]);
+        body.extend_from_slice(b"[redacted]");
+        rest = &rest[at + key.len()..];
+    }
+    body.extend_from_slice(rest);
+    *answer.body_mut() = body.freeze();
+    answer
 }
 
 fn send_error(error: &reqwest::Error) -> SendError {

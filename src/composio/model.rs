@@ -192,6 +192,29 @@ impl fmt::Debug for Sensitive {
     }
 }
 
+/// The text without these values: as they are, without the line end that a file brings, and as JSON
+/// writes them.
+pub fn without(text: &str, secrets: &[Sensitive]) -> String {
+    let mut needles: Vec<String> = secrets
+        .iter()
+        .flat_map(|secret| {
+            let value = secret.expose();
+            let json = serde_json::Value::from(value).to_string();
+            [
+                value.to_owned(),
+                value.trim().to_owned(),
+                json.trim_matches('"').to_owned(),
+            ]
+        })
+        .filter(|needle| !needle.is_empty())
+        .collect();
+    // Longest first: a short one may be part of a longer one.
+    needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
+    needles.iter().fold(text.to_owned(), |text, needle| {
+        text.replace(needle, "[redacted]")
+    })
+}
+
 /// The fields of one auth scheme, from a Secret. The Secret's keys are the scheme's field names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {

@@ -1,6 +1,7 @@
 //! The client against a transport that answers what it is told, and over loopback HTTP.
 
 use std::{
+    fmt,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -13,6 +14,7 @@ use super::*;
 
 mod answers;
 mod failures;
+mod hostile;
 mod keys;
 mod network;
 mod requests;

@@ -7,6 +7,14 @@ use super::{
     lenient::{Lenient, Shape, objects},
     model::State,
 };
+use crate::text;
+
+/// The longest id or name that is taken: as long as Composio's longest, that of a user.
+const MAX_NAME: usize = 256;
+/// The longest word for a state that is taken whole.
+const MAX_WORD: usize = 64;
+/// The longest link that is taken: browsers and proxies take no more.
+const MAX_LINK: usize = 8192;
 
 pub(super) type Text = Lenient<String>;
 pub(super) type Texts = Lenient<Vec<Text>>;
@@ -17,12 +25,39 @@ impl Text {
         self.0.filter(|text| !text.is_empty())
     }
 
+    /// An id of Composio's, which stands in paths, in statuses and in events. What cannot be one is none.
+    pub(super) fn id(self) -> Option<String> {
+        let fits =
+            |id: &String| id.len() <= MAX_NAME && id.bytes().all(|byte| byte.is_ascii_graphic());
+        self.given().filter(fits)
+    }
+
+    /// A name that somebody gave. One that can neither be shown nor kept is as good as none.
+    pub(super) fn name(self) -> Option<String> {
+        let fits =
+            |name: &String| name.chars().count() <= MAX_NAME && name.chars().all(text::is_plain);
+        self.given().filter(fits)
+    }
+
+    /// An address for a browser, and nothing else that a browser would take for one.
+    pub(super) fn link(self) -> Option<String> {
+        let fits = |link: &String| {
+            link.len() <= MAX_LINK
+                && (link.starts_with("https://") || link.starts_with("http://"))
+                && link
+                    .chars()
+                    .all(|one| text::is_plain(one) && !one.is_whitespace())
+        };
+        self.given().filter(fits)
+    }
+
     pub(super) fn time(self) -> Option<jiff::Timestamp> {
         self.0?.parse().ok()
     }
 
     pub(super) fn state(self) -> Option<State> {
-        self.given().map(|word| State::from(word.as_str()))
+        self.given()
+            .map(|word| State::from(text::line(&word, MAX_WORD).as_str()))
     }
 }
 

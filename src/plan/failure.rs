@@ -74,13 +74,14 @@ impl Failure {
         }
     }
 
-    /// A look that failed.
-    pub fn of_look(error: &Error) -> Self {
-        Self::of(error, None, &[])
+    /// A look that failed. `secrets` are the values of the object's Secret, which an answer may repeat;
+    /// `None`: they are not at hand.
+    pub fn of_look(error: &Error, secrets: Option<&[Sensitive]>) -> Self {
+        Self::of(error, None, secrets)
     }
 
-    /// An effect that failed. `secrets` are the values it carried.
-    pub fn of_effect(error: &Error, effect: &Effect, secrets: &[Sensitive]) -> Self {
+    /// An effect that failed; `secrets` as above.
+    pub fn of_effect(error: &Error, effect: &Effect, secrets: Option<&[Sensitive]>) -> Self {
         Self::of(error, Some(effect), secrets)
     }
 
@@ -105,7 +106,7 @@ impl Failure {
         }
     }
 
-    fn of(error: &Error, effect: Option<&Effect>, secrets: &[Sensitive]) -> Self {
+    fn of(error: &Error, effect: Option<&Effect>, secrets: Option<&[Sensitive]>) -> Self {
         let status = error.status().unwrap_or_default();
         let (reason, answer) = match (error.retry(), effect) {
             _ if error.is_unauthorized() => {

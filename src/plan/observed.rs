@@ -39,6 +39,15 @@ impl Observed {
         self.fresh = false;
     }
 
+    /// The values of the object's Secret; `None` where it has one that is not at hand.
+    pub fn secrets(&self) -> Option<Vec<Sensitive>> {
+        match &self.secret {
+            SecretSeen::NotUsed => Some(Vec::new()),
+            SecretSeen::Present { values, .. } => Some(values.values().cloned().collect()),
+            SecretSeen::NotRead | SecretSeen::Missing(_) | SecretSeen::Unfit(_) => None,
+        }
+    }
+
     /// The refusal of that effect in this pass.
     pub(super) fn refused(&self, effect: &str) -> Option<&Refused> {
         self.refused.iter().find(|refused| refused.effect == effect)

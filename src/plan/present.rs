@@ -40,6 +40,12 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
             format!("account {} is managed by {}", account.id, holder.object),
         );
     }
+    if let Some(id) = &observed.recorded.connected_account_id
+        && *id != account.id
+    {
+        let other = format!("account {id} was asked for, {} was shown", account.id);
+        return refuse(Reason::Mismatch, other);
+    }
     if !recorded && let Some(difference) = mismatch(desired, account) {
         return refuse(Reason::Mismatch, difference);
     }

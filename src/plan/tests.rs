@@ -12,6 +12,7 @@ mod every;
 mod failures;
 mod gone;
 mod present;
+mod random;
 mod sharing;
 mod unconnected;
 

@@ -38,8 +38,8 @@ fn failing(effect: Option<Effect>, status: u16, body: &'static str) -> Failure {
         .expect("answers at once")
         .expect_err("an error");
     match &effect {
-        None => Failure::of_look(&error),
-        Some(effect) => Failure::of_effect(&error, effect, &secrets),
+        None => Failure::of_look(&error, Some(&[])),
+        Some(effect) => Failure::of_effect(&error, effect, Some(&secrets)),
     }
 }
 

@@ -1,0 +1,116 @@
+//! Log lines: what is logged is up to `RUST_LOG`, how, and what never, is not.
+
+use std::io::{self, Write};
+
+use tracing::Metadata;
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+use crate::{arguments::LogFormat, text};
+
+/// They log bodies, headers and errors that quote what could not be decoded: of a Secret, or of an
+/// object with its link. What they tell of failures the operator tells too, in words of its own.
+const NEVER: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
+
+/// Starts to log to standard error.
+pub fn start(format: LogFormat) {
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned());
+    // Without colours, which are control characters themselves.
+    let lines = fmt::layer()
+        .with_ansi(false)
+        .with_writer(|| Plain(io::stderr()));
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(
+            lines
+                .with_filter(filter_fn(may_be_told))
+                .with_filter(EnvFilter::new(asked)),
+        )
+        .init();
+}
+
+fn may_be_told(what: &Metadata<'_>) -> bool {
+    // A span is no line; the one that tells of a request is worth having.
+    what.is_span() || !NEVER.contains(&what.target())
+}
+
+/// Takes whole lines, and lets none of them be two, or do anything to a terminal.
+struct Plain<W>(W);
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let mut plain: String = text
+            .trim_end_matches('\n')
+            .chars()
+            .map(|one| {
+                if text::is_plain(one) {
+                    one
+                } else {
+                    char::REPLACEMENT_CHARACTER
+                }
+            })
+            .collect();
+        plain.push('\n');
+        self.0.write_all(plain.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Kept {
+        type Writer = Plain<Kept>;
+        fn make_writer(&'a self) -> Self::Writer {
+            Plain(self.clone())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_without_control_characters() {
+        let kept = Kept::default();
+        let lines = fmt::layer().with_ansi(false).with_writer(kept.clone());
+        let subscriber =
+            tracing_subscriber::registry().with(lines.with_filter(filter_fn(may_be_told)));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(name = "a\u{1b}[31m", "one\ntwo\u{9b}31m\u{202e}");
+            tracing::warn!(target: "kube_client::client", "{}", "the body of a Secret");
+            tracing::warn!(target: "kube_runtime::watcher", "{}", "the body of an object");
+        });
+        let written = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.lines().count(), 1, "{written:?}");
+        assert!(written.contains("one\u{fffd}two"), "{written:?}");
+        assert!(written.ends_with('\n'));
+        assert!(
+            written.trim_end_matches('\n').chars().all(text::is_plain),
+            "{written:?}"
+        );
+    }
+}

@@ -1,0 +1,242 @@
+//! What can be wanted and seen, drawn by a dice.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
+
+use super::*;
+use crate::{
+    composio::model::{Acl, Sensitive, State, Visibility},
+    crd::{
+        self, ConnectedAccountSpec, Credentials, CredentialsStatus, CredentialsStep, Metadata,
+        ReadyWhen, SecretRef, Sharing, Tally, condition,
+    },
+};
+
+const USERS: [&str; 3] = ["support@acme.com", "other@acme.com", "agent-1"];
+const TOOLKITS: [&str; 2] = ["gmail", "slack"];
+const AUTH_CONFIGS: [&str; 2] = ["ac_1", "ac_2"];
+const IDS: [&str; 3] = ["ca_1", "ca_2", "ca_3"];
+const ALIASES: [&str; 3] = [ALIAS, "support", "another"];
+const TOKENS: [&str; 2] = ["now", "later"];
+const STATES: [&str; 9] = [
+    "INITIALIZING",
+    "INITIATED",
+    "ACTIVE",
+    "ACTIVE",
+    "EXPIRED",
+    "FAILED",
+    "INACTIVE",
+    "REVOKED",
+    "PAUSED",
+];
+pub(super) const EFFECTS: [&str; 10] = [
+    "Link", "Create", "Refresh", "Enable", "Disable", "Share", "Rotate", "Rename", "Revoke",
+    "Delete",
+];
+
+fn times() -> [Timestamp; 7] {
+    [5000, 3601, 600, 61, 10, 0, -540].map(ago)
+}
+
+fn micro(dice: &mut Dice) -> MicroTime {
+    MicroTime(dice.time(&times()))
+}
+
+pub(super) fn wanted(dice: &mut Dice) -> Wanted {
+    let users = |dice: &mut Dice| (0..dice.number(4)).map(|_| dice.text(&USERS)).collect();
+    let spec = ConnectedAccountSpec {
+        user: dice.text(&USERS),
+        toolkit: dice.text(&TOOLKITS),
+        auth_config: dice.maybe(|dice| dice.text(&AUTH_CONFIGS)),
+        enabled: !dice.once_in(3),
+        visibility: dice.of(&[crd::Visibility::Private, crd::Visibility::Shared]),
+        sharing: dice.maybe(|dice| Sharing {
+            allow_all: dice.once_in(2),
+            allowed_users: users(dice),
+            denied_users: users(dice),
+        }),
+        metadata: dice.maybe(|dice| Metadata {
+            alias: dice.maybe(|dice| dice.text(&ALIASES)),
+        }),
+        credentials: dice.maybe(|dice| Credentials {
+            secret_ref: SecretRef {
+                name: dice.text(&["gmail-key"]),
+            },
+            ..Default::default()
+        }),
+        connection_data: dice
+            .maybe(|dice| [(dice.text(&["subdomain"]), dice.text(&["acme"]))].into()),
+        callback_url: dice.maybe(|dice| dice.text(&["https://acme.example/connected"])),
+        connected_account_id: dice.maybe(|dice| dice.text(&IDS)),
+        ready_when: dice.of(&[ReadyWhen::Active, ReadyWhen::LinkIssued]),
+        deletion_policy: dice.of(&[
+            DeletionPolicy::Revoke,
+            DeletionPolicy::Revoke,
+            DeletionPolicy::Delete,
+            DeletionPolicy::Retain,
+        ]),
+        suspend: dice.once_in(8),
+    };
+    object().with(|desired| {
+        desired.name = dice.text(&["support-gmail"]);
+        let alias = spec
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.alias.clone());
+        desired.alias = alias
+            .unwrap_or_else(|| computed_alias(&dice.text(&["", "eu-"]), "agents", &desired.name));
+        desired.spec = spec;
+        desired.generation = dice.number(3) as i64 - 1;
+        desired.pin = dice.maybe(|dice| dice.text(&ALIASES));
+        desired.finalizer = !dice.once_in(4);
+        desired.link_request = dice.maybe(|dice| dice.text(&TOKENS));
+        desired.ignored_link_request = dice.once_in(8).then(|| dice.text(&TOKENS));
+        desired.reconcile_request = dice.maybe(|dice| dice.text(&TOKENS));
+        if dice.once_in(2) {
+            desired.presence = Presence::Gone {
+                since: dice.time(&times()),
+            };
+        }
+    })
+}
+
+fn row(dice: &mut Dice) -> Account {
+    Account {
+        id: dice.text(&IDS),
+        alias: dice.maybe(|dice| dice.text(&ALIASES)),
+        user_id: dice.maybe(|dice| dice.text(&USERS)),
+        toolkit: dice.text(&TOOLKITS),
+        auth_config: dice.text(&AUTH_CONFIGS),
+        state: State::from(dice.text(&STATES).as_str()),
+        state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
+        visibility: dice.of(&[Visibility::Private, Visibility::Shared]),
+        sharing: dice.maybe(|dice| Acl {
+            allow_all: dice.once_in(2),
+            allowed: (0..dice.number(3)).map(|_| dice.text(&USERS)).collect(),
+            denied: (0..dice.number(3)).map(|_| dice.text(&USERS)).collect(),
+        }),
+        created_at: dice.maybe(|dice| dice.time(&times())),
+        updated_at: dice.maybe(|dice| dice.time(&times())),
+    }
+}
+
+fn recorded(dice: &mut Dice) -> ConnectedAccountStatus {
+    ConnectedAccountStatus {
+        observed_generation: dice.maybe(|dice| dice.number(3) as i64 - 1),
+        connected_account_id: dice.maybe(|dice| dice.text(&IDS)),
+        auth_config: dice.maybe(|dice| dice.text(&AUTH_CONFIGS)),
+        state: dice.maybe(|dice| dice.text(&STATES)),
+        state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
+        link: dice.maybe(|dice| Link {
+            url: dice.text(&["https://connect.example/1"]),
+            expires_at: micro(dice),
+        }),
+        last_link_issued_at: dice.maybe(micro),
+        connected_at: dice.maybe(micro),
+        first_connected_at: dice.maybe(micro),
+        last_handled_link_request: dice.maybe(|dice| dice.text(&TOKENS)),
+        last_handled_reconcile_at: dice.maybe(|dice| dice.text(&TOKENS)),
+        credentials: dice.maybe(|dice| CredentialsStatus {
+            version: dice.text(&["uid/7", "uid/8"]),
+            step: dice.of(&[
+                CredentialsStep::Created,
+                CredentialsStep::Patched,
+                CredentialsStep::Refused,
+            ]),
+        }),
+        unknown_since: dice.maybe(micro),
+        revoke_refusals: dice.maybe(|dice| Tally {
+            since: micro(dice),
+            count: dice.of(&[0, 1, 5, u32::MAX]),
+        }),
+        corrections: dice.maybe(|dice| Tally {
+            since: micro(dice),
+            count: dice.of(&[0, 1, 5, u32::MAX]),
+        }),
+        conditions: [condition::READY, condition::SYNCED, condition::STALLED]
+            .into_iter()
+            .filter_map(|type_| dice.maybe(|dice| told(dice, type_)))
+            .collect(),
+    }
+}
+
+fn told(dice: &mut Dice, type_: &str) -> Condition {
+    let reasons: Vec<&str> = Reason::all().map(Reason::as_str).collect();
+    Condition {
+        type_: type_.to_owned(),
+        status: dice.text(&["True", "False", "Unknown"]),
+        reason: dice.text(&reasons),
+        message: dice.text(&["why"]),
+        observed_generation: dice.maybe(|dice| dice.number(3) as i64 - 1),
+        last_transition_time: Time(dice.time(&times())),
+    }
+}
+
+pub(super) fn failure(dice: &mut Dice) -> Failure {
+    let reasons: Vec<Reason> = Reason::all().collect();
+    Failure {
+        reason: dice.of(&reasons),
+        message: dice.text(&["could not do it"]),
+        answer: dice.of(&[
+            Answer::NotNow { after: None },
+            Answer::NotNow {
+                after: Some(std::time::Duration::MAX),
+            },
+            Answer::Unknown,
+            Answer::Refused(400),
+            Answer::Refused(404),
+            Answer::LookAgain,
+        ]),
+    }
+}
+
+pub(super) fn sight(dice: &mut Dice) -> Sight {
+    let account = match dice.number(8) {
+        0 => Seen::NotLooked,
+        1 | 2 => Seen::Absent,
+        3..6 => Seen::One(row(dice)),
+        6 => Seen::Many((0..dice.number(4)).map(|_| row(dice)).collect()),
+        _ => Seen::of((0..dice.number(4)).map(|_| row(dice)).collect()),
+    };
+    let closed = |dice: &mut Dice| dice.once_in(8).then(|| dice.time(&times()));
+    Sight(Observed {
+        recorded: recorded(dice),
+        account,
+        fresh: !dice.once_in(4),
+        secret: match dice.number(6) {
+            0 => SecretSeen::NotUsed,
+            1 => SecretSeen::NotRead,
+            2 => SecretSeen::Missing(dice.text(&["it does not exist"])),
+            3 => SecretSeen::Unfit(dice.text(&["it must not"])),
+            _ => SecretSeen::Present {
+                version: dice.text(&["uid/7", "uid/8"]),
+                values: [(
+                    dice.text(&["api_key"]),
+                    Sensitive::new(dice.text(&["sk-live-1"])),
+                )]
+                .into(),
+            },
+        },
+        auth_config: match dice.number(4) {
+            0 => AuthConfigCheck::NotAsked,
+            1 => AuthConfigCheck::Unfit {
+                reason: Reason::AuthConfigAmbiguous,
+                detail: dice.text(&["ac_1, ac_2"]),
+            },
+            _ => AuthConfigCheck::Fit(dice.text(&AUTH_CONFIGS)),
+        },
+        holder: dice.once_in(6).then(|| Holder {
+            object: dice.text(&["agents/older"]),
+        }),
+        gate: Gate {
+            read_closed_until: closed(dice),
+            write_closed_until: closed(dice),
+            paused_until: closed(dice),
+        },
+        refused: (0..dice.number(4))
+            .map(|_| Refused {
+                effect: dice.of(&EFFECTS),
+                failure: failure(dice),
+            })
+            .collect(),
+    })
+}
