@@ -194,7 +194,7 @@ pub async fn act(
         Effect::Delete { id, revoke } => {
             client.delete(id, *revoke).await.map_err(failed)?;
             observed.account = observed.account.without(id);
-            project.snapshot(|snapshot| snapshot.gone(id));
+            project.snapshot(|snapshot| snapshot.deleted(id));
             Done::Deleted
         }
     };

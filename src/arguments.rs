@@ -147,11 +147,11 @@ pub struct Run {
     )]
     pub concurrency: u16,
 
-    /// How often accounts are listed
+    /// How often the newest changes of accounts are listed
     #[arg(long, env = "COMPOSIO_OPERATOR_POLL_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub poll_interval: Duration,
 
-    /// How often accounts are listed while a link waits for a person
+    /// How often they are listed while a link waits for a person
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_POLL_INTERVAL_WAITING",
@@ -160,6 +160,14 @@ pub struct Run {
         value_parser = duration
     )]
     pub poll_interval_waiting: Duration,
+
+    /// How often every recorded account is asked for, to find what a list of changes does not show
+    #[arg(long, env = "COMPOSIO_OPERATOR_RESYNC_INTERVAL", value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub resync_interval: Duration,
+
+    /// Take it that the recorded accounts which are missing are gone, however many they are; not for good
+    #[arg(long, env = "COMPOSIO_OPERATOR_ACCEPT_MISSING")]
+    pub accept_missing: bool,
 
     /// How long a call that was cut off may still take effect: no second one is made before
     #[arg(long, env = "COMPOSIO_OPERATOR_UNKNOWN_OUTCOME_WAIT", value_name = "DURATION", default_value = "60s", value_parser = duration)]

@@ -31,7 +31,7 @@ use crate::{
     crd::{ALIAS_ANNOTATION, ConnectedAccount},
     http::Health,
     metrics::Metrics,
-    observe::{Poll, Rhythm, Sources},
+    observe::{Objects, Poll, Polling, Sources},
     plan::Flags,
     project::{Project, system_clock},
     reconcile::{Context, Error, reconcile},
@@ -62,8 +62,8 @@ pub struct Settings {
     pub flags: Flags,
     /// When to come again.
     pub pace: Pace,
-    /// How often the accounts are listed.
-    pub rhythm: Rhythm,
+    /// How the accounts are polled.
+    pub polling: Polling,
     /// How long an auth config is remembered.
     pub auth_config_lifetime: SignedDuration,
 }
@@ -92,10 +92,11 @@ pub async fn run(
         system_clock(),
         settings.auth_config_lifetime,
     ));
-    let (objects, writer) = reflector::store();
+    let (store, writer) = reflector::store();
+    let objects = Objects::new(store.clone(), settings.flags.clone());
     let (trigger, triggered) = mpsc::unbounded_channel();
     let (known, is_known) = watch::channel(false);
-    let changes = namespaces::changes(&client, &settings.namespaces, objects.clone())
+    let changes = namespaces::changes(&client, &settings.namespaces, store.clone())
         .reflect(writer)
         .inspect_err({
             let health = Arc::clone(&health);
@@ -117,10 +118,9 @@ pub async fn run(
     }));
     let (polled_once, first_poll) = oneshot::channel();
     let mut polling = tokio::spawn({
-        let poll = Poll::new(Arc::clone(&project), objects.clone());
+        let poll = Poll::new(Arc::clone(&project), objects.clone(), settings.polling);
         let told = poll_and_tell(
             poll,
-            settings.rhythm,
             Arc::clone(&project),
             Arc::clone(&metrics),
             Arc::clone(&health),
@@ -156,7 +156,7 @@ pub async fn run(
     let context = Arc::new(Context {
         sources: Sources {
             project,
-            objects: objects.clone(),
+            objects,
             client,
         },
         flags: settings.flags.clone(),
@@ -176,7 +176,7 @@ pub async fn run(
             Action::requeue(jittered(context.pace.min))
         },
         context,
-        objects,
+        store,
         Box::pin(queue),
         controller::Config::default().concurrency(settings.concurrency),
     )

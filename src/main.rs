@@ -18,7 +18,7 @@ use composio_operator::{
     http::{self as health, Health},
     log,
     metrics::Metrics,
-    observe::Rhythm,
+    observe::Polling,
     plan::Flags,
     report::Pace,
     sandbox,
@@ -178,9 +178,12 @@ fn settings(arguments: &Run) -> Settings {
             slow: arguments.stalled_interval,
             secret: arguments.secret_interval,
         },
-        rhythm: Rhythm {
+        polling: Polling {
             interval: arguments.poll_interval,
             waiting: arguments.poll_interval_waiting,
+            resync: arguments.resync_interval,
+            unseen: arguments.unknown_outcome_wait,
+            accept_missing: arguments.accept_missing,
         },
         auth_config_lifetime: signed(arguments.auth_config_lifetime),
     }

@@ -79,7 +79,7 @@ impl Default for Metrics {
         );
         registry.register(
             "composio_gate_closed",
-            "1 while Composio rejects the API key for reading or writing",
+            "1 while Composio rejects the API key for reading or writing, or the project seems another one",
             metrics.gate_closed.clone(),
         );
         registry.register_with_unit(
@@ -120,14 +120,18 @@ impl Metrics {
         }
     }
 
-    /// Says whether the two gates are closed.
-    pub fn gates(&self, read_closed: bool, write_closed: bool) {
-        self.gate_closed
-            .get_or_create(&GateLabel { gate: "read" })
-            .set(read_closed.into());
-        self.gate_closed
-            .get_or_create(&GateLabel { gate: "write" })
-            .set(write_closed.into());
+    /// Says whether the gates are closed: to read, to write, and to a project that seems another one.
+    pub fn gates(&self, read_closed: bool, write_closed: bool, project_closed: bool) {
+        let gates = [
+            ("read", read_closed),
+            ("write", write_closed),
+            ("project", project_closed),
+        ];
+        for (gate, closed) in gates {
+            self.gate_closed
+                .get_or_create(&GateLabel { gate })
+                .set(closed.into());
+        }
     }
 
     /// Says that all accounts were listed, at this Unix time in seconds.

@@ -1,9 +1,9 @@
 //! The eyes: what is remembered (no I/O), what is read afresh (one I/O each), and the poller that keeps
 //! the memory.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use kube::{Api, ResourceExt, runtime::reflector::Store};
+use kube::{Api, ResourceExt};
 
 use crate::{
     composio::{
@@ -13,18 +13,19 @@ use crate::{
     },
     crd::{ConnectedAccount, ConnectedAccountStatus, Reason, condition},
     plan::{
-        AuthConfigCheck, Desired, Failure, Gate, Holder, Need, Observed, Presence, SecretSeen, Seen,
+        AuthConfigCheck, Desired, Failure, Gate, Holder, Need, Observed, Presence, Proof,
+        SecretSeen, Seen,
     },
-    project::{Known, Project},
+    project::{Known, Project, Standing},
 };
 
+mod objects;
 mod poll;
+mod proof;
 mod secret;
 
-pub use poll::{Poll, PollEvent, Rhythm};
-
-/// So many auth configs of other objects are asked for before the project counts as another one.
-const MOST_PROOFS: usize = 5;
+pub use objects::Objects;
+pub use poll::{Poll, PollEvent, Polling};
 
 /// Where everything is looked up.
 #[derive(Clone)]
@@ -32,7 +33,7 @@ pub struct Sources {
     /// The project whose accounts these are.
     pub project: Arc<Project>,
     /// The objects, as the watch keeps them.
-    pub objects: Store<ConnectedAccount>,
+    pub objects: Objects,
     /// To read Secrets by name.
     pub client: kube::Client,
 }
@@ -126,6 +127,11 @@ impl Sources {
             read_closed_until: closed.read_until,
             write_closed_until: closed.write_until,
             paused_until: closed.paused_until,
+            proof: match closed.standing {
+                Standing::Ours => Proof::Given,
+                Standing::Unproved => Proof::Awaited,
+                Standing::Foreign => Proof::Failed,
+            },
         }
     }
 
@@ -143,7 +149,7 @@ impl Sources {
         let found = self.by_id(id).await?;
         if found.is_empty()
             && recorded.connected_account_id.is_some()
-            && !self.is_ours(recorded).await?
+            && !proof::auth_configs(&self.project, &self.objects, recorded).await?
         {
             return Err(Unseen::Elsewhere(id.clone()));
         }
@@ -156,27 +162,6 @@ impl Sources {
             return Ok(self.by_alias(desired).await?);
         }
         Ok(found)
-    }
-
-    /// Whether this is the project in which the object's account was made. With the key of another
-    /// project, or at another server, everything looks gone. An auth config that is recorded and there
-    /// is the proof; the object's own, or else another object's.
-    async fn is_ours(&self, recorded: &ConnectedAccountStatus) -> Result<bool, Error> {
-        let objects = self.objects.state();
-        let others: BTreeSet<&String> = objects
-            .iter()
-            .filter_map(|object| object.status.as_ref()?.auth_config.as_ref())
-            .collect();
-        for id in recorded
-            .auth_config
-            .iter()
-            .chain(others.into_iter().take(MOST_PROOFS))
-        {
-            if self.project.auth_config(id).await?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(recorded.auth_config.is_none())
     }
 
     async fn by_id(&self, id: &str) -> Result<Vec<Account>, Error> {
@@ -233,8 +218,13 @@ impl Sources {
                 other.uid(),
             )
         };
-        let objects = self.objects.state();
-        objects
+        // Whoever does not have it recorded would find it by id or alias, as this object did.
+        let mut others = self.objects.with_id(&account.id);
+        if let Some(alias) = &account.alias {
+            let spec = &desired.spec;
+            others.extend(self.objects.with_alias(&spec.user, &spec.toolkit, alias));
+        }
+        others
             .iter()
             .filter(|other| other.uid().as_ref() != Some(&desired.uid))
             .filter(|other| {

@@ -20,8 +20,14 @@ pub(crate) mod tests;
 
 pub use desired::{Desired, Flags, Presence, computed_alias};
 pub use failure::{AfterFailure, Answer, Failure};
-pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Refused, SecretSeen, Seen};
+pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};
 pub use sharing::applied;
+
+/// Of a project in which what is recorded is not there.
+pub const ANOTHER_PROJECT: &str = "the accounts on record are not in this project: the API key or the base URL seems to be another project's. Nothing is concluded from that. If they were deleted on purpose, start the operator with --accept-missing";
+
+/// Before the project has answered as ours does.
+const NOT_PROVED: &str = "it is not proved yet that this is the project of the accounts on record";
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -256,7 +262,8 @@ pub enum Done {
 /// - An effect is planned only on a fresh look; a cached one may conclude `Nothing`, `Wait` or `Look`,
 ///   and the Secret, which is none of Composio's, may be read beside it. Release of an object whose
 ///   account is not to be touched is the one exception: it asks nothing.
-/// - While the project's gate is closed, nothing but that Release is planned that would need it.
+/// - While the project's gate is closed, or it is not proved that the project is ours, nothing but that
+///   Release is planned that would need it.
 /// - The same arguments give the same answer.
 ///
 /// # Assumptions
@@ -288,6 +295,10 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
         Plan::Look(Need::Account | Need::AuthConfig) if !observed.gate.may_read() => {
             project_unavailable(observed)
         }
+        // What is concluded here may rest on an account not being there.
+        Plan::Do(_) | Plan::Refuse(_) if observed.gate.proof != Proof::Given => {
+            project_unavailable(observed)
+        }
         Plan::Do(effect) if effect.writes_to_composio() && !observed.gate.may_write() => {
             project_unavailable(observed)
         }
@@ -310,9 +321,12 @@ fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
 }
 
 fn project_unavailable(observed: &Observed) -> Plan {
-    match observed.gate.paused_until {
-        Some(until) => wait(Reason::RateLimited, "", Some(until)),
-        None => wait(Reason::ProjectUnavailable, "", observed.gate.retry_at()),
+    let gate = &observed.gate;
+    match (gate.paused_until, gate.proof) {
+        (Some(until), _) => wait(Reason::RateLimited, "", Some(until)),
+        (None, Proof::Failed) => wait(Reason::ProjectUnavailable, ANOTHER_PROJECT, None),
+        (None, Proof::Awaited) => wait(Reason::ProjectUnavailable, NOT_PROVED, gate.retry_at()),
+        (None, Proof::Given) => wait(Reason::ProjectUnavailable, "", gate.retry_at()),
     }
 }
 

@@ -20,8 +20,8 @@ use crate::{
 mod gates;
 mod snapshot;
 
-pub use gates::Closed;
 use gates::Gates;
+pub use gates::{Closed, Standing};
 pub use snapshot::{Changes, Known, Snapshot};
 
 /// Tells the time; a function value, so that a test can tell its own.
@@ -45,6 +45,10 @@ pub struct Project {
     auth_configs: AuthConfigs,
     /// Told when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
+    /// Told when the project may be another one, so that it is proved at once.
+    doubted: Notify,
+    /// Composio's clock less ours, by the last answer that told.
+    offset: Arc<Mutex<Option<SignedDuration>>>,
     clock: Clock,
 }
 
@@ -84,8 +88,10 @@ impl Project {
         auth_config_lifetime: SignedDuration,
     ) -> Self {
         let gates = Arc::new(Mutex::new(Gates::default()));
+        let offset = Arc::new(Mutex::new(None));
         let observer = {
             let (gates, clock) = (Arc::clone(&gates), Arc::clone(&clock));
+            let offset = Arc::clone(&offset);
             Arc::new(move |call: &Call| {
                 metrics.composio_call(
                     call.endpoint.as_str(),
@@ -93,6 +99,9 @@ impl Project {
                     call.duration,
                     call.rate_limit.map(|limit| limit.remaining),
                 );
+                if let Some(date) = call.date {
+                    *lock(&offset) = Some(date.duration_since(clock()));
+                }
                 let mut gates = lock(&gates);
                 gates.note(call.endpoint.is_effect(), call.status, clock());
                 if let Some(retry_after) = call.retry_after {
@@ -112,6 +121,8 @@ impl Project {
                 by_toolkit: Mutex::default(),
             },
             person_expected: Notify::new(),
+            doubted: Notify::new(),
+            offset,
             clock,
         }
     }
@@ -119,6 +130,12 @@ impl Project {
     /// The time.
     pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// The time by Composio's clock, if an answer told it.
+    pub fn composio_now(&self) -> Option<Timestamp> {
+        let offset = (*lock(&self.offset))?;
+        self.now().saturating_add(offset).ok()
     }
 
     /// Until when reading and writing are closed, if they are.
@@ -164,11 +181,27 @@ impl Project {
     /// # Errors
     /// When Composio does not answer. That there is none is `Ok(None)`.
     pub async fn auth_config(&self, id: &str) -> Result<Option<AuthConfig>, Error> {
+        self.auth_config_as_of(id, self.auth_configs.lifetime).await
+    }
+
+    /// Whether there is an auth config now, and not only in a memory that is older than this.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn has_auth_config(&self, id: &str, oldest: SignedDuration) -> Result<bool, Error> {
+        Ok(self.auth_config_as_of(id, oldest).await?.is_some())
+    }
+
+    async fn auth_config_as_of(
+        &self,
+        id: &str,
+        oldest: SignedDuration,
+    ) -> Result<Option<AuthConfig>, Error> {
         let entry = lock(&self.auth_configs.by_id)
             .entry(id.to_owned())
             .or_default()
             .clone();
-        self.remember(entry, async {
+        self.remember(entry, oldest, async {
             match self.client.auth_config(id).await {
                 Ok(auth_config) => Ok(Some(auth_config)),
                 Err(error) if error.retry() == Retry::Gone => Ok(None),
@@ -187,14 +220,42 @@ impl Project {
             .entry(toolkit.to_owned())
             .or_default()
             .clone();
-        self.remember(entry, self.client.auth_configs(toolkit))
-            .await
+        let read = self.client.auth_configs(toolkit);
+        self.remember(entry, self.auth_configs.lifetime, read).await
     }
 
-    /// Forgets what the former API key was refused, or found.
+    /// Forgets what the former API key was refused, or found, and which project it was of.
     pub fn key_changed(&self) {
-        *lock(&self.gates) = Gates::default();
+        lock(&self.gates).key_changed();
         self.forget_auth_configs();
+        self.doubted.notify_one();
+    }
+
+    /// Which key is in use. To be asked before what is told to [`Project::stands`] is found out.
+    pub fn generation(&self) -> u64 {
+        lock(&self.gates).generation()
+    }
+
+    /// Says whether the project of that key is the one in which the recorded accounts were made.
+    pub fn stands(&self, generation: u64, standing: Standing) {
+        let former = self.closed().standing;
+        lock(&self.gates).stands(generation, standing);
+        if former != standing {
+            // What another server said of them says nothing of ours.
+            self.forget_auth_configs();
+        }
+    }
+
+    /// Takes back that the project is ours: it answers as if it were not.
+    pub fn doubt(&self) {
+        let mut gates = lock(&self.gates);
+        let generation = gates.generation();
+        gates.stands(generation, Standing::Unproved);
+    }
+
+    /// Waits until the project may be another one than it was.
+    pub async fn doubted(&self) {
+        self.doubted.notified().await;
     }
 
     /// Forgets what is known of auth configs: one of them was not what it was remembered to be.
@@ -206,11 +267,12 @@ impl Project {
     async fn remember<T: Clone>(
         &self,
         entry: Cached<T>,
+        oldest: SignedDuration,
         read: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let mut entry = entry.0.lock().await;
         if let Some((read_at, value)) = entry.as_ref()
-            && self.now().duration_since(*read_at) < self.auth_configs.lifetime
+            && self.now().duration_since(*read_at) < oldest
         {
             return Ok(value.clone());
         }

@@ -10,6 +10,7 @@ mod events;
 mod faults;
 mod generated;
 mod main_job;
+mod poll;
 mod structure;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;

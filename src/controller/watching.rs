@@ -2,24 +2,19 @@
 
 use std::sync::Arc;
 
-use kube::{
-    ResourceExt,
-    runtime::{
-        reflector::{ObjectRef, Store},
-        watcher,
-    },
-};
+use kube::runtime::{reflector::ObjectRef, watcher};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::{COMPOSIO, KUBERNETES};
 use crate::{
     composio::Error as ComposioError,
-    crd::{ConnectedAccount, Reason, condition},
+    crd::ConnectedAccount,
     http::Health,
     metrics::Metrics,
-    observe::{Poll, PollEvent, Rhythm},
-    project::Project,
+    observe::{Objects, Poll, PollEvent},
+    plan::ANOTHER_PROJECT,
+    project::{Project, Standing},
 };
 
 /// How to say that the definition is missing.
@@ -29,38 +24,29 @@ const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it
 pub(super) fn follow(
     event: &watcher::Event<ConnectedAccount>,
     health: &Health,
-    objects: &Store<ConnectedAccount>,
+    objects: &Objects,
     trigger: &mpsc::UnboundedSender<ObjectRef<ConnectedAccount>>,
     known: &watch::Sender<bool>,
 ) {
+    objects.follow(event);
     match event {
         watcher::Event::InitDone => {
             if health.ready(KUBERNETES) {
-                info!(objects = objects.len(), "the objects are known");
+                info!(objects = objects.count(), "the objects are known");
             }
             known.send_replace(true);
         }
         // Whoever lost against it may have its account now.
-        watcher::Event::Delete(gone) => {
+        watcher::Event::Delete(_) => {
             health.ready(KUBERNETES);
-            for waiting in objects
-                .state()
-                .iter()
-                .filter(|object| is_in_conflict(object, gone))
-            {
+            for waiting in objects.in_conflict() {
                 // The receiver lives as long as the controller.
-                let _ = trigger.send(ObjectRef::from_obj(&**waiting));
+                let _ = trigger.send(ObjectRef::from_obj(&*waiting));
             }
         }
         watcher::Event::Apply(_) => drop(health.ready(KUBERNETES)),
         watcher::Event::Init | watcher::Event::InitApply(_) => {}
     }
-}
-
-fn is_in_conflict(object: &ConnectedAccount, gone: &ConnectedAccount) -> bool {
-    let status = object.status.as_ref();
-    status.is_some_and(|status| status.says(condition::READY, &[Reason::Conflict]))
-        && object.uid() != gone.uid()
 }
 
 /// Once the objects are known a watch that breaks is taken up where it was, and nothing says so but the
@@ -100,7 +86,6 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 pub(super) async fn poll_and_tell(
     poll: Poll,
-    rhythm: Rhythm,
     project: Arc<Project>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
@@ -108,21 +93,38 @@ pub(super) async fn poll_and_tell(
     polled_once: oneshot::Sender<()>,
 ) {
     let mut polled_once = Some(polled_once);
-    poll.run(rhythm, async move |event| {
+    poll.run(async move |event| {
         let closed = project.closed();
-        metrics.gates(closed.read_until.is_some(), closed.write_until.is_some());
-        match event {
+        metrics.gates(
+            closed.read_until.is_some(),
+            closed.write_until.is_some(),
+            closed.standing == Standing::Foreign,
+        );
+        let failed = matches!(event, PollEvent::Failed(_));
+        let objects = match event {
             PollEvent::Listed(objects) => {
-                metrics.polled(project.now().as_microsecond() as f64 / 1e6);
                 if health.ready(COMPOSIO) {
                     info!("Composio answers");
                 }
-                for object in objects {
-                    // The receiver lives as long as the controller.
-                    let _ = trigger.send(object);
-                }
+                objects
             }
-            PollEvent::Failed(error) => tell_poll_error(&health, &error),
+            PollEvent::Foreign(objects) => {
+                if health.not_ready(COMPOSIO, ANOTHER_PROJECT) {
+                    error!("{ANOTHER_PROJECT}");
+                }
+                objects
+            }
+            PollEvent::Failed(error) => {
+                tell_poll_error(&health, &error);
+                Vec::new()
+            }
+        };
+        if !failed {
+            metrics.polled(project.now().as_microsecond() as f64 / 1e6);
+        }
+        for object in objects {
+            // The receiver lives as long as the controller.
+            let _ = trigger.send(object);
         }
         if let Some(polled_once) = polled_once.take() {
             // As above.

@@ -123,6 +123,10 @@ impl Failure {
             (Retry::Never, Some(Effect::Link { .. } | Effect::Create { .. })) if status == 404 => {
                 (Reason::AuthConfigNotFound, Answer::Refused(status))
             }
+            // A list has no name to be wrong in: whoever answers so is not Composio, or not ours.
+            (Retry::Never, None) if status == 404 => {
+                (Reason::ProjectUnavailable, Answer::NotNow { after: None })
+            }
             (Retry::Gone, _) => (Reason::ComposioUnavailable, Answer::LookAgain),
             (Retry::Never, Some(Effect::Revoke { .. })) if error.is_conflict() => {
                 (Reason::ComposioUnavailable, Answer::LookAgain)

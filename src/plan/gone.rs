@@ -30,11 +30,15 @@ pub(super) fn needs_no_look(desired: &Desired, observed: &Observed) -> bool {
 }
 
 /// The account that was found belongs to another object, or is not the declared one. Synced tells what
-/// came of the last round; Ready may still speak of an earlier one.
+/// came of the last round; Ready may still speak of an earlier one, and does so where the project was
+/// not to be used since.
 fn never_adopted(observed: &Observed) -> bool {
-    observed
-        .recorded
-        .says(condition::SYNCED, &[Reason::Conflict, Reason::Mismatch])
+    let recorded = &observed.recorded;
+    let lost = |type_| recorded.says(type_, &[Reason::Conflict, Reason::Mismatch]);
+    lost(condition::SYNCED)
+        || (recorded.says(condition::SYNCED, &[Reason::ProjectUnavailable])
+            && recorded.unknown_since.is_none()
+            && lost(condition::READY))
 }
 
 /// Whether the account is this object's to end: recorded, or found by its pin or declared id and

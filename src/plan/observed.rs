@@ -176,12 +176,29 @@ pub struct Gate {
     pub write_closed_until: Option<Timestamp>,
     /// When anything may be asked again, if the organisation's rate limit is used up.
     pub paused_until: Option<Timestamp>,
+    /// Whether the project is the one in which the recorded accounts were made.
+    pub proof: Proof,
+}
+
+/// Whether the project is the one in which the recorded accounts were made. With the key of another
+/// one, or at another server, everything looks gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// It is.
+    #[default]
+    Given,
+    /// That is still to be found out: what is there may be looked at, and no more.
+    Awaited,
+    /// Too many of the recorded accounts, or all recorded auth configs, are not there.
+    Failed,
 }
 
 impl Gate {
     /// Whether a look may be taken.
     pub fn may_read(&self) -> bool {
-        self.read_closed_until.is_none() && self.paused_until.is_none()
+        self.read_closed_until.is_none()
+            && self.paused_until.is_none()
+            && self.proof != Proof::Failed
     }
 
     /// Whether an effect may be tried.

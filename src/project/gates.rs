@@ -13,6 +13,23 @@ pub(super) struct Gates {
     write: Option<Shut>,
     /// The organisation's rate limit is used up until then.
     paused_until: Option<Timestamp>,
+    /// What is known of the project itself.
+    standing: Standing,
+    /// Which key this is of: an answer to the former one proves nothing of the next.
+    generation: u64,
+}
+
+/// Whether the project is the one in which the recorded accounts were made. With the key of another
+/// one, or at another server, everything looks gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It was not asked yet, since the start or since the key changed.
+    #[default]
+    Unproved,
+    /// It is.
+    Ours,
+    /// It seems to be another one.
+    Foreign,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +47,8 @@ pub struct Closed {
     pub write_until: Option<Timestamp>,
     /// Everything: as long as Composio asked, because the rate limit is used up.
     pub paused_until: Option<Timestamp>,
+    /// Everything that rests on an account not being there, unless the project is proved to be ours.
+    pub standing: Standing,
 }
 
 impl Gates {
@@ -63,6 +82,26 @@ impl Gates {
         self.paused_until = self.paused_until.max(Some(until));
     }
 
+    /// Everything begins anew: the key is another one.
+    pub(super) fn key_changed(&mut self) {
+        *self = Self {
+            generation: self.generation + 1,
+            ..Self::default()
+        };
+    }
+
+    /// Which key this is of.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Takes note of what was found out with the key of that generation.
+    pub(super) fn stands(&mut self, generation: u64, standing: Standing) {
+        if generation == self.generation {
+            self.standing = standing;
+        }
+    }
+
     /// What is closed now. Reading stays closed until a poll gets through, however long that takes.
     pub(super) fn closed(&self, now: Timestamp) -> Closed {
         Closed {
@@ -72,6 +111,7 @@ impl Gates {
                 .map(|shut| shut.until)
                 .filter(|until| now < *until),
             paused_until: self.paused_until.filter(|until| now < *until),
+            standing: self.standing,
         }
     }
 }
@@ -140,6 +180,17 @@ mod tests {
         assert_eq!(longest, LONGEST_WAIT);
         gates.note(true, Some(201), until);
         assert_eq!(gates.closed(until), Closed::default());
+    }
+
+    #[test]
+    fn what_was_found_out_with_the_former_key_proves_nothing_of_the_next() {
+        let mut gates = Gates::default();
+        let former = gates.generation();
+        gates.stands(former, Standing::Ours);
+        assert_eq!(gates.closed(at(0)).standing, Standing::Ours);
+        gates.key_changed();
+        gates.stands(former, Standing::Ours);
+        assert_eq!(gates.closed(at(0)).standing, Standing::Unproved);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The accounts of a project as they were seen last. Pure: what was seen when is an argument, in a
 //! count of its own, because the clocks of two servers cannot order what one program saw.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::composio::model::Account;
 
-/// The accounts of a project as they were seen last.
+/// The accounts of a project that are ours, as they were seen last.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     rows: HashMap<String, Row>,
@@ -14,9 +14,17 @@ pub struct Snapshot {
 
 #[derive(Debug)]
 struct Row {
-    /// `None`: it is proved to be gone.
-    account: Option<Account>,
+    what: What,
     seen: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum What {
+    There(Box<Account>),
+    /// By proof.
+    Gone,
+    /// It is gone because we deleted it.
+    Deleted,
 }
 
 /// What the snapshot knows of an id.
@@ -36,87 +44,118 @@ pub type Changes = Vec<String>;
 impl Snapshot {
     /// What is known of an id.
     pub fn known(&self, id: &str) -> Known {
-        match self.rows.get(id).map(|row| &row.account) {
+        match self.rows.get(id).map(|row| &row.what) {
             None => Known::Nothing,
-            Some(None) => Known::Gone,
-            Some(Some(account)) => Known::There(Box::new(account.clone())),
+            Some(What::Gone | What::Deleted) => Known::Gone,
+            Some(What::There(account)) => Known::There(account.clone()),
         }
+    }
+
+    /// Whether we deleted it ourselves.
+    pub fn is_deleted(&self, id: &str) -> bool {
+        self.rows
+            .get(id)
+            .is_some_and(|row| row.what == What::Deleted)
+    }
+
+    /// Of how many ids anything is known.
+    pub fn size(&self) -> usize {
+        self.rows.len()
     }
 
     /// Takes in what a fresh look, or the answer to an effect, says of an account.
     pub fn see(&mut self, account: Account) {
-        let seen = self.count();
-        self.rows.insert(
-            account.id.clone(),
-            Row {
-                account: Some(account),
-                seen,
-            },
-        );
+        self.put(account.id.clone(), What::There(Box::new(account)));
     }
 
-    /// Takes in that an account is gone.
+    /// Takes in that a look has proved an account to be gone.
     pub fn gone(&mut self, id: &str) {
-        let seen = self.count();
-        self.rows.insert(
-            id.to_owned(),
-            Row {
-                account: None,
-                seen,
-            },
-        );
+        self.put(id.to_owned(), What::Gone);
     }
 
-    /// Marks the beginning of a scan; give the mark to [`Snapshot::scanned`].
+    /// Takes in that we deleted an account.
+    pub fn deleted(&mut self, id: &str) {
+        self.put(id.to_owned(), What::Deleted);
+    }
+
+    /// Marks the beginning of a scan, or of one request of it, before it is sent.
     pub fn begin_scan(&mut self) -> u64 {
         self.count()
     }
 
-    /// Takes in a complete scan. What was seen after the scan began stays, and so does a row that is
-    /// newer by Composio's own clock: a page may be older than a look. A row that the scan lacks is
-    /// dropped, not called gone: pages shift while rows come and go, so a list proves nothing.
-    pub fn scanned(&mut self, began: u64, accounts: Vec<Account>) -> Changes {
+    /// Takes in rows that were asked for because they are new: those that are known here, whatever else
+    /// the project holds is not ours to keep, and that are not older by Composio's own clock: a page may
+    /// be older than a look.
+    pub fn newest(&mut self, began: u64, mut rows: Vec<Account>) -> Changes {
+        rows.retain(|listed| match self.rows.get(&listed.id) {
+            None => false,
+            Some(row) => match &row.what {
+                What::There(known) => listed.updated_at >= known.updated_at,
+                What::Gone | What::Deleted => true,
+            },
+        });
+        self.listed(began, rows)
+    }
+
+    /// Takes in rows that were asked for by their ids. What was seen after the scan began stays. Here an
+    /// older row is taken too: clocks differ, and if it was only late, a look will say so.
+    pub fn listed(&mut self, began: u64, rows: Vec<Account>) -> Changes {
         let seen = self.count();
         let mut changes = Changes::new();
-        let mut scanned: HashMap<String, Account> = accounts
-            .into_iter()
-            .map(|account| (account.id.clone(), account))
-            .collect();
-        self.rows.retain(|id, row| {
-            let listed = scanned.remove(id);
-            if row.seen > began {
-                return true;
-            }
-            let Some(listed) = listed else {
-                if row.account.is_some() {
-                    changes.push(id.clone());
+        for listed in rows {
+            let id = listed.id.clone();
+            let what = What::There(Box::new(listed));
+            match self.rows.get_mut(&id) {
+                Some(row) if row.seen > began => continue,
+                Some(row) => {
+                    row.seen = seen;
+                    if row.what == what {
+                        continue;
+                    }
+                    row.what = what;
                 }
-                return false;
-            };
-            let older = row
-                .account
-                .as_ref()
-                .is_some_and(|known| listed.updated_at < known.updated_at);
-            if !older {
-                if row.account.as_ref() != Some(&listed) {
-                    changes.push(id.clone());
-                }
-                row.account = Some(listed);
+                None => drop(self.rows.insert(id.clone(), Row { what, seen })),
             }
-            row.seen = seen;
-            true
-        });
-        for (id, account) in scanned {
-            changes.push(id.clone());
-            self.rows.insert(
-                id,
-                Row {
-                    account: Some(account),
-                    seen,
-                },
-            );
+            changes.push(id);
         }
         changes
+    }
+
+    /// Takes in that ids which were asked for were not listed. Such a row is dropped, not called gone:
+    /// a list proves nothing.
+    pub fn missed(&mut self, began: u64, ids: Vec<String>) -> Changes {
+        let mut changes = Changes::new();
+        for id in ids {
+            let is_known = match self.rows.get(&id) {
+                None => false,
+                Some(row) => row.seen > began || matches!(row.what, What::Gone | What::Deleted),
+            };
+            if !is_known {
+                self.rows.remove(&id);
+                changes.push(id);
+            }
+        }
+        changes
+    }
+
+    /// Whether an account was seen to be there since that mark.
+    pub fn is_alive_since(&self, began: u64, id: &str) -> bool {
+        self.rows
+            .get(id)
+            .is_some_and(|row| row.seen > began && matches!(row.what, What::There(_)))
+    }
+
+    /// Drops what is nobody's any more, but not what was seen after that mark: it may be somebody's
+    /// who has not said so yet.
+    pub fn keep(&mut self, began: u64, ids: &HashSet<String>) {
+        self.rows
+            .retain(|id, row| row.seen > began || ids.contains(id));
+        self.rows.shrink_to_fit();
+    }
+
+    fn put(&mut self, id: String, what: What) {
+        let seen = self.count();
+        self.rows.insert(id, Row { what, seen });
     }
 
     fn count(&mut self) -> u64 {
@@ -161,21 +200,17 @@ mod tests {
             account("a", State::Active, 1),
             account("b", State::Active, 1),
         ];
-        assert_eq!(snapshot.scanned(began, rows.clone()).len(), 2);
+        assert_eq!(snapshot.listed(began, rows.clone()).len(), 2);
         let began = snapshot.begin_scan();
         assert_eq!(
-            snapshot.scanned(began, rows),
+            snapshot.listed(began, rows),
             Changes::new(),
             "the same rows are no change"
         );
         let began = snapshot.begin_scan();
-        assert_eq!(
-            snapshot
-                .scanned(began, vec![account("a", State::Expired, 2)])
-                .len(),
-            2,
-            "one changed, one vanished"
-        );
+        let changed = vec![account("a", State::Expired, 2)];
+        assert_eq!(snapshot.listed(began, changed), ["a"]);
+        assert_eq!(snapshot.missed(began, vec!["b".to_owned()]), ["b"]);
         assert_eq!(
             snapshot.known("b"),
             Known::Nothing,
@@ -184,29 +219,73 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_ours_is_neither_kept_nor_told() {
+        let mut snapshot = Snapshot::default();
+        snapshot.see(account("a", State::Active, 1));
+        let began = snapshot.begin_scan();
+        let rows = vec![
+            account("a", State::Expired, 2),
+            account("somebody's", State::Active, 2),
+        ];
+        assert_eq!(snapshot.newest(began, rows), ["a"]);
+        assert_eq!(snapshot.size(), 1);
+    }
+
+    #[test]
+    fn what_nobody_records_any_more_is_dropped_unless_it_was_seen_meanwhile() {
+        let mut snapshot = Snapshot::default();
+        for id in ["ours", "former"] {
+            snapshot.see(account(id, State::Active, 1));
+        }
+        let began = snapshot.begin_scan();
+        snapshot.see(account("new", State::Active, 2));
+        snapshot.keep(began, &HashSet::from(["ours".to_owned()]));
+        assert_eq!(snapshot.known("former"), Known::Nothing);
+        assert_eq!(snapshot.size(), 2, "whose id is not in any cache yet");
+    }
+
+    #[test]
     fn a_scan_that_began_earlier_does_not_overwrite_a_look() {
         let mut snapshot = Snapshot::default();
         let began = snapshot.begin_scan();
         snapshot.see(account("a", State::Inactive, 5));
         snapshot.gone("b");
+        snapshot.see(account("c", State::Active, 5));
         let stale = vec![
             account("a", State::Active, 4),
             account("b", State::Active, 4),
         ];
-        assert_eq!(snapshot.scanned(began, stale), Changes::new());
+        assert_eq!(snapshot.listed(began, stale), Changes::new());
+        let missed = snapshot.missed(began, vec!["c".to_owned()]);
+        assert_eq!(missed, Changes::new());
         assert_eq!(state(&snapshot, "a"), Some(State::Inactive));
         assert_eq!(snapshot.known("b"), Known::Gone);
+        assert_eq!(state(&snapshot, "c"), Some(State::Active));
     }
 
     #[test]
-    fn a_row_never_goes_back_in_time() {
+    fn the_newest_never_take_a_row_back_in_time_and_a_look_at_all_may() {
         let mut snapshot = Snapshot::default();
         snapshot.see(account("a", State::Inactive, 5));
+        let older = vec![account("a", State::Active, 4)];
         let began = snapshot.begin_scan();
-        assert_eq!(
-            snapshot.scanned(began, vec![account("a", State::Active, 4)]),
-            Changes::new()
-        );
+        assert_eq!(snapshot.newest(began, older.clone()), Changes::new());
         assert_eq!(state(&snapshot, "a"), Some(State::Inactive));
+        assert_eq!(
+            snapshot.listed(began, older),
+            ["a"],
+            "or a change that is stamped early would be missed for ever"
+        );
+    }
+
+    #[test]
+    fn a_proof_that_an_account_is_gone_is_not_missed_again_and_again() {
+        let mut snapshot = Snapshot::default();
+        snapshot.gone("a");
+        snapshot.deleted("b");
+        let began = snapshot.begin_scan();
+        let missed = snapshot.missed(began, vec!["a".to_owned(), "b".to_owned()]);
+        assert_eq!(missed, Changes::new());
+        assert!(snapshot.is_deleted("b") && !snapshot.is_deleted("a"));
     }
 }

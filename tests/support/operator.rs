@@ -33,6 +33,7 @@ impl Options {
         Options::with_defaults(kubeconfig, base_url, namespace)
             .flag("--poll-interval", "1s")
             .flag("--poll-interval-waiting", "500ms")
+            .flag("--resync-interval", "2s")
             .flag("--backoff-min", "200ms")
             .flag("--backoff-max", "2s")
             .flag("--secret-interval", "1s")

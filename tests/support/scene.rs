@@ -43,6 +43,13 @@ impl<'a> Deref for Operated<'a> {
     }
 }
 
+impl<'a> Operated<'a> {
+    /// A scene, and an operator that was started in it.
+    pub(crate) fn of(scene: Scene<'a>, operator: Operator) -> Operated<'a> {
+        Operated { operator, scene }
+    }
+}
+
 impl Scene<'static> {
     /// On the shared control plane, without an operator yet.
     pub(crate) async fn new(prefix: &str) -> Scene<'static> {
@@ -99,10 +106,7 @@ impl<'a> Scene<'a> {
     pub(crate) async fn operated(self) -> Operated<'a> {
         let options = self.options();
         let operator = self.start("operator", &options).await;
-        Operated {
-            operator,
-            scene: self,
-        }
+        Operated::of(self, operator)
     }
 
     /// How an operator for this scene is started.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
 use composio_operator::crd::{ALIAS_ANNOTATION, ConnectedAccount};
 use composio_operator::metrics::Metrics;
-use composio_operator::observe::{Poll, PollEvent, Sources};
+use composio_operator::observe::{Objects, Poll, PollEvent, Polling, Sources};
 use composio_operator::plan::Flags;
 use composio_operator::project::{Clock, Project};
 use composio_operator::reconcile::{Context, reconcile};
@@ -235,10 +235,12 @@ impl Simulation {
 
     async fn poll(&mut self) {
         self.refresh_cache().await;
-        if let PollEvent::Listed(objects) = self.running.poll.tick().await {
-            for object in objects {
-                self.trigger(&object.name);
-            }
+        let objects = match self.running.poll.tick().await {
+            PollEvent::Listed(objects) | PollEvent::Foreign(objects) => objects,
+            PollEvent::Failed(_) => Vec::new(),
+        };
+        for object in objects {
+            self.trigger(&object.name);
         }
         let waits = self.running.poll.somebody_is_expected();
         self.next_poll = self.now() + if waits { POLL_WAITING } else { POLL };
@@ -299,6 +301,8 @@ impl Simulation {
             writer.apply_watcher_event(&watcher::Event::InitApply(object));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
+        let objects_known = &self.running.context.sources.objects;
+        objects_known.follow(&watcher::Event::InitDone);
         self.running.cached = objects;
     }
 
@@ -341,8 +345,16 @@ fn run(
         clock,
         SignedDuration::from_mins(10),
     ));
-    let (objects, writer) = reflector::store();
-    let poll = Poll::new(Arc::clone(&project), objects.clone());
+    let (store, writer) = reflector::store();
+    let objects = Objects::new(store, flags.clone());
+    let polling = Polling {
+        interval: Duration::from_secs(60),
+        waiting: Duration::from_secs(10),
+        resync: Duration::from_secs(600),
+        unseen: Duration::from_secs(60),
+        accept_missing: false,
+    };
+    let poll = Poll::new(Arc::clone(&project), objects.clone(), polling);
     let context = Context {
         sources: Sources {
             project,

@@ -11,7 +11,7 @@ use crate::{
         ReadyWhen, Reason, SecretRef, Sharing, Tally,
     },
     plan::{
-        Answer, AuthConfigCheck, Desired, Failure, Flags, Gate, Holder, Observed, Presence,
+        Answer, AuthConfigCheck, Desired, Failure, Flags, Gate, Holder, Observed, Presence, Proof,
         Refused, SecretSeen, Seen,
     },
 };
@@ -357,6 +357,10 @@ impl Sight {
 
     pub(crate) fn read_closed(self) -> Self {
         self.with(|observed| observed.gate.read_closed_until = Some(ago(-30)))
+    }
+
+    pub(crate) fn proof(self, proof: Proof) -> Self {
+        self.with(|observed| observed.gate.proof = proof)
     }
 
     pub(crate) fn write_closed(self) -> Self {

@@ -108,6 +108,14 @@ fn each_answer_is_read_for_what_it_proves() {
             later,
         ),
         (
+            "a list of nothing in particular cannot be missing",
+            None,
+            404,
+            SAYS_NO,
+            Reason::ProjectUnavailable,
+            later,
+        ),
+        (
             "Retry-After is obeyed",
             Some(link()),
             429,

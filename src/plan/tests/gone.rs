@@ -45,6 +45,36 @@ fn an_object_is_let_go_without_asking_when_nothing_is_to_be_touched() {
             does(Effect::Release),
         ),
         (
+            "it lost, and since then the project may be another one",
+            object().deleted(Revoke),
+            not_looked()
+                .condition("Ready", "False", Reason::Conflict)
+                .condition("Synced", "False", Reason::ProjectUnavailable)
+                .proof(Proof::Failed),
+            does(Effect::Release),
+        ),
+        (
+            "it lost, but a POST of it may be in flight",
+            object().deleted(Revoke),
+            not_looked()
+                .condition("Ready", "False", Reason::Conflict)
+                .condition("Synced", "False", Reason::ProjectUnavailable)
+                .unknown_since(ago(5)),
+            looks(Need::Account),
+        ),
+        (
+            "nothing is released because an account is not in another project",
+            object().deleted(Revoke),
+            seen_none().recorded("ca_1").proof(Proof::Failed),
+            Waits(Reason::ProjectUnavailable),
+        ),
+        (
+            "nor before the project is proved to be ours",
+            object().deleted(Revoke),
+            seen_none().recorded("ca_1").proof(Proof::Awaited),
+            Waits(Reason::ProjectUnavailable),
+        ),
+        (
             "a readiness kept from before proves nothing: a POST may be in flight",
             object().deleted(Revoke),
             not_looked()

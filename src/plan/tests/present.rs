@@ -330,6 +330,30 @@ fn requests_and_gates_decide_whether_a_look_is_taken() {
             WaitsUntil(Reason::ProjectUnavailable, ago(-30)),
         ),
         (
+            "in another project nothing is even looked for",
+            object().disabled(),
+            fine().proof(Proof::Failed),
+            Waits(Reason::ProjectUnavailable),
+        ),
+        (
+            "what has nothing to do does not hear of it",
+            object(),
+            fine().proof(Proof::Failed),
+            nothing(),
+        ),
+        (
+            "before the proof there are looks",
+            object().disabled(),
+            fine().proof(Proof::Awaited),
+            looks(Need::Account),
+        ),
+        (
+            "and nothing but looks: what is not there is not forgotten",
+            object(),
+            seen_none().recorded("ca_1").proof(Proof::Awaited),
+            Waits(Reason::ProjectUnavailable),
+        ),
+        (
             "a deletion, too",
             object().deleted(DeletionPolicy::Delete),
             fine().write_closed().with(|observed| observed.fresh = true),

@@ -1,0 +1,254 @@
+//! All our accounts, asked for by their ids: a page of them a request, so that the cost follows what is
+//! ours and not what else the project holds.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+
+use super::{MOST_PAGES, PAGE, Polling, signed};
+use crate::{
+    composio::{ListQuery, error::Error, model::Account},
+    crd::ConnectedAccount,
+    observe::{
+        objects::{Objects, recorded_id},
+        proof::Count,
+    },
+    project::{Changes, Project},
+};
+
+/// Requests at the same time: after a restart everything waits for them.
+const AT_A_TIME: usize = 4;
+/// An id that is longer, or has other characters, was never issued; Composio might refuse the others for it.
+const LONGEST_ID: usize = 128;
+
+/// A look at all recorded accounts, in pieces.
+pub(super) struct Sweep {
+    purpose: Purpose,
+    generation: u64,
+    /// Of the snapshot.
+    mark: u64,
+    began: Timestamp,
+    asked: Vec<Asked>,
+    /// Up to here it has come.
+    done: usize,
+    found: usize,
+    missed: Vec<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// It is due.
+    Resync,
+    /// The newest changes are too many to be read.
+    Overflow,
+}
+
+struct Asked {
+    id: String,
+    /// Whether it means something that it is not there.
+    expected: bool,
+}
+
+/// What one request has brought.
+struct Piece {
+    changes: Changes,
+    found: usize,
+    missed: Vec<usize>,
+}
+
+impl Sweep {
+    /// Over everything, and at its end it is known what is missing.
+    pub(super) fn resync(project: &Project, objects: &Objects, polling: Polling) -> Self {
+        Self::begin(Purpose::Resync, project, objects, polling)
+    }
+
+    /// Over everything, a bounded part a tick.
+    pub(super) fn after_overflow(project: &Project, objects: &Objects, polling: Polling) -> Self {
+        Self::begin(Purpose::Overflow, project, objects, polling)
+    }
+
+    fn begin(purpose: Purpose, project: &Project, objects: &Objects, polling: Polling) -> Self {
+        let began = project.now();
+        let mark = project.snapshot(|snapshot| snapshot.begin_scan());
+        let young_since = began
+            .saturating_sub(signed(polling.unseen))
+            .unwrap_or(Timestamp::MIN);
+        let mut ids = BTreeSet::new();
+        let mut asked = Vec::new();
+        for object in objects.all() {
+            let Some(id) = recorded_id(&object).filter(|id| was_issued(id)) else {
+                continue;
+            };
+            if ids.insert(id.to_owned()) {
+                asked.push(Asked {
+                    id: id.to_owned(),
+                    expected: object.metadata.deletion_timestamp.is_none()
+                        && !is_young(&object, young_since),
+                });
+            }
+        }
+        Self {
+            purpose,
+            generation: project.generation(),
+            mark,
+            began,
+            asked,
+            done: 0,
+            found: 0,
+            missed: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_resync(&self) -> bool {
+        self.purpose == Purpose::Resync
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.done == self.asked.len()
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(super) fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// Asks for what is left, or for as much of it as a tick may ask for.
+    pub(super) async fn go_on(&mut self, project: &Project) -> Result<Changes, Error> {
+        let most = match self.purpose {
+            Purpose::Resync => usize::MAX,
+            Purpose::Overflow => MOST_PAGES,
+        };
+        let end = most.saturating_mul(PAGE).saturating_add(self.done);
+        let ranges = pieces(self.done, end.min(self.asked.len()));
+        let asked = &self.asked;
+        let mut pieces = stream::iter(ranges)
+            .map(|range| async move {
+                let piece = ask(project, asked, range.clone()).await?;
+                Ok::<_, Error>((range.end, piece))
+            })
+            .buffered(AT_A_TIME);
+        let mut changes = Changes::new();
+        while let Some((end, piece)) = pieces.try_next().await? {
+            self.done = end;
+            self.found += piece.found;
+            self.missed.extend(piece.missed);
+            changes.extend(piece.changes);
+        }
+        Ok(changes)
+    }
+
+    /// What was there and what was not. What was seen since the sweep began is no matter of it.
+    pub(super) fn count(&self, project: &Project) -> Count {
+        let expected = self.asked.iter().filter(|asked| asked.expected);
+        project.snapshot(|snapshot| {
+            let is_missed = |asked: &Asked| {
+                asked.expected
+                    && !snapshot.is_deleted(&asked.id)
+                    && !snapshot.is_alive_since(self.mark, &asked.id)
+            };
+            let missed = self.missed.iter().map(|at| &self.asked[*at]);
+            Count {
+                found: self.found,
+                expected: expected
+                    .filter(|asked| !snapshot.is_deleted(&asked.id))
+                    .count(),
+                missed: missed.filter(|asked| is_missed(asked)).count(),
+            }
+        })
+    }
+
+    /// Drops what was not there, and what is nobody's any more.
+    pub(super) fn end(&mut self, project: &Project) -> Changes {
+        let ids = std::mem::take(&mut self.asked);
+        let ids: Vec<String> = ids.into_iter().map(|asked| asked.id).collect();
+        self.done = 0;
+        let missed = self.missed.drain(..).map(|at| ids[at].clone()).collect();
+        project.snapshot(|snapshot| {
+            let changes = snapshot.missed(self.mark, missed);
+            snapshot.keep(self.mark, &ids.into_iter().collect::<HashSet<_>>());
+            changes
+        })
+    }
+}
+
+fn pieces(from: usize, to: usize) -> Vec<Range<usize>> {
+    (from..to)
+        .step_by(PAGE)
+        .map(|start| start..(start + PAGE).min(to))
+        .collect()
+}
+
+/// Asks for a page of ids.
+async fn ask(project: &Project, asked: &[Asked], range: Range<usize>) -> Result<Piece, Error> {
+    let mark = project.snapshot(|snapshot| snapshot.begin_scan());
+    let ids: Vec<String> = asked[range.clone()]
+        .iter()
+        .map(|asked| asked.id.clone())
+        .collect();
+    let rows = list(project, ids).await?;
+    let there: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let missed: Vec<usize> = range
+        .clone()
+        .filter(|at| !there.contains(asked[*at].id.as_str()))
+        .collect();
+    let found = range.len() - missed.len();
+    Ok(Piece {
+        changes: project.snapshot(|snapshot| snapshot.listed(mark, rows)),
+        found,
+        missed,
+    })
+}
+
+/// The rows of these ids. A server that does not know the filter, and would send all there is, is not
+/// followed to the end.
+async fn list(project: &Project, ids: Vec<String>) -> Result<Vec<Account>, Error> {
+    let wanted: HashSet<String> = ids.iter().cloned().collect();
+    let mut query = ListQuery {
+        limit: u32::try_from(PAGE).ok(),
+        ids,
+        ..ListQuery::default()
+    };
+    let mut rows: Vec<Account> = Vec::new();
+    for _ in 0..PAGE {
+        let page = project.client.list(&query).await?;
+        rows.extend(
+            page.items
+                .into_iter()
+                .filter(|row| wanted.contains(&row.id)),
+        );
+        query.cursor = page.next_cursor;
+        if query.cursor.is_none() || rows.len() >= wanted.len() {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+fn was_issued(id: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    id.len() <= LONGEST_ID && !id.is_empty() && id.bytes().all(fits)
+}
+
+/// Whether the account was made, or came to life, a moment ago.
+fn is_young(object: &ConnectedAccount, since: Timestamp) -> bool {
+    let Some(status) = &object.status else {
+        return false;
+    };
+    let times = [
+        &status.last_link_issued_at,
+        &status.connected_at,
+        &status.first_connected_at,
+    ];
+    times.into_iter().flatten().any(|time| since < time.0)
+}
