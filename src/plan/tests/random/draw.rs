@@ -231,6 +231,11 @@ pub(super) fn sight(dice: &mut Dice) -> Sight {
             read_closed_until: closed(dice),
             write_closed_until: closed(dice),
             paused_until: closed(dice),
+            proof: match dice.number(10) {
+                0 => Proof::Awaited,
+                1 => Proof::Failed,
+                _ => Proof::Given,
+            },
         },
         refused: (0..dice.number(4))
             .map(|_| Refused {
