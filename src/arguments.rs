@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
 use crate::{composio::Sensitive, sandbox};
 
@@ -136,6 +136,34 @@ pub struct Run {
         value_parser = alias_prefix
     )]
     pub alias_prefix: String,
+
+    /// Work only while this process holds the Lease: for several replicas, of which one works
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_LEADER_ELECT",
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        action = ArgAction::Set
+    )]
+    pub leader_elect: bool,
+
+    /// Namespace of the Lease `composio-operator`; that of the pod or the kubeconfig, if not given
+    #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_NAMESPACE", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    pub lease_namespace: Option<String>,
+
+    /// How long the others wait for a leader that has fallen silent
+    #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_DURATION", value_name = "DURATION", default_value = "15s", value_parser = duration)]
+    pub lease_duration: Duration,
+
+    /// How long a leader goes on without renewing the Lease, before it ends itself
+    #[arg(long, env = "COMPOSIO_OPERATOR_RENEW_DEADLINE", value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub renew_deadline: Duration,
+
+    /// How often the Lease is renewed, and asked for after a failure
+    #[arg(long, env = "COMPOSIO_OPERATOR_RETRY_PERIOD", value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    pub retry_period: Duration,
 
     /// Objects that are worked on at the same time
     #[arg(

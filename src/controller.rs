@@ -2,11 +2,17 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use futures::{FutureExt, StreamExt, TryStreamExt, future};
+use futures::{
+    FutureExt, StreamExt, TryStreamExt,
+    future::{self, BoxFuture},
+};
 use jiff::SignedDuration;
 use kube::{
     Client, ResourceExt,
@@ -15,7 +21,6 @@ use kube::{
         controller::{self, Action, ReconcileReason, ReconcileRequest, trigger_self},
         reflector::{self, ObjectRef},
         utils::CancelableJoinHandle,
-        watcher,
     },
 };
 use tokio::{
@@ -71,8 +76,17 @@ pub struct Settings {
 /// For so long the reconciles wait for the first poll, which answers for all objects at once.
 const FIRST_POLL: Duration = Duration::from_secs(10);
 
-/// Runs the controller until `shutdown` is done and the calls in flight have ended. `key_changed` tells
-/// that the API key is another one.
+/// What reaches the controller from outside while it runs.
+pub struct Signals {
+    /// Done when this process may work; until then it only watches.
+    pub leading: BoxFuture<'static, ()>,
+    /// Told when the API key is another one.
+    pub key_changed: Arc<Notify>,
+    /// Done when nothing new is to be begun.
+    pub shutdown: BoxFuture<'static, ()>,
+}
+
+/// Runs the controller until `shutdown` is done and the calls in flight have ended.
 ///
 /// # Errors
 /// When the watch or the poll has died: the process is to end, and to be started anew.
@@ -82,10 +96,9 @@ pub async fn run(
     settings: Settings,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
-    key_changed: Arc<Notify>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
+    signals: Signals,
 ) -> Result<(), JoinError> {
-    let shutdown = shutdown.shared();
+    let (leading, shutdown) = (signals.leading.shared(), signals.shutdown.shared());
     let project = Arc::new(Project::new(
         transport,
         Arc::clone(&metrics),
@@ -96,7 +109,7 @@ pub async fn run(
     let objects = Objects::new(store.clone(), settings.flags.clone());
     let (trigger, triggered) = mpsc::unbounded_channel();
     let (known, is_known) = watch::channel(false);
-    let changes = namespaces::changes(&client, &settings.namespaces, store.clone())
+    let changes = namespaces::changes(&client, &settings.namespaces, store.clone(), &metrics)
         .reflect(writer)
         .inspect_err({
             let health = Arc::clone(&health);
@@ -127,31 +140,39 @@ pub async fn run(
             trigger,
             polled_once,
         );
-        let is_known = is_known.clone();
+        let (leading, is_known) = (leading.clone(), is_known.clone());
         async move {
+            leading.await;
             // Who waits for a person is only known from the objects.
             let _ = tokio::time::timeout(FIRST_POLL, until(is_known)).await;
             told.await;
         }
     });
-    let following = tokio::spawn(follow_key(Arc::clone(&project), key_changed));
+    let following = tokio::spawn(follow_key(Arc::clone(&project), signals.key_changed));
+    let has_begun = Arc::new(AtomicBool::new(false));
     let begin = {
-        let is_known = is_known.clone();
+        let (is_known, store) = (is_known.clone(), store.clone());
+        let has_begun = Arc::clone(&has_begun);
         async move {
+            leading.await;
             until(is_known).await;
             // After a restart the first poll answers for all objects; without it each would ask alone.
             let _ = tokio::time::timeout(FIRST_POLL, first_poll).await;
+            // First: what changes from here on is told, and what was before is in the store.
+            has_begun.store(true, Ordering::Release);
+            let all = store.state();
+            futures::stream::iter(
+                all.into_iter()
+                    .map(|object| request(ObjectRef::from_obj(&*object))),
+            )
         }
     };
-    let told = UnboundedReceiverStream::new(triggered)
-        .map(|object| Ok::<_, watcher::Error>(request(object)));
-    let queue = futures::stream::once(begin)
-        .filter_map(|()| future::ready(None))
-        .chain(futures::stream::select(
-            UnboundedReceiverStream::new(are_changed),
-            told,
-        ))
-        .take_until(shutdown.clone());
+    let told = UnboundedReceiverStream::new(triggered).map(|object| Ok(request(object)));
+    // What is told before the beginning is dropped: who waits for months must not keep it.
+    let changes = futures::stream::select(UnboundedReceiverStream::new(are_changed), told)
+        .filter(move |_| future::ready(has_begun.load(Ordering::Acquire)));
+    let all = futures::stream::once(begin).flatten().map(Ok);
+    let queue = futures::stream::select(all, changes).take_until(shutdown.clone());
     let (tell, publishing) = events::publish(client.clone(), &settings.instance);
     let context = Arc::new(Context {
         sources: Sources {

@@ -25,6 +25,8 @@ pub struct Health {
 
 enum Part {
     Ready,
+    /// Nothing is to be done with it now, and why.
+    Idle(String),
     /// It works on, or waits, and says what for.
     NotReady(String),
 }
@@ -46,6 +48,11 @@ impl Health {
         !matches!(self.parts().insert(part, Part::Ready), Some(Part::Ready))
     }
 
+    /// Says that a part has nothing to do, and why: the program is as ready as it can be.
+    pub fn idle(&self, part: &'static str, why: impl Into<String>) {
+        self.parts().insert(part, Part::Idle(why.into()));
+    }
+
     /// Says that a part is not ready, and why. Tells whether that is new.
     pub fn not_ready(&self, part: &'static str, why: impl Into<String>) -> bool {
         let why = why.into();
@@ -64,6 +71,7 @@ impl Health {
             // Writing to a String cannot fail; the signature is that of `fmt::Write`.
             let _ = match part {
                 Part::Ready => writeln!(text, "[+] {name} ok"),
+                Part::Idle(why) => writeln!(text, "[+] {name} idle: {why}"),
                 Part::NotReady(why) => {
                     status = StatusCode::SERVICE_UNAVAILABLE;
                     writeln!(text, "[-] {name} not ready: {why}")

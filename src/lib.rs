@@ -22,6 +22,8 @@
 //! | [`controller`] | watches, triggers, concurrency, shutdown |
 //! | [`project`] | client, gates, auth configs and snapshot of one Composio project |
 //! | [`composio`] | the client, one function per endpoint |
+//! | [`kubernetes`] | the way to the apiserver |
+//! | [`lease`] | leader election |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`log`] | log lines, and what never gets into them |
 //! | [`metrics`] | what is counted |
@@ -37,6 +39,8 @@ pub mod controller;
 pub mod crd;
 pub mod drain;
 pub mod http;
+pub mod kubernetes;
+pub mod lease;
 pub mod log;
 pub mod metrics;
 pub mod observe;

@@ -1,6 +1,7 @@
 //! The command line, the one place that builds clients and spawns.
 
 use std::{
+    convert::Infallible,
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -12,10 +13,12 @@ use clap::Parser;
 use composio_operator::{
     arguments::{self, Cli, Command, LogFormat, Reach, Run},
     check,
-    composio::{self, ApiKey, HttpConfig, Sensitive, Transport, http::MAX_BODY},
-    controller::{self, COMPOSIO, KUBERNETES, Settings},
+    composio::{self, ApiKey, HttpConfig, SendError, Sensitive, Transport, http::MAX_BODY},
+    controller::{self, COMPOSIO, KUBERNETES, Settings, Signals},
     crd, drain,
     http::{self as health, Health},
+    kubernetes,
+    lease::{Elector, Leadership, Lost, NotLeading, Standing, Timing},
     log,
     metrics::Metrics,
     observe::Polling,
@@ -23,27 +26,24 @@ use composio_operator::{
     report::Pace,
     sandbox,
 };
+use futures::{FutureExt, future};
 use jiff::SignedDuration;
-use kube::client::{Client, ClientBuilder, retry::RetryPolicy};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::{Notify, watch},
+    sync::{Notify, oneshot, watch},
 };
-use tower::{buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
 use tracing::{error, info, warn};
 
-/// Requests to the apiserver that may wait for their turn: far above what the concurrency allows.
-const APISERVER_QUEUE: usize = 1024;
 /// How often the key file is looked at.
 const KEY_FILE_INTERVAL: Duration = Duration::from_secs(5);
-/// The longest wait for the headers of an answer of the apiserver. A watch's body may take longer.
-const APISERVER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Calls in flight get so long after SIGTERM; whatever is cut off then is found again by its alias.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(9);
+/// Then there is still time to give up the Lease.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 const SERVER_GRACE: Duration = Duration::from_millis(500);
-/// Above the 290 s that a watch is asked to last: a longer silence is a connection that is dead.
-const APISERVER_SILENCE: Duration = Duration::from_secs(300);
+
+/// A part of readiness, besides those of the controller.
+const LEADERSHIP: &str = "leadership";
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -87,14 +87,16 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     log::start(arguments.log_format);
     prepare_tls();
     let (transport, api_key) = way_to_composio(&arguments.composio)?;
-    let client = kubernetes_client().await?;
+    let cluster = kubernetes::cluster().await?;
+    let (leadership, elector) = candidate(&arguments, &cluster)?;
+    let client = kubernetes::client(cluster, &leadership)?;
     let listener = TcpListener::bind(arguments.http_address)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", arguments.http_address))?;
 
     info!(address = %listener.local_addr()?, "serving /livez, /readyz and /metrics");
 
-    let health = Arc::new(Health::of(&[KUBERNETES, COMPOSIO]));
+    let health = Arc::new(Health::of(&[KUBERNETES, COMPOSIO, LEADERSHIP]));
     let metrics = Arc::new(Metrics::default());
     let (stop, stopped) = stop_channel()?;
     let server = tokio::spawn(health::serve(
@@ -107,18 +109,34 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     if let Some(file) = arguments.composio.api_key_file.clone() {
         tokio::spawn(follow_key_file(file, api_key, Arc::clone(&key_changed)));
     }
+    tokio::spawn(tell_leadership(
+        leadership.clone(),
+        Arc::clone(&health),
+        Arc::clone(&metrics),
+    ));
+    let (all_has_ended, work) = oneshot::channel();
+    let mut electing = tokio::spawn(elect(elector, work));
     let controller = controller::run(
         client,
-        transport,
+        while_leading(transport, leadership.clone()),
         settings(&arguments),
         health,
         metrics,
-        key_changed,
-        until(stopped.clone()),
+        Signals {
+            leading: leadership.held().boxed(),
+            key_changed,
+            shutdown: until(stopped.clone()).boxed(),
+        },
     );
     let ended = tokio::select! {
-        ended = controller => ended,
+        ended = controller => {
+            drop(all_has_ended);
+            electing.await??;
+            ended
+        }
+        lost = &mut electing => return Ok(lost??),
         () = grace(stopped) => {
+            // They may still take effect. The Lease is left to run out, which gives them the time.
             warn!("calls in flight were cut off");
             Ok(())
         }
@@ -134,14 +152,14 @@ async fn check(arguments: arguments::Check) -> Result<(), Failure> {
     let (transport, _) = way_to_composio(&arguments.composio)?;
     let composio = composio::Client::new(transport, Arc::new(|_| ()));
     let namespaces = &arguments.scope.watch_namespace;
-    let kubernetes = kubernetes_client().await?;
+    let kubernetes = kubernetes::client(kubernetes::cluster().await?, &Leadership::alone())?;
     Ok(check::run(kubernetes, composio, namespaces, &mut io::stdout()).await?)
 }
 
 async fn drain(arguments: arguments::Drain) -> Result<(), Failure> {
     prepare_tls();
     let namespaces = &arguments.scope.watch_namespace;
-    let kubernetes = kubernetes_client().await?;
+    let kubernetes = kubernetes::client(kubernetes::cluster().await?, &Leadership::alone())?;
     Ok(drain::run(kubernetes, namespaces, arguments.timeout, &mut io::stdout()).await?)
 }
 
@@ -230,42 +248,75 @@ async fn follow_key_file(file: PathBuf, api_key: ApiKey, key_changed: Arc<Notify
     }
 }
 
-/// Every request ends and is tried a few times: by default kube waits for ever for an answer, and
-/// retries for minutes.
-async fn kubernetes_client() -> Result<Client, Failure> {
-    let mut config = kube::Config::infer()
-        .await
-        .map_err(|error| format!("no way to a Kubernetes cluster: {error}"))?;
-    config.default_retry = false;
-    config.read_timeout = Some(APISERVER_SILENCE);
-    if config.proxy_url.as_ref().is_some_and(is_from_environment) {
-        // Meant for the way to Composio. The apiserver is reached directly, as from a pod.
-        config.proxy_url = None;
+/// Whether this process leads, and who sees to it. The Lease has a client of its own, without the guard
+/// and with no other retries than the election's.
+fn candidate(
+    arguments: &Run,
+    cluster: &kube::Config,
+) -> Result<(Leadership, Option<Elector>), Failure> {
+    if !arguments.leader_elect {
+        return Ok((Leadership::alone(), None));
     }
-    let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(2), 3, true)?;
-    Ok(ClientBuilder::try_from(config)?
-        .with_layer(&BufferLayer::new(APISERVER_QUEUE))
-        .with_layer(&RetryLayer::new(retry))
-        .with_layer(&TimeoutLayer::new(APISERVER_TIMEOUT))
-        .build())
+    let timing = Timing::new(
+        arguments.lease_duration,
+        arguments.renew_deadline,
+        arguments.retry_period,
+    )?;
+    let client = kubernetes::bare_client(cluster.clone())?;
+    let namespace = arguments.lease_namespace.as_ref();
+    // A process that is started anew under the same name is another candidate.
+    let identity = format!(
+        "{}_{:016x}",
+        instance(&arguments.composio),
+        fastrand::u64(..)
+    );
+    let (elector, leadership) = Elector::new(
+        client,
+        namespace.unwrap_or(&cluster.default_namespace),
+        identity,
+        timing,
+    );
+    Ok((leadership, Some(elector)))
 }
 
-fn is_from_environment(proxy: &http::Uri) -> bool {
-    [
-        "HTTPS_PROXY",
-        "https_proxy",
-        "HTTP_PROXY",
-        "http_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ]
-    .iter()
-    .filter_map(|name| std::env::var(name).ok())
-    .any(|value| {
-        value
-            .parse::<http::Uri>()
-            .is_ok_and(|value| value == *proxy)
+async fn elect(elector: Option<Elector>, work: oneshot::Receiver<Infallible>) -> Result<(), Lost> {
+    // Nothing is sent: it ends when the sender does.
+    let has_ended = async { drop(work.await) };
+    match elector {
+        Some(elector) => elector.run(has_ended).await,
+        None => {
+            has_ended.await;
+            Ok(())
+        }
+    }
+}
+
+/// Composio as the leader sees it. Everybody else does not come so far as to ask; this is for a leader
+/// that was frozen in the middle of its work.
+fn while_leading(transport: Transport, leadership: Leadership) -> Transport {
+    Arc::new(move |request| {
+        if leadership.is_held() {
+            transport(request)
+        } else {
+            future::ready(Err(SendError::Connect(NotLeading.to_string()))).boxed()
+        }
     })
+}
+
+async fn tell_leadership(leadership: Leadership, health: Arc<Health>, metrics: Arc<Metrics>) {
+    let tell = |standing: &Standing| {
+        metrics.leading(matches!(standing, Standing::Leading { .. }));
+        match standing {
+            Standing::Unknown(why) => drop(health.not_ready(LEADERSHIP, why)),
+            Standing::Waiting { holder } => {
+                health.idle(COMPOSIO, "only the leader talks to it");
+                health.idle(LEADERSHIP, format!("{holder} leads"));
+            }
+            Standing::Leading { .. } => drop(health.ready(LEADERSHIP)),
+            Standing::Ended => health.idle(LEADERSHIP, "stopping"),
+        }
+    };
+    leadership.follow(tell).await;
 }
 
 fn instance(arguments: &Reach) -> String {

@@ -17,6 +17,8 @@ pub struct Metrics {
     rate_limit_remaining: Gauge<i64>,
     gate_closed: Family<GateLabel, Gauge<i64>>,
     last_poll: Gauge<f64, AtomicU64>,
+    leader: Gauge<i64>,
+    not_decoded: Counter,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -54,6 +56,8 @@ impl Default for Metrics {
             rate_limit_remaining: Gauge::default(),
             gate_closed: Family::default(),
             last_poll: Gauge::default(),
+            leader: Gauge::default(),
+            not_decoded: Counter::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -87,6 +91,16 @@ impl Default for Metrics {
             "When the accounts were last listed, in Unix time",
             Unit::Seconds,
             metrics.last_poll.clone(),
+        );
+        registry.register(
+            "leader",
+            "1 while this replica leads: of all replicas one does",
+            metrics.leader.clone(),
+        );
+        registry.register(
+            "objects_not_decoded",
+            "Versions of objects that this operator cannot read, and leaves alone",
+            metrics.not_decoded.clone(),
         );
         metrics
     }
@@ -137,6 +151,16 @@ impl Metrics {
     /// Says that all accounts were listed, at this Unix time in seconds.
     pub fn polled(&self, unix_seconds: f64) {
         self.last_poll.set(unix_seconds);
+    }
+
+    /// Says whether this replica leads.
+    pub fn leading(&self, leads: bool) {
+        self.leader.set(leads.into());
+    }
+
+    /// Counts an object that cannot be read.
+    pub fn not_decoded(&self) {
+        self.not_decoded.inc();
     }
 
     /// The text that a scraper reads.

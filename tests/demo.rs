@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use support::control_plane::ControlPlane;
-use support::operator::{Operator, Options, RULES};
+use support::operator::{LEASE_RULES, Operator, Options, RULES};
 use support::sandbox::Sandbox;
 use support::story::{Stage, asked_by_toolkit, judge};
 
@@ -87,6 +87,9 @@ async fn demo(auto: bool) -> Result<(), String> {
         .await;
     let token = control_plane
         .service_account(&client, NAMESPACE, "composio-operator", RULES)
+        .await;
+    control_plane
+        .allow(&client, NAMESPACE, "composio-operator", LEASE_RULES)
         .await;
     let kubeconfig = control_plane.kubeconfig_for_token(&token);
     let options = Options::with_defaults(&kubeconfig, sandbox.url(), NAMESPACE);

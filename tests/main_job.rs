@@ -208,12 +208,7 @@ async fn sigterm_ends_an_operator_that_still_waits_for_composio_and_the_apiserve
     operator.readyz(503, "no connection").await;
     ends_in_time(&operator).await;
 
-    let kubeconfig = std::fs::read_to_string(&scene.kubeconfig).expect("it was written");
-    let nowhere = kubeconfig.replace(scene.control_plane.url(), "https://127.0.0.1:9");
-    let nowhere = scene
-        .folder
-        .write("nowhere", nowhere)
-        .expect("the folder is there");
+    let nowhere = scene.kubeconfig_for("https://127.0.0.1:9");
     let operator = scene.spawn("no-apiserver", &scene.options_with(&nowhere));
     operator.readyz(503, "cannot watch").await;
     ends_in_time(&operator).await;

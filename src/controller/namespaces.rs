@@ -8,9 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, stream, stream::BoxStream};
+use futures::{StreamExt, TryStreamExt, future, stream, stream::BoxStream};
 use kube::{
     Api, Client, ResourceExt,
+    core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
         reflector::Store,
@@ -18,20 +19,24 @@ use kube::{
     },
 };
 
-use crate::crd::ConnectedAccount;
+use super::watching::decoded;
+use crate::{crd::ConnectedAccount, metrics::Metrics};
 
 type Change = Event<ConnectedAccount>;
 
 /// What happens in these namespaces, or in all if none is named. `objects` is the store that is fed by
-/// the stream.
+/// the stream. What cannot be decoded is left out.
 pub(super) fn changes(
     client: &Client,
     namespaces: &[String],
     objects: Store<ConnectedAccount>,
+    metrics: &Arc<Metrics>,
 ) -> BoxStream<'static, Result<Change, watcher::Error>> {
-    let watch = |api| {
+    let watch = |api: Api<DeserializeGuard<ConnectedAccount>>| {
+        let metrics = Arc::clone(metrics);
         watcher(api, watcher::Config::default())
             .default_backoff()
+            .try_filter_map(move |event| future::ready(Ok(decoded(event, &metrics))))
             .modify(|object: &mut ConnectedAccount| object.managed_fields_mut().clear())
     };
     match namespaces {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use kube::runtime::{reflector::ObjectRef, watcher};
+use kube::{
+    core::DeserializeGuard,
+    runtime::{reflector::ObjectRef, watcher},
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
@@ -19,6 +22,49 @@ use crate::{
 
 /// How to say that the definition is missing.
 const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it with: composio-operator crd | kubectl apply --server-side -f -";
+
+/// Leaves out what cannot be decoded, so that one such object does not hold up all others: it is as if
+/// that version of it had never been written. What was known of the object before still counts, because
+/// it may hold an account. Its end needs no more than its name.
+pub(super) fn decoded(
+    event: watcher::Event<DeserializeGuard<ConnectedAccount>>,
+    metrics: &Metrics,
+) -> Option<watcher::Event<ConnectedAccount>> {
+    let read = |object: DeserializeGuard<ConnectedAccount>| match object.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            metrics.not_decoded();
+            let object = format!(
+                "{}/{}",
+                invalid.metadata.namespace.as_deref().unwrap_or_default(),
+                invalid.metadata.name.as_deref().unwrap_or_default()
+            );
+            let why = without_values(&invalid.error);
+            error!(%object, "cannot be read, and is left alone: {why}");
+            None
+        }
+    };
+    Some(match event {
+        watcher::Event::Apply(object) => watcher::Event::Apply(read(object)?),
+        watcher::Event::InitApply(object) => watcher::Event::InitApply(read(object)?),
+        watcher::Event::Delete(object) => {
+            watcher::Event::Delete(object.0.unwrap_or_else(|invalid| ConnectedAccount {
+                metadata: invalid.metadata,
+                ..ConnectedAccount::default()
+            }))
+        }
+        watcher::Event::Init => watcher::Event::Init,
+        watcher::Event::InitDone => watcher::Event::InitDone,
+    })
+}
+
+/// What is wrong, and not the value that is: it may be a link.
+fn without_values(error: &str) -> String {
+    match (error.split_once('"'), error.rsplit_once('"')) {
+        (Some((before, _)), Some((_, after))) => format!("{before}…{after}"),
+        (None, _) | (_, None) => error.to_owned(),
+    }
+}
 
 /// Follows what the watch brings besides the objects themselves.
 pub(super) fn follow(
@@ -148,5 +194,60 @@ fn tell_poll_error(health: &Health, error: &ComposioError) {
     };
     if health.not_ready(COMPOSIO, why.clone()) {
         error!("{why}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::{ResourceExt, runtime::watcher::Event};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const LINK: &str = "https://connect.composio.dev/link/lk_secret";
+
+    fn guarded(status: Value) -> DeserializeGuard<ConnectedAccount> {
+        let object = json!({
+            "apiVersion": "composio.dev/v1alpha1",
+            "kind": "ConnectedAccount",
+            "metadata": {"name": "mail", "namespace": "agents", "uid": "u"},
+            "spec": {"user": "u", "toolkit": "gmail"},
+            "status": status,
+        });
+        serde_json::from_value(object).expect("the guard takes everything with a name")
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_left_out_and_its_end_is_told() {
+        let metrics = Metrics::default();
+        let (good, bad) = (json!({}), json!({"link": 7}));
+        let of = |event| decoded(event, &metrics);
+        assert!(of(Event::Apply(guarded(good.clone()))).is_some());
+        assert!(of(Event::InitApply(guarded(good))).is_some());
+        assert!(of(Event::Apply(guarded(bad.clone()))).is_none());
+        assert!(of(Event::InitApply(guarded(bad.clone()))).is_none());
+        let Some(Event::Delete(gone)) = of(Event::Delete(guarded(bad))) else {
+            panic!("its end is lost");
+        };
+        assert_eq!(
+            (gone.name_any(), gone.uid().as_deref()),
+            ("mail".to_owned(), Some("u"))
+        );
+        let text = metrics.text();
+        assert!(
+            text.contains("composio_operator_objects_not_decoded_total 2"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn why_an_object_cannot_be_decoded_is_told_without_the_value_that_is_wrong() {
+        let invalid = guarded(json!({"link": LINK}))
+            .0
+            .expect_err("a link is a struct");
+        assert!(invalid.error.contains(LINK), "{}", invalid.error);
+        let why = without_values(&invalid.error);
+        assert!(!why.contains("lk_secret"), "{why}");
+        assert!(why.ends_with("xpected struct Link"), "{why}");
     }
 }

@@ -1,16 +1,12 @@
 //! Composio and the apiserver out of reach, or not to be used yet: told, waited for, healed.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use serde_json::{Value, json};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::watch;
 
 use super::message;
 use crate::support::control_plane::ControlPlane;
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::condition;
+use crate::support::way::Gate;
 
 #[tokio::test]
 async fn a_rejected_api_key_is_told_and_a_new_one_in_the_file_is_taken_without_a_restart() {
@@ -152,13 +148,7 @@ async fn without_the_crd_it_says_how_to_install_it_and_waits() {
 async fn an_apiserver_that_is_unreachable_at_the_start_is_waited_for() {
     let scene = Scene::new("no-apiserver").await;
     let closed = Gate::new();
-    let kubeconfig = std::fs::read_to_string(&scene.kubeconfig).expect("it was written");
-    let behind = kubeconfig.replace(scene.control_plane.url(), &closed.url("https"));
-    assert_ne!(kubeconfig, behind, "the kubeconfig names the apiserver");
-    let behind = scene
-        .folder
-        .write("behind.kubeconfig", behind)
-        .expect("the folder is there");
+    let behind = scene.kubeconfig_for(&closed.url("https"));
     let operator = scene.spawn("operator", &scene.options_with(&behind));
     operator.readyz(503, "cannot watch ConnectedAccounts").await;
 
@@ -170,61 +160,4 @@ async fn an_apiserver_that_is_unreachable_at_the_start_is_waited_for() {
     way.cut();
     scene.linked_gmail("another").await;
     operator.readyz(200, "").await;
-}
-
-/// A port of loopback at which nobody answers until it is opened. It is held all the time, so that
-/// nobody else can answer there.
-struct Gate {
-    address: SocketAddr,
-    closed: TcpSocket,
-}
-
-impl Gate {
-    fn new() -> Gate {
-        let closed = TcpSocket::new_v4().expect("a socket can be made");
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        closed.bind(anywhere).expect("loopback has a free port");
-        let address = closed.local_addr().expect("it has an address");
-        Gate { address, closed }
-    }
-
-    fn url(&self, scheme: &str) -> String {
-        format!("{scheme}://{}", self.address)
-    }
-
-    /// From now on it leads to the host and port of that URL.
-    fn open(self, url: &str) -> Way {
-        let (_, target) = url.split_once("://").expect("a URL has a scheme");
-        let target = target.to_owned();
-        let listener = self.closed.listen(64).expect("the port is held");
-        let (cut, is_cut) = watch::channel(());
-        tokio::spawn(async move {
-            while let Ok((mut here, _)) = listener.accept().await {
-                let (target, mut is_cut) = (target.clone(), is_cut.clone());
-                is_cut.mark_unchanged();
-                tokio::spawn(async move {
-                    if let Ok(mut there) = TcpStream::connect(target).await {
-                        // Either side may hang up at any time, and so do we.
-                        tokio::select! {
-                            _ = copy_bidirectional(&mut here, &mut there) => {}
-                            Ok(()) = is_cut.changed() => {}
-                        }
-                    }
-                });
-            }
-        });
-        Way { cut }
-    }
-}
-
-/// An open gate.
-struct Way {
-    cut: watch::Sender<()>,
-}
-
-impl Way {
-    /// Cuts all connections that there are. New ones may be made.
-    fn cut(&self) {
-        self.cut.send_replace(());
-    }
 }

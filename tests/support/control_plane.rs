@@ -15,7 +15,9 @@ use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleRef, Subject};
+use k8s_openapi::api::rbac::v1::{
+    ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
+};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::client::ClientBuilder;
@@ -456,12 +458,7 @@ impl ControlPlane {
                 kind: "ClusterRole".to_owned(),
                 name: unique,
             },
-            subjects: Some(vec![Subject {
-                kind: "ServiceAccount".to_owned(),
-                name: name.to_owned(),
-                namespace: Some(namespace.to_owned()),
-                ..Subject::default()
-            }]),
+            subjects: Some(vec![subject(namespace, name)]),
         };
         let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
         accounts
@@ -476,8 +473,7 @@ impl ControlPlane {
             .create(&create, &binding)
             .await
             .expect("the administrator makes bindings");
-        let user = format!("system:serviceaccount:{namespace}:{name}");
-        granted(client, &user, &role).await;
+        granted(client, namespace, name, role.rules.as_deref()).await;
 
         let request = TokenRequest {
             spec: TokenRequestSpec {
@@ -491,6 +487,37 @@ impl ControlPlane {
             .await
             .expect("the administrator makes tokens");
         made.status.expect("the server answered with a token").token
+    }
+
+    /// Gives a service account the permissions of these rules, given as YAML, in its own namespace. When
+    /// this returns, the server already grants them.
+    pub(crate) async fn allow(&self, client: &Client, namespace: &str, name: &str, rules: &str) {
+        let create = PostParams::default();
+        let role = Role {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            rules: Some(serde_saphyr::from_str(rules).expect("the YAML is a list of rules")),
+        };
+        let binding = RoleBinding {
+            metadata: role.metadata.clone(),
+            role_ref: RoleRef {
+                api_group: "rbac.authorization.k8s.io".to_owned(),
+                kind: "Role".to_owned(),
+                name: name.to_owned(),
+            },
+            subjects: Some(vec![subject(namespace, name)]),
+        };
+        Api::namespaced(client.clone(), namespace)
+            .create(&create, &role)
+            .await
+            .expect("the administrator makes roles");
+        Api::namespaced(client.clone(), namespace)
+            .create(&create, &binding)
+            .await
+            .expect("the administrator makes bindings");
+        granted(client, namespace, name, role.rules.as_deref()).await;
     }
 }
 
@@ -609,11 +636,22 @@ async fn ready(
     }
 }
 
+fn subject(namespace: &str, name: &str) -> Subject {
+    Subject {
+        kind: "ServiceAccount".to_owned(),
+        name: name.to_owned(),
+        namespace: Some(namespace.to_owned()),
+        ..Subject::default()
+    }
+}
+
 /// The server learns of new roles and bindings by watching them: a moment after they are made.
-async fn granted(client: &Client, user: &str, role: &ClusterRole) {
+async fn granted(client: &Client, namespace: &str, name: &str, rules: Option<&[PolicyRule]>) {
+    let user = format!("system:serviceaccount:{namespace}:{name}");
     let first = |list: &Option<Vec<String>>| list.as_ref().and_then(|list| list.first().cloned());
-    let Some(mut attributes) = role.rules.iter().flatten().find_map(|rule| {
+    let Some(mut attributes) = rules.iter().copied().flatten().find_map(|rule| {
         Some(ResourceAttributes {
+            namespace: Some(namespace.to_owned()),
             verb: rule.verbs.first().cloned(),
             group: Some(first(&rule.api_groups)?),
             resource: Some(first(&rule.resources)?),
@@ -635,7 +673,7 @@ async fn granted(client: &Client, user: &str, role: &ClusterRole) {
     }
     let review = SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
-            user: Some(user.to_owned()),
+            user: Some(user.clone()),
             resource_attributes: Some(attributes),
             ..SubjectAccessReviewSpec::default()
         },

@@ -12,6 +12,10 @@ use super::{http_client, wait};
 /// The permissions that are shipped: the rules of the chart's roles.
 pub(crate) const RULES: &str = include_str!("../../charts/composio-operator/files/rules.yaml");
 
+/// The same for its own namespace.
+pub(crate) const LEASE_RULES: &str =
+    include_str!("../../charts/composio-operator/files/lease-rules.yaml");
+
 /// Through which nothing of a test is to go.
 pub(crate) const PROXIES: [&str; 6] = [
     "HTTPS_PROXY",
@@ -47,6 +51,7 @@ impl Options {
             .arg("run")
             .args(["--base-url", base_url])
             .args(["--watch-namespace", namespace])
+            .args(["--lease-namespace", namespace])
             .args(["--http-address", "127.0.0.1:0"])
             .args(["--instance", namespace])
             .env("KUBECONFIG", kubeconfig)

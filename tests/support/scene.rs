@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::child::Folder;
 use super::control_plane::{Audited, ControlPlane};
-use super::operator::{Operator, Options, RULES};
+use super::operator::{LEASE_RULES, Operator, Options, RULES};
 use super::sandbox::{Asked, Sandbox};
 use super::story::{Stage, condition};
 use super::wait;
@@ -91,6 +91,9 @@ impl<'a> Scene<'a> {
         let token = control_plane
             .service_account(&client, &namespace, OPERATOR, RULES)
             .await;
+        control_plane
+            .allow(&client, &namespace, OPERATOR, LEASE_RULES)
+            .await;
         let kubeconfig = control_plane.kubeconfig_for_token(&token);
         Scene {
             control_plane,
@@ -117,6 +120,16 @@ impl<'a> Scene<'a> {
     /// The same, talking to the apiserver, or whatever stands there, by another kubeconfig.
     pub(crate) fn options_with(&self, kubeconfig: &Path) -> Options {
         Options::new(kubeconfig, self.sandbox.url(), &self.namespace)
+    }
+
+    /// The operator's kubeconfig with another place for the apiserver.
+    pub(crate) fn kubeconfig_for(&self, url: &str) -> PathBuf {
+        let kubeconfig = std::fs::read_to_string(&self.kubeconfig).expect("it was written");
+        let elsewhere = kubeconfig.replace(self.control_plane.url(), url);
+        assert_ne!(kubeconfig, elsewhere, "the kubeconfig names the apiserver");
+        self.folder
+            .write("elsewhere.kubeconfig", elsewhere)
+            .expect("the folder is there")
     }
 
     /// Starts an operator and waits until it is ready.

@@ -348,7 +348,7 @@ fn look_for_go(tool: &Tool) -> Result<(), Error> {
 }
 
 /// Says a line where a person sees it while tests run: libtest holds back what is printed.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -1,0 +1,77 @@
+//! The way to the apiserver: every request on it ends, and none of them writes but the leader's.
+
+use std::time::Duration;
+
+use kube::{
+    Client, Config,
+    client::{ClientBuilder, retry::RetryPolicy},
+};
+use tower::{BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
+
+use crate::lease::Leadership;
+
+/// Requests that may wait for their turn: far above what the concurrency allows.
+const QUEUE: usize = 1024;
+/// The longest wait for the headers of an answer. A watch's body may take longer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Above the 290 s that a watch is asked to last: a longer silence is a connection that is dead.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// The cluster, as the kubeconfig or the pod tells it.
+///
+/// # Errors
+/// When neither tells.
+pub async fn cluster() -> Result<Config, String> {
+    let mut config = Config::infer()
+        .await
+        .map_err(|error| format!("no way to a Kubernetes cluster: {error}"))?;
+    config.default_retry = false;
+    config.read_timeout = Some(SILENCE);
+    if config.proxy_url.as_ref().is_some_and(is_from_environment) {
+        // Meant for the way to Composio. The apiserver is reached directly, as from a pod.
+        config.proxy_url = None;
+    }
+    Ok(config)
+}
+
+/// Every request ends and is tried a few times: by default kube waits for ever for an answer, and
+/// retries for minutes. Nothing is written but by the leader.
+///
+/// # Errors
+/// When the cluster's certificates cannot be used.
+pub fn client(cluster: Config, leadership: &Leadership) -> Result<Client, BoxError> {
+    let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(2), 3, true)?;
+    Ok(ClientBuilder::try_from(cluster)?
+        .with_layer(&leadership.guard())
+        .with_layer(&BufferLayer::new(QUEUE))
+        .with_layer(&RetryLayer::new(retry))
+        .with_layer(&TimeoutLayer::new(TIMEOUT))
+        .build())
+}
+
+/// For the Lease alone: whoever elects has time limits and tries of its own, and must write before it
+/// leads.
+///
+/// # Errors
+/// As above.
+pub fn bare_client(cluster: Config) -> Result<Client, BoxError> {
+    Ok(ClientBuilder::try_from(cluster)?.build())
+}
+
+fn is_from_environment(proxy: &http::Uri) -> bool {
+    [
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ]
+    .iter()
+    .filter_map(|name| std::env::var(name).ok())
+    .any(|value| {
+        value
+            .parse::<http::Uri>()
+            .is_ok_and(|value| value == *proxy)
+    })
+}

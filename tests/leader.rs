@@ -1,0 +1,328 @@
+//! Several replicas, of which one works. The witness is the sandbox's log, in which each request names
+//! the replica that made it: once another one has begun, the former makes no request any more.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::support::child::Signal;
+use crate::support::operator::Operator;
+use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::tools::say;
+use crate::support::wait;
+use crate::support::way::Gate;
+
+mod replicas;
+
+use replicas::{LEASE, LEASE_DURATION, NAMES, Replicas, lease, order, short};
+
+/// Declares some accounts, each of a user of its own.
+async fn declare(scene: &Scene<'_>, names: &[&str]) {
+    for name in names {
+        let mut spec = gmail();
+        spec["user"] = json!(name);
+        scene.declare(name, spec).await;
+    }
+}
+
+async fn linked(scene: &Scene<'_>, names: &[&str]) {
+    for name in names {
+        scene.linked(name).await;
+    }
+}
+
+/// That each of these users has exactly one account.
+async fn one_account_each(scene: &Scene<'_>, users: &[&str]) {
+    let accounts = scene.sandbox.accounts().await;
+    let of: BTreeSet<_> = accounts.iter().map(|one| one["user_id"].as_str()).collect();
+    let expected: BTreeSet<_> = users.iter().map(|user| Some(*user)).collect();
+    assert_eq!(of, expected);
+    assert_eq!(accounts.len(), users.len(), "{accounts:?}");
+}
+
+/// That the process has ended by itself, and said why.
+async fn ends_saying(operator: &Operator, words: &str) {
+    let ended = operator.child.wait(SOON).await.expect("it ends by itself");
+    let log = operator.child.log_tail(10);
+    assert_eq!(ended.code(), Some(1), "{log}");
+    assert!(log.contains(words), "{log}");
+}
+
+#[tokio::test]
+async fn of_three_replicas_one_works_and_all_are_ready() {
+    let scene = Scene::new("three").await;
+    let replicas = Replicas::start(&scene, || scene.options()).await;
+    let leader = replicas.leader().await;
+    scene.connected_gmail("mail").await;
+    assert_eq!(order(&scene).await, [leader]);
+    for name in NAMES {
+        let (leads, operator) = (name == leader, replicas.operator(name));
+        let words = match leads {
+            true => "[+] composio ok",
+            false => "[+] composio idle: only the leader talks to it",
+        };
+        operator.readyz(200, words).await;
+        let (_, metrics) = operator.get("/metrics").await;
+        let line = format!("composio_operator_leader {}\n", i32::from(leads));
+        assert!(metrics.contains(&line), "{name}: {metrics}");
+        let reconciles = metrics.contains("composio_operator_reconciles_total{");
+        assert_eq!(reconciles, leads, "{name}: {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_leader_that_is_killed_is_followed_by_another_when_its_lease_is_over() {
+    let scene = Scene::new("killed").await;
+    let mut replicas = Replicas::start(&scene, || short(scene.options())).await;
+    let mut before = Vec::new();
+    let mut users = Vec::new();
+    for batch in [["a1", "a2", "a3"], ["b1", "b2", "b3"]] {
+        let leader = replicas.leader().await;
+        before.push(leader);
+        replicas.next_to(&before[..before.len() - 1]).await;
+        let killed = replicas.take(leader);
+        // Killed with work in hand.
+        declare(&scene, &batch).await;
+        killed.child.signal(Signal::Kill).expect("it runs");
+        let at = Instant::now();
+        replicas.next_to(&before).await;
+        let took = at.elapsed();
+        say(&format!(
+            "hand-over {took:?} after SIGKILL, with a lease of {LEASE_DURATION}"
+        ));
+        linked(&scene, &batch).await;
+        users.extend(batch);
+    }
+    let last = replicas.leader().await;
+    assert_eq!(order(&scene).await, [before, vec![last]].concat());
+    one_account_each(&scene, &users).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_was_frozen_begins_nothing_when_it_wakes_up() {
+    let scene = Scene::new("frozen").await;
+    let mut replicas = Replicas::start(&scene, || short(scene.options())).await;
+    let leader = replicas.leader().await;
+    replicas.next_to(&[]).await;
+    let frozen = replicas.take(leader);
+    // In the middle of a pass: its POST has taken effect, and the answer is on its way.
+    scene
+        .sandbox
+        .control("POST", "latency", json!({"milliseconds": 2000}))
+        .await;
+    let first = ["a1", "a2", "a3"];
+    declare(&scene, &first).await;
+    wait::until("a POST", SOON, async || {
+        let asked = scene.sandbox.asked().await;
+        match asked.iter().any(|asked| asked.words() == "POST link") {
+            true => Ok(()),
+            false => Err(format!("{} requests", asked.len())),
+        }
+    })
+    .await;
+    frozen.child.signal(Signal::Stop).expect("it runs");
+    scene
+        .sandbox
+        .control("POST", "latency", json!({"milliseconds": 0}))
+        .await;
+
+    let next = replicas.next_to(&[leader]).await;
+    // What it slept through is in its sockets.
+    let second = ["b1", "b2", "b3"];
+    declare(&scene, &second).await;
+    linked(&scene, &[first, second].concat()).await;
+    let written = scene.written().len();
+
+    frozen.child.signal(Signal::Cont).expect("it is there");
+    ends_saying(
+        &frozen,
+        "not the leader any more: the Lease was not renewed within 5s",
+    )
+    .await;
+    assert_eq!(order(&scene).await, [leader.to_owned(), next]);
+    assert_eq!(scene.written()[written..], [], "it wrote when it woke up");
+    one_account_each(&scene, &[first, second].concat()).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_is_cut_off_from_the_apiserver_alone_stops_before_another_one_begins() {
+    let scene = Scene::new("cut-off").await;
+    let gate = Gate::new();
+    let behind = scene.kubeconfig_for(&gate.url("https"));
+    let way = gate.open(scene.control_plane.url());
+    // Alone at first, so that it is the one that leads.
+    let options = short(scene.options_with(&behind)).flag("--instance", "a");
+    let cut_off = scene.start("a", &options).await;
+    let b = scene.spawn("b", &short(scene.options()).flag("--instance", "b"));
+    b.readyz(200, "leadership idle: a_").await;
+    scene.connected_gmail("mail").await;
+
+    // Silence is the worst of it: no error tells that anything is wrong.
+    way.silence();
+    ends_saying(
+        &cut_off,
+        "not the leader any more: the Lease was not renewed within 5s",
+    )
+    .await;
+    let asked = scene.sandbox.asked().await;
+    let last = asked.last().expect("it polled").clone();
+    assert_eq!(last.instance, "a", "Composio was there for it all the time");
+    b.readyz(200, "leadership ok").await;
+    declare(&scene, &["after"]).await;
+    scene.linked("after").await;
+    assert_eq!(order(&scene).await, ["a", "b"]);
+
+    // It waits now, also where it is refused at once, and works again when it is its turn.
+    way.close();
+    let again = scene.spawn("a", &options);
+    again.readyz(503, "leadership not ready").await;
+    way.cut();
+    again.readyz(200, "leadership idle: b_").await;
+    assert_eq!(order(&scene).await, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_leader_that_ends_in_order_hands_over_without_waiting_for_the_lease() {
+    let scene = Scene::new("handed-over").await;
+    // The lease that is shipped: nobody could wait for its end in the time that this may take.
+    let mut replicas = Replicas::start(&scene, || scene.options()).await;
+    let leader = replicas.leader().await;
+    replicas.next_to(&[]).await;
+    let ending = replicas.take(leader);
+    let names = ["a1", "a2", "a3", "a4"];
+    declare(&scene, &names).await;
+    ending.child.signal(Signal::Term).expect("it runs");
+    let ended = ending.child.wait(Duration::from_secs(10)).await;
+    assert_eq!(
+        ended.and_then(|ended| ended.code()),
+        Some(0),
+        "{}",
+        ending.child.log_tail(20)
+    );
+    let at = Instant::now();
+    let next = replicas.next_to(&[leader]).await;
+    let took = at.elapsed();
+    say(&format!("hand-over {took:?} after an end in order"));
+    assert!(
+        took < Duration::from_secs(10),
+        "the lease of 15 s was waited for: {took:?}"
+    );
+    linked(&scene, &names).await;
+    assert_eq!(order(&scene).await, [leader.to_owned(), next]);
+    one_account_each(&scene, &names).await;
+}
+
+#[tokio::test]
+async fn a_holder_whose_clock_is_years_off_is_waited_for_as_long_as_any_other() {
+    struct Case {
+        name: &'static str,
+        renewed: &'static str,
+        seconds: i32,
+        waits: bool,
+        reason: &'static str,
+    }
+    let cases = [
+        Case {
+            name: "behind",
+            renewed: "2001-01-01T00:00:00.000000Z",
+            seconds: 3600,
+            waits: true,
+            reason: "by its clock the lease was over decades ago, by ours it has an hour",
+        },
+        Case {
+            name: "ahead",
+            renewed: "2101-01-01T00:00:00.000000Z",
+            seconds: 2,
+            waits: false,
+            reason: "by its clock the lease has decades, by ours two seconds",
+        },
+    ];
+    for case in cases {
+        let scene = Scene::new(case.name).await;
+        let lease = json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": LEASE},
+            "spec": {
+                "holderIdentity": "elsewhere", "leaseDurationSeconds": case.seconds,
+                "renewTime": case.renewed, "acquireTime": case.renewed, "leaseTransitions": 0,
+            },
+        });
+        scene.apply(&lease.to_string()).await;
+        let operator = scene.spawn("operator", &scene.options());
+        let words = match case.waits {
+            true => "leadership idle: elsewhere leads",
+            false => "leadership ok",
+        };
+        operator.readyz(200, words).await;
+        if case.waits {
+            // Given up, it is free at once, whatever the clocks say.
+            let free = json!({"spec": {"holderIdentity": ""}}).to_string();
+            let patch = ["patch", "lease", LEASE, "--type=merge", "-p", &free];
+            scene.kubectl(&patch).await;
+            operator.readyz(200, "leadership ok").await;
+        }
+        say(&format!("a clock that is {}: {}", case.name, case.reason));
+    }
+}
+
+#[tokio::test]
+async fn a_leader_whose_lease_was_taken_by_force_ends() {
+    let scene = Scene::new("taken-lease").await.operated().await;
+    let taken = json!({"spec": {"holderIdentity": "somebody"}}).to_string();
+    let patch = ["patch", "lease", LEASE, "--type=merge", "-p", &taken];
+    scene.kubectl(&patch).await;
+    ends_saying(
+        &scene.operator,
+        "not the leader any more: the Lease is held by somebody",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_right_to_the_lease_it_says_so_and_works_when_it_has_it() {
+    let scene = Scene::new("no-lease").await;
+    let binding = ["delete", "rolebinding", LEASE];
+    scene.kubectl(&binding).await;
+    let operator = scene.spawn("operator", &scene.options());
+    operator
+        .readyz(503, "leadership not ready: leases.coordination.k8s.io")
+        .await;
+    scene.declare("mail", gmail()).await;
+    let account = format!("--serviceaccount={}:{LEASE}", scene.namespace);
+    let role = format!("--role={LEASE}");
+    scene
+        .kubectl(&["create", "rolebinding", LEASE, &role, &account])
+        .await;
+    scene.linked("mail").await;
+    operator.readyz(200, "leadership ok").await;
+}
+
+#[tokio::test]
+async fn without_an_election_there_is_no_lease() {
+    let scene = Scene::new("alone").await;
+    let options = scene.options().flag("--leader-elect", "false");
+    let operator = scene.start("operator", &options).await;
+    scene.linked_gmail("mail").await;
+    let (_, metrics) = operator.get("/metrics").await;
+    assert!(
+        metrics.contains("composio_operator_leader 1\n"),
+        "{metrics}"
+    );
+    let missing = lease(&scene).await.expect_err("there is none");
+    assert!(missing.contains("not found"), "{missing}");
+}
+
+#[tokio::test]
+async fn times_by_which_two_could_lead_are_refused_at_the_start() {
+    let scene = Scene::new("times").await;
+    let options = scene.options().flag("--renew-deadline", "15s");
+    let operator = scene.spawn("operator", &options);
+    ends_saying(
+        &operator,
+        "--lease-duration (15s) must be longer than --renew-deadline (15s)",
+    )
+    .await;
+}
