@@ -9,6 +9,7 @@ mod credentials;
 mod events;
 mod faults;
 mod generated;
+mod heal;
 mod leader;
 mod main_job;
 mod poll;

@@ -204,6 +204,16 @@ impl Child {
         self.pid
     }
 
+    /// The memory that it has now, in kilobytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number
+            .and_then(|number| number.parse().ok())
+            .unwrap_or_default()
+    }
+
     /// Where the child's standard output and standard error go.
     pub(crate) fn log(&self) -> &Path {
         &self.log

@@ -7,6 +7,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use composio_operator::crd::ConnectedAccount;
@@ -35,7 +36,7 @@ use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
 use tower::timeout::TimeoutLayer;
 
-use super::child::{Child, Folder, create_private};
+use super::child::{Child, Folder, Signal, create_private};
 use super::tools::{self, Tools, tools};
 use super::{random_hex, wait};
 
@@ -130,13 +131,10 @@ impl Error {
 /// each have a runtime of their own.
 pub(crate) struct ControlPlane {
     // In this order they are dropped: the server before its storage, the folder last.
-    apiserver: Child,
+    apiserver: Mutex<Child>,
     etcd: Child,
-    /// To start them anew on the same ports and the same data.
-    #[allow(dead_code, reason = "nothing restarts them yet")]
+    /// To start it anew on the same port and the same data.
     apiserver_command: Command,
-    #[allow(dead_code, reason = "nothing restarts them yet")]
-    etcd_command: Command,
     tools: Tools,
     server: Server,
     /// Set once the server knows the custom resource.
@@ -296,10 +294,9 @@ impl ControlPlane {
         )?;
 
         Ok(ControlPlane {
-            apiserver,
+            apiserver: Mutex::new(apiserver),
             etcd,
             apiserver_command,
-            etcd_command,
             tools: tools.clone(),
             server,
             crd: OnceCell::new(),
@@ -319,7 +316,42 @@ impl ControlPlane {
 
     /// The processes of the control plane.
     pub(crate) fn pids(&self) -> Vec<u32> {
-        vec![self.apiserver.pid(), self.etcd.pid()]
+        vec![self.apiserver().pid(), self.etcd.pid()]
+    }
+
+    /// The storage, for a test that halts it.
+    pub(crate) fn etcd(&self) -> &Child {
+        &self.etcd
+    }
+
+    /// Ends the API server as a machine that fails does.
+    pub(crate) async fn kill_apiserver(&self) {
+        self.apiserver().signal(Signal::Kill).expect("it runs");
+        wait::until("the end of the server", READY, async || {
+            match self.apiserver().exited() {
+                Some(_) => Ok(()),
+                None => Err("it runs".to_owned()),
+            }
+        })
+        .await;
+    }
+
+    /// Starts the API server again, and waits until it is ready.
+    pub(crate) async fn start_apiserver(&self) {
+        let anew = Child::spawn(
+            &self.folder,
+            "kube-apiserver",
+            GRACE,
+            &self.apiserver_command,
+        );
+        *self.apiserver() = anew.expect("it starts");
+        wait::until("the server", READY, async || self.server.is_ready().await).await;
+    }
+
+    fn apiserver(&self) -> MutexGuard<'_, Child> {
+        self.apiserver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the user asked of the resources that the operator uses, in order. A watch is there only

@@ -311,7 +311,8 @@ impl<'a> Scene<'a> {
         .await;
     }
 
-    fn asked_of_kubernetes(&self) -> Vec<Audited> {
+    /// What the operator asked of Kubernetes, the Lease too.
+    pub(crate) fn asked_of_kubernetes(&self) -> Vec<Audited> {
         let user = format!("system:serviceaccount:{}:{OPERATOR}", self.namespace);
         self.control_plane.asked_by(&user)
     }

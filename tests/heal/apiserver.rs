@@ -1,0 +1,160 @@
+//! Faults of the apiserver, its storage and the way to it.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use composio_operator::crd::ConnectedAccount;
+
+use super::outage::{Outage, Seen};
+use crate::support::child::Signal;
+use crate::support::control_plane::ControlPlane;
+use crate::support::operator::Options;
+use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::wait;
+use crate::support::way::Gate;
+
+/// The waits that are shipped, but for a Lease that outlasts the fault: to end for a Lease that cannot
+/// be renewed is right too, but is no healing of this process.
+fn patient(options: Options) -> Options {
+    options
+        .flag("--lease-duration", "5m")
+        .flag("--renew-deadline", "4m")
+}
+
+fn options(scene: &Scene<'_>) -> Options {
+    patient(Options::with_defaults(
+        &scene.kubeconfig,
+        scene.sandbox.url(),
+        &scene.namespace,
+    ))
+}
+
+async fn own() -> ControlPlane {
+    let control_plane = ControlPlane::start()
+        .await
+        .expect("a control plane of its own starts");
+    control_plane.install_crd().await;
+    control_plane
+}
+
+pub(super) async fn restarts() -> Seen {
+    let control_plane = own().await;
+    let scene = Scene::on(&control_plane, "restarts").await;
+    let operator = scene.start("operator", &options(&scene)).await;
+    scene.connected_gmail("before").await;
+    let outage = Outage::begin(&scene, &operator).await;
+    control_plane.kill_apiserver().await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    control_plane.start_apiserver().await;
+    scene.connected_gmail("after").await;
+    outage.end().await
+}
+
+/// With the Lease as it is shipped the process ends, is started anew, and waits as well.
+pub(super) async fn storage_stops() -> Seen {
+    let control_plane = own().await;
+    let scene = Scene::on(&control_plane, "storage").await;
+    let operator = scene.start("operator", &options(&scene)).await;
+    let strict = Scene::on(&control_plane, "strict").await;
+    let shipped =
+        Options::with_defaults(&strict.kubeconfig, strict.sandbox.url(), &strict.namespace);
+    let ending = strict.start("operator", &shipped).await;
+    strict.connected_gmail("before").await;
+    scene.connected_gmail("before").await;
+
+    let outage = Outage::begin(&scene, &operator).await;
+    control_plane.etcd().signal(Signal::Stop).expect("it runs");
+    let stopped = tokio::time::sleep(Duration::from_secs(30));
+    let ended = ending.child.wait(SOON).await.expect("it ends by itself");
+    assert_eq!(ended.code(), Some(1), "{}", ending.child.log_tail(10));
+    let anew = strict.spawn("operator", &shipped);
+    anew.readyz(503, "leadership not ready").await;
+    stopped.await;
+    control_plane
+        .etcd()
+        .signal(Signal::Cont)
+        .expect("it is there");
+    scene.connected_gmail("after").await;
+    let seen = outage.end().await;
+    anew.readyz(200, "").await;
+    strict.connected_gmail("after").await;
+    seen
+}
+
+pub(super) async fn watch_is_cut() -> Seen {
+    let scene = Scene::new("watch-cut").await;
+    let gate = Gate::new();
+    let behind = scene.kubeconfig_for(&gate.url("https"));
+    let way = gate.open(scene.control_plane.url());
+    let options = Options::with_defaults(&behind, scene.sandbox.url(), &scene.namespace);
+    let operator = scene.start("operator", &patient(options)).await;
+    scene.connected_gmail("before").await;
+    let outage = Outage::begin(&scene, &operator).await;
+    for _ in 0..3 {
+        way.cut();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    scene.connected_gmail("after").await;
+    operator.readyz(200, "").await;
+    outage.end().await
+}
+
+pub(super) async fn watch_is_too_old() -> Seen {
+    let control_plane = own().await;
+    let scene = Scene::on(&control_plane, "too-old").await;
+    let gate = Gate::new();
+    let behind = scene.kubeconfig_for(&gate.url("https"));
+    let way = gate.open(scene.control_plane.url());
+    let options = Options::with_defaults(&behind, scene.sandbox.url(), &scene.namespace);
+    let operator = scene.start("operator", &patient(options)).await;
+    scene.connected_gmail("before").await;
+    let outage = Outage::begin(&scene, &operator).await;
+    way.close();
+    // A server that was started anew knows of no change that was before.
+    scene.declare("meanwhile", gmail()).await;
+    control_plane.kill_apiserver().await;
+    control_plane.start_apiserver().await;
+    way.cut();
+    scene.linked("meanwhile").await;
+    scene.connected_gmail("after").await;
+    let log = operator.child.read_log();
+    assert!(log.contains("too old resource version"), "{log}");
+    outage.end().await
+}
+
+pub(super) async fn conflicts() -> Seen {
+    let scene = Scene::new("conflicts").await;
+    let operator = scene.start("operator", &options(&scene)).await;
+    let slow = json!({"milliseconds": 500});
+    scene.sandbox.control("POST", "latency", slow).await;
+    let outage = Outage::begin(&scene, &operator).await;
+    scene.declare("mail", gmail()).await;
+    let api = Api::<ConnectedAccount>::namespaced(scene.client.clone(), &scene.namespace);
+    let mut count = 0;
+    // A label is nobody's business here, but makes another version of the object.
+    wait::until("a conflict", SOON, async || {
+        count += 1;
+        let labels = [("count".to_owned(), count.to_string())].into();
+        let metadata = ObjectMeta {
+            labels: Some(labels),
+            ..ObjectMeta::default()
+        };
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        api.patch("mail", &PatchParams::default(), &patch)
+            .await
+            .map_err(|error| error.to_string())?;
+        let written = scene.written();
+        match written.iter().any(|write| write.status == 409) {
+            true => Ok(()),
+            false => Err(format!("{written:?}")),
+        }
+    })
+    .await;
+    scene.linked("mail").await;
+    assert_eq!(scene.changes().await, ["POST link"]);
+    outage.end().await
+}
