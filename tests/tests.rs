@@ -10,9 +10,11 @@ mod events;
 mod faults;
 mod generated;
 mod heal;
+mod hostile;
 mod leader;
 mod main_job;
 mod poll;
+mod secrets;
 mod structure;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;

@@ -139,8 +139,12 @@ impl Operator {
     /// The system chose the port; the log tells which.
     fn address(&self) -> Option<String> {
         let log = self.child.read_log();
-        let (_, rest) = log.split_once("serving /livez, /readyz and /metrics address=")?;
-        rest.split_whitespace().next().map(str::to_owned)
+        let line = log
+            .lines()
+            .find(|line| line.contains("serving /livez, /readyz and /metrics"))?;
+        let (_, port) = line.split_once("127.0.0.1:")?;
+        let end = port.find(|one: char| !one.is_ascii_digit());
+        Some(format!("127.0.0.1:{}", &port[..end.unwrap_or(port.len())]))
     }
 
     /// Waits until readiness has that status code and says these words.
