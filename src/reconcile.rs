@@ -52,8 +52,16 @@ pub struct Context {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A read or write of the object failed.
-    #[error("the apiserver: {0}")]
+    #[error("the apiserver: {}", told(.0))]
     Kubernetes(#[from] Box<kube::Error>),
+}
+
+/// Without what could not be decoded, which the client's own words would quote: it may be a link.
+fn told(error: &kube::Error) -> String {
+    match error {
+        kube::Error::SerdeError(_) => "its answer has a form that is not known here".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 impl From<kube::Error> for Error {
@@ -250,7 +258,9 @@ impl<'a> Pass<'a> {
             Err(Trouble::Composio(failure)) => {
                 warn!(%object, effect = effect.name(), reason = %failure.reason, "{}", failure.message);
             }
-            Err(Trouble::Kubernetes(error)) => warn!(%object, effect = effect.name(), "{error}"),
+            Err(Trouble::Kubernetes(error)) => {
+                warn!(%object, effect = effect.name(), "{}", told(error));
+            }
         }
         let Acted {
             done,
@@ -355,4 +365,21 @@ async fn replace_status(
 
 fn report_on(previous: &ConnectedAccountStatus, entry: &ledger::Entry) -> ConnectedAccountStatus {
     report(&entry.desired, previous, &entry.outcome, entry.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_decoded_is_not_quoted() {
+        let quoted = serde_json::from_str::<crate::crd::Link>(r#""https://connect.example/1""#);
+        let error = kube::Error::SerdeError(quoted.expect_err("a text is no link"));
+        assert!(error.to_string().contains("https://"), "{error}");
+        let told = Error::from(error).to_string();
+        assert_eq!(
+            told,
+            "the apiserver: its answer has a form that is not known here"
+        );
+    }
 }

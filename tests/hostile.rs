@@ -34,6 +34,30 @@ const ASKED_FOR: [&str; 10] = [
     "an object whose stored form does not decode",
 ];
 
+/// What chance is let loose on, and the unit test that does it.
+const PROPERTIES: [(&str, &str, &str); 4] = [
+    (
+        "any answer, in any encoding or none",
+        include_str!("../src/composio/tests/hostile.rs"),
+        "whatever_is_answered_it_is_read_or_refused_in_one_plain_sentence",
+    ),
+    (
+        "all that can be wanted and seen: what is done",
+        include_str!("../src/plan/tests/random.rs"),
+        "nobody_elses_grant_is_touched_and_nothing_unseen_is_acted_on",
+    ),
+    (
+        "all that can be wanted and seen: what is said",
+        include_str!("../src/plan/tests/random.rs"),
+        "whatever_is_planned_can_be_reported_in_plain_words",
+    ),
+    (
+        "a status of any JSON",
+        include_str!("../src/plan/tests/random.rs"),
+        "a_status_of_any_json_is_refused_or_stands_every_decision",
+    ),
+];
+
 /// Characters that do something to a terminal, a log or a reader, and some that only look odd.
 const ODD: &str =
     "\u{1b}[31mr\u{e9}d\u{1b}[0m\u{7}\u{9b}2J\ttab\r\nline\u{202e}moc\u{200b}\u{2028}日本 👩‍🚀";
@@ -81,6 +105,14 @@ async fn hostile_input_is_met_and_harms_nothing_else() {
         );
     }
     // One after the other: a panic tells which one it was.
+    for (name, source, test) in PROPERTIES {
+        assert!(
+            source.contains(&format!("#[test]\nfn {test}()")),
+            "{name}: there is no {test}"
+        );
+        writeln!(io::stdout(), "hostile: {name}: unit test {test}")
+            .expect("standard output is open");
+    }
     let only = std::env::var("CASE").unwrap_or_default();
     for (name, meet) in CASES.into_iter().filter(|(name, _)| name.contains(&only)) {
         let began = Instant::now();

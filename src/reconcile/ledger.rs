@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 use tracing::warn;
 
-use super::{replace_status, report_on};
+use super::{replace_status, report_on, told};
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
     plan::{Desired, Outcome},
@@ -150,7 +150,7 @@ impl Ledger {
                     self.object.namespace().unwrap_or_default(),
                     self.object.name_any()
                 );
-                warn!(%object, "what was learned of the account is not written yet, trying again: {error}");
+                warn!(%object, "what was learned of the account is not written yet, trying again: {}", told(&error));
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
