@@ -13,7 +13,7 @@ use clap::Parser;
 use composio_operator::{
     arguments::{self, Cli, Command, LogFormat, Reach, Run},
     check,
-    composio::{self, ApiKey, HttpConfig, SendError, Sensitive, Transport, http::MAX_BODY},
+    composio::{self, ApiKey, HttpConfig, Sensitive, Transport, http::MAX_BODY},
     controller::{self, COMPOSIO, KUBERNETES, Settings, Signals},
     crd, drain,
     http::{self as health, Health},
@@ -26,7 +26,7 @@ use composio_operator::{
     report::Pace,
     sandbox,
 };
-use futures::{FutureExt, future};
+use futures::FutureExt;
 use jiff::SignedDuration;
 use tokio::{
     net::TcpListener,
@@ -114,11 +114,14 @@ async fn run(arguments: Run) -> Result<(), Failure> {
         Arc::clone(&health),
         Arc::clone(&metrics),
     ));
+    // Everybody else does not come so far as to ask: this is for a leader that was frozen in its work.
+    let held = leadership.clone();
+    let while_leading = composio::http::only_while(transport, move || held.is_held(), NotLeading);
     let (all_has_ended, work) = oneshot::channel();
     let mut electing = tokio::spawn(elect(elector, work));
     let controller = controller::run(
         client,
-        while_leading(transport, leadership.clone()),
+        while_leading,
         settings(&arguments),
         health,
         metrics,
@@ -289,18 +292,6 @@ async fn elect(elector: Option<Elector>, work: oneshot::Receiver<Infallible>) ->
             Ok(())
         }
     }
-}
-
-/// Composio as the leader sees it. Everybody else does not come so far as to ask; this is for a leader
-/// that was frozen in the middle of its work.
-fn while_leading(transport: Transport, leadership: Leadership) -> Transport {
-    Arc::new(move |request| {
-        if leadership.is_held() {
-            transport(request)
-        } else {
-            future::ready(Err(SendError::Connect(NotLeading.to_string()))).boxed()
-        }
-    })
 }
 
 async fn tell_leadership(leadership: Leadership, health: Arc<Health>, metrics: Arc<Metrics>) {

@@ -8,7 +8,10 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use futures::{FutureExt, future::BoxFuture};
+use futures::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use reqwest::{Url, redirect};
 
@@ -182,6 +185,22 @@ pub fn transport(config: HttpConfig) -> Result<Transport, ConfigError> {
         }
         .boxed()
     }))
+}
+
+/// The same way, which is closed while `may` says no: it is asked right before each request is sent.
+pub fn only_while(
+    transport: Transport,
+    may: impl Fn() -> bool + Send + Sync + 'static,
+    why_not: impl fmt::Display + Send + Sync + 'static,
+) -> Transport {
+    Arc::new(move |request| {
+        if may() {
+            return transport(request);
+        }
+        // Nothing was sent, and that is what a refused connection means too.
+        let refused = SendError::Connect(why_not.to_string());
+        future::ready(Err(refused)).boxed()
+    })
 }
 
 /// The base URL without the slash at its end, so that a path can follow.
