@@ -4,12 +4,13 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use clap::{Arg, CommandFactory};
+use clap::{Arg, ArgAction, CommandFactory};
 use composio_operator::arguments::Cli;
 use composio_operator::crd::{Progress, ReadyRule, Reason};
+use serde_json::{Value, json};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// Makes the test of the README write it.
+/// Makes the tests of the README and of the chart write them.
 const UPDATE: &str = "UPDATE_README";
 
 #[test]
@@ -44,6 +45,105 @@ fn the_tables_of_the_readme_are_those_of_the_program() {
              {UPDATE}=1 cargo test --test tests generated::\n\n{difference}"
         );
     }
+}
+
+#[test]
+fn the_chart_installs_the_definition_that_the_program_prints() {
+    let folder = Path::new(ROOT);
+    let chart = folder.join("charts/composio-operator/files/crd.yaml");
+    let [committed, printed] = [chart, folder.join("crds/connectedaccounts.yaml")]
+        .map(|file| std::fs::read_to_string(file).unwrap());
+    if let Some(difference) = difference(&committed, &printed) {
+        panic!(
+            "the definition in the chart is another one; copy it with\n\n    \
+             cp crds/connectedaccounts.yaml charts/composio-operator/files/crd.yaml\n\n{difference}"
+        );
+    }
+}
+
+/// The flags that the chart sets by a value of its own, and which that is.
+const OWN_VALUES: [(&str, &str); 6] = [
+    ("api-key-file", "apiKey"),
+    ("api-key", "apiKey"),
+    ("base-url", "baseUrl"),
+    ("http-address", "http"),
+    ("watch-namespace", "watchNamespaces"),
+    ("instance", "the name of the pod"),
+];
+
+#[test]
+fn the_chart_has_a_value_for_every_flag() {
+    let file = Path::new(ROOT).join("charts/composio-operator/values.schema.json");
+    let committed: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let mut generated = committed.clone();
+    generated["properties"]["config"] = config_schema();
+    if std::env::var_os(UPDATE).is_some() {
+        let text = serde_json::to_string_pretty(&generated).unwrap();
+        std::fs::write(file, text + "\n").unwrap();
+    } else {
+        assert_eq!(
+            committed["properties"]["config"], generated["properties"]["config"],
+            "\nthe flags in the chart's values.schema.json are not those of the program; write them with\n\n    \
+             {UPDATE}=1 cargo test --test tests generated::\n"
+        );
+    }
+}
+
+/// The values under `config`: the flags of `run` by their names in camel case.
+fn config_schema() -> Value {
+    let cli = Cli::command();
+    let run = cli.find_subcommand("run").expect("there is `run`");
+    let mut left: Vec<&str> = OWN_VALUES.iter().map(|(flag, _)| *flag).collect();
+    let mut properties = serde_json::Map::new();
+    for flag in run.get_arguments() {
+        let Some(long) = flag.get_long().filter(|_| flag.get_env().is_some()) else {
+            continue;
+        };
+        if let Some(at) = left.iter().position(|own| *own == long) {
+            left.remove(at);
+            continue;
+        }
+        properties.insert(camel_case(long), value_schema(flag));
+    }
+    assert!(left.is_empty(), "the program has no flags {left:?}");
+    json!({
+        "type": "object",
+        "description": "Flags of the program",
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+fn value_schema(flag: &Arg) -> Value {
+    let words: Vec<_> = flag
+        .get_possible_values()
+        .iter()
+        .map(|value| value.get_name().to_owned())
+        .collect();
+    let kind = flag.get_value_names().unwrap_or_default();
+    let mut schema = match kind.first().map(|name| name.as_str()) {
+        Some("N") => json!({"type": "integer", "minimum": 0}),
+        Some("DURATION") => json!({"type": "string", "pattern": "^([0-9]+(ms|s|m|h))+$"}),
+        _ if matches!(flag.get_action(), ArgAction::SetTrue) => json!({"type": "boolean"}),
+        _ if !words.is_empty() => json!({"enum": words}),
+        _ => json!({"type": "string"}),
+    };
+    let default = default(flag);
+    let default = match default.as_str() {
+        "" => default,
+        default => format!("; {default}, if not given"),
+    };
+    schema["description"] = json!(meaning(flag) + &default);
+    schema
+}
+
+fn camel_case(kebab: &str) -> String {
+    let mut words = kebab.split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let (head, tail) = word.split_at(1);
+        name + &head.to_uppercase() + tail
+    })
 }
 
 /// The flags of `run`. One that is hidden is known by its environment variable alone.

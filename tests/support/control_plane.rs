@@ -67,6 +67,7 @@ rules:
   - level: None
 ";
 const AUDIT_LOG: &str = "audit.log";
+const SERVICE_ACCOUNT_KEY: &str = "service-accounts.key";
 
 /// One request that the API server answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -236,7 +237,7 @@ impl ControlPlane {
         .await?;
 
         let (private, public) = key_pair();
-        let private_key = folder.join("service-accounts.key");
+        let private_key = folder.join(SERVICE_ACCOUNT_KEY);
         create_private(&private_key, private)?;
         let public_key = folder.join("service-accounts.pub");
         create_private(&public_key, public)?;
@@ -307,6 +308,16 @@ impl ControlPlane {
     /// `https://127.0.0.1:PORT`.
     pub(crate) fn url(&self) -> &str {
         &self.server.url
+    }
+
+    /// The certificate of the server, which it signed itself: what its clients trust.
+    pub(crate) fn certificate(&self) -> &Path {
+        &self.server.certificate
+    }
+
+    /// The key that signs the tokens of service accounts.
+    pub(crate) fn service_account_key(&self) -> PathBuf {
+        self.folder.join(SERVICE_ACCOUNT_KEY)
     }
 
     /// The control plane's folder. It goes with the control plane, and takes its children with it first.
@@ -730,7 +741,7 @@ async fn granted(client: &Client, namespace: &str, name: &str, rules: Option<&[P
 }
 
 /// Ports that are free now. All are held until the last is found, so that they differ.
-fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+pub(crate) fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     let mut ports = [0; N];
     let mut listeners = Vec::with_capacity(N);
     for port in &mut ports {

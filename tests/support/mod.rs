@@ -2,6 +2,7 @@
 
 pub(crate) mod child;
 pub(crate) mod control_plane;
+pub(crate) mod helm;
 pub(crate) mod operator;
 pub(crate) mod sandbox;
 pub(crate) mod scene;

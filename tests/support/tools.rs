@@ -2,7 +2,7 @@
 //!
 //! They are looked for where the ecosystem puts them, `$KUBEBUILDER_ASSETS` and `PATH`. What is not
 //! there is built with Go from the module in `tests/kubernetes`, whose go.sum fixes every source, into
-//! `target/kubernetes/HASH/bin`. The hash is that of go.mod and go.sum: with new versions, a new folder.
+//! `target/kubernetes/HASH/bin`. The hash is that of the sources: with new versions, a new folder.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -19,6 +19,8 @@ use super::child::{self, Child, Folder};
 
 const GO_MOD: &str = include_str!("../kubernetes/go.mod");
 const GO_SUM: &str = include_str!("../kubernetes/go.sum");
+/// The one program that is our own: with another source it is another program.
+const GITOPS_MAIN: &str = include_str!("../kubernetes/gitops/main.go");
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubernetes");
 const GO: Version = Version(1, 26);
 
@@ -61,6 +63,52 @@ pub(crate) const KUBECTL: Tool = Tool {
     package: "k8s.io/kubernetes/cmd/kubectl",
     ask: &["version", "--client", "-o", "json"],
     before: "\"gitVersion\": \"v",
+    oldest: Version(1, 33),
+    build: "about 1 minute",
+};
+
+pub(crate) const HELM: Tool = Tool {
+    name: "helm",
+    package: "helm.sh/helm/v4/cmd/helm",
+    ask: &["version", "--short"],
+    before: "v",
+    oldest: Version(4, 0),
+    build: "about 1 minute",
+};
+
+/// Ours: judges objects with the interpreters of Argo CD and Flux.
+pub(crate) const GITOPS: Tool = Tool {
+    name: "gitops",
+    package: "composio-operator/tests/kubernetes/gitops",
+    ask: &["version"],
+    before: "gitops ",
+    oldest: Version(1, 0),
+    build: "about 1 minute",
+};
+
+pub(crate) const KUBE_CONTROLLER_MANAGER: Tool = Tool {
+    name: "kube-controller-manager",
+    package: "k8s.io/kubernetes/cmd/kube-controller-manager",
+    ask: &["--version"],
+    before: "Kubernetes v",
+    oldest: Version(1, 33),
+    build: "about 2 minutes",
+};
+
+pub(crate) const KUBE_SCHEDULER: Tool = Tool {
+    name: "kube-scheduler",
+    package: "k8s.io/kubernetes/cmd/kube-scheduler",
+    ask: &["--version"],
+    before: "Kubernetes v",
+    oldest: Version(1, 33),
+    build: "about 1 minute",
+};
+
+pub(crate) const KUBELET: Tool = Tool {
+    name: "kubelet",
+    package: "k8s.io/kubernetes/cmd/kubelet",
+    ask: &["--version"],
+    before: "Kubernetes v",
     oldest: Version(1, 33),
     build: "about 1 minute",
 };
@@ -269,6 +317,7 @@ fn built() -> PathBuf {
     let hash = Sha256::new()
         .chain_update(GO_MOD)
         .chain_update(GO_SUM)
+        .chain_update(GITOPS_MAIN)
         .finalize();
     let hash: String = hash
         .iter()

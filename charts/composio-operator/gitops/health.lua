@@ -1,0 +1,38 @@
+-- Argo CD's health of a ConnectedAccount. In argocd-cm, under
+-- resource.customizations.health.composio.dev_ConnectedAccount
+--
+-- Waiting for a person is Progressing: neither broken nor done. With readyWhen: LinkIssued the object is
+-- Ready, and Healthy, as soon as the link is there.
+local hs = { status = "Progressing", message = "the operator has not dealt with it yet" }
+
+if obj.spec ~= nil and obj.spec.suspend == true then
+  hs.status = "Suspended"
+  hs.message = "spec.suspend is set"
+  return hs
+end
+if obj.status == nil or obj.status.conditions == nil then
+  return hs
+end
+-- What is told of an older declaration says nothing of this one.
+if obj.status.observedGeneration ~= obj.metadata.generation then
+  return hs
+end
+
+local conditions = {}
+for _, condition in ipairs(obj.status.conditions) do
+  conditions[condition.type] = condition
+end
+local ready, stalled, synced = conditions.Ready, conditions.Stalled, conditions.Synced
+
+if stalled ~= nil and stalled.status == "True" then
+  hs.status = "Degraded"
+  hs.message = stalled.reason .. ": " .. stalled.message
+elseif ready ~= nil and ready.status == "True" then
+  hs.status = "Healthy"
+  hs.message = ready.reason .. ": " .. ready.message
+elseif synced ~= nil and synced.status == "False" then
+  hs.message = synced.reason .. ": " .. synced.message
+elseif ready ~= nil then
+  hs.message = ready.reason .. ": " .. ready.message
+end
+return hs

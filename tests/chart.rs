@@ -1,0 +1,299 @@
+//! The chart: what it refuses, that a real API server takes what it makes, and that the program works
+//! under the permissions which it grants, and no others.
+
+use clap::Parser;
+use composio_operator::arguments::Cli;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use serde_json::Value;
+
+use crate::support::control_plane::ControlPlane;
+use crate::support::helm::{CHART, helm, render};
+
+mod examples;
+mod gitops;
+mod permissions;
+mod refused;
+
+/// What a resource of the Prometheus operator needs for a server to check it: that it is there.
+const MONITORING: &str = include_str!("chart/monitoring.yaml");
+
+/// Values with which the chart is installed, and what each is about.
+const COMBINATIONS: [(&str, &[&str]); 9] = [
+    (
+        "the least",
+        &[r#"apiKey={"existingSecret":{"name":"composio"}}"#],
+    ),
+    ("a trial", &[r#"sandbox={"enabled":true}"#]),
+    (
+        "a key in the values",
+        &[
+            r#"apiKey={"value":"ak_1"}"#,
+            r#"sandbox={"enabled":true,"keep":true}"#,
+        ],
+    ),
+    (
+        "some namespaces",
+        &[
+            r#"sandbox={"enabled":true}"#,
+            r#"watchNamespaces=["some-namespace"]"#,
+            r#"uninstall={"policy":"Drain","timeout":"5m"}"#,
+            r#"rbac={"aggregate":false}"#,
+        ],
+    ),
+    (
+        "all namespaces, drained",
+        &[
+            r#"sandbox={"enabled":true}"#,
+            r#"uninstall={"policy":"Drain"}"#,
+        ],
+    ),
+    (
+        "the host's network",
+        &[
+            r#"sandbox={"enabled":true}"#,
+            "hostNetwork=true",
+            r#"http={"host":"127.0.0.1","port":9080}"#,
+        ],
+    ),
+    (
+        "behind a proxy",
+        &[
+            r#"apiKey={"existingSecret":{"name":"composio","key":"k"}}"#,
+            r#"proxy={"http":"http://proxy:3128","https":"http://u:p@proxy:3128/","noProxy":"10.0.0.0/8"}"#,
+            r#"customCA={"configMap":"ca"}"#,
+            r#"baseUrl="https://composio.acme.example:8443/api""#,
+            r#"networkPolicy={"enabled":true,"from":[{"namespaceSelector":{}}]}"#,
+        ],
+    ),
+    (
+        "everything that watches",
+        &[
+            r#"sandbox={"enabled":true}"#,
+            r#"metrics={"serviceMonitor":{"enabled":true,"labels":{"release":"p"}},"rules":{"enabled":true,"labels":{"release":"p"}},"dashboard":{"enabled":true}}"#,
+            r#"networkPolicy={"enabled":true,"egress":[]}"#,
+        ],
+    ),
+    (
+        "everything else",
+        &[
+            r#"apiKey={"existingSecret":{"name":"composio"}}"#,
+            r#"metrics={"service":{"enabled":false},"podMonitor":{"enabled":true}}"#,
+            r#"image={"repository":"registry.acme.example/op","digest":"sha256:0123456789012345678901234567890123456789012345678901234567890123","pullPolicy":"Always"}"#,
+            r#"imagePullSecrets=[{"name":"registry"}]"#,
+            r#"crds={"enabled":false}"#,
+            r#"customCA={"secret":"ca","key":"tls.crt"}"#,
+            r#"serviceAccount={"create":true,"name":"someone","annotations":{"a":"b"}}"#,
+            r#"config={"pollInterval":"1m","concurrency":32,"logFormat":"json","aliasPrefix":"eu"}"#,
+            r#"strategy={"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":1,"maxSurge":0}}"#,
+            r#"priorityClassName="system-cluster-critical""#,
+            r#"nodeSelector={"kubernetes.io/os":"linux"}"#,
+            r#"tolerations=[{"key":"a","operator":"Exists"}]"#,
+            r#"affinity={"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"a","operator":"Exists"}]}]}}}"#,
+            r#"topologySpreadConstraints=[]"#,
+            r#"podAnnotations={"a":"b"}"#,
+            r#"podLabels={"a":"b"}"#,
+            r#"labels={"team":"agents"}"#,
+            r#"extraEnv=[{"name":"A","value":"b"}]"#,
+            r#"extraArgs=["--stalled-interval=5m"]"#,
+            r#"extraVolumes=[{"name":"e","emptyDir":{}}]"#,
+            r#"extraVolumeMounts=[{"name":"e","mountPath":"/e"}]"#,
+            r#"extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"{{ .Release.Name }}-extra"}}]"#,
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn helm_finds_no_fault() {
+    for (what, values) in COMBINATIONS {
+        let mut args = vec!["lint", "--strict", CHART];
+        for value in values {
+            args.extend(["--set-json", value]);
+        }
+        let output = helm(&args).await;
+        assert!(output.status.success(), "{what}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_takes_every_combination_and_warns_of_none() {
+    let control_plane = ControlPlane::with_crd().await;
+    let client = control_plane.client().await;
+    let made = control_plane
+        .kubectl_stdin(&["apply", "--server-side", "-f", "-"], MONITORING)
+        .await;
+    assert!(made.status.success(), "{made:?}");
+    let waited = control_plane
+        .kubectl(&[
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "crd/servicemonitors.monitoring.coreos.com",
+            "crd/podmonitors.monitoring.coreos.com",
+            "crd/prometheusrules.monitoring.coreos.com",
+        ])
+        .await;
+    assert!(waited.status.success(), "{waited:?}");
+    for (what, values) in COMBINATIONS {
+        let namespace = control_plane.namespace(&client, "chart").await;
+        if what != "the host's network" {
+            let restricted = "pod-security.kubernetes.io";
+            let labelled = control_plane
+                .kubectl(&[
+                    "label",
+                    "namespace",
+                    &namespace,
+                    &format!("{restricted}/enforce=restricted"),
+                    &format!("{restricted}/warn=restricted"),
+                ])
+                .await;
+            assert!(labelled.status.success(), "{labelled:?}");
+        }
+        let values: Vec<String> = values
+            .iter()
+            .map(|value| value.replace("some-namespace", &namespace))
+            .collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let rendered = render(&namespace, &values).await.expect("it renders");
+        // A pod is refused when its account is not there, also when it is only tried.
+        let (accounts, others): (Vec<Value>, Vec<Value>) = rendered
+            .objects()
+            .into_iter()
+            .partition(|object| object["kind"] == "ServiceAccount");
+        for (objects, dry_run) in [(accounts, "none"), (others, "server")] {
+            let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
+            let output = control_plane
+                .kubectl_stdin(
+                    &[
+                        "-n",
+                        &namespace,
+                        "apply",
+                        "--server-side",
+                        "--force-conflicts",
+                        "--validate=strict",
+                        &format!("--dry-run={dry_run}"),
+                        "-f",
+                        "-",
+                    ],
+                    &list.to_string(),
+                )
+                .await;
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{what}: {said}");
+            assert_eq!(said, "", "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_definition_is_installed_as_it_is_shipped_and_kept() {
+    // As the type has it: in YAML a number may be written in two ways.
+    let shipped: CustomResourceDefinition =
+        serde_saphyr::from_str(include_str!("../crds/connectedaccounts.yaml")).expect("YAML");
+    let name = "connectedaccounts.composio.dev";
+    let sandbox = r#"sandbox={"enabled":true}"#;
+    let rendered = render("x", &[sandbox]).await.expect("it renders");
+    let definition: CustomResourceDefinition = rendered.one("CustomResourceDefinition", name);
+    assert_eq!(definition.spec, shipped.spec);
+    let installed: Value = rendered.one("CustomResourceDefinition", name);
+    let policy = &installed["metadata"]["annotations"]["helm.sh/resource-policy"];
+    assert_eq!(policy, "keep");
+
+    let removed = render("x", &[sandbox, r#"crds={"keep":false}"#]).await;
+    let installed: Value = removed
+        .expect("it renders")
+        .one("CustomResourceDefinition", name);
+    assert_eq!(installed["metadata"]["annotations"], Value::Null);
+
+    let without = render("x", &[sandbox, r#"crds={"enabled":false}"#]).await;
+    let found = without
+        .expect("it renders")
+        .of_kind("CustomResourceDefinition");
+    assert_eq!(found, [Value::Null; 0]);
+}
+
+#[tokio::test]
+async fn a_flag_reaches_the_program_as_it_is_given() {
+    let rendered = render(
+        "x",
+        &[
+            r#"sandbox={"enabled":true}"#,
+            r#"watchNamespaces=["a","b"]"#,
+            r#"config={"pollInterval":"1m30s","concurrency":1000,"aliasPrefix":"eu_1"}"#,
+        ],
+    )
+    .await
+    .expect("it renders");
+    let args = rendered.args();
+    for expected in [
+        "--base-url=http://op-composio-operator-sandbox.x.svc:8090",
+        "--watch-namespace=a,b",
+        "--http-address=0.0.0.0:8080",
+        "--poll-interval=1m30s",
+        "--concurrency=1000",
+        "--alias-prefix=eu_1",
+    ] {
+        assert!(
+            args.iter().any(|arg| arg == expected),
+            "{expected}: {args:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_program_takes_what_each_combination_gives_it() {
+    for (what, values) in COMBINATIONS {
+        let rendered = render("x", values).await.expect("it renders");
+        for pod in rendered.pods() {
+            for container in pod["containers"].as_array().expect("it has containers") {
+                let args: Vec<String> =
+                    serde_json::from_value(container["args"].clone()).expect("a list of words");
+                let args = std::iter::once("composio-operator".to_owned()).chain(args);
+                if let Err(error) = Cli::try_parse_from(args) {
+                    panic!("{what}, {}: {error}", container["name"]);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_key_of_a_given_secret_and_no_trial_is_in_what_is_rendered() {
+    let rendered = render("x", &[r#"apiKey={"existingSecret":{"name":"composio"}}"#])
+        .await
+        .expect("it renders");
+    assert_eq!(rendered.of_kind("Secret"), [Value::Null; 0]);
+    assert!(!rendered.yaml.contains("sandbox"), "{}", rendered.yaml);
+}
+
+#[tokio::test]
+async fn who_may_only_view_a_namespace_does_not_see_links() {
+    let rendered = render("x", &[r#"sandbox={"enabled":true}"#])
+        .await
+        .expect("it renders");
+    let role: Value = rendered.one("ClusterRole", "x-op-composio-operator-edit");
+    let labels = role["metadata"]["labels"]
+        .as_object()
+        .expect("it has labels");
+    let aggregated: Vec<&str> = labels
+        .keys()
+        .filter_map(|label| label.strip_prefix("rbac.authorization.k8s.io/"))
+        .collect();
+    assert_eq!(aggregated, ["aggregate-to-admin", "aggregate-to-edit"]);
+}
+
+#[tokio::test]
+async fn a_host_that_is_shared_is_never_asked_to_hold_two() {
+    let strategy = async |values: &[&str]| {
+        let rendered = render("x", values).await.expect("it renders");
+        let deployment: Value = rendered.one("Deployment", "op-composio-operator");
+        deployment["spec"]["strategy"].clone()
+    };
+    let sandbox = r#"sandbox={"enabled":true}"#;
+    let elected = r#"leaderElection={"enabled":true}"#;
+    let on_the_host = strategy(&[sandbox, elected, "hostNetwork=true"]).await;
+    assert_eq!(on_the_host["rollingUpdate"]["maxSurge"], 0, "{on_the_host}");
+    let alone = strategy(&[sandbox, r#"leaderElection={"enabled":false}"#]).await;
+    assert_eq!(alone["type"], "Recreate");
+    let usual = strategy(&[sandbox, elected]).await;
+    assert_eq!(usual["rollingUpdate"]["maxUnavailable"], 0, "{usual}");
+}

@@ -1,0 +1,133 @@
+//! Every example is applied, and becomes what it says.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::control_plane::ControlPlane;
+use crate::support::helm::CHART;
+use crate::support::scene::{Operated, SOON, Scene};
+use crate::support::wait;
+
+/// The definition of an ExternalSecret, which is another operator's, as far as a server needs it.
+const EXTERNAL_SECRETS: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: externalsecrets.external-secrets.io}
+spec:
+  group: external-secrets.io
+  scope: Namespaced
+  names: {kind: ExternalSecret, plural: externalsecrets, singular: externalsecret}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+";
+
+/// The examples are for the namespace `agents`; here each test has one of its own.
+fn example(name: &str, namespace: &str) -> String {
+    let file = Path::new(CHART).join("examples").join(name);
+    let text = std::fs::read_to_string(file).expect("it is there");
+    assert!(text.contains("namespace: agents"), "{name}");
+    text.replace("namespace: agents", &format!("namespace: {namespace}"))
+}
+
+async fn applied(name: &str) -> Operated<'static> {
+    let scene = Scene::new("example").await.operated().await;
+    scene.apply(&example(name, &scene.namespace)).await;
+    scene
+}
+
+/// One sandbox account, as the control calls tell it.
+async fn only_account(scene: &Operated<'_>) -> Value {
+    let accounts = scene.sandbox.accounts().await;
+    assert_eq!(accounts.len(), 1, "{accounts:?}");
+    accounts[0].clone()
+}
+
+#[tokio::test]
+async fn each_file_is_applied_by_a_test() {
+    let source = include_str!("examples.rs");
+    let folder = std::fs::read_dir(Path::new(CHART).join("examples")).expect("it is there");
+    for file in folder {
+        let name = file.expect("it can be read").file_name();
+        let name = name.to_string_lossy();
+        assert!(source.contains(&format!("(\"{name}\"")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_waits_for_its_user() {
+    let scene = applied("link.yaml").await;
+    let (id, _) = scene.linked("support-gmail").await;
+    scene.sandbox.consent(&id).await;
+    scene.ready("support-gmail", "Connected").await;
+}
+
+#[tokio::test]
+async fn a_key_is_waited_for_until_external_secrets_has_made_its_secret() {
+    let control_plane = ControlPlane::with_crd().await;
+    let made = control_plane
+        .kubectl_stdin(&["apply", "-f", "-"], EXTERNAL_SECRETS)
+        .await;
+    assert!(made.status.success(), "{made:?}");
+    let scene = Scene::new("example").await.operated().await;
+    wait::until("the definition of ExternalSecrets", SOON, async || {
+        let yaml = example("api-key.yaml", &scene.namespace);
+        let applied = control_plane
+            .kubectl_stdin(&["apply", "-f", "-"], &yaml)
+            .await;
+        match applied.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&applied.stderr).into_owned()),
+        }
+    })
+    .await;
+    scene
+        .until("crm-hubspot", "Synced", "False", "SecretMissing")
+        .await;
+    scene.secret("crm-hubspot", json!({"api_key": "k"})).await;
+    scene.ready("crm-hubspot", "Connected").await;
+}
+
+#[tokio::test]
+async fn a_shared_account_is_shared_with_whom_it_says() {
+    let scene = applied("shared.yaml").await;
+    let (id, _) = scene.linked("team-slack").await;
+    let path = format!("connected_accounts/{id}");
+    let account = scene.sandbox.api("GET", &path, Value::Null).await;
+    let account = account.to_string();
+    for user in ["agent-1", "agent-2", "intern"] {
+        assert!(account.contains(user), "{user}: {account}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_taken_over_keeps_its_id_and_outlives_its_object() {
+    let scene = Scene::new("example").await.operated().await;
+    let body = json!({"auth_config_id": "ac_gmail", "user_id": "ceo@acme.example"});
+    let made = scene
+        .sandbox
+        .api("POST", "connected_accounts/link", body)
+        .await;
+    let id = made["connected_account_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    scene.sandbox.consent(&id).await;
+    let yaml = example("take-over.yaml", &scene.namespace).replace("ca_0123456789AB", &id);
+    assert!(yaml.contains(&id));
+    scene.apply(&yaml).await;
+    let object = scene.ready("ceo-gmail", "Connected").await;
+    assert_eq!(object["status"]["connectedAccountId"], id);
+    scene.delete("ceo-gmail").await;
+    let account = only_account(&scene).await;
+    assert_eq!(account["deleted_at"], Value::Null, "{account}");
+}
+
+#[tokio::test]
+async fn a_wave_goes_on_as_soon_as_the_link_is_there() {
+    let scene = applied("gitops-wave.yaml").await;
+    scene.ready("sales-gmail", "LinkIssued").await;
+}

@@ -1,0 +1,221 @@
+//! What the chart grants is enough, and none of it is too much.
+
+use std::path::PathBuf;
+
+use futures::future::join_all;
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use serde_json::{Value, json};
+
+use crate::support::helm::{Rendered, render};
+use crate::support::operator::{Operator, RULES};
+use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::wait;
+
+const SANDBOX: &str = r#"sandbox={"enabled":true}"#;
+/// The name of the service account that the chart makes.
+const ACCOUNT: &str = "op-composio-operator";
+
+/// Installs what the chart grants, and returns a kubeconfig for whom it is granted to.
+async fn installed(scene: &Scene<'_>, rendered: &Rendered) -> PathBuf {
+    let kinds = [
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Role",
+        "RoleBinding",
+    ];
+    let items: Vec<Value> = rendered
+        .objects()
+        .into_iter()
+        .filter(|object| kinds.iter().any(|kind| object["kind"] == *kind))
+        .collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    // Each names its own namespace.
+    let applied = scene
+        .control_plane
+        .kubectl_stdin(&["apply", "-f", "-"], &list.to_string())
+        .await;
+    assert!(applied.status.success(), "{applied:?}");
+    let user = format!("system:serviceaccount:{}:{ACCOUNT}", scene.namespace);
+    wait::until("the permissions", SOON, async || {
+        let args = [
+            "auth",
+            "can-i",
+            "create",
+            "events.events.k8s.io",
+            "--as",
+            &user,
+        ];
+        scene.stage().kubectl(&args).await.map(drop)
+    })
+    .await;
+    let token = scene.kubectl(&["create", "token", ACCOUNT]).await;
+    scene.control_plane.kubeconfig_for_token(token.trim())
+}
+
+/// One account by a link and one from a Secret, from their declaration to their end.
+async fn lives(scene: &Scene<'_>, kubeconfig: PathBuf, namespaces: &str) {
+    let options = scene
+        .options_with(&kubeconfig)
+        .flag("--watch-namespace", namespaces);
+    let operator = scene.start("operator", &options).await;
+    scene.secret("hubspot", json!({"api_key": "k"})).await;
+    scene.declare("crm", hubspot()).await;
+    scene.connected_gmail("support").await;
+    scene.ready("crm", "Connected").await;
+    wait::until("events of both", SOON, async || {
+        let told = scene.stage().kubectl(&["get", "events"]).await?;
+        match told.matches("Connected").count() {
+            0 | 1 => Err(told),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    scene.delete("crm").await;
+    scene.delete("support").await;
+    drop(operator);
+}
+
+fn hubspot() -> Value {
+    json!({
+        "user": "u", "toolkit": "hubspot", "authConfig": "ac_hubspot",
+        "credentials": {"scheme": "API_KEY", "secretRef": {"name": "hubspot"}},
+    })
+}
+
+#[tokio::test]
+async fn the_cluster_role_is_enough() {
+    let scene = Scene::new("cluster-role").await;
+    let rendered = render(&scene.namespace, &[SANDBOX])
+        .await
+        .expect("it renders");
+    let kubeconfig = installed(&scene, &rendered).await;
+    lives(&scene, kubeconfig, &scene.namespace).await;
+}
+
+#[tokio::test]
+async fn roles_in_the_named_namespaces_are_enough_and_give_nothing_elsewhere() {
+    let scene = Scene::new("roles").await;
+    let second = scene.control_plane.namespace(&scene.client, "roles").await;
+    let both = format!(r#"watchNamespaces=["{}","{second}"]"#, scene.namespace);
+    let rendered = render(
+        &scene.namespace,
+        &[SANDBOX, &both, r#"rbac={"aggregate":false}"#],
+    )
+    .await
+    .expect("it renders");
+    assert_eq!(rendered.of_kind("ClusterRole"), [Value::Null; 0]);
+    let kubeconfig = installed(&scene, &rendered).await;
+    let user = format!("system:serviceaccount:{}:{ACCOUNT}", scene.namespace);
+    let elsewhere = scene
+        .control_plane
+        .kubectl(&[
+            "-n", "default", "auth", "can-i", "get", "secrets", "--as", &user,
+        ])
+        .await;
+    assert!(!elsewhere.status.success(), "{elsewhere:?}");
+    lives(&scene, kubeconfig, &format!("{},{second}", scene.namespace)).await;
+}
+
+#[tokio::test]
+async fn the_rules_are_those_under_which_all_tests_run() {
+    let shipped: Vec<Value> = serde_saphyr::from_str(RULES).expect("a list of rules");
+    let rendered = render("x", &[SANDBOX]).await.expect("it renders");
+    let role: Value = rendered.one("ClusterRole", "x-op-composio-operator");
+    assert_eq!(role["rules"], json!(shipped));
+    let rendered = render("x", &[SANDBOX, r#"watchNamespaces=["y"]"#]).await;
+    let role: Value = rendered
+        .expect("it renders")
+        .one("Role", "x-op-composio-operator");
+    assert_eq!(role["metadata"]["namespace"], "y");
+    assert_eq!(role["rules"], json!(shipped));
+}
+
+/// One permission of the operator, and the rules without it.
+struct Without {
+    resource: String,
+    verb: String,
+    rules: Vec<PolicyRule>,
+}
+
+fn each_left_out() -> Vec<Without> {
+    let rules: Vec<PolicyRule> = serde_saphyr::from_str(RULES).expect("a list of rules");
+    let mut all = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        for verb in &rule.verbs {
+            let mut left = rules.clone();
+            left[at].verbs.retain(|other| other != verb);
+            left.retain(|rule| !rule.verbs.is_empty());
+            let resources = rule.resources.clone().expect("a rule names resources");
+            assert_eq!(resources.len(), 1, "one resource a rule: {rule:?}");
+            all.push(Without {
+                resource: resources[0].clone(),
+                verb: verb.clone(),
+                rules: left,
+            });
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn without_any_one_of_them_something_is_refused() {
+    let all = each_left_out();
+    assert!(all.len() >= 8, "{} permissions", all.len());
+    // A few at a time: each has an operator and a sandbox of its own.
+    for some in all.chunks(3) {
+        join_all(some.iter().map(is_refused)).await;
+    }
+}
+
+/// Runs an operator without that permission until the server has refused it exactly that.
+async fn is_refused(without: &Without) {
+    let scene = Scene::new("without").await;
+    let rules = serde_json::to_string(&without.rules).expect("rules are JSON");
+    let token = scene
+        .control_plane
+        .service_account(&scene.client, &scene.namespace, "reduced", &rules)
+        .await;
+    let kubeconfig = scene.control_plane.kubeconfig_for_token(&token);
+    let options = scene.options_with(&kubeconfig);
+    let operator = scene.spawn("operator", &options);
+    scene.secret("hubspot", json!({"api_key": "k"})).await;
+    scene.declare("crm", hubspot()).await;
+    scene.declare("support", gmail()).await;
+    if (without.resource.as_str(), without.verb.as_str()) == ("events", "patch") {
+        happens_twice(&scene).await;
+    }
+    let user = format!("system:serviceaccount:{}:reduced", scene.namespace);
+    let what = format!("a refusal to {} {}", without.verb, without.resource);
+    wait::until(&what, SOON, async || {
+        let asked = scene.control_plane.asked_by(&user);
+        let refused = asked.iter().any(|asked| {
+            asked.status == 403 && asked.verb == without.verb && asked.resource == without.resource
+        });
+        refused.then_some(()).ok_or_else(|| said(&operator))
+    })
+    .await;
+}
+
+fn said(operator: &Operator) -> String {
+    operator.child.log_tail(10)
+}
+
+/// An event that comes again is counted in the one that is there.
+async fn happens_twice(scene: &Scene<'_>) {
+    scene.ready("crm", "Connected").await;
+    for token in ["one", "two"] {
+        let asked = format!("composio.dev/link-requested-at={token}");
+        scene
+            .kubectl(&["annotate", "connectedaccount", "crm", &asked, "--overwrite"])
+            .await;
+        wait::until("the echo of the request", SOON, async || {
+            let object = scene.object("crm").await;
+            match &object["status"]["lastHandledLinkRequest"] {
+                Value::String(handled) if handled == token => Ok(()),
+                other => Err(other.to_string()),
+            }
+        })
+        .await;
+    }
+}

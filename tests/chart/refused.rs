@@ -1,0 +1,143 @@
+//! Values that the chart refuses, and what it says.
+
+use crate::support::helm::{CHART, helm, render};
+
+const SANDBOX: &str = r#"sandbox={"enabled":true}"#;
+
+#[tokio::test]
+async fn wrong_values_are_refused_in_words_that_say_what_to_do() {
+    struct Case {
+        values: &'static [&'static str],
+        says: &'static str,
+        reason: &'static str,
+    }
+    let cases = [
+        Case {
+            values: &[],
+            says: "there is no API key: name its Secret in apiKey.existingSecret.name",
+            reason: "nothing said",
+        },
+        Case {
+            values: &[r#"apiKey={"value":"k","existingSecret":{"name":"s"}}"#],
+            says: "apiKey.existingSecret.name and apiKey.value exclude each other",
+            reason: "two keys",
+        },
+        Case {
+            values: &[SANDBOX, r#"baseUrl="https://composio.acme.example""#],
+            says: "baseUrl and sandbox.enabled exclude each other",
+            reason: "two Composios",
+        },
+        Case {
+            values: &[SANDBOX, r#"customCA={"configMap":"a","secret":"b"}"#],
+            says: "customCA.configMap and customCA.secret exclude each other",
+            reason: "two sources",
+        },
+        Case {
+            values: &[SANDBOX, "replicas=2", r#"leaderElection={"enabled":false}"#],
+            says: "replicas above 1 need leaderElection.enabled",
+            reason: "two would work at once",
+        },
+        Case {
+            values: &[SANDBOX, r#"serviceAccount={"create":false}"#],
+            says: "serviceAccount.name is needed when serviceAccount.create is false",
+            reason: "whose rights?",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"metrics={"serviceMonitor":{"enabled":true},"podMonitor":{"enabled":true}}"#,
+            ],
+            says: "would count everything twice",
+            reason: "both monitors",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"metrics={"serviceMonitor":{"enabled":true},"service":{"enabled":false}}"#,
+            ],
+            says: "metrics.serviceMonitor needs metrics.service.enabled",
+            reason: "nothing to find",
+        },
+        Case {
+            values: &[SANDBOX, "replica=1"],
+            says: "additional properties 'replica' not allowed",
+            reason: "a misspelt value",
+        },
+        Case {
+            values: &[SANDBOX, r#"config={"pollIntervall":"1m"}"#],
+            says: "at '/config': additional properties 'pollIntervall' not allowed",
+            reason: "a flag that there is not",
+        },
+        Case {
+            values: &[SANDBOX, r#"config={"pollInterval":60}"#],
+            says: "at '/config/pollInterval': got number, want string",
+            reason: "60 of what?",
+        },
+        Case {
+            values: &[SANDBOX, r#"uninstall={"policy":"Delete"}"#],
+            says: "at '/uninstall/policy': value must be one of 'Keep', 'Drain'",
+            reason: "a policy that there is not",
+        },
+        Case {
+            values: &[SANDBOX, r#"watchNamespaces="a""#],
+            says: "at '/watchNamespaces': got string, want array",
+            reason: "a text that holds a list",
+        },
+        Case {
+            values: &[SANDBOX, r#"watchNamespaces=["a,b"]"#],
+            says: "at '/watchNamespaces/0'",
+            reason: "two in one",
+        },
+        Case {
+            values: &[
+                r#"apiKey={"value":"k"}"#,
+                r#"baseUrl="backend.composio.dev""#,
+            ],
+            says: "at '/baseUrl'",
+            reason: "no URL",
+        },
+        Case {
+            values: &[SANDBOX, r#"http={"port":"8080"}"#],
+            says: "at '/http/port': got string, want integer",
+            reason: "a quoted number",
+        },
+    ];
+    for case in cases {
+        let said = match render("x", case.values).await {
+            Ok(_) => panic!("it was taken: {}", case.reason),
+            Err(said) => said,
+        };
+        assert!(said.contains(case.says), "{}: {said}", case.reason);
+    }
+}
+
+#[tokio::test]
+async fn a_kubernetes_that_is_too_old_is_refused() {
+    let old = helm(&[
+        "template",
+        "op",
+        CHART,
+        "--kube-version",
+        "1.32.9",
+        "--set-json",
+        SANDBOX,
+    ])
+    .await;
+    let said = String::from_utf8_lossy(&old.stderr).into_owned();
+    assert!(!old.status.success());
+    assert!(
+        said.contains("chart requires kubeVersion: >=1.33.0-0"),
+        "{said}"
+    );
+    let oldest = helm(&[
+        "template",
+        "op",
+        CHART,
+        "--kube-version",
+        "1.33.0",
+        "--set-json",
+        SANDBOX,
+    ])
+    .await;
+    assert!(oldest.status.success(), "{oldest:?}");
+}

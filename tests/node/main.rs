@@ -1,0 +1,164 @@
+//! `cargo node`: the image in pods of a real node, from `helm install` to an uninstall and back.
+//!
+//! A control plane with controllers and scheduler, containerd and a kubelet, all on loopback; the image
+//! built as it is shipped; the chart with the sandbox as a trial. Needs root and Debian's packages
+//! `containerd runc containernetworking-plugins buildah`: where they are not there it says so and passes
+//! over, but with `CI` set that is a failure.
+
+mod cluster;
+mod image;
+mod release;
+#[allow(dead_code, reason = "each binary uses its part of it")]
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::io::{Write, stdout};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use tokio::runtime::Runtime;
+
+use cluster::Cluster;
+use release::Release;
+
+const PROGRAMS: [&str; 4] = ["containerd", "ctr", "runc", "buildah"];
+
+fn main() -> ExitCode {
+    if let Some(lacking) = lacking() {
+        say(&format!("skipped: {lacking}"));
+        // There it is the point that nothing is passed over.
+        return match std::env::var_os("CI") {
+            Some(_) => ExitCode::FAILURE,
+            None => ExitCode::SUCCESS,
+        };
+    }
+    let runtime = Runtime::new().expect("a runtime can be built");
+    match runtime.block_on(run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("\nfailed: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a node needs and this machine has not.
+fn lacking() -> Option<String> {
+    let uid = Command::new("id").arg("-u").output().ok()?;
+    if uid.stdout != b"0\n" {
+        return Some("a node needs root".to_owned());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    let missing: Vec<&str> = PROGRAMS
+        .into_iter()
+        .filter(|program| !folders.iter().any(|folder| folder.join(program).is_file()))
+        .collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "{} not found; apt-get install containerd runc containernetworking-plugins buildah",
+            missing.join(", ")
+        )
+    })
+}
+
+/// The story of a release.
+async fn run() -> Result<(), String> {
+    let mut steps = Steps {
+        begin: Instant::now(),
+    };
+    steps.say("start a control plane and a node");
+    let cluster = Cluster::start().await?;
+    steps.say("build the image and load it");
+    let image = image::build(cluster.folder()).await?;
+    say(&format!("binary and image: {}", image.sizes));
+    cluster.load(&image.archive).await?;
+    let release = Release::new(&cluster, &image)?;
+    let told = tell(&release, &mut steps).await;
+    if told.is_err() {
+        say(&release.state().await);
+    }
+    steps.say("remove everything");
+    cluster.end().await?;
+    told?;
+    steps.say("done");
+    Ok(())
+}
+
+async fn tell(release: &Release<'_>, steps: &mut Steps) -> Result<(), String> {
+    steps.say("helm install --wait, with the sandbox");
+    release.install(&[]).await?;
+    let running = release.image_of_the_operator().await?;
+    say(&format!("image built:   {}", release.image.digest));
+    say(&format!("image running: {running}"));
+    release.image.is(&running)?;
+    steps.say("helm test");
+    say(release.test().await?.trim_end());
+    steps.say("apply the example and open its link");
+    release.apply_and_connect().await?;
+    let before = release.accounts().await?;
+    let pod = release.pod().await?;
+    steps.say("helm upgrade --wait, to other values");
+    release.upgrade(&["--set", "config.logFormat=json"]).await?;
+    same(&before, &release.accounts().await?)?;
+    let upgraded = release.pod().await?;
+    different(&pod, &upgraded)?;
+    steps.say("helm rollback --wait");
+    release.rollback().await?;
+    same(&before, &release.accounts().await?)?;
+    different(&upgraded, &release.pod().await?)?;
+    steps.say("helm uninstall --wait, definition and objects stay");
+    release.uninstall().await?;
+    release.no_operator().await?;
+    let kept = release.accounts().await?;
+    say(&format!("accounts before uninstall: {before:?}"));
+    same(&before, &kept)?;
+    steps.say("helm install --wait again");
+    release.install(&[]).await?;
+    release.looked_at_again().await?;
+    let after = release.accounts().await?;
+    say(&format!("accounts after reinstall:  {after:?}"));
+    same(&before, &after)?;
+    release.no_account_was_made_anew(before.len()).await?;
+    steps.say("helm uninstall with uninstall.policy Drain: nothing stays");
+    release
+        .upgrade(&["--set", "uninstall.policy=Drain"])
+        .await?;
+    release.uninstall().await?;
+    let left = release.accounts().await?;
+    if !left.is_empty() {
+        return Err(format!("left: {left:?}"));
+    }
+    release.every_grant_was_revoked().await
+}
+
+fn same(before: &[release::Account], after: &[release::Account]) -> Result<(), String> {
+    if before.is_empty() || before != after {
+        return Err(format!("the accounts were {before:?} and are {after:?}"));
+    }
+    Ok(())
+}
+
+fn different(before: &str, after: &str) -> Result<(), String> {
+    match before == after {
+        true => Err(format!("{before} was not replaced")),
+        false => Ok(()),
+    }
+}
+
+/// Says each step and how long after the beginning it comes.
+struct Steps {
+    begin: Instant,
+}
+
+impl Steps {
+    fn say(&mut self, step: &str) {
+        let seconds = self.begin.elapsed().as_secs_f64();
+        say(&format!("[{seconds:>5.1} s] {step}"));
+    }
+}
+
+fn say(text: &str) {
+    // With standard output closed there is nobody to tell.
+    let _ = writeln!(stdout(), "{text}");
+}

@@ -1,0 +1,93 @@
+//! The chart, rendered by Helm as it would be installed.
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::tools::{self, HELM};
+
+/// The chart's folder.
+pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/composio-operator");
+
+/// Runs Helm without a cluster.
+pub(crate) async fn helm(args: &[&str]) -> Output {
+    Command::new(program().await)
+        .args(args)
+        .env_remove("KUBECONFIG")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("helm runs")
+}
+
+/// Where Helm is. Built the first time, which takes a while.
+pub(crate) async fn program() -> PathBuf {
+    tokio::task::spawn_blocking(|| tools::find(&HELM))
+        .await
+        .expect("the search does not panic")
+        .unwrap_or_else(|error| panic!("no helm: {error}"))
+}
+
+/// The chart with these values (`name=value`, a value in JSON), or what Helm says against them.
+pub(crate) async fn render(namespace: &str, values: &[&str]) -> Result<Rendered, String> {
+    let mut args = vec!["template", "op", CHART, "--namespace", namespace];
+    for value in values {
+        args.extend(["--set-json", value]);
+    }
+    let output = helm(&args).await;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let yaml = String::from_utf8(output.stdout).expect("it is text");
+    Ok(Rendered { yaml })
+}
+
+/// What the chart makes of its values.
+pub(crate) struct Rendered {
+    pub(crate) yaml: String,
+}
+
+impl Rendered {
+    /// All objects.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        serde_saphyr::from_multiple(&self.yaml).expect("the chart makes YAML")
+    }
+
+    /// All objects of a kind.
+    pub(crate) fn of_kind(&self, kind: &str) -> Vec<Value> {
+        let objects = self.objects().into_iter();
+        objects.filter(|object| object["kind"] == kind).collect()
+    }
+
+    /// The only object of that kind and name.
+    pub(crate) fn one<T: DeserializeOwned>(&self, kind: &str, name: &str) -> T {
+        let mut found = self.of_kind(kind).into_iter();
+        let object = found
+            .find(|object| object["metadata"]["name"] == name)
+            .unwrap_or_else(|| panic!("there is no {kind} {name}"));
+        serde_json::from_value(object).expect("it is of that kind")
+    }
+
+    /// The specifications of all pods, in whatever they stand.
+    pub(crate) fn pods(&self) -> Vec<Value> {
+        let specs = self.objects().into_iter();
+        specs
+            .filter_map(|object| match object["kind"].as_str() {
+                Some("Pod") => Some(object["spec"].clone()),
+                Some("Deployment" | "Job") => Some(object["spec"]["template"]["spec"].clone()),
+                Some(_) | None => None,
+            })
+            .collect()
+    }
+
+    /// The arguments of the operator's container.
+    pub(crate) fn args(&self) -> Vec<String> {
+        let deployment: Value = self.one("Deployment", "op-composio-operator");
+        let args = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+        serde_json::from_value(args.clone()).expect("a list of words")
+    }
+}
