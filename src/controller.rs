@@ -43,10 +43,12 @@ use crate::{
     report::Pace,
 };
 
+mod census;
 mod events;
 mod namespaces;
 mod watching;
 
+use census::census;
 use watching::{follow, poll_and_tell, tell_watch_error};
 
 /// The parts of readiness that the controller tells.
@@ -107,6 +109,10 @@ pub async fn run(
     ));
     let (store, writer) = reflector::store();
     let objects = Objects::new(store.clone(), settings.flags.clone());
+    metrics.count_objects_by({
+        let (project, store) = (Arc::clone(&project), store.clone());
+        move || census(&store.state(), project.now())
+    });
     let (trigger, triggered) = mpsc::unbounded_channel();
     let (known, is_known) = watch::channel(false);
     let changes = namespaces::changes(&client, &settings.namespaces, store.clone(), &metrics)

@@ -1,12 +1,30 @@
 //! What the operator counts, in the Prometheus text format.
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{OnceLock, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+
+/// How many objects there are of each kind. The words are a closed set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Census {
+    /// By Composio's word for the account.
+    pub by_state: BTreeMap<String, u64>,
+    /// By the reason of Ready.
+    pub by_reason: BTreeMap<&'static str, u64>,
+    /// How long the oldest object has been waiting for a person, in seconds; 0, if none waits.
+    pub longest_wait: f64,
+}
+
+/// Counts the objects when somebody reads the metrics.
+type TakeCensus = Box<dyn Fn() -> Census + Send + Sync>;
 
 /// The program's metrics. Labels come from closed sets.
 pub struct Metrics {
@@ -17,6 +35,13 @@ pub struct Metrics {
     rate_limit_remaining: Gauge<i64>,
     gate_closed: Family<GateLabel, Gauge<i64>>,
     last_poll: Gauge<f64, AtomicU64>,
+
+    throttled: Family<UrgencyLabel, Counter<f64, AtomicU64>>,
+    unrevoked: Counter,
+    objects: Family<StateLabel, Gauge>,
+    objects_by_reason: Family<ReasonLabel, Gauge>,
+    longest_wait: Gauge<f64, AtomicU64>,
+    census: OnceLock<TakeCensus>,
     leader: Gauge<i64>,
     not_decoded: Counter,
 }
@@ -34,13 +59,31 @@ struct EndpointLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct CallLabel {
     endpoint: &'static str,
-    outcome: &'static str,
+    class: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct UrgencyLabel {
+    urgency: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StateLabel {
+    state: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct GateLabel {
     gate: &'static str,
 }
+
+/// The words for how urgent work is: there from the start, so that a rate can be read of the first.
+const URGENCIES: [&str; 5] = ["withdrawal", "request", "creation", "drift", "polling"];
 
 fn call_histogram() -> Histogram {
     Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
@@ -56,9 +99,18 @@ impl Default for Metrics {
             rate_limit_remaining: Gauge::default(),
             gate_closed: Family::default(),
             last_poll: Gauge::default(),
+            throttled: Family::default(),
+            unrevoked: Counter::default(),
+            objects: Family::default(),
+            objects_by_reason: Family::default(),
+            longest_wait: Gauge::default(),
+            census: OnceLock::new(),
             leader: Gauge::default(),
             not_decoded: Counter::default(),
         };
+        for urgency in URGENCIES {
+            drop(metrics.throttled.get_or_create(&UrgencyLabel { urgency }));
+        }
         let registry = &mut metrics.registry;
         registry.register(
             "reconciles",
@@ -67,7 +119,7 @@ impl Default for Metrics {
         );
         registry.register(
             "composio_requests",
-            "Requests to Composio by endpoint and outcome",
+            "Requests to Composio by endpoint and the way they ended",
             metrics.calls.clone(),
         );
         registry.register_with_unit(
@@ -102,6 +154,33 @@ impl Default for Metrics {
             "Versions of objects that this operator cannot read, and leaves alone",
             metrics.not_decoded.clone(),
         );
+        registry.register_with_unit(
+            "throttled",
+            "For how long work was put off to leave the organisation's rate limit to others, by its urgency",
+            Unit::Seconds,
+            metrics.throttled.clone(),
+        );
+        registry.register(
+            "unrevoked_deletions",
+            "Accounts that were deleted although their provider had refused to revoke the grant",
+            metrics.unrevoked.clone(),
+        );
+        registry.register(
+            "objects",
+            "ConnectedAccounts by the state of their account",
+            metrics.objects.clone(),
+        );
+        registry.register(
+            "objects_by_reason",
+            "ConnectedAccounts by the reason of the condition Ready",
+            metrics.objects_by_reason.clone(),
+        );
+        registry.register_with_unit(
+            "longest_wait",
+            "How long the oldest ConnectedAccount has been waiting for a person",
+            Unit::Seconds,
+            metrics.longest_wait.clone(),
+        );
         metrics
     }
 }
@@ -118,12 +197,12 @@ impl Metrics {
     pub fn composio_call(
         &self,
         endpoint: &'static str,
-        outcome: &'static str,
+        class: &'static str,
         duration: Duration,
         rate_limit_remaining: Option<u64>,
     ) {
         self.calls
-            .get_or_create(&CallLabel { endpoint, outcome })
+            .get_or_create(&CallLabel { endpoint, class })
             .inc();
         self.call_seconds
             .get_or_create(&EndpointLabel { endpoint })
@@ -163,11 +242,47 @@ impl Metrics {
         self.not_decoded.inc();
     }
 
+    /// Counts that a piece of work is put off for so long.
+    pub fn throttled(&self, urgency: &'static str, seconds: f64) {
+        self.throttled
+            .get_or_create(&UrgencyLabel { urgency })
+            .inc_by(seconds);
+    }
+
+    /// Counts an account that was deleted although its provider had refused to revoke the grant.
+    pub fn deleted_unrevoked(&self) {
+        self.unrevoked.inc();
+    }
+
+    /// Says how the objects are counted, from now on whenever somebody reads. The first to say it counts.
+    pub fn count_objects_by(&self, census: impl Fn() -> Census + Send + Sync + 'static) {
+        // There is one controller a process.
+        let _ = self.census.set(Box::new(census));
+    }
+
     /// The text that a scraper reads.
     pub fn text(&self) -> String {
+        if let Some(take_census) = self.census.get() {
+            self.counted(take_census());
+        }
         let mut text = String::new();
         // Writing to a String cannot fail; the signature is that of `fmt::Write`.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+
+    fn counted(&self, census: Census) {
+        let gauge = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        for (state, count) in census.by_state {
+            let label = StateLabel { state };
+            self.objects.get_or_create(&label).set(gauge(count));
+        }
+        for (reason, count) in census.by_reason {
+            let label = ReasonLabel { reason };
+            self.objects_by_reason
+                .get_or_create(&label)
+                .set(gauge(count));
+        }
+        self.longest_wait.set(census.longest_wait);
     }
 }

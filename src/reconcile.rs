@@ -289,6 +289,9 @@ impl<'a> Pass<'a> {
 
     fn tell(&self, news: Vec<News>) {
         for one in news {
+            if one.is_unrevoked_deletion() {
+                self.context.metrics.deleted_unrevoked();
+            }
             (self.context.tell)(self.ledger.object(), one);
         }
     }

@@ -11,6 +11,7 @@ use crate::support::helm::{CHART, helm, render};
 
 mod examples;
 mod gitops;
+mod monitoring;
 mod permissions;
 mod refused;
 

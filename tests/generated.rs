@@ -62,13 +62,15 @@ fn the_chart_installs_the_definition_that_the_program_prints() {
 }
 
 /// The flags that the chart sets by a value of its own, and which that is.
-const OWN_VALUES: [(&str, &str); 6] = [
+const OWN_VALUES: [(&str, &str); 8] = [
     ("api-key-file", "apiKey"),
     ("api-key", "apiKey"),
     ("base-url", "baseUrl"),
     ("http-address", "http"),
     ("watch-namespace", "watchNamespaces"),
     ("instance", "the name of the pod"),
+    ("leader-elect", "leaderElection"),
+    ("lease-namespace", "the namespace of the release"),
 ];
 
 #[test]

@@ -27,6 +27,13 @@ pub struct News {
     pub warning: bool,
 }
 
+impl News {
+    /// Whether an account was deleted although its provider had refused to revoke the grant.
+    pub fn is_unrevoked_deletion(&self) -> bool {
+        self.topic == Topic::Deleted && self.warning
+    }
+}
+
 /// What news are about: the reason of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {

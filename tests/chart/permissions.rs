@@ -7,7 +7,7 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 
 use crate::support::helm::{Rendered, render};
-use crate::support::operator::{Operator, RULES};
+use crate::support::operator::{LEASE_RULES, Operator, RULES};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::wait;
 
@@ -123,11 +123,15 @@ async fn the_rules_are_those_under_which_all_tests_run() {
     let rendered = render("x", &[SANDBOX]).await.expect("it renders");
     let role: Value = rendered.one("ClusterRole", "x-op-composio-operator");
     assert_eq!(role["rules"], json!(shipped));
-    let rendered = render("x", &[SANDBOX, r#"watchNamespaces=["y"]"#]).await;
-    let role: Value = rendered
-        .expect("it renders")
-        .one("Role", "x-op-composio-operator");
+    let rendered = render("x", &[SANDBOX, r#"watchNamespaces=["y"]"#])
+        .await
+        .expect("it renders");
+    let role: Value = rendered.one("Role", "x-op-composio-operator");
     assert_eq!(role["metadata"]["namespace"], "y");
+    assert_eq!(role["rules"], json!(shipped));
+    let shipped: Vec<Value> = serde_saphyr::from_str(LEASE_RULES).expect("a list of rules");
+    let role: Value = rendered.one("Role", "op-composio-operator-lease");
+    assert_eq!(role["metadata"]["namespace"], "x");
     assert_eq!(role["rules"], json!(shipped));
 }
 
@@ -136,23 +140,40 @@ struct Without {
     resource: String,
     verb: String,
     rules: Vec<PolicyRule>,
+    lease_rules: Vec<PolicyRule>,
 }
 
 fn each_left_out() -> Vec<Without> {
-    let rules: Vec<PolicyRule> = serde_saphyr::from_str(RULES).expect("a list of rules");
+    let [rules, lease_rules] = [RULES, LEASE_RULES]
+        .map(|rules| serde_saphyr::from_str::<Vec<PolicyRule>>(rules).expect("a list of rules"));
+    let without = |(resource, verb, rules)| Without {
+        resource,
+        verb,
+        rules,
+        lease_rules: lease_rules.clone(),
+    };
+    let without_of_lease = |(resource, verb, lease_rules)| Without {
+        resource,
+        verb,
+        rules: rules.clone(),
+        lease_rules,
+    };
+    let all = left_out(&rules).into_iter().map(without);
+    all.chain(left_out(&lease_rules).into_iter().map(without_of_lease))
+        .collect()
+}
+
+/// Each resource and verb of the rules, and the rules without it.
+fn left_out(rules: &[PolicyRule]) -> Vec<(String, String, Vec<PolicyRule>)> {
     let mut all = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
         for verb in &rule.verbs {
-            let mut left = rules.clone();
+            let mut left = rules.to_vec();
             left[at].verbs.retain(|other| other != verb);
             left.retain(|rule| !rule.verbs.is_empty());
             let resources = rule.resources.clone().expect("a rule names resources");
             assert_eq!(resources.len(), 1, "one resource a rule: {rule:?}");
-            all.push(Without {
-                resource: resources[0].clone(),
-                verb: verb.clone(),
-                rules: left,
-            });
+            all.push((resources[0].clone(), verb.clone(), left));
         }
     }
     all
@@ -161,7 +182,7 @@ fn each_left_out() -> Vec<Without> {
 #[tokio::test]
 async fn without_any_one_of_them_something_is_refused() {
     let all = each_left_out();
-    assert!(all.len() >= 8, "{} permissions", all.len());
+    assert!(all.len() >= 13, "{} permissions", all.len());
     // A few at a time: each has an operator and a sandbox of its own.
     for some in all.chunks(3) {
         join_all(some.iter().map(is_refused)).await;
@@ -176,9 +197,17 @@ async fn is_refused(without: &Without) {
         .control_plane
         .service_account(&scene.client, &scene.namespace, "reduced", &rules)
         .await;
+    let lease_rules = serde_json::to_string(&without.lease_rules).expect("rules are JSON");
+    scene
+        .control_plane
+        .allow(&scene.client, &scene.namespace, "reduced", &lease_rules)
+        .await;
     let kubeconfig = scene.control_plane.kubeconfig_for_token(&token);
     let options = scene.options_with(&kubeconfig);
     let operator = scene.spawn("operator", &options);
+    // Who waits for the leader's place asks what a leader need not.
+    let second = scene.options_with(&kubeconfig).flag("--instance", "second");
+    let _second = (without.resource == "leases").then(|| scene.spawn("second", &second));
     scene.secret("hubspot", json!({"api_key": "k"})).await;
     scene.declare("crm", hubspot()).await;
     scene.declare("support", gmail()).await;

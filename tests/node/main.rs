@@ -17,6 +17,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use cluster::Cluster;
 use release::Release;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         };
     }
     let runtime = Runtime::new().expect("a runtime can be built");
-    match runtime.block_on(run()) {
+    match runtime.block_on(until_the_end()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("\nfailed: {error}"));
@@ -60,6 +61,16 @@ fn lacking() -> Option<String> {
             missing.join(", ")
         )
     })
+}
+
+/// Whatever ends first: everything that was started is stopped and removed.
+async fn until_the_end() -> Result<(), String> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    tokio::select! {
+        result = run() => result,
+        _ = tokio::signal::ctrl_c() => Err("stopped by a person".to_owned()),
+        _ = terminate.recv() => Err("terminated".to_owned()),
+    }
 }
 
 /// The story of a release.

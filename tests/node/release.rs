@@ -37,11 +37,18 @@ pub(crate) struct Release<'a> {
 impl<'a> Release<'a> {
     pub(crate) fn new(cluster: &'a Cluster, image: &'a Image) -> Result<Release<'a>, String> {
         let [operator, sandbox] = free_ports().map_err(|error| error.to_string())?;
+        let apiserver = cluster.control_plane().url();
+        let (_, port) = apiserver.rsplit_once(':').ok_or("the URL has a port")?;
         let values = json!({
             "image": {"repository": REPOSITORY, "tag": TAG, "pullPolicy": "Never"},
             "hostNetwork": true,
             "http": {"host": "127.0.0.1", "port": operator},
             "sandbox": {"enabled": true, "keep": true, "port": sandbox},
+            // Nothing forwards the address of the service, so that pods are told another one.
+            "extraEnv": [
+                {"name": "KUBERNETES_SERVICE_HOST", "value": "127.0.0.1"},
+                {"name": "KUBERNETES_SERVICE_PORT", "value": port},
+            ],
             "config": {"pollInterval": "2s", "pollIntervalWaiting": "500ms"},
         });
         Ok(Release {

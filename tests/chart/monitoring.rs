@@ -1,0 +1,211 @@
+//! What alerts and dashboard speak of is what the operator tells.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::helm::render;
+use crate::support::scene::{Scene, gmail};
+
+const ALERTS: &str = include_str!("../../charts/composio-operator/files/alerts.yaml");
+const DASHBOARD: &str = include_str!("../../charts/composio-operator/files/dashboard.json");
+const PREFIX: &str = "composio_operator_";
+
+/// The names of the operator's metrics in a text.
+fn names(text: &str) -> BTreeSet<String> {
+    text.match_indices(PREFIX)
+        .map(|(at, _)| {
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            text[at..].chars().take_while(|c| word(*c)).collect()
+        })
+        .collect()
+}
+
+/// The names by which the metrics of a text are asked for.
+fn families(text: &str) -> impl Iterator<Item = String> {
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    types
+        .filter_map(|line| line.split_once(' '))
+        .map(|(family, kind)| match kind {
+            "counter" => format!("{family}_total"),
+            "histogram" => format!("{family}_bucket"),
+            _ => family.to_owned(),
+        })
+}
+
+/// The words of a label in a text of metrics.
+fn label(text: &str, metric: &str, label: &str) -> BTreeSet<String> {
+    text.lines()
+        .filter(|line| line.starts_with(&format!("{metric}{{")))
+        .filter_map(|line| line.split_once(&format!("{label}=\"")))
+        .filter_map(|(_, rest)| rest.split('"').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn rules() -> Vec<Value> {
+    let alerts: Value = serde_saphyr::from_str(ALERTS).expect("YAML");
+    alerts["groups"][0]["rules"]
+        .as_array()
+        .expect("rules")
+        .clone()
+}
+
+fn panels() -> Vec<Value> {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).expect("JSON");
+    dashboard["panels"].as_array().expect("panels").clone()
+}
+
+/// The metrics of an operator that has been through most of what is counted.
+async fn told() -> String {
+    let scene = Scene::new("metrics").await.operated().await;
+    scene.connected_gmail("a").await;
+    let mut another = gmail();
+    another["user"] = "another".into();
+    scene.declare("b", another).await;
+    scene.linked("b").await;
+    let (status, text) = scene.operator.get("/metrics").await;
+    assert_eq!(status, 200, "{text}");
+    text
+}
+
+#[tokio::test]
+async fn every_metric_of_alerts_and_dashboard_is_told_by_the_operator() {
+    let told = told().await;
+    let there: BTreeSet<String> = families(&told).collect();
+    let expressions: String = rules()
+        .iter()
+        .map(|rule| &rule["expr"])
+        .chain(
+            panels()
+                .iter()
+                .flat_map(|panel| {
+                    let targets = panel["targets"].as_array().expect("targets").iter();
+                    targets.map(|target| &target["expr"]).collect::<Vec<_>>()
+                })
+                .collect::<Vec<_>>(),
+        )
+        .map(|expression| format!("{}\n", expression.as_str().expect("an expression")))
+        .collect();
+    let missing: Vec<String> = names(&expressions).difference(&there).cloned().collect();
+    assert!(missing.is_empty(), "{missing:?} in\n{told}");
+    // And the other way round: what is told has a place on the dashboard.
+    let dashboard = names(DASHBOARD);
+    for name in there {
+        assert!(dashboard.contains(&name), "{name} is on no panel");
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_is_true() {
+    let told = told().await;
+    let line = |start: &str| {
+        let mut lines = told.lines().filter(|line| line.starts_with(start));
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("no {start} in\n{told}"));
+        let value = line.rsplit(' ').next().expect("a value");
+        value.parse::<f64>().expect("a number")
+    };
+    assert_eq!(line("composio_operator_objects{state=\"ACTIVE\"}"), 1.0);
+    assert_eq!(line("composio_operator_objects{state=\"REVOKED\"}"), 0.0);
+    assert_eq!(
+        line("composio_operator_objects_by_reason{reason=\"Connected\"}"),
+        1.0
+    );
+    assert_eq!(
+        line("composio_operator_objects_by_reason{reason=\"AwaitingUser\"}"),
+        1.0
+    );
+    assert!(line("composio_operator_longest_wait_seconds") >= 0.0);
+    assert_eq!(line("composio_operator_unrevoked_deletions_total"), 0.0);
+    assert_eq!(
+        line("composio_operator_composio_requests_total{endpoint=\"link\",class=\"success\"}"),
+        2.0
+    );
+    assert!(line("composio_operator_last_poll_timestamp_seconds") > 1.7e9);
+    let reasons = label(&told, "composio_operator_objects_by_reason", "reason");
+    // Words in alerts that no version of the operator ever says would never ring.
+    for rule in rules() {
+        let expression = rule["expr"].as_str().expect("an expression");
+        let Some((_, words)) = expression.split_once("reason=") else {
+            continue;
+        };
+        let words = words.trim_start_matches('~').trim_start_matches('"');
+        for word in words.split('"').next().unwrap_or_default().split('|') {
+            assert!(reasons.contains(word), "{word} in {}", rule["alert"]);
+        }
+    }
+}
+
+#[test]
+fn every_alert_says_how_bad_it_is_and_what_to_do() {
+    let mut seen = BTreeSet::new();
+    for rule in rules() {
+        let name = rule["alert"].as_str().expect("a name").to_owned();
+        assert!(seen.insert(name.clone()), "{name} is there twice");
+        let severity = rule["labels"]["severity"].as_str().unwrap_or_default();
+        assert!(
+            ["critical", "warning", "info"].contains(&severity),
+            "{name}"
+        );
+        for annotation in ["summary", "runbook"] {
+            let text = rule["annotations"][annotation].as_str().unwrap_or_default();
+            assert!(
+                text.len() > 20 && text.ends_with('.'),
+                "{name}: {annotation}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_panel_is_complete_and_none_lies_on_another() {
+    let mut taken = BTreeSet::new();
+    for panel in panels() {
+        let title = panel["title"].as_str().expect("a title");
+        assert!(
+            !panel["description"].as_str().unwrap_or_default().is_empty(),
+            "{title}"
+        );
+        assert!(
+            panel["fieldConfig"]["defaults"]["unit"].is_string(),
+            "{title}"
+        );
+        for target in panel["targets"].as_array().expect("targets") {
+            assert_eq!(target["datasource"]["uid"], "${datasource}", "{title}");
+        }
+        let at = |name: &str| panel["gridPos"][name].as_u64().expect("a number");
+        assert!(at("x") + at("w") <= 24, "{title} is too wide");
+        for x in at("x")..at("x") + at("w") {
+            for y in at("y")..at("y") + at("h") {
+                assert!(taken.insert((x, y)), "{title} lies on another panel");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_chart_fills_in_how_long_is_too_long_and_where_the_runbooks_are() {
+    let values = [
+        r#"sandbox={"enabled":true}"#,
+        r#"metrics={"rules":{"enabled":true,"waitingMinutes":90,"runbookUrl":"https://runbooks.acme.example/"}}"#,
+    ];
+    let rendered = render("x", &values).await.expect("it renders");
+    let rule: Value = rendered.one("PrometheusRule", "op-composio-operator");
+    let rules = rule["spec"]["groups"][0]["rules"]
+        .as_array()
+        .expect("rules");
+    let waits = rules
+        .iter()
+        .find(|rule| rule["alert"] == "ConnectedAccountWaitsForPerson")
+        .expect("it is there");
+    assert_eq!(
+        waits["expr"],
+        "max(composio_operator_longest_wait_seconds) > 5400"
+    );
+    assert_eq!(
+        waits["annotations"]["runbook_url"],
+        "https://runbooks.acme.example/ConnectedAccountWaitsForPerson"
+    );
+}
