@@ -93,6 +93,10 @@ pub struct Check {
     /// Where the objects are.
     #[command(flatten)]
     pub scope: Scope,
+
+    /// Namespace of the Lease by which a leader is elected; not looked at, if not given
+    #[arg(long, value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    pub lease_namespace: Option<String>,
 }
 
 /// Delete all ConnectedAccounts, and wait until the running operator has dealt with each

@@ -17,6 +17,7 @@ use kube::{
 use crate::{
     composio::{self, ListQuery},
     crd::ConnectedAccount,
+    lease::NAME as LEASE,
 };
 
 /// Why the check failed.
@@ -30,8 +31,11 @@ pub enum Error {
     Write(#[from] io::Error),
 }
 
-/// What the operator does in Kubernetes: group, resource, verbs. A test holds it to the chart's rules.
-const RIGHTS: [(&str, &str, &[&str]); 4] = [
+/// Group, resource, verbs.
+type Right = (&'static str, &'static str, &'static [&'static str]);
+
+/// What the operator does where it is to work. A test holds it to the chart's rules.
+const RIGHTS: [Right; 4] = [
     (
         "composio.dev",
         "connectedaccounts",
@@ -42,10 +46,21 @@ const RIGHTS: [(&str, &str, &[&str]); 4] = [
     ("events.k8s.io", "events", &["create", "patch"]),
 ];
 
+/// What it does to elect a leader, under a name that is known but at the beginning.
+const LEASE_RIGHTS: [Right; 2] = [
+    (
+        "coordination.k8s.io",
+        "leases",
+        &["get", "list", "watch", "update"],
+    ),
+    ("coordination.k8s.io", "leases", &["create"]),
+];
+
 /// Any toolkit: whether the key may read auth configs is asked, not which there are.
 const TOOLKIT: &str = "gmail";
 
-/// Looks at everything, and writes a line for each thing. No namespaces: all of them.
+/// Looks at everything, and writes a line for each thing. No namespaces: all of them. The right to elect a
+/// leader is looked at where the Lease is.
 ///
 /// # Errors
 /// When something is not as the operator needs it. The lines say what, and what to do.
@@ -53,6 +68,7 @@ pub async fn run(
     kubernetes: Client,
     composio: composio::Client,
     namespaces: &[String],
+    lease: Option<&str>,
     out: &mut impl Write,
 ) -> Result<(), Error> {
     let scopes: Vec<Option<&str>> = match namespaces {
@@ -84,7 +100,13 @@ pub async fn run(
         )?;
         tell(
             &format!("permissions, {place}"),
-            permissions(&kubernetes, scope).await,
+            permissions(&kubernetes, scope, &RIGHTS, None).await,
+        )?;
+    }
+    if let Some(lease) = lease {
+        tell(
+            &format!("leader election, namespace {lease}"),
+            permissions(&kubernetes, Some(lease), &LEASE_RIGHTS, Some(LEASE)).await,
         )?;
     }
     tell("API key", key(&composio).await)?;
@@ -118,11 +140,19 @@ async fn definition(client: &Client, namespace: Option<&str>) -> Result<String, 
     }
 }
 
-async fn permissions(client: &Client, namespace: Option<&str>) -> Result<String, String> {
+async fn permissions(
+    client: &Client,
+    namespace: Option<&str>,
+    rights: &[Right],
+    name: Option<&str>,
+) -> Result<String, String> {
     let mut lacking = Vec::new();
-    for (group, resource, verbs) in RIGHTS {
-        for verb in verbs {
-            if !may(client, namespace, group, resource, verb).await? {
+    for (group, resource, verbs) in rights {
+        for verb in *verbs {
+            // Nothing can be allowed by name that has none yet.
+            let name = name.filter(|_| *verb != "create");
+            let attributes = attributes(namespace, group, resource, verb, name);
+            if !may(client, attributes).await? {
                 lacking.push(format!("{verb} {resource}"));
             }
         }
@@ -136,27 +166,32 @@ async fn permissions(client: &Client, namespace: Option<&str>) -> Result<String,
     }
 }
 
-async fn may(
-    client: &Client,
+fn attributes(
     namespace: Option<&str>,
     group: &str,
     resource: &str,
     verb: &str,
-) -> Result<bool, String> {
+    name: Option<&str>,
+) -> ResourceAttributes {
     let (resource, subresource) = match resource.split_once('/') {
         Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
         None => (resource, None),
     };
+    ResourceAttributes {
+        namespace: namespace.map(str::to_owned),
+        group: Some(group.to_owned()),
+        resource: Some(resource.to_owned()),
+        subresource,
+        verb: Some(verb.to_owned()),
+        name: name.map(str::to_owned),
+        ..ResourceAttributes::default()
+    }
+}
+
+async fn may(client: &Client, attributes: ResourceAttributes) -> Result<bool, String> {
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(ResourceAttributes {
-                namespace: namespace.map(str::to_owned),
-                group: Some(group.to_owned()),
-                resource: Some(resource.to_owned()),
-                subresource,
-                verb: Some(verb.to_owned()),
-                ..ResourceAttributes::default()
-            }),
+            resource_attributes: Some(attributes),
             ..SelfSubjectAccessReviewSpec::default()
         },
         ..SelfSubjectAccessReview::default()
@@ -199,22 +234,32 @@ fn refused(error: &composio::Error, what: &str) -> String {
 mod tests {
     use k8s_openapi::api::rbac::v1::PolicyRule;
 
-    use super::RIGHTS;
+    use super::{LEASE, LEASE_RIGHTS, RIGHTS, Right};
+
+    fn rules(yaml: &str) -> Vec<PolicyRule> {
+        serde_saphyr::from_str(yaml).expect("the file is a list of rules")
+    }
+
+    fn asked(rights: &[Right]) -> Vec<PolicyRule> {
+        let rule = |(group, resource, verbs): &Right| PolicyRule {
+            api_groups: Some(vec![(*group).to_owned()]),
+            resources: Some(vec![(*resource).to_owned()]),
+            verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+            ..PolicyRule::default()
+        };
+        rights.iter().map(rule).collect()
+    }
 
     #[test]
     fn what_is_asked_for_is_what_the_chart_grants() {
-        let granted: Vec<PolicyRule> =
-            serde_saphyr::from_str(include_str!("../charts/composio-operator/files/rules.yaml"))
-                .expect("the file is a list of rules");
-        let asked: Vec<PolicyRule> = RIGHTS
-            .iter()
-            .map(|(group, resource, verbs)| PolicyRule {
-                api_groups: Some(vec![(*group).to_owned()]),
-                resources: Some(vec![(*resource).to_owned()]),
-                verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
-                ..PolicyRule::default()
-            })
-            .collect();
-        assert_eq!(asked, granted);
+        let granted = rules(include_str!("../charts/composio-operator/files/rules.yaml"));
+        assert_eq!(asked(&RIGHTS), granted);
+
+        let mut granted = rules(include_str!(
+            "../charts/composio-operator/files/lease-rules.yaml"
+        ));
+        let named = granted[0].resource_names.take();
+        assert_eq!(named, Some(vec![LEASE.to_owned()]));
+        assert_eq!(asked(&LEASE_RIGHTS), granted);
     }
 }

@@ -156,7 +156,8 @@ async fn check(arguments: arguments::Check) -> Result<(), Failure> {
     let composio = composio::Client::new(transport, Arc::new(|_| ()));
     let namespaces = &arguments.scope.watch_namespace;
     let kubernetes = kubernetes::client(kubernetes::cluster().await?, &Leadership::alone())?;
-    Ok(check::run(kubernetes, composio, namespaces, &mut io::stdout()).await?)
+    let lease = arguments.lease_namespace.as_deref();
+    Ok(check::run(kubernetes, composio, namespaces, lease, &mut io::stdout()).await?)
 }
 
 async fn drain(arguments: arguments::Drain) -> Result<(), Failure> {

@@ -39,6 +39,8 @@ async fn check(scene: &Scene<'_>, key: &str) -> (Option<i32>, String) {
         scene.sandbox.url(),
         "--watch-namespace",
         &scene.namespace,
+        "--lease-namespace",
+        &scene.namespace,
     ];
     run(&scene.kubeconfig, key, &args).await
 }
@@ -61,7 +63,7 @@ async fn a_check_finds_everything_in_order_and_changes_nothing() {
     scene.declare("a", gmail()).await;
     let (code, told) = check(&scene, API_KEY).await;
     assert_eq!(code, Some(0), "{told}");
-    assert_eq!(told.lines().count(), 5, "{told}");
+    assert_eq!(told.lines().count(), 6, "{told}");
     assert!(told.lines().all(|line| line.starts_with("ok ")), "{told}");
     assert_eq!(scene.changes().await, [""; 0]);
     assert_eq!(scene.written(), []);
@@ -93,9 +95,21 @@ async fn a_check_names_each_permission_that_is_lacking() {
         )
         .await;
     let kubeconfig = scene.control_plane.kubeconfig_for_token(&token);
-    let args = ["check", "--base-url", scene.sandbox.url()];
+    let args = [
+        "check",
+        "--base-url",
+        scene.sandbox.url(),
+        "--lease-namespace",
+        &scene.namespace,
+    ];
     let (code, told) = run(&kubeconfig, API_KEY, &args).await;
     assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains(
+            "may not get leases, list leases, watch leases, update leases, create leases"
+        ),
+        "{told}"
+    );
     assert!(
         told.contains(
             "the service account may not patch connectedaccounts, update connectedaccounts/status, \

@@ -37,7 +37,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("http", &["metrics"]),
     ("log", &["arguments", "text"]),
     ("arguments", &["composio", "sandbox"]),
-    ("check", &["composio", "crd"]),
+    ("check", &["composio", "crd", "lease"]),
     ("drain", &["crd"]),
     ("composio", &["text"]),
     ("crd", &[]),

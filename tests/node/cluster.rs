@@ -147,10 +147,8 @@ impl Drop for Cluster {
         let folder = self.folder().path().display().to_string();
         let script = r#"
             for process in /proc/[0-9]*; do
-                case "$(tr '\0' ' ' 2>/dev/null < "$process/cmdline")" in
-                *containerd-shim*"$1"*) kill -KILL "${process#/proc/}" ;;
-                esac
-            done
+                grep -q "containerd-shim.*$1" "$process/cmdline" && kill -KILL "${process#/proc/}"
+            done 2>/dev/null
             cut -d' ' -f5 /proc/self/mountinfo | grep "^$1/" | sort -r | while read -r mount; do
                 umount -l "$mount"
             done
@@ -160,7 +158,6 @@ impl Drop for Cluster {
         let _ = Command::new("sh")
             .args(["-c", script, "sweep", &folder])
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
             .status();
     }
 }
