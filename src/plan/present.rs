@@ -259,6 +259,13 @@ fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: T
             revoke: false,
         });
     }
+    // A refresh that is still on its way would end the link that this one brings.
+    if let Some(since) = &recorded.unknown_since {
+        let until = after(since.0, desired.flags.unknown_outcome_wait);
+        if now < until {
+            return wait(Reason::OutcomeUnknown, "", Some(until));
+        }
+    }
     Plan::Do(Effect::Refresh {
         id: account.id.clone(),
     })

@@ -112,6 +112,18 @@ fn a_person_is_waited_for_and_asked_again_only_for_a_reason() {
             does(refresh()),
         ),
         (
+            "a refresh that may still take effect would end the link of the next one",
+            object(),
+            died().unknown_since(ago(59)),
+            WaitsUntil(Reason::OutcomeUnknown, ago(-1)),
+        ),
+        (
+            "after that it is asked for again",
+            object(),
+            died().unknown_since(ago(60)),
+            does(refresh()),
+        ),
+        (
             "not twice",
             object(),
             dead().connected(ago(8000)).link_issued(ago(7000)),
