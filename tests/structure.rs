@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-mod scan;
+pub(crate) mod scan;
 use scan::{Source, is_word, tokens};
 
 /// Which module may import which. `main` may import all.

@@ -5,6 +5,7 @@ mod chart;
 mod commands;
 mod control_plane;
 mod convergence;
+mod crash;
 mod crd;
 mod credentials;
 mod events;

@@ -4,28 +4,28 @@ use std::path::Path;
 
 /// A Rust file.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     /// From the root of the repository: `src/plan/gone.rs`.
-    pub(super) path: String,
-    pub(super) text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 /// One word, `::`, or other sign of the code. Comments and what stands in quotes are none.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
-    pub(super) text: String,
-    pub(super) line: usize,
+pub(crate) struct Token {
+    pub(crate) text: String,
+    pub(crate) line: usize,
 }
 
 /// A path that the code names, braces resolved: `crate::plan::Effect`, `kube::Client`, `now`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Named {
-    pub(super) segments: Vec<String>,
-    pub(super) line: usize,
+pub(crate) struct Named {
+    pub(crate) segments: Vec<String>,
+    pub(crate) line: usize,
 }
 
 impl Source {
-    pub(super) fn new(path: &str, text: &str) -> Source {
+    pub(crate) fn new(path: &str, text: &str) -> Source {
         Source {
             path: path.to_owned(),
             text: text.to_owned(),
@@ -33,7 +33,7 @@ impl Source {
     }
 
     /// Every Rust file of the folder, in order.
-    pub(super) fn all(folder: &str) -> Vec<Source> {
+    pub(crate) fn all(folder: &str) -> Vec<Source> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut folders = vec![root.join(folder)];
         let mut sources = Vec::new();
@@ -54,12 +54,12 @@ impl Source {
     }
 
     /// Whether the whole file is there for tests only.
-    pub(super) fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
     }
 
     /// `["crate", "plan", "gone"]`.
-    pub(super) fn module(&self) -> Vec<String> {
+    pub(crate) fn module(&self) -> Vec<String> {
         let path = self.path.trim_end_matches(".rs").trim_end_matches("/mod");
         let mut module: Vec<String> = path.split('/').map(str::to_owned).collect();
         module[0] = "crate".to_owned();
@@ -70,12 +70,12 @@ impl Source {
     }
 
     /// The code without its tests.
-    pub(super) fn code(&self) -> Vec<Token> {
+    pub(crate) fn code(&self) -> Vec<Token> {
         without_tests(&tokens(&self.text))
     }
 
     /// What the code names. Paths that begin with `self` or `super` begin with `crate` here.
-    pub(super) fn named(&self) -> Vec<Named> {
+    pub(crate) fn named(&self) -> Vec<Named> {
         let code = self.code();
         let mut found = Vec::new();
         let mut module = self.module();
@@ -106,7 +106,7 @@ impl Source {
     }
 
     /// The modules that the file says are in files of their own.
-    pub(super) fn submodules(&self) -> Vec<String> {
+    pub(crate) fn submodules(&self) -> Vec<String> {
         tokens(&self.text)
             .windows(3)
             .filter(|three| three[0].text == "mod" && three[2].text == ";")
@@ -180,12 +180,12 @@ fn absolute(mut segments: Vec<String>, module: &[String]) -> Vec<String> {
     }
 }
 
-pub(super) fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     text.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
 /// Splits text into tokens.
-pub(super) fn tokens(text: &str) -> Vec<Token> {
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

@@ -4,6 +4,7 @@ pub(crate) mod child;
 pub(crate) mod control_plane;
 pub(crate) mod helm;
 pub(crate) mod operator;
+pub(crate) mod proxy;
 pub(crate) mod sandbox;
 pub(crate) mod scene;
 pub(crate) mod simulation;

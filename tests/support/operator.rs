@@ -1,5 +1,6 @@
 //! The operator in a process of its own, with the permissions that are shipped.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::process::Command;
@@ -29,6 +30,14 @@ pub(crate) const PROXIES: [&str; 6] = [
 /// How an operator is started.
 pub(crate) struct Options {
     command: Command,
+}
+
+impl Clone for Options {
+    fn clone(&self) -> Options {
+        Options {
+            command: with_args(&self.command, self.command.get_args()),
+        }
+    }
 }
 
 impl Options {
@@ -70,15 +79,7 @@ impl Options {
             Some(at) => args[at + 1] = value.into(),
             None => args.extend([name.into(), value.into()]),
         }
-        let mut command = Command::new(PROGRAM);
-        command.args(args);
-        for (key, value) in self.command.get_envs() {
-            match value {
-                Some(value) => command.env(key, value),
-                None => command.env_remove(key),
-            };
-        }
-        self.command = command;
+        self.command = with_args(&self.command, &args);
         self
     }
 
@@ -90,6 +91,19 @@ impl Options {
         };
         self
     }
+}
+
+/// The same program in the same environment.
+fn with_args<A: AsRef<OsStr>>(command: &Command, args: impl IntoIterator<Item = A>) -> Command {
+    let mut same = Command::new(command.get_program());
+    same.args(args);
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => same.env(key, value),
+            None => same.env_remove(key),
+        };
+    }
+    same
 }
 
 /// A running operator.

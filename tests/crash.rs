@@ -1,0 +1,111 @@
+//! Nothing twice, nothing lost: the operator is killed at every boundary there is, on both sides of it,
+//! and every effect meets every way in which its answer can be lost.
+
+use serde_json::{Value, json};
+
+mod boundary;
+mod broken;
+mod coverage;
+mod invariants;
+mod lane;
+mod matrix;
+mod passage;
+mod run;
+mod scenario;
+mod unknown;
+
+use boundary::Boundary;
+use matrix::{Matrix, Results};
+use passage::Deed;
+use scenario::Scenario;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_at_any_boundary_makes_nothing_twice_and_loses_nothing() {
+    let matrix = Matrix::new(&[]).await;
+    let crashes = matrix.crashes(&scenario::all()).await;
+    crashes.tell("crash matrix");
+    crashes.must_hold();
+    none(coverage::left_out(&crashes));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_that_is_not_known_makes_nothing_twice_and_loses_nothing() {
+    unknown_outcomes("as usual", json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_one_while_the_list_lags() {
+    unknown_outcomes("the list lags 5 s", json!({"list_lag_seconds": 5})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_one_where_nothing_keeps_an_alias_unique() {
+    unknown_outcomes("aliases are not unique", json!({"alias_not_unique": true})).await;
+}
+
+async fn unknown_outcomes(circumstance: &str, switches: Value) {
+    let matrix = Matrix::new(unknown::WAITS).await.with_switches(switches);
+    let results = unknown::outcomes(&matrix).await;
+    let left_out = unknown::tell(&results, circumstance);
+    results.must_hold();
+    none(left_out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_gives_no_alias_is_found_out() {
+    let matrix = Matrix::new(&[]).await.with_broken(broken::no_alias);
+    let results = crash_at(&matrix, scenario::hosted(), Deed::KillAfter, |boundary| {
+        boundary.kind.method == "POST" && boundary.step == "link"
+    });
+    found_out(&results.await, "2 live accounts");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_lets_the_object_go_first_is_found_out() {
+    let matrix = Matrix::new(&[]).await.with_broken(broken::released_first);
+    let results = crash_at(&matrix, scenario::hosted(), Deed::KillBefore, |boundary| {
+        boundary.kind.method == "DELETE"
+    });
+    found_out(&results.await, "without an object");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_reports_before_it_acts_is_found_out() {
+    let matrix = Matrix::new(&[]).await.with_broken(broken::reported_first);
+    let scenario = scenario::from_a_secret();
+    let results = crash_at(&matrix, scenario, Deed::KillAfter, |boundary| {
+        boundary.kind.method == "PUT" && boundary.step == "rotate"
+    });
+    found_out(&results.await, "the key: ");
+}
+
+/// Crashes of one scenario at the boundaries that are meant.
+async fn crash_at(
+    matrix: &Matrix,
+    scenario: Scenario,
+    side: Deed,
+    is_meant: impl Fn(&Boundary) -> bool,
+) -> Results {
+    matrix
+        .everywhere(&[scenario], |boundary| match is_meant(boundary) {
+            true => vec![side],
+            false => Vec::new(),
+        })
+        .await
+}
+
+fn found_out(results: &Results, words: &str) {
+    let violations = &results.violations;
+    assert!(
+        results.happened > 0,
+        "it did not come to a crash: {violations:?}"
+    );
+    assert!(
+        violations.iter().any(|violation| violation.contains(words)),
+        "not found out: {violations:?}"
+    );
+}
+
+fn none(complaints: Vec<String>) {
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}

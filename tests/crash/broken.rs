@@ -1,0 +1,91 @@
+//! Operators that are broken on purpose. What a broken build would send is made of what the real one
+//! sends, on its way through the proxies: there is no switch in the program.
+
+use std::sync::{Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::boundary::Kind;
+use super::lane::{World, release};
+use crate::support::proxy::{Fate, Seen};
+
+/// Takes our finalizer off the object.
+pub(super) type Release = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// What is wrong with the operator.
+pub(super) enum Broken {
+    /// It makes accounts without an alias.
+    NoAlias,
+    /// It lets the object go before it deletes the account.
+    ReleasedFirst(Release),
+    /// It reports new credentials as sent before it sends them. The sender lets them go.
+    ReportedFirst(Mutex<Option<oneshot::Sender<()>>>),
+}
+
+impl Broken {
+    /// What the broken operator does before it sends the request, and what it sends instead.
+    pub(super) async fn change(&self, kind: &Kind, mut seen: Seen) -> Seen {
+        match self {
+            Broken::NoAlias if kind.method == "POST" => {
+                let mut body: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
+                for place in ["", "/connection"] {
+                    let fields = body.pointer_mut(place).and_then(Value::as_object_mut);
+                    fields.map(|fields| fields.remove("alias"));
+                }
+                if !body.is_null() {
+                    seen.body = body.to_string().into();
+                }
+            }
+            Broken::ReleasedFirst(release) if kind.method == "DELETE" => release().await,
+            Broken::NoAlias | Broken::ReleasedFirst(_) | Broken::ReportedFirst(_) => {}
+        }
+        seen
+    }
+
+    /// What it had still to send is lost with it.
+    pub(super) fn die(&self) {
+        if let Broken::ReportedFirst(waiting) = self {
+            *waiting.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    /// What becomes of a request that nothing else happens to.
+    pub(super) fn fate(&self, kind: &Kind) -> Fate {
+        let Broken::ReportedFirst(waiting) = self else {
+            return Fate::Pass;
+        };
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if kind.what == "credentials" {
+            let (go, may_go) = oneshot::channel();
+            *waiting = Some(go);
+            let answer = json!({"id": "ca", "status": "ACTIVE", "success": true});
+            return Fate::Ahead(answer.to_string(), may_go);
+        }
+        if kind.path.ends_with("/status") && kind.method == "PUT" {
+            // Without one that waits there is nothing to send.
+            let _ = waiting.take().map(|go| go.send(()));
+        }
+        Fate::Pass
+    }
+}
+
+/// Makes accounts without an alias.
+pub(super) fn no_alias(_: &World<'_>) -> Broken {
+    Broken::NoAlias
+}
+
+/// Lets the object go before it deletes the account.
+pub(super) fn released_first(world: &World<'_>) -> Broken {
+    let (objects, name) = (world.lane.objects.clone(), world.name.clone());
+    Broken::ReleasedFirst(Box::new(move || {
+        let (objects, name) = (objects.clone(), name.clone());
+        Box::pin(async move { release(&objects, &name).await })
+    }))
+}
+
+/// Reports new credentials as sent before it sends them.
+pub(super) fn reported_first(_: &World<'_>) -> Broken {
+    Broken::ReportedFirst(Mutex::default())
+}

@@ -1,0 +1,222 @@
+//! That nothing is left out: every function of the client, every write to Kubernetes in the sources,
+//! and every effect by its name has been crossed, on both sides.
+
+use std::collections::BTreeMap;
+
+use composio_operator::composio::Endpoint;
+
+use super::boundary::{Boundary, Kind, Server};
+use super::matrix::Results;
+use super::passage::Deed;
+use crate::structure::scan::Source;
+
+/// Method, path and what it changes, as in [`Kind`].
+type Request = (&'static str, &'static str, &'static str);
+
+/// The calls of the sources that write to Kubernetes, and how they look on the way. What comes in a
+/// time of its own has no kind, and says what it is.
+const WRITES: &[(&str, &str, &[Request], &str)] = &[
+    (
+        "src/act.rs",
+        "patch",
+        &[
+            ("PATCH", OBJECT, "pin"),
+            ("PATCH", OBJECT, "unpin"),
+            ("PATCH", OBJECT, "release"),
+        ],
+        "finalizer and alias",
+    ),
+    (
+        "src/reconcile.rs",
+        "replace_status",
+        &[("PUT", STATUS, "")],
+        "what is reported",
+    ),
+    ("src/lease.rs", "create", &[], LEASE),
+    ("src/lease.rs", "replace", &[], LEASE),
+    (
+        "src/check.rs",
+        "create",
+        &[],
+        "a question about permissions, asked by another command",
+    ),
+    (
+        "src/drain.rs",
+        "delete",
+        &[],
+        "what a person does, done by another command",
+    ),
+];
+const LEASE: &str = "the Lease, in a time of its own";
+const OBJECT: &str = "connectedaccounts/{name}";
+const STATUS: &str = "connectedaccounts/{name}/status";
+
+/// The methods of kube's `Api` that write.
+const VERBS: [&str; 10] = [
+    "create",
+    "create_subresource",
+    "delete",
+    "delete_collection",
+    "patch",
+    "patch_metadata",
+    "patch_status",
+    "replace",
+    "replace_status",
+    "replace_subresource",
+];
+/// Those that have methods of the same names and are not Kubernetes.
+const OTHERS: [&str; 2] = ["client", "api_key"];
+
+const LINK: &str = "/connected_accounts/link";
+const ACCOUNTS: &str = "/connected_accounts";
+const ACCOUNT: &str = "/connected_accounts/{id}";
+const ENABLED: &str = "/connected_accounts/{id}/status";
+const REFRESH: &str = "/connected_accounts/{id}/refresh";
+const REVOKE: &str = "/connected_accounts/{id}/revoke";
+
+/// The effects as people call them: the step that is about it, and the request without which it would
+/// not have taken place.
+pub(super) const EFFECTS: [(&str, &str, Server, Request); 12] = {
+    use Server::{Composio, Kubernetes};
+    [
+        ("link", "link", Composio, ("POST", LINK, "")),
+        ("consent", "consent", Kubernetes, ("PUT", STATUS, "")),
+        ("creation", "create", Composio, ("POST", ACCOUNTS, "")),
+        ("sharing", "share", Composio, ("PATCH", ACCOUNT, "sharing")),
+        ("alias", "rename", Composio, ("PATCH", ACCOUNT, "alias")),
+        (
+            "disable",
+            "disable",
+            Composio,
+            ("PATCH", ENABLED, "disable"),
+        ),
+        ("enable", "enable", Composio, ("PATCH", ENABLED, "enable")),
+        ("refresh", "refresh", Composio, ("POST", REFRESH, "")),
+        (
+            "take-over",
+            "take over",
+            Kubernetes,
+            ("PATCH", OBJECT, "pin"),
+        ),
+        (
+            "rotation",
+            "rotate",
+            Composio,
+            ("PATCH", ACCOUNT, "credentials"),
+        ),
+        ("revoke", "delete", Composio, ("POST", REVOKE, "")),
+        ("delete", "delete", Composio, ("DELETE", ACCOUNT, "")),
+    ]
+};
+
+/// How an endpoint's calls look on the way.
+fn kinds_of(endpoint: Endpoint) -> Vec<Kind> {
+    let (path, whats): (&str, &[&'static str]) = match endpoint {
+        Endpoint::Link => (LINK, &[""]),
+        Endpoint::Create | Endpoint::List => (ACCOUNTS, &[""]),
+        Endpoint::Get => (ACCOUNT, &[""]),
+        Endpoint::Patch => (ACCOUNT, &["sharing", "alias", "credentials"]),
+        Endpoint::SetEnabled => (ENABLED, &["enable", "disable"]),
+        Endpoint::Refresh => (REFRESH, &[""]),
+        Endpoint::Revoke => (REVOKE, &[""]),
+        Endpoint::Delete => (ACCOUNT, &["", "revoke_on_delete"]),
+        Endpoint::AuthConfig => ("/auth_configs/{id}", &[""]),
+        Endpoint::AuthConfigs => ("/auth_configs", &[""]),
+    };
+    let method = endpoint.method();
+    let kind = |what: &&'static str| Kind::new(Server::Composio, method.as_str(), path, what);
+    whats.iter().map(kind).collect()
+}
+
+/// What was not crossed on both sides, and what is not in the tables above.
+pub(super) fn left_out(results: &Results) -> Vec<String> {
+    let mut complaints = unknown_writes(&Source::all("src"));
+    complaints.extend(results.not_reached());
+    let endpoints = Endpoint::ALL.into_iter().flat_map(kinds_of);
+    let writes = WRITES.iter().flat_map(|(_, _, kinds, _)| *kinds);
+    let writes =
+        writes.map(|(method, path, what)| Kind::new(Server::Kubernetes, method, path, what));
+    for kind in endpoints.chain(writes) {
+        for side in [Deed::KillBefore, Deed::KillAfter] {
+            if !results
+                .met
+                .iter()
+                .any(|(boundary, deed)| boundary.kind == kind && *deed == side)
+            {
+                complaints.push(format!("{kind} was not crossed with {side:?}"));
+            }
+        }
+    }
+    for (effect, step, server, (method, path, what)) in EFFECTS {
+        let kind = Kind::new(server, method, path, what);
+        let is_it =
+            |(boundary, _): &&(Boundary, Deed)| boundary.step == step && boundary.kind == kind;
+        if results.met.iter().filter(is_it).count() < 2 {
+            complaints.push(format!(
+                "{effect}: {kind} was not crossed in the step {step:?}"
+            ));
+        }
+    }
+    complaints
+}
+
+/// The writes of the sources that [`WRITES`] lacks, and the other way round.
+fn unknown_writes(sources: &[Source]) -> Vec<String> {
+    let mut found: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut patches_of_metadata = 0;
+    for source in sources {
+        let module = source.module();
+        let of_another = |name: &str| module.get(1).is_some_and(|module| module == name);
+        if source.is_test() || of_another("sandbox") || of_another("composio") {
+            continue;
+        }
+        let code = source.code();
+        for four in code.windows(4) {
+            let [receiver, dot, verb, paren] = four else {
+                continue;
+            };
+            let is_call = dot.text == "." && paren.text == "(";
+            if is_call
+                && VERBS.contains(&verb.text.as_str())
+                && !OTHERS.contains(&receiver.text.as_str())
+            {
+                *found
+                    .entry((source.path.clone(), verb.text.clone()))
+                    .or_default() += 1;
+            }
+            if receiver.text != "fn" && dot.text == "patch_metadata" && verb.text == "(" {
+                patches_of_metadata += 1;
+            }
+        }
+    }
+    let mut complaints = Vec::new();
+    for (file, verb, kinds, _) in WRITES {
+        if found.remove(&((*file).to_owned(), (*verb).to_owned())) != Some(1) {
+            complaints.push(format!(
+                "{file}: .{verb}() is not called once, as WRITES says"
+            ));
+        }
+        if *verb == "patch" && patches_of_metadata != kinds.len() {
+            complaints.push(format!(
+                "{file}: {patches_of_metadata} patches of metadata, WRITES has {}",
+                kinds.len()
+            ));
+        }
+    }
+    for ((file, verb), calls) in found {
+        complaints.push(format!(
+            "{file}: {calls} calls of .{verb}() are not in WRITES"
+        ));
+    }
+    complaints
+}
+
+#[test]
+fn a_write_that_is_in_no_table_is_noticed() {
+    let mut sources = Source::all("src");
+    assert_eq!(unknown_writes(&sources), [""; 0]);
+    let new = "async fn f(api: Api<Pod>) { api.replace_status(\"a\", &p, &pod).await; }";
+    sources.push(Source::new("src/new.rs", new));
+    let complaint = "src/new.rs: 1 calls of .replace_status() are not in WRITES";
+    assert_eq!(unknown_writes(&sources), [complaint]);
+}

@@ -1,0 +1,311 @@
+//! Where runs take place, one after the other: a namespace, two proxies, and for each run a Composio
+//! project and a name of its own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use composio_operator::crd::ConnectedAccount;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use super::boundary::Server;
+use super::invariants::Facts;
+use super::passage::Passage;
+use super::scenario::{Act, THEIRS};
+use crate::support::child::Folder;
+use crate::support::control_plane::ControlPlane;
+use crate::support::operator::{Operator, Options, RULES};
+use crate::support::proxy::Proxy;
+use crate::support::sandbox::Sandbox;
+
+const OPERATOR: &str = "composio-operator";
+const SECRET: &str = "key";
+
+/// A namespace behind proxies, used by one run at a time.
+pub(super) struct Lane<'a> {
+    pub(super) passage: Arc<Passage>,
+    pub(super) objects: Api<ConnectedAccount>,
+    secrets: Api<Secret>,
+    namespace: String,
+    options: Options,
+    sandbox: &'a Sandbox,
+    folder: &'a Folder,
+    runs: AtomicUsize,
+    // They end with the lane.
+    _proxies: [Proxy; 2],
+}
+
+/// What one run has for itself.
+pub(super) struct World<'a> {
+    pub(super) lane: &'a Lane<'a>,
+    /// Of the object.
+    pub(super) name: String,
+    /// The Composio project's.
+    key: String,
+    deleted_by_hand: BTreeSet<String>,
+    policy: String,
+    value: Option<String>,
+    operators: usize,
+}
+
+impl<'a> Lane<'a> {
+    /// A new namespace of the control plane, and of all Composio projects those with its name.
+    pub(super) async fn new(
+        control_plane: &'static ControlPlane,
+        sandbox: &'a Sandbox,
+        folder: &'a Folder,
+        waits: &[(&str, &str)],
+    ) -> Lane<'a> {
+        let client = control_plane.client().await;
+        let namespace = control_plane.namespace(&client, "crash").await;
+        let token = control_plane
+            .service_account(&client, &namespace, OPERATOR, RULES)
+            .await;
+        let passage = Arc::new(Passage::default());
+        let kubernetes = Proxy::of_https(
+            control_plane.url(),
+            control_plane.certificate(),
+            passage.judge(Server::Kubernetes),
+        )
+        .await
+        .expect("the proxy starts");
+        let composio = Proxy::of_http(sandbox.url(), passage.judge(Server::Composio))
+            .await
+            .expect("the proxy starts");
+        let direct = control_plane.kubeconfig_for_token(&token);
+        let direct = std::fs::read_to_string(direct).expect("it was written");
+        let behind = direct.replace(control_plane.url(), kubernetes.url());
+        let kubeconfig = folder
+            .write(&format!("{namespace}.kubeconfig"), behind)
+            .expect("the folder is there");
+        let mut options = Options::new(&kubeconfig, composio.url(), &namespace);
+        for (flag, value) in waits {
+            options = options.flag(flag, value);
+        }
+        Lane {
+            passage,
+            objects: Api::namespaced(client.clone(), &namespace),
+            secrets: Api::namespaced(client, &namespace),
+            namespace,
+            options,
+            sandbox,
+            folder,
+            runs: AtomicUsize::new(0),
+            _proxies: [kubernetes, composio],
+        }
+    }
+
+    /// A world for one run, with those accounts in it and those open questions answered.
+    pub(super) async fn world(&self, accounts: &Value, switches: &Value) -> World<'_> {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        let key = format!("{}-{run}", self.namespace);
+        let seed = json!({"api_key": key, "accounts": accounts, "switches": switches});
+        self.sandbox.control("POST", "worlds", seed).await;
+        World {
+            lane: self,
+            name: format!("account-{run}"),
+            key,
+            deleted_by_hand: BTreeSet::new(),
+            policy: "Revoke".to_owned(),
+            value: None,
+            operators: 0,
+        }
+    }
+}
+
+impl World<'_> {
+    /// Starts an operator. It is not waited for.
+    pub(super) fn operator(&mut self) -> Operator {
+        self.operators += 1;
+        let name = format!("{}-{}", self.key, self.operators);
+        let options = self.lane.options.clone();
+        let options = options.env("COMPOSIO_API_KEY", Some(&self.key));
+        Operator::spawn(self.lane.folder, &name, &options).expect("the operator starts")
+    }
+
+    /// Does what a person does.
+    pub(super) async fn act(&mut self, act: &Act) {
+        match act {
+            Act::Declare(spec) => {
+                let object = json!({
+                    "apiVersion": "composio.dev/v1alpha1",
+                    "kind": "ConnectedAccount",
+                    "metadata": {"name": self.name},
+                    "spec": spec,
+                });
+                let object = serde_json::from_value(object).expect("it is one");
+                let params = PostParams::default();
+                let made = self.lane.objects.create(&params, &object).await;
+                made.expect("it is declared");
+                self.declared(spec);
+            }
+            Act::Edit(patch) => {
+                self.merge(patch).await;
+                self.declared(&patch["spec"]);
+            }
+            Act::Key(value) => self.put_key(value).await,
+            Act::Account(what) => {
+                let id = self.recorded().await;
+                self.control("POST", &format!("accounts/{id}/{what}"), json!({}))
+                    .await;
+                if *what == "delete" {
+                    self.deleted_by_hand.insert(id);
+                }
+            }
+            Act::Fault(method, path, status) => {
+                let fault =
+                    json!({"method": method, "path": path, "status": status, "times": 1000});
+                self.control("POST", "fault", fault).await;
+            }
+            Act::NoFaults => drop(self.control("DELETE", "fault", Value::Null).await),
+            Act::Delete => {
+                let params = DeleteParams::default();
+                let deleted = self.lane.objects.delete(&self.name, &params).await;
+                deleted.expect("it is there");
+            }
+        }
+    }
+
+    fn declared(&mut self, spec: &Value) {
+        if let Some(policy) = spec["deletionPolicy"].as_str() {
+            self.policy = policy.to_owned();
+        }
+    }
+
+    async fn merge(&self, patch: &Value) {
+        let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+        let merged = self.lane.objects.patch(&self.name, &params, &patch).await;
+        merged.expect("it can be changed");
+    }
+
+    async fn put_key(&mut self, value: &str) {
+        let secret = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": SECRET},
+            "stringData": {"api_key": value},
+        });
+        let (params, patch) = (PatchParams::apply("tests").force(), Patch::Apply(secret));
+        let applied = self.lane.secrets.patch(SECRET, &params, &patch).await;
+        applied.expect("the Secret is taken");
+        self.value = Some(value.to_owned());
+    }
+
+    async fn recorded(&self) -> String {
+        let object = self.object().await.expect("the object is there");
+        let id = &object["status"]["connectedAccountId"];
+        id.as_str().expect("an account is recorded").to_owned()
+    }
+
+    async fn object(&self) -> Option<Value> {
+        let object = self.lane.objects.get_opt(&self.name).await;
+        let object = object.expect("the apiserver answers");
+        object.map(|object| serde_json::to_value(object).expect("it is JSON"))
+    }
+
+    /// A control call about this world.
+    pub(super) async fn control(&self, method: &str, path: &str, body: Value) -> Value {
+        let path = format!("{path}?key={}", self.key);
+        self.lane.sandbox.control(method, &path, body).await
+    }
+
+    /// Everything that can be seen from outside.
+    pub(super) async fn facts(&self) -> Facts {
+        let object = self.object().await;
+        let accounts = self.control("GET", "accounts", Value::Null).await;
+        let is_shared = object
+            .as_ref()
+            .is_some_and(|object| !object["spec"]["sharing"].is_null());
+        let sharing = match is_shared {
+            true => self.sharing().await,
+            false => Value::Null,
+        };
+        let key = match &self.value {
+            None => None,
+            Some(value) => {
+                let secret = self.lane.secrets.get(SECRET).await;
+                let metadata = secret.expect("it was made").metadata;
+                let [uid, version] = [metadata.uid, metadata.resource_version];
+                let version = format!(
+                    "{}/{}",
+                    uid.unwrap_or_default(),
+                    version.unwrap_or_default()
+                );
+                Some((version, value.clone()))
+            }
+        };
+        Facts {
+            object,
+            accounts: accounts["accounts"].as_array().cloned().unwrap_or_default(),
+            sharing,
+            key,
+            deleted_by_hand: self.deleted_by_hand.clone(),
+            policy: self.policy.clone(),
+        }
+    }
+
+    async fn sharing(&self) -> Value {
+        let path = format!("connected_accounts/{THEIRS}");
+        let account = self.lane.sandbox.api_as(&self.key, "GET", &path).await;
+        account["experimental"]["acl_config_for_shared"].clone()
+    }
+
+    /// What Composio was asked in this world, for whoever has to find out what went wrong.
+    pub(super) async fn told(&self) -> String {
+        let log = self.control("GET", "log", Value::Null).await;
+        let entries = log["entries"].as_array().into_iter().flatten();
+        entries
+            .filter(|entry| !is_poll(entry))
+            .map(|entry| {
+                format!(
+                    "    {} {} {}{}{} {} {}\n",
+                    entry["time"].as_str().unwrap_or_default(),
+                    entry["method"].as_str().unwrap_or_default(),
+                    entry["path"].as_str().unwrap_or_default(),
+                    if entry["query"] == "" { "" } else { "?" },
+                    entry["query"].as_str().unwrap_or_default(),
+                    entry["status"],
+                    entry["body"],
+                )
+            })
+            .collect()
+    }
+
+    /// Takes what is left of the object away, and the project with it.
+    pub(super) async fn end(self) {
+        release(&self.lane.objects, &self.name).await;
+        let params = DeleteParams::default();
+        // It is gone already, where all went well.
+        let _ = self.lane.objects.delete(&self.name, &params).await;
+        self.control("DELETE", "worlds", Value::Null).await;
+    }
+
+    /// Waits until nothing has been asked for that long.
+    pub(super) async fn quiet(&self, wait: Duration) {
+        while let Some(left) = wait.checked_sub(self.lane.passage.quiet()) {
+            tokio::time::sleep(left).await;
+        }
+    }
+}
+
+/// What the poller asks, again and again, names no user.
+fn is_poll(entry: &Value) -> bool {
+    let is_list = entry["path"]
+        .as_str()
+        .is_some_and(|path| path.ends_with("/connected_accounts"));
+    let query = entry["query"].as_str().unwrap_or_default();
+    entry["method"] == "GET" && is_list && !query.contains("user_ids")
+}
+
+/// Takes every finalizer off an object, if it is there.
+pub(super) async fn release(objects: &Api<ConnectedAccount>, name: &str) {
+    let nobody = json!({"metadata": {"finalizers": Value::Null}});
+    // Where it is gone already there is nothing to do.
+    let _ = objects
+        .patch(name, &PatchParams::default(), &Patch::Merge(nobody))
+        .await;
+}

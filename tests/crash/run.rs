@@ -1,0 +1,155 @@
+//! One run of one scenario, with at most one boundary at which something happens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
+
+use super::boundary::Boundary;
+use super::broken::Broken;
+use super::invariants::check;
+use super::lane::{Lane, World};
+use super::passage::Deed;
+use super::scenario::{Scenario, Then};
+use crate::support::child::Signal;
+use crate::support::operator::Operator;
+
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What came of a run.
+pub(super) struct Run {
+    /// What was crossed, in order.
+    pub(super) crossed: Vec<Boundary>,
+    /// Whether something happened at the boundary; it may not have been reached.
+    pub(super) met: bool,
+    /// What did not hold, and what is known about it.
+    pub(super) violation: Option<String>,
+}
+
+/// How runs are made.
+pub(super) struct Conditions {
+    /// How the API's open questions are answered.
+    pub(super) switches: Value,
+    /// What is wrong with the operator, if anything.
+    pub(super) broken: Option<fn(&World<'_>) -> Broken>,
+    /// How long an operator may take to have nothing left to do.
+    pub(super) patience: Duration,
+}
+
+struct Trap {
+    deed: Deed,
+    done: Option<oneshot::Receiver<()>>,
+}
+
+/// Runs the scenario; at the boundary, if there is one, that happens. A step is over when all holds that
+/// must, and nothing has been asked for that long.
+pub(super) async fn run(
+    lane: &Lane<'_>,
+    scenario: &Scenario,
+    at: Option<(&Boundary, Deed)>,
+    quiet: Duration,
+    conditions: &Conditions,
+) -> Run {
+    let mut world = lane.world(&scenario.accounts, &conditions.switches).await;
+    let broken = conditions.broken.map(|broken| Arc::new(broken(&world)));
+    lane.passage.begin(broken);
+    let mut trap = at.map(|(boundary, deed)| Trap {
+        deed,
+        done: Some(lane.passage.trap(boundary.clone(), deed)),
+    });
+    let mut operator = world.operator();
+    let mut violation = None;
+    for step in &scenario.steps {
+        lane.passage.enter(step.name);
+        for act in &step.acts {
+            world.act(act).await;
+        }
+        let come = converge(
+            &mut world,
+            &mut operator,
+            &mut trap,
+            step.then,
+            (quiet, conditions.patience),
+        );
+        if let Err(complaint) = come.await {
+            let log = operator.child.log_tail(30);
+            let told = world.told().await;
+            violation = Some(format!("{}: {complaint}\n{told}{log}", step.name));
+            break;
+        }
+    }
+    let killed = kill(&operator).await;
+    killed.expect("the operator can be killed");
+    let run = Run {
+        crossed: lane.passage.crossed(),
+        met: trap.is_some_and(|trap| trap.done.is_none()),
+        violation,
+    };
+    world.end().await;
+    run
+}
+
+/// Waits until all holds that must, and nothing more is asked.
+async fn converge(
+    world: &mut World<'_>,
+    operator: &mut Operator,
+    trap: &mut Option<Trap>,
+    then: Then,
+    (quiet, patience): (Duration, Duration),
+) -> Result<(), String> {
+    let end = Instant::now() + patience;
+    loop {
+        sprung(world, operator, trap).await?;
+        let held = check(&world.facts().await, then);
+        if held.is_ok() {
+            world.quiet(quiet).await;
+            let is_over = trap
+                .as_ref()
+                .is_none_or(|trap| trap.done.is_none() || world.lane.passage.is_set());
+            if is_over && check(&world.facts().await, then).is_ok() {
+                return Ok(());
+            }
+        }
+        if let Some(ended) = operator.child.exited() {
+            return Err(format!("the operator ended by itself: {ended}"));
+        }
+        match held {
+            Err(complaint) if Instant::now() >= end => return Err(complaint),
+            Ok(()) | Err(_) => sleep(PAUSE).await,
+        }
+    }
+}
+
+/// If the boundary was reached: what happens there, until it has happened.
+async fn sprung(
+    world: &mut World<'_>,
+    operator: &mut Operator,
+    trap: &mut Option<Trap>,
+) -> Result<(), String> {
+    let Some(Trap { deed, done }) = trap else {
+        return Ok(());
+    };
+    if world.lane.passage.is_set() {
+        return Ok(());
+    }
+    let Some(done) = done.take() else {
+        return Ok(());
+    };
+    done.await
+        .map_err(|_| "what was caught got away".to_owned())?;
+    if deed.is_a_crash() {
+        kill(operator).await.map_err(|error| error.to_string())?;
+        *operator = world.operator();
+    }
+    Ok(())
+}
+
+async fn kill(operator: &Operator) -> std::io::Result<()> {
+    operator.child.signal(Signal::Kill)?;
+    let ended = operator.child.wait(Duration::from_secs(30)).await;
+    ended
+        .map(drop)
+        .ok_or_else(|| std::io::Error::other("SIGKILL did not end it"))
+}
