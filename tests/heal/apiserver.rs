@@ -41,6 +41,19 @@ async fn own() -> ControlPlane {
     control_plane
 }
 
+/// The longest pause of a broken watch is half a minute, and as much again of chance.
+const WATCHED_AGAIN: Duration = Duration::from_secs(180);
+
+/// Waits until the operator has seen the object and asked for its link.
+async fn linked_in_time(scene: &Scene<'_>, name: &str) {
+    wait::until(&format!("a link for {name}"), WATCHED_AGAIN, async || {
+        let object = scene.stage().object(name).await?;
+        let link = object["status"]["link"]["url"].as_str();
+        link.map(drop).ok_or(object["status"].to_string())
+    })
+    .await;
+}
+
 pub(super) async fn restarts() -> Seen {
     let control_plane = own().await;
     let scene = Scene::on(&control_plane, "restarts").await;
@@ -50,7 +63,8 @@ pub(super) async fn restarts() -> Seen {
     control_plane.kill_apiserver().await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     control_plane.start_apiserver().await;
-    scene.connected_gmail("after").await;
+    scene.declare("after", gmail()).await;
+    linked_in_time(&scene, "after").await;
     outage.end().await
 }
 
@@ -78,10 +92,12 @@ pub(super) async fn storage_stops() -> Seen {
         .etcd()
         .signal(Signal::Cont)
         .expect("it is there");
-    scene.connected_gmail("after").await;
+    scene.declare("after", gmail()).await;
+    linked_in_time(&scene, "after").await;
     let seen = outage.end().await;
     anew.readyz(200, "").await;
-    strict.connected_gmail("after").await;
+    strict.declare("after", gmail()).await;
+    linked_in_time(&strict, "after").await;
     seen
 }
 
@@ -119,7 +135,7 @@ pub(super) async fn watch_is_too_old() -> Seen {
     control_plane.kill_apiserver().await;
     control_plane.start_apiserver().await;
     way.cut();
-    scene.linked("meanwhile").await;
+    linked_in_time(&scene, "meanwhile").await;
     scene.connected_gmail("after").await;
     let log = operator.child.read_log();
     assert!(log.contains("too old resource version"), "{log}");
