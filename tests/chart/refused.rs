@@ -1,5 +1,7 @@
 //! Values that the chart refuses, and what it says.
 
+use serde_json::Value;
+
 use crate::support::helm::{CHART, helm, render};
 
 const SANDBOX: &str = r#"sandbox={"enabled":true}"#;
@@ -140,4 +142,39 @@ async fn a_kubernetes_that_is_too_old_is_refused() {
     ])
     .await;
     assert!(oldest.status.success(), "{oldest:?}");
+}
+
+#[test]
+fn every_value_has_a_default_and_a_place_in_the_schema() {
+    let read =
+        |name: &str| std::fs::read_to_string(format!("{CHART}/{name}")).expect("it is there");
+    let values: Value = serde_saphyr::from_str(&read("values.yaml")).expect("YAML");
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).expect("JSON");
+    let mut complaints = Vec::new();
+    compare("", &values, &schema, &mut complaints);
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// Of the objects whose fields the schema names. `config` has none by default, and `global` is Helm's.
+fn compare(path: &str, values: &Value, schema: &Value, complaints: &mut Vec<String>) {
+    let (Some(values), Some(described)) = (values.as_object(), schema["properties"].as_object())
+    else {
+        return;
+    };
+    if schema["additionalProperties"] != false {
+        complaints.push(format!("{path}: takes anything"));
+    }
+    for (name, value) in values {
+        let path = format!("{path}.{name}");
+        match described.get(name) {
+            Some(schema) => compare(&path, value, schema, complaints),
+            None => complaints.push(format!("{path}: not in the schema")),
+        }
+    }
+    for name in described.keys() {
+        let is_free = path == ".config" || (path.is_empty() && name == "global");
+        if !values.contains_key(name) && !is_free {
+            complaints.push(format!("{path}.{name}: no default"));
+        }
+    }
 }
