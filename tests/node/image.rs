@@ -18,7 +18,7 @@ pub(crate) struct Image {
     /// Of its manifest.
     pub(crate) digest: String,
     /// Of its configuration, by which containerd knows an image that it did not pull.
-    config: String,
+    pub(crate) config: String,
     pub(crate) sizes: String,
 }
 

@@ -100,7 +100,10 @@ async fn tell(release: &Release<'_>, steps: &mut Steps) -> Result<(), String> {
     steps.say("helm install --wait, with the sandbox");
     release.install(&[]).await?;
     let running = release.image_of_the_operator().await?;
-    say(&format!("image built:   {}", release.image.digest));
+    say(&format!(
+        "image built:   {} (manifest {})",
+        release.image.config, release.image.digest
+    ));
     say(&format!("image running: {running}"));
     release.image.is(&running)?;
     steps.say("helm test");
