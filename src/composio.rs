@@ -11,6 +11,7 @@ use serde_json::json;
 
 mod answer;
 mod ask;
+pub mod budget;
 mod call;
 mod decode;
 pub mod error;
@@ -27,6 +28,7 @@ mod wire;
 use ask::Ask;
 
 pub use answer::{Created, Deleted, Linked, Page, Patched, Refreshed, Revoked};
+pub use budget::{Budget, Urgency};
 pub use call::{Call, Class, Endpoint, RateLimit};
 pub use error::{Error, Kind, Refusal, Retry};
 pub use http::{ApiKey, ConfigError, HttpConfig, SendError, Transport};

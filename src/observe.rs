@@ -7,7 +7,6 @@ use kube::{Api, ResourceExt};
 
 use crate::{
     composio::{
-        ListQuery,
         error::{Error, Retry},
         model::Account,
     },
@@ -180,12 +179,8 @@ impl Sources {
     }
 
     async fn by_alias(&self, desired: &Desired) -> Result<Vec<Account>, Error> {
-        let query = ListQuery {
-            user_ids: vec![desired.spec.user.clone()],
-            toolkit_slugs: vec![desired.spec.toolkit.clone()],
-            ..ListQuery::default()
-        };
-        let mut found = self.project.list_all(query).await?;
+        let spec = &desired.spec;
+        let mut found = self.project.accounts_of(&spec.user, &spec.toolkit).await?;
         found.retain(|account| account.alias.as_deref() == Some(desired.sought_alias()));
         for account in &found {
             self.project

@@ -17,11 +17,13 @@ mod present;
 mod sharing;
 #[cfg(test)]
 pub(crate) mod tests;
+mod urgency;
 
 pub use desired::{Desired, Flags, Presence, computed_alias};
 pub use failure::{AfterFailure, Answer, Failure};
 pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};
 pub use sharing::applied;
+pub use urgency::urgency;
 
 /// Of a project in which what is recorded is not there.
 pub const ANOTHER_PROJECT: &str = "the accounts on record are not in this project: the API key or the base URL seems to be another project's. Nothing is concluded from that. If they were deleted on purpose, start the operator with --accept-missing";
@@ -177,7 +179,7 @@ impl Effect {
     }
 
     /// Whether the effect asks Composio to change something.
-    fn writes_to_composio(&self) -> bool {
+    pub fn writes_to_composio(&self) -> bool {
         match self {
             Self::Pin { .. } | Self::Unpin | Self::Adopt | Self::Forget | Self::Release => false,
             Self::Link { .. }
@@ -273,16 +275,10 @@ pub enum Done {
 /// # Errors
 /// None: what cannot be done is a `Wait` or a `Refuse` with its reason.
 pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
-    let decision = match desired.presence {
-        Presence::Present => present::decide(desired, observed, now),
-        Presence::Gone { since } => {
-            if gone::needs_no_look(desired, observed) {
-                return Plan::Do(Effect::Release);
-            }
-            gone::decide(desired, observed, since, now)
-        }
-    };
-    let decision = match decision {
+    if desired.presence != Presence::Present && gone::needs_no_look(desired, observed) {
+        return Plan::Do(Effect::Release);
+    }
+    let decision = match decide(desired, observed, now) {
         Plan::Do(_) | Plan::Refuse(_) | Plan::Look(Need::Account | Need::AuthConfig)
             if !observed.fresh =>
         {
@@ -303,6 +299,14 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
             project_unavailable(observed)
         }
         Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) | Plan::Look(_) | Plan::Do(_) => decision,
+    }
+}
+
+/// The next step if all that is known could be acted on.
+fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    match desired.presence {
+        Presence::Present => present::decide(desired, observed, now),
+        Presence::Gone { since } => gone::decide(desired, observed, since, now),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::{
     composio::{
-        Call, Client, ListQuery, Transport,
+        Budget, Call, Client, ListQuery, Transport, Urgency,
         error::{Error, Retry},
         model::{Account, AuthConfig},
     },
@@ -19,10 +19,15 @@ use crate::{
 
 mod gates;
 mod snapshot;
+mod together;
 
 use gates::Gates;
 pub use gates::{Closed, Standing};
 pub use snapshot::{Changes, Known, Snapshot};
+use together::Together;
+
+/// Who is put off does not come back before this.
+const SHORTEST_WAIT: SignedDuration = SignedDuration::from_millis(100);
 
 /// Tells the time; a function value, so that a test can tell its own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -42,7 +47,10 @@ pub struct Project {
     /// The accounts as they were seen last.
     snapshot: Mutex<Snapshot>,
     gates: Arc<Mutex<Gates>>,
+    budget: Arc<Mutex<Budget>>,
+    metrics: Arc<Metrics>,
     auth_configs: AuthConfigs,
+    together: Together,
     /// Told when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
     /// Told when the project may be another one, so that it is proved at once.
@@ -89,9 +97,11 @@ impl Project {
     ) -> Self {
         let gates = Arc::new(Mutex::new(Gates::default()));
         let offset = Arc::new(Mutex::new(None));
+        let budget = Arc::new(Mutex::new(Budget::default()));
         let observer = {
             let (gates, clock) = (Arc::clone(&gates), Arc::clone(&clock));
-            let offset = Arc::clone(&offset);
+            let (offset, budget) = (Arc::clone(&offset), Arc::clone(&budget));
+            let metrics = Arc::clone(&metrics);
             Arc::new(move |call: &Call| {
                 metrics.composio_call(
                     call.endpoint.as_str(),
@@ -101,6 +111,9 @@ impl Project {
                 );
                 if let Some(date) = call.date {
                     *lock(&offset) = Some(date.duration_since(clock()));
+                }
+                if let Some(limit) = call.rate_limit {
+                    lock(&budget).told(limit, clock());
                 }
                 let mut gates = lock(&gates);
                 gates.note(call.endpoint.is_effect(), call.status, clock());
@@ -112,14 +125,17 @@ impl Project {
             })
         };
         Self {
-            client: Client::new(transport, observer),
+            client: Client::new(counted(transport, &budget), observer),
             snapshot: Mutex::default(),
             gates,
+            budget,
+            metrics,
             auth_configs: AuthConfigs {
                 lifetime: auth_config_lifetime,
                 by_id: Mutex::default(),
                 by_toolkit: Mutex::default(),
             },
+            together: Together::default(),
             person_expected: Notify::new(),
             doubted: Notify::new(),
             offset,
@@ -136,6 +152,28 @@ impl Project {
     pub fn composio_now(&self) -> Option<Timestamp> {
         let offset = (*lock(&self.offset))?;
         self.now().saturating_add(offset).ok()
+    }
+
+    /// Whether the organisation's rate limit leaves room for a call; if not, how long to wait.
+    ///
+    /// # Errors
+    /// The wait.
+    pub fn admit(&self, urgency: Urgency) -> Result<(), SignedDuration> {
+        let now = self.now();
+        let mut budget = lock(&self.budget);
+        match budget.admit(urgency, now) {
+            Ok(()) => {
+                if urgency == Urgency::Polling {
+                    budget.polls(now);
+                }
+                Ok(())
+            }
+            Err(until) => {
+                let wait = until.duration_since(now).max(SHORTEST_WAIT);
+                self.metrics.throttled(urgency.as_str(), wait.as_secs_f64());
+                Err(wait)
+            }
+        }
     }
 
     /// Until when reading and writing are closed, if they are.
@@ -162,7 +200,7 @@ impl Project {
     ///
     /// # Errors
     /// When Composio does not answer.
-    pub async fn list_all(&self, mut query: ListQuery) -> Result<Vec<Account>, Error> {
+    async fn list_all(&self, mut query: ListQuery) -> Result<Vec<Account>, Error> {
         let mut accounts = Vec::new();
         loop {
             let page = self.client.list(&query).await?;
@@ -174,6 +212,17 @@ impl Project {
                 Some(cursor) => query.cursor = Some(cursor),
             }
         }
+    }
+
+    /// The accounts of a user and toolkit. Who asks while another such list is under way is asked for
+    /// together with all others that do.
+    ///
+    /// # Errors
+    /// When Composio does not answer.
+    pub async fn accounts_of(&self, user: &str, toolkit: &str) -> Result<Vec<Account>, Error> {
+        self.together
+            .look(user, toolkit, |query| self.list_all(query))
+            .await
     }
 
     /// Reads an auth config, or remembers it.
@@ -280,6 +329,27 @@ impl Project {
         *entry = Some((self.now(), value.clone()));
         Ok(value)
     }
+}
+
+/// Counts what is under way, also when nobody waits for its end any more.
+fn counted(transport: Transport, budget: &Arc<Mutex<Budget>>) -> Transport {
+    struct UnderWay(Arc<Mutex<Budget>>);
+    impl Drop for UnderWay {
+        fn drop(&mut self) {
+            lock(&self.0).ended();
+        }
+    }
+    let budget = Arc::clone(budget);
+    Arc::new(move |request| {
+        lock(&budget).sent();
+        let under_way = UnderWay(Arc::clone(&budget));
+        let answer = transport(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(under_way);
+            answer
+        })
+    })
 }
 
 /// A poisoned lock means that a thread panicked while it held plain data that is replaced as a whole;

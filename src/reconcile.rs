@@ -12,7 +12,7 @@ use crate::{
     observe::Sources,
     plan::{
         AfterFailure, Desired, Done, Effect, Flags, Happened, Need, Observed, Outcome, Plan,
-        Refused, plan,
+        Refused, plan, urgency,
     },
     report::{
         Pace, must_be_kept,
@@ -113,6 +113,9 @@ pub async fn reconcile(object: Arc<ConnectedAccount>, context: &Context) -> Resu
     if let Some(event) = remembered.quiet().await {
         return remembered.end(event).await;
     }
+    if let Some(later) = remembered.put_off(&remembered.plan()) {
+        return Ok(later);
+    }
     // The watch may lag behind our own last write.
     match api.get_opt(&object.name_any()).await? {
         Some(current) if current.uid() == object.uid() => {
@@ -156,6 +159,25 @@ impl<'a> Pass<'a> {
         )
     }
 
+    /// The end of a pass whose next call to Composio must leave the rate limit to others.
+    fn put_off(&self, plan: &Plan) -> Option<Passed> {
+        let calls = match plan {
+            Plan::Look(Need::Account | Need::AuthConfig) => true,
+            Plan::Do(effect) => effect.writes_to_composio(),
+            Plan::Look(Need::Secret) | Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) => false,
+        };
+        if !calls {
+            return None;
+        }
+        let project = &self.context.sources.project;
+        let urgency = urgency(&self.desired, &self.observed, project.now());
+        let wait = project.admit(urgency).err()?;
+        Some(Passed {
+            again: Some(Duration::try_from(wait).unwrap_or(self.context.pace.min)),
+            outcome: "Throttled",
+        })
+    }
+
     /// The event of a plan that does nothing, if it is one. Only the Secret is read for it.
     async fn quiet(&mut self) -> Option<Happened> {
         if self.plan() == Plan::Look(Need::Secret) {
@@ -174,7 +196,12 @@ impl<'a> Pass<'a> {
     async fn run(mut self) -> Result<Passed, Error> {
         let mut effects = 0;
         for _ in 0..MAX_ROUNDS {
-            match self.plan() {
+            let plan = self.plan();
+            if let Some(later) = self.put_off(&plan) {
+                self.write().await?;
+                return Ok(later);
+            }
+            match plan {
                 Plan::Nothing => return self.end(Happened::Settled).await,
                 Plan::Wait(wait) => return self.end(Happened::Waiting(wait)).await,
                 Plan::Refuse(refusal) => return self.end(Happened::Refused(refusal)).await,

@@ -50,7 +50,11 @@ const ARROWS: [(&str, &[&str]); 19] = [
 
 /// What the pure modules may see of the client: its data, not its calls.
 const DATA: [(&str, &str, &[&str]); 2] = [
-    ("plan", "composio", &["model", "error", "SharingPatch"]),
+    (
+        "plan",
+        "composio",
+        &["budget", "model", "error", "SharingPatch"],
+    ),
     ("report", "composio", &["model"]),
 ];
 

@@ -1,6 +1,7 @@
 //! The integration tests.
 
 mod browser;
+mod budget;
 mod chart;
 mod commands;
 mod control_plane;

@@ -17,7 +17,7 @@ use crate::{
 mod newest;
 mod sweep;
 
-use newest::Watermark;
+use newest::{End, Watermark};
 use sweep::Sweep;
 
 /// Rows a page, and ids a request. Composio allows no larger page, and not every proxy a longer URL.
@@ -173,7 +173,7 @@ impl Poll {
     async fn read_newest(&mut self) -> Result<Changes, Error> {
         let scan = newest::scan(&self.project, self.watermark).await?;
         self.watermark = scan.watermark;
-        if !scan.is_complete && self.sweep.is_none() {
+        if scan.end == End::TooMany && self.sweep.is_none() {
             self.sweep = Some(Sweep::after_overflow(
                 &self.project,
                 &self.objects,

@@ -86,7 +86,9 @@ fn a_decider_that_sees_more_than_data_is_found() {
     let text = "use crate::composio::{Client, model::State, SharingPatch};";
     assert_eq!(
         more_than_data(&src("src/plan.rs", text)),
-        ["src/plan.rs:1: plan may import of composio only model, error, SharingPatch, not Client"]
+        [
+            "src/plan.rs:1: plan may import of composio only budget, model, error, SharingPatch, not Client"
+        ]
     );
     assert_eq!(
         more_than_data(&src(

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{MOST_PAGES, PAGE};
 use crate::{
-    composio::{ListQuery, error::Error},
+    composio::{ListQuery, Urgency, error::Error},
     project::{Changes, Project},
 };
 
@@ -28,8 +28,18 @@ pub(super) struct Scan {
     pub(super) changes: Changes,
     /// For the next one.
     pub(super) watermark: Option<Watermark>,
-    /// Whether it came to what was read before.
-    pub(super) is_complete: bool,
+    pub(super) end: End,
+}
+
+/// How far a scan came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// To what was read before.
+    Complete,
+    /// There is more than is read in a tick.
+    TooMany,
+    /// The rate limit is to be left to others for now.
+    Throttled,
 }
 
 impl Watermark {
@@ -85,8 +95,13 @@ pub(super) async fn scan(project: &Project, former: Option<Watermark>) -> Result
     };
     let mut watermark = former;
     let mut changes = Changes::new();
-    let mut is_complete = false;
+    let mut end = End::TooMany;
     for page_number in 0..most_pages {
+        if project.admit(Urgency::Polling).is_err() {
+            // The next scan begins where this one did.
+            (watermark, end) = (former, End::Throttled);
+            break;
+        }
         let mark = project.snapshot(|snapshot| snapshot.begin_scan());
         let page = project.client.list(&query).await?;
         let stamps = || page.items.iter().filter_map(|row| row.updated_at);
@@ -97,10 +112,11 @@ pub(super) async fn scan(project: &Project, former: Option<Watermark>) -> Result
                 newest.map(|newest| project.composio_now().map_or(newest, |now| now.min(newest)));
             watermark = Watermark::next(former, newest, began);
         }
-        is_complete = page.next_cursor.is_none()
+        let is_complete = page.next_cursor.is_none()
             || former.is_some_and(|former| stamps().any(|stamp| former.is_known(stamp)));
         changes.extend(project.snapshot(|snapshot| snapshot.newest(mark, page.items)));
         if is_complete {
+            end = End::Complete;
             break;
         }
         query.cursor = page.next_cursor;
@@ -108,7 +124,7 @@ pub(super) async fn scan(project: &Project, former: Option<Watermark>) -> Result
     Ok(Scan {
         changes,
         watermark,
-        is_complete,
+        end,
     })
 }
 

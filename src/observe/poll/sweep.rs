@@ -6,12 +6,12 @@ use std::{
     ops::Range,
 };
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future::ready, stream};
 use jiff::Timestamp;
 
 use super::{MOST_PAGES, PAGE, Polling, signed};
 use crate::{
-    composio::{ListQuery, error::Error, model::Account},
+    composio::{ListQuery, Urgency, error::Error, model::Account},
     crd::ConnectedAccount,
     observe::{
         objects::{Objects, recorded_id},
@@ -132,7 +132,9 @@ impl Sweep {
         let end = most.saturating_mul(PAGE).saturating_add(self.done);
         let ranges = pieces(self.done, end.min(self.asked.len()));
         let asked = &self.asked;
+        // Those after one that must wait wait, too: what is done is done from the beginning on.
         let mut pieces = stream::iter(ranges)
+            .take_while(|_| ready(project.admit(Urgency::Polling).is_ok()))
             .map(|range| async move {
                 let piece = ask(project, asked, range.clone()).await?;
                 Ok::<_, Error>((range.end, piece))
