@@ -22,7 +22,10 @@ use crate::{
 };
 
 mod ledger;
+mod passed;
 use ledger::{Ledger, Written};
+pub use passed::Passed;
+use passed::{AGAIN, GONE, RELEASED};
 
 /// The most effects of one pass: to take over an account that differs in everything takes eight, of
 /// which two or three find their place in the next pass.
@@ -69,29 +72,6 @@ impl From<kube::Error> for Error {
         Self::Kubernetes(Box::new(error))
     }
 }
-
-/// How a pass ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passed {
-    /// When to look again if nothing happens before.
-    pub again: Option<Duration>,
-    /// For the metric: a reason of the conditions, or `Released` or `Gone`.
-    pub outcome: &'static str,
-}
-
-const GONE: Passed = Passed {
-    again: None,
-    outcome: "Gone",
-};
-const RELEASED: Passed = Passed {
-    again: None,
-    outcome: "Released",
-};
-/// Somebody else changed the object in the middle of the pass: start over, and let them finish.
-const AGAIN: Passed = Passed {
-    again: Some(Duration::from_millis(100)),
-    outcome: "Conflicted",
-};
 
 /// Makes one object's account as declared, as far as that is possible now.
 ///

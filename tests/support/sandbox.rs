@@ -89,8 +89,18 @@ impl Asked {
 impl Sandbox {
     /// Starts one on a free port of loopback.
     pub(crate) async fn start(folder: &Folder, name: &str) -> io::Result<Sandbox> {
+        Sandbox::start_with(folder, name, &["--api-key", API_KEY]).await
+    }
+
+    /// The same with these arguments.
+    pub(crate) async fn start_with(
+        folder: &Folder,
+        name: &str,
+        args: &[&str],
+    ) -> io::Result<Sandbox> {
         let mut command = Command::new(PROGRAM);
-        command.args(["sandbox", "--listen", "127.0.0.1:0", "--api-key", API_KEY]);
+        command.args(["sandbox", "--listen", "127.0.0.1:0"]);
+        command.args(args);
         let child = Child::spawn(folder, name, Duration::from_secs(2), &command)?;
         let url = wait::until(
             "the address of the sandbox",

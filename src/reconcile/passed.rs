@@ -1,0 +1,26 @@
+//! How a pass ends, and when the next one is due.
+
+use std::time::Duration;
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// When to look again if nothing happens before.
+    pub again: Option<Duration>,
+    /// For the metric: a reason of the conditions, or `Released` or `Gone`.
+    pub outcome: &'static str,
+}
+
+pub(super) const GONE: Passed = Passed {
+    again: None,
+    outcome: "Gone",
+};
+pub(super) const RELEASED: Passed = Passed {
+    again: None,
+    outcome: "Released",
+};
+/// Somebody else changed the object in the middle of the pass: start over, and let them finish.
+pub(super) const AGAIN: Passed = Passed {
+    again: Some(Duration::from_millis(100)),
+    outcome: "Conflicted",
+};

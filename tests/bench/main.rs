@@ -1,0 +1,96 @@
+//! What the operator costs, on a real control plane and against the emulated Composio.
+//!
+//! `cargo bench --bench operator` measures 100, 1,000 and 10,000 accounts, prints a table and writes it to
+//! `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, and
+//! fails where a count is not what it must be; no time is judged.
+//!
+//! Of the accounts half are links, four tenths are links of shared accounts, and a tenth is made from
+//! Secrets. Beside the operator, a bare loop makes the same calls and writes, so that each time is a ratio.
+
+#[allow(dead_code, reason = "each binary uses its part of it")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod meter;
+mod raw;
+mod run;
+mod stage;
+mod table;
+
+use std::process::ExitCode;
+
+use run::Measured;
+
+/// What is asked on the command line.
+struct Arguments {
+    sizes: Vec<usize>,
+    smoke: bool,
+    concurrency: u16,
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(wrong) => {
+            table::say(&wrong);
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be built");
+    runtime.block_on(async {
+        let mut all = Vec::new();
+        for size in &arguments.sizes {
+            all.push(run::measure(*size, arguments.concurrency, arguments.smoke).await);
+        }
+        table::print(&all);
+        table::write(&all).expect("target/ can be written to");
+        let wrong: Vec<String> = match arguments.smoke {
+            true => all.iter().flat_map(Measured::wrong_counts).collect(),
+            false => Vec::new(),
+        };
+        for one in &wrong {
+            table::say(&format!("WRONG: {one}"));
+        }
+        match wrong.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }
+    })
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let mut arguments = Arguments {
+        sizes: vec![100, 1_000, 10_000],
+        smoke: false,
+        concurrency: 16,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut number = |what: &str| words.next().ok_or_else(|| format!("{word} needs {what}"));
+        match word.as_str() {
+            // Given by cargo.
+            "--bench" => {}
+            "--smoke" => {
+                arguments.smoke = true;
+                arguments.sizes = vec![100];
+            }
+            "--sizes" => {
+                let sizes = number("numbers, separated by commas")?;
+                arguments.sizes = sizes
+                    .split(',')
+                    .map(|size| size.parse().map_err(|_| format!("{size} is no number")))
+                    .collect::<Result<_, _>>()?;
+            }
+            "--concurrency" => {
+                let text = number("a number")?;
+                arguments.concurrency = text.parse().map_err(|_| format!("{text} is no number"))?;
+            }
+            other => {
+                return Err(format!(
+                    "what is {other}? See the head of tests/bench/main.rs"
+                ));
+            }
+        }
+    }
+    Ok(arguments)
+}

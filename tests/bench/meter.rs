@@ -1,0 +1,143 @@
+//! What is read from outside of the operator: Composio's log, the apiserver's metrics, and /proc.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::Request;
+use kube::Client;
+
+use crate::support::sandbox::Sandbox;
+
+/// Requests to Composio in words, and how many there were.
+pub(crate) type Asked = BTreeMap<String, usize>;
+
+/// Counts what the sandbox's log holds, which forgets the oldest.
+pub(crate) struct Log {
+    seq: u64,
+}
+
+impl Log {
+    pub(crate) async fn from_now(sandbox: &Sandbox) -> Log {
+        let seq = sandbox.seq().await;
+        Log { seq }
+    }
+
+    /// What was asked since the last time.
+    pub(crate) async fn read(&mut self, sandbox: &Sandbox) -> Asked {
+        let mut asked = Asked::new();
+        for entry in sandbox.asked_since(self.seq).await {
+            self.seq = entry.seq;
+            let words = match entry.words() {
+                words if words != "GET list" => words,
+                _ if entry.query.contains("connected_account_ids") => "GET list (ids)".to_owned(),
+                _ if entry.query.contains("user_ids") => "GET list (users)".to_owned(),
+                _ => "GET list (newest)".to_owned(),
+            };
+            *asked.entry(words).or_default() += 1;
+        }
+        asked
+    }
+}
+
+/// Of these requests those that only look.
+pub(crate) fn looks(asked: &Asked) -> usize {
+    sum(asked, |words| words.starts_with("GET"))
+}
+
+/// Of these requests those that change something.
+pub(crate) fn effects(asked: &Asked) -> usize {
+    sum(asked, |words| !words.starts_with("GET"))
+}
+
+pub(crate) fn sum(asked: &Asked, which: impl Fn(&str) -> bool) -> usize {
+    let which = asked.iter().filter(|(words, _)| which(words));
+    which.map(|(_, times)| times).sum()
+}
+
+/// Adds up.
+pub(crate) fn add(into: &mut Asked, more: Asked) {
+    for (words, times) in more {
+        *into.entry(words).or_default() += times;
+    }
+}
+
+/// How often the apiserver was asked to write ConnectedAccounts: patches of the object, and statuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Writes {
+    pub(crate) patches: u64,
+    pub(crate) statuses: u64,
+}
+
+impl Writes {
+    pub(crate) async fn read(client: &Client) -> Writes {
+        let request = Request::get("/metrics")
+            .body(Vec::new())
+            .expect("a request");
+        let text = client
+            .request_text(request)
+            .await
+            .expect("the apiserver tells its metrics");
+        let mut writes = Writes::default();
+        for line in text
+            .lines()
+            .filter(|line| line.starts_with("apiserver_request_total{"))
+            .filter(|line| line.contains(r#"resource="connectedaccounts""#))
+        {
+            let count = line
+                .rsplit(' ')
+                .next()
+                .and_then(|text| text.parse::<f64>().ok());
+            let count = count.unwrap_or_default() as u64;
+            let is = |label: &str| line.contains(label);
+            if is(r#"subresource="status""#) && (is(r#"verb="PUT""#) || is(r#"verb="PATCH""#)) {
+                writes.statuses += count;
+            } else if is(r#"verb="PATCH""#) && is(r#"subresource="""#) {
+                writes.patches += count;
+            }
+        }
+        writes
+    }
+
+    pub(crate) fn since(self, before: Writes) -> Writes {
+        Writes {
+            patches: self.patches - before.patches,
+            statuses: self.statuses - before.statuses,
+        }
+    }
+}
+
+/// What the kernel says of a process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Process {
+    pub(crate) rss_mb: f64,
+    pub(crate) peak_mb: f64,
+    pub(crate) cpu: Duration,
+}
+
+impl Process {
+    pub(crate) fn read(pid: u32) -> Process {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let megabytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|rest| rest.trim().split(' ').next()?.parse::<f64>().ok());
+            number.unwrap_or_default() * 1024.0 / 1e6
+        };
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // After the name, which may hold anything; in hundredths of a second on every Linux.
+        let fields: Vec<&str> = stat
+            .rsplit(") ")
+            .next()
+            .unwrap_or_default()
+            .split(' ')
+            .collect();
+        let ticks = |at: usize| {
+            let field: Option<&&str> = fields.get(at);
+            field.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0)
+        };
+        Process {
+            rss_mb: megabytes("VmRSS:"),
+            peak_mb: megabytes("VmHWM:"),
+            cpu: Duration::from_millis((ticks(11) + ticks(12)) * 10),
+        }
+    }
+}

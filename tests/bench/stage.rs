@@ -1,0 +1,173 @@
+//! A control plane, a Composio without a rate limit that answers after 20 ms, and the objects.
+
+use std::path::PathBuf;
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::{Api, Client};
+use serde_json::json;
+
+use composio_operator::crd::ConnectedAccount;
+
+use crate::support::child::Folder;
+use crate::support::control_plane::ControlPlane;
+use crate::support::operator::{LEASE_RULES, Operator, Options, RULES};
+use crate::support::sandbox::Sandbox;
+
+pub(crate) const NAMESPACE: &str = "bench";
+const OPERATOR: &str = "composio-operator";
+/// How long an answer of Composio takes.
+pub(crate) const LATENCY_MS: u32 = 20;
+const AT_A_TIME: usize = 16;
+
+pub(crate) struct Stage {
+    /// Lives as long as the stage.
+    _control_plane: ControlPlane,
+    pub(crate) client: Client,
+    pub(crate) kubeconfig: PathBuf,
+    pub(crate) folder: Folder,
+    pub(crate) concurrency: u16,
+}
+
+/// How the account of an object is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Link,
+    SharedLink,
+    Secret,
+}
+
+pub(crate) fn kind(n: usize) -> Kind {
+    match n % 10 {
+        0..5 => Kind::Link,
+        5..9 => Kind::SharedLink,
+        _ => Kind::Secret,
+    }
+}
+
+/// A Composio for the whole of a run.
+pub(crate) async fn composio(folder: &Folder) -> Sandbox {
+    let seed = folder
+        .write("seed.yaml", "limit: 4000000000\n")
+        .expect("the folder is there");
+    let sandbox = Sandbox::start_with(folder, "sandbox", &["--seed", &seed.to_string_lossy()])
+        .await
+        .expect("the sandbox starts");
+    let raw = json!({"api_key": "raw", "limit": 4_000_000_000_u32});
+    sandbox.control("POST", "worlds", raw).await;
+    for key in ["sandbox", "raw"] {
+        let latency = json!({"milliseconds": LATENCY_MS});
+        sandbox
+            .control("POST", &format!("latency?key={key}"), latency)
+            .await;
+    }
+    sandbox
+}
+
+impl Stage {
+    pub(crate) async fn set(concurrency: u16) -> Stage {
+        let control_plane = ControlPlane::start().await.expect("a control plane starts");
+        control_plane.install_crd().await;
+        let client = control_plane.client().await;
+        let made = control_plane
+            .kubectl(&["create", "namespace", NAMESPACE])
+            .await;
+        assert!(made.status.success(), "{made:?}");
+        let token = control_plane
+            .service_account(&client, NAMESPACE, OPERATOR, RULES)
+            .await;
+        control_plane
+            .allow(&client, NAMESPACE, OPERATOR, LEASE_RULES)
+            .await;
+        let kubeconfig = control_plane.kubeconfig_for_token(&token);
+        let folder = Folder::new().expect("a folder can be made");
+        Stage {
+            _control_plane: control_plane,
+            client,
+            kubeconfig,
+            folder,
+            concurrency,
+        }
+    }
+
+    pub(crate) fn api(&self) -> Api<ConnectedAccount> {
+        Api::namespaced(self.client.clone(), NAMESPACE)
+    }
+
+    /// The operator as it is shipped.
+    pub(crate) fn operator(&self, name: &str, sandbox: &Sandbox) -> Operator {
+        let options = Options::with_defaults(&self.kubeconfig, sandbox.url(), NAMESPACE)
+            .flag("--concurrency", &self.concurrency.to_string());
+        Operator::spawn(&self.folder, name, &options).expect("the operator starts")
+    }
+
+    /// Declares so many accounts.
+    pub(crate) async fn declare(&self, size: usize, prefix: &str) {
+        let objects = self.api();
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        stream::iter(0..size)
+            .for_each_concurrent(AT_A_TIME, |n| {
+                let (objects, secrets) = (&objects, &secrets);
+                async move {
+                    if kind(n) == Kind::Secret {
+                        let secret = serde_json::from_value(json!({
+                            "metadata": {"name": format!("{prefix}-{n}")},
+                            "stringData": {"api_key": format!("key-{n}")},
+                        }));
+                        let made = secrets
+                            .create(&PostParams::default(), &secret.expect("a Secret"))
+                            .await;
+                        made.expect("it is taken");
+                    }
+                    let made = objects
+                        .create(&PostParams::default(), &object(n, prefix))
+                        .await;
+                    made.expect("it is taken");
+                }
+            })
+            .await;
+    }
+
+    pub(crate) async fn list(&self) -> Vec<ConnectedAccount> {
+        let mut all = Vec::new();
+        let mut params = ListParams::default().limit(500);
+        loop {
+            let page = self.api().list(&params).await.expect("a list");
+            all.extend(page.items);
+            match page.metadata.continue_ {
+                Some(next) if !next.is_empty() => params.continue_token = Some(next),
+                Some(_) | None => return all,
+            }
+        }
+    }
+
+    /// Asks for the end of all of them, and does not wait for it.
+    pub(crate) async fn delete_all(&self) {
+        self.api()
+            .delete_collection(&DeleteParams::background(), &ListParams::default())
+            .await
+            .expect("the administrator deletes");
+    }
+}
+
+fn object(n: usize, prefix: &str) -> ConnectedAccount {
+    let name = format!("{prefix}-{n}");
+    let user = format!("user-{n}@acme.com");
+    let spec = match kind(n) {
+        Kind::Link => json!({"user": user, "toolkit": "gmail", "authConfig": "ac_gmail"}),
+        Kind::SharedLink => json!({
+            "user": user, "toolkit": "slack", "authConfig": "ac_slack", "visibility": "Shared",
+            "sharing": {"allowedUsers": ["agent-1", "agent-2"]},
+        }),
+        Kind::Secret => json!({
+            "user": user, "toolkit": "hubspot", "authConfig": "ac_hubspot",
+            "credentials": {"scheme": "API_KEY", "secretRef": {"name": name}},
+        }),
+    };
+    serde_json::from_value(json!({
+        "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
+        "metadata": {"name": name}, "spec": spec,
+    }))
+    .expect("a declaration")
+}
