@@ -201,6 +201,7 @@ pub async fn act(
     if let Some(account) = observed.account.account() {
         project.snapshot(|snapshot| snapshot.see(account.clone()));
     }
+    observed.done.push(effect.kind());
     Ok(Acted {
         done,
         observed,

@@ -37,10 +37,10 @@ use crate::{
     http::Health,
     metrics::Metrics,
     observe::{Objects, Poll, Polling, Sources},
-    plan::Flags,
+    plan::{Flags, plan},
     project::{Project, system_clock},
     reconcile::{Context, Error, reconcile},
-    report::Pace,
+    report::{Pace, report},
 };
 
 mod census;
@@ -186,6 +186,8 @@ pub async fn run(
             objects,
             client,
         },
+        plan: Box::new(plan),
+        report: Box::new(report),
         flags: settings.flags.clone(),
         pace: settings.pace,
         metrics: Arc::clone(&metrics),
@@ -269,7 +271,7 @@ fn jittered(wait: Duration) -> Duration {
 }
 
 /// What of an object must change for it to be looked at again: not the status, which we write
-/// ourselves, and not the alias that we pin. A refusal that took the pin off again would else bring the
+/// ourselves, but for the id in it, which somebody else may take away; and not the alias that we pin. A refusal that took the pin off again would else bring the
 /// object back at once, to be pinned and refused again.
 fn matters(object: &ConnectedAccount) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
@@ -280,6 +282,10 @@ fn matters(object: &ConnectedAccount) -> Option<u64> {
         .is_some()
         .hash(&mut hasher);
     object.finalizers().hash(&mut hasher);
+    let status = object.status.as_ref();
+    status
+        .and_then(|status| status.connected_account_id.as_ref())
+        .hash(&mut hasher);
     for (name, value) in object.annotations() {
         if name != ALIAS_ANNOTATION {
             (name, value).hash(&mut hasher);

@@ -45,7 +45,15 @@ impl Sources {
             Some(id) => match self.project.snapshot(|snapshot| snapshot.known(id)) {
                 Known::Nothing => Seen::NotLooked,
                 Known::Gone => Seen::Absent,
-                Known::There(account) => Seen::One(*account),
+                Known::There(account)
+                    if account.is_of(&desired.spec.user, &desired.spec.toolkit) =>
+                {
+                    let mut all = self.project.snapshot(|snapshot| snapshot.twins(&account));
+                    all.push(*account);
+                    Seen::of(all, Some(id))
+                }
+                // Not what was ever recorded by us: a look tells what it is.
+                Known::There(_) => Seen::NotLooked,
             },
         };
         // Only who lost against another object can have lost: that is seen at a fresh look first.
@@ -65,6 +73,7 @@ impl Sources {
             holder,
             gate: self.gate(),
             refused: Vec::new(),
+            done: Vec::new(),
         }
     }
 
@@ -90,7 +99,8 @@ impl Sources {
                         Unseen::Error(error) => failed(&error),
                         Unseen::Elsewhere(id) => Failure::of_another_project(&id),
                     })?;
-                let account = Seen::of(found);
+                let recorded = observed.recorded.connected_account_id.as_deref();
+                let account = Seen::of(found, recorded);
                 let holder = account
                     .account()
                     .and_then(|account| self.holder(desired, &observed.recorded, account));
@@ -143,9 +153,13 @@ impl Sources {
     ) -> Result<Vec<Account>, Unseen> {
         let id = recorded.connected_account_id.as_ref();
         let Some(id) = id.or(desired.spec.connected_account_id.as_ref()) else {
-            return Ok(self.by_alias(desired).await?);
+            return Ok(self.by_alias(desired, None).await?);
         };
-        let found = self.by_id(id).await?;
+        let mut found = self.by_id(id, recorded).await?;
+        if recorded.connected_account_id.is_some() {
+            // Somebody else's is none of ours, whoever wrote it into the status.
+            found.retain(|account| account.is_of(&desired.spec.user, &desired.spec.toolkit));
+        }
         if found.is_empty()
             && recorded.connected_account_id.is_some()
             && !proof::auth_configs(&self.project, &self.objects, recorded).await?
@@ -158,16 +172,38 @@ impl Sources {
             Presence::Gone { .. } => true,
         };
         if found.is_empty() && look_further {
-            return Ok(self.by_alias(desired).await?);
+            return Ok(self.by_alias(desired, None).await?);
+        }
+        let has_twins = found.iter().any(|account| {
+            let twins = self.project.snapshot(|snapshot| snapshot.twins(account));
+            !twins.is_empty()
+        });
+        if has_twins {
+            let others = self.by_alias(desired, Some(id)).await?;
+            found.extend(others.into_iter().filter(|other| other.id != *id));
         }
         Ok(found)
     }
 
-    async fn by_id(&self, id: &str) -> Result<Vec<Account>, Error> {
+    /// What was seen of an account. Who manages it must hear of it, also if another object has looked.
+    fn see(&self, account: &Account, recorded: Option<&String>) {
+        self.project.snapshot(|snapshot| {
+            if recorded == Some(&account.id) {
+                snapshot.see(account.clone());
+            } else {
+                snapshot.overhear(account.clone());
+            }
+        });
+    }
+
+    async fn by_id(
+        &self,
+        id: &str,
+        recorded: &ConnectedAccountStatus,
+    ) -> Result<Vec<Account>, Error> {
         match self.project.client.get(id).await {
             Ok(account) => {
-                self.project
-                    .snapshot(|snapshot| snapshot.see(account.clone()));
+                self.see(&account, recorded.connected_account_id.as_ref());
                 Ok(vec![account])
             }
             Err(error) if error.retry() == Retry::Gone => {
@@ -178,13 +214,16 @@ impl Sources {
         }
     }
 
-    async fn by_alias(&self, desired: &Desired) -> Result<Vec<Account>, Error> {
+    async fn by_alias(
+        &self,
+        desired: &Desired,
+        recorded: Option<&String>,
+    ) -> Result<Vec<Account>, Error> {
         let spec = &desired.spec;
         let mut found = self.project.accounts_of(&spec.user, &spec.toolkit).await?;
         found.retain(|account| account.alias.as_deref() == Some(desired.sought_alias()));
         for account in &found {
-            self.project
-                .snapshot(|snapshot| snapshot.see(account.clone()));
+            self.see(account, recorded);
         }
         Ok(found)
     }

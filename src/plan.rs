@@ -3,13 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    composio::{SharingPatch, model::Account},
+    composio::model::Account,
     crd::{ConnectedAccountStatus, DeletionPolicy, Link, Reason},
 };
 
+mod checks;
 mod connected;
 mod credentials;
 mod desired;
+mod effect;
 mod failure;
 mod gone;
 mod observed;
@@ -17,9 +19,12 @@ mod present;
 mod sharing;
 #[cfg(test)]
 pub(crate) mod tests;
+mod twins;
 mod urgency;
 
+pub use connected::{CORRECTIONS_WINDOW, is_correction};
 pub use desired::{Desired, Flags, Presence, computed_alias};
+pub use effect::{Effect, Kind};
 pub use failure::{AfterFailure, Answer, Failure};
 pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};
 pub use sharing::applied;
@@ -75,125 +80,6 @@ pub struct Refusal {
     pub reason: Reason,
     /// What exactly is wrong.
     pub detail: String,
-}
-
-/// One step that changes something: one call to Composio, one patch of the object, or one record in
-/// its status.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Write the finalizer and the alias into the object, before the first POST.
-    Pin {
-        /// The alias that the account has or will have.
-        alias: String,
-    },
-    /// Take the alias out of the object again: it is proved that no account carries it.
-    Unpin,
-    /// Record the account that was found as ours.
-    Adopt,
-    /// Drop the record of an account that is gone.
-    Forget,
-    /// Ask for a hosted sign-in, which makes an account.
-    Link {
-        /// The auth config to make it from.
-        auth_config: String,
-        /// The pinned alias.
-        alias: String,
-    },
-    /// Make an account from the Secret.
-    Create {
-        /// The auth config to make it from.
-        auth_config: String,
-        /// The pinned alias.
-        alias: String,
-    },
-    /// Ask for a new hosted sign-in of the same account.
-    Refresh {
-        /// The account.
-        id: String,
-    },
-    /// Enable the account.
-    Enable {
-        /// The account.
-        id: String,
-    },
-    /// Disable the account.
-    Disable {
-        /// The account.
-        id: String,
-    },
-    /// Change the access list.
-    Share {
-        /// The account.
-        id: String,
-        /// What to send: Composio merges it.
-        patch: SharingPatch,
-    },
-    /// Send the Secret's values to the account.
-    Rotate {
-        /// The account.
-        id: String,
-    },
-    /// Give the account its declared alias.
-    Rename {
-        /// The account.
-        id: String,
-        /// The alias to send.
-        alias: String,
-    },
-    /// End the grant at the provider.
-    Revoke {
-        /// The account.
-        id: String,
-    },
-    /// Delete the account.
-    Delete {
-        /// The account.
-        id: String,
-        /// Whether Composio is asked to revoke in the background.
-        revoke: bool,
-    },
-    /// Take the finalizer off the object.
-    Release,
-}
-
-impl Effect {
-    /// The effect's name, for logs, metrics and for remembering what was refused in a pass.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Pin { .. } => "Pin",
-            Self::Unpin => "Unpin",
-            Self::Adopt => "Adopt",
-            Self::Forget => "Forget",
-            Self::Link { .. } => "Link",
-            Self::Create { .. } => "Create",
-            Self::Refresh { .. } => "Refresh",
-            Self::Enable { .. } => "Enable",
-            Self::Disable { .. } => "Disable",
-            Self::Share { .. } => "Share",
-            Self::Rotate { .. } => "Rotate",
-            Self::Rename { .. } => "Rename",
-            Self::Revoke { .. } => "Revoke",
-            Self::Delete { .. } => "Delete",
-            Self::Release => "Release",
-        }
-    }
-
-    /// Whether the effect asks Composio to change something.
-    pub fn writes_to_composio(&self) -> bool {
-        match self {
-            Self::Pin { .. } | Self::Unpin | Self::Adopt | Self::Forget | Self::Release => false,
-            Self::Link { .. }
-            | Self::Create { .. }
-            | Self::Refresh { .. }
-            | Self::Enable { .. }
-            | Self::Disable { .. }
-            | Self::Share { .. }
-            | Self::Rotate { .. }
-            | Self::Rename { .. }
-            | Self::Revoke { .. }
-            | Self::Delete { .. } => true,
-        }
-    }
 }
 
 /// What came of one round of looking and acting. It carries what it was decided on, so that a status

@@ -8,21 +8,21 @@ use tracing::{info, warn};
 use crate::{
     act::{Acted, Trouble, act},
     crd::{ConnectedAccount, ConnectedAccountStatus, Reason},
-    metrics::Metrics,
-    observe::Sources,
     plan::{
-        AfterFailure, Desired, Done, Effect, Flags, Happened, Need, Observed, Outcome, Plan,
-        Refused, plan, urgency,
+        AfterFailure, Desired, Done, Effect, Happened, Need, Observed, Outcome, Plan, Refused,
+        urgency,
     },
     report::{
-        Pace, must_be_kept,
+        must_be_kept,
         news::{self, News},
-        next_look, report,
+        next_look,
     },
 };
 
+mod context;
 mod ledger;
 mod passed;
+pub use context::{Context, Decide, Report, Tell};
 use ledger::{Ledger, Written};
 pub use passed::Passed;
 use passed::{AGAIN, GONE, RELEASED};
@@ -32,23 +32,6 @@ use passed::{AGAIN, GONE, RELEASED};
 const MAX_EFFECTS: usize = 6;
 /// The most rounds of one pass: each effect and the end may need the three looks that there are.
 const MAX_ROUNDS: usize = (MAX_EFFECTS + 1) * 4;
-
-/// Takes news of an object away to be told. It must not wait: what cannot be taken now is lost.
-pub type Tell = Box<dyn Fn(&ConnectedAccount, News) + Send + Sync>;
-
-/// What every pass needs.
-pub struct Context {
-    /// Where everything is looked up.
-    pub sources: Sources,
-    /// What decisions depend on.
-    pub flags: Flags,
-    /// When to come again.
-    pub pace: Pace,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// Where news go.
-    pub tell: Tell,
-}
 
 /// What the apiserver did not let happen. Composio's failures are no errors of a pass: they are told in
 /// the object's status.
@@ -110,7 +93,7 @@ struct Pass<'a> {
     context: &'a Context,
     desired: Desired,
     observed: Observed,
-    ledger: Ledger,
+    ledger: Ledger<'a>,
 }
 
 impl<'a> Pass<'a> {
@@ -127,12 +110,12 @@ impl<'a> Pass<'a> {
             context,
             desired,
             observed,
-            ledger: Ledger::new(object),
+            ledger: Ledger::new(object, &context.report),
         }
     }
 
     fn plan(&self) -> Plan {
-        plan(
+        (self.context.plan)(
             &self.desired,
             &self.observed,
             self.context.sources.project.now(),
@@ -232,7 +215,7 @@ impl<'a> Pass<'a> {
                                 self.context.sources.project.forget_auth_configs();
                             }
                             self.observed.refused.push(Refused {
-                                effect: effect.name(),
+                                effect: effect.kind(),
                                 failure: failure.clone(),
                             });
                             self.note(Happened::Failed(failure));
@@ -261,12 +244,12 @@ impl<'a> Pass<'a> {
         .await;
         let object = format!("{}/{}", self.desired.namespace, self.desired.name);
         match &acted {
-            Ok(_) => info!(%object, effect = effect.name(), "done"),
+            Ok(_) => info!(%object, effect = effect.kind().as_str(), "done"),
             Err(Trouble::Composio(failure)) => {
-                warn!(%object, effect = effect.name(), reason = %failure.reason, "{}", failure.message);
+                warn!(%object, effect = effect.kind().as_str(), reason = %failure.reason, "{}", failure.message);
             }
             Err(Trouble::Kubernetes(error)) => {
-                warn!(%object, effect = effect.name(), "{}", told(error));
+                warn!(%object, effect = effect.kind().as_str(), "{}", told(error));
             }
         }
         let Acted {
@@ -371,10 +354,6 @@ async fn replace_status(
     let body = with_status(object, status);
     api.replace_status(&object.name_any(), &PostParams::default(), &body)
         .await
-}
-
-fn report_on(previous: &ConnectedAccountStatus, entry: &ledger::Entry) -> ConnectedAccountStatus {
-    report(&entry.desired, previous, &entry.outcome, entry.at)
 }
 
 #[cfg(test)]

@@ -2,23 +2,25 @@
 //! the new status comes out. No I/O.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::{
     composio::model::{Account, State, without},
-    crd::{
-        ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Progress, ReadyRule, ReadyWhen,
-        Reason, Tally, condition,
+    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Reason, Tally, condition},
+    plan::{
+        Answer, CORRECTIONS_WINDOW, Desired, Done, Happened, Outcome, Presence, SecretSeen, Wait,
+        is_correction, usable_link,
     },
-    plan::{Answer, Desired, Done, Happened, Outcome, Presence, SecretSeen, Wait, usable_link},
     text,
 };
 
+mod conditions;
 pub mod news;
 mod pace;
 #[cfg(test)]
 mod tests;
 
+use conditions::{conditions, standing};
 pub use pace::{Pace, next_look};
 
 /// The longest message of a condition: several sentences of Composio's, and a list of ids.
@@ -30,6 +32,7 @@ const MAX_MESSAGE: usize = 2048;
 /// - The same facts give the same status: a steady object is never written.
 /// - A condition's transition time moves only with its status.
 /// - A failed look or effect changes what is said of Synced; what was last seen of the account stays.
+/// - No time in it is in the future, whoever wrote it there, but that of the link's end.
 ///
 /// # Assumptions
 /// - `desired` is what the outcome was decided on, so its generation is the one that the conditions
@@ -44,6 +47,11 @@ pub fn report(
     now: Timestamp,
 ) -> ConnectedAccountStatus {
     let mut status = previous.clone();
+    repair_times(&mut status, now);
+    if previous.observed_generation != Some(desired.generation) {
+        status.corrections = None;
+    }
+    record_correction(&mut status, desired, outcome, now);
     record_event(&mut status, desired, outcome, now);
     record_account(&mut status, outcome, now);
     record_requests(&mut status, desired, outcome);
@@ -51,6 +59,55 @@ pub fn report(
     let (reason, message) = standing(desired, &status, &outcome.event);
     status.conditions = conditions(previous, desired, &status, reason, &message, now);
     status
+}
+
+/// A clock that was wrong, or a hand in the status, must not hold anything up for ever.
+fn repair_times(status: &mut ConnectedAccountStatus, now: Timestamp) {
+    let tallies = [&mut status.revoke_refusals, &mut status.corrections];
+    let begun = tallies.into_iter().flatten().map(|tally| &mut tally.since);
+    let times = [
+        &mut status.last_link_issued_at,
+        &mut status.connected_at,
+        &mut status.first_connected_at,
+        &mut status.unknown_since,
+    ];
+    for time in times.into_iter().flatten().chain(begun) {
+        time.0 = time.0.min(now);
+    }
+}
+
+/// Something that was as declared had to be put right: counted once a pass.
+fn record_correction(
+    status: &mut ConnectedAccountStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) {
+    let done = outcome.observed.done.iter();
+    let is_first = done.filter(|kind| is_correction(**kind)).count() == 1;
+    if outcome.event != Happened::Did(Done::Changed) || !is_first {
+        return;
+    }
+    let was_as_declared = status
+        .condition(condition::SYNCED)
+        .is_some_and(|synced| synced.observed_generation == Some(desired.generation))
+        && status.says(
+            condition::SYNCED,
+            &[Reason::Connected, Reason::Disabled, Reason::DoesNotConverge],
+        );
+    if desired.presence != Presence::Present || !was_as_declared {
+        return;
+    }
+    let counts = |tally: &Tally| now.duration_since(tally.since.0) < CORRECTIONS_WINDOW;
+    match status.corrections.as_mut().filter(|tally| counts(tally)) {
+        Some(tally) => tally.count = tally.count.saturating_add(1),
+        None => {
+            status.corrections = Some(Tally {
+                since: MicroTime(now),
+                count: 1,
+            });
+        }
+    }
 }
 
 /// What the event itself adds or takes away.
@@ -62,11 +119,14 @@ fn record_event(
 ) {
     let account = outcome.observed.account.account();
     match &outcome.event {
+        // Also where nothing was asked: an account may be there that no look has shown yet.
         Happened::Waiting(Wait {
             reason: Reason::OutcomeUnknown,
             ..
-        })
-        | Happened::Did(Done::Released) => {}
+        }) => {
+            status.unknown_since.get_or_insert(MicroTime(now));
+        }
+        Happened::Did(Done::Released) => {}
         Happened::Waiting(_) | Happened::Refused(_) => {
             // The account shows what became of the effect.
             if outcome.observed.fresh && is_recorded(status, account) {
@@ -131,6 +191,8 @@ fn record_event(
         }
         Happened::Did(Done::Forgotten) => lose(status),
         Happened::Did(Done::Deleted) => match desired.presence {
+            // A second one under our alias went, and the recorded one is still there.
+            Presence::Present if is_recorded(status, account) => {}
             // The row made room for a new link, which is due for the same reason as the refresh was.
             Presence::Present => lose(status),
             // The record stays: it proves that there was an account, and that it is gone.
@@ -260,113 +322,6 @@ fn is_in(status: &ConnectedAccountStatus, states: &[State]) -> bool {
     states
         .iter()
         .any(|state| status.state.as_deref() == Some(state.as_str()))
-}
-
-/// The one reason for all conditions, and what is said to the user.
-fn standing(
-    desired: &Desired,
-    status: &ConnectedAccountStatus,
-    event: &Happened,
-) -> (Reason, String) {
-    let (reason, detail) = match event {
-        Happened::Settled if desired.spec.enabled => (Reason::Connected, ""),
-        Happened::Settled => (Reason::Disabled, ""),
-        Happened::Waiting(wait) => (wait.reason, wait.detail.as_str()),
-        Happened::Refused(refusal) => (refusal.reason, refusal.detail.as_str()),
-        Happened::Failed(failure) => (failure.reason, failure.message.as_str()),
-        Happened::Did(_) => match desired.presence {
-            Presence::Present => (Reason::Progressing, ""),
-            Presence::Gone { .. } => (Reason::Deleting, ""),
-        },
-    };
-    let reason = match reason {
-        // Also past the link's expiry, so that a wave that went on is not called broken later.
-        Reason::AwaitingUser | Reason::LinkExpired if content_with_link(desired, status) => {
-            Reason::LinkIssued
-        }
-        other => other,
-    };
-    let told_before = status
-        .condition(condition::SYNCED)
-        .filter(|told| told.reason == reason.as_str());
-    let message = match (detail, event, told_before) {
-        // A refusal that stands says no more than when it came.
-        ("", Happened::Refused(_), Some(told)) => told.message.clone(),
-        ("", _, _) => reason.meaning().to_owned(),
-        (detail, _, _) => format!("{} ({})", reason.meaning(), detail.trim_end_matches('.')),
-    };
-    (reason, text::line(&message, MAX_MESSAGE))
-}
-
-fn content_with_link(desired: &Desired, status: &ConnectedAccountStatus) -> bool {
-    match desired.spec.ready_when {
-        ReadyWhen::Active => false,
-        ReadyWhen::LinkIssued => {
-            status.first_connected_at.is_none() && status.last_link_issued_at.is_some()
-        }
-    }
-}
-
-/// Whether an account that was ready can still be called so, as it was seen last.
-fn may_be_ready(desired: &Desired, status: &ConnectedAccountStatus) -> bool {
-    is_in(status, &[State::Active])
-        || content_with_link(desired, status)
-        || (!desired.spec.enabled
-            && (status.connected_at.is_some() || is_in(status, &[State::Inactive])))
-}
-
-fn conditions(
-    previous: &ConnectedAccountStatus,
-    desired: &Desired,
-    status: &ConnectedAccountStatus,
-    reason: Reason,
-    message: &str,
-    now: Timestamp,
-) -> Vec<Condition> {
-    let build = |type_: &str, value: &str| {
-        let unchanged = previous
-            .condition(type_)
-            .filter(|condition| condition.status == value);
-        Condition {
-            type_: type_.to_owned(),
-            status: value.to_owned(),
-            reason: reason.as_str().to_owned(),
-            message: message.to_owned(),
-            observed_generation: Some(desired.generation),
-            last_transition_time: unchanged.map_or_else(
-                || Time(whole_second(now)),
-                |condition| condition.last_transition_time.clone(),
-            ),
-        }
-    };
-    let ready = match reason.ready() {
-        ReadyRule::True => build(condition::READY, "True"),
-        ReadyRule::False => build(condition::READY, "False"),
-        ReadyRule::Unknown => build(condition::READY, "Unknown"),
-        ReadyRule::Kept => match previous.condition(condition::READY) {
-            None => build(condition::READY, "Unknown"),
-            // What is kept is what was seen last: a grant that was seen dead is not ready.
-            Some(ready) if ready.status == "True" && !may_be_ready(desired, status) => {
-                build(condition::READY, "False")
-            }
-            Some(ready) => ready.clone(),
-        },
-    };
-    let synced = build(
-        condition::SYNCED,
-        if reason.synced() { "True" } else { "False" },
-    );
-    let progress = match reason.progress() {
-        Progress::None => None,
-        Progress::Reconciling => Some(build(condition::RECONCILING, "True")),
-        Progress::Stalled => Some(build(condition::STALLED, "True")),
-    };
-    [ready, synced].into_iter().chain(progress).collect()
-}
-
-/// The apiserver keeps a condition's time in whole seconds.
-fn whole_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 /// Whether this status must be written before anything else is done: it holds what nobody could tell

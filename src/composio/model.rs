@@ -38,6 +38,21 @@ pub struct Account {
     pub updated_at: Option<Timestamp>,
 }
 
+impl Account {
+    /// Whether it can be this user's, of this toolkit. Neither ever changes; a server that leaves the
+    /// deprecated `user_id` out says nothing against it.
+    pub fn is_of(&self, user: &str, toolkit: &str) -> bool {
+        self.toolkit == toolkit && self.user_id.as_deref().is_none_or(|id| id == user)
+    }
+
+    /// Whether Composio says that the sign-in was never finished, in its words or its code.
+    pub fn timed_out(&self) -> bool {
+        self.state_reason.as_deref().is_some_and(|reason| {
+            reason.contains("INITIATION_TIMEOUT") || reason.contains("initiation did not complete")
+        })
+    }
+}
+
 /// Composio's lifecycle word. Not proof that the stored credential still works.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {

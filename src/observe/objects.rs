@@ -16,6 +16,7 @@ use kube::{
 };
 
 use crate::{
+    composio::model::Account,
     crd::{ConnectedAccount, Reason, condition},
     plan::{Desired, Flags},
 };
@@ -102,6 +103,21 @@ impl Objects {
         alias: &str,
     ) -> Vec<Arc<ConnectedAccount>> {
         self.lock().with(&Key::Alias(user, toolkit, alias))
+    }
+
+    /// Those that may look for the account by its alias.
+    pub(super) fn with_alias_of(&self, account: &Account) -> Vec<Arc<ConnectedAccount>> {
+        match (&account.user_id, &account.alias) {
+            (Some(user), Some(alias)) => self.with_alias(user, &account.toolkit, alias),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the account has the alias of an object that has another account on record.
+    pub(super) fn have_another(&self, account: &Account) -> bool {
+        self.with_alias_of(account)
+            .iter()
+            .any(|object| recorded_id(object).is_some_and(|id| id != account.id))
     }
 
     /// Those that lost an account to another object.

@@ -131,6 +131,7 @@ impl Poll {
         if self.sweep.as_ref().is_none_or(Sweep::is_empty) {
             changes = self.read_newest().await?;
         }
+        changes.extend(self.project.snapshot(|snapshot| snapshot.take_overheard()));
         let Some(sweep) = &mut self.sweep else {
             return Ok(changes);
         };
@@ -171,7 +172,10 @@ impl Poll {
     }
 
     async fn read_newest(&mut self) -> Result<Changes, Error> {
-        let scan = newest::scan(&self.project, self.watermark).await?;
+        let scan = newest::scan(&self.project, self.watermark, |account| {
+            self.objects.have_another(account)
+        })
+        .await?;
         self.watermark = scan.watermark;
         if scan.end == End::TooMany && self.sweep.is_none() {
             self.sweep = Some(Sweep::after_overflow(
@@ -223,7 +227,14 @@ impl Poll {
     }
 
     fn affected(&self, changes: &[String]) -> Vec<ObjectRef<ConnectedAccount>> {
-        let objects = changes.iter().flat_map(|id| self.objects.with_id(id));
+        let twins_of = |id| {
+            let twin = self.project.snapshot(|snapshot| snapshot.noticed(id));
+            twin.map(|twin| self.objects.with_alias_of(&twin))
+        };
+        let objects = changes.iter().flat_map(|id| {
+            let with_alias = twins_of(id).unwrap_or_default();
+            self.objects.with_id(id).into_iter().chain(with_alias)
+        });
         let by_uid: BTreeMap<_, _> = objects.map(|object| (object.uid(), object)).collect();
         refs(by_uid.into_values())
     }

@@ -1,20 +1,49 @@
 //! What to do for an account that has a grant: the differences from what is declared.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::{
     composio::model::{Account, State, Visibility},
-    crd::{Reason, condition},
+    crd::{Reason, Tally, condition},
 };
 
-use super::{Desired, Effect, Failure, Observed, Plan, credentials, sharing, stopped, wait};
+use super::{
+    Desired, Effect, Failure, Kind, Observed, Plan, after, credentials, sharing, stopped, wait,
+};
+
+/// Corrections within this time count together.
+pub const CORRECTIONS_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+/// So many corrections are made at once, when they are seen to be needed.
+const QUICK_CORRECTIONS: u32 = 3;
+/// And then one in this time: somebody or something wants it otherwise.
+const SLOW_CORRECTION: SignedDuration = SignedDuration::from_mins(10);
 
 /// Our account, with a grant: make it as declared, one call for each difference. A refusal of one does
 /// not stop the others, and neither does a Secret that cannot be sent.
-pub(super) fn decide(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
+pub(super) fn decide(
+    desired: &Desired,
+    observed: &Observed,
+    account: &Account,
+    now: Timestamp,
+) -> Plan {
     let mut refusals = Vec::new();
     let mut held = Plan::Nothing;
     for difference in differences(desired, observed, account) {
         match difference {
-            Plan::Do(effect) => match observed.refused(effect.name()) {
+            Plan::Do(effect) if is_correction(effect.kind()) && observed.done.is_empty() => {
+                match (
+                    observed.refused(effect.kind()),
+                    put_off(desired, observed, now),
+                ) {
+                    (Some(refused), _) => refusals.push(&refused.failure),
+                    (None, None) => return Plan::Do(effect),
+                    (None, Some(until)) => {
+                        let detail = format!("next: {}", effect.kind().as_str());
+                        held = wait(Reason::DoesNotConverge, detail, Some(until));
+                    }
+                }
+            }
+            Plan::Do(effect) => match observed.refused(effect.kind()) {
                 None => return Plan::Do(effect),
                 Some(refused) => refusals.push(&refused.failure),
             },
@@ -65,6 +94,37 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
         }));
     }
     plans
+}
+
+/// Whether the effect puts right what can be read back: who keeps changing it the other way is seen.
+pub fn is_correction(kind: Kind) -> bool {
+    match kind {
+        Kind::Enable | Kind::Disable | Kind::Share | Kind::Rename => true,
+        Kind::Pin
+        | Kind::Unpin
+        | Kind::Adopt
+        | Kind::Forget
+        | Kind::Link
+        | Kind::Create
+        | Kind::Refresh
+        | Kind::Rotate
+        | Kind::Revoke
+        | Kind::Delete
+        | Kind::Release => false,
+    }
+}
+
+/// Until when a correction has to wait, after too many of them for the same declaration.
+fn put_off(desired: &Desired, observed: &Observed, now: Timestamp) -> Option<Timestamp> {
+    let recorded = &observed.recorded;
+    let Tally { since, count } = recorded.corrections.as_ref()?;
+    if *count < QUICK_CORRECTIONS || recorded.observed_generation != Some(desired.generation) {
+        return None;
+    }
+    let slow = i32::try_from(count - QUICK_CORRECTIONS + 1).unwrap_or(i32::MAX);
+    let until = after(since.0, SLOW_CORRECTION.saturating_mul(slow));
+    let over = after(since.0, CORRECTIONS_WINDOW);
+    Some(until.min(over)).filter(|until| now < *until)
 }
 
 /// Whether this generation was as declared before. What Composio does not show is sent once for each,

@@ -6,7 +6,7 @@ use crate::{
     crd::{Credentials, CredentialsStep, Reason},
 };
 
-use super::{Desired, Effect, Need, Observed, Plan, SecretSeen, refuse, stopped, wait};
+use super::{Desired, Effect, Kind, Need, Observed, Plan, SecretSeen, refuse, stopped, wait};
 
 /// What is to be made of the Secret.
 pub(super) enum Standing {
@@ -57,13 +57,13 @@ pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Accou
 pub(super) fn revive(declared: &Credentials, observed: &Observed, account: &Account) -> Plan {
     match standing(declared, observed) {
         Standing::Unusable(plan) => plan,
-        Standing::New => match observed.refused("Rotate") {
+        Standing::New => match observed.refused(Kind::Rotate) {
             None => rotate(account),
             Some(refused) => stopped(&refused.failure),
         },
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
         Standing::Sent(CredentialsStep::Patched) if observed.recorded.connected_at.is_none() => {
-            match observed.refused("Delete") {
+            match observed.refused(Kind::Delete) {
                 None => Plan::Do(Effect::Delete {
                     id: account.id.clone(),
                     revoke: false,
@@ -88,7 +88,7 @@ fn rotate(account: &Account) -> Plan {
 /// Only the pass that was refused knows what was answered; the status keeps it.
 fn rejected(observed: &Observed) -> Plan {
     let detail = observed
-        .refused("Rotate")
+        .refused(Kind::Rotate)
         .map(|refused| refused.failure.message.clone());
     refuse(Reason::CredentialsRejected, detail.unwrap_or_default())
 }

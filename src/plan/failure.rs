@@ -138,6 +138,8 @@ impl Failure {
             (Retry::Never, _) if error.is_forbidden() => {
                 (Reason::Forbidden, Answer::Refused(status))
             }
+            // What is asked in a look is not what was declared.
+            (Retry::Never, None) => (Reason::ComposioUnavailable, Answer::NotNow { after: None }),
             (Retry::Never, Some(Effect::Rotate { .. })) => {
                 (Reason::CredentialsRejected, Answer::Refused(status))
             }

@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Desired, Effect, Need, Observed, Plan, Seen, after, ends_with_object, present, stopped,
-    wait,
+    Answer, Desired, Effect, Kind, Need, Observed, Plan, Seen, after, checks, ends_with_object,
+    stopped, wait,
 };
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
@@ -44,11 +44,13 @@ fn never_adopted(observed: &Observed) -> bool {
 /// Whether the account is this object's to end: recorded, or found by its pin or declared id and
 /// passing the checks of an adoption.
 fn is_ours(desired: &Desired, observed: &Observed, account: &Account) -> bool {
-    observed.recorded.connected_account_id.as_ref() == Some(&account.id)
+    let recorded = observed.recorded.connected_account_id.as_ref() == Some(&account.id);
+    // Of another user it is not, whoever wrote its id into the status.
+    (recorded && account.is_of(&desired.spec.user, &desired.spec.toolkit))
         || (desired.pin.is_some()
             && (account.alias == desired.pin
                 || desired.spec.connected_account_id.as_ref() == Some(&account.id))
-            && present::mismatch(desired, account).is_none())
+            && checks::mismatch(desired, account).is_none())
 }
 
 pub(super) fn decide(
@@ -71,21 +73,32 @@ pub(super) fn decide(
 
 /// Ends what is the object's own: the best as the policy says, after the others.
 fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Timestamp) -> Plan {
-    let mut ours = accounts
-        .iter()
-        .filter(|account| is_ours(desired, observed, account));
-    let Some(best) = ours.next() else {
+    let ours = || {
+        accounts
+            .iter()
+            .filter(|account| is_ours(desired, observed, account))
+    };
+    let Some(best) = ours().reduce(better) else {
         return Plan::Do(Effect::Release);
     };
-    if let Some(refused) = observed.refused("Delete") {
+    if let Some(refused) = observed.refused(Kind::Delete) {
         return stopped(&refused.failure);
     }
-    match ours.next_back() {
+    match ours().find(|account| account.id != best.id) {
         Some(duplicate) => Plan::Do(Effect::Delete {
             id: duplicate.id.clone(),
             revoke: false,
         }),
         None => end(desired, observed, best, now),
+    }
+}
+
+/// The one whose grant is the likelier to be alive: its end is the one that is told.
+fn better<'a>(one: &'a Account, another: &'a Account) -> &'a Account {
+    if another.state.rank() > one.state.rank() {
+        another
+    } else {
+        one
     }
 }
 
@@ -120,7 +133,7 @@ fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp
                 revoke(desired, observed, id)
             }
             // Only an active account can be revoked; one that was not, in this pass, waits disabled.
-            State::Inactive => match (put_off(observed), observed.refused("Enable")) {
+            State::Inactive => match (put_off(observed), observed.refused(Kind::Enable)) {
                 (Some(plan), _) => plan,
                 (None, None) => Plan::Do(Effect::Enable { id }),
                 (None, Some(_)) => Plan::Do(Effect::Delete { id, revoke: true }),
@@ -140,12 +153,12 @@ fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp
 
 /// An active account, to be revoked before it is deleted.
 fn revoke(desired: &Desired, observed: &Observed, id: String) -> Plan {
-    let Some(refused) = observed.refused("Revoke") else {
+    let Some(refused) = observed.refused(Kind::Revoke) else {
         return Plan::Do(Effect::Revoke { id });
     };
     if let Some(plan) = put_off(observed) {
         // It was enabled only to be revoked.
-        return if !desired.spec.enabled && observed.refused("Disable").is_none() {
+        return if !desired.spec.enabled && observed.refused(Kind::Disable).is_none() {
             Plan::Do(Effect::Disable { id })
         } else {
             plan
@@ -160,7 +173,7 @@ fn revoke(desired: &Desired, observed: &Observed, id: String) -> Plan {
 
 /// What to wait for when a revocation that was tried in this pass may go through later.
 fn put_off(observed: &Observed) -> Option<Plan> {
-    let failure = &observed.refused("Revoke")?.failure;
+    let failure = &observed.refused(Kind::Revoke)?.failure;
     match failure.answer {
         Answer::Refused(_) => None,
         Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => Some(stopped(failure)),

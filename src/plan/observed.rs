@@ -9,7 +9,7 @@ use crate::{
     crd::{ConnectedAccountStatus, Reason},
 };
 
-use super::Failure;
+use super::{Failure, Kind};
 
 /// Everything a decision is made on besides what is wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub struct Observed {
     pub gate: Gate,
     /// What Composio refused in this pass, so that it is not asked again.
     pub refused: Vec<Refused>,
+    /// What was done in this pass.
+    pub done: Vec<Kind>,
 }
 
 impl Observed {
@@ -49,7 +51,7 @@ impl Observed {
     }
 
     /// The refusal of that effect in this pass.
-    pub(super) fn refused(&self, effect: &str) -> Option<&Refused> {
+    pub(super) fn refused(&self, effect: Kind) -> Option<&Refused> {
         self.refused.iter().find(|refused| refused.effect == effect)
     }
 }
@@ -67,20 +69,25 @@ pub enum Seen {
     Absent,
     /// It is there.
     One(Account),
-    /// Several carry our alias: the best first.
+    /// Several carry our alias: the recorded one first, else the best.
     Many(Vec<Account>),
 }
 
 impl Seen {
-    /// What a look that found these accounts has seen: active before disabled before others, the
-    /// newest first.
-    pub fn of(mut accounts: Vec<Account>) -> Self {
+    /// What a look that found these accounts has seen: the recorded one, then active before disabled
+    /// before others, the newest first.
+    pub fn of(mut accounts: Vec<Account>, recorded: Option<&str>) -> Self {
         accounts.sort_by_key(|account| {
             (
+                recorded != Some(&account.id),
                 std::cmp::Reverse(account.state.rank()),
                 std::cmp::Reverse(account.created_at),
             )
         });
+        Self::found(accounts)
+    }
+
+    fn found(mut accounts: Vec<Account>) -> Self {
         match accounts.len() {
             0 => Self::Absent,
             1 => Self::One(accounts.remove(0)),
@@ -113,12 +120,10 @@ impl Seen {
             Self::Absent => Self::Absent,
             Self::One(account) if account.id == id => Self::Absent,
             Self::One(account) => Self::One(account),
-            Self::Many(accounts) => Self::of(
-                accounts
-                    .into_iter()
-                    .filter(|account| account.id != id)
-                    .collect(),
-            ),
+            Self::Many(mut accounts) => {
+                accounts.retain(|account| account.id != id);
+                Self::found(accounts)
+            }
         }
     }
 }
@@ -215,8 +220,8 @@ impl Gate {
 /// An effect that Composio refused in this pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
-    /// [`super::Effect::name`].
-    pub effect: &'static str,
+    /// Which effect.
+    pub effect: Kind,
     /// The refusal.
     pub failure: Failure,
 }

@@ -8,8 +8,8 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Desired, Effect, Need, Observed, Plan, Seen, after, connected, credentials,
-    credentials::Standing, refuse, stopped, usable_link, wait,
+    AuthConfigCheck, Desired, Effect, Kind, Need, Observed, Plan, Seen, after, checks, connected,
+    credentials, credentials::Standing, refuse, stopped, twins, usable_link, wait,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
@@ -30,7 +30,7 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         Seen::Absent => return absent(desired, observed, now),
         Seen::One(account) => account,
         Seen::Many(accounts) => match accounts.first() {
-            Some(best) => best,
+            Some(kept) => kept,
             None => return absent(desired, observed, now),
         },
     };
@@ -46,19 +46,30 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         let other = format!("account {id} was asked for, {} was shown", account.id);
         return refuse(Reason::Mismatch, other);
     }
-    if !recorded && let Some(difference) = mismatch(desired, account) {
+    let differs = if recorded {
+        checks::made_elsewhere(desired, account)
+    } else {
+        checks::mismatch(desired, account)
+    };
+    if let Some(difference) = differs {
         return refuse(Reason::Mismatch, difference);
-    }
-    if let State::Unknown(word) = &account.state {
-        return wait(Reason::UnknownState, format!("the state is {word:?}"), None);
     }
     if !recorded {
         return adopt(desired, account);
+    }
+    if let State::Unknown(word) = &account.state {
+        return wait(Reason::UnknownState, format!("the state is {word:?}"), None);
     }
     // Somebody took our marks off the object: without them nobody would find the account, or end it.
     if !desired.finalizer || desired.pin.is_none() {
         return Plan::Do(Effect::Pin {
             alias: account.alias.as_ref().unwrap_or(&desired.alias).clone(),
+        });
+    }
+    if let Some(twin) = twins::to_delete(desired, observed) {
+        return Plan::Do(Effect::Delete {
+            id: twin.id.clone(),
+            revoke: false,
         });
     }
     let had_grant = observed.recorded.connected_at.is_some();
@@ -69,44 +80,13 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         {
             unconnected(desired, observed, account, now)
         }
-        State::Active | State::Inactive => connected::decide(desired, observed, account),
+        State::Active | State::Inactive => connected::decide(desired, observed, account, now),
         State::Initializing
         | State::Initiated
         | State::Expired
         | State::Failed
         | State::Revoked => unconnected(desired, observed, account, now),
         State::Unknown(_) => Plan::Nothing,
-    }
-}
-
-/// What tells an account that was found from the declared one, in something that cannot be changed.
-pub(super) fn mismatch(desired: &Desired, account: &Account) -> Option<String> {
-    let spec = &desired.spec;
-    let id = &account.id;
-    if let Some(user) = account.user_id.as_ref().filter(|user| **user != spec.user) {
-        return Some(format!(
-            "account {id} belongs to user {user:?}, declared is {:?}",
-            spec.user
-        ));
-    }
-    if account.toolkit != spec.toolkit {
-        return Some(format!(
-            "account {id} is of toolkit {:?}, declared is {:?}",
-            account.toolkit, spec.toolkit
-        ));
-    }
-    if account.visibility != desired.visibility() {
-        return Some(format!(
-            "account {id} is {:?}, declared is {:?}, and Composio cannot change it",
-            account.visibility, spec.visibility
-        ));
-    }
-    match &spec.auth_config {
-        Some(declared) if *declared != account.auth_config => Some(format!(
-            "account {id} was made from auth config {:?}, declared is {declared:?}",
-            account.auth_config
-        )),
-        Some(_) | None => None,
     }
 }
 
@@ -160,17 +140,37 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
 
 /// A POST is due. It is the one kind of call that cannot be repeated, so everything that can be known
 /// before is known before, and the alias is in the object first.
+///
+/// An alias that is in the object and is not the declared one is from before a change of the
+/// declaration: an account may carry it and not be visible yet. It is taken out when none has shown up
+/// for long enough, and the declared one is written.
 fn make(
     desired: &Desired,
     observed: &Observed,
     now: Timestamp,
     effect: impl FnOnce(String, String) -> Effect,
 ) -> Plan {
-    if let Some(since) = &observed.recorded.unknown_since {
-        let until = after(since.0, desired.flags.unknown_outcome_wait);
+    let stale = desired.pin.as_ref().filter(|pin| **pin != desired.alias);
+    // A time in the future was not written by a clock that can be trusted.
+    let since = observed
+        .recorded
+        .unknown_since
+        .as_ref()
+        .map(|since| since.0.min(now));
+    if since.is_some() || stale.is_some() {
+        let until = after(since.unwrap_or(now), desired.flags.unknown_outcome_wait);
         if now < until {
-            return wait(Reason::OutcomeUnknown, "", Some(until));
+            let detail =
+                stale.map(|pin| format!("an account may still carry the former alias {pin:?}"));
+            return wait(
+                Reason::OutcomeUnknown,
+                detail.unwrap_or_default(),
+                Some(until),
+            );
         }
+    }
+    if stale.is_some() {
+        return Plan::Do(Effect::Unpin);
     }
     let auth_config = match &observed.auth_config {
         AuthConfigCheck::NotAsked => return Plan::Look(Need::AuthConfig),
@@ -180,7 +180,7 @@ fn make(
     match &desired.pin {
         Some(pin) if desired.finalizer => Plan::Do(effect(auth_config, pin.clone())),
         Some(_) | None => Plan::Do(Effect::Pin {
-            alias: desired.sought_alias().to_owned(),
+            alias: desired.alias.clone(),
         }),
     }
 }
@@ -191,7 +191,7 @@ fn refused_to_make(desired: &Desired, observed: &Observed) -> Option<Plan> {
     let refused = observed
         .refused
         .iter()
-        .find(|refused| matches!(refused.effect, "Link" | "Create"))?;
+        .find(|refused| matches!(refused.effect, Kind::Link | Kind::Create))?;
     if refused.failure.reason == Reason::AliasInUse {
         return Some(wait(
             Reason::AliasInUse,
@@ -246,9 +246,9 @@ fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: T
     if !asked && !link_was_lost {
         return wait_for_request(observed);
     }
-    if let Some(refused) = observed.refused("Refresh") {
+    if let Some(refused) = observed.refused(Kind::Refresh) {
         let stands = observed
-            .refused("Delete")
+            .refused(Kind::Delete)
             .or(Some(refused).filter(|refused| refused.failure.reason == Reason::Forbidden));
         if let Some(refused) = stands {
             return stopped(&refused.failure);

@@ -14,6 +14,7 @@ mod gone;
 mod present;
 mod random;
 mod sharing;
+mod twins;
 mod unconnected;
 
 use build::*;

@@ -9,6 +9,12 @@ use crate::composio::model::Account;
 #[derive(Debug, Default)]
 pub struct Snapshot {
     rows: HashMap<String, Row>,
+    /// Accounts with the alias of an object that has another one on record, by id. There are none, but
+    /// where Composio let a second one be made.
+    twins: HashMap<String, Account>,
+    /// Ids whose account changed in the eyes of an object that does not manage it: who does is still to
+    /// be told.
+    overheard: Changes,
     seen: u64,
 }
 
@@ -68,13 +74,50 @@ impl Snapshot {
         self.put(account.id.clone(), What::There(Box::new(account)));
     }
 
+    /// The same for a look of an object that does not have it on record.
+    pub fn overhear(&mut self, account: Account) {
+        let known = self.rows.get(&account.id);
+        if known.is_some_and(|row| matches!(&row.what, What::There(known) if **known != account)) {
+            self.overheard.push(account.id.clone());
+        }
+        self.see(account);
+    }
+
+    /// The ids that were overheard since this was asked last.
+    pub fn take_overheard(&mut self) -> Changes {
+        std::mem::take(&mut self.overheard)
+    }
+
+    /// Takes in an account that carries the alias of an object which has another one on record.
+    pub fn twin(&mut self, account: Account) {
+        self.twins.insert(account.id.clone(), account);
+    }
+
+    /// The account of that id, if it was noticed as a twin.
+    pub fn noticed(&self, id: &str) -> Option<Account> {
+        self.twins.get(id).cloned()
+    }
+
+    /// The other accounts of the same user, toolkit and alias that were noticed.
+    pub fn twins(&self, account: &Account) -> Vec<Account> {
+        let is_twin = |other: &&Account| {
+            other.id != account.id
+                && other.alias.is_some()
+                && (&other.alias, &other.toolkit) == (&account.alias, &account.toolkit)
+                && other.user_id == account.user_id
+        };
+        self.twins.values().filter(is_twin).cloned().collect()
+    }
+
     /// Takes in that a look has proved an account to be gone.
     pub fn gone(&mut self, id: &str) {
+        self.twins.remove(id);
         self.put(id.to_owned(), What::Gone);
     }
 
     /// Takes in that we deleted an account.
     pub fn deleted(&mut self, id: &str) {
+        self.twins.remove(id);
         self.put(id.to_owned(), What::Deleted);
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 use tracing::warn;
 
-use super::{replace_status, report_on, told};
+use super::{Report, replace_status, told};
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
     plan::{Desired, Outcome},
@@ -26,7 +26,8 @@ pub(super) struct Entry {
 }
 
 /// The object as the apiserver has it, and what is to be added to its status.
-pub(super) struct Ledger {
+pub(super) struct Ledger<'a> {
+    report: &'a Report,
     object: ConnectedAccount,
     entries: Vec<Entry>,
     /// The status that the last write replaced.
@@ -44,9 +45,10 @@ pub(super) enum Written {
     ObjectGone,
 }
 
-impl Ledger {
-    pub(super) fn new(object: ConnectedAccount) -> Self {
+impl<'a> Ledger<'a> {
+    pub(super) fn new(object: ConnectedAccount, report: &'a Report) -> Self {
         Self {
+            report,
             object,
             entries: Vec::new(),
             replaced: None,
@@ -72,10 +74,14 @@ impl Ledger {
         };
         let mut status = written.clone();
         for entry in earlier {
-            status = report_on(&status, entry);
+            status = self.reported(&status, entry);
             status.conditions.clone_from(&written.conditions);
         }
-        report_on(&status, last)
+        self.reported(&status, last)
+    }
+
+    fn reported(&self, previous: &ConnectedAccountStatus, entry: &Entry) -> ConnectedAccountStatus {
+        (self.report)(&entry.desired, previous, &entry.outcome, entry.at)
     }
 
     /// The status that the last write replaced, once: what is told of a write is told when it is done,

@@ -7,6 +7,7 @@ use crate::{
     composio::model::{Acl, State},
     crd::{ConnectedAccountStatus, Progress, Reason, condition},
     plan::{Desired, Done, Effect, Observed, Presence},
+    text,
 };
 
 use super::is_in;
@@ -111,7 +112,7 @@ pub fn of_effect(
         Effect::Forget => {
             let id = previous.connected_account_id.as_deref();
             let note = format!(
-                "account {} is not in Composio any more",
+                "account {} is not in Composio any more, or not of this user and toolkit",
                 id.unwrap_or_default()
             );
             vec![warning(Topic::AccountVanished, note)]
@@ -212,12 +213,20 @@ fn word(token: &str) -> &str {
 
 fn deleted(id: &str, revoke: bool, declared: bool, previous: &ConnectedAccountStatus) -> News {
     let refusals = previous.revoke_refusals.as_ref().filter(|_| revoke);
+    let is_recorded = previous.connected_account_id.as_deref() == Some(id);
     let note = match (revoke, declared) {
         (true, _) => {
             format!("account {id} was deleted; revocation was requested, its outcome is unknown")
         }
         (false, false) => format!("account {id} was deleted"),
-        (false, true) => format!("account {id} was deleted to make room for a new one"),
+        (false, true) if is_recorded => {
+            format!("account {id} was deleted to make room for a new one")
+        }
+        (false, true) => {
+            format!(
+                "account {id} was deleted: a second one under the same alias, without a grant that is kept"
+            )
+        }
     };
     match refusals {
         Some(refusals) => warning(
@@ -260,7 +269,8 @@ pub fn of_status(
 fn trouble(status: &ConnectedAccountStatus) -> Option<(Reason, &str)> {
     let synced = status.condition(condition::SYNCED)?;
     let reason = Reason::all().find(|reason| reason.as_str() == synced.reason)?;
-    let told = reason == Reason::RevokeRefused || reason.progress() == Progress::Stalled;
+    let told = matches!(reason, Reason::RevokeRefused | Reason::DoesNotConverge)
+        || reason.progress() == Progress::Stalled;
     told.then_some((reason, synced.message.as_str()))
 }
 
@@ -307,6 +317,7 @@ fn warning(topic: Topic, note: String) -> News {
 /// Without URLs, and no longer than the apiserver takes. What somebody else's message holds may be a
 /// connect link.
 fn fit(note: &str) -> String {
+    let note = text::line(note, MAX_NOTE);
     let mut fit: String = note
         .split_inclusive(char::is_whitespace)
         .map(|word| if word.contains("://") { "[URL] " } else { word })

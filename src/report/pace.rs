@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    crd::{ConnectedAccountStatus, condition},
+    crd::{ConnectedAccountStatus, Reason, condition},
     plan::{Answer, Desired, Happened, Presence},
 };
 
@@ -45,7 +45,17 @@ pub fn next_look(
             Answer::Refused(_) => return Some(pace.slow),
             Answer::NotNow { after: None } | Answer::Unknown | Answer::LookAgain => None,
         },
-        Happened::Refused(_) => return Some(secret.unwrap_or(pace.slow).min(pace.slow)),
+        Happened::Refused(refusal) => {
+            // A Secret that is looked at again must not ask again for what Composio has refused to make.
+            let by_secret = status.connected_account_id.is_some()
+                || refusal.reason == Reason::CredentialsRejected;
+            return Some(
+                secret
+                    .filter(|_| by_secret)
+                    .unwrap_or(pace.slow)
+                    .min(pace.slow),
+            );
+        }
         Happened::Settled => return secret,
         Happened::Did(_) => None,
     };

@@ -3,9 +3,9 @@
 use super::*;
 use crate::{
     composio::model::State,
-    crd::{Link, Reason},
+    crd::{Link, Progress, ReadyRule, Reason},
     plan::{
-        Refusal, Wait,
+        Kind, Refusal, Wait,
         tests::build::{
             NOW, Sight, Wanted, account, ago, failure, not_looked, object, rejected, seen,
             seen_none,
@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod conditions;
+mod corrections;
 mod credentials;
 mod facts;
 mod news;

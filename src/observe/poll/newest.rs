@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{MOST_PAGES, PAGE};
 use crate::{
-    composio::{ListQuery, Urgency, error::Error},
+    composio::{Account, ListQuery, Urgency, error::Error},
     project::{Changes, Project},
 };
 
@@ -84,8 +84,13 @@ impl Watermark {
     }
 }
 
-/// Reads the newest changes.
-pub(super) async fn scan(project: &Project, former: Option<Watermark>) -> Result<Scan, Error> {
+/// Reads the newest changes. `is_twin` tells an account that carries the alias of an object which has
+/// another one on record.
+pub(super) async fn scan(
+    project: &Project,
+    former: Option<Watermark>,
+    is_twin: impl Fn(&Account) -> bool,
+) -> Result<Scan, Error> {
     let began = project.now();
     let ours = project.snapshot(|snapshot| snapshot.size());
     let most_pages = ours.div_ceil(PAGE).clamp(1, MOST_PAGES);
@@ -114,6 +119,10 @@ pub(super) async fn scan(project: &Project, former: Option<Watermark>) -> Result
         }
         let is_complete = page.next_cursor.is_none()
             || former.is_some_and(|former| stamps().any(|stamp| former.is_known(stamp)));
+        for twin in page.items.iter().filter(|row| is_twin(row)) {
+            changes.push(twin.id.clone());
+            project.snapshot(|snapshot| snapshot.twin(twin.clone()));
+        }
         changes.extend(project.snapshot(|snapshot| snapshot.newest(mark, page.items)));
         if is_complete {
             end = End::Complete;

@@ -4,17 +4,20 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 
 use crate::{
-    composio::model::{Account, Acl, Sensitive, State, Visibility},
+    composio::model::{Sensitive, State},
     crd::{
         ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus,
         Credentials, CredentialsStatus, CredentialsStep, DeletionPolicy, FINALIZER, Link, Metadata,
         ReadyWhen, Reason, SecretRef, Sharing, Tally,
     },
     plan::{
-        Answer, AuthConfigCheck, Desired, Failure, Flags, Gate, Holder, Observed, Presence, Proof,
-        Refused, SecretSeen, Seen,
+        Answer, AuthConfigCheck, Desired, Failure, Flags, Gate, Holder, Kind, Observed, Presence,
+        Proof, Refused, SecretSeen, Seen,
     },
 };
+
+mod row;
+pub(crate) use row::{Row, account};
 
 /// The time of every decision.
 pub(crate) const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -139,65 +142,6 @@ impl Wanted {
     }
 }
 
-/// An account in Composio.
-#[derive(Clone, Debug)]
-pub(crate) struct Row(pub(crate) Account);
-
-/// An account that was asked for as [`object`] would, and that somebody has opened.
-pub(crate) fn account(id: &str) -> Row {
-    Row(Account {
-        id: id.into(),
-        alias: Some(ALIAS.into()),
-        user_id: Some("support@acme.com".into()),
-        toolkit: "gmail".into(),
-        auth_config: "ac_1".into(),
-        state: State::Initiated,
-        state_reason: None,
-        visibility: Visibility::Private,
-        sharing: None,
-        created_at: None,
-        updated_at: None,
-    })
-}
-
-impl Row {
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut Account)) -> Self {
-        change(&mut self.0);
-        self
-    }
-
-    pub(crate) fn is(self, state: State) -> Self {
-        self.with(|account| account.state = state)
-    }
-
-    pub(crate) fn active(self) -> Self {
-        self.is(State::Active)
-    }
-
-    pub(crate) fn inactive(self) -> Self {
-        self.is(State::Inactive)
-    }
-
-    pub(crate) fn expired(self) -> Self {
-        self.is(State::Expired)
-    }
-
-    pub(crate) fn called(self, alias: &str) -> Self {
-        self.with(|account| account.alias = Some(alias.into()))
-    }
-
-    pub(crate) fn nameless(self) -> Self {
-        self.with(|account| account.alias = None)
-    }
-
-    pub(crate) fn shared(self, sharing: Option<Acl>) -> Self {
-        self.with(|account| {
-            account.visibility = Visibility::Shared;
-            account.sharing = sharing;
-        })
-    }
-}
-
 /// What is seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Sight(pub(crate) Observed);
@@ -212,6 +156,7 @@ fn sight(account: Seen, fresh: bool) -> Sight {
         holder: None,
         gate: Gate::default(),
         refused: Vec::new(),
+        done: Vec::new(),
     })
 }
 
@@ -222,7 +167,10 @@ pub(crate) fn seen(row: Row) -> Sight {
 
 /// A fresh look that found several.
 pub(crate) fn seen_all(rows: Vec<Row>) -> Sight {
-    sight(Seen::of(rows.into_iter().map(|row| row.0).collect()), true)
+    sight(
+        Seen::of(rows.into_iter().map(|row| row.0).collect(), None),
+        true,
+    )
 }
 
 /// A fresh look that found none.
@@ -300,6 +248,20 @@ impl Sight {
         self.status(|status| status.last_handled_reconcile_at = Some(token.into()))
     }
 
+    pub(crate) fn corrected(self, since: Timestamp, count: u32) -> Self {
+        self.status(|status| {
+            status.observed_generation = Some(1);
+            status.corrections = Some(Tally {
+                since: MicroTime(since),
+                count,
+            });
+        })
+    }
+
+    pub(crate) fn having_done(self, kinds: &[Kind]) -> Self {
+        self.with(|observed| observed.done = kinds.to_vec())
+    }
+
     pub(crate) fn revoke_refused(self, since: Timestamp, count: u32) -> Self {
         self.status(|status| {
             status.revoke_refusals = Some(Tally {
@@ -367,7 +329,7 @@ impl Sight {
         self.with(|observed| observed.gate.write_closed_until = Some(ago(-30)))
     }
 
-    pub(crate) fn refused(self, effect: &'static str, failure: Failure) -> Self {
+    pub(crate) fn refused(self, effect: Kind, failure: Failure) -> Self {
         self.with(|observed| observed.refused.push(Refused { effect, failure }))
     }
 }

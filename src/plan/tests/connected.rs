@@ -1,5 +1,8 @@
 use super::*;
-use crate::composio::model::{Acl, State};
+use crate::composio::{
+    SharingPatch,
+    model::{Acl, State},
+};
 
 fn acl(allowed: &[&str], denied: &[&str]) -> Acl {
     Acl {
@@ -69,28 +72,28 @@ fn each_difference_is_a_call_of_its_own_in_order() {
         (
             "a refusal does not stop the others",
             everything(),
-            row(State::Inactive).refused("Share", rejected()),
+            row(State::Inactive).refused(Kind::Share, rejected()),
             does(rename("support")),
         ),
         (
             "what was refused is told in the end",
             everything(),
             row(State::Inactive)
-                .refused("Share", rejected())
-                .refused("Rename", taken()),
+                .refused(Kind::Share, rejected())
+                .refused(Kind::Rename, taken()),
             Refuses(Reason::Rejected),
         ),
         (
             "a used alias may be freed",
             object().called("support"),
-            ours(account("ca_1").active()).refused("Rename", taken()),
+            ours(account("ca_1").active()).refused(Kind::Rename, taken()),
             Waits(Reason::AliasInUse),
         ),
         (
             "what is gone from under a call is looked at later",
             object().disabled(),
             ours(account("ca_1").active()).refused(
-                "Disable",
+                Kind::Disable,
                 failure(Reason::ComposioUnavailable, Answer::LookAgain),
             ),
             Waits(Reason::ComposioUnavailable),
@@ -217,6 +220,83 @@ fn an_access_list_is_changed_only_where_it_differs() {
             wanted(),
             row(None).condition("Synced", "True", Reason::Progressing),
             does(whole()),
+        ),
+    ]);
+}
+
+#[test]
+fn what_does_not_stay_as_declared_is_put_right_less_often() {
+    let changed_back = |since, count| ours(account("ca_1").inactive()).corrected(since, count);
+    check([
+        (
+            "three times it is put right at once",
+            object(),
+            changed_back(ago(30), 2),
+            does(enable()),
+        ),
+        (
+            "then only after ten minutes",
+            object(),
+            changed_back(ago(30), 3),
+            WaitsUntil(Reason::DoesNotConverge, ago(-570)),
+        ),
+        (
+            "which are over",
+            object(),
+            changed_back(ago(600), 3),
+            does(enable()),
+        ),
+        (
+            "and another ten",
+            object(),
+            changed_back(ago(700), 4),
+            WaitsUntil(Reason::DoesNotConverge, ago(-500)),
+        ),
+        (
+            "an hour later all is forgotten",
+            object(),
+            changed_back(ago(3600), 40),
+            does(enable()),
+        ),
+        (
+            "a new declaration is a new beginning",
+            object().with(|desired| desired.generation = 2),
+            changed_back(ago(30), 3),
+            does(enable()),
+        ),
+        (
+            "once one is put right, the others of this pass are, too",
+            object().called("support"),
+            ours(account("ca_1").active())
+                .corrected(ago(30), 3)
+                .having_done(&[Kind::Enable]),
+            does(rename("support")),
+        ),
+        (
+            "what cannot be read back is none of it",
+            object().made_from_secret(),
+            ours(account("ca_1").active())
+                .corrected(ago(30), 3)
+                .with_secret(),
+            does(Effect::Rotate { id: "ca_1".into() }),
+        ),
+    ]);
+}
+
+#[test]
+fn an_auth_config_that_is_declared_later_must_be_the_one_of_the_account() {
+    check([
+        (
+            "it is",
+            object().through("ac_1"),
+            ours(account("ca_1").active()),
+            nothing(),
+        ),
+        (
+            "it is not",
+            object().through("ac_2"),
+            ours(account("ca_1").active()),
+            Refuses(Reason::Mismatch),
         ),
     ]);
 }

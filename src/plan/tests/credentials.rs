@@ -86,7 +86,10 @@ fn each_version_of_the_secret_is_sent_once() {
             "a call that may not be made now is made later",
             wanted(),
             active()
-                .refused("Rotate", failure(Reason::Forbidden, Answer::Refused(403)))
+                .refused(
+                    Kind::Rotate,
+                    failure(Reason::Forbidden, Answer::Refused(403)),
+                )
                 .sent("uid/6", Created),
             Refuses(Reason::Forbidden),
         ),
@@ -134,7 +137,7 @@ fn the_secret_has_its_place_among_the_differences() {
             unshared(),
             ours(State::Inactive)
                 .sent("uid/7", Refused)
-                .refused("Rotate", refused_values()),
+                .refused(Kind::Rotate, refused_values()),
             does(rename("support")),
         ),
         (
@@ -178,7 +181,7 @@ fn the_secret_has_its_place_among_the_differences() {
             unshared(),
             ours(State::Inactive)
                 .secret(missing())
-                .refused("Rename", rejected()),
+                .refused(Kind::Rename, rejected()),
             Refuses(Reason::Rejected),
         ),
     ]);
@@ -227,7 +230,7 @@ fn a_dead_account_is_revived_by_a_new_version_or_made_anew_once() {
             (
                 "which is refused",
                 wanted(),
-                tried().refused("Delete", rejected()),
+                tried().refused(Kind::Delete, rejected()),
                 Refuses(Reason::Rejected),
             ),
             (
@@ -241,7 +244,7 @@ fn a_dead_account_is_revived_by_a_new_version_or_made_anew_once() {
                 wanted(),
                 dead()
                     .sent("uid/7", Refused)
-                    .refused("Rotate", refused_values()),
+                    .refused(Kind::Rotate, refused_values()),
                 Refuses(Reason::CredentialsRejected),
             ),
             (

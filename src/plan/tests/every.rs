@@ -58,7 +58,8 @@ fn known() -> Vec<Sight> {
         let row = account("ca_1").is(State::from(word));
         let shared = row.clone().shared(None);
         known.extend([seen(row.clone()), seen(shared)]);
-        known.push(seen_all(vec![row, account("ca_2").expired()]));
+        known.push(seen_all(vec![row.clone(), account("ca_2").expired()]));
+        known.push(seen_all(vec![row, account("ca_2").never_finished()]));
     }
     let recorded = |sight: &Sight| {
         [
@@ -90,10 +91,16 @@ fn circumstances(sight: &Sight) -> Vec<Sight> {
         sight.clone().with_secret(),
     ] {
         for sight in [sight.clone(), sight.held_by("agents/older")] {
-            for effect in ["", "Refresh", "Revoke", "Delete", "Link"] {
+            for effect in [
+                None,
+                Some(Kind::Refresh),
+                Some(Kind::Revoke),
+                Some(Kind::Delete),
+                Some(Kind::Link),
+            ] {
                 let sight = match effect {
-                    "" => sight.clone(),
-                    effect => sight.clone().refused(effect, rejected()),
+                    None => sight.clone(),
+                    Some(effect) => sight.clone().refused(effect, rejected()),
                 };
                 all.extend([
                     sight.clone(),
@@ -203,10 +210,23 @@ fn whatever_is_seen_the_rules_hold() {
                 "{}",
                 told()
             ),
-            Effect::Delete { revoke, .. } => {
-                if !gone {
+            Effect::Delete { id, revoke } => {
+                let recorded_id = observed.recorded.connected_account_id.as_deref();
+                if !gone && recorded_id != Some(id.as_str()) {
+                    let made_anew = desired.spec.credentials.is_some();
+                    let twin = match &observed.account {
+                        Seen::Many(accounts) => accounts.iter().find(|twin| twin.id == *id),
+                        Seen::NotLooked | Seen::Absent | Seen::One(_) => None,
+                    };
+                    let twin = twin.unwrap_or_else(|| panic!("which? {}", told()));
+                    assert!(
+                        !revoke && recorded && (made_anew || twin.timed_out()),
+                        "an account is deleted that may hold a grant: {}",
+                        told()
+                    );
+                } else if !gone {
                     let makes_room = match desired.spec.credentials {
-                        None => observed.refused("Refresh").is_some(),
+                        None => observed.refused(Kind::Refresh).is_some(),
                         Some(_) => {
                             let sent = observed.recorded.credentials.as_ref();
                             sent.is_some_and(|sent| sent.step == CredentialsStep::Patched)
@@ -221,7 +241,7 @@ fn whatever_is_seen_the_rules_hold() {
                     );
                 }
                 assert!(!(gone && retained), "{}", told());
-                assert!(observed.refused("Delete").is_none(), "{}", told());
+                assert!(observed.refused(Kind::Delete).is_none(), "{}", told());
             }
             Effect::Enable { .. } | Effect::Revoke { .. } if gone => assert!(
                 desired.spec.deletion_policy == DeletionPolicy::Revoke,

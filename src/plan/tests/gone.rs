@@ -158,7 +158,7 @@ fn an_account_ends_as_the_policy_says() {
         (
             "if it cannot be enabled it is deleted",
             object().deleted(Revoke),
-            is(State::Inactive).refused("Enable", rejected()),
+            is(State::Inactive).refused(Kind::Enable, rejected()),
             does(delete(true)),
         ),
         (
@@ -182,7 +182,10 @@ fn an_account_ends_as_the_policy_says() {
         (
             "a deletion that is refused needs a person",
             object().deleted(Delete),
-            is(State::Active).refused("Delete", failure(Reason::Forbidden, Answer::Refused(403))),
+            is(State::Active).refused(
+                Kind::Delete,
+                failure(Reason::Forbidden, Answer::Refused(403)),
+            ),
             Refuses(Reason::Forbidden),
         ),
     ]);
@@ -196,39 +199,42 @@ fn a_revocation_that_fails_is_tried_again_but_not_for_ever() {
         (
             "the toolkit cannot revoke",
             gone(),
-            active().refused("Revoke", rejected()),
+            active().refused(Kind::Revoke, rejected()),
             does(delete(true)),
         ),
         (
             "we may not",
             gone(),
-            active().refused("Revoke", failure(Reason::Forbidden, Answer::Refused(403))),
+            active().refused(
+                Kind::Revoke,
+                failure(Reason::Forbidden, Answer::Refused(403)),
+            ),
             Refuses(Reason::Forbidden),
         ),
         (
             "the provider refuses now",
             gone(),
-            active().refused("Revoke", later()),
+            active().refused(Kind::Revoke, later()),
             Waits(Reason::RevokeRefused),
         ),
         (
             "an account that was enabled only for it is disabled again",
             gone().disabled(),
-            active().refused("Revoke", later()),
+            active().refused(Kind::Revoke, later()),
             does(disable()),
         ),
         (
             "and left so until the next try",
             gone().disabled(),
-            ours(account("ca_1").inactive()).refused("Revoke", later()),
+            ours(account("ca_1").inactive()).refused(Kind::Revoke, later()),
             Waits(Reason::RevokeRefused),
         ),
         (
             "that cannot be done either",
             gone().disabled(),
             active()
-                .refused("Revoke", later())
-                .refused("Disable", rejected()),
+                .refused(Kind::Revoke, later())
+                .refused(Kind::Disable, rejected()),
             Waits(Reason::RevokeRefused),
         ),
         (
@@ -315,7 +321,7 @@ fn of_several_accounts_the_best_ends_last() {
         (
             "a refused one is not repeated",
             gone(),
-            two().refused("Delete", rejected()),
+            two().refused(Kind::Delete, rejected()),
             Refuses(Reason::Rejected),
         ),
         (
@@ -328,4 +334,17 @@ fn of_several_accounts_the_best_ends_last() {
             does(revoke()),
         ),
     ]);
+}
+
+#[test]
+fn an_id_that_somebody_wrote_into_the_status_gives_no_right() {
+    let foreign = account("ca_1")
+        .active()
+        .with(|account| account.user_id = Some("somebody-else".into()));
+    check([(
+        "the account of another user is left alone",
+        object().deleted(Revoke),
+        seen(foreign).recorded("ca_1"),
+        does(Effect::Release),
+    )]);
 }

@@ -45,10 +45,28 @@ fn an_account_is_made_once_and_only_after_everything_is_known() {
         ),
         ("marked: a link is due", object(), seen_none(), does(link())),
         (
-            "what was pinned is what we ask for, whatever the spec says by now",
+            "the alias was changed since it was pinned: an account with the former may show up",
             object().called("support"),
             seen_none(),
-            does(link()),
+            WaitsUntil(Reason::OutcomeUnknown, ago(-60)),
+        ),
+        (
+            "for long enough from when that was noticed",
+            object().called("support"),
+            seen_none().unknown_since(ago(59)),
+            WaitsUntil(Reason::OutcomeUnknown, ago(-1)),
+        ),
+        (
+            "none did: the former alias is taken out",
+            object().called("support"),
+            seen_none().unknown_since(ago(60)),
+            does(Effect::Unpin),
+        ),
+        (
+            "and the declared one is written before the POST",
+            object().called("support").unpinned(),
+            seen_none(),
+            does(pin("support")),
         ),
         (
             "an unknown outcome is waited for",
@@ -77,32 +95,37 @@ fn a_refused_post_takes_the_pin_away_unless_the_alias_is_in_use() {
         (
             "no account carries the alias",
             object(),
-            seen_none().refused("Link", rejected()),
+            seen_none().refused(Kind::Link, rejected()),
             does(Effect::Unpin),
         ),
         (
             "then a person must help",
             object().unpinned(),
-            seen_none().refused("Link", rejected()),
+            seen_none().refused(Kind::Link, rejected()),
             Refuses(Reason::Rejected),
         ),
         (
             "the same for an account from a Secret",
             object().made_from_secret(),
-            seen_none().with_secret().refused("Create", rejected()),
+            seen_none().with_secret().refused(Kind::Create, rejected()),
             does(Effect::Unpin),
         ),
         (
             "alias in use: an account does carry it, so the pin stays",
             object(),
-            seen_none().refused("Link", failure(Reason::AliasInUse, Answer::Refused(400))),
+            seen_none().refused(
+                Kind::Link,
+                failure(Reason::AliasInUse, Answer::Refused(400)),
+            ),
             Waits(Reason::AliasInUse),
         ),
         (
             "the look after it found the account: it is ours",
             object(),
-            seen(account("ca_1"))
-                .refused("Link", failure(Reason::AliasInUse, Answer::Refused(400))),
+            seen(account("ca_1")).refused(
+                Kind::Link,
+                failure(Reason::AliasInUse, Answer::Refused(400)),
+            ),
             does(Effect::Adopt),
         ),
     ]);

@@ -179,13 +179,13 @@ fn a_refresh_that_is_refused_makes_room_for_a_new_account() {
         (
             "the dead account is deleted, never with revocation",
             object(),
-            died().refused("Refresh", rejected()),
+            died().refused(Kind::Refresh, rejected()),
             does(delete(false)),
         ),
         (
             "not before it was looked at again",
             object(),
-            died().refused("Refresh", rejected()).cached(),
+            died().refused(Kind::Refresh, rejected()).cached(),
             looks(Need::Account),
         ),
         (
@@ -193,21 +193,24 @@ fn a_refresh_that_is_refused_makes_room_for_a_new_account() {
             object(),
             seen(account("ca_1").active())
                 .recorded("ca_1")
-                .refused("Refresh", rejected()),
+                .refused(Kind::Refresh, rejected()),
             nothing(),
         ),
         (
             "what we may not do to the account is no reason to delete it",
             object(),
-            died().refused("Refresh", failure(Reason::Forbidden, Answer::Refused(403))),
+            died().refused(
+                Kind::Refresh,
+                failure(Reason::Forbidden, Answer::Refused(403)),
+            ),
             Refuses(Reason::Forbidden),
         ),
         (
             "a refused deletion is not repeated",
             object(),
             died()
-                .refused("Refresh", rejected())
-                .refused("Delete", rejected()),
+                .refused(Kind::Refresh, rejected())
+                .refused(Kind::Delete, rejected()),
             Refuses(Reason::Rejected),
         ),
     ]);

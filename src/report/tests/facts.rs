@@ -1,7 +1,7 @@
 use super::*;
 use crate::crd::DeletionPolicy;
 
-fn time(time: &Option<MicroTime>) -> Option<Timestamp> {
+pub(super) fn time(time: &Option<MicroTime>) -> Option<Timestamp> {
     time.as_ref().map(|time| time.0)
 }
 

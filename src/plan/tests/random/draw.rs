@@ -28,9 +28,17 @@ const STATES: [&str; 9] = [
     "REVOKED",
     "PAUSED",
 ];
-pub(super) const EFFECTS: [&str; 10] = [
-    "Link", "Create", "Refresh", "Enable", "Disable", "Share", "Rotate", "Rename", "Revoke",
-    "Delete",
+pub(super) const EFFECTS: [Kind; 10] = [
+    Kind::Link,
+    Kind::Create,
+    Kind::Refresh,
+    Kind::Enable,
+    Kind::Disable,
+    Kind::Share,
+    Kind::Rotate,
+    Kind::Rename,
+    Kind::Revoke,
+    Kind::Delete,
 ];
 
 fn times() -> [Timestamp; 7] {
@@ -86,7 +94,12 @@ pub(super) fn wanted(dice: &mut Dice) -> Wanted {
             .unwrap_or_else(|| computed_alias(&dice.text(&["", "eu-"]), "agents", &desired.name));
         desired.spec = spec;
         desired.generation = dice.number(3) as i64 - 1;
-        desired.pin = dice.maybe(|dice| dice.text(&ALIASES));
+        // As the operator leaves it, most of the time.
+        desired.pin = match dice.number(4) {
+            0 => None,
+            1 => Some(dice.text(&ALIASES)),
+            _ => Some(desired.alias.clone()),
+        };
         desired.finalizer = !dice.once_in(4);
         desired.link_request = dice.maybe(|dice| dice.text(&TOKENS));
         desired.ignored_link_request = dice.once_in(8).then(|| dice.text(&TOKENS));
@@ -195,7 +208,11 @@ pub(super) fn sight(dice: &mut Dice) -> Sight {
         1 | 2 => Seen::Absent,
         3..6 => Seen::One(row(dice)),
         6 => Seen::Many((0..dice.number(4)).map(|_| row(dice)).collect()),
-        _ => Seen::of((0..dice.number(4)).map(|_| row(dice)).collect()),
+        _ => {
+            let rows = (0..dice.number(4)).map(|_| row(dice)).collect();
+            let recorded = dice.once_in(2).then_some("ca_1");
+            Seen::of(rows, recorded)
+        }
     };
     let closed = |dice: &mut Dice| dice.once_in(8).then(|| dice.time(&times()));
     Sight(Observed {
@@ -237,6 +254,7 @@ pub(super) fn sight(dice: &mut Dice) -> Sight {
                 _ => Proof::Given,
             },
         },
+        done: Vec::new(),
         refused: (0..dice.number(4))
             .map(|_| Refused {
                 effect: dice.of(&EFFECTS),

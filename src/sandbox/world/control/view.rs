@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::sandbox::world::World;
-use crate::sandbox::world::account::{Account, Credential, Grant, GrantEnd, iso};
+use crate::sandbox::world::account::{Account, Credential, Grant, GrantEnd, Sharing, iso};
 
 /// An account with what clients are not told.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +27,8 @@ pub struct AccountView {
     pub status_reason: Option<String>,
     /// `PRIVATE` or `SHARED`.
     pub account_type: &'static str,
+    /// Who but the owner may use a shared one.
+    pub sharing: Option<Sharing>,
     /// When it was made.
     pub created_at: String,
     /// When it last changed.
@@ -104,6 +106,7 @@ impl World {
             } else {
                 "PRIVATE"
             },
+            sharing: account.sharing.clone(),
             created_at: iso(account.created_at),
             updated_at: iso(account.updated_at),
             deleted_at: account.deleted_at.map(iso),

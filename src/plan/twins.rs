@@ -1,0 +1,43 @@
+//! Several accounts with one alias: a server that does not enforce uniqueness, or shows a new account
+//! late, lets a call whose answer was lost make a second one.
+
+use crate::composio::model::{Account, State};
+
+use super::{Desired, Kind, Observed, Seen, checks};
+
+/// The next account to delete besides the one that is kept, which is the recorded one.
+///
+/// Only what holds nobody's grant: a sign-in that Composio itself says was never finished, or what a
+/// Secret made, which can be made again. Whatever else has our alias is left alone.
+pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a Account> {
+    let Seen::Many(accounts) = &observed.account else {
+        return None;
+    };
+    if observed.refused(Kind::Delete).is_some() {
+        return None;
+    }
+    accounts
+        .iter()
+        .skip(1)
+        .filter(|account| is_twin(desired, observed, account))
+        .find(|account| desired.spec.credentials.is_some() || was_never_connected(account))
+}
+
+/// Whether it is an account that this object has made, as far as that can be told.
+fn is_twin(desired: &Desired, observed: &Observed, account: &Account) -> bool {
+    account.alias == desired.pin
+        && Some(&account.auth_config) == observed.recorded.auth_config.as_ref()
+        && checks::mismatch(desired, account).is_none()
+}
+
+fn was_never_connected(account: &Account) -> bool {
+    match account.state {
+        State::Expired | State::Failed => account.timed_out(),
+        State::Initializing
+        | State::Initiated
+        | State::Active
+        | State::Inactive
+        | State::Revoked
+        | State::Unknown(_) => false,
+    }
+}

@@ -1,0 +1,44 @@
+//! What every pass needs.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{
+    crd::{ConnectedAccount, ConnectedAccountStatus},
+    metrics::Metrics,
+    observe::Sources,
+    plan::{Desired, Flags, Observed, Outcome, Plan},
+    report::{Pace, news::News},
+};
+
+/// Decides as [`crate::plan::plan`] does; a function value, so that a test can listen to every decision.
+pub type Decide = Box<dyn Fn(&Desired, &Observed, Timestamp) -> Plan + Send + Sync>;
+
+/// Builds a status as [`crate::report::report`] does; a function value for the same reason.
+pub type Report = Box<
+    dyn Fn(&Desired, &ConnectedAccountStatus, &Outcome, Timestamp) -> ConnectedAccountStatus
+        + Send
+        + Sync,
+>;
+
+/// Takes news of an object away to be told. It must not wait: what cannot be taken now is lost.
+pub type Tell = Box<dyn Fn(&ConnectedAccount, News) + Send + Sync>;
+
+/// What every pass needs.
+pub struct Context {
+    /// Where everything is looked up.
+    pub sources: Sources,
+    /// The decider.
+    pub plan: Decide,
+    /// The builder of a status.
+    pub report: Report,
+    /// What decisions depend on.
+    pub flags: Flags,
+    /// When to come again.
+    pub pace: Pace,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where news go.
+    pub tell: Tell,
+}
