@@ -9,6 +9,8 @@ use composio_operator::arguments::Cli;
 use composio_operator::crd::{Progress, ReadyRule, Reason};
 use serde_json::{Value, json};
 
+use crate::convergence::rows::ROWS;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Makes the tests of the README and of the chart write them.
 const UPDATE: &str = "UPDATE_README";
@@ -36,7 +38,8 @@ fn the_tables_of_the_readme_are_those_of_the_program() {
     let file = Path::new(ROOT).join("README.md");
     let committed = std::fs::read_to_string(&file).unwrap();
     let with_flags = replace_section(&committed, "flags", &flags()).unwrap();
-    let generated = replace_section(&with_flags, "reasons", &reasons()).unwrap();
+    let with_reasons = replace_section(&with_flags, "reasons", &reasons()).unwrap();
+    let generated = replace_section(&with_reasons, "decisions", &decisions()).unwrap();
     if std::env::var_os(UPDATE).is_some() {
         std::fs::write(file, generated).unwrap();
     } else if let Some(difference) = difference(&committed, &generated) {
@@ -192,6 +195,15 @@ fn meaning(flag: &Arg) -> String {
         write!(meaning, " ({})", words.join(" or ")).expect("a string takes everything");
     }
     meaning
+}
+
+/// What the random sequences hold each decision against.
+fn decisions() -> String {
+    let mut table = String::from("| When | What it does |\n|---|---|\n");
+    for (when, does) in ROWS {
+        table.push_str(&row(&[(*when).to_owned(), (*does).to_owned()]));
+    }
+    table
 }
 
 fn reasons() -> String {

@@ -145,7 +145,8 @@ pub(super) async fn watch_is_too_old() -> Seen {
 pub(super) async fn conflicts() -> Seen {
     let scene = Scene::new("conflicts").await;
     let operator = scene.start("operator", &options(&scene)).await;
-    let slow = json!({"milliseconds": 500});
+    // Long enough for somebody else's change to come between, however busy the machine.
+    let slow = json!({"milliseconds": 3000});
     scene.sandbox.control("POST", "latency", slow).await;
     let outage = Outage::begin(&scene, &operator).await;
     scene.declare("mail", gmail()).await;

@@ -6,32 +6,32 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
-use bytes::Bytes;
-use composio_operator::composio::{SendError, Transport};
 use composio_operator::crd::{ALIAS_ANNOTATION, ConnectedAccount};
-use composio_operator::metrics::Metrics;
-use composio_operator::observe::{Objects, Poll, PollEvent, Polling, Sources};
+use composio_operator::observe::PollEvent;
 use composio_operator::plan::Flags;
-use composio_operator::project::{Clock, Project};
-use composio_operator::reconcile::{Context, reconcile};
-use composio_operator::report::Pace;
+use composio_operator::reconcile::reconcile;
 use composio_operator::sandbox::world::{Seed, World};
-use futures::FutureExt;
-use http::Request;
 use jiff::{SignedDuration, Timestamp};
-use kube::runtime::{reflector, watcher};
+use kube::runtime::watcher;
 use serde_json::{Value, json};
 
+mod mind;
+mod running;
 mod shelf;
-use shelf::{Shelf, client, merge};
+
+pub(crate) use mind::Mind;
+use running::{Running, run};
+use shelf::{Shelf, merge};
 
 pub(crate) const NAMESPACE: &str = "ns";
 /// The most passes that one moment may take before it counts as a loop.
 const RESTLESS: usize = 200;
-const POLL: SignedDuration = SignedDuration::from_secs(60);
-const POLL_WAITING: SignedDuration = SignedDuration::from_secs(10);
+const POLL: SignedDuration = SignedDuration::from_secs(240);
+const POLL_WAITING: SignedDuration = SignedDuration::from_secs(20);
+
+/// Who asks, in the sandbox's log.
+pub(crate) const INSTANCE: &str = "simulated";
 
 /// What a test does to the objects as a user, to the accounts as a person or a provider, and to time.
 pub(crate) struct Simulation {
@@ -39,20 +39,12 @@ pub(crate) struct Simulation {
     pub(crate) shelf: Arc<Mutex<Shelf>>,
     now: Arc<Mutex<Timestamp>>,
     flags: Flags,
+    mind: Mind,
     running: Running,
     /// When each object is to be looked at again.
     due: BTreeMap<String, Timestamp>,
     next_poll: Timestamp,
     uids: u64,
-}
-
-/// What a restart of the operator throws away.
-struct Running {
-    context: Context,
-    poll: Poll,
-    writer: reflector::store::Writer<ConnectedAccount>,
-    /// What the cache knows, which may lag behind the shelf.
-    cached: BTreeMap<String, Value>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -61,17 +53,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Simulation {
     pub(crate) fn new(seed: Seed) -> Simulation {
+        Simulation::with_mind(seed, Mind::default())
+    }
+
+    pub(crate) fn with_mind(seed: Seed, mind: Mind) -> Simulation {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
         let now = Arc::new(Mutex::new(start));
         let world = Arc::new(Mutex::new(World::new(seed)));
         let shelf = Arc::new(Mutex::new(Shelf::default()));
         let flags = Flags::default();
-        let running = run(&world, &shelf, &now, &flags);
+        let running = run(&world, &shelf, &now, &flags, &mind);
         Simulation {
             world,
             shelf,
             now,
             flags,
+            mind,
             running,
             due: BTreeMap::new(),
             next_poll: start,
@@ -93,7 +90,7 @@ impl Simulation {
 
     /// The operator dies and another starts: only what is written is known.
     pub(crate) fn restart(&mut self) {
-        self.running = run(&self.world, &self.shelf, &self.now, &self.flags);
+        self.running = run(&self.world, &self.shelf, &self.now, &self.flags, &self.mind);
         self.next_poll = self.now();
         let names: Vec<String> = self.shelf().objects.keys().cloned().collect();
         for name in names {
@@ -135,15 +132,25 @@ impl Simulation {
         self.trigger(name);
     }
 
-    /// Sets an annotation.
-    pub(crate) fn annotate(&mut self, name: &str, annotation: &str, value: &str) {
+    /// Merges a patch into an object.
+    pub(crate) fn merge(&mut self, name: &str, patch: Value) {
         let mut shelf = lock(&self.shelf);
         let version = shelf.next_version();
         if let Some(object) = shelf.objects.get_mut(name) {
-            merge(
-                object,
-                &json!({"metadata": {"annotations": {annotation: value}, "resourceVersion": version}}),
-            );
+            merge(object, &patch);
+            object["metadata"]["resourceVersion"] = json!(version);
+        }
+        drop(shelf);
+        self.trigger(name);
+    }
+
+    /// Takes the status away, as a restore from a backup without it does.
+    pub(crate) fn lose_status(&mut self, name: &str) {
+        let mut shelf = lock(&self.shelf);
+        let version = shelf.next_version();
+        if let Some(object) = shelf.objects.get_mut(name) {
+            object["status"] = json!({"observedGeneration": -1});
+            object["metadata"]["resourceVersion"] = json!(version);
         }
         drop(shelf);
         self.trigger(name);
@@ -229,6 +236,11 @@ impl Simulation {
             };
             self.due.remove(&name);
             self.pass(&name).await;
+            // A link that was issued makes the poll quick.
+            self.refresh_cache().await;
+            if self.running.poll.somebody_is_expected() {
+                self.next_poll = self.next_poll.min(self.now() + POLL_WAITING);
+            }
         }
         panic!("does not come to rest: {}", self.told());
     }
@@ -254,7 +266,12 @@ impl Simulation {
         if let Some(stale) = self.running.cached.get(name)
             && stale["metadata"]["uid"] == object["metadata"]["uid"]
         {
+            let id = object["status"]["connectedAccountId"].clone();
             object["status"] = stale["status"].clone();
+            if id != object["status"]["connectedAccountId"] {
+                // The event of that change is still to come.
+                self.trigger(name);
+            }
         }
         self.refresh_cache().await;
         let object: ConnectedAccount = serde_json::from_value(object).expect("it decodes");
@@ -264,16 +281,19 @@ impl Simulation {
         let after = self.object(name);
         if let Some(again) = again {
             let again = SignedDuration::try_from(again).expect("not that long");
-            self.due.insert(name.to_owned(), self.now() + again);
+            let again = self.now() + again;
+            let due = self.due.entry(name.to_owned()).or_insert(again);
+            *due = again.min(*due);
         }
-        // The watch brings back our own change of finalizers and annotations, but not of the status.
+        // The watch brings back our own change of finalizers, annotations and the recorded id.
         let visible = |object: &Option<Value>| {
             object.as_ref().map(|object| {
                 let mut annotations = object["metadata"]["annotations"].clone();
                 if let Some(annotations) = annotations.as_object_mut() {
                     annotations.remove(ALIAS_ANNOTATION);
                 }
-                (object["metadata"]["finalizers"].clone(), annotations)
+                let id = object["status"]["connectedAccountId"].clone();
+                (object["metadata"]["finalizers"].clone(), annotations, id)
             })
         };
         if visible(&before) != visible(&after) && after.is_some() {
@@ -326,67 +346,4 @@ impl Simulation {
         }
         told
     }
-}
-
-fn run(
-    world: &Arc<Mutex<World>>,
-    shelf: &Arc<Mutex<Shelf>>,
-    now: &Arc<Mutex<Timestamp>>,
-    flags: &Flags,
-) -> Running {
-    let clock: Clock = {
-        let now = Arc::clone(now);
-        Arc::new(move || *lock(&now))
-    };
-    let metrics = Arc::new(Metrics::default());
-    let project = Arc::new(Project::new(
-        transport(world, now),
-        Arc::clone(&metrics),
-        clock,
-        SignedDuration::from_mins(10),
-    ));
-    let (store, writer) = reflector::store();
-    let objects = Objects::new(store, flags.clone());
-    let polling = Polling {
-        interval: Duration::from_secs(60),
-        waiting: Duration::from_secs(10),
-        resync: Duration::from_secs(600),
-        unseen: Duration::from_secs(60),
-        accept_missing: false,
-    };
-    let poll = Poll::new(Arc::clone(&project), objects.clone(), polling);
-    let context = Context {
-        sources: Sources {
-            project,
-            objects,
-            client: client(shelf),
-        },
-        flags: flags.clone(),
-        pace: Pace {
-            min: Duration::from_secs(5),
-            max: Duration::from_secs(600),
-            slow: Duration::from_secs(600),
-            secret: Duration::from_secs(300),
-        },
-        metrics,
-        tell: Box::new(|_, _| {}),
-    };
-    Running {
-        context,
-        poll,
-        writer,
-        cached: BTreeMap::new(),
-    }
-}
-
-/// The world instead of the network.
-fn transport(world: &Arc<Mutex<World>>, now: &Arc<Mutex<Timestamp>>) -> Transport {
-    let (world, now) = (Arc::clone(world), Arc::clone(now));
-    Arc::new(move |mut request: Request<Bytes>| {
-        let key = http::HeaderValue::from_static("sandbox");
-        request.headers_mut().insert("x-api-key", key);
-        let time = *lock(&now);
-        let answer = lock(&world).exchange(&request, time);
-        async move { answer.map_err(|_| SendError::Cut("cut by the test".to_owned())) }.boxed()
-    })
 }

@@ -1,0 +1,91 @@
+//! Where a sequence happens: in memory under simulated time, or on the real control plane.
+
+use serde_json::{Value, json};
+
+/// What happens to an account besides what the operator does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Hand {
+    /// The person finishes the sign-in.
+    Consent,
+    /// The person declines.
+    Cancel,
+    /// The sign-in runs out, or the grant dies.
+    Expire,
+    /// The person takes the grant back, and Composio does not notice.
+    RevokeAtProvider,
+    /// In the dashboard.
+    Disable,
+    /// In the dashboard.
+    Enable,
+    /// In the dashboard.
+    Delete,
+    /// In the dashboard.
+    Rename(String),
+    /// Any word as state.
+    State(&'static str),
+}
+
+impl Hand {
+    /// As a control call of the sandbox: the end of its path, and its body.
+    pub(crate) fn call(&self) -> (&'static str, Value) {
+        match self {
+            Hand::Consent => ("consent", json!({})),
+            Hand::Cancel => ("cancel", json!({})),
+            Hand::Expire => ("expire", json!({})),
+            Hand::RevokeAtProvider => ("revoke-at-provider", json!({})),
+            Hand::Disable => ("disable", json!({})),
+            Hand::Enable => ("enable", json!({})),
+            Hand::Delete => ("delete", json!({})),
+            Hand::Rename(alias) => ("alias", json!({"alias": alias})),
+            Hand::State(word) => ("state", json!({"state": word})),
+        }
+    }
+}
+
+/// What the operator asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) seq: u64,
+    pub(crate) time: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) status: Option<u16>,
+}
+
+/// A cluster with an operator, and the Composio that it talks to.
+pub(crate) trait Ground {
+    /// Whether nothing happens but when time is told to pass.
+    const STANDS_STILL: bool;
+
+    fn namespace(&self) -> &str;
+    async fn apply(&mut self, name: &'static str, spec: &Value);
+    async fn delete(&mut self, name: &'static str);
+    async fn annotate(&mut self, name: &'static str, annotation: &str, value: Option<&str>);
+    /// A restore from a backup that does not hold the status.
+    async fn lose_status(&mut self, name: &'static str);
+    /// Finalizer and alias, as a restore brings them.
+    async fn give_marks(&mut self, name: &'static str, alias: &str);
+    async fn drop_finalizer(&mut self, name: &'static str);
+    /// Puts values into a Secret; null takes the Secret away.
+    async fn secret(&mut self, name: &str, values: &Value);
+    /// The operator dies at once, and another starts.
+    async fn restart(&mut self);
+    /// The next so many writes of the operator are answered with a conflict, where that can be had.
+    async fn conflicts(&mut self, writes: u32);
+    /// False: not possible in the account's state.
+    async fn hand(&mut self, id: &str, hand: &Hand) -> bool;
+    /// A call of the API by another client than the operator.
+    async fn api(&mut self, method: &str, path: &str, body: &Value) -> Value;
+    async fn auth_config(&mut self, config: &Value);
+    async fn fault(&mut self, fault: &Value);
+    async fn clear_faults(&mut self);
+    async fn object(&mut self, name: &str) -> Option<Value>;
+    /// All accounts that there ever were.
+    async fn accounts(&mut self) -> Vec<Value>;
+    /// What the operator asked since the request of that number.
+    async fn asked(&mut self, since: u64) -> Vec<Asked>;
+    /// Lets time pass.
+    async fn pass(&mut self, seconds: u32);
+    /// All that there is to say about a failure.
+    async fn told(&mut self) -> String;
+}

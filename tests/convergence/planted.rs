@@ -1,0 +1,148 @@
+//! Faults planted into the decider and the teller: whoever looks for such must find them.
+
+use std::sync::Arc;
+
+use composio_operator::composio::Account;
+use composio_operator::crd::{Link, Reason};
+use composio_operator::plan::{Desired, Effect, Observed, Plan, Presence, Wait, plan};
+use composio_operator::report::report;
+use jiff::Timestamp;
+
+use crate::support::simulation::Mind;
+
+type Planted = (&'static str, fn() -> Mind);
+
+/// What is wrong, and how a mind is that does it so.
+pub(crate) const PLANTED: [Planted; 7] = [
+    ("no pin before the first POST", no_pin),
+    ("a stale pin after a rename", stale_pin),
+    ("a link renewed on a timer", renews_links),
+    ("DELETE before Revoke", deletes_first),
+    ("a remembered look that acts", acts_on_memory),
+    ("no Adopt", never_adopts),
+    ("an echo that is not written", forgets_the_echo),
+];
+
+fn deciding(
+    decide: impl Fn(&Desired, &Observed, Timestamp) -> Plan + Send + Sync + 'static,
+) -> Mind {
+    Mind {
+        plan: Arc::new(decide),
+        ..Mind::default()
+    }
+}
+
+/// Makes the account first; that it is ours is written down afterwards, if ever.
+fn no_pin() -> Mind {
+    deciding(
+        |desired, observed, now| match plan(desired, observed, now) {
+            Plan::Do(Effect::Pin { alias })
+                if observed.account.account().is_none()
+                    && desired.presence == Presence::Present =>
+            {
+                let pinned = Desired {
+                    pin: Some(alias),
+                    finalizer: true,
+                    ..desired.clone()
+                };
+                plan(&pinned, observed, now)
+            }
+            other => other,
+        },
+    )
+}
+
+fn stale_pin() -> Mind {
+    deciding(|desired, observed, now| {
+        let planned = plan(desired, observed, now);
+        let carried = observed
+            .account
+            .account()
+            .and_then(|account: &Account| account.alias.clone());
+        match planned {
+            Plan::Do(Effect::Pin { .. }) if desired.pin.is_some() && carried.is_some() => {
+                let pinned = Desired {
+                    pin: carried,
+                    ..desired.clone()
+                };
+                plan(&pinned, observed, now)
+            }
+            other => other,
+        }
+    })
+}
+
+fn renews_links() -> Mind {
+    deciding(|desired, observed, now| {
+        let planned = plan(desired, observed, now);
+        let account = observed.account.account();
+        match (planned, account) {
+            (
+                Plan::Wait(Wait {
+                    reason: Reason::LinkExpired | Reason::ReauthorizationRequired,
+                    ..
+                }),
+                Some(account),
+            ) if observed.fresh => Plan::Do(Effect::Refresh {
+                id: account.id.clone(),
+            }),
+            (
+                Plan::Wait(Wait {
+                    reason: Reason::LinkExpired | Reason::ReauthorizationRequired,
+                    ..
+                }),
+                Some(_),
+            ) => Plan::Look(composio_operator::plan::Need::Account),
+            (other, _) => other,
+        }
+    })
+}
+
+fn deletes_first() -> Mind {
+    deciding(
+        |desired, observed, now| match plan(desired, observed, now) {
+            Plan::Do(Effect::Revoke { id }) => Plan::Do(Effect::Delete { id, revoke: false }),
+            other => other,
+        },
+    )
+}
+
+fn acts_on_memory() -> Mind {
+    deciding(|desired, observed, now| {
+        let believed = Observed {
+            fresh: observed.fresh || observed.account.account().is_some(),
+            ..observed.clone()
+        };
+        plan(desired, &believed, now)
+    })
+}
+
+fn never_adopts() -> Mind {
+    deciding(
+        |desired, observed, now| match plan(desired, observed, now) {
+            Plan::Do(Effect::Adopt) => Plan::Wait(Wait {
+                reason: Reason::Progressing,
+                detail: String::new(),
+                until: None,
+            }),
+            other => other,
+        },
+    )
+}
+
+/// Each pass takes the request for a link for a new one.
+fn forgets_the_echo() -> Mind {
+    Mind {
+        report: Arc::new(|desired, previous, outcome, now| {
+            let mut status = report(desired, previous, outcome, now);
+            let issued = |link: &Option<Link>| link.clone();
+            if issued(&status.link) != issued(&previous.link) {
+                status
+                    .last_handled_link_request
+                    .clone_from(&previous.last_handled_link_request);
+            }
+            status
+        }),
+        ..Mind::default()
+    }
+}

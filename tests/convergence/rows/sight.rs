@@ -1,0 +1,78 @@
+//! What is seen, in the words of the table.
+
+use composio_operator::composio::State;
+use composio_operator::crd::DeletionPolicy;
+use composio_operator::plan::{Desired, Kind, Observed, SecretSeen, Seen};
+use jiff::Timestamp;
+
+/// What is seen, in the words of the table.
+pub(super) struct Sight<'a> {
+    pub(super) desired: &'a Desired,
+    pub(super) observed: &'a Observed,
+    pub(super) now: Timestamp,
+}
+
+impl Sight<'_> {
+    pub(super) fn recorded(&self) -> bool {
+        self.observed.recorded.connected_account_id.is_some()
+    }
+
+    pub(super) fn absent(&self) -> bool {
+        self.observed.account == Seen::Absent
+    }
+
+    pub(super) fn is(&self, states: &[State]) -> bool {
+        let account = self.observed.account.account();
+        account.is_some_and(|account| states.contains(&account.state))
+    }
+
+    pub(super) fn dead(&self) -> bool {
+        self.is(&[State::Expired, State::Failed, State::Revoked])
+    }
+
+    pub(super) fn connected(&self) -> bool {
+        self.is(&[State::Active, State::Inactive])
+    }
+
+    pub(super) fn has_credentials(&self) -> bool {
+        self.desired.spec.credentials.is_some()
+    }
+
+    pub(super) fn asked(&self) -> bool {
+        let handled = &self.observed.recorded.last_handled_link_request;
+        self.desired.link_request.is_some() && self.desired.link_request != *handled
+    }
+
+    pub(super) fn marked(&self) -> bool {
+        self.desired.finalizer && self.desired.pin.is_some()
+    }
+
+    pub(super) fn stale(&self) -> bool {
+        let pin = self.desired.pin.as_ref();
+        pin.is_some_and(|pin| *pin != self.desired.alias)
+    }
+
+    pub(super) fn refused(&self, kind: Kind) -> bool {
+        let mut refused = self.observed.refused.iter();
+        refused.any(|refused| refused.effect == kind)
+    }
+
+    pub(super) fn version_is_new(&self) -> bool {
+        let sent = self.observed.recorded.credentials.as_ref();
+        match &self.observed.secret {
+            SecretSeen::Present { version, .. } => sent.is_none_or(|sent| sent.version != *version),
+            SecretSeen::NotUsed
+            | SecretSeen::NotRead
+            | SecretSeen::Missing(_)
+            | SecretSeen::Unfit(_) => false,
+        }
+    }
+
+    pub(super) fn several(&self) -> bool {
+        matches!(self.observed.account, Seen::Many(_))
+    }
+
+    pub(super) fn policy(&self) -> DeletionPolicy {
+        self.desired.spec.deletion_policy
+    }
+}

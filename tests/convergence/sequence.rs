@@ -1,0 +1,288 @@
+//! One random sequence: what users, persons, colleagues with the dashboard, providers and networks do.
+
+use std::collections::BTreeSet;
+
+use composio_operator::sandbox::world::{Seed, Switches};
+use serde_json::{Value, json};
+
+use super::ground::{Ground, Hand};
+
+mod declare;
+mod hands;
+
+/// What is declared in a sequence. `rival` wants the same account as `spare`.
+pub(crate) const NAMES: [&str; 6] = ["mail", "crm", "chat", "spare", "rival", "odd"];
+/// How many of them take part in one sequence.
+const TAKE_PART: usize = 3;
+
+/// One random sequence on some ground.
+pub(crate) struct Sequence<G> {
+    pub(super) ground: G,
+    random: fastrand::Rng,
+    tokens: u32,
+    history: Vec<String>,
+    pub(super) names: Vec<&'static str>,
+    names_auth_config: bool,
+    odd: usize,
+    /// Accounts that are there before anybody declares them: one made by hand, one of somebody else.
+    by_hand: [String; 3],
+    pub(super) switches: Switches,
+    /// Accounts that nobody has to own: left alone when their object went, or there before.
+    pub(super) retained: BTreeSet<String>,
+    /// Users of objects that went with `Retain` before their account was recorded: what there is of it stays.
+    pub(super) let_go: BTreeSet<String>,
+    /// Accounts whose grant was promised to end with their object.
+    pub(super) ended: BTreeSet<String>,
+    /// The last declaration of each object that is not deleted.
+    pub(super) declared: Vec<(&'static str, Value)>,
+    /// Accounts that were made by hand under the alias of an object's own.
+    pub(super) twins: Vec<(&'static str, String)>,
+    /// The value in the Secret of `crm`, if there is one.
+    pub(super) key: Option<String>,
+    /// Whether Composio refused something by a fault, or a grant was called revoked that is not: then one
+    /// may be let go alive.
+    pub(super) refused: bool,
+    steps: u32,
+}
+
+/// The world that a sequence begins with.
+pub(crate) fn world(seed: u64) -> Seed {
+    let mut random = fastrand::Rng::with_seed(!seed);
+    let switches = Switches {
+        refresh_leaves_expired: random.bool(),
+        refresh_keeps_deadline: random.bool(),
+        patch_does_not_revive: random.bool(),
+        status_sets_anything: random.u32(..4) == 0,
+        revoke_on_delete_needs_active: random.u32(..4) == 0,
+        deleted_holds_alias: random.u32(..8) == 0,
+        list_lag_seconds: [0, 0, 5][random.usize(..3)],
+        alias_not_unique: random.bool(),
+        ..Switches::default()
+    };
+    Seed {
+        entropy: seed,
+        switches,
+        ..Seed::default()
+    }
+}
+
+/// Whose account an object declares: the rival wants what spare has.
+pub(crate) fn user(name: &str) -> String {
+    let name = if name == "rival" { "spare" } else { name };
+    format!("user-of-{name}")
+}
+
+impl<G: Ground> Sequence<G> {
+    pub(crate) fn new(ground: G, seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut names = NAMES.to_vec();
+        random.shuffle(&mut names);
+        names.truncate(TAKE_PART);
+        if names.contains(&"rival") && !names.contains(&"spare") {
+            names.push("spare");
+        }
+        Sequence {
+            ground,
+            names_auth_config: random.bool(),
+            odd: random.usize(..2),
+            by_hand: [const { String::new() }; 3],
+            switches: world(seed).switches,
+            random,
+            tokens: 0,
+            history: Vec::new(),
+            names,
+            retained: BTreeSet::new(),
+            let_go: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            declared: Vec::new(),
+            twins: Vec::new(),
+            key: None,
+            refused: false,
+            steps: 0,
+        }
+    }
+
+    /// All of it: random steps, then quiet, then what must hold.
+    pub(crate) async fn run(&mut self, steps: u32) -> Result<(), String> {
+        self.act(steps).await?;
+        self.check().await
+    }
+
+    /// Random steps, then quiet.
+    pub(crate) async fn act(&mut self, steps: u32) -> Result<(), String> {
+        self.make_accounts().await;
+        self.put_key(Some("first-key".to_owned())).await;
+        for _ in 0..steps {
+            let before = self.objects().await;
+            let step = self.step().await;
+            self.history.push(step);
+            self.steps += 1;
+            let seconds = [0, 0, 1, 20, 120, 700][self.random.usize(..6)];
+            self.pass(before, seconds).await;
+            self.at_most_one_account_each().await?;
+        }
+        self.quiet().await;
+        Ok(())
+    }
+
+    /// Those that are there before anybody declares them.
+    async fn make_accounts(&mut self) {
+        // The last is what another object might like to be called.
+        let owners = [
+            ("user-of-spare", "by-hand"),
+            ("somebody-else", "by-hand"),
+            ("user-of-mail", "alias-1"),
+        ];
+        for (n, (user, alias)) in owners.into_iter().enumerate() {
+            let body = json!({"auth_config_id": "ac_gmail", "user_id": user, "alias": alias});
+            let made = self
+                .ground
+                .api("POST", "connected_accounts/link", &body)
+                .await;
+            let id = made["connected_account_id"]
+                .as_str()
+                .expect("an id")
+                .to_owned();
+            self.ground.hand(&id, &Hand::Consent).await;
+            self.retained.insert(id.clone());
+            self.by_hand[n] = id;
+        }
+    }
+
+    async fn objects(&mut self) -> Vec<(&'static str, Value)> {
+        let mut objects = Vec::new();
+        for name in self.names.clone() {
+            if let Some(object) = self.ground.object(name).await {
+                objects.push((name, object));
+            }
+        }
+        objects
+    }
+
+    /// Lets time pass, and notes which objects went and what that means for their accounts.
+    async fn pass(&mut self, before: Vec<(&'static str, Value)>, seconds: u32) {
+        let deleted: BTreeSet<String> = self
+            .ground
+            .accounts()
+            .await
+            .iter()
+            .filter(|account| !account["deleted_at"].is_null())
+            .filter_map(|account| account["id"].as_str().map(str::to_owned))
+            .collect();
+        // The policy is the one of the moment in which the account is dealt with.
+        let policies = if G::STANDS_STILL {
+            self.objects().await
+        } else {
+            before.clone()
+        };
+        self.ground.pass(seconds).await;
+        for (name, object) in before {
+            let after = self.ground.object(name).await;
+            if after.is_some_and(|after| after["metadata"]["uid"] == object["metadata"]["uid"]) {
+                continue;
+            }
+            let Some(id) = object["status"]["connectedAccountId"].as_str() else {
+                continue;
+            };
+            if deleted.contains(id) {
+                continue;
+            }
+            let latest = policies.iter().find(|(latest, _)| *latest == name);
+            let spec = &latest.map_or(&object, |(_, object)| object)["spec"];
+            match spec["deletionPolicy"].as_str() {
+                Some("Retain") => drop(self.retained.insert(id.to_owned())),
+                Some("Revoke") => drop(self.ended.insert(id.to_owned())),
+                _ => {}
+            }
+        }
+    }
+
+    async fn step(&mut self) -> String {
+        let name = self.names[self.random.usize(..self.names.len())];
+        match self.random.u32(..36) {
+            0..8 => self.declare(name).await,
+            8 | 9 => self.delete(name).await,
+            10 | 11 => self.annotate(name).await,
+            12..20 => self.hand(name).await,
+            20 | 21 => self.fault().await,
+            22 => {
+                self.ground.restart().await;
+                "restart".to_owned()
+            }
+            23 => {
+                let writes = self.random.u32(1..3);
+                self.ground.conflicts(writes).await;
+                "conflicts".to_owned()
+            }
+            24 => {
+                let key = format!("key-{}", self.token());
+                let key = (self.random.u32(..3) > 0).then_some(key);
+                self.put_key(key).await;
+                format!("the key is {:?}", self.key)
+            }
+            25 => self.lose_status(name).await,
+            26 => self.take_marks(name).await,
+            27 => self.auth_config().await,
+            28 if name == "chat" => self.share_by_hand(name).await,
+            28..31 => self.make_twin(name).await,
+            31 if ["rival", "odd"].contains(&name) => self.restore_and_delete(name).await,
+            31 | 32 => self.lose_a_call_and_delete(name).await,
+            33 if self.names.contains(&"crm") => self.end_the_key().await,
+            34 => self.delete_against_the_provider(name).await,
+            _ => self.hand_and_back(name).await,
+        }
+    }
+
+    fn token(&mut self) -> u32 {
+        self.tokens += 1;
+        self.tokens
+    }
+
+    async fn put_key(&mut self, key: Option<String>) {
+        let values = key
+            .as_ref()
+            .map_or(Value::Null, |key| json!({"api_key": key}));
+        self.ground.secret("key", &values).await;
+        self.key = key;
+    }
+
+    async fn recorded(&mut self, name: &str) -> Option<String> {
+        let object = self.ground.object(name).await?;
+        object["status"]["connectedAccountId"]
+            .as_str()
+            .map(str::to_owned)
+    }
+
+    /// Nobody does anything any more, and everything that can heal does.
+    async fn quiet(&mut self) {
+        self.ground.clear_faults().await;
+        self.ground.conflicts(0).await;
+        let config = json!({"id": "ac_gmail", "toolkit": "gmail", "enabled": true});
+        self.ground.auth_config(&config).await;
+        let before = self.objects().await;
+        for (name, mut spec) in std::mem::take(&mut self.declared) {
+            spec["suspend"] = json!(false);
+            if self.ground.object(name).await.is_some() {
+                self.ground.apply(name, &spec).await;
+            }
+            self.declared.push((name, spec));
+        }
+        self.pass(before, 90 * 60).await;
+    }
+
+    pub(super) async fn told(&mut self, what: &str) -> String {
+        format!(
+            "{what}\n{}\nretained {:?}, to be ended {:?}, {:?}\n{}",
+            self.history.join("\n"),
+            self.retained,
+            self.ended,
+            self.switches,
+            self.ground.told().await
+        )
+    }
+
+    /// How many steps were taken.
+    pub(super) fn steps(&self) -> u32 {
+        self.steps
+    }
+}

@@ -1,0 +1,103 @@
+//! What users do.
+
+use composio_operator::crd::{LINK_REQUESTED_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION};
+use serde_json::{Value, json};
+
+use super::{Sequence, user};
+use crate::convergence::ground::Ground;
+
+impl<G: Ground> Sequence<G> {
+    pub(super) async fn declare(&mut self, name: &'static str) -> String {
+        let deleting = self
+            .ground
+            .object(name)
+            .await
+            .is_some_and(|object| object["metadata"].get("deletionTimestamp").is_some());
+        if deleting && !G::STANDS_STILL {
+            return String::new();
+        }
+        let spec = self.spec(name);
+        self.ground.apply(name, &spec).await;
+        if !deleting {
+            self.declared.retain(|(declared, _)| *declared != name);
+            self.declared.push((name, spec.clone()));
+        }
+        format!("declare {name}: {spec}")
+    }
+
+    fn spec(&mut self, name: &'static str) -> Value {
+        let random = &mut self.random;
+        let policy = ["Revoke", "Revoke", "Delete", "Retain"][random.usize(..4)];
+        let ready_when = ["Active", "LinkIssued"][random.usize(..2)];
+        let mut spec = json!({
+            "user": user(name),
+            "enabled": random.u32(..4) > 0,
+            "deletionPolicy": policy,
+            "readyWhen": ready_when,
+            "suspend": random.u32(..10) == 0,
+        });
+        if random.bool() {
+            spec["metadata"] = json!({"alias": format!("alias-{}", random.u32(..3))});
+        }
+        match name {
+            "crm" => {
+                spec["toolkit"] = json!("hubspot");
+                spec["authConfig"] = json!("ac_hubspot");
+                let credentials = json!({"scheme": "API_KEY", "secretRef": {"name": "key"}});
+                spec["credentials"] = credentials;
+            }
+            "chat" => {
+                spec["toolkit"] = json!("slack");
+                spec["visibility"] = json!("Shared");
+                spec["sharing"] = json!({
+                    "allowAll": random.bool(),
+                    "allowedUsers": some_users(random),
+                    "deniedUsers": some_users(random),
+                });
+            }
+            _ => {
+                spec["toolkit"] = json!("gmail");
+                if self.names_auth_config {
+                    spec["authConfig"] = json!("ac_gmail");
+                }
+            }
+        }
+        match name {
+            "spare" | "rival" => spec["connectedAccountId"] = json!(self.by_hand[0]),
+            "odd" => {
+                let ids = [self.by_hand[1].as_str(), "ca_nowhere"];
+                spec["connectedAccountId"] = json!(ids[self.odd]);
+            }
+            _ => {}
+        }
+        spec
+    }
+
+    pub(super) async fn delete(&mut self, name: &'static str) -> String {
+        let object = self.ground.object(name).await;
+        if let Some(object) = object.filter(|object| object["spec"]["deletionPolicy"] == "Retain") {
+            match object["status"]["connectedAccountId"].as_str() {
+                Some(id) => self.retained.insert(id.to_owned()),
+                None => self.let_go.insert(user(name)),
+            };
+        }
+        self.ground.delete(name).await;
+        self.declared.retain(|(declared, _)| *declared != name);
+        format!("delete {name}")
+    }
+
+    pub(super) async fn annotate(&mut self, name: &'static str) -> String {
+        let token = format!("t{}", self.token());
+        let which = [LINK_REQUESTED_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION];
+        let annotation = which[self.random.usize(..2)];
+        self.ground.annotate(name, annotation, Some(&token)).await;
+        format!("{name}: {annotation}={token}")
+    }
+}
+
+pub(super) fn some_users(random: &mut fastrand::Rng) -> Vec<&'static str> {
+    ["x", "y", "z"]
+        .into_iter()
+        .filter(|_| random.bool())
+        .collect()
+}

@@ -1,0 +1,149 @@
+//! A sequence in memory, under simulated time.
+
+use composio_operator::crd::{ALIAS_ANNOTATION, FINALIZER};
+use composio_operator::sandbox::world::{AuthConfig, Fault, World};
+use http::Request;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::ByteString;
+use serde_json::{Value, json};
+
+use super::ground::{Asked, Ground, Hand};
+use crate::support::simulation::{INSTANCE, NAMESPACE, Simulation};
+
+impl Hand {
+    /// What is not possible in the account's state does not happen.
+    fn in_world(&self, world: &mut World, id: &str, now: Timestamp) -> bool {
+        match self {
+            Hand::Consent => world.consent(id, now).is_ok(),
+            Hand::Cancel => world.cancel(id, now).is_ok(),
+            Hand::Expire => world.expire(id, now).is_ok(),
+            Hand::RevokeAtProvider => world.revoke_at_provider(id, now).is_ok(),
+            Hand::Disable => world.set_enabled(id, false, now).is_ok(),
+            Hand::Enable => world.set_enabled(id, true, now).is_ok(),
+            Hand::Delete => world.delete_by_hand(id, now).is_ok(),
+            Hand::Rename(alias) => world.rename_by_hand(id, alias, now).is_ok(),
+            Hand::State(word) => world.force_state(id, word, None, now).is_ok(),
+        }
+    }
+}
+
+impl Ground for Simulation {
+    const STANDS_STILL: bool = true;
+
+    fn namespace(&self) -> &str {
+        NAMESPACE
+    }
+
+    async fn apply(&mut self, name: &'static str, spec: &Value) {
+        Simulation::apply(self, name, spec.clone());
+    }
+
+    async fn delete(&mut self, name: &'static str) {
+        Simulation::delete(self, name);
+    }
+
+    async fn annotate(&mut self, name: &'static str, annotation: &str, value: Option<&str>) {
+        let annotations = json!({"annotations": {annotation: value}});
+        self.merge(name, json!({"metadata": annotations}));
+    }
+
+    async fn lose_status(&mut self, name: &'static str) {
+        Simulation::lose_status(self, name);
+    }
+
+    async fn give_marks(&mut self, name: &'static str, alias: &str) {
+        let annotations = json!({ALIAS_ANNOTATION: alias});
+        let metadata = json!({"finalizers": [FINALIZER], "annotations": annotations});
+        self.merge(name, json!({"metadata": metadata}));
+    }
+
+    async fn drop_finalizer(&mut self, name: &'static str) {
+        self.merge(name, json!({"metadata": {"finalizers": null}}));
+    }
+
+    async fn secret(&mut self, name: &str, values: &Value) {
+        let encoded = values.as_object().map(|values| {
+            let encode = |(key, value): (&String, &Value)| {
+                let text = value.as_str().unwrap_or_default().to_owned();
+                (key.clone(), json!(ByteString(text.into_bytes())))
+            };
+            Value::Object(values.iter().map(encode).collect())
+        });
+        Simulation::secret(self, name, encoded.unwrap_or(Value::Null));
+    }
+
+    async fn restart(&mut self) {
+        Simulation::restart(self);
+    }
+
+    async fn conflicts(&mut self, writes: u32) {
+        self.shelf().conflicts = writes;
+    }
+
+    async fn hand(&mut self, id: &str, hand: &Hand) -> bool {
+        let now = self.now();
+        hand.in_world(&mut self.world(), id, now)
+    }
+
+    async fn api(&mut self, method: &str, path: &str, body: &Value) -> Value {
+        let now = self.now();
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v3.1/{path}"))
+            .header("x-api-key", "sandbox")
+            .body(body.to_string().into())
+            .expect("a request");
+        match self.world().exchange(&request, now) {
+            Ok(answer) => serde_json::from_slice(answer.body()).unwrap_or_default(),
+            Err(_) => Value::Null,
+        }
+    }
+
+    async fn auth_config(&mut self, config: &Value) {
+        let config: AuthConfig = serde_json::from_value(config.clone()).expect("an auth config");
+        let put = self.world().put_auth_config(config);
+        put.expect("an auth config that can be");
+    }
+
+    async fn fault(&mut self, fault: &Value) {
+        let fault: Fault = serde_json::from_value(fault.clone()).expect("a fault");
+        let added = self.world().add_fault(fault);
+        added.expect("a fault that can be");
+    }
+
+    async fn clear_faults(&mut self) {
+        self.world().clear_faults();
+    }
+
+    async fn object(&mut self, name: &str) -> Option<Value> {
+        Simulation::object(self, name)
+    }
+
+    async fn accounts(&mut self) -> Vec<Value> {
+        let now = self.now();
+        let accounts = self.world().accounts(now);
+        accounts.iter().map(|account| json!(account)).collect()
+    }
+
+    async fn asked(&mut self, since: u64) -> Vec<Asked> {
+        let log = self.world().log_since(since).into_iter();
+        log.filter(|entry| entry.instance == INSTANCE)
+            .map(|entry| Asked {
+                seq: entry.seq,
+                time: entry.time,
+                method: entry.method,
+                path: entry.path,
+                status: entry.status,
+            })
+            .collect()
+    }
+
+    async fn pass(&mut self, seconds: u32) {
+        self.advance(SignedDuration::from_secs(seconds.into()))
+            .await;
+    }
+
+    async fn told(&mut self) -> String {
+        Simulation::told(self)
+    }
+}

@@ -1,0 +1,109 @@
+//! The operator between two restarts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use composio_operator::composio::{SendError, Transport};
+use composio_operator::crd::ConnectedAccount;
+use composio_operator::metrics::Metrics;
+use composio_operator::observe::{Objects, Poll, Polling, Sources};
+use composio_operator::plan::Flags;
+use composio_operator::project::{Clock, Project};
+use composio_operator::reconcile::Context;
+use composio_operator::report::Pace;
+use composio_operator::sandbox::world::World;
+use futures::FutureExt;
+use http::Request;
+use jiff::{SignedDuration, Timestamp};
+use kube::runtime::reflector;
+use serde_json::Value;
+
+use super::shelf::{Shelf, client};
+use super::{INSTANCE, Mind, lock};
+
+/// What a restart of the operator throws away.
+pub(super) struct Running {
+    pub(super) context: Context,
+    pub(super) poll: Poll,
+    pub(super) writer: reflector::store::Writer<ConnectedAccount>,
+    /// What the cache knows, which may lag behind the shelf.
+    pub(super) cached: BTreeMap<String, Value>,
+}
+
+pub(super) fn run(
+    world: &Arc<Mutex<World>>,
+    shelf: &Arc<Mutex<Shelf>>,
+    now: &Arc<Mutex<Timestamp>>,
+    flags: &Flags,
+    mind: &Mind,
+) -> Running {
+    let clock: Clock = {
+        let now = Arc::clone(now);
+        Arc::new(move || *lock(&now))
+    };
+    let metrics = Arc::new(Metrics::default());
+    let project = Arc::new(Project::new(
+        transport(world, now),
+        Arc::clone(&metrics),
+        clock,
+        SignedDuration::from_mins(10),
+    ));
+    let (store, writer) = reflector::store();
+    let objects = Objects::new(store, flags.clone());
+    let polling = Polling {
+        interval: Duration::from_secs(60),
+        waiting: Duration::from_secs(10),
+        resync: Duration::from_secs(600),
+        unseen: Duration::from_secs(60),
+        accept_missing: false,
+    };
+    let poll = Poll::new(Arc::clone(&project), objects.clone(), polling);
+    let context = Context {
+        sources: Sources {
+            project,
+            objects,
+            client: client(shelf),
+        },
+        plan: Box::new({
+            let plan = Arc::clone(&mind.plan);
+            move |desired, observed, now| plan(desired, observed, now)
+        }),
+        report: Box::new({
+            let report = Arc::clone(&mind.report);
+            move |desired, previous, outcome, now| report(desired, previous, outcome, now)
+        }),
+        flags: flags.clone(),
+        pace: Pace {
+            min: Duration::from_secs(5),
+            max: Duration::from_secs(600),
+            slow: Duration::from_secs(600),
+            secret: Duration::from_secs(300),
+        },
+        metrics,
+        tell: Box::new(|_, _| {}),
+    };
+    Running {
+        context,
+        poll,
+        writer,
+        cached: BTreeMap::new(),
+    }
+}
+
+/// The world instead of the network.
+fn transport(world: &Arc<Mutex<World>>, now: &Arc<Mutex<Timestamp>>) -> Transport {
+    let (world, now) = (Arc::clone(world), Arc::clone(now));
+    Arc::new(move |mut request: Request<Bytes>| {
+        let key = http::HeaderValue::from_static("sandbox");
+        request.headers_mut().insert("x-api-key", key);
+        let instance = http::HeaderValue::from_static(INSTANCE);
+        request
+            .headers_mut()
+            .insert("x-composio-operator-instance", instance);
+        let time = *lock(&now);
+        let answer = lock(&world).exchange(&request, time);
+        async move { answer.map_err(|_| SendError::Cut("cut by the test".to_owned())) }.boxed()
+    })
+}
