@@ -15,6 +15,7 @@ mod generated;
 mod heal;
 mod hostile;
 mod leader;
+mod lifecycle;
 mod main_job;
 mod poll;
 mod secrets;

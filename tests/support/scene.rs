@@ -11,11 +11,15 @@ use super::child::Folder;
 use super::control_plane::{Audited, ControlPlane};
 use super::operator::{LEASE_RULES, Operator, Options, RULES};
 use super::sandbox::{Asked, Sandbox};
-use super::story::{Stage, condition};
+use super::story::Stage;
 use super::wait;
+
+mod waits;
 
 /// Longer than anything that is waited for takes on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// The same for hundreds of objects.
+const LONG: Duration = Duration::from_secs(180);
 const OPERATOR: &str = "composio-operator";
 
 /// A namespace, a sandbox, and who the operator is there.
@@ -213,47 +217,15 @@ impl<'a> Scene<'a> {
             .expect("the object is there")
     }
 
-    /// Waits until a condition of the object, as it is declared now, has that status and reason.
-    pub(crate) async fn until(&self, name: &str, type_: &str, status: &str, reason: &str) -> Value {
-        let what = format!("{type_}={status} {reason} of {name}");
-        wait::until(&what, SOON, async || {
-            let object = self.stage().object(name).await?;
-            let found = condition(&object, type_);
-            let current =
-                object["status"]["observedGeneration"] == object["metadata"]["generation"];
-            if current && found["status"] == status && found["reason"] == reason {
-                return Ok(object);
-            }
-            Err(object["status"].to_string())
-        })
-        .await
-    }
-
-    /// Waits until Synced is false for that reason and says these words, of whatever generation.
-    pub(crate) async fn until_synced_says(&self, name: &str, reason: &str, words: &str) -> Value {
-        wait::until(&format!("{reason} of {name}: {words}"), SOON, async || {
-            let object = self.stage().object(name).await?;
-            let synced = condition(&object, "Synced");
-            let says = synced["message"]
-                .as_str()
-                .unwrap_or_default()
-                .contains(words);
-            if says && synced["reason"] == reason && synced["status"] == "False" {
-                return Ok(object);
-            }
-            Err(object["status"].to_string())
-        })
-        .await
-    }
-
-    /// Waits until the object is Ready for that reason.
-    pub(crate) async fn ready(&self, name: &str, reason: &str) -> Value {
-        self.until(name, "Ready", "True", reason).await
-    }
-
     /// Waits until the object waits for a person, and returns the id of the account and the link.
     pub(crate) async fn linked(&self, name: &str) -> (String, String) {
-        let object = self.until(name, "Ready", "False", "AwaitingUser").await;
+        self.until(name, "Ready", "False", "AwaitingUser").await;
+        self.id_and_link(name).await
+    }
+
+    /// The id of the object's account, and its link.
+    pub(crate) async fn id_and_link(&self, name: &str) -> (String, String) {
+        let object = self.object(name).await;
         let text = |value: &Value| value.as_str().expect("it is there").to_owned();
         let status = &object["status"];
         (

@@ -1,0 +1,206 @@
+//! Whose account is whose: by a pinned alias, by an id, and never by chance.
+
+use serde_json::{Value, json};
+
+use super::{by_hand, changes_of, connected, gmail_of, patch, polled, until_account, with};
+use crate::support::sandbox::Asked;
+use crate::support::scene::{SOON, Scene};
+use crate::support::wait;
+
+/// An account that somebody made before, connected.
+async fn made_by_hand(scene: &Scene<'_>, user: &str, alias: Option<&str>) -> String {
+    let mut body = json!({"auth_config_id": "ac_gmail", "user_id": user});
+    if let Some(alias) = alias {
+        body["alias"] = json!(alias);
+    }
+    let made = scene
+        .sandbox
+        .api("POST", "connected_accounts/link", body)
+        .await;
+    let id = made["connected_account_id"].as_str().expect("an id");
+    scene.sandbox.consent(id).await;
+    id.to_owned()
+}
+
+fn pin(object: &Value) -> &Value {
+    &object["metadata"]["annotations"]["composio.dev/alias"]
+}
+
+#[tokio::test]
+async fn an_account_that_exists_is_taken_over_by_its_id_and_keeps_its_alias() {
+    let scene = Scene::new("take-over").await.operated().await;
+    for (name, alias) in [("named", Some("by-hand")), ("nameless", None)] {
+        let id = made_by_hand(&scene, name, alias).await;
+        let spec = with(gmail_of(name), "connectedAccountId", json!(id));
+        scene.declare(name, spec).await;
+        let object = scene.ready(name, "Connected").await;
+        assert_eq!(object["status"]["connectedAccountId"], id);
+        assert_eq!(scene.sandbox.account(&id).await["alias"], json!(alias));
+        let computed = format!("{}.{name}", scene.namespace);
+        assert_eq!(*pin(&object), json!(alias.unwrap_or(&computed)));
+        // By hand one POST; by the operator nothing.
+        assert_eq!(changes_of(&scene, &id).await, ["POST link"]);
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_as_declared_is_refused_and_left_alone() {
+    let scene = Scene::new("mismatch").await.operated().await;
+    let id = made_by_hand(&scene, "owner", Some("by-hand")).await;
+    let declared = |user: &str| with(gmail_of(user), "connectedAccountId", json!(id));
+    let slack = json!({"user": "owner", "toolkit": "slack", "connectedAccountId": id});
+    for (name, spec, words) in [
+        ("user", declared("another"), "belongs to user \"owner\""),
+        (
+            "visibility",
+            with(declared("owner"), "visibility", json!("Shared")),
+            "is Private, declared is Shared",
+        ),
+        ("toolkit", slack, "is of toolkit \"gmail\""),
+        (
+            "auth-config",
+            with(declared("owner"), "authConfig", json!("ac_other")),
+            "was made from auth config \"ac_gmail\"",
+        ),
+    ] {
+        scene.declare(name, spec).await;
+        let object = scene.until(name, "Stalled", "True", "Mismatch").await;
+        assert!(
+            object.to_string().contains(&words.replace('"', "\\\"")),
+            "{object}"
+        );
+        scene.delete(name).await;
+    }
+    assert_eq!(changes_of(&scene, &id).await, ["POST link"]);
+    let nowhere = with(gmail_of("owner"), "connectedAccountId", json!("ca_nowhere"));
+    scene.declare("nowhere", nowhere).await;
+    scene
+        .until("nowhere", "Stalled", "True", "AccountNotFound")
+        .await;
+    assert_eq!(scene.changes().await, ["POST link"], "none is made instead");
+}
+
+#[tokio::test]
+async fn of_two_objects_for_one_account_the_first_has_it_until_it_goes() {
+    let scene = Scene::new("conflict").await.operated().await;
+    let id = made_by_hand(&scene, "u", Some("by-hand")).await;
+    let spec = with(gmail_of("u"), "connectedAccountId", json!(id));
+    scene
+        .declare(
+            "first",
+            with(spec.clone(), "deletionPolicy", json!("Retain")),
+        )
+        .await;
+    scene.ready("first", "Connected").await;
+    for name in ["second", "third"] {
+        scene.declare(name, spec.clone()).await;
+        let object = scene.until(name, "Stalled", "True", "Conflict").await;
+        let words = format!("is managed by {}/first", scene.namespace);
+        assert!(object.to_string().contains(&words), "{object}");
+    }
+    let seq = scene.sandbox.seq().await;
+    scene.delete("third").await;
+    // Who else waits for the account may look at it again; the one that goes does not.
+    let asked = scene.sandbox.asked_since(seq).await;
+    let looks = asked.iter().filter(|asked| !asked.is_poll());
+    let looks: Vec<String> = looks.map(Asked::words).collect();
+    assert!(looks.len() <= 1, "it goes without a call: {looks:?}");
+    patch(&scene, "second", json!({"enabled": false})).await;
+    polled(&scene, 3).await;
+    assert_eq!(scene.sandbox.account(&id).await["status"], "ACTIVE");
+    scene.delete("first").await;
+    scene.ready("second", "Disabled").await;
+    assert_eq!(
+        changes_of(&scene, &id).await,
+        ["POST link", "PATCH status (disable)"]
+    );
+}
+
+#[tokio::test]
+async fn an_account_is_renamed_and_a_name_that_is_taken_is_waited_for() {
+    let scene = Scene::new("rename").await.operated().await;
+    let other = made_by_hand(&scene, "u", Some("taken")).await;
+    let id = connected(&scene, "mail", gmail_of("u")).await;
+    patch(&scene, "mail", json!({"metadata": {"alias": "support"}})).await;
+    until_account(&scene, &id, "alias", json!("support")).await;
+    wait::until("the new alias on the object", SOON, async || {
+        let object = scene.stage().object("mail").await?;
+        match pin(&object) == "support" {
+            true => Ok(()),
+            false => Err(object["metadata"].to_string()),
+        }
+    })
+    .await;
+    patch(&scene, "mail", json!({"metadata": {"alias": "taken"}})).await;
+    scene.until("mail", "Synced", "False", "AliasInUse").await;
+    assert_eq!(scene.sandbox.account(&id).await["alias"], "support");
+    by_hand(&scene, &other, "delete", json!({})).await;
+    scene.ready("mail", "Connected").await;
+    until_account(&scene, &id, "alias", json!("taken")).await;
+}
+
+#[tokio::test]
+async fn an_alias_that_is_changed_while_a_call_is_lost_makes_one_account() {
+    let scene = Scene::new("stale-alias").await;
+    let options = scene.options().flag("--unknown-outcome-wait", "10s");
+    let _operator = scene.start("operator", &options).await;
+    // The first call never arrives, and nobody knows.
+    let fault =
+        json!({"method": "POST", "path": "/connected_accounts/link", "status": "cut_before"});
+    scene.sandbox.control("POST", "fault", fault).await;
+    scene.declare("mail", gmail_of("u")).await;
+    scene.until_synced_says("mail", "OutcomeUnknown", "").await;
+    patch(&scene, "mail", json!({"metadata": {"alias": "renamed"}})).await;
+    let (id, _) = scene.linked("mail").await;
+    let accounts = scene.sandbox.accounts().await;
+    assert_eq!(accounts.len(), 1, "{accounts:?}");
+    assert_eq!(scene.sandbox.account(&id).await["alias"], "renamed");
+    assert_eq!(*pin(&scene.object("mail").await), "renamed");
+}
+
+#[tokio::test]
+async fn an_alias_that_is_changed_while_its_account_is_hidden_finds_that_account() {
+    let scene = Scene::new("hidden").await;
+    let options = scene.options().flag("--unknown-outcome-wait", "20s");
+    let _operator = scene.start("operator", &options).await;
+    let switches = json!({"list_lag_seconds": 10});
+    scene.sandbox.control("POST", "switches", switches).await;
+    let fault =
+        json!({"method": "POST", "path": "/connected_accounts/link", "status": "cut_after"});
+    scene.sandbox.control("POST", "fault", fault).await;
+    scene.declare("mail", gmail_of("u")).await;
+    scene.until_synced_says("mail", "OutcomeUnknown", "").await;
+    patch(&scene, "mail", json!({"metadata": {"alias": "renamed"}})).await;
+    let (id, link) = scene.linked("mail").await;
+    scene
+        .sandbox
+        .open_and_connect(&link)
+        .await
+        .expect("the link works");
+    until_account(&scene, &id, "alias", json!("renamed")).await;
+    assert_eq!(scene.sandbox.accounts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn clusters_with_different_prefixes_share_a_project_and_stay_apart() {
+    let scene = Scene::new("prefix").await;
+    let one = scene.options().flag("--alias-prefix", "eu-");
+    let operator = scene.start("eu", &one).await;
+    let (eu, _) = scene.linked_gmail("mail").await;
+    let alias = format!("eu-{}.mail", scene.namespace);
+    assert_eq!(scene.sandbox.account(&eu).await["alias"], alias);
+    drop(operator);
+    // The other cluster, with the same manifest in a namespace of the same name.
+    let strip = json!({"metadata": {"finalizers": null}}).to_string();
+    scene
+        .stage()
+        .patch("mail", &strip)
+        .await
+        .expect("it is taken");
+    scene.delete("mail").await;
+    let other = scene.options().flag("--alias-prefix", "us-");
+    let _operator = scene.start("us", &other).await;
+    let (us, _) = scene.linked_gmail("mail").await;
+    assert_ne!(eu, us);
+    assert_eq!(scene.sandbox.accounts().await.len(), 2);
+}
