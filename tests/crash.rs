@@ -52,6 +52,26 @@ async fn unknown_outcomes(circumstance: &str, switches: Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_accounts_those_of_nobody_are_deleted_and_those_of_a_person_are_not() {
+    let matrix = Matrix::new(unknown::WAITS).await;
+    let matrix = matrix.with_switches(json!({"alias_not_unique": true}));
+    let twins = [scenario::twin_of_nobody(), scenario::twin_of_a_person()];
+    let results = matrix.everywhere(&twins, |_| Vec::new()).await;
+    results.must_hold();
+    // So late that another account was made from the same Secret.
+    let too_late = [scenario::from_a_secret()];
+    let results = matrix.everywhere(&too_late, |boundary| {
+        match (boundary.step, boundary.kind.method.as_str()) {
+            ("create", "POST") => vec![Deed::Late(unknown::TOO_LATE)],
+            _ => Vec::new(),
+        }
+    });
+    let results = results.await;
+    results.must_hold();
+    assert_eq!(results.happened, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_that_gives_no_alias_is_found_out() {
     let matrix = Matrix::new(&[]).await.with_broken(broken::no_alias);
     let results = crash_at(&matrix, scenario::hosted(), Deed::KillAfter, |boundary| {

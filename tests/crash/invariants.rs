@@ -20,6 +20,8 @@ pub(super) struct Facts {
     pub(super) key: Option<(String, String)>,
     /// Accounts that somebody deleted in Composio, which does not end their grants.
     pub(super) deleted_by_hand: BTreeSet<String>,
+    /// A second account under the object's alias, to which a person has signed in.
+    pub(super) twin_of_a_person: Option<String>,
     /// The deletion policy that was declared last.
     pub(super) policy: String,
 }
@@ -32,10 +34,12 @@ type Holds = Result<(), String>;
 /// # Errors
 /// The first of them that does not hold.
 pub(super) fn check(facts: &Facts, then: Then) -> Holds {
+    let is_a_persons =
+        |account: &&Value| account["id"].as_str() == facts.twin_of_a_person.as_deref();
     let live: Vec<&Value> = facts
         .accounts
         .iter()
-        .filter(|account| account["deleted_at"].is_null())
+        .filter(|account| account["deleted_at"].is_null() && !is_a_persons(account))
         .collect();
     if let Then::Gone = then {
         holds(facts.object.is_none(), || "the object is there".to_owned())?;
@@ -89,13 +93,24 @@ pub(super) fn check(facts: &Facts, then: Then) -> Holds {
     }
 }
 
+/// A second account that was made from the Secret: its key is no person's grant, and the account that is
+/// kept, or was revoked at last, has the same.
+fn is_a_spare_key(facts: &Facts, account: &Value) -> bool {
+    facts.key.is_some()
+        && !account["deleted_at"].is_null()
+        && facts.accounts.iter().any(|other| {
+            let is_kept = other["deleted_at"].is_null() || other["grant"]["alive"] == false;
+            other["id"] != account["id"] && is_kept
+        })
+}
+
 /// No grant is lost by deleting its account; all have ended where that was promised.
 fn grants(facts: &Facts, promised: bool) -> Holds {
     for account in &facts.accounts {
         let id = account["id"].as_str().unwrap_or_default();
         let alive = account["grant"]["alive"] == true;
         let deleted = !account["deleted_at"].is_null();
-        if !alive || facts.deleted_by_hand.contains(id) {
+        if !alive || facts.deleted_by_hand.contains(id) || is_a_spare_key(facts, account) {
             continue;
         }
         holds(!promised, || format!("the grant of {id} was not revoked"))?;

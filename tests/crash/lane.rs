@@ -47,6 +47,8 @@ pub(super) struct World<'a> {
     /// The Composio project's.
     key: String,
     deleted_by_hand: BTreeSet<String>,
+    /// The second account, and whether a person has signed in to it.
+    twin: Option<(String, bool)>,
     policy: String,
     value: Option<String>,
     operators: usize,
@@ -110,6 +112,7 @@ impl<'a> Lane<'a> {
             name: format!("account-{run}"),
             key,
             deleted_by_hand: BTreeSet::new(),
+            twin: None,
             policy: "Revoke".to_owned(),
             value: None,
             operators: 0,
@@ -155,6 +158,25 @@ impl World<'_> {
                 if *what == "delete" {
                     self.deleted_by_hand.insert(id);
                 }
+            }
+            Act::Twin => {
+                let object = self.object().await.expect("the object is there");
+                let body = json!({
+                    "auth_config_id": object["spec"]["authConfig"],
+                    "user_id": object["spec"]["user"],
+                    "alias": object["metadata"]["annotations"]["composio.dev/alias"],
+                });
+                let path = "connected_accounts/link";
+                let sandbox = self.lane.sandbox;
+                let made = sandbox.api_as(&self.key, "POST", path, body).await;
+                let id = made["connected_account_id"].as_str().expect("it is made");
+                self.twin = Some((id.to_owned(), false));
+            }
+            Act::OfTwin(what) => {
+                let (id, is_a_persons) = self.twin.as_mut().expect("there is one");
+                *is_a_persons = *what == "consent";
+                let path = format!("accounts/{id}/{what}");
+                self.control("POST", &path, json!({})).await;
             }
             Act::Fault(method, path, status) => {
                 let fault =
@@ -244,13 +266,21 @@ impl World<'_> {
             sharing,
             key,
             deleted_by_hand: self.deleted_by_hand.clone(),
+            twin_of_a_person: self
+                .twin
+                .clone()
+                .and_then(|(id, is_a_persons)| is_a_persons.then_some(id)),
             policy: self.policy.clone(),
         }
     }
 
     async fn sharing(&self) -> Value {
         let path = format!("connected_accounts/{THEIRS}");
-        let account = self.lane.sandbox.api_as(&self.key, "GET", &path).await;
+        let account = self
+            .lane
+            .sandbox
+            .api_as(&self.key, "GET", &path, Value::Null)
+            .await;
         account["experimental"]["acl_config_for_shared"].clone()
     }
 

@@ -33,6 +33,11 @@ pub(super) enum Act {
     Key(&'static str),
     /// That happens to the recorded account in Composio: `consent`, `expire`, `delete`.
     Account(&'static str),
+    /// A second account of the same user comes into being under the same alias, as by a call that takes
+    /// effect late; it is not recorded.
+    Twin,
+    /// That happens to the second account.
+    OfTwin(&'static str),
     /// The answer of Composio to that method and path, from now on.
     Fault(&'static str, &'static str, u16),
     /// Composio answers as it should again.
@@ -258,6 +263,51 @@ fn vanished() -> Scenario {
             step("take over", [theirs(json!({}))], Then::Connected),
             step("vanish", [Act::Account("delete")], Then::AwaitingUser),
             delete(),
+        ],
+    }
+}
+
+/// A second account under the same alias, whose link nobody ever saw, runs out.
+pub(super) fn twin_of_nobody() -> Scenario {
+    Scenario {
+        name: "twin of nobody",
+        accounts: json!([]),
+        steps: vec![
+            step("link", [Act::Declare(gmail())], Then::AwaitingUser),
+            step(
+                "twin",
+                [Act::Twin, Act::OfTwin("expire")],
+                Then::AwaitingUser,
+            ),
+            delete(),
+        ],
+    }
+}
+
+/// A person signs in to a second account under the same alias. It is theirs, whatever comes.
+pub(super) fn twin_of_a_person() -> Scenario {
+    Scenario {
+        name: "twin of a person",
+        accounts: json!([]),
+        steps: vec![
+            step("link", [Act::Declare(gmail())], Then::AwaitingUser),
+            step(
+                "twin",
+                [Act::Twin, Act::OfTwin("consent")],
+                Then::AwaitingUser,
+            ),
+            // The echo of the request tells that everything has been looked at.
+            step(
+                "look",
+                [annotated("reconcile-requested-at", "now")],
+                Then::AwaitingUser,
+            ),
+            step("connect", [Act::Account("consent")], Then::Connected),
+            step(
+                "look again",
+                [annotated("reconcile-requested-at", "later")],
+                Then::Connected,
+            ),
         ],
     }
 }

@@ -12,6 +12,8 @@ use crate::support::tools::say;
 
 /// Longer than the operator waits for an answer, shorter than it waits before it tries again.
 const LATE: Duration = Duration::from_secs(2);
+/// Longer than the operator waits before it tries again.
+pub(super) const TOO_LATE: Duration = Duration::from_secs(7);
 /// For the waits to be in this order also on a busy machine.
 pub(super) const WAITS: &[(&str, &str)] = &[
     ("--request-timeout", "1s"),

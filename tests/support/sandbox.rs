@@ -199,13 +199,12 @@ impl Sandbox {
 
     /// A call of the API as an application makes it, which must be answered with JSON.
     pub(crate) async fn api(&self, method: &str, path: &str, body: Value) -> Value {
-        let request = self.request(method, &format!("api/v3.1/{path}"), body);
-        answer(request.header("x-api-key", API_KEY)).await.1
+        self.api_as(API_KEY, method, path, body).await
     }
 
-    /// The same as whoever has that key, without a body.
-    pub(crate) async fn api_as(&self, key: &str, method: &str, path: &str) -> Value {
-        let request = self.request(method, &format!("api/v3.1/{path}"), Value::Null);
+    /// The same as whoever has that key.
+    pub(crate) async fn api_as(&self, key: &str, method: &str, path: &str, body: Value) -> Value {
+        let request = self.request(method, &format!("api/v3.1/{path}"), body);
         answer(request.header("x-api-key", key)).await.1
     }
 
