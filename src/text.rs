@@ -30,7 +30,7 @@ pub fn line(text: &str, limit: usize) -> String {
     plain.chain(is_cut.then_some('…')).collect()
 }
 
-/// A sentence of somebody who may put anything into it: a [`line`], of a URL no more than its host,
+/// A sentence of somebody who may put anything into it: a [`line()`], of a URL no more than its host,
 /// since the rest may be a link to sign in, and nothing that looks like a token.
 pub fn sentence(text: &str) -> String {
     // Before it is cut: half a token would not look like one. Of a text without an end not all is read.
