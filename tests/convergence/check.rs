@@ -176,7 +176,9 @@ impl<G: Ground> Sequence<G> {
         if object["status"]["observedGeneration"] != object["metadata"]["generation"] {
             return wrong("the last generation was not looked at");
         }
-        if name == "crm" && self.key.is_none() && !["SecretMissing", "AliasInUse"].contains(&synced)
+        if name == "crm"
+            && self.key.is_none()
+            && !["SecretMissing", "AliasInUse", "UnknownState"].contains(&synced)
         {
             return Err(format!("{synced} without its Secret"));
         }

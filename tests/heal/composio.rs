@@ -141,9 +141,11 @@ pub(super) async fn grown_by_an_outage() -> u64 {
     }
     let failures = async || failures(&operator.get("/metrics").await.1);
     let first = failures().await;
-    wait::until("failures", SOON, async || match failures().await.saturating_sub(first) {
-        enough if enough >= FAILURES => Ok(()),
-        few => Err(format!("{few} of {FAILURES}")),
+    wait::until("failures", SOON, async || {
+        match failures().await.saturating_sub(first) {
+            enough if enough >= FAILURES => Ok(()),
+            few => Err(format!("{few} of {FAILURES}")),
+        }
     })
     .await;
     let grown = operator.child.memory().saturating_sub(before);

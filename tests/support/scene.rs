@@ -16,8 +16,9 @@ use super::wait;
 
 mod waits;
 
-/// Longer than anything that is waited for takes on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// Longer than anything that is waited for takes on a busy machine, also where the watch has broken: the
+/// pause before it is taken up again may be a minute.
+pub(crate) const SOON: Duration = Duration::from_secs(150);
 /// The same for hundreds of objects.
 const LONG: Duration = Duration::from_secs(180);
 const OPERATOR: &str = "composio-operator";
