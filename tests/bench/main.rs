@@ -1,7 +1,7 @@
 //! What the operator costs, on a real control plane and against the emulated Composio.
 //!
-//! `cargo bench --bench operator` measures 100, 1,000 and 10,000 accounts, prints a table and writes it to
-//! `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, and
+//! `cargo bench --bench operator` measures 100, 1,000, 5,000 and 10,000 accounts, prints a table and writes it
+//! to `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, and
 //! fails where a count is not what it must be; no time is judged.
 //!
 //! Of the accounts half are links, four tenths are links of shared accounts, and a tenth is made from
@@ -11,7 +11,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod counts;
 mod meter;
+mod part;
 mod raw;
 mod run;
 mod stage;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
             all.push(run::measure(*size, arguments.concurrency, arguments.smoke).await);
         }
         table::print(&all);
+        table::print_growth(&all);
         table::write(&all).expect("target/ can be written to");
         let wrong: Vec<String> = match arguments.smoke {
             true => all.iter().flat_map(Measured::wrong_counts).collect(),
@@ -60,7 +63,7 @@ fn main() -> ExitCode {
 
 fn arguments() -> Result<Arguments, String> {
     let mut arguments = Arguments {
-        sizes: vec![100, 1_000, 10_000],
+        sizes: vec![100, 1_000, 5_000, 10_000],
         smoke: false,
         concurrency: 16,
     };

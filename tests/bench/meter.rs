@@ -61,15 +61,17 @@ pub(crate) fn add(into: &mut Asked, more: Asked) {
     }
 }
 
-/// How often the apiserver was asked to write ConnectedAccounts: patches of the object, and statuses.
+/// How often the apiserver was asked for ConnectedAccounts: to patch the object, to write its status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Writes {
+pub(crate) struct Served {
     pub(crate) patches: u64,
     pub(crate) statuses: u64,
+    /// No writes: the pages of a list.
+    pub(crate) pages: u64,
 }
 
-impl Writes {
-    pub(crate) async fn read(client: &Client) -> Writes {
+impl Served {
+    pub(crate) async fn read(client: &Client) -> Served {
         let request = Request::get("/metrics")
             .body(Vec::new())
             .expect("a request");
@@ -77,7 +79,7 @@ impl Writes {
             .request_text(request)
             .await
             .expect("the apiserver tells its metrics");
-        let mut writes = Writes::default();
+        let mut writes = Served::default();
         for line in text
             .lines()
             .filter(|line| line.starts_with("apiserver_request_total{"))
@@ -93,17 +95,47 @@ impl Writes {
                 writes.statuses += count;
             } else if is(r#"verb="PATCH""#) && is(r#"subresource="""#) {
                 writes.patches += count;
+            } else if is(r#"verb="LIST""#) {
+                writes.pages += count;
             }
         }
         writes
     }
 
-    pub(crate) fn since(self, before: Writes) -> Writes {
-        Writes {
+    pub(crate) fn since(self, before: Served) -> Served {
+        Served {
             patches: self.patches - before.patches,
             statuses: self.statuses - before.statuses,
+            pages: self.pages - before.pages,
         }
     }
+}
+
+/// Does the work while the meters are read as they are beside the operator: to read them is work for the
+/// apiserver too.
+pub(crate) async fn metered<T>(
+    client: &Client,
+    sandbox: &Sandbox,
+    pause: Duration,
+    work: impl Future<Output = T>,
+) -> T {
+    let reading = async {
+        let mut log = Log::from_now(sandbox).await;
+        loop {
+            Served::read(client).await;
+            log.read(sandbox).await;
+            tokio::time::sleep(pause).await;
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = reading => unreachable!("it goes on for ever"),
+    }
+}
+
+/// Between two readings: often enough to tell when a part is over, and no more.
+pub(crate) fn pause(size: usize) -> Duration {
+    Duration::from_millis((size as u64 / 10).clamp(250, 1000))
 }
 
 /// What the kernel says of a process.
@@ -115,6 +147,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// From here on the peak is a new one.
+    pub(crate) fn forget_peak(pid: u32) {
+        std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("the process is ours");
+    }
+
     pub(crate) fn read(pid: u32) -> Process {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let megabytes = |name: &str| {

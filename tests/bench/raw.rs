@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::meter::{metered, pause};
 use super::stage::{Kind, LATENCY_MS, Stage, kind};
 use crate::support::http_client;
 use crate::support::sandbox::Sandbox;
@@ -89,8 +90,9 @@ pub(crate) async fn measure(size: usize, stage: &Stage, sandbox: &Sandbox) -> Ra
     let api = stage.api();
     let made = Mutex::new(Vec::new());
     let started = Instant::now();
-    stream::iter(objects.into_iter().take(size).enumerate())
-        .for_each_concurrent(concurrency, |(n, object)| {
+    let onboarding = stream::iter(objects.into_iter().take(size).enumerate()).for_each_concurrent(
+        concurrency,
+        |(n, object)| {
             let (composio, api, made) = (&composio, &api, &made);
             async move {
                 let name = object.name_any();
@@ -110,25 +112,25 @@ pub(crate) async fn measure(size: usize, stage: &Stage, sandbox: &Sandbox) -> Ra
                     .expect("it is taken");
                 made.lock().expect("a list").push((name, id));
             }
-        })
-        .await;
+        },
+    );
+    metered(&stage.client, sandbox, pause(size), onboarding).await;
     let onboard = started.elapsed();
     let made = made.into_inner().expect("a list");
     consent(&made, sandbox).await;
     let names: Vec<String> = made.iter().map(|(name, _)| name.clone()).collect();
     let started = Instant::now();
     stage.delete_all().await;
-    stream::iter(made)
-        .for_each_concurrent(concurrency, |(name, id)| {
-            let (composio, api) = (&composio, &api);
-            async move {
-                let path = format!("connected_accounts/{id}");
-                composio.call("POST", &format!("{path}/revoke"), None).await;
-                composio.call("DELETE", &path, None).await;
-                patch(api, &name, &json!({"metadata": {"finalizers": []}})).await;
-            }
-        })
-        .await;
+    let deletion = stream::iter(made).for_each_concurrent(concurrency, |(name, id)| {
+        let (composio, api) = (&composio, &api);
+        async move {
+            let path = format!("connected_accounts/{id}");
+            composio.call("POST", &format!("{path}/revoke"), None).await;
+            composio.call("DELETE", &path, None).await;
+            patch(api, &name, &json!({"metadata": {"finalizers": []}})).await;
+        }
+    });
+    metered(&stage.client, sandbox, pause(size), deletion).await;
     let delete = started.elapsed();
     assert_eq!(names.len(), size);
     Raw {

@@ -20,10 +20,10 @@ const OPERATOR: &str = "composio-operator";
 /// How long an answer of Composio takes.
 pub(crate) const LATENCY_MS: u32 = 20;
 const AT_A_TIME: usize = 16;
+const MOST_DELETIONS: usize = 60;
 
 pub(crate) struct Stage {
-    /// Lives as long as the stage.
-    _control_plane: ControlPlane,
+    pub(crate) control_plane: ControlPlane,
     pub(crate) client: Client,
     pub(crate) kubeconfig: PathBuf,
     pub(crate) folder: Folder,
@@ -83,7 +83,7 @@ impl Stage {
         let kubeconfig = control_plane.kubeconfig_for_token(&token);
         let folder = Folder::new().expect("a folder can be made");
         Stage {
-            _control_plane: control_plane,
+            control_plane,
             client,
             kubeconfig,
             folder,
@@ -142,12 +142,28 @@ impl Stage {
         }
     }
 
+    pub(crate) async fn is_empty(&self) -> bool {
+        let one = ListParams::default().limit(1);
+        self.api()
+            .list(&one)
+            .await
+            .expect("a list")
+            .items
+            .is_empty()
+    }
+
     /// Asks for the end of all of them, and does not wait for it.
     pub(crate) async fn delete_all(&self) {
-        self.api()
-            .delete_collection(&DeleteParams::background(), &ListParams::default())
-            .await
-            .expect("the administrator deletes");
+        let (api, params) = (self.api(), DeleteParams::background());
+        // Of many it does not come to the end within the client's time limit: the next one goes on.
+        for _ in 0..MOST_DELETIONS {
+            match api.delete_collection(&params, &ListParams::default()).await {
+                Ok(_) => return,
+                Err(kube::Error::Service(_)) => {}
+                Err(error) => panic!("the administrator deletes: {error}"),
+            }
+        }
+        panic!("{MOST_DELETIONS} times the deletion did not come to its end");
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn say(text: &str) {
 /// One row a figure, one column a size.
 pub(crate) fn print(all: &[Measured]) {
     type Figure = fn(&Measured) -> String;
-    let figures: [(&str, Figure); 27] = [
+    let figures: [(&str, Figure); 31] = [
         ("raw: calls a second", |one| {
             let void = one.raw_rate < one.raw_least_rate;
             format!("{:.0}{}", one.raw_rate, if void { " (void)" } else { "" })
@@ -41,6 +41,15 @@ pub(crate) fn print(all: &[Measured]) {
         }),
         ("onboard: peak MB", |one| {
             format!("{:.1}", one.onboard_peak_mb)
+        }),
+        ("links wait: restart, seconds to ready", |one| {
+            seconds(one.pending.seconds)
+        }),
+        ("links wait: restart, requests", |one| {
+            one.pending.requests().to_string()
+        }),
+        ("links wait: restart, kube writes", |one| {
+            one.pending.writes().to_string()
         }),
         ("consent: kube writes an account", |one| {
             ratio(one.consent.writes() as f64, one.size as f64)
@@ -70,6 +79,9 @@ pub(crate) fn print(all: &[Measured]) {
         }),
         ("restart: CPU seconds", |one| {
             seconds(one.restart.cpu_seconds)
+        }),
+        ("relist: peak MB", |one| {
+            format!("{:.1}", one.relist_peak_mb)
         }),
         ("adoption: seconds", |one| seconds(one.adopt.seconds)),
         ("adoption: requests an account", |one| {
@@ -103,7 +115,34 @@ pub(crate) fn print(all: &[Measured]) {
     }
 }
 
-/// Writes everything that was measured, with the commit and the machine.
+/// What twice the objects cost, times as much, for each size of which twice was measured too.
+pub(crate) fn print_growth(all: &[Measured]) {
+    type Figure = fn(&Measured) -> f64;
+    let figures: [(&str, Figure); 6] = [
+        ("onboarding", |one| one.onboard.seconds),
+        ("its CPU", |one| one.onboard.cpu_seconds),
+        ("its requests", |one| one.onboard.requests() as f64),
+        ("adoption", |one| one.adopt.seconds),
+        ("deletion", |one| one.delete.seconds),
+        ("memory at rest", |one| one.rest_mb),
+    ];
+    for one in all {
+        for twice in all.iter().filter(|twice| twice.size == 2 * one.size) {
+            let growth = figures.map(|(name, figure)| {
+                let times = ratio(figure(twice), figure(one));
+                format!("{name} {times}")
+            });
+            say(&format!(
+                "\n{} accounts, times {}: {}",
+                twice.size,
+                one.size,
+                growth.join(", ")
+            ));
+        }
+    }
+}
+
+/// Served everything that was measured, with the commit and the machine.
 pub(crate) fn write(all: &[Measured]) -> io::Result<()> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json");
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
