@@ -64,19 +64,6 @@ async fn until_account(scene: &Scene<'_>, id: &str, field: &str, value: Value) -
     .await
 }
 
-/// Waits until the operator has polled so often that it would have acted on what it saw.
-async fn polled(scene: &Scene<'_>, times: usize) {
-    let seq = scene.sandbox.seq().await;
-    wait::until("some polls", SOON, async || {
-        let asked = scene.sandbox.asked_since(seq).await;
-        match asked.iter().filter(|asked| asked.is_poll()).count() {
-            count if count >= times => Ok(()),
-            count => Err(format!("{count} of {times}")),
-        }
-    })
-    .await;
-}
-
 async fn annotate(scene: &Scene<'_>, name: &str, annotation: &str) {
     scene
         .kubectl(&["annotate", "ca", name, annotation, "--overwrite"])

@@ -64,7 +64,7 @@ async fn a_quiet_minute_costs_polls_and_nothing_else_and_leaves_the_operator_awa
     scene.sandbox.consent(&slack).await;
     scene.ready("team-slack", "Connected").await;
     // Everything that was still on its way has come when two more polls have.
-    polls(&scene, 2).await;
+    scene.polled(2).await;
     let (seq, written) = (scene.sandbox.seq().await, scene.written().len());
 
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -88,19 +88,6 @@ async fn a_quiet_minute_costs_polls_and_nothing_else_and_leaves_the_operator_awa
         .expect("it is taken");
     scene.ready("team-slack", "Disabled").await;
     assert_eq!(scene.sandbox.account(&slack).await["status"], "INACTIVE");
-}
-
-/// Waits until Composio was polled that many more times.
-async fn polls(scene: &Scene<'_>, times: usize) {
-    let seq = scene.sandbox.seq().await;
-    wait::until("some polls", SOON, async || {
-        let asked = scene.sandbox.asked_since(seq).await;
-        match asked.iter().filter(|asked| asked.is_poll()).count() {
-            count if count >= times => Ok(()),
-            count => Err(format!("{count} of {times}")),
-        }
-    })
-    .await;
 }
 
 #[tokio::test]

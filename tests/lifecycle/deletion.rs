@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
-use super::{by_hand, changes_of, connected, gmail_of, patch, polled, until_account, with};
+use super::{by_hand, changes_of, connected, gmail_of, patch, until_account, with};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
@@ -279,7 +279,7 @@ async fn with_a_rejected_key_an_object_stays_says_so_and_goes_when_the_key_is_ba
         .until_synced_says("mail", "ProjectUnavailable", "")
         .await;
     scene.delete("kept").await;
-    polled(&scene, 2).await;
+    scene.polled(2).await;
     assert_eq!(changes_of(&scene, &id).await, ["POST link"]);
     let back = json!({"api_key": "sandbox"});
     scene.sandbox.control("POST", "api-key", back).await;

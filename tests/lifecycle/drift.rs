@@ -140,6 +140,6 @@ async fn who_loses_access_loses_it_before_others_get_it() {
     let body = json!({"experimental": {"acl_config_for_shared": {"allowed_user_ids": ["z"]}}});
     let path = format!("connected_accounts/{id}");
     scene.sandbox.api("PATCH", &path, body).await;
-    super::polled(&scene, 3).await;
+    scene.polled(3).await;
     assert_eq!(sent(&scene).await.len(), before + 1, "the one by hand");
 }

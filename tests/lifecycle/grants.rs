@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{annotate, by_hand, changes_of, connected, gmail_of, patch, polled, with};
+use super::{annotate, by_hand, changes_of, connected, gmail_of, patch, with};
 use crate::support::scene::Scene;
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_grant_that_died_and_is_not_given_again_is_told_and_asks_no_more() {
     scene
         .until("mail", "Stalled", "True", "ReauthorizationRequired")
         .await;
-    polled(&scene, 3).await;
+    scene.polled(3).await;
     assert_eq!(changes_of(&scene, &id).await, ["POST link", "POST refresh"]);
 }
 
@@ -61,7 +61,7 @@ async fn a_grant_that_was_revoked_waits_for_a_request() {
     let id = scene.connected_gmail("mail").await;
     by_hand(&scene, &id, "state", json!({"state": "REVOKED"})).await;
     scene.until("mail", "Stalled", "True", "Revoked").await;
-    polled(&scene, 2).await;
+    scene.polled(2).await;
     assert_eq!(changes_of(&scene, &id).await, ["POST link"]);
     annotate(&scene, "mail", "composio.dev/link-requested-at=back").await;
     let (again, _) = scene.linked("mail").await;
@@ -82,7 +82,7 @@ async fn an_account_that_was_deleted_by_hand_is_told_and_one_new_link_is_issued(
     scene
         .until("mail", "Ready", "False", "ReauthorizationRequired")
         .await;
-    polled(&scene, 2).await;
+    scene.polled(2).await;
     assert_eq!(scene.changes().await, ["POST link", "POST link"]);
 
     let spec = gmail_of("never-connected");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{by_hand, changes_of, connected, gmail_of, patch, polled, until_account, with};
+use super::{by_hand, changes_of, connected, gmail_of, patch, until_account, with};
 use crate::support::sandbox::Asked;
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
@@ -106,7 +106,7 @@ async fn of_two_objects_for_one_account_the_first_has_it_until_it_goes() {
     let looks: Vec<String> = looks.map(Asked::words).collect();
     assert!(looks.len() <= 1, "it goes without a call: {looks:?}");
     patch(&scene, "second", json!({"enabled": false})).await;
-    polled(&scene, 3).await;
+    scene.polled(3).await;
     assert_eq!(scene.sandbox.account(&id).await["status"], "ACTIVE");
     scene.delete("first").await;
     scene.ready("second", "Disabled").await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{annotate, by_hand, changes_of, gmail_of, polled, with};
+use super::{annotate, by_hand, changes_of, gmail_of, with};
 use crate::support::scene::Scene;
 
 const REQUEST: &str = "composio.dev/link-requested-at";
@@ -29,7 +29,7 @@ async fn a_link_is_never_renewed_by_itself_and_its_end_is_told() {
         "{wide}"
     );
     eleven_minutes(&scene).await;
-    polled(&scene, 3).await;
+    scene.polled(3).await;
     assert_eq!(changes_of(&scene, &id).await, ["POST link"]);
     assert_eq!(scene.sandbox.accounts().await.len(), 1);
 }
@@ -127,7 +127,7 @@ async fn kubectl_wait_waits_for_the_person_or_for_the_link_as_declared() {
     scene.kubectl(&[&ready[..], &["ca/mail"]].concat()).await;
     // A wave that went on is not called broken later.
     eleven_minutes(&scene).await;
-    polled(&scene, 3).await;
+    scene.polled(3).await;
     scene.ready("wave", "LinkIssued").await;
     annotate(&scene, "wave", &format!("{REQUEST}=late")).await;
     scene

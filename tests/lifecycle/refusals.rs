@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{annotate, by_hand, connected, gmail_of, patch, polled, with};
+use super::{annotate, by_hand, connected, gmail_of, patch, with};
 use crate::support::scene::Scene;
 use crate::support::story::condition;
 
@@ -34,7 +34,7 @@ async fn told(scene: &Scene<'_>, name: &str, reason: &str, words: &str) {
 /// The call that is refused is not made over and over while a few polls go by. `account` is a part of its
 /// path, where it has one.
 async fn no_storm(scene: &Scene<'_>, words: &str, account: &str) {
-    polled(scene, 4).await;
+    scene.polled(4).await;
     let asked = scene.sandbox.asked().await;
     let tries = asked
         .iter()

@@ -4,7 +4,7 @@ use composio_operator::crd::ConnectedAccount;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{annotate, by_hand, changes_of, connected, gmail_of, patch, polled};
+use super::{annotate, by_hand, changes_of, connected, gmail_of, patch};
 use crate::support::scene::{SOON, Scene};
 use crate::support::story::condition;
 use crate::support::wait;
@@ -52,7 +52,7 @@ async fn a_suspended_object_is_observed_and_nothing_is_changed() {
         "False",
         "it was seen dead: {object}"
     );
-    polled(&scene, 2).await;
+    scene.polled(2).await;
     let object = scene.object("mail").await;
     assert_eq!(
         object["status"]["lastHandledLinkRequest"],

@@ -70,6 +70,19 @@ impl Scene<'_> {
         .await
     }
 
+    /// Waits until Composio was polled that many more times: what the operator has seen it would have acted on.
+    pub(crate) async fn polled(&self, times: usize) {
+        let seq = self.sandbox.seq().await;
+        wait::until("some polls", SOON, async || {
+            let asked = self.sandbox.asked_since(seq).await;
+            match asked.iter().filter(|asked| asked.is_poll()).count() {
+                count if count >= times => Ok(()),
+                count => Err(format!("{count} of {times}")),
+            }
+        })
+        .await;
+    }
+
     /// Waits until there are that many objects and each is so.
     pub(crate) async fn until_all(
         &self,
