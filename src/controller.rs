@@ -1,7 +1,7 @@
 //! The wiring: watches, triggers, concurrency, backoff and shutdown of the controller.
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,22 +10,22 @@ use std::{
 };
 
 use futures::{
-    FutureExt, StreamExt, TryStreamExt,
+    FutureExt, StreamExt,
     future::{self, BoxFuture},
 };
 use jiff::SignedDuration;
 use kube::{
-    Client, ResourceExt,
+    Client,
     runtime::{
-        PredicateConfig, WatchStreamExt, applier,
-        controller::{self, Action, ReconcileReason, ReconcileRequest, trigger_self},
+        WatchStreamExt, applier,
+        controller::{self, Action, ReconcileReason, ReconcileRequest},
         reflector::{self, ObjectRef},
         utils::CancelableJoinHandle,
     },
 };
 use tokio::{
     runtime::Handle,
-    sync::{Notify, mpsc, oneshot, watch},
+    sync::{Notify, Semaphore, mpsc, oneshot, watch},
     task::JoinError,
 };
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -33,10 +33,9 @@ use tracing::{info, warn};
 
 use crate::{
     composio::Transport,
-    crd::{ALIAS_ANNOTATION, ConnectedAccount},
     http::Health,
     metrics::Metrics,
-    observe::{Objects, Poll, Polling, Sources},
+    observe::{Kept, Objects, Poll, Polling, Sources},
     plan::{Flags, plan},
     project::{Project, system_clock},
     reconcile::{Context, Error, reconcile},
@@ -46,6 +45,7 @@ use crate::{
 mod census;
 mod events;
 mod namespaces;
+mod watched;
 mod watching;
 
 use census::census;
@@ -77,6 +77,16 @@ pub struct Settings {
 
 /// For so long the reconciles wait for the first poll, which answers for all objects at once.
 const FIRST_POLL: Duration = Duration::from_secs(10);
+
+/// So many passes more than work at a time may be begun: they wait for a slot to work in, or to be looked
+/// for together with others. It is enough to fill a list; kube polls every pass that was begun whenever one
+/// of them goes on.
+const WAITING: u16 = 50;
+
+/// At the start so many objects are in the queue at a time.
+const BACKLOG: usize = 300;
+/// And none waits longer for one of these places.
+const LONGEST_TURN: Duration = Duration::from_millis(50);
 
 /// What reaches the controller from outside while it runs.
 pub struct Signals {
@@ -110,31 +120,26 @@ pub async fn run(
     let (store, writer) = reflector::store();
     let objects = Objects::new(store.clone(), settings.flags.clone());
     metrics.count_objects_by({
-        let (project, store) = (Arc::clone(&project), store.clone());
-        move || census(&store.state(), project.now())
+        let (project, objects) = (Arc::clone(&project), objects.clone());
+        move || census(objects.all(), project.now())
     });
     let (trigger, triggered) = mpsc::unbounded_channel();
     let (known, is_known) = watch::channel(false);
     let changes = namespaces::changes(&client, &settings.namespaces, store.clone(), &metrics)
         .reflect(writer)
-        .inspect_err({
-            let health = Arc::clone(&health);
-            move |error| tell_watch_error(&health, error)
-        })
-        .inspect_ok({
+        .for_each({
             let (health, objects, trigger) =
                 (Arc::clone(&health), objects.clone(), trigger.clone());
-            move |event| follow(event, &health, &objects, &trigger, &known)
-        })
-        .applied_objects()
-        .predicate_filter(matters, PredicateConfig::default());
-    let (changed, are_changed) = mpsc::unbounded_channel();
+            move |event| {
+                match event {
+                    Ok(event) => follow(&event, &health, &objects, &trigger, &known),
+                    Err(error) => tell_watch_error(&health, &error),
+                }
+                future::ready(())
+            }
+        });
     // On its own, so that the objects are known before anything else begins.
-    let mut watching = tokio::spawn(trigger_self(changes, ()).for_each(move |change| {
-        // The receiver lives as long as the controller.
-        let _ = changed.send(change);
-        future::ready(())
-    }));
+    let mut watching = tokio::spawn(changes);
     let (polled_once, first_poll) = oneshot::channel();
     let mut polling = tokio::spawn({
         let poll = Poll::new(Arc::clone(&project), objects.clone(), settings.polling);
@@ -157,7 +162,7 @@ pub async fn run(
     let following = tokio::spawn(follow_key(Arc::clone(&project), signals.key_changed));
     let has_begun = Arc::new(AtomicBool::new(false));
     let begin = {
-        let (is_known, store) = (is_known.clone(), store.clone());
+        let (is_known, objects) = (is_known.clone(), objects.clone());
         let has_begun = Arc::clone(&has_begun);
         async move {
             leading.await;
@@ -166,21 +171,34 @@ pub async fn run(
             let _ = tokio::time::timeout(FIRST_POLL, first_poll).await;
             // First: what changes from here on is told, and what was before is in the store.
             has_begun.store(true, Ordering::Release);
-            let all = store.state();
-            futures::stream::iter(
-                all.into_iter()
-                    .map(|object| request(ObjectRef::from_obj(&*object))),
-            )
+            futures::stream::iter(objects.refs().map(request))
         }
     };
-    let told = UnboundedReceiverStream::new(triggered).map(|object| Ok(request(object)));
     // What is told before the beginning is dropped: who waits for months must not keep it.
-    let changes = futures::stream::select(UnboundedReceiverStream::new(are_changed), told)
+    let changed = UnboundedReceiverStream::new(triggered)
+        .map(request)
         .filter(move |_| future::ready(has_begun.load(Ordering::Acquire)));
-    let all = futures::stream::once(begin).flatten().map(Ok);
-    let queue = futures::stream::select(all, changes).take_until(shutdown.clone());
+    // What waits for its turn is in memory: all of them at once would be, for ever, most of what is.
+    let backlog = Arc::new(Semaphore::new(BACKLOG));
+    let all = futures::stream::once(begin).flatten().then({
+        let backlog = Arc::clone(&backlog);
+        move |object| {
+            let backlog = Arc::clone(&backlog);
+            async move {
+                // A pass that ends gives the place back; where there was none to end, time does.
+                if let Ok(Ok(place)) = tokio::time::timeout(LONGEST_TURN, backlog.acquire()).await {
+                    place.forget();
+                }
+                object
+            }
+        }
+    });
+    let queue = futures::stream::select(all, changed)
+        .map(Ok::<_, Infallible>)
+        .take_until(shutdown.clone());
     let (tell, publishing) = events::publish(client.clone(), &settings.instance);
     let context = Arc::new(Context {
+        slots: Semaphore::new(settings.concurrency.into()),
         sources: Sources {
             project,
             objects,
@@ -198,27 +216,28 @@ pub async fn run(
         some => some.join(","),
     };
     info!(namespaces = scope, "started");
+    let ending = Arc::clone(&context);
     let reconciling = applier(
-        |object, context| CancelableJoinHandle::spawn(pass(object, context), &Handle::current()),
-        |object: Arc<ConnectedAccount>, error, context: Arc<Context>| {
+        move |object, context| {
+            let backlog = Arc::clone(&backlog);
+            let pass = pass(object, context).inspect(move |_| backlog.add_permits(1));
+            CancelableJoinHandle::spawn(pass, &Handle::current())
+        },
+        |object: Arc<Kept>, error, context: Arc<Context>| {
             warn!(object = %ObjectRef::from_obj(&*object), "{error}");
             Action::requeue(jittered(context.pace.min))
         },
         context,
         store,
         Box::pin(queue),
-        controller::Config::default().concurrency(settings.concurrency),
+        controller::Config::default().concurrency(settings.concurrency.saturating_add(WAITING)),
     )
-    .for_each(|result| {
-        if let Err(controller::Error::QueueError(error)) = result {
-            // Told by `tell_watch_error`, in words that say what to do.
-            tracing::debug!("{error}");
-        }
-        future::ready(())
-    });
-    // The applier waits for the objects also when it is to stop.
-    let nothing_to_end = async {
+    .for_each(|_| future::ready(()));
+    // The applier waits for the objects also when it is to stop. The context goes with it: nobody tells
+    // anything any more.
+    let nothing_to_end = async move {
         shutdown.await;
+        ending.slots.close();
         if *is_known.borrow() {
             future::pending().await
         }
@@ -250,7 +269,7 @@ async fn follow_key(project: Arc<Project>, key_changed: Arc<Notify>) {
     }
 }
 
-async fn pass(object: Arc<ConnectedAccount>, context: Arc<Context>) -> Result<Action, Error> {
+async fn pass(object: Arc<Kept>, context: Arc<Context>) -> Result<Action, Error> {
     match reconcile(object, &context).await {
         Ok(passed) => {
             context.metrics.reconciled(passed.outcome);
@@ -270,35 +289,9 @@ fn jittered(wait: Duration) -> Duration {
     wait + wait.mul_f64(fastrand::f64() / 10.0)
 }
 
-/// What of an object must change for it to be looked at again: not the status, which we write
-/// ourselves, but for the id in it, which somebody else may take away; and not the alias that we pin. A refusal that took the pin off again would else bring the
-/// object back at once, to be pinned and refused again.
-fn matters(object: &ConnectedAccount) -> Option<u64> {
-    let mut hasher = DefaultHasher::new();
-    object.metadata.generation.hash(&mut hasher);
-    object
-        .metadata
-        .deletion_timestamp
-        .is_some()
-        .hash(&mut hasher);
-    object.finalizers().hash(&mut hasher);
-    let status = object.status.as_ref();
-    status
-        .and_then(|status| status.connected_account_id.as_ref())
-        .hash(&mut hasher);
-    for (name, value) in object.annotations() {
-        if name != ALIAS_ANNOTATION {
-            (name, value).hash(&mut hasher);
-        }
-    }
-    Some(hasher.finish())
-}
-
-fn request(object: ObjectRef<ConnectedAccount>) -> ReconcileRequest<ConnectedAccount> {
+fn request(object: ObjectRef<Kept>) -> ReconcileRequest<Kept> {
     ReconcileRequest {
         obj_ref: object,
-        reason: ReconcileReason::Custom {
-            reason: "its account changed".to_owned(),
-        },
+        reason: ReconcileReason::Unknown,
     }
 }

@@ -66,8 +66,12 @@ fn main() -> ExitCode {
 }
 
 /// Runs to the end of `work`, and no longer: a name that is still being looked up is not waited for.
+/// One thread does it all: nearly everything waits for an answer, and to wake another thread for each costs
+/// more than it brings.
 fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let result = runtime.block_on(work);
     runtime.shutdown_background();
     result

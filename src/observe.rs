@@ -18,12 +18,15 @@ use crate::{
     project::{Known, Project, Standing},
 };
 
+mod kept;
 mod objects;
 mod poll;
 mod proof;
 mod secret;
 
+pub use kept::Kept;
 pub use objects::Objects;
+use objects::unpacked;
 pub use poll::{Poll, PollEvent, Polling};
 
 /// Where everything is looked up.
@@ -258,13 +261,13 @@ impl Sources {
             let spec = &desired.spec;
             others.extend(self.objects.with_alias(&spec.user, &spec.toolkit, alias));
         }
+        let others = others.iter().filter_map(|other| unpacked(other));
         others
-            .iter()
             .filter(|other| other.uid().as_ref() != Some(&desired.uid))
             .filter(|other| {
                 has_it(other.status.as_ref()) || self.would_find(other, desired, account)
             })
-            .map(|other| (precedence(other), other))
+            .map(|other| (precedence(&other), other))
             .filter(|(precedence, _)| *precedence < ours)
             .min_by(|(one, _), (another, _)| one.cmp(another))
             .map(|(_, other)| Holder {

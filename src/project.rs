@@ -214,8 +214,8 @@ impl Project {
         }
     }
 
-    /// The accounts of a user and toolkit. Who asks while another such list is under way is asked for
-    /// together with all others that do.
+    /// The accounts of a user and toolkit. Who asks while another such list is under way, or a moment after
+    /// one, is asked for together with all others that do.
     ///
     /// # Errors
     /// When Composio does not answer.

@@ -2,15 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kube::{Api, ResourceExt, api::PostParams};
+use kube::{Api, ResourceExt};
+use tokio::{sync::SemaphorePermit, time::Instant};
 use tracing::{info, warn};
 
 use crate::{
     act::{Acted, Trouble, act},
-    crd::{ConnectedAccount, ConnectedAccountStatus, Reason},
+    crd::{ConnectedAccount, Reason},
+    observe::Kept,
     plan::{
-        AfterFailure, Desired, Done, Effect, Happened, Need, Observed, Outcome, Plan, Refused,
-        urgency,
+        AfterFailure, Desired, Done, Effect, Failure, Happened, Need, Observed, Outcome, Plan,
+        Presence, Refused, urgency,
     },
     report::{
         must_be_kept,
@@ -20,12 +22,15 @@ use crate::{
 };
 
 mod context;
+mod error;
 mod ledger;
 mod passed;
 pub use context::{Context, Decide, Report, Tell};
+pub use error::Error;
+use error::told;
 use ledger::{Ledger, Written};
 pub use passed::Passed;
-use passed::{AGAIN, GONE, RELEASED};
+use passed::{AGAIN, GONE, RELEASED, STOPPED};
 
 /// The most effects of one pass: to take over an account that differs in everything takes eight, of
 /// which two or three find their place in the next pass.
@@ -33,34 +38,15 @@ const MAX_EFFECTS: usize = 6;
 /// The most rounds of one pass: each effect and the end may need the three looks that there are.
 const MAX_ROUNDS: usize = (MAX_EFFECTS + 1) * 4;
 
-/// What the apiserver did not let happen. Composio's failures are no errors of a pass: they are told in
-/// the object's status.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A read or write of the object failed.
-    #[error("the apiserver: {}", told(.0))]
-    Kubernetes(#[from] Box<kube::Error>),
-}
-
-/// Without what could not be decoded, which the client's own words would quote: it may be a link.
-fn told(error: &kube::Error) -> String {
-    match error {
-        kube::Error::SerdeError(_) => "its answer has a form that is not known here".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-impl From<kube::Error> for Error {
-    fn from(error: kube::Error) -> Self {
-        Self::Kubernetes(Box::new(error))
-    }
-}
+/// After a longer wait for a slot the account is looked at once more.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Makes one object's account as declared, as far as that is possible now.
 ///
 /// # Guarantees
 /// - What is remembered may only conclude that there is nothing to do. Every effect is planned on the
-///   object and the account as they were read in this pass.
+///   object and the account as they were read in this pass. The first mark of an object is planned on the
+///   object as the watch has brought it: the apiserver refuses it for any other version.
 /// - The id and link of an effect's answer are written, or being written, before another effect.
 /// - A status that says the same is not written.
 ///
@@ -68,21 +54,40 @@ impl From<kube::Error> for Error {
 /// No other pass over the same object runs at the same time.
 ///
 /// # Errors
-/// When the apiserver fails. Nothing is lost by it: the alias that was pinned before the first POST
-/// finds the account again.
-pub async fn reconcile(object: Arc<ConnectedAccount>, context: &Context) -> Result<Passed, Error> {
+/// When the apiserver fails, or this program has kept what it cannot read. Nothing is lost by it: the
+/// alias that was pinned before the first POST finds the account again.
+pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Error> {
+    let object = kept.unpack()?;
     let api = context.sources.api(&object.namespace().unwrap_or_default());
-    let mut remembered = Pass::begin(&api, context, (*object).clone());
+    let Some(slot) = context.slot().await else {
+        return Ok(STOPPED);
+    };
+    let mut remembered = Pass::begin(&api, context, slot, object);
     if let Some(event) = remembered.quiet().await {
         return remembered.end(event).await;
     }
     if let Some(later) = remembered.put_off(&remembered.plan()) {
         return Ok(later);
     }
+    let slot = if remembered.is_to_be_marked() {
+        match remembered.run().await? {
+            // The watch lags behind.
+            AGAIN => match context.slot().await {
+                Some(slot) => slot,
+                None => return Ok(STOPPED),
+            },
+            passed => return Ok(passed),
+        }
+    } else {
+        match remembered.slot {
+            Some(slot) => slot,
+            None => return Ok(STOPPED),
+        }
+    };
     // The watch may lag behind our own last write.
-    match api.get_opt(&object.name_any()).await? {
-        Some(current) if current.uid() == object.uid() => {
-            Pass::begin(&api, context, current).run().await
+    match api.get_opt(&kept.name_any()).await? {
+        Some(current) if current.uid() == kept.uid() => {
+            Pass::begin(&api, context, slot, current).run().await
         }
         Some(_) | None => Ok(GONE),
     }
@@ -91,6 +96,8 @@ pub async fn reconcile(object: Arc<ConnectedAccount>, context: &Context) -> Resu
 struct Pass<'a> {
     api: &'a Api<ConnectedAccount>,
     context: &'a Context,
+    /// None while the object is looked for together with others.
+    slot: Option<SemaphorePermit<'a>>,
     desired: Desired,
     observed: Observed,
     ledger: Ledger<'a>,
@@ -100,6 +107,7 @@ impl<'a> Pass<'a> {
     fn begin(
         api: &'a Api<ConnectedAccount>,
         context: &'a Context,
+        slot: SemaphorePermit<'a>,
         object: ConnectedAccount,
     ) -> Self {
         let desired = Desired::of(&object, &context.flags);
@@ -108,6 +116,7 @@ impl<'a> Pass<'a> {
         Self {
             api,
             context,
+            slot: Some(slot),
             desired,
             observed,
             ledger: Ledger::new(object, &context.report),
@@ -120,6 +129,36 @@ impl<'a> Pass<'a> {
             &self.observed,
             self.context.sources.project.now(),
         )
+    }
+
+    /// Whether nothing can be done but to mark the object, once the account was looked for. The apiserver
+    /// refuses that unless the object is still as it is known here: no look at it can tell more.
+    fn is_to_be_marked(&self) -> bool {
+        self.desired.presence == Presence::Present
+            && !(self.desired.finalizer && self.desired.pin.is_some())
+            && self.observed.recorded.connected_account_id.is_none()
+    }
+
+    /// Looks. Whoever is asked for together with others keeps nobody from joining them.
+    async fn look(&mut self, need: Need) -> Result<(), Failure> {
+        let by_alias = self.observed.recorded.connected_account_id.is_none()
+            && self.desired.spec.connected_account_id.is_none();
+        let is_shared = need == Need::Account && by_alias;
+        if is_shared {
+            self.slot = None;
+        }
+        let sources = &self.context.sources;
+        let look = sources.look(need, &self.desired, self.observed.clone());
+        let looked = look.await;
+        let seen = Instant::now();
+        if is_shared {
+            self.slot = self.context.slot().await;
+        }
+        self.observed = looked?;
+        if seen.elapsed() > FRESH {
+            self.observed.forget_account();
+        }
+        Ok(())
     }
 
     /// The end of a pass whose next call to Composio must leave the rate limit to others.
@@ -144,9 +183,7 @@ impl<'a> Pass<'a> {
     /// The event of a plan that does nothing, if it is one. Only the Secret is read for it.
     async fn quiet(&mut self) -> Option<Happened> {
         if self.plan() == Plan::Look(Need::Secret) {
-            let sources = &self.context.sources;
-            let look = sources.look(Need::Secret, &self.desired, self.observed.clone());
-            self.observed = look.await.ok()?;
+            self.look(Need::Secret).await.ok()?;
         }
         match self.plan() {
             Plan::Nothing => Some(Happened::Settled),
@@ -169,13 +206,13 @@ impl<'a> Pass<'a> {
                 Plan::Wait(wait) => return self.end(Happened::Waiting(wait)).await,
                 Plan::Refuse(refusal) => return self.end(Happened::Refused(refusal)).await,
                 Plan::Look(need) => {
-                    let look =
-                        self.context
-                            .sources
-                            .look(need, &self.desired, self.observed.clone());
-                    match look.await {
-                        Ok(observed) => self.observed = observed,
-                        Err(failure) => return self.end(Happened::Failed(failure)).await,
+                    let looked = self.look(need).await;
+                    if self.slot.is_none() {
+                        self.write().await?;
+                        return Ok(STOPPED);
+                    }
+                    if let Err(failure) = looked {
+                        return self.end(Happened::Failed(failure)).await;
                     }
                 }
                 Plan::Do(_) if effects == MAX_EFFECTS => break,
@@ -333,42 +370,5 @@ impl<'a> Pass<'a> {
             ));
         }
         Ok(written)
-    }
-}
-
-/// The status as the apiserver takes it: the object it is of, and exactly the version it is for.
-fn with_status(object: &ConnectedAccount, status: ConnectedAccountStatus) -> ConnectedAccount {
-    let mut bare = ConnectedAccount::new(&object.name_any(), object.spec.clone());
-    bare.metadata.namespace = object.namespace();
-    bare.metadata.uid = object.uid();
-    bare.metadata.resource_version = object.resource_version();
-    bare.status = Some(status);
-    bare
-}
-
-async fn replace_status(
-    api: &Api<ConnectedAccount>,
-    object: &ConnectedAccount,
-    status: ConnectedAccountStatus,
-) -> Result<ConnectedAccount, kube::Error> {
-    let body = with_status(object, status);
-    api.replace_status(&object.name_any(), &PostParams::default(), &body)
-        .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_decoded_is_not_quoted() {
-        let quoted = serde_json::from_str::<crate::crd::Link>(r#""https://connect.example/1""#);
-        let error = kube::Error::SerdeError(quoted.expect_err("a text is no link"));
-        assert!(error.to_string().contains("https://"), "{error}");
-        let told = Error::from(error).to_string();
-        assert_eq!(
-            told,
-            "the apiserver: its answer has a form that is not known here"
-        );
     }
 }

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::runtime::watcher;
 
 mod bench;
-use bench::{Bench, lock, object};
+use bench::{Bench, kept, lock, object};
 
 const TICK: SignedDuration = SignedDuration::from_secs(2);
 const RESYNC: SignedDuration = SignedDuration::from_secs(120);
@@ -287,7 +287,7 @@ fn accounts_that_a_list_cannot_know_yet_are_no_sign_of_another_project() {
             let mut young = object(&format!("ca_new_{n}"));
             let status = young.status.as_mut().expect("it has one");
             status.last_link_issued_at = Some(MicroTime(now));
-            let event = watcher::Event::Apply(young);
+            let event = watcher::Event::Apply(kept(young));
             bench.writer.apply_watcher_event(&event);
             bench.objects.follow(&event);
         }

@@ -1,6 +1,6 @@
 //! How many objects there are of each kind, for whoever reads the metrics.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -34,7 +34,10 @@ const WAITING: [Reason; 5] = [
 ];
 
 /// Counts the objects by their state and by the reason of Ready. Every word is there, with zero too.
-pub(super) fn census(objects: &[Arc<ConnectedAccount>], now: Timestamp) -> Census {
+pub(super) fn census(
+    objects: impl IntoIterator<Item = ConnectedAccount>,
+    now: Timestamp,
+) -> Census {
     let mut by_state: BTreeMap<String, u64> = STATES
         .iter()
         .map(State::as_str)
@@ -90,7 +93,7 @@ mod tests {
         Timestamp::from_second(second).expect("a time")
     }
 
-    fn object(state: Option<&str>, reason: Option<&str>, since: i64) -> Arc<ConnectedAccount> {
+    fn object(state: Option<&str>, reason: Option<&str>, since: i64) -> ConnectedAccount {
         let mut object = ConnectedAccount::new("a", ConnectedAccountSpec::default());
         let ready = reason.map(|reason| Condition {
             type_: condition::READY.to_owned(),
@@ -105,7 +108,7 @@ mod tests {
             conditions: ready.into_iter().collect(),
             ..ConnectedAccountStatus::default()
         });
-        Arc::new(object)
+        object
     }
 
     #[test]
@@ -117,7 +120,7 @@ mod tests {
             object(None, Some("a reason of another version"), 0),
             object(None, None, 0),
         ];
-        let census = census(&objects, at(100));
+        let census = census(objects.clone(), at(100));
         assert_eq!(census.by_state["ACTIVE"], 2);
         assert_eq!(census.by_state["EXPIRED"], 0);
         assert_eq!(census.by_state[OTHER], 1);
@@ -137,10 +140,10 @@ mod tests {
             object(None, Some("Connected"), 1),
             object(None, Some("Conflict"), 2),
         ];
-        assert_eq!(census(&objects, at(100)).longest_wait, 60.0);
-        assert_eq!(census(&objects[2..], at(100)).longest_wait, 0.0);
+        assert_eq!(census(objects.clone(), at(100)).longest_wait, 60.0);
+        assert_eq!(census(objects[2..].to_vec(), at(100)).longest_wait, 0.0);
         assert_eq!(
-            census(&objects, at(10)).longest_wait,
+            census(objects, at(10)).longest_wait,
             0.0,
             "a clock that was put back"
         );

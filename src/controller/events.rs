@@ -8,7 +8,7 @@ use kube::{
     Client, Resource, ResourceExt,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
 
 use crate::{crd::ConnectedAccount, reconcile::Tell, report::news::News};
@@ -19,6 +19,16 @@ const CONTROLLER: &str = "composio-operator";
 const ACTION: &str = "Reconcile";
 /// How many events may wait while the apiserver is slow. An event that is lost is no loss of state.
 const WAITING: usize = 1024;
+/// Of them these places are for warnings alone.
+const WARNINGS: usize = 256;
+/// How many events the recorder may remember, to count what comes again: it keeps each for minutes, at two
+/// kilobytes, and forgets none because there are too many.
+const REMEMBERED: usize = 256;
+/// After each event its publishing pauses so many times as long as that one took: what the apiserver can do
+/// is for the work first.
+const PAUSE: u32 = 4;
+/// And no longer than this.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// How long events are still published after the last pass.
 const DRAIN: Duration = Duration::from_secs(1);
 /// The apiserver's limit for the reporting instance.
@@ -45,21 +55,32 @@ pub(super) fn publish(client: Client, instance: &str) -> (Tell, Publishing) {
         controller: CONTROLLER.to_owned(),
         instance: Some(instance.chars().take(MAX_INSTANCE).collect()),
     };
-    // One for all: it remembers what was published, to count what comes again.
-    let recorder = Recorder::new(client, reporter);
     let (queue, mut queued) = mpsc::channel::<(ObjectReference, Event)>(WAITING);
     let task = tokio::spawn(async move {
-        while let Some((object, event)) = queued.recv().await {
-            if let Err(error) = recorder.publish(&event, &object).await {
-                let name = object.name.unwrap_or_default();
-                warn!(object = %name, event = event.reason, "cannot be published: {error}");
+        loop {
+            let recorder = Recorder::new(client.clone(), reporter.clone());
+            for _ in 0..REMEMBERED {
+                let Some((object, event)) = queued.recv().await else {
+                    return;
+                };
+                let begun = Instant::now();
+                if let Err(error) = recorder.publish(&event, &object).await {
+                    let name = object.name.unwrap_or_default();
+                    warn!(object = %name, event = event.reason, "cannot be published: {error}");
+                }
+                if !queued.is_closed() {
+                    let pause = begun.elapsed().saturating_mul(PAUSE);
+                    tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
+                }
             }
         }
     });
     let tell = move |object: &ConnectedAccount, news: News| {
         if object.name_any().len() > MAX_NAME {
             debug!(object = %object.name_any(), "its name is too long for events");
-        } else if queue.try_send((reference(object), event(news))).is_err() {
+        } else if (!news.warning && queue.capacity() <= WARNINGS)
+            || queue.try_send((reference(object), event(news))).is_err()
+        {
             debug!(object = %object.name_any(), "an event was dropped: too many wait");
         }
     };

@@ -11,7 +11,6 @@ use std::{
 use futures::{StreamExt, TryStreamExt, future, stream, stream::BoxStream};
 use kube::{
     Api, Client, ResourceExt,
-    core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
         reflector::Store,
@@ -19,25 +18,28 @@ use kube::{
     },
 };
 
-use super::watching::decoded;
-use crate::{crd::ConnectedAccount, metrics::Metrics};
+use super::{watched::Watched, watching::readable};
+use crate::{metrics::Metrics, observe::Kept};
 
-type Change = Event<ConnectedAccount>;
+/// Objects a page of the first list, and of every list anew: a page is in memory as a whole, and most of it
+/// is not kept.
+const PAGE: u32 = 200;
+
+type Change = Event<Kept>;
 
 /// What happens in these namespaces, or in all if none is named. `objects` is the store that is fed by
 /// the stream. What cannot be decoded is left out.
 pub(super) fn changes(
     client: &Client,
     namespaces: &[String],
-    objects: Store<ConnectedAccount>,
+    objects: Store<Kept>,
     metrics: &Arc<Metrics>,
 ) -> BoxStream<'static, Result<Change, watcher::Error>> {
-    let watch = |api: Api<DeserializeGuard<ConnectedAccount>>| {
+    let watch = |api: Api<Watched>| {
         let metrics = Arc::clone(metrics);
-        watcher(api, watcher::Config::default())
+        watcher(api, watcher::Config::default().page_size(PAGE))
             .default_backoff()
-            .try_filter_map(move |event| future::ready(Ok(decoded(event, &metrics))))
-            .modify(|object: &mut ConnectedAccount| object.managed_fields_mut().clear())
+            .try_filter_map(move |event| future::ready(Ok(readable(event, &metrics))))
     };
     match namespaces {
         [] => watch(Api::all(client.clone())).boxed(),
@@ -75,7 +77,7 @@ struct Merge {
     again: BTreeMap<String, BTreeSet<String>>,
 }
 
-type Named = BTreeMap<String, ConnectedAccount>;
+type Named = BTreeMap<String, Kept>;
 
 impl Merge {
     fn of(namespaces: &[String]) -> Self {
@@ -98,7 +100,7 @@ impl Merge {
         &mut self,
         from: &str,
         event: Change,
-        known: impl FnOnce() -> Vec<Arc<ConnectedAccount>>,
+        known: impl FnOnce() -> Vec<Arc<Kept>>,
     ) -> Vec<Change> {
         if self.first.is_some() {
             return self.begin(from, event);
@@ -157,26 +159,26 @@ impl Merge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crd::ConnectedAccountSpec;
+    use crate::crd::{ConnectedAccount, ConnectedAccountSpec};
 
-    fn object(namespace: &str, name: &str) -> ConnectedAccount {
+    fn object(namespace: &str, name: &str) -> Kept {
         let mut object = ConnectedAccount::new(name, ConnectedAccountSpec::default());
         object.metadata.namespace = Some(namespace.to_owned());
-        object
+        Kept::pack(object).expect("JSON")
     }
 
     /// The events in words, and the store that they make.
     #[derive(Default)]
     struct Told {
         words: Vec<String>,
-        store: BTreeMap<String, ConnectedAccount>,
+        store: BTreeMap<String, Kept>,
     }
 
     impl Told {
         fn take(&mut self, merge: &mut Merge, from: &str, event: Change) {
             let known = || self.store.values().cloned().map(Arc::new).collect();
             for event in merge.take(from, event, known) {
-                let name = |object: &ConnectedAccount| {
+                let name = |object: &Kept| {
                     format!(
                         "{}/{}",
                         object.namespace().unwrap_or_default(),

@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
-use kube::{
-    core::DeserializeGuard,
-    runtime::{reflector::ObjectRef, watcher},
-};
+use kube::runtime::{reflector::ObjectRef, watcher};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use super::{COMPOSIO, KUBERNETES};
+use super::{COMPOSIO, KUBERNETES, watched::Watched};
 use crate::{
     composio::Error as ComposioError,
-    crd::ConnectedAccount,
     http::Health,
     metrics::Metrics,
-    observe::{Objects, Poll, PollEvent},
+    observe::{Kept, Objects, Poll, PollEvent},
     plan::ANOTHER_PROJECT,
     project::{Project, Standing},
 };
@@ -23,23 +19,23 @@ use crate::{
 /// How to say that the definition is missing.
 const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it with: composio-operator crd | kubectl apply --server-side -f -";
 
-/// Leaves out what cannot be decoded, so that one such object does not hold up all others: it is as if
+/// Leaves out what cannot be read, so that one such object does not hold up all others: it is as if
 /// that version of it had never been written. What was known of the object before still counts, because
 /// it may hold an account. Its end needs no more than its name.
-pub(super) fn decoded(
-    event: watcher::Event<DeserializeGuard<ConnectedAccount>>,
+pub(super) fn readable(
+    event: watcher::Event<Watched>,
     metrics: &Metrics,
-) -> Option<watcher::Event<ConnectedAccount>> {
-    let read = |object: DeserializeGuard<ConnectedAccount>| match object.0 {
-        Ok(object) => Some(object),
-        Err(invalid) => {
+) -> Option<watcher::Event<Kept>> {
+    let read = |object: Watched| match object {
+        Watched::Read(kept) => Some(kept),
+        Watched::Unreadable { metadata, why } => {
             metrics.not_decoded();
             let object = format!(
                 "{}/{}",
-                invalid.metadata.namespace.as_deref().unwrap_or_default(),
-                invalid.metadata.name.as_deref().unwrap_or_default()
+                metadata.namespace.as_deref().unwrap_or_default(),
+                metadata.name.as_deref().unwrap_or_default()
             );
-            let why = without_values(&invalid.error);
+            let why = without_values(&why);
             error!(%object, "cannot be read, and is left alone: {why}");
             None
         }
@@ -47,12 +43,7 @@ pub(super) fn decoded(
     Some(match event {
         watcher::Event::Apply(object) => watcher::Event::Apply(read(object)?),
         watcher::Event::InitApply(object) => watcher::Event::InitApply(read(object)?),
-        watcher::Event::Delete(object) => {
-            watcher::Event::Delete(object.0.unwrap_or_else(|invalid| ConnectedAccount {
-                metadata: invalid.metadata,
-                ..ConnectedAccount::default()
-            }))
-        }
+        watcher::Event::Delete(object) => watcher::Event::Delete(object.named()),
         watcher::Event::Init => watcher::Event::Init,
         watcher::Event::InitDone => watcher::Event::InitDone,
     })
@@ -68,13 +59,17 @@ fn without_values(error: &str) -> String {
 
 /// Follows what the watch brings besides the objects themselves.
 pub(super) fn follow(
-    event: &watcher::Event<ConnectedAccount>,
+    event: &watcher::Event<Kept>,
     health: &Health,
     objects: &Objects,
-    trigger: &mpsc::UnboundedSender<ObjectRef<ConnectedAccount>>,
+    trigger: &mpsc::UnboundedSender<ObjectRef<Kept>>,
     known: &watch::Sender<bool>,
 ) {
-    objects.follow(event);
+    let mut trigger = |object| {
+        // The receiver lives as long as the controller.
+        let _ = trigger.send(object);
+    };
+    objects.follow(event).into_iter().for_each(&mut trigger);
     match event {
         watcher::Event::InitDone => {
             if health.ready(KUBERNETES) {
@@ -82,16 +77,12 @@ pub(super) fn follow(
             }
             known.send_replace(true);
         }
-        // Whoever lost against it may have its account now.
-        watcher::Event::Delete(_) => {
-            health.ready(KUBERNETES);
-            for waiting in objects.in_conflict() {
-                // The receiver lives as long as the controller.
-                let _ = trigger.send(ObjectRef::from_obj(&*waiting));
-            }
-        }
-        watcher::Event::Apply(_) => drop(health.ready(KUBERNETES)),
+        watcher::Event::Delete(_) | watcher::Event::Apply(_) => drop(health.ready(KUBERNETES)),
         watcher::Event::Init | watcher::Event::InitApply(_) => {}
+    }
+    // Whoever lost against an object that is gone may have its account now.
+    if matches!(event, watcher::Event::Delete(_) | watcher::Event::InitDone) {
+        objects.in_conflict().into_iter().for_each(&mut trigger);
     }
 }
 
@@ -135,11 +126,15 @@ pub(super) async fn poll_and_tell(
     project: Arc<Project>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
-    trigger: mpsc::UnboundedSender<ObjectRef<ConnectedAccount>>,
+    trigger: mpsc::UnboundedSender<ObjectRef<Kept>>,
     polled_once: oneshot::Sender<()>,
 ) {
     let mut polled_once = Some(polled_once);
-    poll.run(async move |event| {
+    let trigger = move |object| {
+        // The receiver lives as long as the controller.
+        let _ = trigger.send(object);
+    };
+    let tell = move |event| {
         let closed = project.closed();
         metrics.gates(
             closed.read_until.is_some(),
@@ -147,37 +142,28 @@ pub(super) async fn poll_and_tell(
             closed.standing == Standing::Foreign,
         );
         let failed = matches!(event, PollEvent::Failed(_));
-        let objects = match event {
-            PollEvent::Listed(objects) => {
+        match event {
+            PollEvent::Listed => {
                 if health.ready(COMPOSIO) {
                     info!("Composio answers");
                 }
-                objects
             }
-            PollEvent::Foreign(objects) => {
+            PollEvent::Foreign => {
                 if health.not_ready(COMPOSIO, ANOTHER_PROJECT) {
                     error!("{ANOTHER_PROJECT}");
                 }
-                objects
             }
-            PollEvent::Failed(error) => {
-                tell_poll_error(&health, &error);
-                Vec::new()
-            }
-        };
+            PollEvent::Failed(error) => tell_poll_error(&health, &error),
+        }
         if !failed {
             metrics.polled(project.now().as_microsecond() as f64 / 1e6);
-        }
-        for object in objects {
-            // The receiver lives as long as the controller.
-            let _ = trigger.send(object);
         }
         if let Some(polled_once) = polled_once.take() {
             // As above.
             let _ = polled_once.send(());
         }
-    })
-    .await;
+    };
+    poll.run(trigger, tell).await;
 }
 
 /// A rejected key is everybody's business, and so is a Composio that was never reached. An outage that
@@ -206,7 +192,7 @@ mod tests {
 
     const LINK: &str = "https://connect.composio.dev/link/lk_secret";
 
-    fn guarded(status: Value) -> DeserializeGuard<ConnectedAccount> {
+    fn watched(status: Value) -> Watched {
         let object = json!({
             "apiVersion": "composio.dev/v1alpha1",
             "kind": "ConnectedAccount",
@@ -214,19 +200,19 @@ mod tests {
             "spec": {"user": "u", "toolkit": "gmail"},
             "status": status,
         });
-        serde_json::from_value(object).expect("the guard takes everything with a name")
+        serde_json::from_str(&object.to_string()).expect("whatever has a name is taken")
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_left_out_and_its_end_is_told() {
+    fn what_cannot_be_read_is_left_out_and_its_end_is_told() {
         let metrics = Metrics::default();
         let (good, bad) = (json!({}), json!({"link": 7}));
-        let of = |event| decoded(event, &metrics);
-        assert!(of(Event::Apply(guarded(good.clone()))).is_some());
-        assert!(of(Event::InitApply(guarded(good))).is_some());
-        assert!(of(Event::Apply(guarded(bad.clone()))).is_none());
-        assert!(of(Event::InitApply(guarded(bad.clone()))).is_none());
-        let Some(Event::Delete(gone)) = of(Event::Delete(guarded(bad))) else {
+        let of = |event| readable(event, &metrics);
+        assert!(of(Event::Apply(watched(good.clone()))).is_some());
+        assert!(of(Event::InitApply(watched(good))).is_some());
+        assert!(of(Event::Apply(watched(bad.clone()))).is_none());
+        assert!(of(Event::InitApply(watched(bad.clone()))).is_none());
+        let Some(Event::Delete(gone)) = of(Event::Delete(watched(bad))) else {
             panic!("its end is lost");
         };
         assert_eq!(
@@ -241,13 +227,13 @@ mod tests {
     }
 
     #[test]
-    fn why_an_object_cannot_be_decoded_is_told_without_the_value_that_is_wrong() {
-        let invalid = guarded(json!({"link": LINK}))
-            .0
-            .expect_err("a link is a struct");
-        assert!(invalid.error.contains(LINK), "{}", invalid.error);
-        let why = without_values(&invalid.error);
+    fn why_an_object_cannot_be_read_is_told_without_the_value_that_is_wrong() {
+        let Watched::Unreadable { why, .. } = watched(json!({"link": LINK})) else {
+            panic!("a link is a struct");
+        };
+        assert!(why.contains(LINK), "{why}");
+        let why = without_values(&why);
         assert!(!why.contains("lk_secret"), "{why}");
-        assert!(why.ends_with("xpected struct Link"), "{why}");
+        assert!(why.contains("expected struct Link"), "{why}");
     }
 }

@@ -2,29 +2,35 @@
 //! object must not cost more because there are many others.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use jiff::Timestamp;
 use kube::{
-    ResourceExt,
+    Resource,
     runtime::{
         reflector::{ObjectRef, Store},
         watcher::Event,
     },
 };
 
+use super::Kept;
 use crate::{
     composio::model::Account,
     crd::{ConnectedAccount, Reason, condition},
     plan::{Desired, Flags},
 };
 
+mod changed;
+
+use changed::is_changed;
+
 /// The objects as the watch keeps them. Cheap to clone.
 #[derive(Clone)]
 pub struct Objects {
-    store: Store<ConnectedAccount>,
+    store: Store<Kept>,
     flags: Arc<Flags>,
     index: Arc<Mutex<Index>>,
 }
@@ -33,12 +39,14 @@ pub struct Objects {
 #[derive(Default)]
 struct Index {
     hasher: RandomState,
-    /// By uid.
-    objects: HashMap<u64, Arc<ConnectedAccount>>,
-    /// Key and uid.
+    /// By namespace and name: one that was made anew under a name is another one in the place of the first.
+    objects: HashMap<u64, Arc<Kept>>,
+    /// Key and place.
     keys: BTreeSet<(u64, u64)>,
-    /// Uids of those that lost an account to another object.
+    /// The places of those that lost an account to another object.
     in_conflict: BTreeSet<u64>,
+    /// The auth configs that are recorded, and by how many.
+    auth_configs: BTreeMap<String, usize>,
 }
 
 /// By what an object may mean an account.
@@ -52,7 +60,7 @@ enum Key<'a> {
 
 impl Objects {
     /// The objects of that store. [`Objects::follow`] must hear of each event that it takes in.
-    pub fn new(store: Store<ConnectedAccount>, flags: Flags) -> Self {
+    pub fn new(store: Store<Kept>, flags: Flags) -> Self {
         Self {
             store,
             flags: Arc::new(flags),
@@ -60,29 +68,48 @@ impl Objects {
         }
     }
 
-    /// Takes note of an event that the store has taken in.
-    pub fn follow(&self, event: &Event<ConnectedAccount>) {
+    /// Takes note of an event that the store has taken in; the objects that must be looked at for it.
+    pub fn follow(&self, event: &Event<Kept>) -> Vec<ObjectRef<Kept>> {
+        let mut index = self.lock();
         match event {
-            Event::Init | Event::InitApply(_) => {}
+            Event::Init | Event::InitApply(_) => Vec::new(),
             Event::InitDone => {
-                let mut index = self.lock();
-                *index = Index::default();
-                for object in self.store.state() {
-                    index.put(object, &self.flags);
-                }
+                let former = std::mem::take(&mut *index);
+                let objects = self.store.state().into_iter();
+                objects
+                    .filter_map(|object| {
+                        let known = former.objects.get(&former.place(&*object)).cloned();
+                        index.put(known, object, &self.flags)
+                    })
+                    .collect()
             }
             Event::Apply(object) => {
-                if let Some(object) = self.store.get(&ObjectRef::from_obj(object)) {
-                    self.lock().put(object, &self.flags);
-                }
+                let known = index.take_out(object, &self.flags);
+                let object = self.store.get(&ObjectRef::from_obj(object));
+                let changed = object.and_then(|object| index.put(known, object, &self.flags));
+                changed.into_iter().collect()
             }
-            Event::Delete(object) => self.lock().take_out(object, &self.flags),
+            Event::Delete(object) => {
+                index.take_out(object, &self.flags);
+                Vec::new()
+            }
         }
     }
 
     /// All of them.
-    pub fn all(&self) -> Vec<Arc<ConnectedAccount>> {
-        self.store.state()
+    pub fn all(&self) -> impl Iterator<Item = ConnectedAccount> + use<> {
+        self.store
+            .state()
+            .into_iter()
+            .filter_map(|kept| unpacked(&kept))
+    }
+
+    /// Which there are.
+    pub fn refs(&self) -> impl Iterator<Item = ObjectRef<Kept>> + use<> {
+        self.store
+            .state()
+            .into_iter()
+            .map(|kept| ObjectRef::from_obj(&*kept))
     }
 
     /// How many there are.
@@ -90,23 +117,24 @@ impl Objects {
         self.store.len()
     }
 
+    /// Whether a link of one of them waits for a person.
+    pub(super) fn wait_for_a_person(&self, now: Timestamp) -> bool {
+        let all = self.store.state();
+        all.iter().any(|kept| kept.waits_for_a_person(now))
+    }
+
     /// Those that may mean the account of that id.
-    pub(super) fn with_id(&self, id: &str) -> Vec<Arc<ConnectedAccount>> {
+    pub(super) fn with_id(&self, id: &str) -> Vec<Arc<Kept>> {
         self.lock().with(&Key::Id(id))
     }
 
     /// Those that may look for that alias of that user and toolkit.
-    pub(super) fn with_alias(
-        &self,
-        user: &str,
-        toolkit: &str,
-        alias: &str,
-    ) -> Vec<Arc<ConnectedAccount>> {
+    pub(super) fn with_alias(&self, user: &str, toolkit: &str, alias: &str) -> Vec<Arc<Kept>> {
         self.lock().with(&Key::Alias(user, toolkit, alias))
     }
 
     /// Those that may look for the account by its alias.
-    pub(super) fn with_alias_of(&self, account: &Account) -> Vec<Arc<ConnectedAccount>> {
+    pub(super) fn with_alias_of(&self, account: &Account) -> Vec<Arc<Kept>> {
         match (&account.user_id, &account.alias) {
             (Some(user), Some(alias)) => self.with_alias(user, &account.toolkit, alias),
             _ => Vec::new(),
@@ -117,15 +145,22 @@ impl Objects {
     pub(super) fn have_another(&self, account: &Account) -> bool {
         self.with_alias_of(account)
             .iter()
-            .any(|object| recorded_id(object).is_some_and(|id| id != account.id))
+            .filter_map(|kept| unpacked(kept))
+            .any(|object| recorded_id(&object).is_some_and(|id| id != account.id))
+    }
+
+    /// The auth configs that are recorded.
+    pub(super) fn auth_configs(&self) -> Vec<String> {
+        self.lock().auth_configs.keys().cloned().collect()
     }
 
     /// Those that lost an account to another object.
-    pub fn in_conflict(&self) -> Vec<Arc<ConnectedAccount>> {
+    pub fn in_conflict(&self) -> Vec<ObjectRef<Kept>> {
         let index = self.lock();
         let conflicts = index.in_conflict.iter();
         conflicts
-            .filter_map(|uid| index.objects.get(uid).cloned())
+            .filter_map(|place| index.objects.get(place))
+            .map(|kept| ObjectRef::from_obj(&**kept))
             .collect()
     }
 
@@ -135,33 +170,55 @@ impl Objects {
 }
 
 impl Index {
-    fn put(&mut self, object: Arc<ConnectedAccount>, flags: &Flags) {
-        self.take_out(&object, flags);
-        let uid = self.uid(&object);
+    /// Takes in an object; which it is, if it must be looked at, after what was known of it before.
+    fn put(
+        &mut self,
+        known: Option<Arc<Kept>>,
+        kept: Arc<Kept>,
+        flags: &Flags,
+    ) -> Option<ObjectRef<Kept>> {
+        let object = unpacked(&kept)?;
+        let place = self.place(&object);
         let keys = self.keys_of(&object, flags);
-        self.keys.extend(keys.into_iter().map(|key| (key, uid)));
+        self.keys.extend(keys.into_iter().map(|key| (key, place)));
         if is_in_conflict(&object) {
-            self.in_conflict.insert(uid);
+            self.in_conflict.insert(place);
         }
-        self.objects.insert(uid, object);
+        if let Some(auth_config) = recorded_auth_config(&object) {
+            *self.auth_configs.entry(auth_config.to_owned()).or_default() += 1;
+        }
+        let known = known.and_then(|known| unpacked(&known));
+        let changed = is_changed(known.as_ref(), &object);
+        let reference = changed.then(|| ObjectRef::from_obj(&*kept));
+        self.objects.insert(place, kept);
+        reference
     }
 
-    fn take_out(&mut self, object: &ConnectedAccount, flags: &Flags) {
-        let uid = self.uid(object);
-        self.in_conflict.remove(&uid);
-        // As it was indexed, which is not as it is now.
-        if let Some(known) = self.objects.remove(&uid) {
-            for key in self.keys_of(&known, flags) {
-                self.keys.remove(&(key, uid));
+    /// Takes an object out, as it was indexed, which need not be as it is now.
+    fn take_out(&mut self, object: &Kept, flags: &Flags) -> Option<Arc<Kept>> {
+        let place = self.place(object);
+        self.in_conflict.remove(&place);
+        let kept = self.objects.remove(&place)?;
+        let object = unpacked(&kept)?;
+        for key in self.keys_of(&object, flags) {
+            self.keys.remove(&(key, place));
+        }
+        if let Some(auth_config) = recorded_auth_config(&object)
+            && let Some(count) = self.auth_configs.get_mut(auth_config)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.auth_configs.remove(auth_config);
             }
         }
+        Some(kept)
     }
 
-    fn with(&self, key: &Key<'_>) -> Vec<Arc<ConnectedAccount>> {
+    fn with(&self, key: &Key<'_>) -> Vec<Arc<Kept>> {
         let key = self.hasher.hash_one(key);
         self.keys
             .range((key, u64::MIN)..=(key, u64::MAX))
-            .filter_map(|(_, uid)| self.objects.get(uid).cloned())
+            .filter_map(|(_, place)| self.objects.get(place).cloned())
             .collect()
     }
 
@@ -178,14 +235,30 @@ impl Index {
             .collect()
     }
 
-    fn uid(&self, object: &ConnectedAccount) -> u64 {
-        self.hasher.hash_one(object.uid())
+    fn place(&self, object: &impl Resource) -> u64 {
+        let metadata = object.meta();
+        self.hasher.hash_one((&metadata.namespace, &metadata.name))
     }
+}
+
+/// What is kept was written by this program: that it cannot be read is its own mistake, and one object less
+/// is better than none.
+pub(super) fn unpacked(kept: &Kept) -> Option<ConnectedAccount> {
+    let unpacked = kept.unpack();
+    if unpacked.is_err() {
+        // Why would quote it, and it may hold a link.
+        tracing::error!(object = ?kept, "what was kept of it cannot be read");
+    }
+    unpacked.ok()
 }
 
 /// The id of the account that the object has recorded.
 pub(super) fn recorded_id(object: &ConnectedAccount) -> Option<&str> {
     object.status.as_ref()?.connected_account_id.as_deref()
+}
+
+fn recorded_auth_config(object: &ConnectedAccount) -> Option<&str> {
+    object.status.as_ref()?.auth_config.as_deref()
 }
 
 fn is_in_conflict(object: &ConnectedAccount) -> bool {
@@ -195,7 +268,7 @@ fn is_in_conflict(object: &ConnectedAccount) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use kube::runtime::reflector;
+    use kube::{ResourceExt, runtime::reflector};
 
     use super::*;
 
@@ -213,7 +286,7 @@ mod tests {
         object
     }
 
-    fn names(objects: Vec<Arc<ConnectedAccount>>) -> Vec<String> {
+    fn names(objects: Vec<Arc<Kept>>) -> Vec<String> {
         objects.iter().map(|object| object.name_any()).collect()
     }
 
@@ -221,14 +294,16 @@ mod tests {
     fn an_object_is_found_by_what_it_says_now_and_not_by_what_it_said() {
         let (store, mut writer) = reflector::store();
         let objects = Objects::new(store, Flags::default());
-        let mut tell = |event: Event<ConnectedAccount>| {
+        let mut tell = |event: Event<Kept>| {
             writer.apply_watcher_event(&event);
-            objects.follow(&event);
+            let changed = objects.follow(&event).into_iter();
+            changed.map(|object| object.name).collect::<Vec<_>>()
         };
+        let object = |name, version, id| Kept::pack(object(name, version, id)).expect("JSON");
         tell(Event::Init);
         tell(Event::InitApply(object("a", "1", Some("ca_1"))));
         tell(Event::InitApply(object("b", "2", None)));
-        tell(Event::InitDone);
+        assert_eq!(tell(Event::InitDone).len(), 2, "both are new");
         assert_eq!(names(objects.with_id("ca_1")), ["a"]);
         assert_eq!(names(objects.with_alias("u", "gmail", "ns.b")), ["b"]);
         assert_eq!(names(objects.with_alias("u", "slack", "ns.b")), [""; 0]);
@@ -240,7 +315,7 @@ mod tests {
         // What was relisted is all that there is.
         tell(Event::Init);
         tell(Event::InitApply(object("c", "5", Some("ca_3"))));
-        tell(Event::InitDone);
+        assert_eq!(tell(Event::InitDone), ["c"]);
         assert_eq!(names(objects.with_alias("u", "gmail", "ns.b")), [""; 0]);
         assert_eq!(names(objects.with_id("ca_3")), ["c"]);
     }

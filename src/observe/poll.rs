@@ -6,11 +6,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
+use tokio::time::Instant;
 
-use super::{Objects, proof};
+use super::{Kept, Objects, proof};
 use crate::{
     composio::error::{Error, Retry},
-    crd::{ConnectedAccount, ConnectedAccountStatus},
+    crd::ConnectedAccountStatus,
     project::{Changes, Project, Standing},
 };
 
@@ -22,8 +23,12 @@ use sweep::Sweep;
 
 /// Rows a page, and ids a request. Composio allows no larger page, and not every proxy a longer URL.
 const PAGE: usize = 50;
-/// The most pages of one tick, a resync apart.
-const MOST_PAGES: usize = 20;
+/// The most pages of what is newest in one tick.
+const MOST_NEW_PAGES: usize = 30;
+/// The most pages of our own accounts in one tick, a resync apart.
+const MOST_OWN_PAGES: usize = 20;
+/// While more changes than can be read, our own accounts are asked for no more often than this.
+const BETWEEN_OVERFLOWS: SignedDuration = SignedDuration::from_secs(60);
 
 /// The poller of one project.
 pub struct Poll {
@@ -35,6 +40,10 @@ pub struct Poll {
     /// A look at all recorded accounts that is not at its end.
     sweep: Option<Sweep>,
     resync_at: Option<Timestamp>,
+    /// What is newest was not read to its end: our own accounts must be asked for.
+    overflowed: bool,
+    /// Not before.
+    overflow_at: Option<Timestamp>,
     failing: bool,
 }
 
@@ -56,11 +65,10 @@ pub struct Polling {
 /// How a poll ended.
 #[derive(Debug)]
 pub enum PollEvent {
-    /// Everything was listed that was due. The objects whose account changed; after an outage, and once
-    /// the project is proved to be ours, all objects.
-    Listed(Vec<ObjectRef<ConnectedAccount>>),
-    /// The project seems to be another one. The objects whose account is not there.
-    Foreign(Vec<ObjectRef<ConnectedAccount>>),
+    /// Everything was listed that was due.
+    Listed,
+    /// The project seems to be another one.
+    Foreign,
     /// Composio did not answer.
     Failed(Error),
 }
@@ -75,25 +83,34 @@ impl Poll {
             watermark: None,
             sweep: None,
             resync_at: None,
+            overflowed: false,
+            overflow_at: None,
             failing: false,
         }
     }
 
-    /// Polls for ever: once at once, then in its rhythm. Each result goes to `tell`.
-    pub async fn run(mut self, mut tell: impl AsyncFnMut(PollEvent)) {
+    /// Polls for ever: once at once, then in its rhythm. Objects go to `trigger`, the result of each
+    /// poll to `tell`.
+    pub async fn run(
+        mut self,
+        mut trigger: impl FnMut(ObjectRef<Kept>),
+        mut tell: impl FnMut(PollEvent),
+    ) {
         loop {
-            let event = self.tick().await;
-            tell(event).await;
-            self.pause().await;
+            let began = Instant::now();
+            tell(self.tick(&mut trigger).await);
+            self.pause(began).await;
             self.obey_rate_limit().await;
         }
     }
 
-    /// Polls once.
+    /// Polls once, and triggers the objects whose account changed; after an outage, and once the project
+    /// is proved to be ours, all objects.
     ///
     /// # Guarantees
     /// - A change of a recorded account is told at the next tick if Composio moves its `updated_at` and
-    ///   shows it within ten seconds; else, and if the account vanished, at the next resync.
+    ///   shows it at once; ten seconds later, or a minute while very much changes, if it shows it within
+    ///   ten seconds; else, and if the account vanished, at the next resync.
     /// - The requests of a tick are bounded. Only a resync takes one for each page of our own ids.
     ///
     /// # Assumptions
@@ -101,43 +118,56 @@ impl Poll {
     ///
     /// # Errors
     /// Told as [`PollEvent::Failed`]; the next tick goes on where this one failed.
-    pub async fn tick(&mut self) -> PollEvent {
+    pub async fn tick(&mut self, mut trigger: impl FnMut(ObjectRef<Kept>)) -> PollEvent {
         let before = self.project.closed().standing;
-        let polled = self.poll().await;
+        let polled = self.poll(&mut trigger).await;
         let failed_before = std::mem::replace(&mut self.failing, polled.is_err());
-        let changes = match polled {
-            Ok(changes) => changes,
-            Err(error) => {
-                // That is not an outage: what answers so may not be Composio, or not ours.
-                if matches!(error.retry(), Retry::Never | Retry::Gone) && !error.is_unauthorized() {
-                    self.project.doubt();
-                }
-                return PollEvent::Failed(error);
+        if let Err(error) = polled {
+            // That is not an outage: what answers so may not be Composio, or not ours.
+            if matches!(error.retry(), Retry::Never | Retry::Gone) && !error.is_unauthorized() {
+                self.project.doubt();
             }
-        };
-        match self.project.closed().standing {
-            Standing::Foreign => PollEvent::Foreign(self.affected(&changes)),
-            Standing::Ours if failed_before || before != Standing::Ours => {
-                PollEvent::Listed(refs(self.objects.all()))
-            }
-            Standing::Ours | Standing::Unproved => PollEvent::Listed(self.affected(&changes)),
+            return PollEvent::Failed(error);
         }
+        match self.project.closed().standing {
+            Standing::Foreign => return PollEvent::Foreign,
+            Standing::Ours if failed_before || before != Standing::Ours => {
+                self.objects.refs().for_each(trigger);
+            }
+            Standing::Ours | Standing::Unproved => {}
+        }
+        PollEvent::Listed
     }
 
-    async fn poll(&mut self) -> Result<Changes, Error> {
+    async fn poll(&mut self, mut trigger: impl FnMut(ObjectRef<Kept>)) -> Result<(), Error> {
+        let (project, objects) = (Arc::clone(&self.project), self.objects.clone());
+        // Each page at once: whoever is on the first does not wait for the last. But nobody is told before
+        // it is known whose project this is.
+        let mut untold = Changes::new();
+        let mut tell = |changes: Changes| {
+            untold.extend(changes);
+            if project.closed().standing != Standing::Unproved {
+                affected(&project, &objects, &untold).for_each(&mut trigger);
+                untold.clear();
+            }
+        };
         let began = self.project.now();
         self.begin_resync_if_due(began);
-        let mut changes = Changes::new();
-        if self.sweep.as_ref().is_none_or(Sweep::is_empty) {
-            changes = self.read_newest().await?;
+        // A resync reads all that is ours anyway, and proves whose project this is before anything is told.
+        if self
+            .sweep
+            .as_ref()
+            .is_none_or(|sweep| sweep.is_empty() || !sweep.is_resync())
+        {
+            self.read_newest(began, &mut tell).await?;
         }
-        changes.extend(self.project.snapshot(|snapshot| snapshot.take_overheard()));
+        tell(self.project.snapshot(|snapshot| snapshot.take_overheard()));
         let Some(sweep) = &mut self.sweep else {
-            return Ok(changes);
+            return Ok(());
         };
-        changes.extend(sweep.go_on(&self.project).await?);
+        sweep.go_on(&self.project, &mut tell).await?;
         if !sweep.is_done() {
-            return Ok(changes);
+            return Ok(());
         }
         if sweep.is_resync() {
             let standing = match self.polling.accept_missing {
@@ -145,13 +175,13 @@ impl Poll {
                 false => prove(sweep, &self.project, &self.objects).await?,
             };
             self.project.stands(sweep.generation(), standing);
-            changes.extend(sweep.end(&self.project));
+            tell(sweep.end(&self.project));
             self.resync_at = began.saturating_add(signed(self.polling.resync)).ok();
             let of_sweep = Watermark::of_sweep(sweep.began(), &self.project);
             self.watermark = self.watermark.or(of_sweep);
         }
         self.sweep = None;
-        Ok(changes)
+        Ok(())
     }
 
     fn begin_resync_if_due(&mut self, now: Timestamp) {
@@ -171,35 +201,49 @@ impl Poll {
         self.sweep = Some(Sweep::resync(&self.project, &self.objects, self.polling));
     }
 
-    async fn read_newest(&mut self) -> Result<Changes, Error> {
-        let scan = newest::scan(&self.project, self.watermark, |account| {
-            self.objects.have_another(account)
-        })
-        .await?;
+    async fn read_newest(
+        &mut self,
+        now: Timestamp,
+        tell: impl FnMut(Changes),
+    ) -> Result<(), Error> {
+        let is_twin = |account: &_| self.objects.have_another(account);
+        let scan = newest::scan(&self.project, self.watermark, is_twin, tell).await?;
         self.watermark = scan.watermark;
-        if scan.end == End::TooMany && self.sweep.is_none() {
+        // What is new and could not be read is waited for. What may have come late is seldom anything.
+        let is_urgent = scan.end == End::TooManyNew;
+        self.overflowed |= is_urgent || scan.end == End::TooManyLate;
+        let is_due = is_urgent || self.overflow_at.is_none_or(|at| at <= now);
+        if self.overflowed && is_due && self.sweep.is_none() {
+            self.overflowed = false;
+            self.overflow_at = now.saturating_add(BETWEEN_OVERFLOWS).ok();
             self.sweep = Some(Sweep::after_overflow(
                 &self.project,
                 &self.objects,
                 self.polling,
             ));
         }
-        Ok(scan.changes)
+        Ok(())
     }
 
     /// A link that is issued while the long pause goes on cuts it to the short one, and a doubt whether
-    /// the project is ours ends it.
-    async fn pause(&self) {
+    /// the project is ours ends it. What the poll itself has taken is a part of the pause, or it would be
+    /// slowest when there is most to be seen.
+    async fn pause(&self, began: Instant) {
+        let Polling {
+            interval, waiting, ..
+        } = self.polling;
+        let least = Instant::now() + waiting / 4;
         // During an outage there is nothing to be quick for.
-        let waiting = self.somebody_is_expected() && !self.failing;
+        let began = if self.failing { Instant::now() } else { began };
+        let is_quick = self.somebody_is_expected() && !self.failing;
         let pause = async {
-            if !waiting {
-                tokio::select! {
-                    () = tokio::time::sleep(self.polling.interval) => return,
-                    () = self.project.person_expected() => {}
-                }
+            if is_quick {
+                return tokio::time::sleep_until(least.max(began + waiting)).await;
             }
-            tokio::time::sleep(self.polling.waiting).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(least.max(began + interval)) => {}
+                () = self.project.person_expected() => tokio::time::sleep(waiting).await,
+            }
         };
         tokio::select! {
             () = pause => {}
@@ -216,28 +260,28 @@ impl Poll {
 
     /// Whether a link waits for a person.
     pub fn somebody_is_expected(&self) -> bool {
-        let now = self.project.now();
-        self.objects.all().iter().any(|object| {
-            let link = object
-                .status
-                .as_ref()
-                .and_then(|status| status.link.as_ref());
-            link.is_some_and(|link| now < link.expires_at.0)
-        })
+        self.objects.wait_for_a_person(self.project.now())
     }
+}
 
-    fn affected(&self, changes: &[String]) -> Vec<ObjectRef<ConnectedAccount>> {
-        let twins_of = |id| {
-            let twin = self.project.snapshot(|snapshot| snapshot.noticed(id));
-            twin.map(|twin| self.objects.with_alias_of(&twin))
-        };
-        let objects = changes.iter().flat_map(|id| {
-            let with_alias = twins_of(id).unwrap_or_default();
-            self.objects.with_id(id).into_iter().chain(with_alias)
-        });
-        let by_uid: BTreeMap<_, _> = objects.map(|object| (object.uid(), object)).collect();
-        refs(by_uid.into_values())
-    }
+/// The objects that one of these changes may mean something to.
+fn affected(
+    project: &Project,
+    objects: &Objects,
+    changes: &[String],
+) -> impl Iterator<Item = ObjectRef<Kept>> {
+    let twins_of = |id| {
+        let twin = project.snapshot(|snapshot| snapshot.noticed(id));
+        twin.map(|twin| objects.with_alias_of(&twin))
+    };
+    let of_changes = changes.iter().flat_map(|id| {
+        let with_alias = twins_of(id).unwrap_or_default();
+        objects.with_id(id).into_iter().chain(with_alias)
+    });
+    let by_uid: BTreeMap<_, _> = of_changes
+        .map(|object| (object.uid(), ObjectRef::from_obj(&*object)))
+        .collect();
+    by_uid.into_values()
 }
 
 /// Whether the accounts of a sweep, or else the recorded auth configs, prove the project to be ours.
@@ -259,15 +303,6 @@ async fn prove(sweep: &Sweep, project: &Project, objects: &Objects) -> Result<St
         );
     }
     Ok(standing)
-}
-
-fn refs(
-    objects: impl IntoIterator<Item = Arc<ConnectedAccount>>,
-) -> Vec<ObjectRef<ConnectedAccount>> {
-    let objects = objects.into_iter();
-    objects
-        .map(|object| ObjectRef::from_obj(&*object))
-        .collect()
 }
 
 fn signed(duration: Duration) -> SignedDuration {

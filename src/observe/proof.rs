@@ -1,8 +1,6 @@
 //! Whether the project is the one in which the recorded accounts were made. With the key of another
 //! project, or at another server, everything looks gone.
 
-use std::collections::BTreeSet;
-
 use jiff::SignedDuration;
 
 use super::Objects;
@@ -78,12 +76,8 @@ pub(super) async fn auth_configs(
     {
         return Ok(true);
     }
-    let all = objects.all();
-    let others: BTreeSet<&String> = all
-        .iter()
-        .filter_map(|object| object.status.as_ref()?.auth_config.as_ref())
-        .filter(|other| own.auth_config.as_ref() != Some(*other))
-        .collect();
+    let mut others = objects.auth_configs();
+    others.retain(|other| own.auth_config.as_ref() != Some(other));
     for id in others.iter().take(MOST_PROOFS) {
         if project.has_auth_config(id, OLDEST_PROOF).await? {
             return Ok(true);

@@ -18,7 +18,8 @@ pub struct Observed {
     pub recorded: ConnectedAccountStatus,
     /// The account.
     pub account: Seen,
-    /// Whether object and account were read in this pass, rather than remembered.
+    /// Whether the account was read in this pass, rather than remembered; and the object too, but before
+    /// its first mark, which the apiserver takes for the version alone that is known here.
     pub fresh: bool,
     /// The Secret with the credentials.
     pub secret: SecretSeen,

@@ -4,9 +4,13 @@
 use std::{
     collections::BTreeSet,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
 use crate::composio::{ListQuery, error::Error, model::Account};
 
@@ -14,12 +18,18 @@ use crate::composio::{ListQuery, error::Error, model::Account};
 const MOST_USERS: usize = 50;
 /// And so many bytes of their names: a URL is only so long.
 const MOST_BYTES: usize = 2000;
+/// A list that is not full begins so long after the one before: who comes meanwhile is in it. The first
+/// of all does not wait.
+const PACE: Duration = Duration::from_millis(100);
 
 /// Those who wait for a look, and whose turn it is to take one.
 #[derive(Default)]
 pub(super) struct Together {
     waiting: Mutex<Vec<Waiting>>,
-    turn: tokio::sync::Mutex<()>,
+    /// Told when there are enough of them for a list.
+    full: Notify,
+    /// Whose turn it is, and when the last list began.
+    turn: tokio::sync::Mutex<Option<Instant>>,
 }
 
 struct Waiting {
@@ -57,7 +67,7 @@ impl Together {
         };
         let found = loop {
             let (answer, mut answered) = oneshot::channel();
-            self.waiting().push(Waiting {
+            self.wait(Waiting {
                 who: who.clone(),
                 answer,
             });
@@ -66,9 +76,13 @@ impl Together {
                 answer = &mut answered => if let Ok(found) = answer {
                     break found?;
                 },
-                _turn = self.turn.lock() => {
+                mut last = self.turn.lock() => {
                     // Whoever is ready at this moment shall be in it.
                     tokio::task::yield_now().await;
+                    if let Some(last) = *last {
+                        self.filled_or(last + PACE).await;
+                    }
+                    *last = Some(Instant::now());
                     let batch = self.take();
                     let listed = list(query(&batch)).await;
                     tell(batch, listed);
@@ -87,6 +101,24 @@ impl Together {
             .await;
         }
         Ok(found.rows)
+    }
+
+    fn wait(&self, one: Waiting) {
+        let mut waiting = self.waiting();
+        waiting.push(one);
+        if waiting.len() >= MOST_USERS {
+            self.full.notify_one();
+        }
+    }
+
+    async fn filled_or(&self, end: Instant) {
+        let filled = async {
+            while self.waiting().len() < MOST_USERS {
+                self.full.notified().await;
+            }
+        };
+        // Either is as good.
+        let _ = tokio::time::timeout_at(end, filled).await;
     }
 
     /// Those who are asked for in the next list: who waited longest, as many as fit.
@@ -215,6 +247,34 @@ mod tests {
         let (found, lists) = looks(120, true).await;
         each_has_its_own(&found);
         assert_eq!(lists, 3, "fifty users fit into a list");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_alone_waits_for_nobody_and_who_comes_soon_after_is_joined() {
+        let together = Together::default();
+        let lists = AtomicUsize::new(0);
+        let list = |_| {
+            lists.fetch_add(1, Ordering::Relaxed);
+            async { Ok(Vec::new()) }
+        };
+        let begun = Instant::now();
+        assert_eq!(together.look("a", "gmail", list).await, Ok(Vec::new()));
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let later = |user, after| {
+            let (together, list) = (&together, &list);
+            async move {
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                together.look(user, "gmail", list).await
+            }
+        };
+        let found = tokio::join!(later("b", 10), later("c", 50), later("d", 99));
+        assert_eq!(found, (Ok(Vec::new()), Ok(Vec::new()), Ok(Vec::new())));
+        assert_eq!(
+            lists.load(Ordering::Relaxed),
+            2,
+            "three of them in one list"
+        );
+        assert_eq!(begun.elapsed(), PACE);
     }
 
     #[tokio::test(start_paused = true)]

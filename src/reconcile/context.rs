@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
@@ -27,6 +28,8 @@ pub type Tell = Box<dyn Fn(&ConnectedAccount, News) + Send + Sync>;
 
 /// What every pass needs.
 pub struct Context {
+    /// How many passes may be at work at a time. Closed at the end: then none begins anything new.
+    pub slots: Semaphore,
     /// Where everything is looked up.
     pub sources: Sources,
     /// The decider.
@@ -41,4 +44,11 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Where news go.
     pub tell: Tell,
+}
+
+impl Context {
+    /// A slot to work in; none any more at the end.
+    pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+        self.slots.acquire().await.ok()
+    }
 }

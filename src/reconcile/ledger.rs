@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::{Api, ResourceExt};
+use kube::{Api, ResourceExt, api::PostParams};
 use tracing::warn;
 
-use super::{Report, replace_status, told};
+use super::{Report, told};
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
     plan::{Desired, Outcome},
@@ -172,4 +172,24 @@ fn is_final(error: &kube::Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// The status as the apiserver takes it: the object it is of, and exactly the version it is for.
+fn with_status(object: &ConnectedAccount, status: ConnectedAccountStatus) -> ConnectedAccount {
+    let mut bare = ConnectedAccount::new(&object.name_any(), object.spec.clone());
+    bare.metadata.namespace = object.namespace();
+    bare.metadata.uid = object.uid();
+    bare.metadata.resource_version = object.resource_version();
+    bare.status = Some(status);
+    bare
+}
+
+async fn replace_status(
+    api: &Api<ConnectedAccount>,
+    object: &ConnectedAccount,
+    status: ConnectedAccountStatus,
+) -> Result<ConnectedAccount, kube::Error> {
+    let body = with_status(object, status);
+    api.replace_status(&object.name_any(), &PostParams::default(), &body)
+        .await
 }

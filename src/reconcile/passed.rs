@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Passed {
     /// When to look again if nothing happens before.
     pub again: Option<Duration>,
-    /// For the metric: a reason of the conditions, or `Released` or `Gone`.
+    /// For the metric: a reason of the conditions, or `Released`, `Gone` or `Stopped`.
     pub outcome: &'static str,
 }
 
@@ -23,4 +23,9 @@ pub(super) const RELEASED: Passed = Passed {
 pub(super) const AGAIN: Passed = Passed {
     again: Some(Duration::from_millis(100)),
     outcome: "Conflicted",
+};
+/// Nothing new is to be begun any more.
+pub(super) const STOPPED: Passed = Passed {
+    again: None,
+    outcome: "Stopped",
 };

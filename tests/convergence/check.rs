@@ -46,6 +46,11 @@ impl<G: Ground> Sequence<G> {
             self.check_object(name).await?;
         }
         self.check_accounts().await?;
+        let unmarked = self.ground.unmarked().await;
+        if !unmarked.is_empty() {
+            let why = format!("made before an object was marked: {unmarked:?}");
+            return Err(self.told(&why).await);
+        }
         let asked = self.ground.asked(0).await;
         let calls = asked.iter().filter(|asked| !is_list(asked)).count();
         if calls > CALLS_A_STEP * (self.steps() as usize + 1) {

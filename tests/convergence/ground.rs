@@ -82,6 +82,9 @@ pub(crate) trait Ground {
     async fn object(&mut self, name: &str) -> Option<Value>;
     /// All accounts that there ever were.
     async fn accounts(&mut self) -> Vec<Value>;
+    /// Aliases under which an account was asked for before an object was marked with them, where everything
+    /// is seen that happens.
+    async fn unmarked(&mut self) -> Vec<String>;
     /// What the operator asked since the request of that number.
     async fn asked(&mut self, since: u64) -> Vec<Asked>;
     /// Lets time pass.

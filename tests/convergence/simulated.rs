@@ -125,6 +125,10 @@ impl Ground for Simulation {
         accounts.iter().map(|account| json!(account)).collect()
     }
 
+    async fn unmarked(&mut self) -> Vec<String> {
+        self.shelf().unmarked.clone()
+    }
+
     async fn asked(&mut self, since: u64) -> Vec<Asked> {
         let log = self.world().log_since(since).into_iter();
         log.filter(|entry| entry.instance == INSTANCE)

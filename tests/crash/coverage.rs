@@ -27,7 +27,7 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "finalizer and alias",
     ),
     (
-        "src/reconcile.rs",
+        "src/reconcile/ledger.rs",
         "replace_status",
         &[("PUT", STATUS, "")],
         "what is reported",

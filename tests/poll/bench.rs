@@ -8,7 +8,7 @@ use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
 use composio_operator::crd::ConnectedAccount;
 use composio_operator::metrics::Metrics;
-use composio_operator::observe::{Objects, Poll, PollEvent, Polling};
+use composio_operator::observe::{Kept, Objects, Poll, PollEvent, Polling};
 use composio_operator::plan::Flags;
 use composio_operator::project::{Known, Project};
 use composio_operator::sandbox::world::{Seed, SeedAccount, World};
@@ -23,7 +23,7 @@ pub(super) struct Bench {
     pub(super) shared: Arc<Shared>,
     pub(super) project: Arc<Project>,
     pub(super) objects: Objects,
-    pub(super) writer: reflector::store::Writer<ConnectedAccount>,
+    pub(super) writer: reflector::store::Writer<Kept>,
     pub(super) poll: Poll,
     /// By object, which is named after the account.
     pub(super) ours: Vec<String>,
@@ -83,7 +83,7 @@ impl Bench {
         let ours: Vec<String> = ids(0..ours);
         writer.apply_watcher_event(&watcher::Event::Init);
         for id in &ours {
-            writer.apply_watcher_event(&watcher::Event::InitApply(object(id)));
+            writer.apply_watcher_event(&watcher::Event::InitApply(kept(object(id))));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
         objects.follow(&watcher::Event::InitDone);
@@ -122,12 +122,16 @@ impl Bench {
     /// Polls once; the requests that it took, and the ids whose object was told.
     pub(super) async fn tick(&mut self) -> (usize, BTreeSet<String>) {
         *lock(&self.shared.requests) = 0;
-        let event = self.poll.tick().await;
-        let objects = match event {
-            PollEvent::Listed(objects) | PollEvent::Foreign(objects) => objects,
-            PollEvent::Failed(error) => panic!("the world does not fail: {error}"),
-        };
-        let ids: BTreeSet<String> = objects.into_iter().map(|object| object.name).collect();
+        let mut ids = BTreeSet::new();
+        let event = self
+            .poll
+            .tick(|object| {
+                ids.insert(object.name);
+            })
+            .await;
+        if let PollEvent::Failed(error) = event {
+            panic!("the world does not fail: {error}");
+        }
         for id in &ids {
             let state = self.remembered(id);
             self.told.insert(id.clone(), state);
@@ -155,6 +159,10 @@ impl Bench {
         // What is deleted stays deleted.
         let _ = self.world().force_state(id, state, None, stamp);
     }
+}
+
+pub(super) fn kept(object: ConnectedAccount) -> Kept {
+    Kept::pack(object).expect("JSON")
 }
 
 pub(super) fn object(id: &str) -> ConnectedAccount {

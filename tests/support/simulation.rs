@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use composio_operator::crd::{ALIAS_ANNOTATION, ConnectedAccount};
-use composio_operator::observe::PollEvent;
+use composio_operator::crd::ConnectedAccount;
+use composio_operator::observe::Kept;
 use composio_operator::plan::Flags;
 use composio_operator::reconcile::reconcile;
 use composio_operator::sandbox::world::{Seed, World};
@@ -247,12 +247,15 @@ impl Simulation {
 
     async fn poll(&mut self) {
         self.refresh_cache().await;
-        let objects = match self.running.poll.tick().await {
-            PollEvent::Listed(objects) | PollEvent::Foreign(objects) => objects,
-            PollEvent::Failed(_) => Vec::new(),
-        };
-        for object in objects {
-            self.trigger(&object.name);
+        let mut triggered = Vec::new();
+        // A poll that failed is tried again like any other.
+        let _ = self
+            .running
+            .poll
+            .tick(|object| triggered.push(object.name))
+            .await;
+        for name in triggered {
+            self.trigger(&name);
         }
         let waits = self.running.poll.somebody_is_expected();
         self.next_poll = self.now() + if waits { POLL_WAITING } else { POLL };
@@ -266,17 +269,13 @@ impl Simulation {
         if let Some(stale) = self.running.cached.get(name)
             && stale["metadata"]["uid"] == object["metadata"]["uid"]
         {
-            let id = object["status"]["connectedAccountId"].clone();
             object["status"] = stale["status"].clone();
-            if id != object["status"]["connectedAccountId"] {
-                // The event of that change is still to come.
-                self.trigger(name);
-            }
         }
         self.refresh_cache().await;
         let object: ConnectedAccount = serde_json::from_value(object).expect("it decodes");
         let before = self.object(name);
-        let passed = reconcile(Arc::new(object), &self.running.context).await;
+        let kept = Kept::pack(object).expect("JSON");
+        let passed = reconcile(Arc::new(kept), &self.running.context).await;
         let again = passed.expect("the shelf does not fail").again;
         let after = self.object(name);
         if let Some(again) = again {
@@ -284,20 +283,6 @@ impl Simulation {
             let again = self.now() + again;
             let due = self.due.entry(name.to_owned()).or_insert(again);
             *due = again.min(*due);
-        }
-        // The watch brings back our own change of finalizers, annotations and the recorded id.
-        let visible = |object: &Option<Value>| {
-            object.as_ref().map(|object| {
-                let mut annotations = object["metadata"]["annotations"].clone();
-                if let Some(annotations) = annotations.as_object_mut() {
-                    annotations.remove(ALIAS_ANNOTATION);
-                }
-                let id = object["status"]["connectedAccountId"].clone();
-                (object["metadata"]["finalizers"].clone(), annotations, id)
-            })
-        };
-        if visible(&before) != visible(&after) && after.is_some() {
-            self.trigger(name);
         }
         if before.is_some() && after.is_none() {
             // Whoever lost against it is told.
@@ -318,11 +303,14 @@ impl Simulation {
         writer.apply_watcher_event(&watcher::Event::Init);
         for object in objects.values() {
             let object = serde_json::from_value(object.clone()).expect("it decodes");
-            writer.apply_watcher_event(&watcher::Event::InitApply(object));
+            let kept = Kept::pack(object).expect("JSON");
+            writer.apply_watcher_event(&watcher::Event::InitApply(kept));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
-        let objects_known = &self.running.context.sources.objects;
-        objects_known.follow(&watcher::Event::InitDone);
+        let known = self.running.context.sources.objects.clone();
+        for changed in known.follow(&watcher::Event::InitDone) {
+            self.trigger(&changed.name);
+        }
         self.running.cached = objects;
     }
 

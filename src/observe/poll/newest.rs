@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{MOST_PAGES, PAGE};
+use super::{MOST_NEW_PAGES, PAGE};
 use crate::{
     composio::{Account, ListQuery, Urgency, error::Error},
     project::{Changes, Project},
@@ -13,19 +13,34 @@ use crate::{
 const LATE: SignedDuration = SignedDuration::from_secs(10);
 
 /// Up to where the newest changes were read. Pure: times are arguments.
+///
+/// What is stamped later than all that was read is read by every scan. What may have come late is read by a
+/// thorough scan, one in [`LATE`]: while much changes, every scan would else read the same pages again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Watermark {
     /// The newest stamp when the last scan began.
     stamp: Timestamp,
     /// When, by our clock, the scan began that was the first to see it.
     seen_at: Timestamp,
+    /// The newest stamp when the last thorough scan began.
+    thorough_stamp: Timestamp,
+    /// When, by our clock, that was.
+    thorough_at: Timestamp,
     /// Whether everything has been read since that was stamped before and may have come late.
     settled: bool,
 }
 
-/// What a scan has found.
+/// Down to where a scan reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// To what was read before.
+    New,
+    /// Further: to what cannot have come later than it was read.
+    Thorough,
+}
+
+/// How a scan went.
 pub(super) struct Scan {
-    pub(super) changes: Changes,
     /// For the next one.
     pub(super) watermark: Option<Watermark>,
     pub(super) end: End,
@@ -36,8 +51,10 @@ pub(super) struct Scan {
 pub(super) enum End {
     /// To what was read before.
     Complete,
-    /// There is more than is read in a tick.
-    TooMany,
+    /// More is new than is read in a tick.
+    TooManyNew,
+    /// What is new was read, but not all that may have come late.
+    TooManyLate,
     /// The rate limit is to be left to others for now.
     Throttled,
 }
@@ -46,61 +63,94 @@ impl Watermark {
     /// After all our accounts were asked for, what changed before is known.
     pub(super) fn of_sweep(began: Timestamp, project: &Project) -> Option<Self> {
         let now = project.now();
-        Some(Self {
-            stamp: project
-                .composio_now()?
-                .saturating_sub(now.duration_since(began))
-                .ok()?,
+        let stamp = project
+            .composio_now()?
+            .saturating_sub(now.duration_since(began))
+            .ok()?;
+        Some(Self::new(stamp, began))
+    }
+
+    fn new(stamp: Timestamp, began: Timestamp) -> Self {
+        Self {
+            stamp,
             seen_at: began,
+            thorough_stamp: stamp,
+            thorough_at: began,
             settled: false,
-        })
+        }
+    }
+
+    /// What a scan that begins at that time has to be.
+    fn depth(&self, began: Timestamp) -> Depth {
+        // A clock that was put back does not tell how long that is ago.
+        let is_recent =
+            (SignedDuration::ZERO..LATE).contains(&began.duration_since(self.thorough_at));
+        if is_recent {
+            Depth::New
+        } else {
+            Depth::Thorough
+        }
     }
 
     /// Whether a row of that stamp, and all that come after it in the list, were read before.
-    fn is_known(&self, stamp: Timestamp) -> bool {
+    fn is_known(&self, stamp: Timestamp, depth: Depth) -> bool {
         if self.settled {
             return stamp <= self.stamp;
         }
-        stamp < self.stamp.saturating_sub(LATE).unwrap_or(Timestamp::MIN)
+        match depth {
+            Depth::New => stamp < self.stamp,
+            Depth::Thorough => {
+                let latest = self.thorough_stamp.saturating_sub(LATE);
+                stamp < latest.unwrap_or(Timestamp::MIN)
+            }
+        }
     }
 
     /// The mark after a scan that began at that time and saw `newest` on its first page.
     fn next(former: Option<Self>, newest: Option<Timestamp>, began: Timestamp) -> Option<Self> {
-        let Some(stamp) = newest else {
+        let Some(newest) = newest else {
             return former;
         };
-        match former {
-            Some(former) if former.stamp == stamp => Some(Self {
-                settled: former.settled || began.duration_since(former.seen_at) >= LATE,
-                ..former
-            }),
-            // Older than the former where the newest row vanished: then more is read, not less.
-            Some(_) | None => Some(Self {
-                stamp,
-                seen_at: began,
-                settled: false,
-            }),
-        }
+        let Some(former) = former else {
+            return Some(Self::new(newest, began));
+        };
+        let depth = former.depth(began);
+        let (thorough_stamp, thorough_at) = match depth {
+            Depth::New => (former.thorough_stamp, former.thorough_at),
+            Depth::Thorough => (newest, began),
+        };
+        // Older than the former where the newest row vanished: then more is read, not less.
+        let is_same = former.stamp == newest;
+        let has_waited = began.duration_since(former.seen_at) >= LATE;
+        Some(Self {
+            stamp: newest,
+            seen_at: if is_same { former.seen_at } else { began },
+            thorough_stamp,
+            thorough_at,
+            settled: is_same && (former.settled || (has_waited && depth == Depth::Thorough)),
+        })
     }
 }
 
 /// Reads the newest changes. `is_twin` tells an account that carries the alias of an object which has
-/// another one on record.
+/// another one on record. The changes of each page go to `tell`.
 pub(super) async fn scan(
     project: &Project,
     former: Option<Watermark>,
     is_twin: impl Fn(&Account) -> bool,
+    mut tell: impl FnMut(Changes),
 ) -> Result<Scan, Error> {
     let began = project.now();
     let ours = project.snapshot(|snapshot| snapshot.size());
-    let most_pages = ours.div_ceil(PAGE).clamp(1, MOST_PAGES);
+    let most_pages = ours.div_ceil(PAGE).clamp(1, MOST_NEW_PAGES);
     let mut query = ListQuery {
         limit: u32::try_from(PAGE).ok(),
         ..ListQuery::default()
     };
     let mut watermark = former;
-    let mut changes = Changes::new();
-    let mut end = End::TooMany;
+    let depth = former.map_or(Depth::New, |former| former.depth(began));
+    let is_known = |stamp, depth| former.is_some_and(|former| former.is_known(stamp, depth));
+    let mut end = End::TooManyNew;
     for page_number in 0..most_pages {
         if project.admit(Urgency::Polling).is_err() {
             // The next scan begins where this one did.
@@ -117,24 +167,25 @@ pub(super) async fn scan(
                 newest.map(|newest| project.composio_now().map_or(newest, |now| now.min(newest)));
             watermark = Watermark::next(former, newest, began);
         }
-        let is_complete = page.next_cursor.is_none()
-            || former.is_some_and(|former| stamps().any(|stamp| former.is_known(stamp)));
+        let is_complete =
+            page.next_cursor.is_none() || stamps().any(|stamp| is_known(stamp, depth));
+        if stamps().any(|stamp| is_known(stamp, Depth::New)) {
+            end = End::TooManyLate;
+        }
+        let mut changes = Changes::new();
         for twin in page.items.iter().filter(|row| is_twin(row)) {
             changes.push(twin.id.clone());
             project.snapshot(|snapshot| snapshot.twin(twin.clone()));
         }
         changes.extend(project.snapshot(|snapshot| snapshot.newest(mark, page.items)));
+        tell(changes);
         if is_complete {
             end = End::Complete;
             break;
         }
         query.cursor = page.next_cursor;
     }
-    Ok(Scan {
-        changes,
-        watermark,
-        end,
-    })
+    Ok(Scan { watermark, end })
 }
 
 #[cfg(test)]
@@ -155,34 +206,57 @@ mod tests {
             .expect("there was a row")
     }
 
+    /// Whether the next scan, which begins at that time, reads no further than to a row of that stamp.
+    fn ends(mark: Watermark, began: i64, stamp: i64) -> bool {
+        mark.is_known(at(stamp), mark.depth(at(began)))
+    }
+
     #[test]
-    fn what_may_come_late_is_read_again_for_as_long_as_it_may() {
-        let fresh = after(&[(1000, 1000)]);
-        assert!(!fresh.is_known(at(1000)), "equal stamps may be new");
-        assert!(!fresh.is_known(at(990)), "committed ten seconds late");
-        assert!(fresh.is_known(at(989)));
+    fn what_is_new_is_read_by_every_scan() {
+        let mark = after(&[(1000, 1000), (1002, 1001)]);
+        assert!(!ends(mark, 1004, 1002));
+        assert!(!ends(mark, 1004, 1001), "equal stamps may be new");
+        assert!(ends(mark, 1004, 1000), "and the rest is for later");
+    }
+
+    #[test]
+    fn what_may_come_late_is_read_again_by_a_thorough_scan() {
+        let busy = after(&[(1000, 1000), (1004, 1004), (1008, 1008)]);
+        assert!(ends(busy, 1009, 1007));
+        assert!(!ends(busy, 1010, 990), "committed ten seconds late");
+        assert!(ends(busy, 1010, 989));
+        let read = after(&[(1000, 1000), (1004, 1004), (1010, 1009)]);
+        assert!(ends(read, 1019, 1008), "once in ten seconds is enough");
+        assert!(!ends(read, 1020, 999) && ends(read, 1020, 998));
+    }
+
+    #[test]
+    fn when_nothing_can_come_any_more_one_row_is_enough() {
         let soon = after(&[(1000, 1000), (1009, 1000)]);
-        assert!(!soon.is_known(at(995)), "it may still come");
-        let later = after(&[(1000, 1000), (1009, 1000), (1010, 1000)]);
-        assert!(
-            later.is_known(at(1000)),
-            "nothing that was stamped before can come any more"
-        );
-        assert!(!later.is_known(at(1001)));
+        assert!(!ends(soon, 1010, 995), "it may still come");
+        let later = after(&[(1000, 1000), (1010, 1000)]);
+        assert!(ends(later, 1012, 1000) && ends(later, 1030, 1000));
+        assert!(!ends(later, 1012, 1001));
         let moved = after(&[(1000, 1000), (1010, 1000), (1012, 1012)]);
-        assert!(!moved.is_known(at(1005)));
+        assert!(!ends(moved, 1020, 1005));
     }
 
     #[test]
     fn clocks_that_differ_from_ours_change_nothing() {
         // Composio's stamps are an hour ahead.
         let mark = after(&[(1000, 4600), (1010, 4600)]);
-        assert!(mark.is_known(at(4600)) && !mark.is_known(at(4601)));
+        assert!(ends(mark, 1040, 4600) && !ends(mark, 1040, 4601));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_makes_more_be_read_and_not_less() {
+        let mark = after(&[(1000, 1000), (1004, 1004)]);
+        assert!(!ends(mark, 400, 995) && ends(mark, 400, 989));
     }
 
     #[test]
     fn the_newest_row_may_vanish() {
-        let mark = after(&[(1000, 1000), (1020, 1000), (1030, 500)]);
-        assert!(!mark.is_known(at(500)), "more is read, not less");
+        let mark = after(&[(1000, 1000), (1020, 1000), (1050, 500)]);
+        assert!(!ends(mark, 1052, 500), "more is read, not less");
     }
 }

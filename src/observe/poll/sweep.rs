@@ -9,7 +9,7 @@ use std::{
 use futures::{StreamExt, TryStreamExt, future::ready, stream};
 use jiff::Timestamp;
 
-use super::{MOST_PAGES, PAGE, Polling, signed};
+use super::{MOST_OWN_PAGES, PAGE, Polling, signed};
 use crate::{
     composio::{ListQuery, Urgency, error::Error, model::Account},
     crd::ConnectedAccount,
@@ -124,10 +124,15 @@ impl Sweep {
     }
 
     /// Asks for what is left, or for as much of it as a tick may ask for.
-    pub(super) async fn go_on(&mut self, project: &Project) -> Result<Changes, Error> {
+    /// The changes of each page go to `tell`.
+    pub(super) async fn go_on(
+        &mut self,
+        project: &Project,
+        mut tell: impl FnMut(Changes),
+    ) -> Result<(), Error> {
         let most = match self.purpose {
             Purpose::Resync => usize::MAX,
-            Purpose::Overflow => MOST_PAGES,
+            Purpose::Overflow => MOST_OWN_PAGES,
         };
         let end = most.saturating_mul(PAGE).saturating_add(self.done);
         let ranges = pieces(self.done, end.min(self.asked.len()));
@@ -140,14 +145,13 @@ impl Sweep {
                 Ok::<_, Error>((range.end, piece))
             })
             .buffered(AT_A_TIME);
-        let mut changes = Changes::new();
         while let Some((end, piece)) = pieces.try_next().await? {
             self.done = end;
             self.found += piece.found;
             self.missed.extend(piece.missed);
-            changes.extend(piece.changes);
+            tell(piece.changes);
         }
-        Ok(changes)
+        Ok(())
     }
 
     /// What was there and what was not. What was seen since the sweep began is no matter of it.

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
-use composio_operator::crd::ConnectedAccount;
 use composio_operator::metrics::Metrics;
-use composio_operator::observe::{Objects, Poll, Polling, Sources};
+use composio_operator::observe::{Kept, Objects, Poll, Polling, Sources};
 use composio_operator::plan::Flags;
 use composio_operator::project::{Clock, Project};
 use composio_operator::reconcile::Context;
 use composio_operator::report::Pace;
 use composio_operator::sandbox::world::World;
 use futures::FutureExt;
-use http::Request;
+use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::shelf::{Shelf, client};
 use super::{INSTANCE, Mind, lock};
@@ -27,7 +27,7 @@ use super::{INSTANCE, Mind, lock};
 pub(super) struct Running {
     pub(super) context: Context,
     pub(super) poll: Poll,
-    pub(super) writer: reflector::store::Writer<ConnectedAccount>,
+    pub(super) writer: reflector::store::Writer<Kept>,
     /// What the cache knows, which may lag behind the shelf.
     pub(super) cached: BTreeMap<String, Value>,
 }
@@ -45,7 +45,7 @@ pub(super) fn run(
     };
     let metrics = Arc::new(Metrics::default());
     let project = Arc::new(Project::new(
-        transport(world, now),
+        transport(world, shelf, now),
         Arc::clone(&metrics),
         clock,
         SignedDuration::from_mins(10),
@@ -61,6 +61,7 @@ pub(super) fn run(
     };
     let poll = Poll::new(Arc::clone(&project), objects.clone(), polling);
     let context = Context {
+        slots: Semaphore::new(1),
         sources: Sources {
             project,
             objects,
@@ -93,8 +94,12 @@ pub(super) fn run(
 }
 
 /// The world instead of the network.
-fn transport(world: &Arc<Mutex<World>>, now: &Arc<Mutex<Timestamp>>) -> Transport {
-    let (world, now) = (Arc::clone(world), Arc::clone(now));
+fn transport(
+    world: &Arc<Mutex<World>>,
+    shelf: &Arc<Mutex<Shelf>>,
+    now: &Arc<Mutex<Timestamp>>,
+) -> Transport {
+    let (world, shelf, now) = (Arc::clone(world), Arc::clone(shelf), Arc::clone(now));
     Arc::new(move |mut request: Request<Bytes>| {
         let key = http::HeaderValue::from_static("sandbox");
         request.headers_mut().insert("x-api-key", key);
@@ -103,6 +108,14 @@ fn transport(world: &Arc<Mutex<World>>, now: &Arc<Mutex<Timestamp>>) -> Transpor
             .headers_mut()
             .insert("x-composio-operator-instance", instance);
         let time = *lock(&now);
+        if request.method() == Method::POST
+            && let Ok(body) = serde_json::from_slice::<Value>(request.body())
+            && let Some(alias) = body["alias"]
+                .as_str()
+                .or(body["connection"]["alias"].as_str())
+        {
+            lock(&shelf).made(alias);
+        }
         let answer = lock(&world).exchange(&request, time);
         async move { answer.map_err(|_| SendError::Cut("cut by the test".to_owned())) }.boxed()
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
+use composio_operator::crd::{ALIAS_ANNOTATION, FINALIZER};
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
@@ -19,12 +20,28 @@ pub(crate) struct Shelf {
     version: u64,
     /// So many of the next writes are answered with a conflict.
     pub(crate) conflicts: u32,
+    /// Aliases under which an account was asked for while no object was marked with them.
+    pub(crate) unmarked: Vec<String>,
 }
 
 impl Shelf {
     pub(super) fn next_version(&mut self) -> String {
         self.version += 1;
         self.version.to_string()
+    }
+
+    /// Takes note that an account is asked for.
+    pub(super) fn made(&mut self, alias: &str) {
+        let is_marked = self.objects.values().any(|object| {
+            let metadata = &object["metadata"];
+            metadata["annotations"][ALIAS_ANNOTATION] == alias
+                && metadata["finalizers"]
+                    .as_array()
+                    .is_some_and(|all| all.contains(&json!(FINALIZER)))
+        });
+        if !is_marked {
+            self.unmarked.push(alias.to_owned());
+        }
     }
 
     fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (StatusCode, Value) {
