@@ -128,6 +128,16 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
     });
     scene.declare("crm", spec).await;
     met(scene).await;
+    // What was refused is not asked for again before somebody wants it.
+    scene.until("crm", "Stalled", "True", "Rejected").await;
+    scene
+        .kubectl(&[
+            "annotate",
+            "ca",
+            "crm",
+            "composio.dev/reconcile-requested-at=1",
+        ])
+        .await;
     let made = scene.ready("crm", "Connected").await;
     let crm = made["status"]["connectedAccountId"]
         .as_str()
