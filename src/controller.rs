@@ -45,7 +45,6 @@ use crate::{
 mod census;
 mod events;
 mod namespaces;
-mod watched;
 mod watching;
 
 use census::census;

@@ -72,17 +72,14 @@ pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Err
     let slot = if remembered.is_to_be_marked() {
         match remembered.run().await? {
             // The watch lags behind.
-            AGAIN => match context.slot().await {
-                Some(slot) => slot,
-                None => return Ok(STOPPED),
-            },
+            AGAIN => context.slot().await,
             passed => return Ok(passed),
         }
     } else {
-        match remembered.slot {
-            Some(slot) => slot,
-            None => return Ok(STOPPED),
-        }
+        remembered.slot
+    };
+    let Some(slot) = slot else {
+        return Ok(STOPPED);
     };
     // The watch may lag behind our own last write.
     match api.get_opt(&kept.name_any()).await? {

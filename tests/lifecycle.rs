@@ -52,6 +52,17 @@ async fn changes_of(scene: &Scene<'_>, id: &str) -> Vec<String> {
         .collect()
 }
 
+/// Declares `mail`; the answer to its link is lost, and no list knows its account for that long.
+async fn declared_and_lost(scene: &Scene<'_>, list_lag_seconds: u32) {
+    let switches = json!({"list_lag_seconds": list_lag_seconds});
+    scene.sandbox.control("POST", "switches", switches).await;
+    let fault =
+        json!({"method": "POST", "path": "/connected_accounts/link", "status": "cut_after"});
+    scene.sandbox.control("POST", "fault", fault).await;
+    scene.declare("mail", gmail_of("u")).await;
+    scene.until_synced_says("mail", "OutcomeUnknown", "").await;
+}
+
 /// Waits until the account is seen so in the sandbox.
 async fn until_account(scene: &Scene<'_>, id: &str, field: &str, value: Value) -> Value {
     wait::until(&format!("{field} {value} of {id}"), SOON, async || {

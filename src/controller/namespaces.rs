@@ -18,7 +18,7 @@ use kube::{
     },
 };
 
-use super::{watched::Watched, watching::readable};
+use super::watching::readable;
 use crate::{metrics::Metrics, observe::Kept};
 
 /// Objects a page of the first list, and of every list anew: a page is in memory as a whole, and most of it
@@ -35,7 +35,7 @@ pub(super) fn changes(
     objects: Store<Kept>,
     metrics: &Arc<Metrics>,
 ) -> BoxStream<'static, Result<Change, watcher::Error>> {
-    let watch = |api: Api<Watched>| {
+    let watch = |api: Api<Kept>| {
         let metrics = Arc::clone(metrics);
         watcher(api, watcher::Config::default().page_size(PAGE))
             .default_backoff()

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use kube::runtime::{reflector::ObjectRef, watcher};
+use kube::{
+    ResourceExt,
+    runtime::{reflector::ObjectRef, watcher},
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use super::{COMPOSIO, KUBERNETES, watched::Watched};
+use super::{COMPOSIO, KUBERNETES};
 use crate::{
     composio::Error as ComposioError,
     http::Health,
@@ -23,30 +26,24 @@ const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it
 /// that version of it had never been written. What was known of the object before still counts, because
 /// it may hold an account. Its end needs no more than its name.
 pub(super) fn readable(
-    event: watcher::Event<Watched>,
+    event: watcher::Event<Kept>,
     metrics: &Metrics,
 ) -> Option<watcher::Event<Kept>> {
-    let read = |object: Watched| match object {
-        Watched::Read(kept) => Some(kept),
-        Watched::Unreadable { metadata, why } => {
-            metrics.not_decoded();
-            let object = format!(
-                "{}/{}",
-                metadata.namespace.as_deref().unwrap_or_default(),
-                metadata.name.as_deref().unwrap_or_default()
-            );
-            let why = without_values(&why);
-            error!(%object, "cannot be read, and is left alone: {why}");
-            None
-        }
+    let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = &event else {
+        return Some(event);
     };
-    Some(match event {
-        watcher::Event::Apply(object) => watcher::Event::Apply(read(object)?),
-        watcher::Event::InitApply(object) => watcher::Event::InitApply(read(object)?),
-        watcher::Event::Delete(object) => watcher::Event::Delete(object.named()),
-        watcher::Event::Init => watcher::Event::Init,
-        watcher::Event::InitDone => watcher::Event::InitDone,
-    })
+    let Some(why) = object.why_unreadable() else {
+        return Some(event);
+    };
+    metrics.not_decoded();
+    let object = format!(
+        "{}/{}",
+        object.namespace().unwrap_or_default(),
+        object.name_any()
+    );
+    let why = without_values(why);
+    error!(%object, "cannot be read, and is left alone: {why}");
+    None
 }
 
 /// What is wrong, and not the value that is: it may be a link.
@@ -185,14 +182,14 @@ fn tell_poll_error(health: &Health, error: &ComposioError) {
 
 #[cfg(test)]
 mod tests {
-    use kube::{ResourceExt, runtime::watcher::Event};
+    use kube::runtime::watcher::Event;
     use serde_json::{Value, json};
 
     use super::*;
 
     const LINK: &str = "https://connect.composio.dev/link/lk_secret";
 
-    fn watched(status: Value) -> Watched {
+    fn watched(status: Value) -> Kept {
         let object = json!({
             "apiVersion": "composio.dev/v1alpha1",
             "kind": "ConnectedAccount",
@@ -228,11 +225,10 @@ mod tests {
 
     #[test]
     fn why_an_object_cannot_be_read_is_told_without_the_value_that_is_wrong() {
-        let Watched::Unreadable { why, .. } = watched(json!({"link": LINK})) else {
-            panic!("a link is a struct");
-        };
+        let kept = watched(json!({"link": LINK}));
+        let why = kept.why_unreadable().expect("a link is a struct");
         assert!(why.contains(LINK), "{why}");
-        let why = without_values(&why);
+        let why = without_values(why);
         assert!(!why.contains("lk_secret"), "{why}");
         assert!(why.contains("expected struct Link"), "{why}");
     }

@@ -6,9 +6,11 @@ use std::{borrow::Cow, fmt};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::Error as _};
 
 use crate::crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus};
+
+mod reading;
 
 /// An object as it is kept.
 #[derive(Clone)]
@@ -17,8 +19,15 @@ pub struct Kept {
     identity: ObjectMeta,
     /// Until when its link can be used: every poll asks all objects.
     link_until: Option<Timestamp>,
+    content: Content,
+}
+
+#[derive(Clone)]
+enum Content {
     /// The rest as JSON.
-    text: Box<[u8]>,
+    Text(Box<[u8]>),
+    /// It has a form that this version does not know. What is wrong may quote the object, and so a link.
+    Unreadable(Box<str>),
 }
 
 /// What is in the text.
@@ -52,31 +61,43 @@ impl Kept {
         Ok(Self {
             identity,
             link_until: link.map(|link| link.expires_at.0),
-            text: text.into_boxed_slice(),
+            content: Content::Text(text.into_boxed_slice()),
         })
     }
 
-    /// Of an object whose end was told and of which no more than the name could be read.
-    pub fn name_alone(identity: ObjectMeta) -> Self {
+    /// Of an object of which no more than the metadata could be read.
+    fn unreadable(identity: ObjectMeta, error: &serde_json::Error) -> Self {
         Self {
             identity,
             link_until: None,
-            text: Box::default(),
+            content: Content::Unreadable(error.to_string().into_boxed_str()),
+        }
+    }
+
+    /// What is wrong with the object, if it could not be read. It may quote the object, and so a link.
+    pub fn why_unreadable(&self) -> Option<&str> {
+        match &self.content {
+            Content::Text(_) => None,
+            Content::Unreadable(why) => Some(why),
         }
     }
 
     /// The object.
     ///
     /// # Errors
-    /// When the text cannot be read, which this program has written.
+    /// When the object could not be read, or its text cannot be, which this program has written.
     pub fn unpack(&self) -> Result<ConnectedAccount, serde_json::Error> {
+        let text = match &self.content {
+            Content::Text(text) => text,
+            Content::Unreadable(why) => return Err(serde_json::Error::custom(why)),
+        };
         let Rest {
             metadata,
             spec,
             status,
         } = serde_json::from_slice::<
             Rest<ObjectMeta, ConnectedAccountSpec, Option<ConnectedAccountStatus>>,
-        >(&self.text)?;
+        >(text)?;
         let identity = self.identity.clone();
         Ok(ConnectedAccount {
             metadata: ObjectMeta {

@@ -78,7 +78,8 @@ impl Objects {
                 let objects = self.store.state().into_iter();
                 objects
                     .filter_map(|object| {
-                        let known = former.objects.get(&former.place(&*object)).cloned();
+                        let known = former.objects.get(&former.place(&*object));
+                        let known = known.and_then(|known| unpacked(known));
                         index.put(known, object, &self.flags)
                     })
                     .collect()
@@ -173,7 +174,7 @@ impl Index {
     /// Takes in an object; which it is, if it must be looked at, after what was known of it before.
     fn put(
         &mut self,
-        known: Option<Arc<Kept>>,
+        known: Option<ConnectedAccount>,
         kept: Arc<Kept>,
         flags: &Flags,
     ) -> Option<ObjectRef<Kept>> {
@@ -187,7 +188,6 @@ impl Index {
         if let Some(auth_config) = recorded_auth_config(&object) {
             *self.auth_configs.entry(auth_config.to_owned()).or_default() += 1;
         }
-        let known = known.and_then(|known| unpacked(&known));
         let changed = is_changed(known.as_ref(), &object);
         let reference = changed.then(|| ObjectRef::from_obj(&*kept));
         self.objects.insert(place, kept);
@@ -195,7 +195,7 @@ impl Index {
     }
 
     /// Takes an object out, as it was indexed, which need not be as it is now.
-    fn take_out(&mut self, object: &Kept, flags: &Flags) -> Option<Arc<Kept>> {
+    fn take_out(&mut self, object: &Kept, flags: &Flags) -> Option<ConnectedAccount> {
         let place = self.place(object);
         self.in_conflict.remove(&place);
         let kept = self.objects.remove(&place)?;
@@ -211,7 +211,7 @@ impl Index {
                 self.auth_configs.remove(auth_config);
             }
         }
-        Some(kept)
+        Some(object)
     }
 
     fn with(&self, key: &Key<'_>) -> Vec<Arc<Kept>> {
@@ -272,7 +272,7 @@ mod tests {
 
     use super::*;
 
-    fn object(name: &str, version: &str, id: Option<&str>) -> ConnectedAccount {
+    pub(super) fn object(name: &str, version: &str, id: Option<&str>) -> ConnectedAccount {
         let mut object: ConnectedAccount = serde_json::from_value(serde_json::json!({
             "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
             "metadata": {"name": name, "namespace": "ns", "uid": name, "resourceVersion": version},

@@ -4,7 +4,9 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
-use super::{by_hand, changes_of, connected, gmail_of, patch, until_account, with};
+use super::{
+    by_hand, changes_of, connected, declared_and_lost, gmail_of, patch, until_account, with,
+};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
@@ -242,13 +244,7 @@ async fn a_suspended_object_is_deleted_as_its_policy_says() {
 #[tokio::test]
 async fn an_object_that_is_deleted_while_a_call_is_lost_takes_its_account_with_it() {
     let scene = Scene::new("lost-create").await.operated().await;
-    let switches = json!({"list_lag_seconds": 1});
-    scene.sandbox.control("POST", "switches", switches).await;
-    let fault =
-        json!({"method": "POST", "path": "/connected_accounts/link", "status": "cut_after"});
-    scene.sandbox.control("POST", "fault", fault).await;
-    scene.declare("mail", gmail_of("u")).await;
-    scene.until_synced_says("mail", "OutcomeUnknown", "").await;
+    declared_and_lost(&scene, 1).await;
     scene.delete("mail").await;
     let accounts = scene.sandbox.accounts().await;
     assert_eq!(accounts.len(), 1, "{accounts:?}");

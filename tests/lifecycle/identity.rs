@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{by_hand, changes_of, connected, gmail_of, patch, until_account, with};
+use super::{
+    by_hand, changes_of, connected, declared_and_lost, gmail_of, patch, until_account, with,
+};
 use crate::support::sandbox::Asked;
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
@@ -163,13 +165,7 @@ async fn an_alias_that_is_changed_while_its_account_is_hidden_finds_that_account
     let scene = Scene::new("hidden").await;
     let options = scene.options().flag("--unknown-outcome-wait", "20s");
     let _operator = scene.start("operator", &options).await;
-    let switches = json!({"list_lag_seconds": 10});
-    scene.sandbox.control("POST", "switches", switches).await;
-    let fault =
-        json!({"method": "POST", "path": "/connected_accounts/link", "status": "cut_after"});
-    scene.sandbox.control("POST", "fault", fault).await;
-    scene.declare("mail", gmail_of("u")).await;
-    scene.until_synced_says("mail", "OutcomeUnknown", "").await;
+    declared_and_lost(&scene, 10).await;
     patch(&scene, "mail", json!({"metadata": {"alias": "renamed"}})).await;
     let (id, link) = scene.linked("mail").await;
     scene

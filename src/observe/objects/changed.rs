@@ -33,22 +33,8 @@ pub(super) fn is_changed(former: Option<&ConnectedAccount>, object: &ConnectedAc
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tests::object, *};
     use crate::crd::{ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION};
-
-    fn object(name: &str, version: &str, id: Option<&str>) -> ConnectedAccount {
-        let mut object: ConnectedAccount = serde_json::from_value(serde_json::json!({
-            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
-            "metadata": {"name": name, "namespace": "ns", "uid": name, "resourceVersion": version},
-            "spec": {"user": "u", "toolkit": "gmail"},
-            "status": {"observedGeneration": -1},
-        }))
-        .expect("it decodes");
-        if let Some(status) = &mut object.status {
-            status.connected_account_id = id.map(str::to_owned);
-        }
-        object
-    }
 
     #[test]
     fn an_object_is_looked_at_for_what_others_change() {

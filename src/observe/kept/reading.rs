@@ -1,31 +1,15 @@
 //! An object as the watch brings it: what is used of it and no more, because all of them are kept; and
 //! read in a way that one which cannot be read holds up no other.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::value::RawValue;
 
-use crate::{
-    crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus},
-    observe::Kept,
-};
-
-/// An object, or that there is one.
-#[derive(Clone)]
-pub(super) enum Watched {
-    /// What is used of it.
-    Read(Kept),
-    /// It has a form that this version does not know.
-    Unreadable {
-        /// Which object it is.
-        metadata: ObjectMeta,
-        /// What is wrong with it. It may quote the object, and so a link.
-        why: String,
-    },
-}
+use super::Kept;
+use crate::crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus};
 
 /// What is used of an object.
 #[derive(Deserialize)]
@@ -59,20 +43,10 @@ struct Metadata {
 
 impl From<Metadata> for ObjectMeta {
     fn from(metadata: Metadata) -> Self {
-        let Metadata {
-            name,
-            namespace,
-            uid,
-            resource_version,
-            generation,
-            creation_timestamp,
-            deletion_timestamp,
-            finalizers,
-            annotations,
-        } = metadata;
         // Those of others, `kubectl apply` among them, repeat the whole object.
         let group = ConnectedAccount::group(&());
-        let annotations: BTreeMap<_, _> = annotations
+        let annotations: BTreeMap<_, _> = metadata
+            .annotations
             .into_iter()
             .flatten()
             .filter(|(name, _)| {
@@ -81,101 +55,35 @@ impl From<Metadata> for ObjectMeta {
             })
             .collect();
         Self {
-            name,
-            namespace,
-            uid,
-            resource_version,
-            generation,
-            creation_timestamp,
-            deletion_timestamp,
-            finalizers,
+            name: metadata.name,
+            namespace: metadata.namespace,
+            uid: metadata.uid,
+            resource_version: metadata.resource_version,
+            generation: metadata.generation,
+            creation_timestamp: metadata.creation_timestamp,
+            deletion_timestamp: metadata.deletion_timestamp,
+            finalizers: metadata.finalizers,
             annotations: Some(annotations).filter(|annotations| !annotations.is_empty()),
             ..Self::default()
         }
     }
 }
 
-impl fmt::Debug for Watched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let metadata = self.meta();
-        f.debug_struct("Watched")
-            .field("namespace", &metadata.namespace)
-            .field("name", &metadata.name)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Watched {
-    /// Enough of it to tell its end.
-    pub(super) fn named(self) -> Kept {
-        match self {
-            Self::Read(kept) => kept,
-            Self::Unreadable { metadata, .. } => Kept::name_alone(metadata),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Watched {
+impl<'de> Deserialize<'de> for Kept {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The whole text first: the parser cannot go on behind a mistake.
         let text = Box::<RawValue>::deserialize(deserializer)?;
         let read = serde_json::from_str::<Used>(text.get()).and_then(|used| {
-            let Used {
-                metadata,
-                spec,
-                status,
-            } = used;
-            let metadata = metadata.into();
             Kept::pack(ConnectedAccount {
-                metadata,
-                spec,
-                status,
+                metadata: used.metadata.into(),
+                spec: used.spec,
+                status: used.status,
             })
         });
-        let why = match read {
-            Ok(kept) => return Ok(Self::Read(kept)),
-            Err(error) => error.to_string(),
-        };
-        let Named { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-        Ok(Self::Unreadable {
-            metadata: metadata.into(),
-            why,
+        read.or_else(|error| {
+            let Named { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+            Ok(Kept::unreadable(metadata.into(), &error))
         })
-    }
-}
-
-impl Resource for Watched {
-    type DynamicType = ();
-    type Scope = <ConnectedAccount as Resource>::Scope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        ConnectedAccount::kind(&())
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        ConnectedAccount::group(&())
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        ConnectedAccount::version(&())
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        ConnectedAccount::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        match self {
-            Self::Read(kept) => kept.meta(),
-            Self::Unreadable { metadata, .. } => metadata,
-        }
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        match self {
-            Self::Read(kept) => kept.meta_mut(),
-            Self::Unreadable { metadata, .. } => metadata,
-        }
     }
 }
 
@@ -215,9 +123,7 @@ mod tests {
     fn what_is_used_is_kept_and_what_is_not_is_dropped() {
         let sent = object("mail", json!({"observedGeneration": 2, "conditions": []}));
         let whole: ConnectedAccount = serde_json::from_value(sent.clone()).expect("it is one");
-        let Watched::Read(kept) = read(&sent) else {
-            panic!("it cannot be read");
-        };
+        let kept = read(&sent);
         let mut expected = whole;
         expected.metadata.labels = None;
         expected.metadata.managed_fields = None;
@@ -228,7 +134,7 @@ mod tests {
         assert_eq!(kept, expected);
     }
 
-    fn read(sent: &Value) -> Watched {
+    fn read(sent: &Value) -> Kept {
         serde_json::from_str(&sent.to_string()).expect("whatever has a name")
     }
 
@@ -239,11 +145,11 @@ mod tests {
             "metadata": {"resourceVersion": "9"},
             "items": [object("a", json!({})), object("b", json!({"link": 7})), object("c", json!({}))],
         });
-        let list: ObjectList<Watched> = serde_json::from_str(&list.to_string()).expect("a list");
+        let list: ObjectList<Kept> = serde_json::from_str(&list.to_string()).expect("a list");
         let readable: Vec<_> = list
             .items
             .iter()
-            .map(|one| (one.name_any(), matches!(one, Watched::Read(_))))
+            .map(|one| (one.name_any(), one.why_unreadable().is_none()))
             .collect();
         let expected = [("a", true), ("b", false), ("c", true)];
         assert_eq!(readable, expected.map(|(name, is)| (name.to_owned(), is)));
@@ -254,10 +160,12 @@ mod tests {
         for (type_, status) in [("ADDED", json!({})), ("DELETED", json!({"link": 7}))] {
             // In this order, as the apiserver does.
             let event = format!(r#"{{"type":"{type_}","object":{}}}"#, object("a", status));
-            match serde_json::from_str(&event).expect("an event") {
-                WatchEvent::Added(Watched::Read(object)) => assert_eq!(object.name_any(), "a"),
-                WatchEvent::Deleted(Watched::Unreadable { metadata, .. }) => {
-                    assert_eq!(metadata.uid.as_deref(), Some("u"));
+            match serde_json::from_str::<WatchEvent<Kept>>(&event).expect("an event") {
+                WatchEvent::Added(kept) if kept.why_unreadable().is_none() => {
+                    assert_eq!(kept.name_any(), "a");
+                }
+                WatchEvent::Deleted(kept) if kept.why_unreadable().is_some() => {
+                    assert_eq!(kept.uid().as_deref(), Some("u"));
                 }
                 other => panic!("{other:?}"),
             }
