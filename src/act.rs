@@ -13,8 +13,8 @@ use crate::{
         CreateRequest, LinkRequest, Linked, PatchRequest,
         model::{Account, Credentials, SensitiveUrl, State},
     },
-    crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link},
-    plan::{self, Desired, Done, Effect, Failure, Observed, SecretSeen, Seen},
+    crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, OWN_ACCOUNT_ANNOTATION},
+    plan::{self, Desired, Done, Effect, Failure, Observed, Pin, SecretSeen, Seen},
     project::Project,
 };
 
@@ -68,7 +68,8 @@ pub async fn act(
     let mut patched = None;
     let done = match effect {
         Effect::Pin { alias } => {
-            patched = Some(patch_metadata(api, object, pinned(object, alias)).await?);
+            let marks = pinned(object, desired, alias.as_deref());
+            patched = Some(patch_metadata(api, object, marks).await?);
             Done::Marked
         }
         Effect::Unpin => {
@@ -82,9 +83,14 @@ pub async fn act(
         }
         Effect::Adopt => Done::Adopted,
         Effect::Forget => {
+            let is_there = observed.account.account().is_some();
             // What carries our alias may be another account: that takes another look.
             observed.forget_account();
-            Done::Forgotten
+            if is_there {
+                Done::Disowned
+            } else {
+                Done::Forgotten
+            }
         }
         Effect::Link { auth_config, alias } => {
             let linked = client
@@ -224,12 +230,18 @@ async fn patch_metadata(
         .map_err(Trouble::Kubernetes)
 }
 
-fn pinned(object: &ConnectedAccount, alias: &str) -> Value {
+fn pinned(object: &ConnectedAccount, desired: &Desired, alias: Option<&str>) -> Value {
     let mut finalizers = object.finalizers().to_vec();
     if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
         finalizers.push(FINALIZER.to_owned());
     }
-    json!({"finalizers": finalizers, "annotations": {ALIAS_ANNOTATION: alias}})
+    let pin = Pin::annotation(&desired.flags, &desired.namespace, &desired.name, alias);
+    let mut annotations = json!({ALIAS_ANNOTATION: pin});
+    if let Pin::Foreign { .. } = desired.pin {
+        // It came along with the copy. A person has given the account to the other object.
+        annotations[OWN_ACCOUNT_ANNOTATION] = Value::Null;
+    }
+    json!({"finalizers": finalizers, "annotations": annotations})
 }
 
 fn released(object: &ConnectedAccount) -> Value {

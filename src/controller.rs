@@ -32,13 +32,14 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::{info, warn};
 
 use crate::{
-    composio::Transport,
+    composio::{ApiKey, Transport},
     http::Health,
     metrics::Metrics,
     observe::{Kept, Objects, Poll, Polling, Sources},
     plan::{Flags, plan},
     project::{Project, system_clock},
     reconcile::{Context, Error, reconcile},
+    record::RecordKeys,
     report::{Pace, report},
 };
 
@@ -91,6 +92,8 @@ const LONGEST_TURN: Duration = Duration::from_millis(50);
 pub struct Signals {
     /// Done when this process may work; until then it only watches.
     pub leading: BoxFuture<'static, ()>,
+    /// The API key, from which the keys of records are derived.
+    pub api_key: ApiKey,
     /// Told when the API key is another one.
     pub key_changed: Arc<Notify>,
     /// Done when nothing new is to be begun.
@@ -110,8 +113,10 @@ pub async fn run(
     signals: Signals,
 ) -> Result<(), JoinError> {
     let (leading, shutdown) = (signals.leading.shared(), signals.shutdown.shared());
+    let key_project = settings.flags.project.clone();
     let project = Arc::new(Project::new(
         transport,
+        RecordKeys::derive(signals.api_key.current().expose().as_bytes(), &key_project),
         Arc::clone(&metrics),
         system_clock(),
         settings.auth_config_lifetime,
@@ -158,7 +163,12 @@ pub async fn run(
             told.await;
         }
     });
-    let following = tokio::spawn(follow_key(Arc::clone(&project), signals.key_changed));
+    let following = tokio::spawn(follow_key(
+        Arc::clone(&project),
+        signals.api_key,
+        signals.key_changed,
+        key_project,
+    ));
     let has_begun = Arc::new(AtomicBool::new(false));
     let begin = {
         let (is_known, objects) = (is_known.clone(), objects.clone());
@@ -261,10 +271,16 @@ async fn until(mut is_known: watch::Receiver<bool>) {
 }
 
 /// A new key has nothing to do with what the former one was refused, or found.
-async fn follow_key(project: Arc<Project>, key_changed: Arc<Notify>) {
+async fn follow_key(
+    project: Arc<Project>,
+    api_key: ApiKey,
+    key_changed: Arc<Notify>,
+    key_project: String,
+) {
     loop {
         key_changed.notified().await;
-        project.key_changed();
+        let key = api_key.current();
+        project.key_changed(|keys| keys.rotated(key.expose().as_bytes(), &key_project));
     }
 }
 

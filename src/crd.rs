@@ -18,8 +18,12 @@ pub use reason::{Progress, ReadyRule, Reason};
 
 /// Keeps an object until its account is dealt with.
 pub const FINALIZER: &str = "composio.dev/connected-account";
-/// Holds the alias under which the account was, or may have been, created.
+/// Says for which object an account was, or may have been, asked for under which alias. JSON, written by
+/// the operator before it asks; a copy of the object carries it along, and it counts for the named one alone.
 pub const ALIAS_ANNOTATION: &str = "composio.dev/alias";
+/// A person gives an account to the object by writing the account's id here: one that was found by its
+/// declared alias, or whose alias was changed.
+pub const OWN_ACCOUNT_ANNOTATION: &str = "composio.dev/own-account";
 /// A person asks for a new link by giving this annotation a new value.
 pub const LINK_REQUESTED_ANNOTATION: &str = "composio.dev/link-requested-at";
 /// A person or a GitOps tool asks for a fresh look by giving this annotation a new value.
@@ -247,10 +251,12 @@ fn users_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
     /// Name of the account in Composio, unique per user and toolkit. Absent: computed from namespace
-    /// and name. It holds no dot, so it never equals a computed one.
+    /// and name, and shown in `status.alias`. An account that is found under a declared alias, and that
+    /// this object has not made, is managed but neither renamed nor ended before a person confirms it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("alias may hold letters, digits, '_' and '-', but no dot: computed aliases have one"))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("alias may hold letters, digits, '_' and '-'"))]
+    #[x_kube(validation = Rule::new("!self.lowerAscii().matches('-[a-z2-7]{16}$')").message("alias must not end in '-' and 16 characters of a-z and 2-7: computed aliases do"))]
     pub alias: Option<String>,
 }
 
@@ -315,6 +321,17 @@ pub struct ConnectedAccountStatus {
     /// The account that is managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_account_id: Option<String>,
+    /// Proves that this operator recorded `connectedAccountId` for this object: a copy of the status, or
+    /// an id written by hand, does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<AccountRecord>,
+    /// The alias of the account, or the one that it will be made under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// The account was found, not made by this object, and is left as it is when the object goes, until the
+    /// annotation `composio.dev/own-account: <account id>` confirms it, or its user signs in anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
     /// The auth config that the account was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_config: Option<String>,
@@ -377,6 +394,23 @@ impl ConnectedAccountStatus {
                 .any(|reason| condition.reason == reason.as_str())
         })
     }
+}
+
+/// By what an account was found that this object has not made.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a description reorders the schema's enum")]
+pub enum Adopted {
+    ByDeclaredAlias,
+}
+
+/// The signature of a record.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountRecord {
+    /// Names the key, which is derived from the project's API key.
+    pub key_id: String,
+    /// HMAC-SHA256 over the object's computed alias and the account's id, in base64.
+    pub mac: String,
 }
 
 /// A hosted sign-in.

@@ -21,6 +21,7 @@
 //! | [`reconcile`] | one pass: observe → plan → act → report |
 //! | [`controller`] | watches, triggers, concurrency, shutdown |
 //! | [`project`] | client, gates, auth configs and snapshot of one Composio project |
+//! | [`record`] | the proof that a record in a status was written by this operator |
 //! | [`composio`] | the client, one function per endpoint |
 //! | [`kubernetes`] | the way to the apiserver |
 //! | [`lease`] | leader election |
@@ -47,6 +48,7 @@ pub mod observe;
 pub mod plan;
 pub mod project;
 pub mod reconcile;
+pub mod record;
 pub mod report;
 pub mod sandbox;
 #[cfg(test)]

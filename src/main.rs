@@ -111,7 +111,11 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     ));
     let key_changed = Arc::new(Notify::new());
     if let Some(file) = arguments.composio.api_key_file.clone() {
-        tokio::spawn(follow_key_file(file, api_key, Arc::clone(&key_changed)));
+        tokio::spawn(follow_key_file(
+            file,
+            api_key.clone(),
+            Arc::clone(&key_changed),
+        ));
     }
     tokio::spawn(tell_leadership(
         leadership.clone(),
@@ -131,6 +135,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
         metrics,
         Signals {
             leading: leadership.held().boxed(),
+            api_key,
             key_changed,
             shutdown: until(stopped.clone()).boxed(),
         },
@@ -197,6 +202,7 @@ fn settings(arguments: &Run) -> Settings {
         flags: Flags {
             alias_prefix: arguments.alias_prefix.clone(),
             unknown_outcome_wait: signed(arguments.unknown_outcome_wait),
+            ..Flags::default()
         },
         pace: Pace {
             min: arguments.backoff_min,

@@ -12,10 +12,11 @@ use crate::{
     },
     crd::{ConnectedAccount, ConnectedAccountStatus, Reason, condition},
     plan::{
-        AuthConfigCheck, Desired, Failure, Gate, Holder, Need, Observed, Presence, Proof,
+        AuthConfigCheck, Claim, Desired, Failure, Gate, Holder, Need, Observed, Presence, Proof,
         SecretSeen, Seen,
     },
     project::{Known, Project, Standing},
+    record::RecordKeys,
 };
 
 mod kept;
@@ -59,13 +60,15 @@ impl Sources {
                 Known::There(_) => Seen::NotLooked,
             },
         };
+        let keys = self.project.record_keys();
         // Only who lost against another object can have lost: that is seen at a fresh look first.
         let holder = account
             .account()
             .filter(|_| lost(&recorded))
-            .and_then(|account| self.holder(desired, &recorded, account));
+            .and_then(|account| self.holder(desired, &recorded, &keys, account));
         Observed {
             recorded,
+            keys,
             account,
             fresh: false,
             secret: match desired.spec.credentials {
@@ -74,7 +77,7 @@ impl Sources {
             },
             auth_config: AuthConfigCheck::NotAsked,
             holder,
-            gate: self.gate(),
+            gate: self.gate(&desired.namespace),
             refused: Vec::new(),
             done: Vec::new(),
         }
@@ -95,8 +98,9 @@ impl Sources {
         let failed = |error: &Error| Failure::of_look(error, secrets.as_deref());
         match need {
             Need::Account => {
+                let keys = self.project.record_keys();
                 let found = self
-                    .find(desired, &observed.recorded)
+                    .find(desired, &observed.recorded, &keys)
                     .await
                     .map_err(|unseen| match unseen {
                         Unseen::Error(error) => failed(&error),
@@ -106,12 +110,13 @@ impl Sources {
                 let account = Seen::of(found, recorded);
                 let holder = account
                     .account()
-                    .and_then(|account| self.holder(desired, &observed.recorded, account));
+                    .and_then(|account| self.holder(desired, &observed.recorded, &keys, account));
                 Ok(Observed {
+                    keys,
                     account,
                     holder,
                     fresh: true,
-                    gate: self.gate(),
+                    gate: self.gate(&desired.namespace),
                     ..observed
                 })
             }
@@ -132,14 +137,15 @@ impl Sources {
         }
     }
 
-    /// Whether the project may be used.
-    pub fn gate(&self) -> Gate {
+    /// Whether the project may be used for the objects of a namespace.
+    pub fn gate(&self, namespace: &str) -> Gate {
         let closed = self.project.closed();
         Gate {
             read_closed_until: closed.read_until,
             write_closed_until: closed.write_until,
             paused_until: closed.paused_until,
             proof: match closed.standing {
+                Standing::Ours if self.project.held_up().contains(namespace) => Proof::Failed,
                 Standing::Ours => Proof::Given,
                 Standing::Unproved => Proof::Awaited,
                 Standing::Foreign => Proof::Failed,
@@ -148,11 +154,13 @@ impl Sources {
     }
 
     /// The accounts that the object may mean: the recorded id, else the declared one, else our alias.
-    /// Only a GET that says so proves that an id is gone; a list is a hint.
+    /// Only a GET that says so proves that an id is gone; a list is a hint. Where the recorded account is not
+    /// this object's, its own is looked for beside it.
     async fn find(
         &self,
         desired: &Desired,
         recorded: &ConnectedAccountStatus,
+        keys: &RecordKeys,
     ) -> Result<Vec<Account>, Unseen> {
         let id = recorded.connected_account_id.as_ref();
         let Some(id) = id.or(desired.spec.connected_account_id.as_ref()) else {
@@ -177,11 +185,12 @@ impl Sources {
         if found.is_empty() && look_further {
             return Ok(self.by_alias(desired, None).await?);
         }
-        let has_twins = found.iter().any(|account| {
+        let needs_others = found.iter().any(|account| {
             let twins = self.project.snapshot(|snapshot| snapshot.twins(account));
-            !twins.is_empty()
+            let is_claimed = desired.claim(recorded, keys, account).is_some();
+            !twins.is_empty() || !is_claimed
         });
-        if has_twins {
+        if needs_others {
             let others = self.by_alias(desired, Some(id)).await?;
             found.extend(others.into_iter().filter(|other| other.id != *id));
         }
@@ -231,30 +240,26 @@ impl Sources {
         Ok(found)
     }
 
-    /// Another object that manages the account. Who has it recorded keeps it, also while it is being
-    /// deleted; if both or none have, the older one.
+    /// Another object that manages the account. Whose own it is goes before who found it by a declared alias,
+    /// who has it recorded before who has not, also while it is being deleted; else the older one.
     fn holder(
         &self,
         desired: &Desired,
         recorded: &ConnectedAccountStatus,
+        keys: &RecordKeys,
         account: &Account,
     ) -> Option<Holder> {
-        let has_it = |status: Option<&ConnectedAccountStatus>| {
-            status.and_then(|status| status.connected_account_id.as_ref()) == Some(&account.id)
+        let rank = |desired: &Desired, status: &ConnectedAccountStatus| {
+            let claim = desired.claim(status, keys, account);
+            let has_it = status.connected_account_id.as_ref() == Some(&account.id);
+            (claim != Some(Claim::Own), !has_it)
         };
         // Of our own object the store may not know yet what was written last.
         let ours = (
-            !has_it(Some(recorded)),
+            rank(desired, recorded),
             desired.created,
             Some(desired.uid.clone()),
         );
-        let precedence = |other: &ConnectedAccount| {
-            (
-                !has_it(other.status.as_ref()),
-                other.creation_timestamp().map(|time| time.0),
-                other.uid(),
-            )
-        };
         // Whoever does not have it recorded would find it by id or alias, as this object did.
         let mut others = self.objects.with_id(&account.id);
         if let Some(alias) = &account.alias {
@@ -264,35 +269,23 @@ impl Sources {
         let others = others.iter().filter_map(|other| unpacked(other));
         others
             .filter(|other| other.uid().as_ref() != Some(&desired.uid))
-            .filter(|other| {
-                has_it(other.status.as_ref()) || self.would_find(other, desired, account)
+            .filter_map(|other| {
+                let status = other.status.clone().unwrap_or_default();
+                let other = Desired::of(&other, &desired.flags);
+                means(&other, &status, keys, account).then(|| {
+                    let precedence = (
+                        rank(&other, &status),
+                        other.created,
+                        Some(other.uid.clone()),
+                    );
+                    (precedence, other)
+                })
             })
-            .map(|other| (precedence(&other), other))
             .filter(|(precedence, _)| *precedence < ours)
             .min_by(|(one, _), (another, _)| one.cmp(another))
             .map(|(_, other)| Holder {
-                object: format!(
-                    "{}/{}",
-                    other.namespace().unwrap_or_default(),
-                    other.name_any()
-                ),
+                object: format!("{}/{}", other.namespace, other.name),
             })
-    }
-
-    /// Whether another object, with nothing recorded yet, would find this account.
-    fn would_find(&self, other: &ConnectedAccount, desired: &Desired, account: &Account) -> bool {
-        let recorded = other
-            .status
-            .as_ref()
-            .and_then(|status| status.connected_account_id.as_ref());
-        if recorded.is_some() {
-            return false;
-        }
-        other.spec.connected_account_id.as_ref() == Some(&account.id)
-            || (other.spec.user == desired.spec.user
-                && other.spec.toolkit == desired.spec.toolkit
-                && account.alias.as_deref()
-                    == Some(Desired::of(other, &desired.flags).sought_alias()))
     }
 
     /// Whether an account can be made, and from which auth config. A link names no toolkit, so a wrong
@@ -339,6 +332,29 @@ impl Sources {
     /// The objects' interface in one namespace.
     pub fn api(&self, namespace: &str) -> Api<ConnectedAccount> {
         Api::namespaced(self.client.clone(), namespace)
+    }
+}
+
+/// Whether an object manages the account, or would as soon as it looks for one. An id that only its status
+/// names is none of its claims.
+fn means(
+    object: &Desired,
+    status: &ConnectedAccountStatus,
+    keys: &RecordKeys,
+    account: &Account,
+) -> bool {
+    let Some(claim) = object.claim(status, keys, account) else {
+        return false;
+    };
+    let is_its_own_alias =
+        object.pin.is_own() && account.alias.as_deref() == Some(&object.own_alias);
+    let is_of_it = account.is_of(&object.spec.user, &object.spec.toolkit);
+    match &status.connected_account_id {
+        Some(id) => *id == account.id || (claim == Claim::Own && is_its_own_alias && is_of_it),
+        None => {
+            object.spec.connected_account_id.as_ref() == Some(&account.id)
+                || (is_of_it && account.alias.as_deref() == Some(object.sought_alias()))
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use crate::{
     crd::{ConnectedAccountStatus, DeletionPolicy, Link, Reason},
 };
 
+mod alias;
 mod checks;
+mod claim;
 mod connected;
 mod credentials;
 mod desired;
@@ -15,6 +17,7 @@ mod effect;
 mod failure;
 mod gone;
 mod observed;
+mod pin;
 mod present;
 mod sharing;
 #[cfg(test)]
@@ -22,16 +25,20 @@ pub(crate) mod tests;
 mod twins;
 mod urgency;
 
+pub use alias::{computed_alias, is_computed_form};
+pub use claim::Claim;
 pub use connected::{CORRECTIONS_WINDOW, is_correction};
-pub use desired::{Desired, Flags, Presence, computed_alias};
+pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, Kind};
 pub use failure::{AfterFailure, Answer, Failure};
+pub(crate) use gone::is_ours;
 pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};
+pub use pin::Pin;
 pub use sharing::applied;
 pub use urgency::urgency;
 
 /// Of a project in which what is recorded is not there.
-pub const ANOTHER_PROJECT: &str = "the accounts on record are not in this project: the API key or the base URL seems to be another project's. Nothing is concluded from that. If they were deleted on purpose, start the operator with --accept-missing";
+pub const ANOTHER_PROJECT: &str = "the accounts on record, of all namespaces or of this one, are not in this project: the API key or the base URL seems to be another project's. Nothing is concluded from that. If they were deleted on purpose, start the operator with --accept-missing";
 
 /// Before the project has answered as ours does.
 const NOT_PROVED: &str = "it is not proved yet that this is the project of the accounts on record";
@@ -116,6 +123,8 @@ pub enum Done {
     Adopted,
     /// The recorded account is ours no more: it is gone.
     Forgotten,
+    /// The recorded account was never this object's: its record was copied or written by hand.
+    Disowned,
     /// A link was issued, for a new account or for the recorded one.
     Linked {
         /// The link.
@@ -258,12 +267,25 @@ pub fn usable_link<'a>(
     (same && !over && now < link.expires_at.0).then_some(link)
 }
 
+/// Why an account must not be deleted to make room for another one: nothing tells that this object has made it.
+fn unconfirmed(desired: &Desired, observed: &Observed, account: &Account) -> Option<Plan> {
+    (observed.claim(desired, account) != Some(Claim::Own)).then(|| {
+        refuse(
+            Reason::AliasChanged,
+            format!(
+                "account {} was found by its declared alias and cannot be taken up again",
+                account.id
+            ),
+        )
+    })
+}
+
 fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 /// Whether the account must end together with the object.
-fn ends_with_object(policy: DeletionPolicy) -> bool {
+pub(crate) fn ends_with_object(policy: DeletionPolicy) -> bool {
     match policy {
         DeletionPolicy::Revoke | DeletionPolicy::Delete => true,
         DeletionPolicy::Retain => false,

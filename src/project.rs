@@ -1,7 +1,7 @@
 //! One Composio project: its client, its gates, its auth configs and the snapshot of its accounts.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -15,6 +15,7 @@ use crate::{
         model::{Account, AuthConfig},
     },
     metrics::Metrics,
+    record::RecordKeys,
 };
 
 mod gates;
@@ -57,6 +58,8 @@ pub struct Project {
     doubted: Notify,
     /// Composio's clock less ours, by the last answer that told.
     offset: Arc<Mutex<Option<SignedDuration>>>,
+    /// By which records in statuses are signed. Derived from the API key.
+    record_keys: Mutex<RecordKeys>,
     clock: Clock,
 }
 
@@ -91,6 +94,7 @@ impl Project {
     /// A project behind a transport. Auth configs are read again when older than the given lifetime.
     pub fn new(
         transport: Transport,
+        record_keys: RecordKeys,
         metrics: Arc<Metrics>,
         clock: Clock,
         auth_config_lifetime: SignedDuration,
@@ -139,8 +143,14 @@ impl Project {
             person_expected: Notify::new(),
             doubted: Notify::new(),
             offset,
+            record_keys: Mutex::new(record_keys),
             clock,
         }
+    }
+
+    /// By which records in statuses are signed and verified now.
+    pub fn record_keys(&self) -> RecordKeys {
+        lock(&self.record_keys).clone()
     }
 
     /// The time.
@@ -273,8 +283,12 @@ impl Project {
         self.remember(entry, self.auth_configs.lifetime, read).await
     }
 
-    /// Forgets what the former API key was refused, or found, and which project it was of.
-    pub fn key_changed(&self) {
+    /// Forgets what the former API key was refused, or found, and which project it was of. What it signed
+    /// stays good.
+    pub fn key_changed(&self, keys: impl FnOnce(&RecordKeys) -> RecordKeys) {
+        let mut record_keys = lock(&self.record_keys);
+        *record_keys = keys(&record_keys);
+        drop(record_keys);
         lock(&self.gates).key_changed();
         self.forget_auth_configs();
         self.doubted.notify_one();
@@ -293,6 +307,17 @@ impl Project {
             // What another server said of them says nothing of ours.
             self.forget_auth_configs();
         }
+    }
+
+    /// Says for which namespaces nothing is to be concluded from an account not being there: so many of
+    /// theirs are missing that it may be another project, and what others have says that it is not.
+    pub fn hold_up(&self, generation: u64, namespaces: BTreeSet<String>) {
+        lock(&self.gates).hold_up(generation, namespaces);
+    }
+
+    /// Those namespaces.
+    pub fn held_up(&self) -> Arc<BTreeSet<String>> {
+        lock(&self.gates).held_up()
     }
 
     /// Takes back that the project is ours: it answers as if it were not.

@@ -132,7 +132,7 @@ impl<'a> Pass<'a> {
     /// refuses that unless the object is still as it is known here: no look at it can tell more.
     fn is_to_be_marked(&self) -> bool {
         self.desired.presence == Presence::Present
-            && !(self.desired.finalizer && self.desired.pin.is_some())
+            && !self.desired.is_marked()
             && self.observed.recorded.connected_account_id.is_none()
     }
 
@@ -222,9 +222,13 @@ impl<'a> Pass<'a> {
                             Written::ObjectGone => return Ok(GONE),
                         }
                     }
+                    let before = self.desired.clone();
                     match self.act(&effect).await {
-                        Ok(Done::Released) => return Ok(RELEASED),
-                        Ok(done) => self.did(&effect, done),
+                        Ok(Done::Released) => {
+                            self.told_release(&effect);
+                            return Ok(RELEASED);
+                        }
+                        Ok(done) => self.did(&effect, done, &before),
                         Err(Trouble::Kubernetes(kube::Error::Api(status)))
                             if status.is_conflict() =>
                         {
@@ -299,16 +303,25 @@ impl<'a> Pass<'a> {
         Ok(done)
     }
 
-    fn did(&mut self, effect: &Effect, done: Done) {
+    /// Reports an effect and tells of it. `before` is the object that it was decided on.
+    fn did(&mut self, effect: &Effect, done: Done, before: &Desired) {
         let previous = self.observed.recorded.clone();
         self.note(Happened::Did(done.clone()));
         self.tell(news::of_effect(
             effect,
             &done,
-            &self.desired,
+            before,
             &previous,
             &self.observed,
         ));
+    }
+
+    /// What becomes of the account is told of an object that is gone by then: no status can say it.
+    fn told_release(&self, effect: &Effect) {
+        let recorded = &self.observed.recorded;
+        let done = Done::Released;
+        let news = news::of_effect(effect, &done, &self.desired, recorded, &self.observed);
+        self.tell(news);
     }
 
     fn tell(&self, news: Vec<News>) {

@@ -6,11 +6,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::{
     composio::model::{Account, State, without},
-    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Reason, Tally, condition},
-    plan::{
-        Answer, CORRECTIONS_WINDOW, Desired, Done, Happened, Outcome, Presence, SecretSeen, Wait,
-        is_correction, usable_link,
+    crd::{
+        Adopted, ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Reason, Tally,
+        condition,
     },
+    plan::{
+        Answer, CORRECTIONS_WINDOW, Claim, Desired, Done, Happened, Outcome, Pin, Presence,
+        SecretSeen, Wait, is_correction, usable_link,
+    },
+    record::RecordKeys,
     text,
 };
 
@@ -53,7 +57,7 @@ pub fn report(
     }
     record_correction(&mut status, desired, outcome, now);
     record_event(&mut status, desired, outcome, now);
-    record_account(&mut status, outcome, now);
+    record_account(&mut status, desired, outcome, now);
     record_requests(&mut status, desired, outcome);
     status.observed_generation = Some(desired.generation);
     let (reason, message) = standing(desired, &status, &outcome.event);
@@ -135,7 +139,7 @@ fn record_event(
         }
         Happened::Did(Done::Marked) => {
             // The alias is taken out only when it is proved that no account carries it.
-            if desired.pin.is_none() {
+            if desired.pin == Pin::Absent {
                 status.unknown_since = None;
             }
         }
@@ -189,7 +193,7 @@ fn record_event(
             status.unknown_since = None;
             status.revoke_refusals = None;
         }
-        Happened::Did(Done::Forgotten) => lose(status),
+        Happened::Did(Done::Forgotten | Done::Disowned) => lose(status),
         Happened::Did(Done::Deleted) => match desired.presence {
             // A second one under our alias went, and the recorded one is still there.
             Presence::Present if is_recorded(status, account) => {}
@@ -242,6 +246,8 @@ fn lose(status: &mut ConnectedAccountStatus) {
 
 fn forget(status: &mut ConnectedAccountStatus) {
     status.connected_account_id = None;
+    status.record = None;
+    status.adopted = None;
     status.state = None;
     status.state_reason = None;
     status.link = None;
@@ -255,9 +261,17 @@ fn connected(status: &mut ConnectedAccountStatus, now: Timestamp) {
 }
 
 /// What the recorded account looks like now.
-fn record_account(status: &mut ConnectedAccountStatus, outcome: &Outcome, now: Timestamp) {
+fn record_account(
+    status: &mut ConnectedAccountStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) {
     let account = outcome.observed.account.account();
     let Some(account) = account.filter(|account| is_recorded(status, Some(account))) else {
+        if status.connected_account_id.is_none() {
+            status.alias = Some(desired.sought_alias().to_owned());
+        }
         if status
             .link
             .as_ref()
@@ -267,6 +281,7 @@ fn record_account(status: &mut ConnectedAccountStatus, outcome: &Outcome, now: T
         }
         return;
     };
+    let had_link = status.link.is_some();
     if usable_link(status, account, now).is_none() {
         status.link = None;
     }
@@ -285,6 +300,8 @@ fn record_account(status: &mut ConnectedAccountStatus, outcome: &Outcome, now: T
     if became_active {
         connected(status, now);
     }
+    let keys = &outcome.observed.keys;
+    record_claim(status, desired, keys, account, became_active && had_link);
     status.state = Some(account.state.as_str().to_owned());
     // It may repeat a value of the Secret, which is recognised only where the Secret was read.
     let secrets = outcome.observed.secrets();
@@ -294,6 +311,29 @@ fn record_account(status: &mut ConnectedAccountStatus, outcome: &Outcome, now: T
         .zip(secrets)
         .map(|(reason, secrets)| text::sentence(&without(reason, &secrets)));
     status.auth_config = Some(account.auth_config.clone());
+}
+
+/// Signs the record of an account that is this object's own. One that was found by its declared alias becomes
+/// its own when somebody signs in by a link of this object.
+fn record_claim(
+    status: &mut ConnectedAccountStatus,
+    desired: &Desired,
+    keys: &RecordKeys,
+    account: &Account,
+    signed_in_anew: bool,
+) {
+    status.alias.clone_from(&account.alias);
+    match desired.claim(status, keys, account) {
+        Some(Claim::DeclaredAlias) if !signed_in_anew => {
+            status.record = None;
+            status.adopted = Some(Adopted::ByDeclaredAlias);
+        }
+        Some(Claim::Own | Claim::DeclaredAlias) => {
+            status.record = Some(keys.sign(&desired.own_alias, &account.id));
+            status.adopted = None;
+        }
+        None => {}
+    }
 }
 
 fn is_recorded(status: &ConnectedAccountStatus, account: Option<&Account>) -> bool {

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport, Urgency};
 use composio_operator::metrics::Metrics;
+use composio_operator::plan::Flags;
 use composio_operator::project::Project;
+use composio_operator::record::RecordKeys;
 use composio_operator::sandbox::world::{Seed, World};
 use futures::FutureExt;
 use http::Request;
@@ -43,6 +45,7 @@ impl Office {
         let clock = Arc::clone(&now);
         let project = Project::new(
             transport,
+            RecordKeys::derive(b"the API key", &Flags::default().project),
             Arc::new(Metrics::default()),
             Arc::new(move || *clock.lock().expect("a time")),
             SignedDuration::from_mins(10),

@@ -8,7 +8,7 @@ pub(crate) mod scan;
 use scan::{Source, is_word, tokens};
 
 /// Which module may import which. `main` may import all.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     (
         "controller",
         &[
@@ -20,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "plan",
             "project",
             "reconcile",
+            "record",
             "report",
         ],
     ),
@@ -29,11 +30,12 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "act", "crd", "metrics", "observe", "plan", "project", "report",
         ],
     ),
-    ("observe", &["composio", "crd", "plan", "project"]),
+    ("observe", &["composio", "crd", "plan", "project", "record"]),
     ("act", &["composio", "crd", "plan", "project"]),
-    ("report", &["composio", "crd", "plan", "text"]),
-    ("plan", &["composio", "crd"]),
-    ("project", &["composio", "metrics"]),
+    ("report", &["composio", "crd", "plan", "record", "text"]),
+    ("plan", &["composio", "crd", "record"]),
+    ("project", &["composio", "metrics", "record"]),
+    ("record", &["crd"]),
     ("http", &["metrics"]),
     ("log", &["arguments", "text"]),
     ("arguments", &["composio", "sandbox"]),
@@ -59,7 +61,8 @@ const DATA: [(&str, &str, &[&str]); 2] = [
 ];
 
 /// What a file beginning with that path must not mention, because a pure function has no use for it.
-const IMPURE: [(&str, &[&str]); 4] = [
+const IMPURE: [(&str, &[&str]); 5] = [
+    ("src/record", DECIDES),
     ("src/plan", DECIDES),
     ("src/report", DECIDES),
     (

@@ -33,6 +33,7 @@ pub enum Reason {
     CredentialsRejected,
     Conflict,
     Mismatch,
+    AliasChanged,
     AccountNotFound,
     AuthConfigNotFound,
     AuthConfigDisabled,
@@ -93,7 +94,7 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 29] = {
+const TABLE: [Row; 30] = {
     use Progress::{None, Reconciling, Stalled};
     use ReadyRule::{False, Kept, True, Unknown};
     use Reason as R;
@@ -280,7 +281,7 @@ const TABLE: [Row; 29] = {
             False,
             false,
             Stalled,
-            "Another object manages this account. Delete one of the two; this one touches nothing.",
+            "Another object manages this account, and this one touches nothing. Delete one of the two, or give this one an account of its own: without `spec.connectedAccountId`, without the `spec.metadata.alias` of the other, and without the annotations `composio.dev/alias` and `composio.dev/own-account` if it is a copy.",
         ),
         row(
             R::Mismatch,
@@ -289,6 +290,14 @@ const TABLE: [Row; 29] = {
             false,
             Stalled,
             "The account that was found differs from what is declared in something that cannot be changed. The message says in what.",
+        ),
+        row(
+            R::AliasChanged,
+            "AliasChanged",
+            False,
+            false,
+            Stalled,
+            "The account does not carry the alias of this object any more, and nothing else proves that it is this object's. Confirm it with the annotation `composio.dev/own-account: <account id>`, or give it its alias back.",
         ),
         row(
             R::AccountNotFound,

@@ -45,8 +45,8 @@ struct Index {
     keys: BTreeSet<(u64, u64)>,
     /// The places of those that lost an account to another object.
     in_conflict: BTreeSet<u64>,
-    /// The auth configs that are recorded, and by how many.
-    auth_configs: BTreeMap<String, usize>,
+    /// The auth configs that are recorded in each namespace, and by how many.
+    auth_configs: BTreeMap<(String, String), usize>,
 }
 
 /// By what an object may mean an account.
@@ -150,9 +150,34 @@ impl Objects {
             .any(|object| recorded_id(&object).is_some_and(|id| id != account.id))
     }
 
-    /// The auth configs that are recorded.
-    pub(super) fn auth_configs(&self) -> Vec<String> {
-        self.lock().auth_configs.keys().cloned().collect()
+    /// At most so many of the auth configs that are recorded, those of each namespace in turn: what is
+    /// written into the statuses of one keeps none of another out.
+    pub(super) fn auth_configs(&self, most: usize) -> Vec<String> {
+        let index = self.lock();
+        let mut rounds = BTreeSet::new();
+        let mut last = (None, 0);
+        for (namespace, id) in index.auth_configs.keys() {
+            let round = match last {
+                (Some(before), round) if before == namespace => round + 1,
+                _ => 0,
+            };
+            last = (Some(namespace), round);
+            if round < most {
+                rounds.insert((round, namespace, id));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        rounds
+            .into_iter()
+            .filter(|(_, _, id)| seen.insert(*id))
+            .take(most)
+            .map(|(_, _, id)| id.clone())
+            .collect()
+    }
+
+    /// What the identity of objects depends on.
+    pub(super) fn flags(&self) -> &Flags {
+        &self.flags
     }
 
     /// Those that lost an account to another object.
@@ -186,7 +211,8 @@ impl Index {
             self.in_conflict.insert(place);
         }
         if let Some(auth_config) = recorded_auth_config(&object) {
-            *self.auth_configs.entry(auth_config.to_owned()).or_default() += 1;
+            let key = (namespace_of(&object), auth_config.to_owned());
+            *self.auth_configs.entry(key).or_default() += 1;
         }
         let changed = is_changed(known.as_ref(), &object);
         let reference = changed.then(|| ObjectRef::from_obj(&*kept));
@@ -203,12 +229,13 @@ impl Index {
         for key in self.keys_of(&object, flags) {
             self.keys.remove(&(key, place));
         }
-        if let Some(auth_config) = recorded_auth_config(&object)
-            && let Some(count) = self.auth_configs.get_mut(auth_config)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.auth_configs.remove(auth_config);
+        if let Some(auth_config) = recorded_auth_config(&object) {
+            let key = (namespace_of(&object), auth_config.to_owned());
+            if let Some(count) = self.auth_configs.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.auth_configs.remove(&key);
+                }
             }
         }
         Some(object)
@@ -257,6 +284,10 @@ pub(super) fn recorded_id(object: &ConnectedAccount) -> Option<&str> {
     object.status.as_ref()?.connected_account_id.as_deref()
 }
 
+fn namespace_of(object: &ConnectedAccount) -> String {
+    object.metadata.namespace.clone().unwrap_or_default()
+}
+
 fn recorded_auth_config(object: &ConnectedAccount) -> Option<&str> {
     object.status.as_ref()?.auth_config.as_deref()
 }
@@ -269,6 +300,8 @@ fn is_in_conflict(object: &ConnectedAccount) -> bool {
 #[cfg(test)]
 mod tests {
     use kube::{ResourceExt, runtime::reflector};
+
+    use crate::plan::computed_alias;
 
     use super::*;
 
@@ -305,8 +338,14 @@ mod tests {
         tell(Event::InitApply(object("b", "2", None)));
         assert_eq!(tell(Event::InitDone).len(), 2, "both are new");
         assert_eq!(names(objects.with_id("ca_1")), ["a"]);
-        assert_eq!(names(objects.with_alias("u", "gmail", "ns.b")), ["b"]);
-        assert_eq!(names(objects.with_alias("u", "slack", "ns.b")), [""; 0]);
+        assert_eq!(
+            names(objects.with_alias("u", "gmail", &computed_alias("", "ns", "b"))),
+            ["b"]
+        );
+        assert_eq!(
+            names(objects.with_alias("u", "slack", &computed_alias("", "ns", "b"))),
+            [""; 0]
+        );
         tell(Event::Apply(object("a", "3", Some("ca_2"))));
         assert_eq!(names(objects.with_id("ca_1")), [""; 0]);
         assert_eq!(names(objects.with_id("ca_2")), ["a"]);
@@ -316,7 +355,10 @@ mod tests {
         tell(Event::Init);
         tell(Event::InitApply(object("c", "5", Some("ca_3"))));
         assert_eq!(tell(Event::InitDone), ["c"]);
-        assert_eq!(names(objects.with_alias("u", "gmail", "ns.b")), [""; 0]);
+        assert_eq!(
+            names(objects.with_alias("u", "gmail", &computed_alias("", "ns", "b"))),
+            [""; 0]
+        );
         assert_eq!(names(objects.with_id("ca_3")), ["c"]);
     }
 }

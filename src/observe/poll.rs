@@ -2,13 +2,20 @@
 //! and tells which objects to look at. What it costs follows from what changes and from what is ours,
 //! and not from what else the project holds.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use tokio::time::Instant;
 
-use super::{Kept, Objects, proof};
+use super::{
+    Kept, Objects,
+    proof::{self, Missing},
+};
 use crate::{
     composio::error::{Error, Retry},
     crd::ConnectedAccountStatus,
@@ -120,6 +127,7 @@ impl Poll {
     /// Told as [`PollEvent::Failed`]; the next tick goes on where this one failed.
     pub async fn tick(&mut self, mut trigger: impl FnMut(ObjectRef<Kept>)) -> PollEvent {
         let before = self.project.closed().standing;
+        let held_before = self.project.held_up();
         let polled = self.poll(&mut trigger).await;
         let failed_before = std::mem::replace(&mut self.failing, polled.is_err());
         if let Err(error) = polled {
@@ -134,7 +142,16 @@ impl Poll {
             Standing::Ours if failed_before || before != Standing::Ours => {
                 self.objects.refs().for_each(trigger);
             }
-            Standing::Ours | Standing::Unproved => {}
+            Standing::Ours | Standing::Unproved => {
+                let held = self.project.held_up();
+                let is_free = |namespace: Option<&String>| {
+                    namespace.is_some_and(|one| held_before.contains(one) && !held.contains(one))
+                };
+                let objects = self.objects.refs();
+                objects
+                    .filter(|object| is_free(object.namespace.as_ref()))
+                    .for_each(trigger);
+            }
         }
         PollEvent::Listed
     }
@@ -170,11 +187,12 @@ impl Poll {
             return Ok(());
         }
         if sweep.is_resync() {
-            let standing = match self.polling.accept_missing {
-                true => Standing::Ours,
+            let (standing, held_up) = match self.polling.accept_missing {
+                true => (Standing::Ours, BTreeSet::new()),
                 false => prove(sweep, &self.project, &self.objects).await?,
             };
             self.project.stands(sweep.generation(), standing);
+            self.project.hold_up(sweep.generation(), held_up);
             tell(sweep.end(&self.project));
             self.resync_at = began.saturating_add(signed(self.polling.resync)).ok();
             let of_sweep = Watermark::of_sweep(sweep.began(), &self.project);
@@ -284,8 +302,13 @@ fn affected(
     by_uid.into_values()
 }
 
-/// Whether the accounts of a sweep, or else the recorded auth configs, prove the project to be ours.
-async fn prove(sweep: &Sweep, project: &Project, objects: &Objects) -> Result<Standing, Error> {
+/// Whether the accounts of a sweep, or else the recorded auth configs, prove the project to be ours, and in
+/// which namespaces nothing is to be concluded from what is missing.
+async fn prove(
+    sweep: &Sweep,
+    project: &Project,
+    objects: &Objects,
+) -> Result<(Standing, BTreeSet<String>), Error> {
     let count = sweep.count(project);
     let nobody = ConnectedAccountStatus::default();
     let standing = count
@@ -294,15 +317,24 @@ async fn prove(sweep: &Sweep, project: &Project, objects: &Objects) -> Result<St
             proof::auth_configs(project, objects, &nobody),
         )
         .await?;
+    let Missing { expected, missed } = count.total();
     if standing == Standing::Foreign {
         tracing::error!(
-            missed = count.missed,
-            expected = count.expected,
+            missed,
+            expected,
             found = count.found,
             "accounts on record are not in this project"
         );
+        return Ok((standing, BTreeSet::new()));
     }
-    Ok(standing)
+    let held_up = count.held_up();
+    for namespace in &held_up {
+        tracing::error!(
+            namespace,
+            "too many accounts on record of this namespace are not in the project: its objects wait"
+        );
+    }
+    Ok((standing, held_up))
 }
 
 fn signed(duration: Duration) -> SignedDuration {

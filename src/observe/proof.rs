@@ -1,6 +1,8 @@
 //! Whether the project is the one in which the recorded accounts were made. With the key of another
 //! project, or at another server, everything looks gone.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::SignedDuration;
 
 use super::Objects;
@@ -18,10 +20,18 @@ const MOST_MISSED: usize = 5;
 const MOST_MISSED_OF: usize = 10;
 
 /// What a look at all recorded accounts has found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
     /// Those that were there.
     pub(super) found: usize,
+    /// What was missing, by the namespace of the objects.
+    pub(super) missing: BTreeMap<String, Missing>,
+}
+
+/// Of the records of one namespace that are witnesses: those that verify, and where the API key was changed
+/// so that none does, those of another key. What somebody wrote into a status is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Missing {
     /// Those that should have been there: not those that are being deleted, or were by us, or are so
     /// young that a list may not know them yet.
     pub(super) expected: usize,
@@ -29,10 +39,51 @@ pub(super) struct Count {
     pub(super) missed: usize,
 }
 
-impl Count {
+impl Missing {
     /// Whether so much is missing that the project must be another one.
-    pub(super) fn is_suspicious(self) -> bool {
+    fn is_suspicious(self) -> bool {
         self.missed > MOST_MISSED && self.missed * MOST_MISSED_OF > self.expected
+    }
+
+    /// The same for the others beside one namespace, of which there may be few.
+    fn bears_out(self) -> bool {
+        self.is_suspicious() || (self.missed > 0 && self.missed == self.expected)
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            expected: self.expected + other.expected,
+            missed: self.missed + other.missed,
+        }
+    }
+}
+
+impl Count {
+    /// Of all namespaces together.
+    pub(super) fn total(&self) -> Missing {
+        self.missing
+            .values()
+            .fold(Missing::default(), |sum, one| sum.and(*one))
+    }
+
+    /// Whether so much is missing that the project must be another one. One namespace alone never says so
+    /// where there are others: the rest must say the same without the one that misses most.
+    pub(super) fn is_suspicious(&self) -> bool {
+        let witnesses = || self.missing.iter().filter(|(_, one)| one.expected > 0);
+        let worst = witnesses().max_by_key(|(_, one)| one.missed);
+        let others = witnesses()
+            .filter(|(name, _)| worst.is_none_or(|(worst, _)| worst != *name))
+            .fold(Missing::default(), |sum, (_, one)| sum.and(*one));
+        self.total().is_suspicious() && (others.expected == 0 || others.bears_out())
+    }
+
+    /// The namespaces of which so much is missing that nothing is concluded from it for their objects.
+    pub(super) fn held_up(&self) -> BTreeSet<String> {
+        self.missing
+            .iter()
+            .filter(|(_, one)| one.is_suspicious())
+            .map(|(namespace, _)| namespace.clone())
+            .collect()
     }
 
     /// What that proves. `has_auth_config` is asked where no account does. Once the project counted as
@@ -41,7 +92,7 @@ impl Count {
     /// # Errors
     /// As it has.
     pub(super) async fn prove(
-        self,
+        &self,
         former: Standing,
         has_auth_config: impl Future<Output = Result<bool, Error>>,
     ) -> Result<Standing, Error> {
@@ -50,7 +101,7 @@ impl Count {
         }
         let is_ours = match former {
             _ if self.found > 0 => true,
-            Standing::Foreign => self.missed == 0,
+            Standing::Foreign => self.total().missed == 0,
             Standing::Unproved | Standing::Ours => has_auth_config.await?,
         };
         Ok(if is_ours {
@@ -76,7 +127,7 @@ pub(super) async fn auth_configs(
     {
         return Ok(true);
     }
-    let mut others = objects.auth_configs();
+    let mut others = objects.auth_configs(MOST_PROOFS + 1);
     others.retain(|other| own.auth_config.as_ref() != Some(other));
     for id in others.iter().take(MOST_PROOFS) {
         if project.has_auth_config(id, OLDEST_PROOF).await? {
@@ -90,53 +141,79 @@ pub(super) async fn auth_configs(
 mod tests {
     use super::*;
 
+    fn count(missing: &[(&str, usize, usize)]) -> Count {
+        let missing = missing.iter().map(|(namespace, expected, missed)| {
+            let missing = Missing {
+                expected: *expected,
+                missed: *missed,
+            };
+            ((*namespace).to_owned(), missing)
+        });
+        Count {
+            found: 1,
+            missing: missing.collect(),
+        }
+    }
+
     #[test]
     fn few_may_go_and_one_in_ten_but_not_more() {
-        struct Case {
-            expected: usize,
-            missed: usize,
-            suspicious: bool,
-            reason: &'static str,
+        for (expected, missed, suspicious, reason) in [
+            (5, 5, false, "all of a few"),
+            (6, 6, true, "all of more than a few"),
+            (60, 6, false, "exactly one in ten"),
+            (59, 6, true, "more than one in ten"),
+            (0, 0, false, "nothing recorded"),
+        ] {
+            let count = count(&[("a", expected, missed)]);
+            assert_eq!(count.is_suspicious(), suspicious, "{reason}");
+            assert_eq!(!count.held_up().is_empty(), suspicious, "{reason}");
         }
-        let cases = [
-            Case {
-                expected: 5,
-                missed: 5,
-                suspicious: false,
-                reason: "all of a few",
-            },
-            Case {
-                expected: 6,
-                missed: 6,
-                suspicious: true,
-                reason: "all of more than a few",
-            },
-            Case {
-                expected: 60,
-                missed: 6,
-                suspicious: false,
-                reason: "exactly one in ten",
-            },
-            Case {
-                expected: 59,
-                missed: 6,
-                suspicious: true,
-                reason: "more than one in ten",
-            },
-            Case {
-                expected: 0,
-                missed: 0,
-                suspicious: false,
-                reason: "nothing recorded",
-            },
-        ];
-        for case in cases {
-            let count = Count {
-                found: case.expected - case.missed,
-                expected: case.expected,
-                missed: case.missed,
-            };
-            assert_eq!(count.is_suspicious(), case.suspicious, "{}", case.reason);
+    }
+
+    #[test]
+    fn one_namespace_never_speaks_for_others() {
+        for (missing, foreign, held_up, reason) in [
+            (
+                vec![("a", 90, 90), ("b", 5, 0), ("c", 5, 0)],
+                false,
+                vec!["a"],
+                "what is missing is all of one namespace, which waits alone",
+            ),
+            (
+                vec![("a", 90, 90), ("b", 10, 2)],
+                false,
+                vec!["a"],
+                "a few of another one prove nothing",
+            ),
+            (
+                vec![("a", 90, 90), ("b", 3, 3)],
+                true,
+                vec!["a"],
+                "all of the others is missing too: it is another project",
+            ),
+            (
+                vec![("a", 40, 40), ("b", 40, 20), ("c", 40, 0)],
+                true,
+                vec!["a", "b"],
+                "the others miss too much without the first",
+            ),
+            (
+                vec![("a", 2, 2), ("b", 2, 2), ("c", 2, 2)],
+                true,
+                vec![],
+                "few in each, and all of them",
+            ),
+            (
+                vec![("a", 90, 90), ("b", 0, 0)],
+                true,
+                vec!["a"],
+                "a namespace without witnesses is no other",
+            ),
+        ] {
+            let count = count(&missing);
+            assert_eq!(count.is_suspicious(), foreign, "{reason}");
+            let names: Vec<_> = count.held_up().into_iter().collect();
+            assert_eq!(names, held_up, "{reason}");
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::{
 };
 
 use super::{
-    Desired, Effect, Failure, Kind, Observed, Plan, after, credentials, sharing, stopped, wait,
+    Claim, Desired, Effect, Failure, Kind, Observed, Plan, after, credentials, sharing, stopped,
+    wait,
 };
 
 /// Corrections within this time count together.
@@ -82,16 +83,19 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
     } else {
         Some(desired.alias.as_str())
     };
+    // One that this object has not made has the declared alias, or it would not have been found.
+    let Some(claim @ Claim::Own) = observed.claim(desired, account) else {
+        return plans;
+    };
+    let pin = desired.to_pin(claim, carries.unwrap_or(&desired.alias));
     if account.alias.as_deref() != carries {
         plans.push(Plan::Do(Effect::Rename {
             id: id(),
             alias: desired.alias.clone(),
         }));
-    } else if desired.pin.as_deref() != carries.or(Some(&desired.alias)) {
+    } else if desired.pin.alias() != pin.as_deref() {
         // A restore that loses the status must find the account by its pin.
-        plans.push(Plan::Do(Effect::Pin {
-            alias: carries.unwrap_or(&desired.alias).to_owned(),
-        }));
+        plans.push(Plan::Do(Effect::Pin { alias: pin }));
     }
     plans
 }

@@ -6,7 +6,9 @@ use crate::{
     crd::{Credentials, CredentialsStep, Reason},
 };
 
-use super::{Desired, Effect, Kind, Need, Observed, Plan, SecretSeen, refuse, stopped, wait};
+use super::{
+    Desired, Effect, Kind, Need, Observed, Plan, SecretSeen, refuse, stopped, unconfirmed, wait,
+};
 
 /// What is to be made of the Secret.
 pub(super) enum Standing {
@@ -54,7 +56,12 @@ pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Accou
 
 /// For an account without a grant: a new version may bring it back to life. Where it does not, the
 /// account is made anew from it, once.
-pub(super) fn revive(declared: &Credentials, observed: &Observed, account: &Account) -> Plan {
+pub(super) fn revive(
+    desired: &Desired,
+    declared: &Credentials,
+    observed: &Observed,
+    account: &Account,
+) -> Plan {
     match standing(declared, observed) {
         Standing::Unusable(plan) => plan,
         Standing::New => match observed.refused(Kind::Rotate) {
@@ -63,12 +70,16 @@ pub(super) fn revive(declared: &Credentials, observed: &Observed, account: &Acco
         },
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
         Standing::Sent(CredentialsStep::Patched) if observed.recorded.connected_at.is_none() => {
-            match observed.refused(Kind::Delete) {
-                None => Plan::Do(Effect::Delete {
+            match (
+                observed.refused(Kind::Delete),
+                unconfirmed(desired, observed, account),
+            ) {
+                (Some(refused), _) => stopped(&refused.failure),
+                (None, Some(plan)) => plan,
+                (None, None) => Plan::Do(Effect::Delete {
                     id: account.id.clone(),
                     revoke: false,
                 }),
-                Some(refused) => stopped(&refused.failure),
             }
         }
         Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => refuse(

@@ -2,28 +2,27 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use sha2::{Digest, Sha256};
 
 use crate::{
     composio::model::{Acl, Visibility},
     crd::{
         self, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, FINALIZER,
-        LINK_REQUESTED_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION,
+        LINK_REQUESTED_ANNOTATION, OWN_ACCOUNT_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION,
     },
 };
 
-use super::sharing;
+use super::{Pin, computed_alias, sharing};
 
-/// The longest alias that we give.
-const MAX_ALIAS: usize = 64;
-/// A longer computed alias is cut here and ends in a dot and eight hexadecimal digits.
-const CUT_ALIAS: usize = 55;
+/// The project of all accounts, `kind/name`, while there is one for each operator.
+const ONLY_PROJECT: &str = "ComposioProject/default";
 /// The longest request token that is taken.
 const MAX_TOKEN: usize = 64;
 
 /// Settings that decisions depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flags {
+    /// The project of the accounts, `kind/name`: a part of their identity.
+    pub project: String,
     /// Put before every computed alias: keeps clusters that share a project apart.
     pub alias_prefix: String,
     /// How long an effect whose outcome is unknown may still take effect.
@@ -33,6 +32,7 @@ pub struct Flags {
 impl Default for Flags {
     fn default() -> Self {
         Self {
+            project: ONLY_PROJECT.to_owned(),
             alias_prefix: String::new(),
             unknown_outcome_wait: SignedDuration::from_secs(60),
         }
@@ -70,8 +70,12 @@ pub struct Desired {
     pub spec: ConnectedAccountSpec,
     /// The alias that the declaration asks for, computed where it names none.
     pub alias: String,
-    /// The alias written into the object before the first POST.
-    pub pin: Option<String>,
+    /// The alias that is computed from the object's name, whatever is declared: no other object has it.
+    pub own_alias: String,
+    /// What was written into the object before the first POST.
+    pub pin: Pin,
+    /// The id of an account that a person has given to this object.
+    pub own_account: Option<String>,
     /// Whether our finalizer is on the object.
     pub finalizer: bool,
     /// Token of a person's request for a new link.
@@ -94,9 +98,13 @@ impl Desired {
             .metadata
             .as_ref()
             .and_then(|metadata| metadata.alias.clone());
+        let own_alias = computed_alias(&flags.alias_prefix, &namespace, &name);
+        let pin = object.annotations().get(ALIAS_ANNOTATION);
         Self {
-            alias: declared
-                .unwrap_or_else(|| computed_alias(&flags.alias_prefix, &namespace, &name)),
+            alias: declared.unwrap_or_else(|| own_alias.clone()),
+            own_alias,
+            pin: Pin::read(pin.map(String::as_str), flags, &namespace, &name),
+            own_account: token(object, OWN_ACCOUNT_ANNOTATION),
             namespace,
             name,
             uid: object.uid().unwrap_or_default(),
@@ -107,7 +115,6 @@ impl Desired {
                 Some(time) => Presence::Gone { since: time.0 },
             },
             spec: object.spec.clone(),
-            pin: object.annotations().get(ALIAS_ANNOTATION).cloned(),
             finalizer: object
                 .finalizers()
                 .iter()
@@ -121,7 +128,12 @@ impl Desired {
 
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
     pub fn sought_alias(&self) -> &str {
-        self.pin.as_deref().unwrap_or(&self.alias)
+        self.pin.alias().unwrap_or(&self.alias)
+    }
+
+    /// Whether finalizer and pin are on the object, and the pin was written for it.
+    pub fn is_marked(&self) -> bool {
+        self.finalizer && self.pin.is_own()
     }
 
     /// Who may use the account, in Composio's words.
@@ -159,26 +171,4 @@ fn too_long(object: &ConnectedAccount, annotation: &str) -> Option<String> {
     let token = object.annotations().get(annotation)?;
     (token.chars().count() > MAX_TOKEN)
         .then(|| token.chars().take(MAX_TOKEN).chain(['…']).collect())
-}
-
-/// The alias of an object that declares none: it can be computed from the object's name alone, so
-/// that an account is found again after everything else was lost. A namespace holds no dot, so no
-/// two names share one; a name too long is cut and told apart by a hash.
-pub fn computed_alias(prefix: &str, namespace: &str, name: &str) -> String {
-    let whole = format!("{prefix}{namespace}.{name}");
-    if whole.len() <= MAX_ALIAS {
-        return whole;
-    }
-    let hash = Sha256::digest(format!("{namespace}/{name}"));
-    let hash: String = hash
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    // Namespace, name and prefix are ASCII; anything else would only be cut a little earlier.
-    let mut end = CUT_ALIAS;
-    while !whole.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}.{hash}", &whole[..end])
 }

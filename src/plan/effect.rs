@@ -6,16 +6,16 @@ use crate::composio::SharingPatch;
 /// its status.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Write the finalizer and the alias into the object, before the first POST.
+    /// Write the finalizer and the pin into the object, before the first POST.
     Pin {
-        /// The alias that the account has or will have.
-        alias: String,
+        /// The alias that the account has or will have; `None`: nothing is, or was, asked for.
+        alias: Option<String>,
     },
     /// Take the alias out of the object again: it is proved that no account carries it.
     Unpin,
     /// Record the account that was found as ours.
     Adopt,
-    /// Drop the record of an account that is gone.
+    /// Drop the record of an account that is gone, or is not this object's.
     Forget,
     /// Ask for a hosted sign-in, which makes an account.
     Link {

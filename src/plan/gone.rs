@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Desired, Effect, Kind, Need, Observed, Plan, Seen, after, checks, ends_with_object,
-    stopped, wait,
+    Answer, Claim, Desired, Effect, Kind, Need, Observed, Plan, Seen, after, checks,
+    ends_with_object, stopped, wait,
 };
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
@@ -26,7 +26,7 @@ pub(super) fn needs_no_look(desired: &Desired, observed: &Observed) -> bool {
     }
     let recorded = observed.recorded.connected_account_id.is_some();
     !ends_with_object(desired.spec.deletion_policy)
-        || (!recorded && (desired.pin.is_none() || never_adopted(observed)))
+        || (!recorded && (desired.pin.alias().is_none() || never_adopted(observed)))
 }
 
 /// The account that was found belongs to another object, or is not the declared one. Synced tells what
@@ -41,16 +41,17 @@ fn never_adopted(observed: &Observed) -> bool {
             && lost(condition::READY))
 }
 
-/// Whether the account is this object's to end: recorded, or found by its pin or declared id and
-/// passing the checks of an adoption.
-fn is_ours(desired: &Desired, observed: &Observed, account: &Account) -> bool {
-    let recorded = observed.recorded.connected_account_id.as_ref() == Some(&account.id);
-    // Of another user it is not, whoever wrote its id into the status.
-    (recorded && account.is_of(&desired.spec.user, &desired.spec.toolkit))
-        || (desired.pin.is_some()
-            && (account.alias == desired.pin
-                || desired.spec.connected_account_id.as_ref() == Some(&account.id))
-            && checks::mismatch(desired, account).is_none())
+/// Whether the account is this object's to end: it is proved to be its own, and it is recorded or passes the
+/// checks of an adoption.
+pub(crate) fn is_ours(desired: &Desired, observed: &Observed, account: &Account) -> bool {
+    if observed.claim(desired, account) != Some(Claim::Own) {
+        return false;
+    }
+    if observed.recorded.connected_account_id.as_ref() == Some(&account.id) {
+        // Of another user it is not, whoever wrote its id into the status.
+        return account.is_of(&desired.spec.user, &desired.spec.toolkit);
+    }
+    desired.pin.is_own() && checks::mismatch(desired, account).is_none()
 }
 
 pub(super) fn decide(

@@ -7,15 +7,18 @@ use jiff::Timestamp;
 use crate::{
     composio::model::{Account, Sensitive},
     crd::{ConnectedAccountStatus, Reason},
+    record::{Proven, RecordKeys},
 };
 
-use super::{Failure, Kind};
+use super::{Claim, Desired, Failure, Kind};
 
 /// Everything a decision is made on besides what is wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
     /// The status as it was reported last, written or not.
     pub recorded: ConnectedAccountStatus,
+    /// By which records are signed and verified.
+    pub keys: RecordKeys,
     /// The account.
     pub account: Seen,
     /// Whether the account was read in this pass, rather than remembered; and the object too, but before
@@ -49,6 +52,22 @@ impl Observed {
             SecretSeen::Present { values, .. } => Some(values.values().cloned().collect()),
             SecretSeen::NotRead | SecretSeen::Missing(_) | SecretSeen::Unfit(_) => None,
         }
+    }
+
+    /// What the object has to say for an account being its own.
+    pub fn claim(&self, desired: &Desired, account: &Account) -> Option<Claim> {
+        desired.claim(&self.recorded, &self.keys, account)
+    }
+
+    /// Whether the record was signed with a key that is not known here.
+    pub(super) fn is_record_of_another_key(&self, desired: &Desired) -> bool {
+        self.recorded
+            .connected_account_id
+            .as_ref()
+            .is_some_and(|id| {
+                let record = self.recorded.record.as_ref();
+                self.keys.verify(record, &desired.own_alias, id) == Proven::UnknownKey
+            })
     }
 
     /// The refusal of that effect in this pass.

@@ -8,8 +8,9 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Desired, Effect, Kind, Need, Observed, Plan, Seen, after, checks, connected,
-    credentials, credentials::Standing, refuse, stopped, twins, usable_link, wait,
+    AuthConfigCheck, Claim, Desired, Effect, Kind, Need, Observed, Pin, Plan, Seen, after, checks,
+    connected, credentials, credentials::Standing, refuse, stopped, twins, unconfirmed,
+    usable_link, wait,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
@@ -34,6 +35,10 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
             None => return absent(desired, observed, now),
         },
     };
+    let claim = observed.claim(desired, account);
+    if recorded && claim.is_none() {
+        return disown(desired, observed, account);
+    }
     if let Some(holder) = &observed.holder {
         return refuse(
             Reason::Conflict,
@@ -54,16 +59,19 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     if let Some(difference) = differs {
         return refuse(Reason::Mismatch, difference);
     }
+    let Some(claim) = claim else {
+        return former(desired, account);
+    };
     if !recorded {
-        return adopt(desired, account);
+        return adopt(desired, claim, account);
     }
     if let State::Unknown(word) = &account.state {
         return wait(Reason::UnknownState, format!("the state is {word:?}"), None);
     }
     // Somebody took our marks off the object: without them nobody would find the account, or end it.
-    if !desired.finalizer || desired.pin.is_none() {
+    if !desired.is_marked() {
         return Plan::Do(Effect::Pin {
-            alias: account.alias.as_ref().unwrap_or(&desired.alias).clone(),
+            alias: desired.to_pin(claim, account.alias.as_deref().unwrap_or(&desired.alias)),
         });
     }
     if let Some(twin) = twins::to_delete(desired, observed) {
@@ -90,9 +98,55 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
 }
 
+/// The status names an account that is not this object's: it was copied, or written by hand. Where the
+/// API key was changed the record may still be true, and only a person can tell.
+fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
+    let has_own = match &observed.account {
+        Seen::Many(accounts) => accounts
+            .iter()
+            .any(|other| observed.claim(desired, other) == Some(Claim::Own)),
+        Seen::NotLooked | Seen::Absent | Seen::One(_) => false,
+    };
+    let may_be_true =
+        observed.is_record_of_another_key(desired) || observed.recorded.adopted.is_some();
+    if has_own || !may_be_true {
+        return Plan::Do(Effect::Forget);
+    }
+    refuse(
+        Reason::AliasChanged,
+        format!(
+            "account {} has the alias {:?}, the alias of this object is {:?}",
+            account.id,
+            account.alias.as_deref().unwrap_or_default(),
+            desired.alias
+        ),
+    )
+}
+
+/// An account with the alias that this object had under another alias prefix or in another project. It may
+/// be that of another cluster, in which the object was before.
+fn former(desired: &Desired, account: &Account) -> Plan {
+    let Pin::Former {
+        prefix, project, ..
+    } = &desired.pin
+    else {
+        return refuse(
+            Reason::AliasChanged,
+            format!("account {} is not this object's", account.id),
+        );
+    };
+    refuse(
+        Reason::AliasChanged,
+        format!(
+            "account {} has the alias of this object under the alias prefix {prefix:?} in project {project}; for an account of its own take the annotation composio.dev/alias off the object",
+            account.id
+        ),
+    )
+}
+
 /// An account that is ours by its alias, or by the id that the spec names, and is not recorded yet.
-fn adopt(desired: &Desired, account: &Account) -> Plan {
-    if desired.finalizer && desired.pin.is_some() {
+fn adopt(desired: &Desired, claim: Claim, account: &Account) -> Plan {
+    if desired.is_marked() {
         return Plan::Do(Effect::Adopt);
     }
     // With no declared alias an account taken over by id keeps the one it has.
@@ -101,7 +155,7 @@ fn adopt(desired: &Desired, account: &Account) -> Plan {
         Some(_) | None => &desired.alias,
     };
     Plan::Do(Effect::Pin {
-        alias: alias.clone(),
+        alias: desired.to_pin(claim, alias),
     })
 }
 
@@ -142,7 +196,7 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
 /// before is known before, and the alias is in the object first.
 ///
 /// An alias that is in the object and is not the declared one is from before a change of the
-/// declaration: an account may carry it and not be visible yet. It is taken out when none has shown up
+/// declaration, or of the alias prefix: an account may carry it and not be visible yet. It is taken out when none has shown up
 /// for long enough, and the declared one is written.
 fn make(
     desired: &Desired,
@@ -150,7 +204,11 @@ fn make(
     now: Timestamp,
     effect: impl FnOnce(String, String) -> Effect,
 ) -> Plan {
-    let stale = desired.pin.as_ref().filter(|pin| **pin != desired.alias);
+    let stale = match &desired.pin {
+        Pin::Former { alias, .. } => Some(alias),
+        Pin::Own { alias } => alias.as_ref().filter(|pin| **pin != desired.alias),
+        Pin::Foreign { .. } | Pin::Absent => None,
+    };
     // A time in the future was not written by a clock that can be trusted.
     let since = observed
         .recorded
@@ -178,10 +236,14 @@ fn make(
         AuthConfigCheck::Fit(id) => id.clone(),
     };
     match &desired.pin {
-        Some(pin) if desired.finalizer => Plan::Do(effect(auth_config, pin.clone())),
-        Some(_) | None => Plan::Do(Effect::Pin {
-            alias: desired.alias.clone(),
-        }),
+        Pin::Own { alias: Some(alias) } if desired.finalizer => {
+            Plan::Do(effect(auth_config, alias.clone()))
+        }
+        Pin::Own { .. } | Pin::Former { .. } | Pin::Foreign { .. } | Pin::Absent => {
+            Plan::Do(Effect::Pin {
+                alias: Some(desired.alias.clone()),
+            })
+        }
     }
 }
 
@@ -199,7 +261,7 @@ fn refused_to_make(desired: &Desired, observed: &Observed) -> Option<Plan> {
             None,
         ));
     }
-    if desired.pin.is_some() {
+    if desired.pin.alias().is_some() {
         return Some(Plan::Do(Effect::Unpin));
     }
     Some(refuse(
@@ -224,7 +286,7 @@ fn wait_for_request(observed: &Observed) -> Plan {
 fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Plan {
     let recorded = &observed.recorded;
     if let Some(declared) = &desired.spec.credentials {
-        return credentials::revive(declared, observed, account);
+        return credentials::revive(desired, declared, observed, account);
     }
     let asked = asks_for_link(desired, observed);
     // Before the dead states: a refreshed account may stay in one until the person is done.
@@ -252,6 +314,9 @@ fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: T
             .or(Some(refused).filter(|refused| refused.failure.reason == Reason::Forbidden));
         if let Some(refused) = stands {
             return stopped(&refused.failure);
+        }
+        if let Some(plan) = unconfirmed(desired, observed, account) {
+            return plan;
         }
         // Never with revocation: a provider may end the whole grant of that user and app.
         return Plan::Do(Effect::Delete {

@@ -3,16 +3,20 @@
 use jiff::Timestamp;
 
 use super::*;
+use crate::record::{Proven, RecordKeys};
 
 mod alias;
 pub(crate) mod build;
+mod claims;
 mod connected;
 mod credentials;
 mod every;
 mod failures;
 mod gone;
+mod pins;
 mod present;
 mod random;
+mod records;
 mod sharing;
 mod twins;
 mod unconnected;
@@ -73,8 +77,12 @@ fn create() -> Effect {
 
 fn pin(alias: &str) -> Effect {
     Effect::Pin {
-        alias: alias.into(),
+        alias: Some(alias.into()),
     }
+}
+
+fn mark() -> Effect {
+    Effect::Pin { alias: None }
 }
 
 fn refresh() -> Effect {

@@ -16,16 +16,21 @@ pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option
     if observed.refused(Kind::Delete).is_some() {
         return None;
     }
+    let kept = accounts.first()?;
+    let recorded = observed.recorded.connected_account_id.as_ref();
     accounts
         .iter()
-        .skip(1)
+        // A list may show one account twice: it is no second one of itself.
+        .filter(|account| account.id != kept.id && Some(&account.id) != recorded)
         .filter(|account| is_twin(desired, observed, account))
         .find(|account| desired.spec.credentials.is_some() || was_never_connected(account))
 }
 
 /// Whether it is an account that this object has made, as far as that can be told.
 fn is_twin(desired: &Desired, observed: &Observed, account: &Account) -> bool {
-    account.alias == desired.pin
+    desired.pin.is_own()
+        && desired.pin.alias().is_some()
+        && account.alias.as_deref() == desired.pin.alias()
         && Some(&account.auth_config) == observed.recorded.auth_config.as_ref()
         && checks::mismatch(desired, account).is_none()
 }

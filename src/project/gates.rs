@@ -1,5 +1,7 @@
 //! Whether the API key may be used, as its last answers tell. Pure: time is an argument.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use jiff::{SignedDuration, Timestamp};
 
 /// A closed gate is tried again after this, and twice as long each time.
@@ -15,6 +17,8 @@ pub(super) struct Gates {
     paused_until: Option<Timestamp>,
     /// What is known of the project itself.
     standing: Standing,
+    /// Namespaces of which too much is missing, though the project is ours.
+    held_up: Arc<BTreeSet<String>>,
     /// Which key this is of: an answer to the former one proves nothing of the next.
     generation: u64,
 }
@@ -100,6 +104,18 @@ impl Gates {
         if generation == self.generation {
             self.standing = standing;
         }
+    }
+
+    /// Takes note of the namespaces for which nothing is to be concluded from what is missing.
+    pub(super) fn hold_up(&mut self, generation: u64, namespaces: BTreeSet<String>) {
+        if generation == self.generation {
+            self.held_up = Arc::new(namespaces);
+        }
+    }
+
+    /// Those namespaces.
+    pub(super) fn held_up(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.held_up)
     }
 
     /// What is closed now. Reading stays closed until a poll gets through, however long that takes.

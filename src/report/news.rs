@@ -6,7 +6,7 @@
 use crate::{
     composio::model::{Acl, State},
     crd::{ConnectedAccountStatus, Progress, Reason, condition},
-    plan::{Desired, Done, Effect, Observed, Presence},
+    plan::{Desired, Done, Effect, Observed, Pin, Presence, ends_with_object, is_ours},
     text,
 };
 
@@ -62,6 +62,12 @@ pub enum Topic {
     Deleted,
     /// The account is gone, and it was not the operator.
     AccountVanished,
+    /// The status named an account that is not this object's.
+    RecordRejected,
+    /// The annotation on the object was written for another object.
+    CopyDetected,
+    /// The object is let go, and the account stays as it is.
+    AccountRetained,
     /// The conditions have a new reason that only a person can end.
     Trouble(Reason),
 }
@@ -82,6 +88,9 @@ impl Topic {
             Self::Revoked => "Revoked",
             Self::Deleted => "Deleted",
             Self::AccountVanished => "AccountVanished",
+            Self::RecordRejected => "RecordRejected",
+            Self::CopyDetected => "CopyDetected",
+            Self::AccountRetained => "AccountRetained",
             Self::Trouble(reason) => reason.as_str(),
         }
     }
@@ -99,7 +108,9 @@ pub fn of_effect(
     // To be revoked an account may have to be enabled: that is a part of its end.
     let declared = desired.presence == Presence::Present;
     match effect {
-        Effect::Pin { .. } | Effect::Unpin | Effect::Create { .. } | Effect::Release => Vec::new(),
+        Effect::Pin { .. } => copied(desired).into_iter().collect(),
+        Effect::Release => retained(desired, observed).into_iter().collect(),
+        Effect::Unpin | Effect::Create { .. } => Vec::new(),
         Effect::Link { .. } | Effect::Refresh { .. } => link_issued(done),
         Effect::Adopt => {
             let id = observed.recorded.connected_account_id.as_deref();
@@ -108,6 +119,14 @@ pub fn of_effect(
                 id.unwrap_or_default()
             );
             vec![normal(Topic::Adopted, note)]
+        }
+        Effect::Forget if *done == Done::Disowned => {
+            let id = previous.connected_account_id.as_deref();
+            let note = format!(
+                "account {} stood in the status and is not this object's: it was left alone",
+                id.unwrap_or_default()
+            );
+            vec![warning(Topic::RecordRejected, note)]
         }
         Effect::Forget => {
             let id = previous.connected_account_id.as_deref();
@@ -159,6 +178,39 @@ pub fn of_effect(
         Effect::Revoke { id } => vec![normal(Topic::Revoked, revoked(id, done))],
         Effect::Delete { id, revoke } => vec![deleted(id, *revoke, declared, previous)],
     }
+}
+
+/// An annotation that was copied along with the object, or written by hand. `desired` is the object before it
+/// was replaced.
+fn copied(desired: &Desired) -> Option<News> {
+    let Pin::Foreign { object } = &desired.pin else {
+        return None;
+    };
+    let whose = match object {
+        Some(object) => format!("was written for {object}"),
+        None => "was not written by the operator".to_owned(),
+    };
+    let note = format!(
+        "the annotation composio.dev/alias {whose} and was replaced: this object has no part in that account"
+    );
+    Some(warning(Topic::CopyDetected, note))
+}
+
+/// An account that is there when the object goes, and is not ended because nothing proves that it is this
+/// object's.
+fn retained(desired: &Desired, observed: &Observed) -> Option<News> {
+    let account = observed.account.account()?;
+    if !ends_with_object(desired.spec.deletion_policy)
+        || observed.holder.is_some()
+        || is_ours(desired, observed, account)
+    {
+        return None;
+    }
+    let note = format!(
+        "account {} was left as it is: nothing proves that this object has made it, and the annotation composio.dev/own-account did not name it",
+        account.id
+    );
+    Some(warning(Topic::AccountRetained, note))
 }
 
 /// A refresh may find the account alive, and bring no link.

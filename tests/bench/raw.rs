@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::meter::{metered, pause};
 use super::stage::{Kind, LATENCY_MS, Stage, kind};
-use crate::support::http_client;
 use crate::support::sandbox::Sandbox;
+use crate::support::{http_client, pin_of};
 
 /// Times of the bare loop.
 #[derive(Clone, Copy, Debug)]
@@ -96,12 +96,13 @@ pub(crate) async fn measure(size: usize, stage: &Stage, sandbox: &Sandbox) -> Ra
             let (composio, api, made) = (&composio, &api, &made);
             async move {
                 let name = object.name_any();
+                let namespace = object.namespace().unwrap_or_default();
                 let marked = json!({"metadata": {
                     "finalizers": ["composio.dev/connected-account"],
-                    "annotations": {"composio.dev/alias": format!("raw.{name}")},
+                    "annotations": {"composio.dev/alias": pin_of(&namespace, &name, &format!("raw-{name}"))},
                 }});
                 patch(api, &name, &marked).await;
-                let id = composio.make(n, &format!("raw.{name}")).await;
+                let id = composio.make(n, &format!("raw-{name}")).await;
                 let status = json!({"status": {
                     "connectedAccountId": id, "observedGeneration": 1, "state": "INITIALIZING",
                     "link": {"url": "https://example.com/link", "expiresAt": "2030-01-01T00:00:00Z"},

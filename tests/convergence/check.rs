@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use composio_operator::crd::ALIAS_ANNOTATION;
 use composio_operator::plan::computed_alias;
 use serde_json::Value;
 
 use super::ground::{Asked, Ground};
 use super::sequence::{Sequence, user};
-use crate::support::fingerprint;
 use crate::support::story::condition;
+use crate::support::{fingerprint, pinned_alias};
 
 /// The most calls that one step may cause, polls apart, and the quiet after it.
 const CALLS_A_STEP: usize = 60;
@@ -107,11 +106,11 @@ impl<G: Ground> Sequence<G> {
                 continue;
             };
             let own = object["status"]["connectedAccountId"].as_str();
-            let pin = &object["metadata"]["annotations"][ALIAS_ANNOTATION];
+            let pin = pinned_alias(&object);
             let is_over = name == "crm" || account["status"] == "EXPIRED";
             // Of one whose state is not known nothing is touched.
             let is_known = object["status"]["state"] != "PAUSED";
-            let is_twin = own.is_some_and(|id| id != twin) && account["alias"] == *pin && is_known;
+            let is_twin = own.is_some_and(|id| id != twin) && account["alias"] == pin && is_known;
             if is_twin && is_over && account["deleted_at"].is_null() && self.key.is_some() {
                 return Err(self
                     .told(&format!("{twin}, a twin of {name}, is still there"))
@@ -235,6 +234,8 @@ impl<G: Ground> Sequence<G> {
                 }
                 Some(_) | None => wrong("Rejected without a reason"),
             },
+            // The alias by which it was found is declared no more, and nobody has confirmed it.
+            "AliasChanged" if !object["status"]["adopted"].is_null() => Ok(()),
             "Conflict" if ["spare", "rival"].contains(&name) => Ok(()),
             "Mismatch" | "AccountNotFound" if name == "odd" => Ok(()),
             // Deleted by hand before anybody took it over.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use composio_operator::composio::Account;
 use composio_operator::crd::{Link, Reason};
-use composio_operator::plan::{Desired, Effect, Observed, Plan, Presence, Wait, plan};
+use composio_operator::plan::{Desired, Effect, Observed, Pin, Plan, Presence, Wait, plan};
 use composio_operator::report::report;
 use jiff::Timestamp;
 
@@ -41,7 +41,7 @@ fn no_pin() -> Mind {
                     && desired.presence == Presence::Present =>
             {
                 let pinned = Desired {
-                    pin: Some(alias),
+                    pin: Pin::Own { alias },
                     finalizer: true,
                     ..desired.clone()
                 };
@@ -60,9 +60,9 @@ fn stale_pin() -> Mind {
             .account()
             .and_then(|account: &Account| account.alias.clone());
         match planned {
-            Plan::Do(Effect::Pin { .. }) if desired.pin.is_some() && carried.is_some() => {
+            Plan::Do(Effect::Pin { .. }) if desired.pin.is_own() && carried.is_some() => {
                 let pinned = Desired {
-                    pin: carried,
+                    pin: Pin::Own { alias: carried },
                     ..desired.clone()
                 };
                 plan(&pinned, observed, now)

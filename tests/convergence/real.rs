@@ -12,6 +12,7 @@ use super::ground::{Asked, Ground, Hand};
 use super::sequence::{Sequence, world};
 use crate::support::child::Signal;
 use crate::support::operator::Operator;
+use crate::support::pin_of;
 use crate::support::scene::Scene;
 use crate::support::tools::say;
 
@@ -104,7 +105,7 @@ impl Ground for Cluster {
     }
 
     async fn give_marks(&mut self, name: &'static str, alias: &str) {
-        let annotations = json!({ALIAS_ANNOTATION: alias});
+        let annotations = json!({ALIAS_ANNOTATION: pin_of(&self.scene.namespace, name, alias)});
         let metadata = json!({"finalizers": [FINALIZER], "annotations": annotations});
         self.merge(name, json!({"metadata": metadata})).await;
     }

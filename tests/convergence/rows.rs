@@ -33,6 +33,14 @@ pub(crate) const ROWS: &[(&str, &str)] = &[
         "forget it, go on as without",
     ),
     (
+        "the recorded account is not this object's",
+        "drop the record, leave the account alone",
+    ),
+    (
+        "the account has another alias, and nothing proves that it is this object's",
+        "refuse: AliasChanged",
+    ),
+    (
         "an account is found that is ours and not recorded",
         "pin, then record it",
     ),

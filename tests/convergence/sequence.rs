@@ -187,6 +187,11 @@ impl<G: Ground> Sequence<G> {
             if deleted.contains(id) {
                 continue;
             }
+            if !object["status"]["adopted"].is_null() {
+                // Found by its declared alias, and confirmed by nobody.
+                self.retained.insert(id.to_owned());
+                continue;
+            }
             let latest = policies.iter().find(|(latest, _)| *latest == name);
             let spec = &latest.map_or(&object, |(_, object)| object)["spec"];
             match spec["deletionPolicy"].as_str() {

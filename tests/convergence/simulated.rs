@@ -8,6 +8,7 @@ use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 use super::ground::{Asked, Ground, Hand};
+use crate::support::pin_of;
 use crate::support::simulation::{INSTANCE, NAMESPACE, Simulation};
 
 impl Hand {
@@ -52,7 +53,7 @@ impl Ground for Simulation {
     }
 
     async fn give_marks(&mut self, name: &'static str, alias: &str) {
-        let annotations = json!({ALIAS_ANNOTATION: alias});
+        let annotations = json!({ALIAS_ANNOTATION: pin_of(NAMESPACE, name, alias)});
         let metadata = json!({"finalizers": [FINALIZER], "annotations": annotations});
         self.merge(name, json!({"metadata": metadata}));
     }

@@ -6,8 +6,8 @@ use composio_operator::plan::computed_alias;
 use serde_json::Value;
 
 use super::scenario::Then;
-use crate::support::fingerprint;
 use crate::support::story::condition;
+use crate::support::{fingerprint, pinned_alias};
 
 /// Everything that can be seen from outside.
 pub(super) struct Facts {
@@ -59,8 +59,7 @@ pub(super) fn check(facts: &Facts, then: Then) -> Holds {
     if let Then::Refused(reason) = then {
         holds(live.is_empty(), || format!("refused, and there: {live:?}"))?;
         same("the id", &status["connectedAccountId"], &Value::Null)?;
-        let pin = &object["metadata"]["annotations"]["composio.dev/alias"];
-        same("the pin", pin, &Value::Null)?;
+        same("the pin", &pinned_alias(object), &Value::Null)?;
         return says(object, "Stalled", "True", reason);
     }
     let [account] = live.as_slice() else {
@@ -129,8 +128,7 @@ fn is_ours(object: &Value, account: &Value) -> Holds {
         &status["authConfig"],
         &account["auth_config"],
     )?;
-    let pin = &object["metadata"]["annotations"]["composio.dev/alias"];
-    same("the pin", pin, &account["alias"])?;
+    same("the pin", &pinned_alias(object), &account["alias"])?;
     let finalizers = &object["metadata"]["finalizers"];
     holds(!finalizers.is_null(), || "there is no finalizer".to_owned())?;
     let spec = &object["spec"];

@@ -19,6 +19,7 @@ use super::scenario::{Act, THEIRS};
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::{Operator, Options, RULES};
+use crate::support::pinned_alias;
 use crate::support::proxy::Proxy;
 use crate::support::sandbox::Sandbox;
 
@@ -164,7 +165,7 @@ impl World<'_> {
                 let body = json!({
                     "auth_config_id": object["spec"]["authConfig"],
                     "user_id": object["spec"]["user"],
-                    "alias": object["metadata"]["annotations"]["composio.dev/alias"],
+                    "alias": pinned_alias(&object),
                 });
                 let path = "connected_accounts/link";
                 let sandbox = self.lane.sandbox;

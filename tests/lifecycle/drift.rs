@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use composio_operator::plan::computed_alias;
 use serde_json::{Value, json};
 
 use super::{by_hand, changes_of, connected, gmail_of, patch, until_account, with};
@@ -58,7 +59,7 @@ async fn what_somebody_changes_in_the_dashboard_is_put_right() {
     until_account(&scene, &id, "status", json!("ACTIVE")).await;
 
     by_hand(&scene, &id, "alias", json!({"alias": "mine"})).await;
-    let alias = format!("{}.chat", scene.namespace);
+    let alias = computed_alias("", &scene.namespace, "chat");
     until_account(&scene, &id, "alias", json!(alias)).await;
 
     let list = json!({"allow_all_users": true, "allowed_user_ids": ["x"], "not_allowed_user_ids": ["agent-1"]});

@@ -1,13 +1,14 @@
 //! Whose account is whose: by a pinned alias, by an id, and never by chance.
 
-use serde_json::{Value, json};
+use composio_operator::plan::computed_alias;
+use serde_json::json;
 
 use super::{
     by_hand, changes_of, connected, declared_and_lost, gmail_of, patch, until_account, with,
 };
 use crate::support::sandbox::Asked;
 use crate::support::scene::{SOON, Scene};
-use crate::support::wait;
+use crate::support::{pinned_alias, wait};
 
 /// An account that somebody made before, connected.
 async fn made_by_hand(scene: &Scene<'_>, user: &str, alias: Option<&str>) -> String {
@@ -24,10 +25,6 @@ async fn made_by_hand(scene: &Scene<'_>, user: &str, alias: Option<&str>) -> Str
     id.to_owned()
 }
 
-fn pin(object: &Value) -> &Value {
-    &object["metadata"]["annotations"]["composio.dev/alias"]
-}
-
 #[tokio::test]
 async fn an_account_that_exists_is_taken_over_by_its_id_and_keeps_its_alias() {
     let scene = Scene::new("take-over").await.operated().await;
@@ -38,8 +35,8 @@ async fn an_account_that_exists_is_taken_over_by_its_id_and_keeps_its_alias() {
         let object = scene.ready(name, "Connected").await;
         assert_eq!(object["status"]["connectedAccountId"], id);
         assert_eq!(scene.sandbox.account(&id).await["alias"], json!(alias));
-        let computed = format!("{}.{name}", scene.namespace);
-        assert_eq!(*pin(&object), json!(alias.unwrap_or(&computed)));
+        let computed = computed_alias("", &scene.namespace, name);
+        assert_eq!(pinned_alias(&object), json!(alias.unwrap_or(&computed)));
         // By hand one POST; by the operator nothing.
         assert_eq!(changes_of(&scene, &id).await, ["POST link"]);
     }
@@ -127,7 +124,7 @@ async fn an_account_is_renamed_and_a_name_that_is_taken_is_waited_for() {
     until_account(&scene, &id, "alias", json!("support")).await;
     wait::until("the new alias on the object", SOON, async || {
         let object = scene.stage().object("mail").await?;
-        match pin(&object) == "support" {
+        match pinned_alias(&object) == "support" {
             true => Ok(()),
             false => Err(object["metadata"].to_string()),
         }
@@ -157,7 +154,7 @@ async fn an_alias_that_is_changed_while_a_call_is_lost_makes_one_account() {
     let accounts = scene.sandbox.accounts().await;
     assert_eq!(accounts.len(), 1, "{accounts:?}");
     assert_eq!(scene.sandbox.account(&id).await["alias"], "renamed");
-    assert_eq!(*pin(&scene.object("mail").await), "renamed");
+    assert_eq!(pinned_alias(&scene.object("mail").await), "renamed");
 }
 
 #[tokio::test]
@@ -183,7 +180,7 @@ async fn clusters_with_different_prefixes_share_a_project_and_stay_apart() {
     let one = scene.options().flag("--alias-prefix", "eu-");
     let operator = scene.start("eu", &one).await;
     let (eu, _) = scene.linked_gmail("mail").await;
-    let alias = format!("eu-{}.mail", scene.namespace);
+    let alias = computed_alias("eu-", &scene.namespace, "mail");
     assert_eq!(scene.sandbox.account(&eu).await["alias"], alias);
     drop(operator);
     // The other cluster, with the same manifest in a namespace of the same name.

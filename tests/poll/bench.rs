@@ -11,6 +11,7 @@ use composio_operator::metrics::Metrics;
 use composio_operator::observe::{Kept, Objects, Poll, PollEvent, Polling};
 use composio_operator::plan::Flags;
 use composio_operator::project::{Known, Project};
+use composio_operator::record::RecordKeys;
 use composio_operator::sandbox::world::{Seed, SeedAccount, World};
 use futures::FutureExt;
 use http::Request;
@@ -74,6 +75,7 @@ impl Bench {
         let clock = Arc::clone(&shared);
         let project = Arc::new(Project::new(
             transport(&shared),
+            RecordKeys::derive(b"the API key", &Flags::default().project),
             Arc::new(Metrics::default()),
             Arc::new(move || *lock(&clock.now)),
             SignedDuration::from_mins(10),

@@ -17,7 +17,10 @@ use std::fmt::Write;
 
 use std::time::Duration;
 
+use composio_operator::crd::ALIAS_ANNOTATION;
+use composio_operator::plan::{Flags, Pin};
 use ring::rand::{SecureRandom, SystemRandom};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// An HTTP client for loopback: past every proxy in the environment, and following no redirect, which
@@ -49,4 +52,18 @@ pub(crate) fn fingerprint(value: &str) -> String {
         write!(text, "{byte:02x}").expect("a string takes everything");
     }
     text
+}
+
+/// The alias that an object's annotation names; null where there is no annotation, or it names none.
+pub(crate) fn pinned_alias(object: &Value) -> Value {
+    let annotation = object["metadata"]["annotations"][ALIAS_ANNOTATION].as_str();
+    annotation.map_or(Value::Null, |text| {
+        let pin: Value = serde_json::from_str(text).expect("the annotation is JSON");
+        pin["alias"].clone()
+    })
+}
+
+/// The annotation as an operator without an alias prefix writes it for that object.
+pub(crate) fn pin_of(namespace: &str, name: &str, alias: &str) -> String {
+    Pin::annotation(&Flags::default(), namespace, name, Some(alias))
 }

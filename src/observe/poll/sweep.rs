@@ -2,12 +2,13 @@
 //! ours and not what else the project holds.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     ops::Range,
 };
 
 use futures::{StreamExt, TryStreamExt, future::ready, stream};
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use super::{MOST_OWN_PAGES, PAGE, Polling, signed};
 use crate::{
@@ -15,9 +16,11 @@ use crate::{
     crd::ConnectedAccount,
     observe::{
         objects::{Objects, recorded_id},
-        proof::Count,
+        proof::{Count, Missing},
     },
+    plan::{Flags, computed_alias},
     project::{Changes, Project},
+    record::{Proven, RecordKeys},
 };
 
 /// Requests at the same time: after a restart everything waits for them.
@@ -49,8 +52,21 @@ enum Purpose {
 
 struct Asked {
     id: String,
-    /// Whether it means something that it is not there.
-    expected: bool,
+    /// The namespace of the object that has it on record.
+    namespace: String,
+    /// What it means that it is not there.
+    witness: Witness,
+}
+
+/// Whether a record is a witness of whose project this is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Witness {
+    /// It is none: it may be late, or going, or anybody may have written it.
+    No,
+    /// It was signed with a key that is not known here.
+    OfAnotherKey,
+    /// It was signed with the key that is in use.
+    Yes,
 }
 
 /// What one request has brought.
@@ -77,20 +93,30 @@ impl Sweep {
         let young_since = began
             .saturating_sub(signed(polling.unseen))
             .unwrap_or(Timestamp::MIN);
-        let mut ids = BTreeSet::new();
-        let mut asked = Vec::new();
+        let keys = project.record_keys();
+        let mut asked = BTreeMap::new();
         for object in objects.all() {
             let Some(id) = recorded_id(&object).filter(|id| was_issued(id)) else {
                 continue;
             };
-            if ids.insert(id.to_owned()) {
-                asked.push(Asked {
-                    id: id.to_owned(),
-                    expected: object.metadata.deletion_timestamp.is_none()
-                        && !is_young(&object, young_since),
-                });
+            let witness =
+                if object.metadata.deletion_timestamp.is_some() || is_young(&object, young_since) {
+                    Witness::No
+                } else {
+                    witness(&object, objects.flags(), &keys, id)
+                };
+            let one = asked.entry(id.to_owned()).or_insert_with(|| Asked {
+                id: id.to_owned(),
+                namespace: object.namespace().unwrap_or_default(),
+                witness,
+            });
+            // A copy of a status says nothing, whichever of the two comes first.
+            if one.witness == Witness::No && witness != Witness::No {
+                one.namespace = object.namespace().unwrap_or_default();
+                one.witness = witness;
             }
         }
+        let asked = asked.into_values().collect();
         Self {
             purpose,
             generation: project.generation(),
@@ -156,22 +182,30 @@ impl Sweep {
 
     /// What was there and what was not. What was seen since the sweep began is no matter of it.
     pub(super) fn count(&self, project: &Project) -> Count {
-        let expected = self.asked.iter().filter(|asked| asked.expected);
+        let has_valid = self.asked.iter().any(|asked| asked.witness == Witness::Yes);
+        let is_witness = |asked: &Asked| match asked.witness {
+            Witness::Yes => true,
+            Witness::OfAnotherKey => !has_valid,
+            Witness::No => false,
+        };
+        let mut missing = BTreeMap::<String, Missing>::new();
         project.snapshot(|snapshot| {
-            let is_missed = |asked: &Asked| {
-                asked.expected
-                    && !snapshot.is_deleted(&asked.id)
-                    && !snapshot.is_alive_since(self.mark, &asked.id)
-            };
-            let missed = self.missed.iter().map(|at| &self.asked[*at]);
-            Count {
-                found: self.found,
-                expected: expected
-                    .filter(|asked| !snapshot.is_deleted(&asked.id))
-                    .count(),
-                missed: missed.filter(|asked| is_missed(asked)).count(),
+            let counted = |asked: &&Asked| is_witness(asked) && !snapshot.is_deleted(&asked.id);
+            for asked in self.asked.iter().filter(counted) {
+                missing.entry(asked.namespace.clone()).or_default().expected += 1;
             }
-        })
+            let missed = self.missed.iter().map(|at| &self.asked[*at]);
+            for asked in missed
+                .filter(counted)
+                .filter(|asked| !snapshot.is_alive_since(self.mark, &asked.id))
+            {
+                missing.entry(asked.namespace.clone()).or_default().missed += 1;
+            }
+        });
+        Count {
+            found: self.found,
+            missing,
+        }
     }
 
     /// Drops what was not there, and what is nobody's any more.
@@ -244,6 +278,23 @@ async fn list(project: &Project, ids: Vec<String>) -> Result<Vec<Account>, Error
 fn was_issued(id: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     id.len() <= LONGEST_ID && !id.is_empty() && id.bytes().all(fits)
+}
+
+fn witness(object: &ConnectedAccount, flags: &Flags, keys: &RecordKeys, id: &str) -> Witness {
+    let record = object
+        .status
+        .as_ref()
+        .and_then(|status| status.record.as_ref());
+    let own_alias = computed_alias(
+        &flags.alias_prefix,
+        &object.namespace().unwrap_or_default(),
+        &object.name_any(),
+    );
+    match keys.verify(record, &own_alias, id) {
+        Proven::Valid => Witness::Yes,
+        Proven::UnknownKey => Witness::OfAnotherKey,
+        Proven::Invalid => Witness::No,
+    }
 }
 
 /// Whether the account was made, or came to life, a moment ago.

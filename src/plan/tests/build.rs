@@ -6,23 +6,30 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time}
 use crate::{
     composio::model::{Sensitive, State},
     crd::{
-        ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus,
+        ALIAS_ANNOTATION, Adopted, ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus,
         Credentials, CredentialsStatus, CredentialsStep, DeletionPolicy, FINALIZER, Link, Metadata,
         ReadyWhen, Reason, SecretRef, Sharing, Tally,
     },
     plan::{
-        Answer, AuthConfigCheck, Desired, Failure, Flags, Gate, Holder, Kind, Observed, Presence,
-        Proof, Refused, SecretSeen, Seen,
+        Answer, AuthConfigCheck, Desired, Failure, Flags, Gate, Holder, Kind, Observed, Pin,
+        Presence, Proof, Refused, SecretSeen, Seen,
     },
+    record::RecordKeys,
 };
 
 mod row;
+mod wanted;
 pub(crate) use row::{Row, account};
 
 /// The time of every decision.
 pub(crate) const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 /// The computed alias of [`object`].
-pub(crate) const ALIAS: &str = "agents.support-gmail";
+pub(crate) const ALIAS: &str = "agents-support-gmail-ojk4mmcagnsudmlt";
+
+/// By which the records of a test are signed.
+pub(crate) fn keys() -> RecordKeys {
+    RecordKeys::derive(b"the API key", &Flags::default().project)
+}
 
 pub(crate) fn ago(seconds: i64) -> Timestamp {
     NOW.saturating_sub(SignedDuration::from_secs(seconds))
@@ -46,100 +53,9 @@ pub(crate) fn object() -> Wanted {
     object.metadata.uid = Some("uid-1".into());
     object.metadata.generation = Some(1);
     object.metadata.finalizers = Some(vec![FINALIZER.into()]);
-    object.metadata.annotations = Some([(ALIAS_ANNOTATION.into(), ALIAS.into())].into());
+    let pin = Pin::annotation(&Flags::default(), "agents", "support-gmail", Some(ALIAS));
+    object.metadata.annotations = Some([(ALIAS_ANNOTATION.into(), pin)].into());
     Wanted(Desired::of(&object, &Flags::default()))
-}
-
-impl Wanted {
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut Desired)) -> Self {
-        change(&mut self.0);
-        self
-    }
-
-    pub(crate) fn unmarked(self) -> Self {
-        self.without_finalizer().unpinned()
-    }
-
-    pub(crate) fn without_finalizer(self) -> Self {
-        self.with(|desired| desired.finalizer = false)
-    }
-
-    pub(crate) fn unpinned(self) -> Self {
-        self.with(|desired| desired.pin = None)
-    }
-
-    pub(crate) fn pinned(self, alias: &str) -> Self {
-        self.with(|desired| desired.pin = Some(alias.into()))
-    }
-
-    pub(crate) fn disabled(self) -> Self {
-        self.with(|desired| desired.spec.enabled = false)
-    }
-
-    pub(crate) fn suspended(self) -> Self {
-        self.with(|desired| desired.spec.suspend = true)
-    }
-
-    pub(crate) fn shared_with(self, allowed: &[&str], denied: &[&str]) -> Self {
-        self.with(|desired| {
-            desired.spec.visibility = crate::crd::Visibility::Shared;
-            desired.spec.sharing = Some(Sharing {
-                allow_all: false,
-                allowed_users: allowed.iter().map(|user| (*user).into()).collect(),
-                denied_users: denied.iter().map(|user| (*user).into()).collect(),
-            });
-        })
-    }
-
-    pub(crate) fn made_from_secret(self) -> Self {
-        self.with(|desired| {
-            desired.spec.credentials = Some(Credentials {
-                secret_ref: SecretRef {
-                    name: "gmail-key".into(),
-                },
-                ..Default::default()
-            });
-        })
-    }
-
-    pub(crate) fn taking_over(self, id: &str) -> Self {
-        self.with(|desired| desired.spec.connected_account_id = Some(id.into()))
-    }
-
-    pub(crate) fn through(self, auth_config: &str) -> Self {
-        self.with(|desired| desired.spec.auth_config = Some(auth_config.into()))
-    }
-
-    pub(crate) fn called(self, alias: &str) -> Self {
-        self.with(|desired| {
-            desired.alias = alias.into();
-            desired.spec.metadata = Some(Metadata {
-                alias: Some(alias.into()),
-            });
-        })
-    }
-
-    pub(crate) fn ready_with_link(self) -> Self {
-        self.with(|desired| desired.spec.ready_when = ReadyWhen::LinkIssued)
-    }
-
-    pub(crate) fn asking_for_link(self, token: &str) -> Self {
-        self.with(|desired| desired.link_request = Some(token.into()))
-    }
-
-    pub(crate) fn asking_for_look(self, token: &str) -> Self {
-        self.with(|desired| desired.reconcile_request = Some(token.into()))
-    }
-
-    /// Deleted long enough ago for everything that was under way to have arrived.
-    pub(crate) fn deleted(self, policy: DeletionPolicy) -> Self {
-        self.with(|desired| desired.spec.deletion_policy = policy)
-            .deleted_at(ago(3600))
-    }
-
-    pub(crate) fn deleted_at(self, since: Timestamp) -> Self {
-        self.with(|desired| desired.presence = Presence::Gone { since })
-    }
 }
 
 /// What is seen.
@@ -149,6 +65,7 @@ pub(crate) struct Sight(pub(crate) Observed);
 fn sight(account: Seen, fresh: bool) -> Sight {
     Sight(Observed {
         recorded: ConnectedAccountStatus::default(),
+        keys: keys(),
         account,
         fresh,
         secret: SecretSeen::NotUsed,
@@ -197,9 +114,31 @@ impl Sight {
     }
 
     pub(crate) fn recorded(self, id: &str) -> Self {
+        self.named_by_status(id)
+            .status(|status| status.record = Some(keys().sign(ALIAS, id)))
+    }
+
+    /// An id stands in the status, and nothing proves that the operator wrote it.
+    pub(crate) fn named_by_status(self, id: &str) -> Self {
         self.status(|status| {
             status.connected_account_id = Some(id.into());
             status.auth_config = Some("ac_1".into());
+        })
+    }
+
+    /// The record was signed before the API key was changed.
+    pub(crate) fn recorded_with_another_key(self, id: &str) -> Self {
+        self.named_by_status(id).status(|status| {
+            let former = RecordKeys::derive(b"the former API key", &Flags::default().project);
+            status.record = Some(former.sign(ALIAS, id));
+        })
+    }
+
+    /// The account was found by its declared alias.
+    pub(crate) fn adopted(self) -> Self {
+        self.status(|status| {
+            status.record = None;
+            status.adopted = Some(Adopted::ByDeclaredAlias);
         })
     }
 

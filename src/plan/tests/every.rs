@@ -137,7 +137,7 @@ fn whatever_is_seen_the_rules_hold() {
         let recorded = observed.recorded.connected_account_id.is_some();
         let account = observed.account.account();
         if !observed.fresh {
-            let untouched = gone && (retained || (!recorded && desired.pin.is_none()));
+            let untouched = gone && (retained || (!recorded && desired.pin.alias().is_none()));
             assert!(
                 !matches!(plan, Plan::Refuse(_)),
                 "a cached look refuses: {}",
@@ -183,16 +183,18 @@ fn whatever_is_seen_the_rules_hold() {
         match effect {
             Effect::Pin { .. } => assert!(!gone, "{}", told()),
             Effect::Unpin => assert!(!gone && account.is_none() && !recorded, "{}", told()),
-            Effect::Adopt => assert!(
-                !gone && !recorded && desired.finalizer && desired.pin.is_some(),
+            Effect::Adopt => assert!(!gone && !recorded && desired.is_marked(), "{}", told()),
+            Effect::Forget => assert!(
+                !gone
+                    && recorded
+                    && account.is_none_or(|account| observed.claim(desired, account).is_none()),
                 "{}",
                 told()
             ),
-            Effect::Forget => assert!(!gone && recorded && account.is_none(), "{}", told()),
             Effect::Link { alias, .. } | Effect::Create { alias, .. } => {
                 assert!(!gone && !recorded && account.is_none(), "{}", told());
                 assert!(
-                    desired.finalizer && desired.pin.as_ref() == Some(alias),
+                    desired.is_marked() && desired.pin.alias() == Some(alias),
                     "a POST before the marks: {}",
                     told()
                 );

@@ -2,7 +2,9 @@
 
 use composio_operator::composio::State;
 use composio_operator::crd::Reason;
-use composio_operator::plan::{AuthConfigCheck, Effect, Kind, Need, Plan, Proof, SecretSeen, Wait};
+use composio_operator::plan::{
+    AuthConfigCheck, Claim, Effect, Kind, Need, Plan, Proof, SecretSeen, Wait,
+};
 
 use super::sight::Sight;
 
@@ -96,6 +98,10 @@ pub(super) fn present(sight: &Sight<'_>, plan: &Plan) -> (&'static str, bool) {
                 "what was found differs in something that cannot be changed",
                 observed.account.account().is_some(),
             ),
+            Reason::AliasChanged => (
+                "the account has another alias, and nothing proves that it is this object's",
+                sight.claim() != Some(Claim::Own),
+            ),
             Reason::AccountNotFound => (
                 "`connectedAccountId` names no account, and none was ever there",
                 sight.absent() && desired.spec.connected_account_id.is_some(),
@@ -135,9 +141,10 @@ fn present_does(sight: &Sight<'_>, effect: &Effect) -> (&'static str, bool) {
         .and_then(|account| account.alias.as_deref());
     let acts = observed.fresh && !desired.spec.suspend && observed.holder.is_none();
     let (row, holds) = match effect {
+        Effect::Forget if sight.absent() => ("the recorded account is gone", sight.recorded()),
         Effect::Forget => (
-            "the recorded account is gone",
-            sight.recorded() && sight.absent(),
+            "the recorded account is not this object's",
+            sight.recorded() && sight.claim().is_none(),
         ),
         Effect::Adopt => (
             "an account is found that is ours and not recorded",
@@ -145,7 +152,7 @@ fn present_does(sight: &Sight<'_>, effect: &Effect) -> (&'static str, bool) {
         ),
         Effect::Pin { .. } if sight.absent() => (
             "an account is due, finalizer and alias are not on the object",
-            !sight.marked() && !sight.stale(),
+            (!sight.marked() || desired.pin.alias().is_none()) && !sight.stale(),
         ),
         Effect::Pin { .. } if !sight.recorded() => (
             "an account is found that is ours and not recorded",
@@ -157,11 +164,12 @@ fn present_does(sight: &Sight<'_>, effect: &Effect) -> (&'static str, bool) {
         ),
         Effect::Pin { alias: written } => (
             "the alias on the object is not the account's",
-            alias.is_none_or(|alias| alias == written) && desired.pin.as_ref() != Some(written),
+            alias.is_none_or(|alias| Some(alias) == written.as_deref())
+                && desired.pin.alias() != written.as_deref(),
         ),
         Effect::Unpin if sight.refused(Kind::Link) || sight.refused(Kind::Create) => (
             "Composio refused to make the account",
-            sight.absent() && desired.pin.is_some(),
+            sight.absent() && desired.pin.alias().is_some(),
         ),
         Effect::Unpin => (
             "an account is due, the alias was changed, and nothing carries the former",
@@ -171,12 +179,12 @@ fn present_does(sight: &Sight<'_>, effect: &Effect) -> (&'static str, bool) {
             "no account, and no link was issued, or the last account had been connected",
             sight.absent()
                 && !sight.has_credentials()
-                && desired.pin.as_ref() == Some(alias)
+                && desired.pin.alias() == Some(alias)
                 && (recorded.last_link_issued_at.is_none() || sight.asked()),
         ),
         Effect::Create { alias, .. } => (
             "no account, its credentials are there",
-            sight.absent() && sight.has_credentials() && desired.pin.as_ref() == Some(alias),
+            sight.absent() && sight.has_credentials() && desired.pin.alias() == Some(alias),
         ),
         Effect::Refresh { .. } => (
             "no grant, and the link was lost, the grant has died, or a new link is asked for",

@@ -2,7 +2,7 @@
 
 use composio_operator::composio::State;
 use composio_operator::crd::DeletionPolicy;
-use composio_operator::plan::{Desired, Kind, Observed, SecretSeen, Seen};
+use composio_operator::plan::{Claim, Desired, Kind, Observed, Pin, SecretSeen, Seen};
 use jiff::Timestamp;
 
 /// What is seen, in the words of the table.
@@ -15,6 +15,12 @@ pub(super) struct Sight<'a> {
 impl Sight<'_> {
     pub(super) fn recorded(&self) -> bool {
         self.observed.recorded.connected_account_id.is_some()
+    }
+
+    /// What the object has to say for the account that was found.
+    pub(super) fn claim(&self) -> Option<Claim> {
+        let account = self.observed.account.account()?;
+        self.observed.claim(self.desired, account)
     }
 
     pub(super) fn absent(&self) -> bool {
@@ -44,12 +50,17 @@ impl Sight<'_> {
     }
 
     pub(super) fn marked(&self) -> bool {
-        self.desired.finalizer && self.desired.pin.is_some()
+        self.desired.is_marked()
     }
 
     pub(super) fn stale(&self) -> bool {
-        let pin = self.desired.pin.as_ref();
-        pin.is_some_and(|pin| *pin != self.desired.alias)
+        let is_former = matches!(self.desired.pin, Pin::Former { .. });
+        is_former
+            || self
+                .desired
+                .pin
+                .alias()
+                .is_some_and(|pin| *pin != self.desired.alias)
     }
 
     pub(super) fn refused(&self, kind: Kind) -> bool {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Sequence, user};
 use crate::convergence::ground::{Ground, Hand};
+use crate::support::pinned_alias;
 
 use super::declare::some_users;
 
@@ -180,10 +181,10 @@ impl<G: Ground> Sequence<G> {
         if self.switches.alias_not_unique && self.switches.list_lag_seconds > 0 {
             return String::new();
         }
-        let pin = &object["metadata"]["annotations"][ALIAS_ANNOTATION];
+        let pin = pinned_alias(&object);
         if let Some(id) = object["status"]["connectedAccountId"].as_str() {
             let account = self.account(id).await;
-            if account.is_none_or(|account| account["alias"] != *pin) {
+            if account.is_none_or(|account| account["alias"] != pin) {
                 return String::new();
             }
         }

@@ -18,7 +18,11 @@ const ACCOUNT: &[&str] = &[
 ];
 const ALIAS: &[&str] = &[
     "spec.metadata.alias: Invalid value:",
-    "alias may hold letters, digits, '_' and '-', but no dot",
+    "alias may hold letters, digits, '_' and '-'",
+];
+const COMPUTED: &[&str] = &[
+    "spec.metadata.alias: Invalid value:",
+    "alias must not end in '-' and 16 characters of a-z and 2-7",
 ];
 
 pub(super) fn cases() -> Vec<Bad> {
@@ -118,6 +122,16 @@ pub(super) fn cases() -> Vec<Bad> {
             "an alias with a space",
             json!({"metadata": {"alias": "a b"}}),
             ALIAS,
+        ),
+        bad(
+            "an alias that ends as a computed one does",
+            json!({"metadata": {"alias": "support-abcdefghijklmnop"}}),
+            COMPUTED,
+        ),
+        bad(
+            "the same in capital letters, which Composio may not tell apart",
+            json!({"metadata": {"alias": "Support-ABCDEFGH234567AB"}}),
+            COMPUTED,
         ),
         bad(
             "an empty alias",

@@ -11,6 +11,7 @@ use composio_operator::observe::{Kept, Objects, Poll, Polling, Sources};
 use composio_operator::plan::Flags;
 use composio_operator::project::{Clock, Project};
 use composio_operator::reconcile::Context;
+use composio_operator::record::RecordKeys;
 use composio_operator::report::Pace;
 use composio_operator::sandbox::world::World;
 use futures::FutureExt;
@@ -46,6 +47,7 @@ pub(super) fn run(
     let metrics = Arc::new(Metrics::default());
     let project = Arc::new(Project::new(
         transport(world, shelf, now),
+        RecordKeys::derive(b"the API key", &flags.project),
         Arc::clone(&metrics),
         clock,
         SignedDuration::from_mins(10),

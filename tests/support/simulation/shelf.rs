@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use composio_operator::crd::{ALIAS_ANNOTATION, FINALIZER};
+use composio_operator::crd::FINALIZER;
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::{NAMESPACE, lock};
+use crate::support::pinned_alias;
 
 /// Objects in memory, with the verbs that a pass uses.
 #[derive(Default)]
@@ -34,7 +35,7 @@ impl Shelf {
     pub(super) fn made(&mut self, alias: &str) {
         let is_marked = self.objects.values().any(|object| {
             let metadata = &object["metadata"];
-            metadata["annotations"][ALIAS_ANNOTATION] == alias
+            pinned_alias(object) == alias
                 && metadata["finalizers"]
                     .as_array()
                     .is_some_and(|all| all.contains(&json!(FINALIZER)))

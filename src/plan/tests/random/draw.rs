@@ -90,15 +90,28 @@ pub(super) fn wanted(dice: &mut Dice) -> Wanted {
             .metadata
             .as_ref()
             .and_then(|metadata| metadata.alias.clone());
-        desired.alias = alias
-            .unwrap_or_else(|| computed_alias(&dice.text(&["", "eu-"]), "agents", &desired.name));
+        desired.alias = alias.unwrap_or_else(|| desired.own_alias.clone());
+        desired.own_account = dice.once_in(8).then(|| dice.text(&IDS));
         desired.spec = spec;
         desired.generation = dice.number(3) as i64 - 1;
         // As the operator leaves it, most of the time.
-        desired.pin = match dice.number(4) {
-            0 => None,
-            1 => Some(dice.text(&ALIASES)),
-            _ => Some(desired.alias.clone()),
+        desired.pin = match dice.number(8) {
+            0 => Pin::Absent,
+            1 => Pin::Own {
+                alias: Some(dice.text(&ALIASES)),
+            },
+            2 => Pin::Own { alias: None },
+            3 => Pin::Former {
+                alias: dice.text(&ALIASES),
+                prefix: dice.text(&["old-"]),
+                project: dice.text(&["ComposioProject/default"]),
+            },
+            4 => Pin::Foreign {
+                object: dice.maybe(|dice| dice.text(&["other/mail"])),
+            },
+            _ => Pin::Own {
+                alias: Some(desired.alias.clone()),
+            },
         };
         desired.finalizer = !dice.once_in(4);
         desired.link_request = dice.maybe(|dice| dice.text(&TOKENS));
@@ -112,7 +125,29 @@ pub(super) fn wanted(dice: &mut Dice) -> Wanted {
     })
 }
 
-fn row(dice: &mut Dice) -> Account {
+/// An account: mostly one that the object can mean, else any.
+fn row(dice: &mut Dice, desired: &Desired) -> Account {
+    let any = any_row(dice);
+    if dice.once_in(4) {
+        return any;
+    }
+    let aliases = [&desired.alias, &desired.alias, &desired.own_alias];
+    let alias = match dice.number(6) {
+        0 => any.alias,
+        1 => desired.pin.alias().map(str::to_owned),
+        _ => Some(dice.of(&aliases).clone()),
+    };
+    Account {
+        alias,
+        user_id: Some(desired.spec.user.clone()),
+        toolkit: desired.spec.toolkit.clone(),
+        auth_config: desired.spec.auth_config.clone().unwrap_or(any.auth_config),
+        visibility: desired.visibility(),
+        ..any
+    }
+}
+
+fn any_row(dice: &mut Dice) -> Account {
     Account {
         id: dice.text(&IDS),
         alias: dice.maybe(|dice| dice.text(&ALIASES)),
@@ -132,10 +167,35 @@ fn row(dice: &mut Dice) -> Account {
     }
 }
 
-fn recorded(dice: &mut Dice) -> ConnectedAccountStatus {
+/// Rows as pages show them: now and then one of them twice.
+fn rows(dice: &mut Dice, desired: &Desired) -> Vec<Account> {
+    let mut rows: Vec<Account> = (0..dice.number(4)).map(|_| row(dice, desired)).collect();
+    if dice.once_in(3) && !rows.is_empty() {
+        rows.push(dice.of(&rows));
+    }
+    rows
+}
+
+fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
+    let id = match (dice.number(4), seen) {
+        (0, _) => None,
+        (1, _) | (_, None) => dice.maybe(|dice| dice.text(&IDS)),
+        (_, Some(seen)) => Some(seen.to_owned()),
+    };
+    // As the operator writes it, most of the time; else by another hand, or another key.
+    let record = match dice.number(10) {
+        0 => None,
+        1 => Some(keys().sign(ALIAS, &dice.text(&IDS))),
+        2 => Some(keys().sign(&dice.text(&ALIASES), "ca_1")),
+        3 => Some(RecordKeys::derive(b"another key", "p").sign(ALIAS, "ca_1")),
+        _ => id.as_ref().map(|id| keys().sign(ALIAS, id)),
+    };
     ConnectedAccountStatus {
         observed_generation: dice.maybe(|dice| dice.number(3) as i64 - 1),
-        connected_account_id: dice.maybe(|dice| dice.text(&IDS)),
+        connected_account_id: id,
+        record,
+        alias: dice.maybe(|dice| dice.text(&ALIASES)),
+        adopted: dice.once_in(6).then_some(crd::Adopted::ByDeclaredAlias),
         auth_config: dice.maybe(|dice| dice.text(&AUTH_CONFIGS)),
         state: dice.maybe(|dice| dice.text(&STATES)),
         state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
@@ -202,23 +262,24 @@ pub(super) fn failure(dice: &mut Dice) -> Failure {
     }
 }
 
-pub(super) fn sight(dice: &mut Dice) -> Sight {
+pub(super) fn sight(dice: &mut Dice, desired: &Desired) -> Sight {
     let account = match dice.number(8) {
         0 => Seen::NotLooked,
         1 | 2 => Seen::Absent,
-        3..6 => Seen::One(row(dice)),
-        6 => Seen::Many((0..dice.number(4)).map(|_| row(dice)).collect()),
+        3..6 => Seen::One(row(dice, desired)),
+        6 => Seen::Many(rows(dice, desired)),
         _ => {
-            let rows = (0..dice.number(4)).map(|_| row(dice)).collect();
             let recorded = dice.once_in(2).then_some("ca_1");
-            Seen::of(rows, recorded)
+            Seen::of(rows(dice, desired), recorded)
         }
     };
-    let closed = |dice: &mut Dice| dice.once_in(8).then(|| dice.time(&times()));
+    let recorded = recorded(dice, account.account().map(|account| account.id.as_str()));
+    let closed = |dice: &mut Dice| dice.once_in(12).then(|| dice.time(&times()));
     Sight(Observed {
-        recorded: recorded(dice),
+        recorded,
+        keys: keys(),
         account,
-        fresh: !dice.once_in(4),
+        fresh: !dice.once_in(5),
         secret: match dice.number(6) {
             0 => SecretSeen::NotUsed,
             1 => SecretSeen::NotRead,
@@ -241,7 +302,7 @@ pub(super) fn sight(dice: &mut Dice) -> Sight {
             },
             _ => AuthConfigCheck::Fit(dice.text(&AUTH_CONFIGS)),
         },
-        holder: dice.once_in(6).then(|| Holder {
+        holder: dice.once_in(8).then(|| Holder {
             object: dice.text(&["agents/older"]),
         }),
         gate: Gate {
@@ -255,7 +316,7 @@ pub(super) fn sight(dice: &mut Dice) -> Sight {
             },
         },
         done: Vec::new(),
-        refused: (0..dice.number(4))
+        refused: (0..dice.number(4).saturating_sub(1))
             .map(|_| Refused {
                 effect: dice.of(&EFFECTS),
                 failure: failure(dice),

@@ -246,7 +246,9 @@ fn each_effect_is_told_in_its_own_words() {
             "our marks are nobody's business",
             object(),
             seen_none(),
-            Effect::Pin { alias: "a".into() },
+            Effect::Pin {
+                alias: Some("a".into()),
+            },
             Done::Marked,
             &[],
             "",

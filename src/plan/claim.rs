@@ -1,0 +1,59 @@
+//! Whose account it is. An id in a status, an alias and an annotation can each be copied or written by hand;
+//! what ends or renames an account needs proof.
+
+use crate::{
+    composio::model::Account,
+    crd::ConnectedAccountStatus,
+    record::{Proven, RecordKeys},
+};
+
+use super::{Desired, Pin, is_computed_form};
+
+/// What an object has to say for an account being its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The account was made for this object, or a person has given it to the object by its id.
+    Own,
+    /// The account has the alias that the object declares, and nothing tells that this object has made it:
+    /// another cluster may declare the same. It is managed, but neither renamed nor ended.
+    DeclaredAlias,
+}
+
+impl Desired {
+    /// What this object has to say for an account. `recorded` is its status.
+    ///
+    /// # Guarantees
+    /// A status alone claims nothing: what it names is an account of this object only if the record was
+    /// signed for it, or the account itself or the declaration says so.
+    pub fn claim(
+        &self,
+        recorded: &ConnectedAccountStatus,
+        keys: &RecordKeys,
+        account: &Account,
+    ) -> Option<Claim> {
+        let id = account.id.as_str();
+        let alias = account.alias.as_deref();
+        let is_named = self.spec.connected_account_id.as_deref() == Some(id)
+            || self.own_account.as_deref() == Some(id);
+        let is_pinned =
+            matches!(&self.pin, Pin::Own { alias: Some(pinned) } if Some(pinned.as_str()) == alias);
+        let is_signed = || {
+            recorded.connected_account_id.as_deref() == Some(id)
+                && keys.verify(recorded.record.as_ref(), &self.own_alias, id) == Proven::Valid
+        };
+        if alias == Some(&self.own_alias) || is_named || is_pinned || is_signed() {
+            return Some(Claim::Own);
+        }
+        (self.declares_alias() && alias == Some(&self.alias)).then_some(Claim::DeclaredAlias)
+    }
+
+    /// What is pinned with an account of that alias. Nothing, where no POST of this object can be behind it:
+    /// it was found by its declared alias, or taken over with the computed alias of another object.
+    pub(super) fn to_pin(&self, claim: Claim, alias: &str) -> Option<String> {
+        match claim {
+            Claim::DeclaredAlias => None,
+            Claim::Own if is_computed_form(alias) && alias != self.own_alias => None,
+            Claim::Own => Some(alias.to_owned()),
+        }
+    }
+}
