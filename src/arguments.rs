@@ -4,7 +4,10 @@ use std::{convert::Infallible, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
-use crate::{composio::Sensitive, sandbox};
+use crate::{composio::Sensitive, lease::SCOPES, sandbox};
+
+/// The name of the Lease where none is given.
+const LEASE_NAME: &str = "composio-operator";
 
 /// Keeps Composio connected accounts as they are declared in Kubernetes.
 #[derive(Parser, Debug)]
@@ -97,6 +100,10 @@ pub struct Check {
     /// Namespace of the Lease by which a leader is elected; not looked at, if not given
     #[arg(long, value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
     pub lease_namespace: Option<String>,
+
+    /// Name of that Lease
+    #[arg(long, value_name = "NAME", default_value = LEASE_NAME, value_parser = lease_name)]
+    pub lease_name: String,
 }
 
 /// Delete all ConnectedAccounts, and wait until the running operator has dealt with each
@@ -153,7 +160,11 @@ pub struct Run {
     )]
     pub leader_elect: bool,
 
-    /// Namespace of the Lease `composio-operator`; that of the pod or the kubeconfig, if not given
+    /// The Lease that the replicas of one release share, and by which other releases know it
+    #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_NAME", value_name = "NAME", default_value = LEASE_NAME, value_parser = lease_name)]
+    pub lease_name: String,
+
+    /// Namespace of that Lease and of the releases' claims; that of the pod or the kubeconfig, if not given
     #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_NAMESPACE", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
     pub lease_namespace: Option<String>,
 
@@ -235,6 +246,27 @@ pub struct Run {
     pub log_format: LogFormat,
 }
 
+/// A name of an object, and not that of the Lease which all releases share.
+fn lease_name(text: &str) -> Result<String, String> {
+    const MAX: usize = 253;
+    let is_label = |label: &str| {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !label.is_empty()
+            && label.bytes().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if text.len() > MAX || !text.split('.').all(is_label) {
+        return Err("not a name of a Kubernetes object".to_owned());
+    }
+    if text == SCOPES {
+        return Err(
+            "that Lease is the one in which all releases claim their namespaces".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
 fn sensitive(text: &str) -> Result<Sensitive, Infallible> {
     Ok(Sensitive::new(text))
 }
@@ -284,6 +316,17 @@ mod tests {
         for wrong in ["", "30", "0s", "-5s", "25h", "soon"] {
             assert!(duration(wrong).is_err(), "{wrong:?} was taken");
         }
+    }
+
+    #[test]
+    fn a_lease_has_the_name_of_an_object_and_not_that_of_the_claims() {
+        for right in ["composio-operator", "9", "a.b-c"] {
+            assert_eq!(lease_name(right), Ok(right.to_owned()));
+        }
+        for wrong in ["", "A", "a_b", "-a", "a-", "a..b", "a/b", SCOPES] {
+            assert!(lease_name(wrong).is_err(), "{wrong:?} was taken");
+        }
+        assert!(lease_name(&"x".repeat(254)).is_err());
     }
 
     #[test]

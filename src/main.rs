@@ -18,7 +18,7 @@ use composio_operator::{
     crd, drain,
     http::{self as health, Health},
     kubernetes,
-    lease::{Elector, Leadership, Lost, NotLeading, Standing, Timing},
+    lease::{Candidate, Elector, Leadership, Lost, NotLeading, Scope, Standing, Timing},
     log,
     metrics::Metrics,
     observe::Polling,
@@ -160,7 +160,8 @@ async fn check(arguments: arguments::Check) -> Result<(), Failure> {
     let composio = composio::Client::new(transport, Arc::new(|_| ()));
     let namespaces = &arguments.scope.watch_namespace;
     let kubernetes = kubernetes::client(kubernetes::cluster().await?, &Leadership::alone())?;
-    let lease = arguments.lease_namespace.as_deref();
+    let namespace = arguments.lease_namespace.as_deref();
+    let lease = namespace.map(|namespace| (namespace, arguments.lease_name.as_str()));
     Ok(check::run(kubernetes, composio, namespaces, lease, &mut io::stdout()).await?)
 }
 
@@ -281,8 +282,12 @@ fn candidate(
     let (elector, leadership) = Elector::new(
         client,
         namespace.unwrap_or(&cluster.default_namespace),
-        identity,
-        timing,
+        Candidate {
+            lease: arguments.lease_name.clone(),
+            identity,
+            scope: Scope::of(&arguments.scope.watch_namespace),
+            timing,
+        },
     );
     Ok((leadership, Some(elector)))
 }
@@ -302,11 +307,16 @@ async fn elect(elector: Option<Elector>, work: oneshot::Receiver<Infallible>) ->
 async fn tell_leadership(leadership: Leadership, health: Arc<Health>, metrics: Arc<Metrics>) {
     let tell = |standing: &Standing| {
         metrics.leading(matches!(standing, Standing::Leading { .. }));
+        metrics.blocked(matches!(standing, Standing::Blocked { .. }));
         match standing {
             Standing::Unknown(why) => drop(health.not_ready(LEADERSHIP, why)),
             Standing::Waiting { holder } => {
                 health.idle(COMPOSIO, "only the leader talks to it");
                 health.idle(LEADERSHIP, format!("{holder} leads"));
+            }
+            Standing::Blocked { by } => {
+                health.idle(COMPOSIO, "only the leader talks to it");
+                health.not_ready(LEADERSHIP, by.to_string());
             }
             Standing::Leading { .. } => drop(health.ready(LEADERSHIP)),
             Standing::Ended => health.idle(LEADERSHIP, "stopping"),
