@@ -23,7 +23,7 @@
 //! | [`project`] | client, gates, auth configs and snapshot of one Composio project |
 //! | [`composio`] | the client, one function per endpoint |
 //! | [`kubernetes`] | the way to the apiserver |
-//! | [`lease`] | leader election |
+//! | [`lease`] | leader election, and which release works where |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`log`] | log lines, and what never gets into them |
 //! | [`metrics`] | what is counted |

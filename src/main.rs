@@ -169,7 +169,14 @@ async fn drain(arguments: arguments::Drain) -> Result<(), Failure> {
     prepare_tls();
     let namespaces = &arguments.scope.watch_namespace;
     let kubernetes = kubernetes::client(kubernetes::cluster().await?, &Leadership::alone())?;
-    Ok(drain::run(kubernetes, namespaces, arguments.timeout, &mut io::stdout()).await?)
+    let hook = arguments.hook.map(|hook| drain::Hook {
+        release: hook.release,
+        namespace: hook.release_namespace,
+        deployment: hook.deployment,
+        job: hook.job,
+    });
+    let (timeout, out) = (arguments.timeout, &mut io::stdout());
+    Ok(drain::run(kubernetes, namespaces, hook.as_ref(), timeout, out).await?)
 }
 
 /// Both HTTP clients share it; it can only be there already if somebody installed it before main.
