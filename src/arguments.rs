@@ -1,10 +1,16 @@
 //! The command line: every flag, its environment variable and its default.
 
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
 use crate::{composio::Sensitive, sandbox};
+
+mod values;
+use values::{alias_prefix, duration, lease_name, sensitive};
+
+/// The name of the Lease where none is given.
+const LEASE_NAME: &str = "composio-operator";
 
 /// Keeps Composio connected accounts as they are declared in Kubernetes.
 #[derive(Parser, Debug)]
@@ -97,6 +103,10 @@ pub struct Check {
     /// Namespace of the Lease by which a leader is elected; not looked at, if not given
     #[arg(long, value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
     pub lease_namespace: Option<String>,
+
+    /// Name of that Lease
+    #[arg(long, value_name = "NAME", default_value = LEASE_NAME, value_parser = lease_name)]
+    pub lease_name: String,
 }
 
 /// Delete all ConnectedAccounts, and wait until the running operator has dealt with each
@@ -106,9 +116,34 @@ pub struct Drain {
     #[command(flatten)]
     pub scope: Scope,
 
+    /// The Job that it runs in.
+    #[command(flatten)]
+    pub hook: Option<DrainHook>,
+
     /// Longest wait for the objects to be gone
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub timeout: Duration,
+}
+
+/// As a hook of a Helm release: drain only while Helm uninstalls it. For the chart's Job.
+#[derive(Args, Debug)]
+#[group(requires_all = ["release", "release_namespace", "deployment", "job"])]
+pub struct DrainHook {
+    /// Drain only while Helm uninstalls this release; set by the chart for its hook
+    #[arg(long, required = false, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub release: String,
+
+    /// Namespace of that release, of its Deployment and of its Job
+    #[arg(long, required = false, value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    pub release_namespace: String,
+
+    /// Deployment by which it is seen that Helm installed that release
+    #[arg(long, required = false, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub deployment: String,
+
+    /// Job in which this runs, by which it is seen that Helm created it
+    #[arg(long, required = false, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub job: String,
 }
 
 /// Run the operator
@@ -153,7 +188,11 @@ pub struct Run {
     )]
     pub leader_elect: bool,
 
-    /// Namespace of the Lease `composio-operator`; that of the pod or the kubeconfig, if not given
+    /// The Lease that the replicas of one release share, and by which other releases know it
+    #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_NAME", value_name = "NAME", default_value = LEASE_NAME, value_parser = lease_name)]
+    pub lease_name: String,
+
+    /// Namespace of that Lease and of the releases' claims; that of the pod or the kubeconfig, if not given
     #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_NAMESPACE", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
     pub lease_namespace: Option<String>,
 
@@ -235,36 +274,6 @@ pub struct Run {
     pub log_format: LogFormat,
 }
 
-fn sensitive(text: &str) -> Result<Sensitive, Infallible> {
-    Ok(Sensitive::new(text))
-}
-
-/// `30s`, `1m30s`, `10 minutes`: more than nothing, and no longer than a day.
-fn duration(text: &str) -> Result<Duration, String> {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let span: jiff::SignedDuration = text
-        .parse()
-        .map_err(|_| "not a duration such as 30s or 1m30s".to_owned())?;
-    let duration = Duration::try_from(span).map_err(|_| "must be positive".to_owned())?;
-    if duration.is_zero() || duration > DAY {
-        return Err("must be more than nothing and at most a day".to_owned());
-    }
-    Ok(duration)
-}
-
-/// What an alias may hold, and no dot: the first dot ends the namespace. Half of an alias at most.
-fn alias_prefix(text: &str) -> Result<String, String> {
-    const MAX: usize = 32;
-    let fits = text.len() <= MAX
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if !fits {
-        return Err(format!("at most {MAX} letters, digits, '-' and '_'"));
-    }
-    Ok(text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -277,19 +286,40 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_read_as_people_write_them() {
-        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
-        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        for wrong in ["", "30", "0s", "-5s", "25h", "soon"] {
-            assert!(duration(wrong).is_err(), "{wrong:?} was taken");
+    fn a_drain_in_a_job_names_all_of_it_or_nothing() {
+        let hook = [
+            "--release=r",
+            "--release-namespace=n",
+            "--deployment=d",
+            "--job=j",
+        ];
+        for given in 0..1 << hook.len() {
+            let some = (0..hook.len()).filter(|at| given & (1 << at) != 0);
+            let args: Vec<_> = some.map(|at| hook[at]).collect();
+            let all = ["composio-operator", "drain"]
+                .into_iter()
+                .chain(args.clone());
+            let parsed = Cli::try_parse_from(all);
+            match (args.len(), parsed.map(|cli| cli.command)) {
+                (0, Ok(Command::Drain(drain))) => assert!(drain.hook.is_none()),
+                (4, Ok(Command::Drain(drain))) => {
+                    let hook = drain.hook.expect("all is given");
+                    let all = [
+                        hook.release,
+                        hook.release_namespace,
+                        hook.deployment,
+                        hook.job,
+                    ];
+                    assert_eq!(all, ["r", "n", "d", "j"]);
+                }
+                (1..=3, Err(error)) => {
+                    assert_eq!(
+                        error.kind(),
+                        clap::error::ErrorKind::MissingRequiredArgument
+                    );
+                }
+                (_, other) => panic!("{args:?}: {other:?}"),
+            }
         }
-    }
-
-    #[test]
-    fn a_prefix_with_a_dot_would_make_two_names_share_an_alias() {
-        assert!(alias_prefix("eu-1_").is_ok());
-        assert!(alias_prefix("eu.").is_err());
-        assert!(alias_prefix(&"x".repeat(33)).is_err());
     }
 }

@@ -17,7 +17,7 @@ use kube::{
 use crate::{
     composio::{self, ListQuery},
     crd::ConnectedAccount,
-    lease::NAME as LEASE,
+    lease::SCOPES,
 };
 
 /// Why the check failed.
@@ -34,6 +34,9 @@ pub enum Error {
 /// Group, resource, verbs.
 type Right = (&'static str, &'static str, &'static [&'static str]);
 
+/// Some rights, and the name of the only object that they are for.
+type Rights<'a> = (&'a [Right], Option<&'a str>);
+
 /// What the operator does where it is to work. A test holds it to the chart's rules.
 const RIGHTS: [Right; 4] = [
     (
@@ -46,21 +49,24 @@ const RIGHTS: [Right; 4] = [
     ("events.k8s.io", "events", &["create", "patch"]),
 ];
 
-/// What it does to elect a leader, under a name that is known but at the beginning.
-const LEASE_RIGHTS: [Right; 2] = [
-    (
-        "coordination.k8s.io",
-        "leases",
-        &["get", "list", "watch", "update"],
-    ),
-    ("coordination.k8s.io", "leases", &["create"]),
-];
+/// What it does with the Lease of its release.
+const LEASE_RIGHTS: [Right; 1] = [(
+    "coordination.k8s.io",
+    "leases",
+    &["get", "list", "watch", "update"],
+)];
+
+/// What it does with the Lease in which all releases claim their namespaces.
+const SCOPES_RIGHTS: [Right; 1] = [("coordination.k8s.io", "leases", &["get", "update"])];
+
+/// What it does before there are such Leases. No rule can say by what name something is made.
+const CREATE_RIGHTS: [Right; 1] = [("coordination.k8s.io", "leases", &["create"])];
 
 /// Any toolkit: whether the key may read auth configs is asked, not which there are.
 const TOOLKIT: &str = "gmail";
 
 /// Looks at everything, and writes a line for each thing. No namespaces: all of them. The right to elect a
-/// leader is looked at where the Lease is.
+/// leader is looked at for the Lease in that namespace and of that name.
 ///
 /// # Errors
 /// When something is not as the operator needs it. The lines say what, and what to do.
@@ -68,7 +74,7 @@ pub async fn run(
     kubernetes: Client,
     composio: composio::Client,
     namespaces: &[String],
-    lease: Option<&str>,
+    lease: Option<(&str, &str)>,
     out: &mut impl Write,
 ) -> Result<(), Error> {
     let scopes: Vec<Option<&str>> = match namespaces {
@@ -100,13 +106,18 @@ pub async fn run(
         )?;
         tell(
             &format!("permissions, {place}"),
-            permissions(&kubernetes, scope, &RIGHTS, None).await,
+            permissions(&kubernetes, scope, &[(&RIGHTS, None)]).await,
         )?;
     }
-    if let Some(lease) = lease {
+    if let Some((namespace, lease)) = lease {
+        let rights: [Rights<'_>; 3] = [
+            (&LEASE_RIGHTS, Some(lease)),
+            (&SCOPES_RIGHTS, Some(SCOPES)),
+            (&CREATE_RIGHTS, None),
+        ];
         tell(
-            &format!("leader election, namespace {lease}"),
-            permissions(&kubernetes, Some(lease), &LEASE_RIGHTS, Some(LEASE)).await,
+            &format!("leader election, namespace {namespace}"),
+            permissions(&kubernetes, Some(namespace), &rights).await,
         )?;
     }
     tell("API key", key(&composio).await)?;
@@ -143,17 +154,17 @@ async fn definition(client: &Client, namespace: Option<&str>) -> Result<String, 
 async fn permissions(
     client: &Client,
     namespace: Option<&str>,
-    rights: &[Right],
-    name: Option<&str>,
+    rights: &[Rights<'_>],
 ) -> Result<String, String> {
     let mut lacking = Vec::new();
-    for (group, resource, verbs) in rights {
-        for verb in *verbs {
-            // Nothing can be allowed by name that has none yet.
-            let name = name.filter(|_| *verb != "create");
-            let attributes = attributes(namespace, group, resource, verb, name);
-            if !may(client, attributes).await? {
-                lacking.push(format!("{verb} {resource}"));
+    for (rights, name) in rights {
+        for (group, resource, verbs) in *rights {
+            for verb in *verbs {
+                let attributes = attributes(namespace, group, resource, verb, *name);
+                if !may(client, attributes).await? {
+                    let name = name.map_or(String::new(), |name| format!(" {name}"));
+                    lacking.push(format!("{verb} {resource}{name}"));
+                }
             }
         }
     }
@@ -234,7 +245,7 @@ fn refused(error: &composio::Error, what: &str) -> String {
 mod tests {
     use k8s_openapi::api::rbac::v1::PolicyRule;
 
-    use super::{LEASE, LEASE_RIGHTS, RIGHTS, Right};
+    use super::{CREATE_RIGHTS, LEASE_RIGHTS, RIGHTS, Right, SCOPES, SCOPES_RIGHTS};
 
     fn rules(yaml: &str) -> Vec<PolicyRule> {
         serde_saphyr::from_str(yaml).expect("the file is a list of rules")
@@ -258,8 +269,14 @@ mod tests {
         let mut granted = rules(include_str!(
             "../charts/composio-operator/files/lease-rules.yaml"
         ));
-        let named = granted[0].resource_names.take();
-        assert_eq!(named, Some(vec![LEASE.to_owned()]));
-        assert_eq!(asked(&LEASE_RIGHTS), granted);
+        let named: Vec<_> = granted
+            .iter_mut()
+            .map(|rule| rule.resource_names.take())
+            .collect();
+        // The chart puts the release's own name in the place of the first.
+        let only = |name: &str| Some(vec![name.to_owned()]);
+        assert_eq!(named, [only("composio-operator"), only(SCOPES), None]);
+        let rights = [LEASE_RIGHTS, SCOPES_RIGHTS, CREATE_RIGHTS].concat();
+        assert_eq!(asked(&rights), granted);
     }
 }

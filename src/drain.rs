@@ -17,6 +17,9 @@ use tokio::time::Instant;
 
 use crate::crd::{ConnectedAccount, condition};
 
+mod hook;
+pub use hook::Hook;
+
 const PAGE: u32 = 500;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -36,6 +39,14 @@ pub enum Error {
         /// What it said.
         error: Box<kube::Error>,
     },
+    /// Whether Helm uninstalls the release could not be found out.
+    #[error("cannot read {what}, so nothing is deleted: {error}")]
+    NotShown {
+        /// Which object.
+        what: String,
+        /// What the apiserver said.
+        error: Box<kube::Error>,
+    },
     /// Nobody reads what is told.
     #[error(transparent)]
     Write(#[from] io::Error),
@@ -44,16 +55,30 @@ pub enum Error {
 /// Deletes what is in these namespaces, or in all if none is named, and waits so long for the end.
 ///
 /// # Guarantees
-/// An object that is made meanwhile is deleted too. At the end it is told what is left, and why.
+/// An object that is made meanwhile is deleted too. At the end it is told what is left, and why. Where it runs
+/// in the Job of a release, and Helm does not uninstall that release, nothing is deleted, and it is told why.
 ///
 /// # Errors
 /// When something is left, or the apiserver refuses.
 pub async fn run(
     client: Client,
     namespaces: &[String],
+    hook: Option<&Hook>,
     timeout: Duration,
     out: &mut impl Write,
 ) -> Result<(), Error> {
+    if let Some(hook) = hook
+        && let Some(why) = hook.refusal(&client).await?
+    {
+        writeln!(
+            out,
+            "nothing is deleted: {why}. The Job {}/{} deletes all ConnectedAccounts only while helm uninstall runs it. \
+             Leave uninstall.policy at Keep where Helm does not install the chart. To delete them all by hand: \
+             kubectl delete connectedaccounts --all, in each namespace, or composio-operator drain",
+            hook.namespace, hook.job
+        )?;
+        return Ok(());
+    }
     let end = Instant::now() + timeout;
     let mut before = None;
     loop {

@@ -1,8 +1,10 @@
-//! Leader election: of several replicas one works, and the others are ready to.
+//! Leader election: of several replicas of a release one works, and the others are ready to. And of several
+//! releases that work on the same namespaces one works, and the others say whom they wait for.
 //!
-//! The one that holds the Lease leads. It renews it; the others watch it, and take it when it was given
-//! up or has not changed for its duration, as client-go does: a Lease is read, and replaced only in the
-//! version that was read, so that of two who try at once one gets a conflict.
+//! The replica that holds the release's Lease leads. It renews it; the others watch it, and take it when it was
+//! given up or has not changed for its duration, as client-go does: a Lease is read, and replaced only in the
+//! version that was read, so that of two who try at once one gets a conflict. The leader also claims what the
+//! release works on, in the Lease [`SCOPES`] that all releases share, and renews both together.
 //!
 //! A leader cannot be told that it is one no more when it is frozen, or cut off. So it stops by its own
 //! clock, before the others may begin: [`Leadership::is_held`] is false from the renew deadline on, and
@@ -14,27 +16,26 @@ use std::{
 };
 
 use futures::{Stream, StreamExt};
-use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
-    Api, Client,
-    api::PostParams,
+    Client,
     runtime::{
         WatchStreamExt,
         watcher::{self, watch_object},
     },
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+mod attempt;
 mod election;
 mod leadership;
+mod scope;
 
-use election::{Election, Next};
+use attempt::{Attempts, Tried};
 pub use leadership::{Leadership, NotLeading, Standing};
+pub use scope::{SCOPES, Scope, ScopeHolder};
 
-/// The Lease's name.
-pub const NAME: &str = "composio-operator";
 /// To give the Lease up. Whoever cannot is waited for as if it had died.
 const RELEASE: Duration = Duration::from_secs(1);
 
@@ -88,36 +89,39 @@ pub enum Lost {
     /// Somebody took it by force, or has changed it by hand.
     #[error("not the leader any more: the Lease is held by {0}")]
     Taken(String),
+    /// Another release works on a part of the scope: ours did not renew its claim for too long.
+    #[error("not the leader any more: {0}")]
+    ScopeTaken(ScopeHolder),
 }
 
-/// How a try ended.
-enum Tried {
-    Held { until: Instant },
-    Waits { holder: String, until: Instant },
+/// Who wants to lead, and what.
+pub struct Candidate {
+    /// The name of the release's Lease, which is also what other releases know it by.
+    pub lease: String,
+    /// The replica's name, which must be no other's.
+    pub identity: String,
+    /// What the release works on.
+    pub scope: Scope,
+    /// How long everything takes.
+    pub timing: Timing,
 }
 
 /// One candidate.
 pub struct Elector {
-    api: Api<Lease>,
+    attempts: Attempts,
     timing: Timing,
-    election: Election,
     told: watch::Sender<Standing>,
 }
 
 impl Elector {
-    /// A candidate of that name, which must be no other's, and its leadership. The client must not be
-    /// one that [`Leadership::guard`] guards.
-    pub fn new(
-        client: Client,
-        namespace: &str,
-        identity: String,
-        timing: Timing,
-    ) -> (Self, Leadership) {
+    /// A candidate, and its leadership. The Leases are in that namespace. The client must not be one that
+    /// [`Leadership::guard`] guards.
+    pub fn new(client: Client, namespace: &str, candidate: Candidate) -> (Self, Leadership) {
         let (told, standing) = watch::channel(Standing::Unknown("starting".to_owned()));
+        let timing = candidate.timing;
         let elector = Self {
-            api: Api::namespaced(client, namespace),
+            attempts: Attempts::new(client, namespace, candidate),
             timing,
-            election: Election::new(NAME.to_owned(), identity, timing.duration),
             told,
         };
         (elector, Leadership::new(standing))
@@ -152,10 +156,17 @@ impl Elector {
 
     /// Waits until it holds the Lease, and tells until when.
     async fn turn(&mut self) -> Instant {
-        let mut changes = pin!(watch_object(self.api.clone(), NAME).default_backoff());
+        let (api, name) = (self.attempts.api().clone(), self.attempts.name().to_owned());
+        let mut changes = pin!(watch_object(api, &name).default_backoff());
         loop {
-            match self.attempt().await {
+            match self.attempts.attempt().await {
                 Ok(Tried::Held { until }) => return until,
+                Ok(Tried::Blocked { by, until }) => {
+                    self.tell_blocked(by);
+                    self.attempts.give_up_if_held().await;
+                    let next = Instant::now() + self.timing.retry_period;
+                    tokio::time::sleep_until(next.min(until).into()).await;
+                }
                 Ok(Tried::Waits { holder, until }) => {
                     self.tell_waiting(holder);
                     self.watch(until, &mut changes).await;
@@ -193,11 +204,9 @@ impl Elector {
                 }
                 None => return,
             };
-            let now = Instant::now();
-            self.election.see(lease, now);
-            match self.election.next(now, Timestamp::now()) {
-                Next::Claim(_) => return,
-                Next::Wait { holder, until: new } => {
+            match self.attempts.see(lease) {
+                None => return,
+                Some((holder, new)) => {
                     self.tell_waiting(holder);
                     until = new;
                 }
@@ -215,7 +224,7 @@ impl Elector {
             // A process that was frozen beyond it learns that here.
             let tried = tokio::time::timeout_at(until.into(), async {
                 pause.await;
-                self.attempt().await
+                self.attempts.attempt().await
             });
             match tried.await {
                 Ok(Ok(Tried::Held { until: renewed })) => {
@@ -223,6 +232,7 @@ impl Elector {
                     until = renewed;
                 }
                 Ok(Ok(Tried::Waits { holder, .. })) => return Lost::Taken(holder),
+                Ok(Ok(Tried::Blocked { by, .. })) => return Lost::ScopeTaken(by),
                 Ok(Err(error)) => {
                     warn!("the Lease was not renewed: {error}");
                     why = format!(": {error}");
@@ -235,52 +245,24 @@ impl Elector {
         }
     }
 
-    /// Reads the Lease, and claims or renews it if that may be. Each try has a time limit of its own, as
-    /// controller-runtime sets it: on a dead connection the next one gets a new connection.
-    async fn attempt(&mut self) -> Result<Tried, String> {
-        let began = Instant::now();
-        let limit = self.timing.renew_deadline / 2;
-        let (api, election) = (&self.api, &mut self.election);
-        let tried = timeout(limit, async {
-            let found = api.get_opt(NAME).await?;
-            let now = Instant::now();
-            election.see(found, now);
-            let claimed = match election.next(now, Timestamp::now()) {
-                Next::Claim(lease) => write(api, &lease).await?,
-                Next::Wait { holder, until } => return Ok(Tried::Waits { holder, until }),
-            };
-            election.see(Some(claimed), Instant::now());
-            Ok(Tried::Held {
-                // From before it was asked: the others count from when they see the answer.
-                until: began + self.timing.renew_deadline,
-            })
-        });
-        match tried.await {
-            Ok(Ok(tried)) => Ok(tried),
-            Ok(Err(kube::Error::Api(status))) if status.is_conflict() => {
-                Err("another one was quicker".to_owned())
-            }
-            Ok(Err(error)) => Err(innermost(&error)),
-            Err(_) => Err(format!("no answer within {limit:?}")),
-        }
-    }
-
     /// Gives the Lease up, if it is ours. Nothing gets through the guards from before that on.
     async fn give_up(&mut self) {
         self.told.send_replace(Standing::Ended);
-        let (api, election) = (&self.api, &mut self.election);
-        let given_up = timeout(RELEASE, async {
-            election.see(api.get_opt(NAME).await?, Instant::now());
-            match election.given_up(Timestamp::now()) {
-                Some(lease) => write(api, &lease).await.map(|_| info!("gave the Lease up")),
-                None => Ok(()),
+        self.attempts.give_up().await;
+    }
+
+    fn tell_blocked(&self, by: ScopeHolder) {
+        let new = Standing::Blocked { by };
+        self.told.send_if_modified(|standing| {
+            if *standing == new {
+                return false;
             }
+            if let Standing::Blocked { by } = &new {
+                warn!("not working: {by}");
+            }
+            *standing = new;
+            true
         });
-        match given_up.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!("the Lease was not given up: {}", innermost(&error)),
-            Err(_) => warn!("the Lease was not given up within {RELEASE:?}"),
-        }
     }
 
     fn tell_waiting(&self, holder: String) {
@@ -299,35 +281,23 @@ impl Elector {
 
     /// Who waits already goes on waiting: that the Lease cannot be read now says nothing new of it.
     fn tell_trouble(&self, why: String) {
+        let name = self.attempts.name();
         self.told.send_if_modified(|standing| match standing {
             Standing::Unknown(before) if *before != why => {
-                warn!("the Lease {NAME} cannot be had: {why}");
+                warn!("the Lease {name} cannot be had: {why}");
                 *before = why;
                 true
             }
             Standing::Unknown(_) => false,
-            Standing::Waiting { .. } | Standing::Leading { .. } | Standing::Ended => {
-                debug!("the Lease {NAME} cannot be had: {why}");
+            Standing::Waiting { .. }
+            | Standing::Blocked { .. }
+            | Standing::Leading { .. }
+            | Standing::Ended => {
+                debug!("the Lease {name} cannot be had: {why}");
                 false
             }
         });
     }
-}
-
-async fn write(api: &Api<Lease>, lease: &Lease) -> Result<Lease, kube::Error> {
-    if lease.metadata.resource_version.is_none() {
-        return api.create(&PostParams::default(), lease).await;
-    }
-    api.replace(NAME, &PostParams::default(), lease).await
-}
-
-/// The last cause says what is wrong; the ones before it say where.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 #[cfg(test)]

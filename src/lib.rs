@@ -24,7 +24,7 @@
 //! | [`record`] | the proof that a record in a status was written by this operator |
 //! | [`composio`] | the client, one function per endpoint |
 //! | [`kubernetes`] | the way to the apiserver |
-//! | [`lease`] | leader election |
+//! | [`lease`] | leader election, and which release works where |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`log`] | log lines, and what never gets into them |
 //! | [`metrics`] | what is counted |

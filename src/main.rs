@@ -18,7 +18,7 @@ use composio_operator::{
     crd, drain,
     http::{self as health, Health},
     kubernetes,
-    lease::{Elector, Leadership, Lost, NotLeading, Standing, Timing},
+    lease::{Candidate, Elector, Leadership, Lost, NotLeading, Scope, Standing, Timing},
     log,
     metrics::Metrics,
     observe::Polling,
@@ -165,7 +165,8 @@ async fn check(arguments: arguments::Check) -> Result<(), Failure> {
     let composio = composio::Client::new(transport, Arc::new(|_| ()));
     let namespaces = &arguments.scope.watch_namespace;
     let kubernetes = kubernetes::client(kubernetes::cluster().await?, &Leadership::alone())?;
-    let lease = arguments.lease_namespace.as_deref();
+    let namespace = arguments.lease_namespace.as_deref();
+    let lease = namespace.map(|namespace| (namespace, arguments.lease_name.as_str()));
     Ok(check::run(kubernetes, composio, namespaces, lease, &mut io::stdout()).await?)
 }
 
@@ -173,7 +174,14 @@ async fn drain(arguments: arguments::Drain) -> Result<(), Failure> {
     prepare_tls();
     let namespaces = &arguments.scope.watch_namespace;
     let kubernetes = kubernetes::client(kubernetes::cluster().await?, &Leadership::alone())?;
-    Ok(drain::run(kubernetes, namespaces, arguments.timeout, &mut io::stdout()).await?)
+    let hook = arguments.hook.map(|hook| drain::Hook {
+        release: hook.release,
+        namespace: hook.release_namespace,
+        deployment: hook.deployment,
+        job: hook.job,
+    });
+    let (timeout, out) = (arguments.timeout, &mut io::stdout());
+    Ok(drain::run(kubernetes, namespaces, hook.as_ref(), timeout, out).await?)
 }
 
 /// Both HTTP clients share it; it can only be there already if somebody installed it before main.
@@ -287,8 +295,12 @@ fn candidate(
     let (elector, leadership) = Elector::new(
         client,
         namespace.unwrap_or(&cluster.default_namespace),
-        identity,
-        timing,
+        Candidate {
+            lease: arguments.lease_name.clone(),
+            identity,
+            scope: Scope::of(&arguments.scope.watch_namespace),
+            timing,
+        },
     );
     Ok((leadership, Some(elector)))
 }
@@ -308,11 +320,16 @@ async fn elect(elector: Option<Elector>, work: oneshot::Receiver<Infallible>) ->
 async fn tell_leadership(leadership: Leadership, health: Arc<Health>, metrics: Arc<Metrics>) {
     let tell = |standing: &Standing| {
         metrics.leading(matches!(standing, Standing::Leading { .. }));
+        metrics.blocked(matches!(standing, Standing::Blocked { .. }));
         match standing {
             Standing::Unknown(why) => drop(health.not_ready(LEADERSHIP, why)),
             Standing::Waiting { holder } => {
                 health.idle(COMPOSIO, "only the leader talks to it");
                 health.idle(LEADERSHIP, format!("{holder} leads"));
+            }
+            Standing::Blocked { by } => {
+                health.idle(COMPOSIO, "only the leader talks to it");
+                health.not_ready(LEADERSHIP, by.to_string());
             }
             Standing::Leading { .. } => drop(health.ready(LEADERSHIP)),
             Standing::Ended => health.idle(LEADERSHIP, "stopping"),

@@ -43,6 +43,7 @@ pub struct Metrics {
     longest_wait: Gauge<f64, AtomicU64>,
     census: OnceLock<TakeCensus>,
     leader: Gauge<i64>,
+    blocked: Gauge<i64>,
     not_decoded: Counter,
 }
 
@@ -106,6 +107,7 @@ impl Default for Metrics {
             longest_wait: Gauge::default(),
             census: OnceLock::new(),
             leader: Gauge::default(),
+            blocked: Gauge::default(),
             not_decoded: Counter::default(),
         };
         for urgency in URGENCIES {
@@ -148,6 +150,11 @@ impl Default for Metrics {
             "leader",
             "1 while this replica leads: of all replicas one does",
             metrics.leader.clone(),
+        );
+        registry.register(
+            "scope_held_by_another",
+            "1 while another release works on some of this release's namespaces, so that this one does not",
+            metrics.blocked.clone(),
         );
         registry.register(
             "objects_not_decoded",
@@ -235,6 +242,11 @@ impl Metrics {
     /// Says whether this replica leads.
     pub fn leading(&self, leads: bool) {
         self.leader.set(leads.into());
+    }
+
+    /// Says whether another release keeps this one from working.
+    pub fn blocked(&self, blocked: bool) {
+        self.blocked.set(blocked.into());
     }
 
     /// Counts an object that cannot be read.

@@ -14,6 +14,7 @@ mod gitops;
 mod monitoring;
 mod permissions;
 mod refused;
+mod uninstall;
 
 /// What a resource of the Prometheus operator needs for a server to check it: that it is there.
 const MONITORING: &str = include_str!("chart/monitoring.yaml");

@@ -106,7 +106,9 @@ async fn a_check_names_each_permission_that_is_lacking() {
     assert_eq!(code, Some(1), "{told}");
     assert!(
         told.contains(
-            "may not get leases, list leases, watch leases, update leases, create leases"
+            "may not get leases composio-operator, list leases composio-operator, watch leases \
+             composio-operator, update leases composio-operator, get leases scopes.composio.dev, \
+             update leases scopes.composio.dev, create leases"
         ),
         "{told}"
     );

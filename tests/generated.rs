@@ -65,7 +65,7 @@ fn the_chart_installs_the_definition_that_the_program_prints() {
 }
 
 /// The flags that the chart sets by a value of its own, and which that is.
-const OWN_VALUES: [(&str, &str); 8] = [
+const OWN_VALUES: [(&str, &str); 9] = [
     ("api-key-file", "apiKey"),
     ("api-key", "apiKey"),
     ("base-url", "baseUrl"),
@@ -74,6 +74,7 @@ const OWN_VALUES: [(&str, &str); 8] = [
     ("instance", "the name of the pod"),
     ("leader-elect", "leaderElection"),
     ("lease-namespace", "the namespace of the release"),
+    ("lease-name", "the name of the release"),
 ];
 
 #[test]

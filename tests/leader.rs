@@ -15,6 +15,7 @@ use crate::support::wait;
 use crate::support::way::Gate;
 
 mod guard;
+mod releases;
 mod replicas;
 
 use replicas::{LEASE, LEASE_DURATION, NAMES, Replicas, lease, order, short};

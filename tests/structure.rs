@@ -38,7 +38,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("record", &["crd"]),
     ("http", &["metrics"]),
     ("log", &["arguments", "text"]),
-    ("arguments", &["composio", "sandbox"]),
+    ("arguments", &["composio", "lease", "sandbox"]),
     ("check", &["composio", "crd", "lease"]),
     ("drain", &["crd"]),
     ("composio", &["text"]),
@@ -61,12 +61,16 @@ const DATA: [(&str, &str, &[&str]); 2] = [
 ];
 
 /// What a file beginning with that path must not mention, because a pure function has no use for it.
-const IMPURE: [(&str, &[&str]); 5] = [
+const IMPURE: [(&str, &[&str]); 6] = [
     ("src/record", DECIDES),
     ("src/plan", DECIDES),
     ("src/report", DECIDES),
     (
         "src/lease/election",
+        &["kube", "tokio", "tracing", "now()", "SystemTime"],
+    ),
+    (
+        "src/lease/scope",
         &["kube", "tokio", "tracing", "now()", "SystemTime"],
     ),
     (

@@ -6,6 +6,7 @@ mod chart;
 mod commands;
 mod control_plane;
 mod convergence;
+mod copies;
 mod crash;
 mod crd;
 mod credentials;

@@ -78,6 +78,12 @@ impl Election {
         Next::Claim(Box::new(self.claimed(lease, wall)))
     }
 
+    /// Whether this candidate holds the Lease, by what was seen last.
+    pub(super) fn is_held(&self) -> bool {
+        let lease = self.seen.as_ref().and_then(|seen| seen.lease.as_ref());
+        holder(spec(lease)) == Some(&self.identity)
+    }
+
     /// The Lease as given up by this candidate; `None` if it does not hold it.
     pub(super) fn given_up(&self, wall: Timestamp) -> Option<Lease> {
         let mut lease = self.seen.as_ref()?.lease.clone()?;

@@ -5,6 +5,8 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tower::filter::FilterLayer;
 
+use super::ScopeHolder;
+
 /// Where a replica stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -14,6 +16,11 @@ pub enum Standing {
     Waiting {
         /// Which.
         holder: String,
+    },
+    /// Another release works on some of the same namespaces.
+    Blocked {
+        /// Which, and on which.
+        by: ScopeHolder,
     },
     /// It leads.
     Leading {
@@ -47,7 +54,10 @@ impl Leadership {
     pub fn is_held(&self) -> bool {
         match &*self.0.borrow() {
             Standing::Leading { until } => until.is_none_or(|until| Instant::now() < until),
-            Standing::Unknown(_) | Standing::Waiting { .. } | Standing::Ended => false,
+            Standing::Unknown(_)
+            | Standing::Waiting { .. }
+            | Standing::Blocked { .. }
+            | Standing::Ended => false,
         }
     }
 

@@ -138,6 +138,81 @@ async fn what_is_told_is_true() {
     }
 }
 
+/// What an expression takes together without telling one release from another.
+fn lumps_together(expression: &str) -> Vec<&str> {
+    const RELEASE: &str = "by (namespace, job";
+    let found = ["max", "min", "sum", "avg", "count"]
+        .into_iter()
+        .flat_map(|name| expression.match_indices(name));
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    found
+        .filter(|(at, name)| {
+            let before = expression[..*at].chars().next_back();
+            let after = expression[at + name.len()..].trim_start();
+            let whole = !before.is_some_and(is_word) && after.starts_with(['(', 'b', 'w']);
+            whole && !after.starts_with(RELEASE)
+        })
+        .map(|(at, _)| &expression[at..])
+        .collect()
+}
+
+#[test]
+fn of_two_releases_each_has_its_own_alerts_and_lines() {
+    let alerts = rules().into_iter().map(|rule| rule["expr"].clone());
+    let targets = panels().into_iter().flat_map(|panel| {
+        let targets = panel["targets"].as_array().expect("targets").clone();
+        targets.into_iter().map(|target| target["expr"].clone())
+    });
+    for expression in alerts.chain(targets) {
+        let expression = expression.as_str().expect("an expression");
+        assert_eq!(lumps_together(expression), [""; 0], "{expression}");
+    }
+    for panel in panels() {
+        for target in panel["targets"].as_array().expect("targets") {
+            let legend = target["legendFormat"].as_str().unwrap_or_default();
+            assert!(legend.starts_with("{{namespace}}/{{job}}"), "{legend}");
+        }
+    }
+    assert_eq!(lumps_together("1 + max(a) > 0"), ["max(a) > 0"]);
+    assert_eq!(
+        lumps_together("sum by (reason) (a)"),
+        ["sum by (reason) (a)"]
+    );
+    assert_eq!(lumps_together("sum without (job) (a)").len(), 1);
+    assert_eq!(
+        lumps_together("max by (namespace, job, x) (max_a)"),
+        [""; 0]
+    );
+}
+
+#[tokio::test]
+async fn the_alert_for_absence_asks_for_this_release_alone() {
+    for (values, release) in [
+        (r#"{"rules":{"enabled":true}}"#, r#"namespace="x""#),
+        (
+            r#"{"rules":{"enabled":true},"serviceMonitor":{"enabled":true}}"#,
+            r#"namespace="x",job="op-composio-operator-metrics""#,
+        ),
+        (
+            r#"{"rules":{"enabled":true},"podMonitor":{"enabled":true}}"#,
+            r#"namespace="x",job="x/op-composio-operator""#,
+        ),
+    ] {
+        let metrics = format!("metrics={values}");
+        let rendered = render("x", &[r#"sandbox={"enabled":true}"#, &metrics])
+            .await
+            .expect("it renders");
+        let rule: Value = rendered.one("PrometheusRule", "op-composio-operator");
+        let rules = rule["spec"]["groups"][0]["rules"].as_array();
+        let mut rules = rules.expect("rules").iter();
+        let absent = rules.find(|rule| rule["alert"] == "ComposioOperatorAbsent");
+        let expression = &absent.expect("it is there")["expr"];
+        let expected = format!("absent(composio_operator_leader{{{release}}})");
+        assert_eq!(expression, &Value::from(expected));
+        assert!(!rendered.yaml.contains("{RELEASE}"), "it is filled in");
+    }
+}
+
 #[test]
 fn every_alert_says_how_bad_it_is_and_what_to_do() {
     let mut seen = BTreeSet::new();
@@ -202,7 +277,7 @@ async fn the_chart_fills_in_how_long_is_too_long_and_where_the_runbooks_are() {
         .expect("it is there");
     assert_eq!(
         waits["expr"],
-        "max(composio_operator_longest_wait_seconds) > 5400"
+        "max by (namespace, job) (composio_operator_longest_wait_seconds) > 5400"
     );
     assert_eq!(
         waits["annotations"]["runbook_url"],

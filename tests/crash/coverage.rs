@@ -32,8 +32,8 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         &[("PUT", STATUS, "")],
         "what is reported",
     ),
-    ("src/lease.rs", "create", &[], LEASE),
-    ("src/lease.rs", "replace", &[], LEASE),
+    ("src/lease/attempt.rs", "create", &[], LEASE),
+    ("src/lease/attempt.rs", "replace", &[], LEASE),
     (
         "src/check.rs",
         "create",
@@ -47,7 +47,7 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "what a person does, done by another command",
     ),
 ];
-const LEASE: &str = "the Lease, in a time of its own";
+const LEASE: &str = "the Leases, in a time of their own";
 const OBJECT: &str = "connectedaccounts/{name}";
 const STATUS: &str = "connectedaccounts/{name}/status";
 

@@ -10,13 +10,14 @@ use composio_operator::composio::http::{MAX_BODY, only_while, transport};
 use composio_operator::composio::{ApiKey, Client, HttpConfig, ListQuery, Sensitive};
 use composio_operator::crd::ConnectedAccount;
 use composio_operator::kubernetes;
-use composio_operator::lease::{Elector, Leadership, NotLeading, Timing};
+use composio_operator::lease::{Candidate, Elector, Leadership, NotLeading, Scope, Timing};
 use kube::api::{Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Config};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
+use super::replicas::LEASE;
 use crate::support::sandbox::API_KEY;
 use crate::support::scene::{Scene, gmail};
 
@@ -34,8 +35,13 @@ impl Replica {
         let seconds = Duration::from_secs;
         let timing = Timing::new(seconds(6), seconds(4), seconds(1)).expect("times that fit");
         let bare = kubernetes::bare_client(cluster.clone()).expect("a client");
-        let (elector, leadership) =
-            Elector::new(bare, &scene.namespace, format!("{name}_1"), timing);
+        let candidate = Candidate {
+            lease: LEASE.to_owned(),
+            identity: format!("{name}_1"),
+            scope: Scope::of(std::slice::from_ref(&scene.namespace)),
+            timing,
+        };
+        let (elector, leadership) = Elector::new(bare, &scene.namespace, candidate);
         let election = tokio::spawn(async { drop(elector.run(pending()).await) });
         let guarded = kubernetes::client(cluster, &leadership).expect("a client");
         let direct = transport(HttpConfig {

@@ -1,0 +1,143 @@
+//! Statuses that somebody wrote by hand, and what the change of the API key leaves of a record.
+
+use std::path::{Path, PathBuf};
+
+use composio_operator::plan::computed_alias;
+use serde_json::{Value, json};
+
+use super::{annotate, changes_of, connected, give_status, gmail_of, message};
+use crate::support::child::Signal;
+use crate::support::scene::{Operated, SOON, Scene};
+use crate::support::wait;
+
+/// An account that somebody made in the dashboard, connected.
+async fn made_by_hand(scene: &Scene<'_>, user: &str) -> String {
+    let body = json!({"auth_config_id": "ac_gmail", "user_id": user, "alias": "theirs"});
+    let made = scene.sandbox.api("POST", "connected_accounts/link", body).await;
+    let id = made["connected_account_id"].as_str().expect("an id").to_owned();
+    scene.sandbox.consent(&id).await;
+    id
+}
+
+#[tokio::test]
+async fn an_id_written_into_a_status_touches_nobodys_account_and_the_own_one_is_found_again() {
+    let scene = Scene::new("forged").await.operated().await;
+    let theirs = made_by_hand(&scene, "u").await;
+    let id = connected(&scene, "mail", gmail_of("u")).await;
+    let record = scene.object("mail").await["status"]["record"].clone();
+    assert!(record["mac"].is_string(), "{record}");
+    for forged in [
+        // The record of the own account stays beside it.
+        json!({"connectedAccountId": theirs}),
+        json!({"connectedAccountId": theirs, "record": null}),
+        json!({"connectedAccountId": theirs, "record": {"keyId": "AAAAAAAA", "mac": "AAAA"}}),
+        json!({"connectedAccountId": theirs, "record": null, "adopted": "ByDeclaredAlias"}),
+    ] {
+        give_status(&scene, "mail", &forged).await;
+        scene.until_field("mail", "connectedAccountId", &id).await;
+        let object = scene.ready("mail", "Connected").await;
+        assert_eq!(object["status"]["record"], record, "after {forged}");
+    }
+    scene.event("mail", "RecordRejected").await;
+    // It goes while the forged id stands in the status: its own account ends, and no other.
+    give_status(&scene, "mail", &json!({"connectedAccountId": theirs})).await;
+    scene.delete("mail").await;
+    assert_eq!(changes_of(&scene, &theirs).await, ["POST link"]);
+    assert_eq!(scene.sandbox.account(&theirs).await["status"], "ACTIVE");
+    let ended = changes_of(&scene, &id).await;
+    assert_eq!(ended, ["POST link", "POST revoke", "DELETE"]);
+}
+
+#[tokio::test]
+async fn a_forged_status_makes_nobody_the_holder_of_an_account() {
+    let scene = Scene::new("squatter").await.operated().await;
+    let theirs = made_by_hand(&scene, "u").await;
+    connected(&scene, "mail", gmail_of("u")).await;
+    let patch = r#"{"spec":{"suspend":true}}"#;
+    scene.stage().patch("mail", patch).await.expect("it is taken");
+    scene.until("mail", "Ready", "False", "Suspended").await;
+    give_status(&scene, "mail", &json!({"connectedAccountId": theirs})).await;
+    let mut spec = gmail_of("u");
+    spec["connectedAccountId"] = json!(theirs);
+    scene.declare("taker", spec).await;
+    scene.ready("taker", "Connected").await;
+}
+
+/// A scene whose key is read from a file.
+async fn keyed(prefix: &str) -> (Scene<'static>, PathBuf) {
+    let scene = Scene::new(prefix).await;
+    let file = scene.folder.write("key", "sandbox").expect("the folder is there");
+    (scene, file)
+}
+
+async fn started(scene: Scene<'static>, file: &Path) -> Operated<'static> {
+    let options = scene
+        .options()
+        .env("COMPOSIO_API_KEY", None)
+        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
+    let operator = scene.start("operator", &options).await;
+    Operated::of(scene, operator)
+}
+
+/// Another key of the same project.
+async fn rotate(scene: &Scene<'_>, file: &Path) {
+    let body = json!({"api_key": "rotated"});
+    scene.sandbox.control("POST", "api-key", body).await;
+    std::fs::write(file, "rotated").expect("the folder is there");
+}
+
+#[tokio::test]
+async fn after_a_rotation_a_record_holds_and_is_signed_anew() {
+    let (scene, file) = keyed("rotated").await;
+    let scene = started(scene, &file).await;
+    let id = connected(&scene, "mail", gmail_of("u")).await;
+    let by_hand = json!({"alias": "renamed-by-hand"});
+    let before = scene.object("mail").await["status"]["record"]["keyId"].clone();
+    rotate(&scene, &file).await;
+    wait::until("a record of the new key", SOON, async || {
+        let object = scene.stage().object("mail").await?;
+        match &object["status"]["record"]["keyId"] {
+            key if key.is_string() && *key != before => Ok(()),
+            key => Err(key.to_string()),
+        }
+    })
+    .await;
+    scene.sandbox.control("POST", &format!("accounts/{id}/alias"), by_hand).await;
+    // Renamed by hand, it is given its alias back: the record proves whose it is.
+    let alias = computed_alias("", &scene.namespace, "mail");
+    wait::until("its alias", SOON, async || {
+        let account = scene.sandbox.account(&id).await;
+        match account["alias"] == json!(alias) {
+            true => Ok(()),
+            false => Err(account.to_string()),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rotation_a_restart_and_a_rename_together_ask_a_person() {
+    let (scene, file) = keyed("all-three").await;
+    let first = started(scene, &file).await;
+    let id = connected(&first, "mail", gmail_of("u")).await;
+    first.operator.child.signal(Signal::Kill).expect("it runs");
+    rotate(&first, &file).await;
+    let by_hand = json!({"alias": "renamed-by-hand"});
+    let path = format!("accounts/{id}/alias");
+    first.sandbox.control("POST", &path, by_hand).await;
+    let options = first
+        .options()
+        .env("COMPOSIO_API_KEY", None)
+        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
+    let _second = first.start("second", &options).await;
+    let object = first.until("mail", "Stalled", "True", "AliasChanged").await;
+    let said = message(&object, "Ready");
+    assert!(said.contains(&id) && said.contains("own-account"), "{said}");
+    assert_eq!(changes_of(&first, &id).await, ["POST link"], "nothing is done on that word");
+    annotate(&first, "mail", &format!("composio.dev/own-account={id}")).await;
+    let object = first.ready("mail", "Connected").await;
+    assert_eq!(object["status"]["connectedAccountId"], id);
+    assert_eq!(changes_of(&first, &id).await, ["POST link", "PATCH alias"]);
+    let record: &Value = &object["status"]["record"];
+    assert!(record["mac"].is_string(), "{object}");
+}

@@ -1,0 +1,123 @@
+//! What one namespace says of missing accounts holds up that namespace alone.
+
+use serde_json::{Value, json};
+
+use super::{connected, gmail_of, give_status};
+use crate::support::sandbox::Asked;
+use crate::support::scene::{Operated, SOON, Scene};
+use crate::support::story::condition;
+use crate::support::wait;
+
+/// More than may go between two looks at all of them.
+const MANY: usize = 8;
+
+/// One operator for three namespaces; the scene is that of the first.
+async fn of_three(prefix: &str) -> (Operated<'static>, [String; 2]) {
+    let scene = Scene::new(prefix).await;
+    let mut others = [const { String::new() }; 2];
+    for other in &mut others {
+        let namespace = scene.control_plane.namespace(&scene.client, prefix);
+        *other = namespace.await;
+    }
+    let all = format!("{},{},{}", scene.namespace, others[0], others[1]);
+    let options = scene.options().flag("--watch-namespace", &all);
+    let operator = scene.start("operator", &options).await;
+    (Operated::of(scene, operator), others)
+}
+
+/// Applies an object in one of the other namespaces, and waits until it is Ready, or not, for that reason.
+async fn there(scene: &Scene<'_>, namespace: &str, name: &str, spec: &Value, reason: &str) {
+    let object = json!({
+        "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
+        "metadata": {"name": name, "namespace": namespace}, "spec": spec,
+    });
+    let kubectl = scene.control_plane;
+    let applied = kubectl.kubectl_stdin(&["apply", "-f", "-"], &object.to_string());
+    assert!(applied.await.status.success());
+    wait::until(&format!("{reason} of {namespace}/{name}"), SOON, async || {
+        let args = ["-n", namespace, "get", "connectedaccount", name, "-o", "json"];
+        let object = kubectl.kubectl(&args).await.stdout;
+        let object: Value = serde_json::from_slice(&object).map_err(|error| error.to_string())?;
+        if condition(&object, "Ready")["reason"] == reason {
+            return Ok(());
+        }
+        if condition(&object, "Ready")["reason"] == "AwaitingUser" {
+            let id = object["status"]["connectedAccountId"].as_str().unwrap_or_default();
+            scene.sandbox.consent(id).await;
+        }
+        Err(object["status"].to_string())
+    })
+    .await;
+}
+
+/// Accounts of the first namespace that are so old that every list must know them.
+async fn many(scene: &Scene<'_>) -> Vec<String> {
+    let mut ids = Vec::new();
+    for n in 0..MANY {
+        let user = format!("u{n}");
+        ids.push(connected(scene, &format!("mail-{n}"), gmail_of(&user)).await);
+    }
+    let last = format!("mail-{}", MANY - 1);
+    wait::until("records that are old enough", SOON, async || {
+        let object = scene.stage().object(&last).await?;
+        let since = object["status"]["connectedAt"].as_str().unwrap_or_default();
+        let since: jiff::Timestamp = since.parse().map_err(|_| since.to_owned())?;
+        match jiff::Timestamp::now().duration_since(since).as_secs() {
+            3.. => Ok(()),
+            young => Err(format!("{young} s")),
+        }
+    })
+    .await;
+    ids
+}
+
+#[tokio::test]
+async fn what_is_missing_in_one_namespace_holds_up_that_namespace_and_no_other() {
+    let (scene, others) = of_three("held-up").await;
+    for namespace in &others {
+        there(&scene, namespace, "mail", &gmail_of(namespace), "Connected").await;
+    }
+    let ids = many(&scene).await;
+    let before = scene.changes().await.len();
+    for id in &ids {
+        let path = format!("accounts/{id}/delete");
+        scene.sandbox.control("POST", &path, json!({})).await;
+    }
+    scene
+        .until_synced_says("mail-0", "ProjectUnavailable", "of this one")
+        .await;
+    scene.operator.readyz(200, "").await;
+    for namespace in &others {
+        let mut disabled = gmail_of(namespace);
+        disabled["enabled"] = json!(false);
+        there(&scene, namespace, "mail", &disabled, "Disabled").await;
+    }
+    let mut changes = scene.changes().await.split_off(before);
+    changes.sort();
+    let disabled = "PATCH status (disable)";
+    assert_eq!(changes, [disabled, disabled], "nothing is made for what is missing");
+}
+
+#[tokio::test]
+async fn ids_that_are_written_into_the_statuses_of_one_namespace_hold_up_nobody() {
+    let (scene, others) = of_three("poison").await;
+    there(&scene, &others[0], "mail", &gmail_of("v"), "Connected").await;
+    let ids = many(&scene).await;
+    let seq = scene.sandbox.seq().await;
+    for n in 0..MANY {
+        let forged = json!({"connectedAccountId": format!("ca_nowhere{n}"), "authConfig": "ac_x"});
+        give_status(&scene, &format!("mail-{n}"), &forged).await;
+    }
+    for (n, id) in ids.iter().enumerate() {
+        let name = format!("mail-{n}");
+        scene.until_field(&name, "connectedAccountId", id).await;
+    }
+    let mut disabled = gmail_of("v");
+    disabled["enabled"] = json!(false);
+    there(&scene, &others[0], "mail", &disabled, "Disabled").await;
+    scene.operator.readyz(200, "").await;
+    let asked = scene.sandbox.asked_since(seq).await;
+    let changes = asked.iter().filter(|asked| !asked.is_look());
+    let changes: Vec<_> = changes.map(Asked::words).collect();
+    assert_eq!(changes, ["PATCH status (disable)"]);
+}
