@@ -61,20 +61,31 @@ async fn backup(scene: &Scene<'_>, name: &str, new_name: &str) -> Value {
 /// Creates it; with its status too, as `velero restore --restore-status` does.
 async fn restore(scene: &Scene<'_>, object: &Value, with_status: bool) {
     let args = ["-n", &scene.namespace, "create", "-f", "-"];
-    let kubectl = scene.control_plane.kubectl_stdin(&args, &object.to_string());
-    let output = kubectl.await;
+    let yaml = object.to_string();
+    let output = scene.control_plane.kubectl_stdin(&args, &yaml).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     if with_status {
-        give_status(scene, object["metadata"]["name"].as_str().expect("a name"), &object["status"])
-            .await;
+        give_status(
+            scene,
+            object["metadata"]["name"].as_str().expect("a name"),
+            &object["status"],
+        )
+        .await;
     }
 }
 
 /// Merges into the status of an object, as whoever may write it does.
 async fn give_status(scene: &Scene<'_>, name: &str, status: &Value) {
     let patch = json!({"status": status}).to_string();
-    let args = ["patch", "connectedaccount", name, "--subresource=status", "--type=merge", "-p"];
+    let args = [
+        "patch",
+        "connectedaccount",
+        name,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+    ];
     scene.kubectl(&[&args[..], &[&patch]].concat()).await;
 }
 
@@ -113,7 +124,13 @@ async fn own(scene: &Scene<'_>, name: &str) {
 }
 
 async fn annotate(scene: &Scene<'_>, name: &str, annotation: &str) {
-    let args = ["annotate", "connectedaccount", name, annotation, "--overwrite"];
+    let args = [
+        "annotate",
+        "connectedaccount",
+        name,
+        annotation,
+        "--overwrite",
+    ];
     scene.kubectl(&args).await;
 }
 

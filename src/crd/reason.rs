@@ -217,7 +217,7 @@ const TABLE: [Row; 30] = {
             False,
             false,
             Reconciling,
-            "What was put right does not stay so: somebody or something changes the account back. Find out who, or declare what they want; the operator goes on every ten minutes.",
+            "What was put right does not stay so: somebody changes the account back, such as another cluster with the same alias prefix. Find out who, or declare what they want; the operator goes on every ten minutes.",
         ),
         row(
             R::UnknownState,

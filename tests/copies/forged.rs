@@ -13,8 +13,14 @@ use crate::support::wait;
 /// An account that somebody made in the dashboard, connected.
 async fn made_by_hand(scene: &Scene<'_>, user: &str) -> String {
     let body = json!({"auth_config_id": "ac_gmail", "user_id": user, "alias": "theirs"});
-    let made = scene.sandbox.api("POST", "connected_accounts/link", body).await;
-    let id = made["connected_account_id"].as_str().expect("an id").to_owned();
+    let made = scene
+        .sandbox
+        .api("POST", "connected_accounts/link", body)
+        .await;
+    let id = made["connected_account_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     scene.sandbox.consent(&id).await;
     id
 }
@@ -54,8 +60,12 @@ async fn a_forged_status_makes_nobody_the_holder_of_an_account() {
     let theirs = made_by_hand(&scene, "u").await;
     connected(&scene, "mail", gmail_of("u")).await;
     let patch = r#"{"spec":{"suspend":true}}"#;
-    scene.stage().patch("mail", patch).await.expect("it is taken");
-    scene.until("mail", "Ready", "False", "Suspended").await;
+    scene
+        .stage()
+        .patch("mail", patch)
+        .await
+        .expect("it is taken");
+    scene.until("mail", "Synced", "True", "Suspended").await;
     give_status(&scene, "mail", &json!({"connectedAccountId": theirs})).await;
     let mut spec = gmail_of("u");
     spec["connectedAccountId"] = json!(theirs);
@@ -66,7 +76,10 @@ async fn a_forged_status_makes_nobody_the_holder_of_an_account() {
 /// A scene whose key is read from a file.
 async fn keyed(prefix: &str) -> (Scene<'static>, PathBuf) {
     let scene = Scene::new(prefix).await;
-    let file = scene.folder.write("key", "sandbox").expect("the folder is there");
+    let file = scene
+        .folder
+        .write("key", "sandbox")
+        .expect("the folder is there");
     (scene, file)
 }
 
@@ -102,7 +115,10 @@ async fn after_a_rotation_a_record_holds_and_is_signed_anew() {
         }
     })
     .await;
-    scene.sandbox.control("POST", &format!("accounts/{id}/alias"), by_hand).await;
+    scene
+        .sandbox
+        .control("POST", &format!("accounts/{id}/alias"), by_hand)
+        .await;
     // Renamed by hand, it is given its alias back: the record proves whose it is.
     let alias = computed_alias("", &scene.namespace, "mail");
     wait::until("its alias", SOON, async || {
@@ -133,7 +149,11 @@ async fn a_rotation_a_restart_and_a_rename_together_ask_a_person() {
     let object = first.until("mail", "Stalled", "True", "AliasChanged").await;
     let said = message(&object, "Ready");
     assert!(said.contains(&id) && said.contains("own-account"), "{said}");
-    assert_eq!(changes_of(&first, &id).await, ["POST link"], "nothing is done on that word");
+    assert_eq!(
+        changes_of(&first, &id).await,
+        ["POST link"],
+        "nothing is done on that word"
+    );
     annotate(&first, "mail", &format!("composio.dev/own-account={id}")).await;
     let object = first.ready("mail", "Connected").await;
     assert_eq!(object["status"]["connectedAccountId"], id);

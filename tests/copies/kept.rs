@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{connected, gmail_of, give_status};
+use super::{connected, give_status, gmail_of};
 use crate::support::sandbox::Asked;
 use crate::support::scene::{Operated, SOON, Scene};
 use crate::support::story::condition;
@@ -32,21 +32,39 @@ async fn there(scene: &Scene<'_>, namespace: &str, name: &str, spec: &Value, rea
         "metadata": {"name": name, "namespace": namespace}, "spec": spec,
     });
     let kubectl = scene.control_plane;
-    let applied = kubectl.kubectl_stdin(&["apply", "-f", "-"], &object.to_string());
-    assert!(applied.await.status.success());
-    wait::until(&format!("{reason} of {namespace}/{name}"), SOON, async || {
-        let args = ["-n", namespace, "get", "connectedaccount", name, "-o", "json"];
-        let object = kubectl.kubectl(&args).await.stdout;
-        let object: Value = serde_json::from_slice(&object).map_err(|error| error.to_string())?;
-        if condition(&object, "Ready")["reason"] == reason {
-            return Ok(());
-        }
-        if condition(&object, "Ready")["reason"] == "AwaitingUser" {
-            let id = object["status"]["connectedAccountId"].as_str().unwrap_or_default();
-            scene.sandbox.consent(id).await;
-        }
-        Err(object["status"].to_string())
-    })
+    let yaml = object.to_string();
+    let applied = kubectl.kubectl_stdin(&["apply", "-f", "-"], &yaml).await;
+    assert!(applied.status.success(), "{applied:?}");
+    wait::until(
+        &format!("{reason} of {namespace}/{name}"),
+        SOON,
+        async || {
+            let args = [
+                "-n",
+                namespace,
+                "get",
+                "connectedaccount",
+                name,
+                "-o",
+                "json",
+            ];
+            let object = kubectl.kubectl(&args).await.stdout;
+            let object: Value =
+                serde_json::from_slice(&object).map_err(|error| error.to_string())?;
+            if condition(&object, "Ready")["reason"] == reason {
+                return Ok(());
+            }
+            if condition(&object, "Ready")["reason"] == "AwaitingUser" {
+                let id = object["status"]["connectedAccountId"]
+                    .as_str()
+                    .unwrap_or_default();
+                // Where the object does not know it yet, the person has signed in already.
+                let path = format!("accounts/{id}/consent");
+                scene.sandbox.may_control("POST", &path, json!({})).await;
+            }
+            Err(object["status"].to_string())
+        },
+    )
     .await;
 }
 
@@ -95,7 +113,11 @@ async fn what_is_missing_in_one_namespace_holds_up_that_namespace_and_no_other()
     let mut changes = scene.changes().await.split_off(before);
     changes.sort();
     let disabled = "PATCH status (disable)";
-    assert_eq!(changes, [disabled, disabled], "nothing is made for what is missing");
+    assert_eq!(
+        changes,
+        [disabled, disabled],
+        "nothing is made for what is missing"
+    );
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use composio_operator::plan::computed_alias;
 use serde_json::json;
 
 use super::{
-    annotate, own, another_account, backup, beside, called, changes_of, connected, give_status,
-    gmail_of, message, restore,
+    annotate, another_account, backup, beside, called, changes_of, connected, give_status,
+    gmail_of, message, own, restore,
 };
 use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
@@ -80,7 +80,9 @@ async fn a_restore_with_its_status_into_an_empty_cluster_needs_no_click_and_chan
     let _operator = second.start("operator", &options).await;
     for (name, id) in [("mail", &id), ("named", &declared)] {
         annotate(&second, name, "composio.dev/reconcile-requested-at=now").await;
-        second.until_field(name, "lastHandledReconcileAt", "now").await;
+        second
+            .until_field(name, "lastHandledReconcileAt", "now")
+            .await;
         let object = second.ready(name, "Connected").await;
         assert_eq!(object["status"]["connectedAccountId"], **id);
         assert_eq!(object["status"]["adopted"], json!(null), "it is its own");
@@ -111,8 +113,15 @@ async fn a_declared_alias_in_two_clusters_is_managed_by_both_and_ended_by_the_on
     assert_eq!(changes_of(&first, &id).await, ["POST link"]);
 
     second.declare("confirmed", called("u", "support")).await;
-    second.until_field("confirmed", "adopted", "ByDeclaredAlias").await;
-    annotate(&second, "confirmed", &format!("composio.dev/own-account={id}")).await;
+    second
+        .until_field("confirmed", "adopted", "ByDeclaredAlias")
+        .await;
+    annotate(
+        &second,
+        "confirmed",
+        &format!("composio.dev/own-account={id}"),
+    )
+    .await;
     own(&second, "confirmed").await;
     second.delete("confirmed").await;
     assert_eq!(
@@ -128,16 +137,25 @@ async fn an_account_that_was_adopted_is_the_objects_own_once_its_user_signs_in_b
     let id = connected(&first, "mail", called("u", "support")).await;
     let second = beside(&first, "anew-green").await;
     second.declare("mail", called("u", "support")).await;
-    second.until_field("mail", "adopted", "ByDeclaredAlias").await;
+    second
+        .until_field("mail", "adopted", "ByDeclaredAlias")
+        .await;
     drop(first.operator.child.signal(Signal::Stop));
     first.sandbox.expire(&id).await;
     second.until("mail", "Ready", "False", "AwaitingUser").await;
     let (same, link) = second.id_and_link("mail").await;
     assert_eq!(same, id);
-    first.sandbox.open_and_connect(&link).await.expect("the link works");
+    first
+        .sandbox
+        .open_and_connect(&link)
+        .await
+        .expect("the link works");
     own(&second, "mail").await;
     second.delete("mail").await;
-    assert_eq!(changes_of(&first, &id).await.last().map(String::as_str), Some("DELETE"));
+    assert_eq!(
+        changes_of(&first, &id).await.last().map(String::as_str),
+        Some("DELETE")
+    );
     drop(first.operator.child.signal(Signal::Cont));
 }
 
@@ -158,7 +176,11 @@ async fn a_copy_with_the_same_declared_alias_in_one_cluster_is_told_what_to_do_a
     }
     // The declaration of the other is changed, and nothing else wakes this one.
     let patch = r#"{"spec":{"metadata":{"alias":"mine"}}}"#;
-    scene.stage().patch("mail", patch).await.expect("it is taken");
+    scene
+        .stage()
+        .patch("mail", patch)
+        .await
+        .expect("it is taken");
     let own = another_account(&scene, "copy", &id).await;
     assert_eq!(scene.sandbox.account(&own).await["alias"], "support");
     assert_eq!(scene.sandbox.account(&id).await["alias"], "mine");
@@ -204,11 +226,20 @@ async fn two_clusters_that_want_one_account_otherwise_say_so_instead_of_fighting
     other.install_crd().await;
     let second = Scene::named(&other, &first.namespace).await;
     restore(&second, &copy, true).await;
-    give_status(&second, "mail", &json!({"lastHandledReconcileAt": "before"})).await;
+    give_status(
+        &second,
+        "mail",
+        &json!({"lastHandledReconcileAt": "before"}),
+    )
+    .await;
     let options = second.options().flag("--base-url", first.sandbox.url());
     let operator = second.start("operator", &options).await;
     let patch = r#"{"spec":{"enabled":false}}"#;
-    second.stage().patch("mail", patch).await.expect("it is taken");
+    second
+        .stage()
+        .patch("mail", patch)
+        .await
+        .expect("it is taken");
     // Whichever has put it right three times first.
     wait::until("a warning in one of the clusters", SOON, async || {
         for scene in [&first as &Scene<'_>, &second] {
