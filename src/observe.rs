@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use kube::{Api, ResourceExt};
+use kube::Api;
 
 use crate::{
     composio::{
@@ -24,9 +24,9 @@ mod poll;
 mod proof;
 mod secret;
 
-pub use kept::Kept;
-pub use objects::Objects;
-use objects::unpacked;
+pub use kept::{Kept, Summary};
+use objects::summary;
+pub use objects::{Followed, Objects};
 pub use poll::{Poll, PollEvent, Polling};
 
 /// Where everything is looked up.
@@ -239,20 +239,21 @@ impl Sources {
         recorded: &ConnectedAccountStatus,
         account: &Account,
     ) -> Option<Holder> {
-        let has_it = |status: Option<&ConnectedAccountStatus>| {
-            status.and_then(|status| status.connected_account_id.as_ref()) == Some(&account.id)
+        let has_it = |status: &ConnectedAccountStatus| {
+            status.connected_account_id.as_ref() == Some(&account.id)
         };
         // Of our own object the store may not know yet what was written last.
         let ours = (
-            !has_it(Some(recorded)),
+            !has_it(recorded),
             desired.created,
             Some(desired.uid.clone()),
         );
-        let precedence = |other: &ConnectedAccount| {
+        let precedence = |other: &Summary| {
+            let metadata = &other.metadata;
             (
-                !has_it(other.status.as_ref()),
-                other.creation_timestamp().map(|time| time.0),
-                other.uid(),
+                !has_it(&other.status),
+                metadata.creation_timestamp.as_ref().map(|time| time.0),
+                metadata.uid.clone(),
             )
         };
         // Whoever does not have it recorded would find it by id or alias, as this object did.
@@ -261,38 +262,20 @@ impl Sources {
             let spec = &desired.spec;
             others.extend(self.objects.with_alias(&spec.user, &spec.toolkit, alias));
         }
-        let others = others.iter().filter_map(|other| unpacked(other));
+        let others = others.iter().filter_map(|other| summary(other));
         others
-            .filter(|other| other.uid().as_ref() != Some(&desired.uid))
-            .filter(|other| {
-                has_it(other.status.as_ref()) || self.would_find(other, desired, account)
-            })
+            .filter(|other| other.metadata.uid.as_ref() != Some(&desired.uid))
+            .filter(|other| has_it(&other.status) || other.would_find(desired, account))
             .map(|other| (precedence(&other), other))
             .filter(|(precedence, _)| *precedence < ours)
             .min_by(|(one, _), (another, _)| one.cmp(another))
-            .map(|(_, other)| Holder {
+            .map(|(_, Summary { metadata, .. })| Holder {
                 object: format!(
                     "{}/{}",
-                    other.namespace().unwrap_or_default(),
-                    other.name_any()
+                    metadata.namespace.unwrap_or_default(),
+                    metadata.name.unwrap_or_default()
                 ),
             })
-    }
-
-    /// Whether another object, with nothing recorded yet, would find this account.
-    fn would_find(&self, other: &ConnectedAccount, desired: &Desired, account: &Account) -> bool {
-        let recorded = other
-            .status
-            .as_ref()
-            .and_then(|status| status.connected_account_id.as_ref());
-        if recorded.is_some() {
-            return false;
-        }
-        other.spec.connected_account_id.as_ref() == Some(&account.id)
-            || (other.spec.user == desired.spec.user
-                && other.spec.toolkit == desired.spec.toolkit
-                && account.alias.as_deref()
-                    == Some(Desired::of(other, &desired.flags).sought_alias()))
     }
 
     /// Whether an account can be made, and from which auth config. A link names no toolkit, so a wrong
@@ -334,6 +317,15 @@ impl Sources {
             Some(found) if !found.enabled => unfit(Reason::AuthConfigDisabled, id.clone()),
             Some(found) => AuthConfigCheck::Fit(found.id),
         })
+    }
+
+    /// Reads an object as the watch would bring it.
+    ///
+    /// # Errors
+    /// When the apiserver does not answer, or with something that is no object.
+    pub async fn read(&self, namespace: &str, name: &str) -> Result<Option<Kept>, kube::Error> {
+        let api = Api::<Kept>::namespaced(self.client.clone(), namespace);
+        api.get_opt(name).await
     }
 
     /// The objects' interface in one namespace.

@@ -23,7 +23,7 @@ mod twins;
 mod urgency;
 
 pub use connected::{CORRECTIONS_WINDOW, is_correction};
-pub use desired::{Desired, Flags, Presence, computed_alias};
+pub use desired::{Desired, Flags, Presence, computed_alias, sought_alias};
 pub use effect::{Effect, Kind};
 pub use failure::{AfterFailure, Answer, Failure};
 pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};

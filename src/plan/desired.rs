@@ -89,14 +89,10 @@ impl Desired {
     pub fn of(object: &ConnectedAccount, flags: &Flags) -> Self {
         let namespace = object.namespace().unwrap_or_default();
         let name = object.name_any();
-        let declared = object
-            .spec
-            .metadata
-            .as_ref()
-            .and_then(|metadata| metadata.alias.clone());
+        let metadata = object.spec.metadata.as_ref();
+        let declared = metadata.and_then(|metadata| metadata.alias.as_deref());
         Self {
-            alias: declared
-                .unwrap_or_else(|| computed_alias(&flags.alias_prefix, &namespace, &name)),
+            alias: wanted_alias(&namespace, &name, declared, flags),
             namespace,
             name,
             uid: object.uid().unwrap_or_default(),
@@ -159,6 +155,30 @@ fn too_long(object: &ConnectedAccount, annotation: &str) -> Option<String> {
     let token = object.annotations().get(annotation)?;
     (token.chars().count() > MAX_TOKEN)
         .then(|| token.chars().take(MAX_TOKEN).chain(['…']).collect())
+}
+
+/// The alias by which an object looks for its account while no id is recorded, as
+/// [`Desired::sought_alias`] says it. It takes no more than is known also of an object whose declaration
+/// cannot be read: the declared alias, and the annotation that pins one.
+pub fn sought_alias(
+    namespace: &str,
+    name: &str,
+    declared: Option<&str>,
+    pin: Option<&str>,
+    flags: &Flags,
+) -> String {
+    match pin {
+        Some(pin) => pin.to_owned(),
+        None => wanted_alias(namespace, name, declared, flags),
+    }
+}
+
+/// The alias that a declaration asks for.
+fn wanted_alias(namespace: &str, name: &str, declared: Option<&str>, flags: &Flags) -> String {
+    match declared {
+        Some(alias) => alias.to_owned(),
+        None => computed_alias(&flags.alias_prefix, namespace, name),
+    }
 }
 
 /// The alias of an object that declares none: it can be computed from the object's name alone, so

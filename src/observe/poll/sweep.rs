@@ -12,11 +12,7 @@ use jiff::Timestamp;
 use super::{MOST_OWN_PAGES, PAGE, Polling, signed};
 use crate::{
     composio::{ListQuery, Urgency, error::Error, model::Account},
-    crd::ConnectedAccount,
-    observe::{
-        objects::{Objects, recorded_id},
-        proof::Count,
-    },
+    observe::{Objects, Summary, proof::Count},
     project::{Changes, Project},
 };
 
@@ -80,7 +76,7 @@ impl Sweep {
         let mut ids = BTreeSet::new();
         let mut asked = Vec::new();
         for object in objects.all() {
-            let Some(id) = recorded_id(&object).filter(|id| was_issued(id)) else {
+            let Some(id) = object.recorded_id().filter(|id| was_issued(id)) else {
                 continue;
             };
             if ids.insert(id.to_owned()) {
@@ -247,10 +243,8 @@ fn was_issued(id: &str) -> bool {
 }
 
 /// Whether the account was made, or came to life, a moment ago.
-fn is_young(object: &ConnectedAccount, since: Timestamp) -> bool {
-    let Some(status) = &object.status else {
-        return false;
-    };
+fn is_young(object: &Summary, since: Timestamp) -> bool {
+    let status = &object.status;
     let times = [
         &status.last_link_issued_at,
         &status.connected_at,
