@@ -129,14 +129,14 @@ pub async fn run(
     });
     let (trigger, triggered) = mpsc::unbounded_channel();
     let (known, is_known) = watch::channel(false);
-    let changes = namespaces::changes(&client, &settings.namespaces, store.clone(), &metrics)
+    let changes = namespaces::changes(&client, &settings.namespaces, store.clone())
         .reflect(writer)
         .for_each({
-            let (health, objects, trigger) =
-                (Arc::clone(&health), objects.clone(), trigger.clone());
+            let (health, metrics) = (Arc::clone(&health), Arc::clone(&metrics));
+            let (objects, trigger) = (objects.clone(), trigger.clone());
             move |event| {
                 match event {
-                    Ok(event) => follow(&event, &health, &objects, &trigger, &known),
+                    Ok(event) => follow(&event, &health, &metrics, &objects, &trigger, &known),
                     Err(error) => tell_watch_error(&health, &error),
                 }
                 future::ready(())

@@ -1,5 +1,6 @@
 //! The `ConnectedAccount` custom resource: spec, status, condition types and reasons. Data only.
 #![allow(
+    dead_code,
     unreachable_pub,
     reason = "the KubeSchema derive repeats each struct inside a function"
 )]
@@ -11,9 +12,12 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, MicroTime},
 };
 use kube::{CustomResource, CustomResourceExt, KubeSchema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::value::RawValue;
 
+mod decode;
 mod reason;
+pub use decode::{Decoded, decode};
 pub use reason::{Progress, ReadyRule, Reason};
 
 /// Keeps an object until its account is dealt with.
@@ -312,8 +316,11 @@ pub struct SecretRef {
 }
 
 /// What the operator knows of the account. Every time in it is by the operator's clock.
+// What is derived here decodes all or nothing, and is used by `decode` alone: everybody else takes what
+// can be decoded.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self")]
+#[schemars(!remote)]
 pub struct ConnectedAccountStatus {
     /// The generation that the conditions speak of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -373,12 +380,60 @@ pub struct ConnectedAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrections: Option<Tally>,
     /// Ready and Synced always, Reconciling and Stalled while true.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "conditions"
+    )]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }
 
+/// The status, decoded as a whole or not at all.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Whole(#[serde(with = "ConnectedAccountStatus")] ConnectedAccountStatus);
+
+/// Takes what can be decoded, see [`ConnectedAccountStatus::decode`]. From JSON only.
+impl<'de> Deserialize<'de> for ConnectedAccountStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self::decode(json.get()).value)
+    }
+}
+
+impl Serialize for ConnectedAccountStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+/// Conditions that say something: the type of the Kubernetes API has empty texts for what is missing.
+fn conditions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Condition>, D::Error> {
+    let conditions = Vec::<Condition>::deserialize(deserializer)?;
+    let is_whole = |condition: &Condition| {
+        !condition.type_.is_empty()
+            && !condition.reason.is_empty()
+            && ["True", "False", "Unknown"].contains(&condition.status.as_str())
+    };
+    if conditions.iter().all(is_whole) {
+        Ok(conditions)
+    } else {
+        Err(D::Error::custom("a condition lacks type, status or reason"))
+    }
+}
+
 impl ConnectedAccountStatus {
+    /// Decodes a status field by field. One that is written in another form counts as absent, and the
+    /// next write of the status mends it.
+    pub fn decode(json: &str) -> Decoded<Self> {
+        let Decoded { value, left_out } = decode::<Whole>(json);
+        Decoded {
+            value: value.0,
+            left_out,
+        }
+    }
+
     /// The condition of that type, if there is one.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {
         self.conditions

@@ -45,6 +45,7 @@ pub struct Metrics {
     leader: Gauge<i64>,
     blocked: Gauge<i64>,
     not_decoded: Counter,
+    status_fields_not_decoded: Counter,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -109,6 +110,7 @@ impl Default for Metrics {
             leader: Gauge::default(),
             blocked: Gauge::default(),
             not_decoded: Counter::default(),
+            status_fields_not_decoded: Counter::default(),
         };
         for urgency in URGENCIES {
             drop(metrics.throttled.get_or_create(&UrgencyLabel { urgency }));
@@ -158,8 +160,13 @@ impl Default for Metrics {
         );
         registry.register(
             "objects_not_decoded",
-            "Versions of objects that this operator cannot read, and leaves alone",
+            "How often an object came up that this operator cannot read, and leaves alone",
             metrics.not_decoded.clone(),
+        );
+        registry.register(
+            "status_fields_not_decoded",
+            "Fields of statuses that this operator cannot read, and takes as absent",
+            metrics.status_fields_not_decoded.clone(),
         );
         registry.register_with_unit(
             "throttled",
@@ -252,6 +259,12 @@ impl Metrics {
     /// Counts an object that cannot be read.
     pub fn not_decoded(&self) {
         self.not_decoded.inc();
+    }
+
+    /// Counts so many fields of a status that cannot be read.
+    pub fn status_fields_not_decoded(&self, fields: usize) {
+        let fields = u64::try_from(fields).unwrap_or(u64::MAX);
+        self.status_fields_not_decoded.inc_by(fields);
     }
 
     /// Counts that a piece of work is put off for so long.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use kube::{Api, ResourceExt};
+use kube::Api;
 
 use crate::{
     composio::{
@@ -25,9 +25,9 @@ mod poll;
 mod proof;
 mod secret;
 
-pub use kept::Kept;
-pub use objects::Objects;
-use objects::unpacked;
+pub use kept::{Kept, Summary};
+use objects::summary;
+pub use objects::{Followed, Objects};
 pub use poll::{Poll, PollEvent, Polling};
 
 /// Where everything is looked up.
@@ -249,14 +249,13 @@ impl Sources {
         keys: &RecordKeys,
         account: &Account,
     ) -> Option<Holder> {
-        let rank = |desired: &Desired, status: &ConnectedAccountStatus| {
-            let claim = desired.claim(status, keys, account);
+        let rank = |claim, status: &ConnectedAccountStatus| {
             let has_it = status.connected_account_id.as_ref() == Some(&account.id);
             (claim != Some(Claim::Own), !has_it)
         };
         // Of our own object the store may not know yet what was written last.
         let ours = (
-            rank(desired, recorded),
+            rank(desired.claim(recorded, keys, account), recorded),
             desired.created,
             Some(desired.uid.clone()),
         );
@@ -266,25 +265,27 @@ impl Sources {
             let spec = &desired.spec;
             others.extend(self.objects.with_alias(&spec.user, &spec.toolkit, alias));
         }
-        let others = others.iter().filter_map(|other| unpacked(other));
+        let others = others.iter().filter_map(|other| summary(other));
         others
-            .filter(|other| other.uid().as_ref() != Some(&desired.uid))
+            .filter(|other| other.metadata.uid.as_ref() != Some(&desired.uid))
             .filter_map(|other| {
-                let status = other.status.clone().unwrap_or_default();
-                let other = Desired::of(&other, &desired.flags);
-                means(&other, &status, keys, account).then(|| {
-                    let precedence = (
-                        rank(&other, &status),
-                        other.created,
-                        Some(other.uid.clone()),
-                    );
-                    (precedence, other)
-                })
+                let claim = other.claim(desired, keys, account)?;
+                let metadata = &other.metadata;
+                let precedence = (
+                    rank(Some(claim), &other.status),
+                    metadata.creation_timestamp.as_ref().map(|time| time.0),
+                    metadata.uid.clone(),
+                );
+                Some((precedence, other))
             })
             .filter(|(precedence, _)| *precedence < ours)
             .min_by(|(one, _), (another, _)| one.cmp(another))
-            .map(|(_, other)| Holder {
-                object: format!("{}/{}", other.namespace, other.name),
+            .map(|(_, Summary { metadata, .. })| Holder {
+                object: format!(
+                    "{}/{}",
+                    metadata.namespace.unwrap_or_default(),
+                    metadata.name.unwrap_or_default()
+                ),
             })
     }
 
@@ -329,32 +330,18 @@ impl Sources {
         })
     }
 
+    /// Reads an object as the watch would bring it.
+    ///
+    /// # Errors
+    /// When the apiserver does not answer, or with something that is no object.
+    pub async fn read(&self, namespace: &str, name: &str) -> Result<Option<Kept>, kube::Error> {
+        let api = Api::<Kept>::namespaced(self.client.clone(), namespace);
+        api.get_opt(name).await
+    }
+
     /// The objects' interface in one namespace.
     pub fn api(&self, namespace: &str) -> Api<ConnectedAccount> {
         Api::namespaced(self.client.clone(), namespace)
-    }
-}
-
-/// Whether an object manages the account, or would as soon as it looks for one. An id that only its status
-/// names is none of its claims.
-fn means(
-    object: &Desired,
-    status: &ConnectedAccountStatus,
-    keys: &RecordKeys,
-    account: &Account,
-) -> bool {
-    let Some(claim) = object.claim(status, keys, account) else {
-        return false;
-    };
-    let is_its_own_alias =
-        object.pin.is_own() && account.alias.as_deref() == Some(&object.own_alias);
-    let is_of_it = account.is_of(&object.spec.user, &object.spec.toolkit);
-    match &status.connected_account_id {
-        Some(id) => *id == account.id || (claim == Claim::Own && is_its_own_alias && is_of_it),
-        None => {
-            object.spec.connected_account_id.as_ref() == Some(&account.id)
-                || (is_of_it && account.alias.as_deref() == Some(object.sought_alias()))
-        }
     }
 }
 

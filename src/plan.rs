@@ -26,7 +26,7 @@ mod twins;
 mod urgency;
 
 pub use alias::{computed_alias, is_computed_form};
-pub use claim::Claim;
+pub use claim::{Claim, Claimant};
 pub use connected::{CORRECTIONS_WINDOW, is_correction};
 pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, Kind};

@@ -25,12 +25,13 @@ mod context;
 mod error;
 mod ledger;
 mod passed;
+mod unreadable;
 pub use context::{Context, Decide, Report, Tell};
 pub use error::Error;
 use error::told;
 use ledger::{Ledger, Written};
 pub use passed::Passed;
-use passed::{AGAIN, GONE, RELEASED, STOPPED};
+use passed::{AGAIN, GONE, NOT_DECODED, RELEASED, STOPPED};
 
 /// The most effects of one pass: to take over an account that differs in everything takes eight, of
 /// which two or three find their place in the next pass.
@@ -49,6 +50,7 @@ const FRESH: Duration = Duration::from_secs(5);
 ///   object as the watch has brought it: the apiserver refuses it for any other version.
 /// - The id and link of an effect's answer are written, or being written, before another effect.
 /// - A status that says the same is not written.
+/// - An object whose declaration cannot be read is not acted on, nor let go: it is told.
 ///
 /// # Assumptions
 /// No other pass over the same object runs at the same time.
@@ -57,6 +59,10 @@ const FRESH: Duration = Duration::from_secs(5);
 /// When the apiserver fails, or this program has kept what it cannot read. Nothing is lost by it: the
 /// alias that was pinned before the first POST finds the account again.
 pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Error> {
+    if kept.is_unreadable() {
+        unreadable::tell(&kept, context);
+        return Ok(NOT_DECODED);
+    }
     let object = kept.unpack()?;
     let api = context.sources.api(&object.namespace().unwrap_or_default());
     let Some(slot) = context.slot().await else {
@@ -82,9 +88,15 @@ pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Err
         return Ok(STOPPED);
     };
     // The watch may lag behind our own last write.
-    match api.get_opt(&kept.name_any()).await? {
+    let namespace = kept.namespace().unwrap_or_default();
+    let current = context.sources.read(&namespace, &kept.name_any()).await?;
+    match current {
+        // The watch brings it too, and then it is told.
+        Some(current) if current.is_unreadable() => Ok(NOT_DECODED),
         Some(current) if current.uid() == kept.uid() => {
-            Pass::begin(&api, context, slot, current).run().await
+            Pass::begin(&api, context, slot, current.unpack()?)
+                .run()
+                .await
         }
         Some(_) | None => Ok(GONE),
     }
@@ -370,7 +382,7 @@ impl<'a> Pass<'a> {
     }
 
     async fn write(&mut self) -> Result<Written, Error> {
-        let written = self.ledger.write(self.api).await?;
+        let written = self.ledger.write(&self.context.sources).await?;
         self.observed.recorded = self.ledger.written();
         if let Some(previous) = self.ledger.take_replaced() {
             self.tell(news::of_status(

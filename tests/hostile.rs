@@ -54,7 +54,7 @@ const PROPERTIES: [(&str, &str, &str); 4] = [
     (
         "a status of any JSON",
         include_str!("../src/plan/tests/random.rs"),
-        "a_status_of_any_json_is_refused_or_stands_every_decision",
+        "a_status_of_any_json_is_read_field_by_field_and_stands_every_decision",
     ),
 ];
 

@@ -23,3 +23,4 @@ mod secrets;
 mod structure;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;
+mod undecoded;

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use crate::{
     composio::model::State,
-    crd::{ConnectedAccount, Reason, condition},
+    crd::{Reason, condition},
     metrics::Census,
+    observe::Summary,
 };
 
 /// The states that are counted under their own word.
@@ -20,6 +21,8 @@ const STATES: [State; 7] = [
     State::Inactive,
     State::Revoked,
 ];
+/// The reason of an object that cannot be read: what its conditions say nobody keeps up to date.
+const NOT_DECODED: &str = "NotDecoded";
 /// A state that this version does not know, and no state yet.
 const OTHER: &str = "other";
 const NONE: &str = "none";
@@ -34,10 +37,7 @@ const WAITING: [Reason; 5] = [
 ];
 
 /// Counts the objects by their state and by the reason of Ready. Every word is there, with zero too.
-pub(super) fn census(
-    objects: impl IntoIterator<Item = ConnectedAccount>,
-    now: Timestamp,
-) -> Census {
+pub(super) fn census(objects: impl IntoIterator<Item = Summary>, now: Timestamp) -> Census {
     let mut by_state: BTreeMap<String, u64> = STATES
         .iter()
         .map(State::as_str)
@@ -46,13 +46,13 @@ pub(super) fn census(
         .collect();
     let mut by_reason: BTreeMap<&'static str, u64> = Reason::all()
         .map(Reason::as_str)
-        .chain([NONE])
+        .chain([NONE, NOT_DECODED])
         .map(|word| (word, 0))
         .collect();
     let mut oldest = None;
     for object in objects {
-        let status = object.status.as_ref();
-        let state = match status.and_then(|status| status.state.as_deref()) {
+        let status = &object.status;
+        let state = match status.state.as_deref() {
             Some(word) if by_state.contains_key(word) => word,
             Some(_) => OTHER,
             None => NONE,
@@ -60,7 +60,11 @@ pub(super) fn census(
         if let Some(count) = by_state.get_mut(state) {
             *count += 1;
         }
-        let ready = status.and_then(|status| status.condition(condition::READY));
+        if !object.is_readable {
+            *by_reason.entry(NOT_DECODED).or_default() += 1;
+            continue;
+        }
+        let ready = status.condition(condition::READY);
         let reason =
             ready.and_then(|ready| Reason::all().find(|known| known.as_str() == ready.reason));
         *by_reason
@@ -87,13 +91,16 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
     use super::*;
-    use crate::crd::{ConnectedAccountSpec, ConnectedAccountStatus};
+    use crate::{
+        crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus},
+        observe::Kept,
+    };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("a time")
     }
 
-    fn object(state: Option<&str>, reason: Option<&str>, since: i64) -> ConnectedAccount {
+    fn object(state: Option<&str>, reason: Option<&str>, since: i64) -> Summary {
         let mut object = ConnectedAccount::new("a", ConnectedAccountSpec::default());
         let ready = reason.map(|reason| Condition {
             type_: condition::READY.to_owned(),
@@ -108,7 +115,8 @@ mod tests {
             conditions: ready.into_iter().collect(),
             ..ConnectedAccountStatus::default()
         });
-        object
+        let kept = Kept::pack(object).expect("JSON");
+        kept.summary().expect("JSON")
     }
 
     #[test]
@@ -119,17 +127,22 @@ mod tests {
             object(Some("a word of tomorrow"), Some("UnknownState"), 0),
             object(None, Some("a reason of another version"), 0),
             object(None, None, 0),
+            Summary {
+                is_readable: false,
+                ..object(Some("ACTIVE"), Some("Connected"), 0)
+            },
         ];
         let census = census(objects.clone(), at(100));
-        assert_eq!(census.by_state["ACTIVE"], 2);
+        assert_eq!(census.by_state["ACTIVE"], 3);
         assert_eq!(census.by_state["EXPIRED"], 0);
         assert_eq!(census.by_state[OTHER], 1);
         assert_eq!(census.by_state[NONE], 2);
         assert_eq!(census.by_reason["Connected"], 2);
+        assert_eq!(census.by_reason[NOT_DECODED], 1);
         assert_eq!(census.by_reason["UnknownState"], 1);
         assert_eq!(census.by_reason[NONE], 2);
-        assert_eq!(census.by_state.values().sum::<u64>(), 5);
-        assert_eq!(census.by_reason.values().sum::<u64>(), 5);
+        assert_eq!(census.by_state.values().sum::<u64>(), 6);
+        assert_eq!(census.by_reason.values().sum::<u64>(), 6);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, TryStreamExt, future, stream, stream::BoxStream};
+use futures::{StreamExt, stream, stream::BoxStream};
 use kube::{
     Api, Client, ResourceExt,
     runtime::{
@@ -18,8 +18,7 @@ use kube::{
     },
 };
 
-use super::watching::readable;
-use crate::{metrics::Metrics, observe::Kept};
+use crate::observe::Kept;
 
 /// Objects a page of the first list, and of every list anew: a page is in memory as a whole, and most of it
 /// is not kept.
@@ -28,19 +27,14 @@ const PAGE: u32 = 200;
 type Change = Event<Kept>;
 
 /// What happens in these namespaces, or in all if none is named. `objects` is the store that is fed by
-/// the stream. What cannot be decoded is left out.
+/// the stream.
 pub(super) fn changes(
     client: &Client,
     namespaces: &[String],
     objects: Store<Kept>,
-    metrics: &Arc<Metrics>,
 ) -> BoxStream<'static, Result<Change, watcher::Error>> {
-    let watch = |api: Api<Kept>| {
-        let metrics = Arc::clone(metrics);
-        watcher(api, watcher::Config::default().page_size(PAGE))
-            .default_backoff()
-            .try_filter_map(move |event| future::ready(Ok(readable(event, &metrics))))
-    };
+    let watch =
+        |api: Api<Kept>| watcher(api, watcher::Config::default().page_size(PAGE)).default_backoff();
     match namespaces {
         [] => watch(Api::all(client.clone())).boxed(),
         [one] => watch(Api::namespaced(client.clone(), one)).boxed(),

@@ -14,7 +14,7 @@ use crate::{
     composio::Error as ComposioError,
     http::Health,
     metrics::Metrics,
-    observe::{Kept, Objects, Poll, PollEvent},
+    observe::{Followed, Kept, Objects, Poll, PollEvent},
     plan::ANOTHER_PROJECT,
     project::{Project, Standing},
 };
@@ -22,35 +22,21 @@ use crate::{
 /// How to say that the definition is missing.
 const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it with: composio-operator crd | kubectl apply --server-side -f -";
 
-/// Leaves out what cannot be read, so that one such object does not hold up all others: it is as if
-/// that version of it had never been written. What was known of the object before still counts, because
-/// it may hold an account. Its end needs no more than its name.
-pub(super) fn readable(
-    event: watcher::Event<Kept>,
-    metrics: &Metrics,
-) -> Option<watcher::Event<Kept>> {
-    let (watcher::Event::Apply(object) | watcher::Event::InitApply(object)) = &event else {
-        return Some(event);
-    };
-    let Some(why) = object.why_unreadable() else {
-        return Some(event);
-    };
-    metrics.not_decoded();
+/// Tells once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
+/// status that is no harm, and the next write mends it. Anything else keeps the object from being acted on.
+fn tell_odd(kept: &Kept, metrics: &Metrics) {
     let object = format!(
         "{}/{}",
-        object.namespace().unwrap_or_default(),
-        object.name_any()
+        kept.namespace().unwrap_or_default(),
+        kept.name_any()
     );
-    let why = without_values(why);
-    error!(%object, "cannot be read, and is left alone: {why}");
-    None
-}
-
-/// What is wrong, and not the value that is: it may be a link.
-fn without_values(error: &str) -> String {
-    match (error.split_once('"'), error.rsplit_once('"')) {
-        (Some((before, _)), Some((_, after))) => format!("{before}…{after}"),
-        (None, _) | (_, None) => error.to_owned(),
+    let fields = kept.left_out().join(", ");
+    if kept.is_unreadable() {
+        metrics.not_decoded();
+        error!(%object, "cannot be read, and is left alone until it can be: {fields}");
+    } else {
+        metrics.status_fields_not_decoded(kept.left_out().len());
+        warn!(%object, "cannot be read, and counts as absent: {fields}");
     }
 }
 
@@ -58,6 +44,7 @@ fn without_values(error: &str) -> String {
 pub(super) fn follow(
     event: &watcher::Event<Kept>,
     health: &Health,
+    metrics: &Metrics,
     objects: &Objects,
     trigger: &mpsc::UnboundedSender<ObjectRef<Kept>>,
     known: &watch::Sender<bool>,
@@ -66,7 +53,9 @@ pub(super) fn follow(
         // The receiver lives as long as the controller.
         let _ = trigger.send(object);
     };
-    objects.follow(event).into_iter().for_each(&mut trigger);
+    let Followed { changed, odd } = objects.follow(event);
+    odd.iter().for_each(|kept| tell_odd(kept, metrics));
+    changed.into_iter().for_each(&mut trigger);
     match event {
         watcher::Event::InitDone => {
             if health.ready(KUBERNETES) {
@@ -182,54 +171,97 @@ fn tell_poll_error(health: &Health, error: &ComposioError) {
 
 #[cfg(test)]
 mod tests {
-    use kube::runtime::watcher::Event;
+    use kube::runtime::{
+        reflector::{self, store::Writer},
+        watcher::Event,
+    };
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::plan::Flags;
 
-    const LINK: &str = "https://connect.composio.dev/link/lk_secret";
+    struct Followed {
+        writer: Writer<Kept>,
+        objects: Objects,
+        metrics: Metrics,
+        health: Health,
+    }
 
-    fn watched(status: Value) -> Kept {
+    impl Followed {
+        fn new() -> Self {
+            let (store, writer) = reflector::store();
+            Self {
+                writer,
+                objects: Objects::new(store, Flags::default()),
+                metrics: Metrics::default(),
+                health: Health::default(),
+            }
+        }
+
+        /// Which objects are triggered by these events.
+        fn after(&mut self, events: impl IntoIterator<Item = Event<Kept>>) -> Vec<String> {
+            let (trigger, mut triggered) = mpsc::unbounded_channel();
+            let (known, _) = watch::channel(false);
+            for event in events {
+                self.writer.apply_watcher_event(&event);
+                let (health, metrics) = (&self.health, &self.metrics);
+                follow(&event, health, metrics, &self.objects, &trigger, &known);
+            }
+            std::iter::from_fn(|| triggered.try_recv().ok())
+                .map(|object| object.name)
+                .collect()
+        }
+
+        /// Objects that could not be read, and fields of statuses.
+        fn counted(&self) -> [String; 2] {
+            let text = self.metrics.text();
+            let value = |name: &str| {
+                let start = format!("composio_operator_{name}_total ");
+                let mut lines = text.lines();
+                let value = lines.find_map(|line| line.strip_prefix(&start));
+                value.unwrap_or_default().to_owned()
+            };
+            [
+                value("objects_not_decoded"),
+                value("status_fields_not_decoded"),
+            ]
+        }
+    }
+
+    fn watched(name: &str, enabled: Value, status: Value) -> Kept {
         let object = json!({
-            "apiVersion": "composio.dev/v1alpha1",
-            "kind": "ConnectedAccount",
-            "metadata": {"name": "mail", "namespace": "agents", "uid": "u"},
-            "spec": {"user": "u", "toolkit": "gmail"},
+            "metadata": {"name": name, "namespace": "agents", "uid": name},
+            "spec": {"user": "u", "toolkit": "gmail", "enabled": enabled},
             "status": status,
         });
-        serde_json::from_str(&object.to_string()).expect("whatever has a name is taken")
+        serde_json::from_str(&object.to_string()).expect("whatever has metadata is taken")
     }
 
     #[test]
-    fn what_cannot_be_read_is_left_out_and_its_end_is_told() {
-        let metrics = Metrics::default();
-        let (good, bad) = (json!({}), json!({"link": 7}));
-        let of = |event| readable(event, &metrics);
-        assert!(of(Event::Apply(watched(good.clone()))).is_some());
-        assert!(of(Event::InitApply(watched(good))).is_some());
-        assert!(of(Event::Apply(watched(bad.clone()))).is_none());
-        assert!(of(Event::InitApply(watched(bad.clone()))).is_none());
-        let Some(Event::Delete(gone)) = of(Event::Delete(watched(bad))) else {
-            panic!("its end is lost");
+    fn what_cannot_be_read_is_counted_once_and_its_object_is_known() {
+        let mut followed = Followed::new();
+        let odd = json!({"state": 7, "corrections": [], "authConfig": "ac_1"});
+        let list = || {
+            vec![
+                Event::Init,
+                Event::InitApply(watched("good", json!(true), json!({}))),
+                Event::InitApply(watched("odd", json!(true), odd.clone())),
+                Event::InitApply(watched("unreadable", json!("odd"), json!({}))),
+                Event::InitDone,
+            ]
         };
-        assert_eq!(
-            (gone.name_any(), gone.uid().as_deref()),
-            ("mail".to_owned(), Some("u"))
-        );
-        let text = metrics.text();
-        assert!(
-            text.contains("composio_operator_objects_not_decoded_total 2"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn why_an_object_cannot_be_read_is_told_without_the_value_that_is_wrong() {
-        let kept = watched(json!({"link": LINK}));
-        let why = kept.why_unreadable().expect("a link is a struct");
-        assert!(why.contains(LINK), "{why}");
-        let why = without_values(why);
-        assert!(!why.contains("lk_secret"), "{why}");
-        assert!(why.contains("expected struct Link"), "{why}");
+        let mut triggered = followed.after(list());
+        triggered.sort();
+        assert_eq!(triggered, ["good", "odd", "unreadable"]);
+        assert_eq!(followed.counted(), ["1", "2"]);
+        assert_eq!(followed.objects.count(), 3);
+        // It was told already.
+        assert!(followed.after(list()).is_empty());
+        assert_eq!(followed.counted(), ["1", "2"]);
+        let change = |enabled| [Event::Apply(watched("good", enabled, json!({})))];
+        assert_eq!(followed.after(change(json!([]))), ["good"], "it is told");
+        assert_eq!(followed.counted(), ["2", "2"]);
+        assert_eq!(followed.after(change(json!(true))), ["good"], "it goes on");
+        assert_eq!(followed.counted(), ["2", "2"]);
     }
 }

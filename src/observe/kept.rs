@@ -7,10 +7,17 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::{Deserialize, Serialize, de::Error as _};
+use serde_json::value::RawValue;
 
 use crate::crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus};
 
 mod reading;
+mod summary;
+
+pub use summary::Summary;
+
+/// Where what is said of an account stands.
+const STATUS: &str = "status";
 
 /// An object as it is kept.
 #[derive(Clone)]
@@ -25,9 +32,16 @@ pub struct Kept {
 #[derive(Clone)]
 enum Content {
     /// The rest as JSON.
-    Text(Box<[u8]>),
-    /// It has a form that this version does not know. What is wrong may quote the object, and so a link.
-    Unreadable(Box<str>),
+    Whole(Box<[u8]>),
+    /// What could be read of the rest.
+    Partly(Box<Partly>),
+}
+
+#[derive(Clone)]
+struct Partly {
+    text: Box<[u8]>,
+    /// The fields that could not be read, as paths from the root of the object.
+    left_out: Vec<String>,
 }
 
 /// What is in the text.
@@ -43,7 +57,15 @@ impl Kept {
     ///
     /// # Errors
     /// When it cannot be written as JSON, which nothing that came as JSON has a reason for.
-    pub fn pack(mut object: ConnectedAccount) -> Result<Self, serde_json::Error> {
+    pub fn pack(object: ConnectedAccount) -> Result<Self, serde_json::Error> {
+        Self::pack_partly(object, Vec::new())
+    }
+
+    /// Packs what could be read of an object. What could not is as if it had never been written.
+    fn pack_partly(
+        mut object: ConnectedAccount,
+        left_out: Vec<String>,
+    ) -> Result<Self, serde_json::Error> {
         let metadata = &mut object.metadata;
         let identity = ObjectMeta {
             name: metadata.name.take(),
@@ -56,48 +78,65 @@ impl Kept {
             metadata: &object.metadata,
             spec: &object.spec,
             status: &object.status,
-        })?;
+        })?
+        .into_boxed_slice();
         let link = object.status.and_then(|status| status.link);
         Ok(Self {
             identity,
             link_until: link.map(|link| link.expires_at.0),
-            content: Content::Text(text.into_boxed_slice()),
+            content: match left_out.is_empty() {
+                true => Content::Whole(text),
+                false => Content::Partly(Box::new(Partly { text, left_out })),
+            },
         })
     }
 
-    /// Of an object of which no more than the metadata could be read.
-    fn unreadable(identity: ObjectMeta, error: &serde_json::Error) -> Self {
-        Self {
-            identity,
-            link_until: None,
-            content: Content::Unreadable(error.to_string().into_boxed_str()),
+    /// The fields that could not be read, as paths from the root of the object. Nothing of what stands in
+    /// them is told: it may be a link.
+    pub fn left_out(&self) -> &[String] {
+        match &self.content {
+            Content::Whole(_) => &[],
+            Content::Partly(partly) => &partly.left_out,
         }
     }
 
-    /// What is wrong with the object, if it could not be read. It may quote the object, and so a link.
-    pub fn why_unreadable(&self) -> Option<&str> {
-        match &self.content {
-            Content::Text(_) => None,
-            Content::Unreadable(why) => Some(why),
-        }
+    /// Whether something other than the status could not be read. On half a declaration nothing is decided.
+    pub fn is_unreadable(&self) -> bool {
+        self.left_out().iter().any(|path| !path.starts_with(STATUS))
     }
 
     /// The object.
     ///
     /// # Errors
-    /// When the object could not be read, or its text cannot be, which this program has written.
+    /// When it is unreadable, or its text is, which this program has written.
     pub fn unpack(&self) -> Result<ConnectedAccount, serde_json::Error> {
+        match self.is_unreadable() {
+            true => Err(serde_json::Error::custom("the object is unreadable")),
+            false => self.unpack_what_is_there(),
+        }
+    }
+
+    /// What is known of the object, also if it is unreadable.
+    ///
+    /// # Errors
+    /// When its text cannot be read, which this program has written.
+    pub fn summary(&self) -> Result<Summary, serde_json::Error> {
+        let object = self.unpack_what_is_there()?;
+        Ok(Summary::of(object, !self.is_unreadable()))
+    }
+
+    fn unpack_what_is_there(&self) -> Result<ConnectedAccount, serde_json::Error> {
         let text = match &self.content {
-            Content::Text(text) => text,
-            Content::Unreadable(why) => return Err(serde_json::Error::custom(why)),
+            Content::Whole(text) => text,
+            Content::Partly(partly) => &partly.text,
         };
         let Rest {
             metadata,
             spec,
             status,
-        } = serde_json::from_slice::<
-            Rest<ObjectMeta, ConnectedAccountSpec, Option<ConnectedAccountStatus>>,
-        >(text)?;
+        } = serde_json::from_slice::<Rest<ObjectMeta, ConnectedAccountSpec, Option<&RawValue>>>(
+            text,
+        )?;
         let identity = self.identity.clone();
         Ok(ConnectedAccount {
             metadata: ObjectMeta {
@@ -108,7 +147,7 @@ impl Kept {
                 ..metadata
             },
             spec,
-            status,
+            status: status.map(|status| ConnectedAccountStatus::decode(status.get()).value),
         })
     }
 

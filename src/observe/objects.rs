@@ -16,11 +16,11 @@ use kube::{
     },
 };
 
-use super::Kept;
+use super::{Kept, Summary};
 use crate::{
     composio::model::Account,
-    crd::{ConnectedAccount, Reason, condition},
-    plan::{Desired, Flags},
+    crd::{Reason, condition},
+    plan::Flags,
 };
 
 mod changed;
@@ -56,6 +56,17 @@ enum Key<'a> {
     Id(&'a str),
     /// The alias, which is unique for each user and toolkit.
     Alias(&'a str, &'a str, &'a str),
+    /// The alias of an object whose user or toolkit cannot be read: it may be anybody's.
+    AliasOfSomebody(&'a str),
+}
+
+/// What an event has changed.
+#[derive(Default)]
+pub struct Followed {
+    /// The objects that must be looked at for it.
+    pub changed: Vec<ObjectRef<Kept>>,
+    /// Those of which something cannot be read now that could be before, or something else.
+    pub odd: Vec<Arc<Kept>>,
 }
 
 impl Objects {
@@ -68,41 +79,46 @@ impl Objects {
         }
     }
 
-    /// Takes note of an event that the store has taken in; the objects that must be looked at for it.
-    pub fn follow(&self, event: &Event<Kept>) -> Vec<ObjectRef<Kept>> {
+    /// Takes note of an event that the store has taken in.
+    ///
+    /// # Guarantees
+    /// What is known of an object follows from its last version alone, however it became known: by a list,
+    /// by a change, or by a list after a change.
+    pub fn follow(&self, event: &Event<Kept>) -> Followed {
         let mut index = self.lock();
+        let mut followed = Followed::default();
         match event {
-            Event::Init | Event::InitApply(_) => Vec::new(),
+            Event::Init | Event::InitApply(_) => {}
             Event::InitDone => {
                 let former = std::mem::take(&mut *index);
-                let objects = self.store.state().into_iter();
-                objects
-                    .filter_map(|object| {
-                        let known = former.objects.get(&former.place(&*object));
-                        let known = known.and_then(|known| unpacked(known));
-                        index.put(known, object, &self.flags)
-                    })
-                    .collect()
+                for object in self.store.state() {
+                    let known = former.objects.get(&former.place(&*object)).cloned();
+                    index.put(known, object, &self.flags, &mut followed);
+                }
             }
             Event::Apply(object) => {
                 let known = index.take_out(object, &self.flags);
-                let object = self.store.get(&ObjectRef::from_obj(object));
-                let changed = object.and_then(|object| index.put(known, object, &self.flags));
-                changed.into_iter().collect()
+                if let Some(object) = self.store.get(&ObjectRef::from_obj(object)) {
+                    let claims = known.as_ref().map(|known| index.claims(known, &self.flags));
+                    let now = index.claims(&object, &self.flags);
+                    index.put(known, object, &self.flags, &mut followed);
+                    // Whoever lost against it may have now what it claims no more.
+                    if claims.is_some_and(|before| !before.is_subset(&now)) {
+                        followed.changed.extend(index.in_conflict());
+                    }
+                }
             }
-            Event::Delete(object) => {
-                index.take_out(object, &self.flags);
-                Vec::new()
-            }
+            Event::Delete(object) => drop(index.take_out(object, &self.flags)),
         }
+        followed
     }
 
-    /// All of them.
-    pub fn all(&self) -> impl Iterator<Item = ConnectedAccount> + use<> {
+    /// What is known of all of them.
+    pub fn all(&self) -> impl Iterator<Item = Summary> + use<> {
         self.store
             .state()
             .into_iter()
-            .filter_map(|kept| unpacked(&kept))
+            .filter_map(|kept| summary(&kept))
     }
 
     /// Which there are.
@@ -110,6 +126,13 @@ impl Objects {
         self.store
             .state()
             .into_iter()
+            .map(|kept| ObjectRef::from_obj(&*kept))
+    }
+
+    /// Those with which something can be done.
+    pub(super) fn readable(&self) -> impl Iterator<Item = ObjectRef<Kept>> + use<> {
+        let all = self.store.state().into_iter();
+        all.filter(|kept| !kept.is_unreadable())
             .map(|kept| ObjectRef::from_obj(&*kept))
     }
 
@@ -131,7 +154,10 @@ impl Objects {
 
     /// Those that may look for that alias of that user and toolkit.
     pub(super) fn with_alias(&self, user: &str, toolkit: &str, alias: &str) -> Vec<Arc<Kept>> {
-        self.lock().with(&Key::Alias(user, toolkit, alias))
+        let index = self.lock();
+        let mut with = index.with(&Key::Alias(user, toolkit, alias));
+        with.extend(index.with(&Key::AliasOfSomebody(alias)));
+        with
     }
 
     /// Those that may look for the account by its alias.
@@ -146,8 +172,8 @@ impl Objects {
     pub(super) fn have_another(&self, account: &Account) -> bool {
         self.with_alias_of(account)
             .iter()
-            .filter_map(|kept| unpacked(kept))
-            .any(|object| recorded_id(&object).is_some_and(|id| id != account.id))
+            .filter_map(|kept| summary(kept))
+            .any(|object| object.recorded_id().is_some_and(|id| id != account.id))
     }
 
     /// At most so many of the auth configs that are recorded, those of each namespace in turn: what is
@@ -180,14 +206,9 @@ impl Objects {
         &self.flags
     }
 
-    /// Those that lost an account to another object.
+    /// Those that lost an account to another object, and can have it.
     pub fn in_conflict(&self) -> Vec<ObjectRef<Kept>> {
-        let index = self.lock();
-        let conflicts = index.in_conflict.iter();
-        conflicts
-            .filter_map(|place| index.objects.get(place))
-            .map(|kept| ObjectRef::from_obj(&**kept))
-            .collect()
+        self.lock().in_conflict()
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
@@ -196,41 +217,49 @@ impl Objects {
 }
 
 impl Index {
-    /// Takes in an object; which it is, if it must be looked at, after what was known of it before.
+    /// Takes in an object, after what was known of it before.
     fn put(
         &mut self,
-        known: Option<ConnectedAccount>,
+        known: Option<Arc<Kept>>,
         kept: Arc<Kept>,
         flags: &Flags,
-    ) -> Option<ObjectRef<Kept>> {
-        let object = unpacked(&kept)?;
-        let place = self.place(&object);
+        followed: &mut Followed,
+    ) {
+        let Some(object) = summary(&kept) else {
+            return;
+        };
+        let place = self.place(&*kept);
         let keys = self.keys_of(&object, flags);
         self.keys.extend(keys.into_iter().map(|key| (key, place)));
         if is_in_conflict(&object) {
             self.in_conflict.insert(place);
         }
-        if let Some(auth_config) = recorded_auth_config(&object) {
-            let key = (namespace_of(&object), auth_config.to_owned());
+        if let Some(auth_config) = &object.status.auth_config {
+            let key = (object.namespace(), auth_config.clone());
             *self.auth_configs.entry(key).or_default() += 1;
         }
-        let changed = is_changed(known.as_ref(), &object);
-        let reference = changed.then(|| ObjectRef::from_obj(&*kept));
+        let was_odd = known.as_ref().map_or(&[][..], |known| known.left_out());
+        if !kept.left_out().is_empty() && kept.left_out() != was_odd {
+            followed.odd.push(Arc::clone(&kept));
+        }
+        let known = known.and_then(|known| summary(&known));
+        if is_changed(known.as_ref(), &object) {
+            followed.changed.push(ObjectRef::from_obj(&*kept));
+        }
         self.objects.insert(place, kept);
-        reference
     }
 
     /// Takes an object out, as it was indexed, which need not be as it is now.
-    fn take_out(&mut self, object: &Kept, flags: &Flags) -> Option<ConnectedAccount> {
+    fn take_out(&mut self, object: &Kept, flags: &Flags) -> Option<Arc<Kept>> {
         let place = self.place(object);
         self.in_conflict.remove(&place);
         let kept = self.objects.remove(&place)?;
-        let object = unpacked(&kept)?;
+        let object = summary(&kept)?;
         for key in self.keys_of(&object, flags) {
             self.keys.remove(&(key, place));
         }
-        if let Some(auth_config) = recorded_auth_config(&object) {
-            let key = (namespace_of(&object), auth_config.to_owned());
+        if let Some(auth_config) = &object.status.auth_config {
+            let key = (object.namespace(), auth_config.clone());
             if let Some(count) = self.auth_configs.get_mut(&key) {
                 *count -= 1;
                 if *count == 0 {
@@ -238,7 +267,7 @@ impl Index {
                 }
             }
         }
-        Some(object)
+        Some(kept)
     }
 
     fn with(&self, key: &Key<'_>) -> Vec<Arc<Kept>> {
@@ -249,13 +278,33 @@ impl Index {
             .collect()
     }
 
-    fn keys_of(&self, object: &ConnectedAccount, flags: &Flags) -> Vec<u64> {
-        let spec = &object.spec;
-        let alias = Desired::of(object, flags);
-        let alias = Key::Alias(&spec.user, &spec.toolkit, alias.sought_alias());
-        let ids = recorded_id(object)
+    /// By what the object may mean an account.
+    fn claims(&self, kept: &Kept, flags: &Flags) -> BTreeSet<u64> {
+        let object = summary(kept);
+        let keys = object.map(|object| self.keys_of(&object, flags));
+        keys.into_iter().flatten().collect()
+    }
+
+    fn in_conflict(&self) -> Vec<ObjectRef<Kept>> {
+        self.in_conflict
+            .iter()
+            .filter_map(|place| self.objects.get(place))
+            .filter(|kept| !kept.is_unreadable())
+            .map(|kept| ObjectRef::from_obj(&**kept))
+            .collect()
+    }
+
+    fn keys_of(&self, object: &Summary, flags: &Flags) -> Vec<u64> {
+        let alias = object.claimant(flags, |claimant| claimant.sought_alias().to_owned());
+        let alias = match (&object.user, &object.toolkit) {
+            (Some(user), Some(toolkit)) => Key::Alias(user, toolkit, &alias),
+            (None, _) | (_, None) => Key::AliasOfSomebody(&alias),
+        };
+        let declared = object.connected_account_id.as_deref();
+        let ids = object
+            .recorded_id()
             .into_iter()
-            .chain(spec.connected_account_id.as_deref())
+            .chain(declared)
             .map(Key::Id);
         ids.chain([alias])
             .map(|key| self.hasher.hash_one(key))
@@ -270,95 +319,19 @@ impl Index {
 
 /// What is kept was written by this program: that it cannot be read is its own mistake, and one object less
 /// is better than none.
-pub(super) fn unpacked(kept: &Kept) -> Option<ConnectedAccount> {
-    let unpacked = kept.unpack();
-    if unpacked.is_err() {
+pub(super) fn summary(kept: &Kept) -> Option<Summary> {
+    let summary = kept.summary();
+    if summary.is_err() {
         // Why would quote it, and it may hold a link.
         tracing::error!(object = ?kept, "what was kept of it cannot be read");
     }
-    unpacked.ok()
+    summary.ok()
 }
 
-/// The id of the account that the object has recorded.
-pub(super) fn recorded_id(object: &ConnectedAccount) -> Option<&str> {
-    object.status.as_ref()?.connected_account_id.as_deref()
-}
-
-fn namespace_of(object: &ConnectedAccount) -> String {
-    object.metadata.namespace.clone().unwrap_or_default()
-}
-
-fn recorded_auth_config(object: &ConnectedAccount) -> Option<&str> {
-    object.status.as_ref()?.auth_config.as_deref()
-}
-
-fn is_in_conflict(object: &ConnectedAccount) -> bool {
-    let status = object.status.as_ref();
-    status.is_some_and(|status| status.says(condition::READY, &[Reason::Conflict]))
+fn is_in_conflict(object: &Summary) -> bool {
+    let status = &object.status;
+    status.says(condition::READY, &[Reason::Conflict])
 }
 
 #[cfg(test)]
-mod tests {
-    use kube::{ResourceExt, runtime::reflector};
-
-    use crate::plan::computed_alias;
-
-    use super::*;
-
-    pub(super) fn object(name: &str, version: &str, id: Option<&str>) -> ConnectedAccount {
-        let mut object: ConnectedAccount = serde_json::from_value(serde_json::json!({
-            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
-            "metadata": {"name": name, "namespace": "ns", "uid": name, "resourceVersion": version},
-            "spec": {"user": "u", "toolkit": "gmail"},
-            "status": {"observedGeneration": -1},
-        }))
-        .expect("it decodes");
-        if let Some(status) = &mut object.status {
-            status.connected_account_id = id.map(str::to_owned);
-        }
-        object
-    }
-
-    fn names(objects: Vec<Arc<Kept>>) -> Vec<String> {
-        objects.iter().map(|object| object.name_any()).collect()
-    }
-
-    #[test]
-    fn an_object_is_found_by_what_it_says_now_and_not_by_what_it_said() {
-        let (store, mut writer) = reflector::store();
-        let objects = Objects::new(store, Flags::default());
-        let mut tell = |event: Event<Kept>| {
-            writer.apply_watcher_event(&event);
-            let changed = objects.follow(&event).into_iter();
-            changed.map(|object| object.name).collect::<Vec<_>>()
-        };
-        let object = |name, version, id| Kept::pack(object(name, version, id)).expect("JSON");
-        tell(Event::Init);
-        tell(Event::InitApply(object("a", "1", Some("ca_1"))));
-        tell(Event::InitApply(object("b", "2", None)));
-        assert_eq!(tell(Event::InitDone).len(), 2, "both are new");
-        assert_eq!(names(objects.with_id("ca_1")), ["a"]);
-        assert_eq!(
-            names(objects.with_alias("u", "gmail", &computed_alias("", "ns", "b"))),
-            ["b"]
-        );
-        assert_eq!(
-            names(objects.with_alias("u", "slack", &computed_alias("", "ns", "b"))),
-            [""; 0]
-        );
-        tell(Event::Apply(object("a", "3", Some("ca_2"))));
-        assert_eq!(names(objects.with_id("ca_1")), [""; 0]);
-        assert_eq!(names(objects.with_id("ca_2")), ["a"]);
-        tell(Event::Delete(object("a", "4", None)));
-        assert_eq!(names(objects.with_id("ca_2")), [""; 0]);
-        // What was relisted is all that there is.
-        tell(Event::Init);
-        tell(Event::InitApply(object("c", "5", Some("ca_3"))));
-        assert_eq!(tell(Event::InitDone), ["c"]);
-        assert_eq!(
-            names(objects.with_alias("u", "gmail", &computed_alias("", "ns", "b"))),
-            [""; 0]
-        );
-        assert_eq!(names(objects.with_id("ca_3")), ["c"]);
-    }
-}
+mod tests;

@@ -140,7 +140,7 @@ impl Poll {
         match self.project.closed().standing {
             Standing::Foreign => return PollEvent::Foreign,
             Standing::Ours if failed_before || before != Standing::Ours => {
-                self.objects.refs().for_each(trigger);
+                self.objects.readable().for_each(trigger);
             }
             Standing::Ours | Standing::Unproved => {
                 let held = self.project.held_up();
@@ -297,6 +297,7 @@ fn affected(
         objects.with_id(id).into_iter().chain(with_alias)
     });
     let by_uid: BTreeMap<_, _> = of_changes
+        .filter(|object| !object.is_unreadable())
         .map(|object| (object.uid(), ObjectRef::from_obj(&*object)))
         .collect();
     by_uid.into_values()

@@ -19,8 +19,23 @@ pub enum Claim {
     DeclaredAlias,
 }
 
-impl Desired {
-    /// What this object has to say for an account. `recorded` is its status.
+/// Who claims an account: what of an object bears on it, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimant<'a> {
+    /// The alias that is computed from the object's name.
+    pub own_alias: &'a str,
+    /// The alias that the object declares.
+    pub declared_alias: Option<&'a str>,
+    /// The id that the object declares.
+    pub connected_account_id: Option<&'a str>,
+    /// The id that a person has given to it.
+    pub own_account: Option<&'a str>,
+    /// What the annotation on it says.
+    pub pin: &'a Pin,
+}
+
+impl Claimant<'_> {
+    /// What the object has to say for an account. `recorded` is its status.
     ///
     /// # Guarantees
     /// A status alone claims nothing: what it names is an account of this object only if the record was
@@ -33,18 +48,47 @@ impl Desired {
     ) -> Option<Claim> {
         let id = account.id.as_str();
         let alias = account.alias.as_deref();
-        let is_named = self.spec.connected_account_id.as_deref() == Some(id)
-            || self.own_account.as_deref() == Some(id);
+        let is_named = self.connected_account_id == Some(id) || self.own_account == Some(id);
         let is_pinned =
-            matches!(&self.pin, Pin::Own { alias: Some(pinned) } if Some(pinned.as_str()) == alias);
+            matches!(self.pin, Pin::Own { alias: Some(pinned) } if Some(pinned.as_str()) == alias);
         let is_signed = || {
             recorded.connected_account_id.as_deref() == Some(id)
-                && keys.verify(recorded.record.as_ref(), &self.own_alias, id) == Proven::Valid
+                && keys.verify(recorded.record.as_ref(), self.own_alias, id) == Proven::Valid
         };
-        if alias == Some(&self.own_alias) || is_named || is_pinned || is_signed() {
+        if alias == Some(self.own_alias) || is_named || is_pinned || is_signed() {
             return Some(Claim::Own);
         }
-        (self.declares_alias() && alias == Some(&self.alias)).then_some(Claim::DeclaredAlias)
+        (alias.is_some() && alias == self.declared_alias).then_some(Claim::DeclaredAlias)
+    }
+
+    /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
+    pub fn sought_alias(&self) -> &str {
+        let declared = self.declared_alias.unwrap_or(self.own_alias);
+        self.pin.alias().unwrap_or(declared)
+    }
+}
+
+impl Desired {
+    /// What of this object bears on whose an account is.
+    pub fn claimant(&self) -> Claimant<'_> {
+        let metadata = self.spec.metadata.as_ref();
+        Claimant {
+            own_alias: &self.own_alias,
+            declared_alias: metadata.and_then(|metadata| metadata.alias.as_deref()),
+            connected_account_id: self.spec.connected_account_id.as_deref(),
+            own_account: self.own_account.as_deref(),
+            pin: &self.pin,
+        }
+    }
+
+    /// What this object has to say for an account; see [`Claimant::claim`].
+    pub fn claim(
+        &self,
+        recorded: &ConnectedAccountStatus,
+        keys: &RecordKeys,
+        account: &Account,
+    ) -> Option<Claim> {
+        self.claimant().claim(recorded, keys, account)
     }
 
     /// What is pinned with an account of that alias. Nothing, where no POST of this object can be behind it:

@@ -93,11 +93,8 @@ impl Desired {
     pub fn of(object: &ConnectedAccount, flags: &Flags) -> Self {
         let namespace = object.namespace().unwrap_or_default();
         let name = object.name_any();
-        let declared = object
-            .spec
-            .metadata
-            .as_ref()
-            .and_then(|metadata| metadata.alias.clone());
+        let metadata = object.spec.metadata.as_ref();
+        let declared = metadata.and_then(|metadata| metadata.alias.clone());
         let own_alias = computed_alias(&flags.alias_prefix, &namespace, &name);
         let pin = object.annotations().get(ALIAS_ANNOTATION);
         Self {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::{Api, ResourceExt, api::PostParams};
+use kube::{ResourceExt, api::PostParams};
 use tracing::warn;
 
-use super::{Report, told};
+use super::{Error, Report, told};
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
+    observe::{Kept, Sources},
     plan::{Desired, Outcome},
     report::must_be_kept,
 };
@@ -103,14 +104,25 @@ impl<'a> Ledger<'a> {
         self.object = object;
     }
 
+    /// Takes the object as it was read anew. What is written is the status, and it must be written also when
+    /// the declaration cannot be read any more: then the former one stays here, and no pass goes on with it.
+    fn renew(&mut self, kept: &Kept) -> Result<(), serde_json::Error> {
+        if kept.is_unreadable() {
+            let summary = kept.summary()?;
+            self.object.metadata = summary.metadata;
+            self.object.status = Some(summary.status);
+        } else {
+            self.object = kept.unpack()?;
+        }
+        Ok(())
+    }
+
     /// Writes the status if it differs. Where somebody else was quicker the object is read again: what
     /// must not be lost is reported onto it, and the decisions are left to be made anew. What must not
     /// be lost is also tried until it is written, unless the apiserver refuses it for good: then it is
     /// found again by its alias.
-    pub(super) async fn write(
-        &mut self,
-        api: &Api<ConnectedAccount>,
-    ) -> Result<Written, kube::Error> {
+    pub(super) async fn write(&mut self, sources: &Sources) -> Result<Written, Error> {
+        let namespace = self.object.namespace().unwrap_or_default();
         let mut wait = SHORTEST_WAIT;
         let mut renewed = false;
         loop {
@@ -123,7 +135,7 @@ impl<'a> Ledger<'a> {
                     Written::UpToDate
                 });
             }
-            let error = match replace_status(api, &self.object, status.clone()).await {
+            let error = match replace_status(sources, &self.object, status.clone()).await {
                 Ok(object) => {
                     self.replaced = Some(self.written());
                     self.object = object;
@@ -134,12 +146,12 @@ impl<'a> Ledger<'a> {
                         Written::UpToDate
                     });
                 }
-                Err(kube::Error::Api(answer)) if answer.is_conflict() || answer.is_not_found() => {
-                    match api.get_opt(&self.object.name_any()).await {
-                        Ok(Some(object)) if object.uid() == self.object.uid() => {
-                            self.object = object;
+                Err(error) if is_stale(&error) => {
+                    match sources.read(&namespace, &self.object.name_any()).await {
+                        Ok(Some(kept)) if kept.uid() == self.object.uid() => {
+                            self.renew(&kept)?;
                             renewed = true;
-                            kube::Error::Api(answer)
+                            error
                         }
                         Ok(Some(_) | None) => return Ok(Written::ObjectGone),
                         Err(error) => error,
@@ -148,7 +160,7 @@ impl<'a> Ledger<'a> {
                 Err(error) => error,
             };
             if is_final(&error) || !(renewed || must_be_kept(&self.written(), &status)) {
-                return Err(error);
+                return Err(error.into());
             }
             if wait > SHORTEST_WAIT {
                 let object = format!(
@@ -161,6 +173,16 @@ impl<'a> Ledger<'a> {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
+    }
+}
+
+/// Whether the object is not as it is known here: it was changed, or its answer has a declaration that cannot
+/// be read any more.
+fn is_stale(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(answer) => answer.is_conflict() || answer.is_not_found(),
+        kube::Error::SerdeError(_) => true,
+        _ => false,
     }
 }
 
@@ -185,11 +207,12 @@ fn with_status(object: &ConnectedAccount, status: ConnectedAccountStatus) -> Con
 }
 
 async fn replace_status(
-    api: &Api<ConnectedAccount>,
+    sources: &Sources,
     object: &ConnectedAccount,
     status: ConnectedAccountStatus,
 ) -> Result<ConnectedAccount, kube::Error> {
     let body = with_status(object, status);
+    let api = sources.api(&object.namespace().unwrap_or_default());
     api.replace_status(&object.name_any(), &PostParams::default(), &body)
         .await
 }

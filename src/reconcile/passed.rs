@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Passed {
     /// When to look again if nothing happens before.
     pub again: Option<Duration>,
-    /// For the metric: a reason of the conditions, or `Released`, `Gone` or `Stopped`.
+    /// For the metric: a reason of the conditions, or `Released`, `Gone`, `NotDecoded` or `Stopped`.
     pub outcome: &'static str,
 }
 
@@ -23,6 +23,11 @@ pub(super) const RELEASED: Passed = Passed {
 pub(super) const AGAIN: Passed = Passed {
     again: Some(Duration::from_millis(100)),
     outcome: "Conflicted",
+};
+/// It cannot be read. Once it can be, the watch tells.
+pub(super) const NOT_DECODED: Passed = Passed {
+    again: None,
+    outcome: "NotDecoded",
 };
 /// Nothing new is to be begun any more.
 pub(super) const STOPPED: Passed = Passed {

@@ -5,7 +5,7 @@
 
 use crate::{
     composio::model::{Acl, State},
-    crd::{ConnectedAccountStatus, Progress, Reason, condition},
+    crd::{ConnectedAccountStatus, FINALIZER, Progress, Reason, condition},
     plan::{Desired, Done, Effect, Observed, Pin, Presence, ends_with_object, is_ours},
     text,
 };
@@ -68,6 +68,10 @@ pub enum Topic {
     CopyDetected,
     /// The object is let go, and the account stays as it is.
     AccountRetained,
+    /// The declaration cannot be read, and the object is left alone.
+    NotDecoded,
+    /// The object is being deleted, and cannot be let go because it cannot be read.
+    DeletionBlocked,
     /// The conditions have a new reason that only a person can end.
     Trouble(Reason),
 }
@@ -91,6 +95,8 @@ impl Topic {
             Self::RecordRejected => "RecordRejected",
             Self::CopyDetected => "CopyDetected",
             Self::AccountRetained => "AccountRetained",
+            Self::NotDecoded => "NotDecoded",
+            Self::DeletionBlocked => "DeletionBlocked",
             Self::Trouble(reason) => reason.as_str(),
         }
     }
@@ -290,6 +296,22 @@ fn deleted(id: &str, revoke: bool, declared: bool, previous: &ConnectedAccountSt
         ),
         None => normal(Topic::Deleted, note),
     }
+}
+
+/// The news of an object that cannot be read in these fields. `is_held`: it is being deleted, and our
+/// finalizer is on it.
+pub fn of_unreadable(fields: &[String], is_held: bool) -> News {
+    let fields = fields.join(", ");
+    if is_held {
+        let note = format!(
+            "cannot be read: {fields}. The account is not ended, and the finalizer {FINALIZER} stays: correct the object, or remove the finalizer to leave the account as it is"
+        );
+        return warning(Topic::DeletionBlocked, note);
+    }
+    let note = format!(
+        "cannot be read: {fields}. The object and its account are left alone until it is corrected"
+    );
+    warning(Topic::NotDecoded, note)
 }
 
 /// The news of one write of the status, from what the apiserver had to what it has.

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use composio_operator::crd::ConnectedAccount;
 use composio_operator::observe::Kept;
 use composio_operator::plan::Flags;
 use composio_operator::reconcile::reconcile;
@@ -22,7 +21,7 @@ mod shelf;
 
 pub(crate) use mind::Mind;
 use running::{Running, run};
-use shelf::{Shelf, merge};
+pub(crate) use shelf::Shelf;
 
 pub(crate) const NAMESPACE: &str = "ns";
 /// The most passes that one moment may take before it counts as a loop.
@@ -134,13 +133,7 @@ impl Simulation {
 
     /// Merges a patch into an object.
     pub(crate) fn merge(&mut self, name: &str, patch: Value) {
-        let mut shelf = lock(&self.shelf);
-        let version = shelf.next_version();
-        if let Some(object) = shelf.objects.get_mut(name) {
-            merge(object, &patch);
-            object["metadata"]["resourceVersion"] = json!(version);
-        }
-        drop(shelf);
+        self.shelf().merge(name, &patch);
         self.trigger(name);
     }
 
@@ -272,9 +265,8 @@ impl Simulation {
             object["status"] = stale["status"].clone();
         }
         self.refresh_cache().await;
-        let object: ConnectedAccount = serde_json::from_value(object).expect("it decodes");
         let before = self.object(name);
-        let kept = Kept::pack(object).expect("JSON");
+        let kept: Kept = serde_json::from_value(object).expect("it decodes");
         let passed = reconcile(Arc::new(kept), &self.running.context).await;
         let again = passed.expect("the shelf does not fail").again;
         let after = self.object(name);
@@ -302,13 +294,12 @@ impl Simulation {
         let writer = &mut self.running.writer;
         writer.apply_watcher_event(&watcher::Event::Init);
         for object in objects.values() {
-            let object = serde_json::from_value(object.clone()).expect("it decodes");
-            let kept = Kept::pack(object).expect("JSON");
+            let kept = serde_json::from_value(object.clone()).expect("it decodes");
             writer.apply_watcher_event(&watcher::Event::InitApply(kept));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
         let known = self.running.context.sources.objects.clone();
-        for changed in known.follow(&watcher::Event::InitDone) {
+        for changed in known.follow(&watcher::Event::InitDone).changed {
             self.trigger(&changed.name);
         }
         self.running.cached = objects;

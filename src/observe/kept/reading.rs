@@ -5,29 +5,26 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::value::RawValue;
 
-use super::Kept;
-use crate::crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus};
+use super::{Kept, STATUS};
+use crate::crd::{ConnectedAccount, ConnectedAccountStatus, Decoded, decode};
 
-/// What is used of an object.
+/// What is used of an object, each part to be read for itself.
 #[derive(Deserialize)]
-struct Used {
-    metadata: Metadata,
-    spec: ConnectedAccountSpec,
-    status: Option<ConnectedAccountStatus>,
-}
-
-/// By which an object is known that cannot be read.
-#[derive(Deserialize)]
-struct Named {
-    metadata: Metadata,
+struct Parts<'a> {
+    #[serde(borrow)]
+    metadata: &'a RawValue,
+    #[serde(borrow)]
+    spec: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
 }
 
 /// Of the metadata. Labels, owners and the record of who wrote which field are more than all the rest, and
 /// nothing is decided on them.
-#[derive(Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     name: Option<String>,
@@ -73,18 +70,29 @@ impl<'de> Deserialize<'de> for Kept {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The whole text first: the parser cannot go on behind a mistake.
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        let read = serde_json::from_str::<Used>(text.get()).and_then(|used| {
-            Kept::pack(ConnectedAccount {
-                metadata: used.metadata.into(),
-                spec: used.spec,
-                status: used.status,
-            })
-        });
-        read.or_else(|error| {
-            let Named { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-            Ok(Kept::unreadable(metadata.into(), &error))
-        })
+        let parts: Parts<'_> = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+        let mut left_out = Vec::new();
+        let metadata: Metadata = part("metadata", decode(parts.metadata.get()), &mut left_out);
+        let spec = parts.spec.map_or("null", RawValue::get);
+        let object = ConnectedAccount {
+            metadata: metadata.into(),
+            spec: part("spec", decode(spec), &mut left_out),
+            status: parts.status.map(|status| {
+                let status = ConnectedAccountStatus::decode(status.get());
+                part(STATUS, status, &mut left_out)
+            }),
+        };
+        Kept::pack_partly(object, left_out).map_err(D::Error::custom)
     }
+}
+
+/// A part of the object. The fields that could not be read are named from the root.
+fn part<T>(name: &str, decoded: Decoded<T>, left_out: &mut Vec<String>) -> T {
+    left_out.extend(decoded.left_out.iter().map(|path| match path.as_str() {
+        "" => name.to_owned(),
+        path => format!("{name}.{path}"),
+    }));
+    decoded.value
 }
 
 #[cfg(test)]
@@ -96,7 +104,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::crd::ALIAS_ANNOTATION;
+    use crate::{
+        crd::ALIAS_ANNOTATION,
+        plan::{Claimant, Flags, Pin},
+    };
 
     /// As the apiserver sends it.
     fn object(name: &str, status: Value) -> Value {
@@ -108,7 +119,7 @@ mod tests {
                 "creationTimestamp": "2026-01-01T00:00:00Z",
                 "labels": {"team": "support"},
                 "annotations": {
-                    ALIAS_ANNOTATION: "agents.mail",
+                    ALIAS_ANNOTATION: Pin::annotation(&Flags::default(), "agents", name, Some("pinned")),
                     "kubectl.kubernetes.io/last-applied-configuration": "{}",
                 },
                 "finalizers": ["composio.dev/connected-account"],
@@ -138,21 +149,110 @@ mod tests {
         serde_json::from_str(&sent.to_string()).expect("whatever has a name")
     }
 
+    /// The same with something else in that place of it.
+    fn with(place: &str, value: Value) -> Kept {
+        let mut sent = object(
+            "mail",
+            json!({"connectedAccountId": "ca_1", "authConfig": "ac_1"}),
+        );
+        *sent.pointer_mut(place).expect("it is there") = value;
+        read(&sent)
+    }
+
     #[test]
     fn one_that_cannot_be_read_leaves_the_others_readable() {
+        let mut odd = object("b", json!({}));
+        odd["spec"] = json!("u");
         let list = json!({
             "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccountList",
             "metadata": {"resourceVersion": "9"},
-            "items": [object("a", json!({})), object("b", json!({"link": 7})), object("c", json!({}))],
+            "items": [object("a", json!({})), odd, object("c", json!({}))],
         });
         let list: ObjectList<Kept> = serde_json::from_str(&list.to_string()).expect("a list");
         let readable: Vec<_> = list
             .items
             .iter()
-            .map(|one| (one.name_any(), one.why_unreadable().is_none()))
+            .map(|one| (one.name_any(), one.unpack().is_ok()))
             .collect();
         let expected = [("a", true), ("b", false), ("c", true)];
         assert_eq!(readable, expected.map(|(name, is)| (name.to_owned(), is)));
+    }
+
+    #[test]
+    fn a_status_that_cannot_be_read_leaves_the_object_readable() {
+        for (place, value, left_out) in [
+            ("/status", json!([1, "ca_2"]), "status"),
+            ("/status/authConfig", json!(7), "status.authConfig"),
+        ] {
+            let kept = with(place, value);
+            assert_eq!(kept.left_out(), [left_out]);
+            let object = kept.unpack().expect("it is readable");
+            assert_eq!(object.spec.user, "u");
+            let id = object.status.and_then(|status| status.connected_account_id);
+            assert_ne!(id.as_deref(), Some("ca_2"));
+            assert_eq!(id.is_some(), place != "/status");
+        }
+    }
+
+    #[test]
+    fn of_what_is_unreadable_the_place_among_the_others_is_known() {
+        struct Case {
+            place: &'static str,
+            value: Value,
+            left_out: &'static str,
+            user: Option<&'static str>,
+        }
+        let cases = [
+            Case {
+                place: "/spec",
+                value: json!({"user": "u", "toolkit": "gmail", "enabled": "s3cr3t"}),
+                left_out: "spec.enabled",
+                user: Some("u"),
+            },
+            Case {
+                place: "/spec/user",
+                value: json!({"s3cr3t": 7}),
+                left_out: "spec.user",
+                user: None,
+            },
+            Case {
+                place: "/spec",
+                value: json!({"user": "u"}),
+                left_out: "spec.toolkit",
+                user: Some("u"),
+            },
+            Case {
+                place: "/spec",
+                value: json!(["u", "gmail"]),
+                left_out: "spec",
+                user: None,
+            },
+            Case {
+                place: "/spec",
+                value: Value::Null,
+                left_out: "spec",
+                user: None,
+            },
+            Case {
+                place: "/metadata/generation",
+                value: json!("two"),
+                left_out: "metadata.generation",
+                user: Some("u"),
+            },
+        ];
+        for case in cases {
+            let kept = with(case.place, case.value);
+            assert_eq!(kept.left_out(), [case.left_out]);
+            assert!(kept.unpack().is_err(), "{}", case.left_out);
+            let summary = kept.summary().expect("it is known");
+            assert!(!summary.is_readable);
+            assert_eq!(summary.user.as_deref(), case.user, "{}", case.left_out);
+            assert_eq!(summary.recorded_id(), Some("ca_1"));
+            let sought = |claimant: Claimant<'_>| claimant.sought_alias().to_owned();
+            assert_eq!(summary.claimant(&Flags::default(), sought), "pinned");
+            assert_eq!(summary.metadata.uid.as_deref(), Some("u"));
+            assert_eq!(summary.metadata.finalizers.map_or(0, |all| all.len()), 1);
+        }
     }
 
     #[test]
@@ -161,14 +261,19 @@ mod tests {
             // In this order, as the apiserver does.
             let event = format!(r#"{{"type":"{type_}","object":{}}}"#, object("a", status));
             match serde_json::from_str::<WatchEvent<Kept>>(&event).expect("an event") {
-                WatchEvent::Added(kept) if kept.why_unreadable().is_none() => {
-                    assert_eq!(kept.name_any(), "a");
-                }
-                WatchEvent::Deleted(kept) if kept.why_unreadable().is_some() => {
-                    assert_eq!(kept.uid().as_deref(), Some("u"));
+                WatchEvent::Added(one) => assert!(one.left_out().is_empty()),
+                WatchEvent::Deleted(one) => {
+                    assert_eq!(one.left_out(), ["status.link"]);
+                    assert_eq!(one.meta().uid.as_deref(), Some("u"));
                 }
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_has_no_metadata_is_no_object() {
+        serde_json::from_str::<Kept>(r#"{"spec":{"user":"u","toolkit":"gmail"}}"#)
+            .expect_err("nobody knows which it is");
     }
 }

@@ -1,40 +1,61 @@
 //! For which of its changes an object is looked at. Pure.
 
-use kube::ResourceExt;
-
-use super::recorded_id;
-use crate::crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER};
+use super::Summary;
+use crate::crd::{ALIAS_ANNOTATION, FINALIZER, Reason, condition};
 
 /// Whether an object is to be looked at: it is new, or something of it has changed that we do not write
 /// ourselves. Our own writes are known before the watch brings them; but whoever takes away what we wrote,
 /// the mark or the id, has changed the object. An id that appears is ours, or is found wrong by the next look
 /// at all accounts. The pin may go: a refusal takes it off again, and would else bring the object back at
-/// once, to be pinned and refused again.
-pub(super) fn is_changed(former: Option<&ConnectedAccount>, object: &ConnectedAccount) -> bool {
-    fn declared(object: &ConnectedAccount) -> (Option<i64>, bool) {
+/// once, to be pinned and refused again. But where another object has the account, or it has another alias,
+/// whoever takes the pin off follows our advice. That it cannot be read any more is told, and once it can be again
+/// nothing else need have changed.
+pub(super) fn is_changed(former: Option<&Summary>, object: &Summary) -> bool {
+    fn declared(object: &Summary) -> (Option<i64>, bool, bool) {
         let metadata = &object.metadata;
-        (metadata.generation, metadata.deletion_timestamp.is_some())
+        let is_being_deleted = metadata.deletion_timestamp.is_some();
+        (metadata.generation, is_being_deleted, object.is_readable)
     }
-    fn requests(object: &ConnectedAccount) -> impl Iterator<Item = (&String, &String)> {
-        let annotations = object.annotations().iter();
+    fn requests(object: &Summary) -> impl Iterator<Item = (&String, &String)> {
+        let annotations = object.metadata.annotations.iter().flatten();
         annotations.filter(|(name, _)| *name != ALIAS_ANNOTATION)
     }
-    let is_marked =
-        |object: &ConnectedAccount| object.finalizers().iter().any(|mark| mark == FINALIZER);
+    let is_marked = |object: &Summary| {
+        let mut finalizers = object.metadata.finalizers.iter().flatten();
+        finalizers.any(|mark| mark == FINALIZER)
+    };
+    fn pin(object: &Summary) -> Option<&String> {
+        object.metadata.annotations.as_ref()?.get(ALIAS_ANNOTATION)
+    }
+    let is_refused = |object: &Summary| {
+        let reasons = [Reason::Conflict, Reason::Mismatch, Reason::AliasChanged];
+        object.status.says(condition::READY, &reasons)
+    };
     former.is_none_or(|former| {
-        let id = recorded_id(former);
-        former.uid() != object.uid()
+        let id = former.recorded_id();
+        former.metadata.uid != object.metadata.uid
             || declared(former) != declared(object)
             || requests(former).ne(requests(object))
             || (is_marked(former) && !is_marked(object))
-            || (id.is_some() && id != recorded_id(object))
+            || (id.is_some() && id != object.recorded_id())
+            || (is_refused(former) && pin(former) != pin(object))
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use kube::ResourceExt;
+
     use super::{super::tests::object, *};
-    use crate::crd::{ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION};
+    use crate::{
+        crd::{ConnectedAccount, ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION},
+        observe::Kept,
+    };
+
+    fn summary(object: &ConnectedAccount) -> Summary {
+        let kept = Kept::pack(object.clone()).expect("JSON");
+        kept.summary().expect("JSON")
+    }
 
     #[test]
     fn an_object_is_looked_at_for_what_others_change() {
@@ -93,9 +114,23 @@ mod tests {
             ),
         ];
         for (expected, former, object, reason) in cases {
-            assert_eq!(is_changed(Some(former), &object), expected, "{reason}");
+            let (former, object) = (summary(former), summary(&object));
+            assert_eq!(is_changed(Some(&former), &object), expected, "{reason}");
         }
-        assert!(is_changed(None, &bare), "it is new");
+        assert!(is_changed(None, &summary(&bare)), "it is new");
+        let unreadable = Summary {
+            is_readable: false,
+            ..summary(&known)
+        };
+        assert!(
+            is_changed(Some(&summary(&known)), &unreadable),
+            "it is told"
+        );
+        assert!(
+            is_changed(Some(&unreadable), &summary(&known)),
+            "it goes on"
+        );
+        assert!(!is_changed(Some(&unreadable), &unreadable), "it was told");
     }
 
     fn annotate(object: &mut ConnectedAccount, name: &str) {

@@ -8,17 +8,15 @@ use std::{
 
 use futures::{StreamExt, TryStreamExt, future::ready, stream};
 use jiff::Timestamp;
-use kube::ResourceExt;
 
 use super::{MOST_OWN_PAGES, PAGE, Polling, signed};
 use crate::{
     composio::{ListQuery, Urgency, error::Error, model::Account},
-    crd::ConnectedAccount,
     observe::{
-        objects::{Objects, recorded_id},
+        Objects, Summary,
         proof::{Count, Missing},
     },
-    plan::{Flags, computed_alias},
+    plan::Flags,
     project::{Changes, Project},
     record::{Proven, RecordKeys},
 };
@@ -96,7 +94,7 @@ impl Sweep {
         let keys = project.record_keys();
         let mut asked = BTreeMap::new();
         for object in objects.all() {
-            let Some(id) = recorded_id(&object).filter(|id| was_issued(id)) else {
+            let Some(id) = object.recorded_id().filter(|id| was_issued(id)) else {
                 continue;
             };
             let witness =
@@ -107,12 +105,12 @@ impl Sweep {
                 };
             let one = asked.entry(id.to_owned()).or_insert_with(|| Asked {
                 id: id.to_owned(),
-                namespace: object.namespace().unwrap_or_default(),
+                namespace: object.namespace(),
                 witness,
             });
             // A copy of a status says nothing, whichever of the two comes first.
             if one.witness == Witness::No && witness != Witness::No {
-                one.namespace = object.namespace().unwrap_or_default();
+                one.namespace = object.namespace();
                 one.witness = witness;
             }
         }
@@ -280,17 +278,9 @@ fn was_issued(id: &str) -> bool {
     id.len() <= LONGEST_ID && !id.is_empty() && id.bytes().all(fits)
 }
 
-fn witness(object: &ConnectedAccount, flags: &Flags, keys: &RecordKeys, id: &str) -> Witness {
-    let record = object
-        .status
-        .as_ref()
-        .and_then(|status| status.record.as_ref());
-    let own_alias = computed_alias(
-        &flags.alias_prefix,
-        &object.namespace().unwrap_or_default(),
-        &object.name_any(),
-    );
-    match keys.verify(record, &own_alias, id) {
+fn witness(object: &Summary, flags: &Flags, keys: &RecordKeys, id: &str) -> Witness {
+    let own_alias = object.own_alias(flags);
+    match keys.verify(object.status.record.as_ref(), &own_alias, id) {
         Proven::Valid => Witness::Yes,
         Proven::UnknownKey => Witness::OfAnotherKey,
         Proven::Invalid => Witness::No,
@@ -298,10 +288,8 @@ fn witness(object: &ConnectedAccount, flags: &Flags, keys: &RecordKeys, id: &str
 }
 
 /// Whether the account was made, or came to life, a moment ago.
-fn is_young(object: &ConnectedAccount, since: Timestamp) -> bool {
-    let Some(status) = &object.status else {
-        return false;
-    };
+fn is_young(object: &Summary, since: Timestamp) -> bool {
+    let status = &object.status;
     let times = [
         &status.last_link_issued_at,
         &status.connected_at,

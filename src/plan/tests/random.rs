@@ -58,7 +58,7 @@ fn whatever_is_planned_can_be_reported_in_plain_words() {
 }
 
 #[test]
-fn a_status_of_any_json_is_refused_or_stands_every_decision() {
+fn a_status_of_any_json_is_read_field_by_field_and_stands_every_decision() {
     const NAMES: [&str; 22] = [
         "observedGeneration",
         "connectedAccountId",
@@ -102,29 +102,38 @@ fn a_status_of_any_json_is_refused_or_stands_every_decision() {
         "conditions": [{"type": "Synced", "status": "True", "reason": "Connected", "message": "",
             "lastTransitionTime": "2027-01-15T08:00:00Z"}],
     });
-    let (mut taken, mut refused) = (0, 0);
+    let (mut odd, mut good) = (0, 0);
     for_seeds(10_000, |dice| {
         let mut status = whole.clone();
+        let mut written = Vec::new();
         for _ in 0..dice.number(4) {
             let name = dice.of(&NAMES);
             status[name] = dice.json(&NAMES, &WORDS, 3);
+            written.push(name);
         }
         if dice.once_in(10) {
             status = dice.json(&NAMES, &WORDS, 4);
+            written.extend(NAMES);
         }
+        let left_out = crd::ConnectedAccountStatus::decode(&status.to_string()).left_out;
+        odd += left_out.len();
         let object = serde_json::json!({
             "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
             "metadata": {"name": "mail", "namespace": "agents"},
             "spec": {"user": "u", "toolkit": "gmail"}, "status": status,
         });
-        let Ok(object) = serde_json::from_value::<crd::ConnectedAccount>(object) else {
-            refused += 1;
-            return;
-        };
-        taken += 1;
+        let object: crd::ConnectedAccount =
+            serde_json::from_value(object).expect("whatever stands in the status");
         let Wanted(desired) = wanted(dice);
         let Sight(mut observed) = sight(dice, &desired);
         observed.recorded = object.status.unwrap_or_default();
+        let read = serde_json::to_value(&observed.recorded).expect("a status can be written");
+        for (name, value) in whole.as_object().expect("an object") {
+            if !written.contains(&name.as_str()) {
+                assert_eq!(read[name], *value, "{name} of {status}");
+                good += usize::from(!left_out.is_empty());
+            }
+        }
         let event = match plan(&desired, &observed, NOW) {
             Plan::Nothing => Happened::Settled,
             Plan::Wait(wait) => Happened::Waiting(wait),
@@ -137,7 +146,7 @@ fn a_status_of_any_json_is_refused_or_stands_every_decision() {
         serde_json::to_value(status).expect("a status can be written");
     });
     assert!(
-        std::env::var("SEED").is_ok() || (taken > 1000 && refused > 1000),
-        "both must happen: {taken} taken, {refused} refused"
+        std::env::var("SEED").is_ok() || (odd >= 200 && good >= 200),
+        "{odd} fields could not be read, and {good} beside them could: that is too few to tell anything"
     );
 }

@@ -31,6 +31,15 @@ impl Shelf {
         self.version.to_string()
     }
 
+    /// Merges a patch into an object.
+    pub(crate) fn merge(&mut self, name: &str, patch: &Value) {
+        let version = self.next_version();
+        if let Some(object) = self.objects.get_mut(name) {
+            merge(object, patch);
+            object["metadata"]["resourceVersion"] = json!(version);
+        }
+    }
+
     /// Takes note that an account is asked for.
     pub(super) fn made(&mut self, alias: &str) {
         let is_marked = self.objects.values().any(|object| {
@@ -117,7 +126,7 @@ fn failure(code: StatusCode, reason: &str) -> (StatusCode, Value) {
 }
 
 /// RFC 7386.
-pub(super) fn merge(target: &mut Value, patch: &Value) {
+fn merge(target: &mut Value, patch: &Value) {
     let (Some(fields), Some(changes)) = (target.as_object_mut(), patch.as_object()) else {
         *target = patch.clone();
         return;

@@ -1,0 +1,137 @@
+use kube::{ResourceExt, runtime::reflector};
+
+use super::*;
+use crate::crd::ConnectedAccount;
+use crate::plan::computed_alias;
+
+pub(super) fn object(name: &str, version: &str, id: Option<&str>) -> ConnectedAccount {
+    let mut object: ConnectedAccount = serde_json::from_value(serde_json::json!({
+        "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
+        "metadata": {"name": name, "namespace": "ns", "uid": name, "resourceVersion": version},
+        "spec": {"user": "u", "toolkit": "gmail"},
+        "status": {"observedGeneration": -1},
+    }))
+    .expect("it decodes");
+    if let Some(status) = &mut object.status {
+        status.connected_account_id = id.map(str::to_owned);
+    }
+    object
+}
+
+fn names(objects: Vec<Arc<Kept>>) -> Vec<String> {
+    objects.iter().map(|object| object.name_any()).collect()
+}
+
+#[test]
+fn an_object_is_found_by_what_it_says_now_and_not_by_what_it_said() {
+    let (store, mut writer) = reflector::store();
+    let objects = Objects::new(store, Flags::default());
+    let mut tell = |event: Event<Kept>| {
+        writer.apply_watcher_event(&event);
+        let changed = objects.follow(&event).changed.into_iter();
+        changed.map(|object| object.name).collect::<Vec<_>>()
+    };
+    let object = |name, version, id| Kept::pack(object(name, version, id)).expect("JSON");
+    tell(Event::Init);
+    tell(Event::InitApply(object("a", "1", Some("ca_1"))));
+    tell(Event::InitApply(object("b", "2", None)));
+    assert_eq!(tell(Event::InitDone).len(), 2, "both are new");
+    assert_eq!(names(objects.with_id("ca_1")), ["a"]);
+    assert_eq!(
+        names(objects.with_alias("u", "gmail", &computed_alias("", "ns", "b"))),
+        ["b"]
+    );
+    assert_eq!(
+        names(objects.with_alias("u", "slack", &computed_alias("", "ns", "b"))),
+        [""; 0]
+    );
+    tell(Event::Apply(object("a", "3", Some("ca_2"))));
+    assert_eq!(names(objects.with_id("ca_1")), [""; 0]);
+    assert_eq!(names(objects.with_id("ca_2")), ["a"]);
+    tell(Event::Delete(object("a", "4", None)));
+    assert_eq!(names(objects.with_id("ca_2")), [""; 0]);
+    // What was relisted is all that there is.
+    tell(Event::Init);
+    tell(Event::InitApply(object("c", "5", Some("ca_3"))));
+    assert_eq!(tell(Event::InitDone), ["c"]);
+    assert_eq!(
+        names(objects.with_alias("u", "gmail", &computed_alias("", "ns", "b"))),
+        [""; 0]
+    );
+    assert_eq!(names(objects.with_id("ca_3")), ["c"]);
+}
+
+/// One that has the account and cannot be read.
+fn unreadable(spec: serde_json::Value) -> Kept {
+    let object = serde_json::json!({
+        "metadata": {"name": "a", "namespace": "ns", "uid": "a", "resourceVersion": "9"},
+        "spec": spec,
+        "status": {"connectedAccountId": "ca_1", "authConfig": "ac_1", "corrections": "many"},
+    });
+    serde_json::from_str(&object.to_string()).expect("whatever has metadata")
+}
+
+#[test]
+fn what_cannot_be_read_has_one_place_however_it_became_known() {
+    let readable = || {
+        let mut object = object("a", "1", Some("ca_0"));
+        object.spec.toolkit = "slack".to_owned();
+        Kept::pack(object).expect("JSON")
+    };
+    let odd = serde_json::json!({"user": "u", "toolkit": "gmail", "enabled": "perhaps"});
+    let no_user = serde_json::json!({"user": 7, "toolkit": "gmail"});
+    for spec in [odd, no_user] {
+        let odd = || unreadable(spec.clone());
+        let list = |object: Kept| [Event::Init, Event::InitApply(object), Event::InitDone];
+        let ways = [
+            Vec::from(list(odd())),
+            [Vec::from(list(readable())), vec![Event::Apply(odd())]].concat(),
+            [list(readable()), list(odd())].concat(),
+            [
+                Vec::from(list(readable())),
+                vec![Event::Apply(odd())],
+                Vec::from(list(odd())),
+            ]
+            .concat(),
+        ];
+        for events in ways {
+            let (store, mut writer) = reflector::store();
+            let objects = Objects::new(store, Flags::default());
+            let mut told = Vec::new();
+            for event in &events {
+                writer.apply_watcher_event(event);
+                told.extend(objects.follow(event).odd);
+            }
+            assert_eq!(names(told), ["a"], "it is told once");
+            assert_eq!(names(objects.with_id("ca_1")), ["a"]);
+            assert_eq!(names(objects.with_id("ca_0")), [""; 0]);
+            assert_eq!(
+                names(objects.with_alias("u", "gmail", &computed_alias("", "ns", "a"))),
+                ["a"]
+            );
+            assert_eq!(
+                names(objects.with_alias("u", "gmail", &computed_alias("", "ns", "b"))),
+                [""; 0]
+            );
+            assert_eq!(objects.auth_configs(5), ["ac_1"]);
+            let ids: Vec<_> = objects
+                .all()
+                .map(|object| object.status.connected_account_id)
+                .collect();
+            assert_eq!(ids, [Some("ca_1".to_owned())], "the resync asks for it");
+            assert_eq!(objects.readable().count(), 0, "nothing is done with it");
+            let event = Event::Apply(readable());
+            writer.apply_watcher_event(&event);
+            assert_eq!(
+                objects.follow(&event).changed.len(),
+                1,
+                "it can be read again"
+            );
+            assert_eq!(
+                names(objects.with_alias("u", "gmail", &computed_alias("", "ns", "a"))),
+                [""; 0]
+            );
+            assert_eq!(names(objects.with_id("ca_1")), [""; 0]);
+        }
+    }
+}
