@@ -43,7 +43,7 @@ const PROPERTIES: [(&str, &str, &str); 4] = [
     ),
     (
         "all that can be wanted and seen: what is done",
-        include_str!("../src/plan/tests/random.rs"),
+        include_str!("../src/plan/tests/random/invariants.rs"),
         "nobody_elses_grant_is_touched_and_nothing_unseen_is_acted_on",
     ),
     (

@@ -45,6 +45,10 @@ struct Index {
     keys: BTreeSet<(u64, u64)>,
     /// The places of those that lost an account to another object.
     in_conflict: BTreeSet<u64>,
+    /// The places of those whose status is being written by us: what comes meanwhile is that, or conflicts.
+    writing: BTreeSet<u64>,
+    /// The version of the last write of ours whose event has not come yet.
+    written: HashMap<u64, String>,
     /// The auth configs that are recorded in each namespace, and by how many.
     auth_configs: BTreeMap<(String, String), usize>,
 }
@@ -91,6 +95,9 @@ impl Objects {
             Event::Init | Event::InitApply(_) => {}
             Event::InitDone => {
                 let former = std::mem::take(&mut *index);
+                index.hasher.clone_from(&former.hasher);
+                index.writing.clone_from(&former.writing);
+                index.written.clone_from(&former.written);
                 for object in self.store.state() {
                     let known = former.objects.get(&former.place(&*object)).cloned();
                     index.put(known, object, &self.flags, &mut followed);
@@ -108,9 +115,32 @@ impl Objects {
                     }
                 }
             }
-            Event::Delete(object) => drop(index.take_out(object, &self.flags)),
+            Event::Delete(object) => {
+                let place = index.place(object);
+                index.written.remove(&place);
+                index.take_out(object, &self.flags);
+            }
         }
         followed
+    }
+
+    /// Says that the status of an object is being written: the event of it is no change by somebody else.
+    pub fn begin_write(&self, object: &impl Resource) {
+        let mut index = self.lock();
+        let place = index.place(object);
+        index.writing.insert(place);
+    }
+
+    /// Says that the write has ended, and which version it made, if it made one.
+    pub fn end_write(&self, object: &impl Resource, version: Option<String>) {
+        let mut index = self.lock();
+        let place = index.place(object);
+        index.writing.remove(&place);
+        let known = index.objects.get(&place);
+        let has_come = known.is_some_and(|kept| kept.meta().resource_version == version);
+        if let Some(version) = version.filter(|_| !has_come) {
+            index.written.insert(place, version);
+        }
     }
 
     /// What is known of all of them.
@@ -243,7 +273,8 @@ impl Index {
             followed.odd.push(Arc::clone(&kept));
         }
         let known = known.and_then(|known| summary(&known));
-        if is_changed(known.as_ref(), &object) {
+        let by_us = self.is_own_write(place, &kept);
+        if is_changed(known.as_ref(), &object, by_us) {
             followed.changed.push(ObjectRef::from_obj(&*kept));
         }
         self.objects.insert(place, kept);
@@ -276,6 +307,19 @@ impl Index {
             .range((key, u64::MIN)..=(key, u64::MAX))
             .filter_map(|(_, place)| self.objects.get(place).cloned())
             .collect()
+    }
+
+    /// Whether this version of an object came of our own write of its status.
+    fn is_own_write(&mut self, place: u64, kept: &Kept) -> bool {
+        let version = kept.meta().resource_version.as_ref();
+        let is_last = self
+            .written
+            .get(&place)
+            .is_some_and(|last| Some(last) == version);
+        if is_last {
+            self.written.remove(&place);
+        }
+        is_last || self.writing.contains(&place)
     }
 
     /// By what the object may mean an account.

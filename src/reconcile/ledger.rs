@@ -213,6 +213,12 @@ async fn replace_status(
 ) -> Result<ConnectedAccount, kube::Error> {
     let body = with_status(object, status);
     let api = sources.api(&object.namespace().unwrap_or_default());
-    api.replace_status(&object.name_any(), &PostParams::default(), &body)
-        .await
+    sources.objects.begin_write(object);
+    let written = api
+        .replace_status(&object.name_any(), &PostParams::default(), &body)
+        .await;
+    let version = written.as_ref().ok();
+    let version = version.and_then(|object| object.resource_version());
+    sources.objects.end_write(object, version);
+    written
 }

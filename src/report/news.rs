@@ -12,6 +12,9 @@ use crate::{
 
 use super::is_in;
 
+mod topic;
+pub use topic::Topic;
+
 /// The apiserver's limit, in bytes.
 const MAX_NOTE: usize = 1024;
 /// What Composio names as revoked is a word like `access_token`. Anything longer is none.
@@ -32,73 +35,6 @@ impl News {
     /// Whether an account was deleted although its provider had refused to revoke the grant.
     pub fn is_unrevoked_deletion(&self) -> bool {
         self.topic == Topic::Deleted && self.warning
-    }
-}
-
-/// What news are about: the reason of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Topic {
-    /// A link to sign in was issued.
-    LinkIssued,
-    /// A request for a link was read and has no effect.
-    LinkRequestIgnored,
-    /// An account that was found is managed now.
-    Adopted,
-    /// The account became active.
-    Connected,
-    /// The operator disabled the account.
-    Disabled,
-    /// The operator enabled the account.
-    Enabled,
-    /// The operator changed the access list.
-    SharingChanged,
-    /// The operator gave the account another alias.
-    Renamed,
-    /// The operator sent the credentials of a Secret that had changed.
-    CredentialsRotated,
-    /// The operator revoked the grant.
-    Revoked,
-    /// The operator deleted the account.
-    Deleted,
-    /// The account is gone, and it was not the operator.
-    AccountVanished,
-    /// The status named an account that is not this object's.
-    RecordRejected,
-    /// The annotation on the object was written for another object.
-    CopyDetected,
-    /// The object is let go, and the account stays as it is.
-    AccountRetained,
-    /// The declaration cannot be read, and the object is left alone.
-    NotDecoded,
-    /// The object is being deleted, and cannot be let go because it cannot be read.
-    DeletionBlocked,
-    /// The conditions have a new reason that only a person can end.
-    Trouble(Reason),
-}
-
-impl Topic {
-    /// The reason of the event.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LinkIssued => "LinkIssued",
-            Self::LinkRequestIgnored => "LinkRequestIgnored",
-            Self::Adopted => "Adopted",
-            Self::Connected => "Connected",
-            Self::Disabled => "Disabled",
-            Self::Enabled => "Enabled",
-            Self::SharingChanged => "SharingChanged",
-            Self::Renamed => "Renamed",
-            Self::CredentialsRotated => "CredentialsRotated",
-            Self::Revoked => "Revoked",
-            Self::Deleted => "Deleted",
-            Self::AccountVanished => "AccountVanished",
-            Self::RecordRejected => "RecordRejected",
-            Self::CopyDetected => "CopyDetected",
-            Self::AccountRetained => "AccountRetained",
-            Self::NotDecoded => "NotDecoded",
-            Self::DeletionBlocked => "DeletionBlocked",
-            Self::Trouble(reason) => reason.as_str(),
-        }
     }
 }
 

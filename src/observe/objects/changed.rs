@@ -5,12 +5,13 @@ use crate::crd::{ALIAS_ANNOTATION, FINALIZER, Reason, condition};
 
 /// Whether an object is to be looked at: it is new, or something of it has changed that we do not write
 /// ourselves. Our own writes are known before the watch brings them; but whoever takes away what we wrote,
-/// the mark or the id, has changed the object. An id that appears is ours, or is found wrong by the next look
-/// at all accounts. The pin may go: a refusal takes it off again, and would else bring the object back at
+/// the mark or anything in the status, has changed the object, and so has who wrote something into the status.
+/// The pin may go: a refusal takes it off again, and would else bring the object back at
 /// once, to be pinned and refused again. But where another object has the account, or it has another alias,
 /// whoever takes the pin off follows our advice. That it cannot be read any more is told, and once it can be again
 /// nothing else need have changed.
-pub(super) fn is_changed(former: Option<&Summary>, object: &Summary) -> bool {
+/// `by_us` says that this version came of our own write of the status.
+pub(super) fn is_changed(former: Option<&Summary>, object: &Summary, by_us: bool) -> bool {
     fn declared(object: &Summary) -> (Option<i64>, bool, bool) {
         let metadata = &object.metadata;
         let is_being_deleted = metadata.deletion_timestamp.is_some();
@@ -32,18 +33,19 @@ pub(super) fn is_changed(former: Option<&Summary>, object: &Summary) -> bool {
         object.status.says(condition::READY, &reasons)
     };
     former.is_none_or(|former| {
-        let id = former.recorded_id();
         former.metadata.uid != object.metadata.uid
             || declared(former) != declared(object)
             || requests(former).ne(requests(object))
             || (is_marked(former) && !is_marked(object))
-            || (id.is_some() && id != object.recorded_id())
+            || (!by_us && former.status != object.status)
             || (is_refused(former) && pin(former) != pin(object))
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
     use kube::ResourceExt;
 
     use super::{super::tests::object, *};
@@ -106,31 +108,66 @@ mod tests {
                 with(|object| object.finalizers_mut().clear()),
                 "our mark is gone",
             ),
-            (
-                true,
-                &known,
-                with(|object| status(object).connected_account_id = None),
-                "the id was taken away",
-            ),
         ];
         for (expected, former, object, reason) in cases {
             let (former, object) = (summary(former), summary(&object));
-            assert_eq!(is_changed(Some(&former), &object), expected, "{reason}");
+            let changed = is_changed(Some(&former), &object, true);
+            assert_eq!(changed, expected, "{reason}");
         }
-        assert!(is_changed(None, &summary(&bare)), "it is new");
+        for change in [
+            |status: &mut ConnectedAccountStatus| status.connected_account_id = None,
+            |status: &mut ConnectedAccountStatus| status.state = Some("ACTIVE".to_owned()),
+            |status: &mut ConnectedAccountStatus| status.conditions.clear(),
+        ] {
+            let mut known = known.clone();
+            status(&mut known).conditions.push(conflict());
+            let mut object = known.clone();
+            change(status(&mut object));
+            let (former, object) = (summary(&known), summary(&object));
+            assert!(
+                is_changed(Some(&former), &object, false),
+                "somebody wrote it"
+            );
+            assert!(!is_changed(Some(&former), &object, true), "we did");
+        }
+        let mut refused = known.clone();
+        status(&mut refused).conditions.push(conflict());
+        let mut unpinned = refused.clone();
+        annotate(&mut refused, ALIAS_ANNOTATION);
+        unpinned.annotations_mut().clear();
+        let (refused, unpinned) = (summary(&refused), summary(&unpinned));
+        assert!(
+            is_changed(Some(&refused), &unpinned, true),
+            "somebody follows our advice"
+        );
+        assert!(is_changed(None, &summary(&bare), true), "it is new");
         let unreadable = Summary {
             is_readable: false,
             ..summary(&known)
         };
         assert!(
-            is_changed(Some(&summary(&known)), &unreadable),
+            is_changed(Some(&summary(&known)), &unreadable, true),
             "it is told"
         );
         assert!(
-            is_changed(Some(&unreadable), &summary(&known)),
+            is_changed(Some(&unreadable), &summary(&known), true),
             "it goes on"
         );
-        assert!(!is_changed(Some(&unreadable), &unreadable), "it was told");
+        assert!(
+            !is_changed(Some(&unreadable), &unreadable, true),
+            "it was told"
+        );
+    }
+
+    fn conflict() -> Condition {
+        Condition {
+            type_: condition::READY.to_owned(),
+            status: "False".to_owned(),
+            reason: Reason::Conflict.as_str().to_owned(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+        }
     }
 
     fn annotate(object: &mut ConnectedAccount, name: &str) {

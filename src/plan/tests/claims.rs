@@ -166,6 +166,14 @@ fn after_a_change_of_the_key_the_alias_alone_decides() {
             Refuses(Reason::AliasChanged),
         ),
         (
+            "another object has proved it to be its own meanwhile",
+            object(),
+            seen(account("ca_1").active().called("by-hand"))
+                .recorded_with_another_key("ca_1")
+                .held_by("agents/other"),
+            does(Effect::Forget),
+        ),
+        (
             "a person has told",
             object().given("ca_1"),
             seen(account("ca_1").active().called("by-hand"))
