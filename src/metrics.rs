@@ -44,6 +44,7 @@ pub struct Metrics {
     census: OnceLock<TakeCensus>,
     leader: Gauge<i64>,
     not_decoded: Counter,
+    namespace_unreachable: Family<NamespaceLabel, Gauge>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -77,6 +78,12 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+/// Not `namespace`: that is the label of the pod that is scraped.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct NamespaceLabel {
+    watched_namespace: String,
+}
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct GateLabel {
     gate: &'static str,
@@ -107,6 +114,7 @@ impl Default for Metrics {
             census: OnceLock::new(),
             leader: Gauge::default(),
             not_decoded: Counter::default(),
+            namespace_unreachable: Family::default(),
         };
         for urgency in URGENCIES {
             drop(metrics.throttled.get_or_create(&UrgencyLabel { urgency }));
@@ -153,6 +161,11 @@ impl Default for Metrics {
             "objects_not_decoded",
             "Versions of objects that this operator cannot read, and leaves alone",
             metrics.not_decoded.clone(),
+        );
+        registry.register(
+            "namespace_unreachable",
+            "1 while the apiserver refuses to show a namespace that is to be watched",
+            metrics.namespace_unreachable.clone(),
         );
         registry.register_with_unit(
             "throttled",
@@ -240,6 +253,15 @@ impl Metrics {
     /// Counts an object that cannot be read.
     pub fn not_decoded(&self) {
         self.not_decoded.inc();
+    }
+
+    /// Says whether the apiserver refuses to show a watched namespace.
+    pub fn namespace_unreachable(&self, namespace: &str, unreachable: bool) {
+        let label = NamespaceLabel {
+            watched_namespace: namespace.to_owned(),
+        };
+        let gauge = self.namespace_unreachable.get_or_create(&label);
+        gauge.set(unreachable.into());
     }
 
     /// Counts that a piece of work is put off for so long.

@@ -74,6 +74,7 @@ impl Sources {
             },
             auth_config: AuthConfigCheck::NotAsked,
             holder,
+            all_objects_known: self.objects.are_complete(),
             gate: self.gate(),
             refused: Vec::new(),
             done: Vec::new(),
@@ -110,6 +111,7 @@ impl Sources {
                 Ok(Observed {
                     account,
                     holder,
+                    all_objects_known: self.objects.are_complete(),
                     fresh: true,
                     gate: self.gate(),
                     ..observed

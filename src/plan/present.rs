@@ -54,6 +54,9 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     if let Some(difference) = differs {
         return refuse(Reason::Mismatch, difference);
     }
+    if !recorded && checks::may_be_anothers(desired, observed, account) {
+        return wait(Reason::NamespaceUnreachable, "", None);
+    }
     if !recorded {
         return adopt(desired, account);
     }

@@ -16,6 +16,7 @@ mod random;
 mod sharing;
 mod twins;
 mod unconnected;
+mod unknown;
 
 use build::*;
 

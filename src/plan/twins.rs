@@ -20,6 +20,7 @@ pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option
         .iter()
         .skip(1)
         .filter(|account| is_twin(desired, observed, account))
+        .filter(|account| !checks::may_be_anothers(desired, observed, account))
         .find(|account| desired.spec.credentials.is_some() || was_never_connected(account))
 }
 

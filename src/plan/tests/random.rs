@@ -8,7 +8,7 @@ use crate::{
     tests::{Dice, assert_plain, for_seeds},
 };
 
-mod draw;
+pub(super) mod draw;
 use draw::{failure, sight, wanted};
 
 /// Whose account it is, told here once more in other words than `plan` says it.
@@ -36,7 +36,7 @@ fn is_ours(desired: &Desired, observed: &Observed, account: &Account) -> bool {
 }
 
 /// The account that an effect is about, if it is about one that exists.
-fn target(effect: &Effect) -> Option<&str> {
+pub(super) fn target(effect: &Effect) -> Option<&str> {
     match effect {
         Effect::Refresh { id }
         | Effect::Enable { id }
@@ -56,7 +56,7 @@ fn target(effect: &Effect) -> Option<&str> {
     }
 }
 
-fn rows(seen: &Seen) -> &[Account] {
+pub(super) fn rows(seen: &Seen) -> &[Account] {
     match seen {
         Seen::NotLooked | Seen::Absent => &[],
         Seen::One(account) => std::slice::from_ref(account),

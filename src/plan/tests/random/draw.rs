@@ -49,7 +49,7 @@ fn micro(dice: &mut Dice) -> MicroTime {
     MicroTime(dice.time(&times()))
 }
 
-pub(super) fn wanted(dice: &mut Dice) -> Wanted {
+pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> Wanted {
     let users = |dice: &mut Dice| (0..dice.number(4)).map(|_| dice.text(&USERS)).collect();
     let spec = ConnectedAccountSpec {
         user: dice.text(&USERS),
@@ -202,7 +202,7 @@ pub(super) fn failure(dice: &mut Dice) -> Failure {
     }
 }
 
-pub(super) fn sight(dice: &mut Dice) -> Sight {
+pub(in crate::plan::tests) fn sight(dice: &mut Dice) -> Sight {
     let account = match dice.number(8) {
         0 => Seen::NotLooked,
         1 | 2 => Seen::Absent,
@@ -244,6 +244,7 @@ pub(super) fn sight(dice: &mut Dice) -> Sight {
         holder: dice.once_in(6).then(|| Holder {
             object: dice.text(&["agents/older"]),
         }),
+        all_objects_known: !dice.once_in(3),
         gate: Gate {
             read_closed_until: closed(dice),
             write_closed_until: closed(dice),
