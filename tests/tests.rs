@@ -17,6 +17,7 @@ mod hostile;
 mod leader;
 mod lifecycle;
 mod main_job;
+mod namespaces;
 mod poll;
 mod secrets;
 mod structure;

@@ -83,6 +83,16 @@ impl Options {
         self
     }
 
+    /// Takes a flag and its value away.
+    pub(crate) fn without(mut self, name: &str) -> Options {
+        let mut args: Vec<_> = self.command.get_args().map(ToOwned::to_owned).collect();
+        if let Some(at) = args.iter().position(|arg| arg == name) {
+            args.drain(at..at + 2);
+        }
+        self.command = with_args(&self.command, &args);
+        self
+    }
+
     /// Sets an environment variable, or takes it away.
     pub(crate) fn env(mut self, name: &str, value: Option<&str>) -> Options {
         match value {
