@@ -15,7 +15,7 @@ use futures::{
 };
 use jiff::SignedDuration;
 use kube::{
-    Client,
+    Client, ResourceExt,
     runtime::{
         WatchStreamExt, applier,
         controller::{self, Action, ReconcileReason, ReconcileRequest},
@@ -49,6 +49,7 @@ mod namespaces;
 mod watching;
 
 use census::census;
+use namespaces::NamespaceAccess;
 use watching::{follow, poll_and_tell, tell_watch_error};
 
 /// The parts of readiness that the controller tells.
@@ -129,7 +130,14 @@ pub async fn run(
     });
     let (trigger, triggered) = mpsc::unbounded_channel();
     let (known, is_known) = watch::channel(false);
-    let changes = namespaces::changes(&client, &settings.namespaces, store.clone())
+    let access = NamespaceAccess::new(
+        &settings.namespaces,
+        Arc::clone(&health),
+        Arc::clone(&metrics),
+        objects.clone(),
+        trigger.clone(),
+    );
+    let changes = namespaces::changes(&client, &settings.namespaces, store.clone(), &access)
         .reflect(writer)
         .for_each({
             let (health, metrics) = (Arc::clone(&health), Arc::clone(&metrics));
@@ -229,7 +237,8 @@ pub async fn run(
     let reconciling = applier(
         move |object, context| {
             let backlog = Arc::clone(&backlog);
-            let pass = pass(object, context).inspect(move |_| backlog.add_permits(1));
+            let pass = pass(object, context, access.clone());
+            let pass = pass.inspect(move |_| backlog.add_permits(1));
             CancelableJoinHandle::spawn(pass, &Handle::current())
         },
         |object: Arc<Kept>, error, context: Arc<Context>| {
@@ -284,7 +293,17 @@ async fn follow_key(
     }
 }
 
-async fn pass(object: Arc<Kept>, context: Arc<Context>) -> Result<Action, Error> {
+async fn pass(
+    object: Arc<Kept>,
+    context: Arc<Context>,
+    access: NamespaceAccess,
+) -> Result<Action, Error> {
+    let namespace = object.namespace().unwrap_or_default();
+    if access.is_refused(&namespace) {
+        // Nothing of it could be read or written. It is triggered once the namespace can be.
+        context.metrics.reconciled("NamespaceUnreachable");
+        return Ok(Action::await_change());
+    }
     match reconcile(object, &context).await {
         Ok(passed) => {
             context.metrics.reconciled(passed.outcome);
@@ -293,6 +312,9 @@ async fn pass(object: Arc<Kept>, context: Arc<Context>) -> Result<Action, Error>
             }))
         }
         Err(error) => {
+            if error.is_forbidden() {
+                access.recheck(&namespace);
+            }
             context.metrics.reconciled("Error");
             Err(error)
         }

@@ -27,6 +27,8 @@ enum Part {
     Ready,
     /// Nothing is to be done with it now, and why.
     Idle(String),
+    /// It works, but for what is said.
+    Degraded(String),
     /// It works on, or waits, and says what for.
     NotReady(String),
 }
@@ -53,6 +55,11 @@ impl Health {
         self.parts().insert(part, Part::Idle(why.into()));
     }
 
+    /// Says what of a part does not work while the rest does: that is no reason to be unready.
+    pub fn degraded(&self, part: &'static str, why: impl Into<String>) {
+        self.parts().insert(part, Part::Degraded(why.into()));
+    }
+
     /// Says that a part is not ready, and why. Tells whether that is new.
     pub fn not_ready(&self, part: &'static str, why: impl Into<String>) -> bool {
         let why = why.into();
@@ -72,6 +79,7 @@ impl Health {
             let _ = match part {
                 Part::Ready => writeln!(text, "[+] {name} ok"),
                 Part::Idle(why) => writeln!(text, "[+] {name} idle: {why}"),
+                Part::Degraded(why) => writeln!(text, "[+] {name} degraded: {why}"),
                 Part::NotReady(why) => {
                     status = StatusCode::SERVICE_UNAVAILABLE;
                     writeln!(text, "[-] {name} not ready: {why}")

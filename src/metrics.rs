@@ -46,6 +46,7 @@ pub struct Metrics {
     blocked: Gauge<i64>,
     not_decoded: Counter,
     status_fields_not_decoded: Counter,
+    namespace_unreachable: Family<NamespaceLabel, Gauge>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -77,6 +78,12 @@ struct StateLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
+}
+
+/// Not `namespace`: that is the label of the pod that is scraped.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct NamespaceLabel {
+    watched_namespace: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -111,6 +118,7 @@ impl Default for Metrics {
             blocked: Gauge::default(),
             not_decoded: Counter::default(),
             status_fields_not_decoded: Counter::default(),
+            namespace_unreachable: Family::default(),
         };
         for urgency in URGENCIES {
             drop(metrics.throttled.get_or_create(&UrgencyLabel { urgency }));
@@ -167,6 +175,11 @@ impl Default for Metrics {
             "status_fields_not_decoded",
             "Fields of statuses that this operator cannot read, and takes as absent",
             metrics.status_fields_not_decoded.clone(),
+        );
+        registry.register(
+            "namespace_unreachable",
+            "1 while the apiserver refuses to show a namespace that is to be watched",
+            metrics.namespace_unreachable.clone(),
         );
         registry.register_with_unit(
             "throttled",
@@ -265,6 +278,15 @@ impl Metrics {
     pub fn status_fields_not_decoded(&self, fields: usize) {
         let fields = u64::try_from(fields).unwrap_or(u64::MAX);
         self.status_fields_not_decoded.inc_by(fields);
+    }
+
+    /// Says whether the apiserver refuses to show a watched namespace.
+    pub fn namespace_unreachable(&self, namespace: &str, unreachable: bool) {
+        let label = NamespaceLabel {
+            watched_namespace: namespace.to_owned(),
+        };
+        let gauge = self.namespace_unreachable.get_or_create(&label);
+        gauge.set(unreachable.into());
     }
 
     /// Counts that a piece of work is put off for so long.

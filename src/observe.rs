@@ -77,6 +77,7 @@ impl Sources {
             },
             auth_config: AuthConfigCheck::NotAsked,
             holder,
+            all_objects_known: self.objects.are_complete(),
             gate: self.gate(&desired.namespace),
             refused: Vec::new(),
             done: Vec::new(),
@@ -115,6 +116,7 @@ impl Sources {
                     keys,
                     account,
                     holder,
+                    all_objects_known: self.objects.are_complete(),
                     fresh: true,
                     gate: self.gate(&desired.namespace),
                     ..observed

@@ -18,6 +18,7 @@ mod hostile;
 mod leader;
 mod lifecycle;
 mod main_job;
+mod namespaces;
 mod poll;
 mod secrets;
 mod structure;

@@ -2,252 +2,216 @@
 //!
 //! Whoever may see some namespaces only cannot watch all at once. Of several watches each has a beginning
 //! of its own, and the first to be through would tell that all objects are known: so they are made one.
+//!
+//! A namespace that the server refuses to show holds up no other: its Role may be missing, or gone with it.
+//! Only an answer that says so counts. After a failure that may pass (no answer, a server error) it is waited
+//! for: the objects there may hold accounts that another object would take for free.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream, stream::BoxStream};
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client,
     runtime::{
         WatchStreamExt,
         reflector::Store,
         watcher::{self, Event, watcher},
     },
 };
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 use crate::observe::Kept;
+
+mod access;
+mod merge;
+
+pub(super) use access::NamespaceAccess;
+use merge::Merge;
 
 /// Objects a page of the first list, and of every list anew: a page is in memory as a whole, and most of it
 /// is not kept.
 const PAGE: u32 = 200;
+/// A namespace is not listed again sooner than this because something in it was refused.
+const RECHECK: Duration = Duration::from_secs(10);
 
 type Change = Event<Kept>;
+type Changes = BoxStream<'static, Result<Change, watcher::Error>>;
 
 /// What happens in these namespaces, or in all if none is named. `objects` is the store that is fed by
 /// the stream.
+///
+/// # Guarantees
+/// The first list is told once each namespace is listed, or refused for certain, and one at least is listed.
 pub(super) fn changes(
     client: &Client,
     namespaces: &[String],
     objects: Store<Kept>,
-) -> BoxStream<'static, Result<Change, watcher::Error>> {
-    let watch =
-        |api: Api<Kept>| watcher(api, watcher::Config::default().page_size(PAGE)).default_backoff();
-    match namespaces {
-        [] => watch(Api::all(client.clone())).boxed(),
-        [one] => watch(Api::namespaced(client.clone(), one)).boxed(),
-        several => {
-            let mut merge = Merge::of(several);
-            let watches = several.iter().map(|namespace| {
-                let from = namespace.clone();
-                watch(Api::namespaced(client.clone(), namespace))
-                    .map(move |event| (from.clone(), event))
-                    .boxed()
-            });
-            stream::select_all(watches)
-                .flat_map(move |(from, event)| {
-                    let events = match event {
-                        Ok(event) => merge
-                            .take(&from, event, || objects.state())
-                            .into_iter()
-                            .map(Ok)
-                            .collect(),
-                        Err(error) => vec![Err(error)],
-                    };
-                    stream::iter(events)
-                })
-                .boxed()
-        }
+    access: &NamespaceAccess,
+) -> Changes {
+    let watch = |api: Api<Kept>| {
+        let config = watcher::Config::default().page_size(PAGE);
+        watcher(api, config).boxed()
+    };
+    if namespaces.is_empty() {
+        return watch(Api::all(client.clone())).default_backoff().boxed();
     }
+    let watches = namespaces.iter().map(|namespace| {
+        let api = Api::namespaced(client.clone(), namespace);
+        let (watch, from) = (watch.clone(), namespace.clone());
+        let begin = move || watch(api.clone());
+        Watch::begin(begin, access.rechecks(namespace))
+            .events()
+            .default_backoff()
+            .map(move |event| (from.clone(), event))
+            .boxed()
+    });
+    let (mut merge, access) = (Merge::of(namespaces), access.clone());
+    stream::select_all(watches)
+        .flat_map(move |(from, event)| {
+            let known = || objects.state();
+            stream::iter(match event {
+                Ok(event) => {
+                    let listed = matches!(event, Event::InitDone);
+                    let events = merge.take(&from, event, known);
+                    if listed {
+                        access.readable(&from);
+                    }
+                    events.into_iter().map(Ok).collect()
+                }
+                Err(error) => match refusal(&error) {
+                    Some(why) => {
+                        access.refused(&from, &why);
+                        let events = merge.refuse(&from).into_iter().map(Ok);
+                        // Readiness tells why nothing at all is known.
+                        let error = merge.is_awaited().then_some(Err(error));
+                        events.chain(error).collect()
+                    }
+                    None => vec![Err(error)],
+                },
+            })
+        })
+        .boxed()
 }
 
-/// Where several watches are.
-struct Merge {
-    /// Until every namespace is known: what was found so far, and whether that is all of it.
-    first: Option<BTreeMap<String, (bool, Named)>>,
-    /// The namespaces that are listed anew, and the names that were there.
-    again: BTreeMap<String, BTreeSet<String>>,
+/// Why the server does not show the namespace, if it says so for certain: its rules do not allow it, or it
+/// knows no such namespace. A bare 404 is another thing, the definition that is missing in all namespaces.
+fn refusal(error: &watcher::Error) -> Option<String> {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => return None,
+    };
+    let is_certain = status.code == 403 || (status.code == 404 && status.reason == "NotFound");
+    is_certain.then(|| status.message.clone())
 }
 
-type Named = BTreeMap<String, Kept>;
+/// The watch of one namespace. After a refusal it begins with a list: nothing else would tell that it is
+/// allowed again, before something happens.
+struct Watch {
+    begin: Box<dyn Fn() -> Changes + Send>,
+    events: Changes,
+    since: Instant,
+    recheck: Arc<Notify>,
+}
 
-impl Merge {
-    fn of(namespaces: &[String]) -> Self {
-        let first = namespaces
-            .iter()
-            .map(|namespace| (namespace.clone(), (false, Named::new())))
-            .collect();
+impl Watch {
+    fn begin(begin: impl Fn() -> Changes + Send + 'static, recheck: Arc<Notify>) -> Self {
         Self {
-            first: Some(first),
-            again: BTreeMap::new(),
+            events: begin(),
+            begin: Box::new(begin),
+            since: Instant::now(),
+            recheck,
         }
     }
 
-    /// What an event of one namespace is for all of them. `known` are the objects of the store.
-    ///
-    /// # Guarantees
-    /// One `Init` and one `InitDone`, once every namespace is known. A namespace that is listed anew later
-    /// brings what is there as changed, and what is not there any more as deleted.
-    fn take(
-        &mut self,
-        from: &str,
-        event: Change,
-        known: impl FnOnce() -> Vec<Arc<Kept>>,
-    ) -> Vec<Change> {
-        if self.first.is_some() {
-            return self.begin(from, event);
-        }
-        match event {
-            Event::Init => {
-                self.again.insert(from.to_owned(), BTreeSet::new());
-                Vec::new()
-            }
-            Event::InitApply(object) => {
-                if let Some(there) = self.again.get_mut(from) {
-                    there.insert(object.name_any());
-                }
-                vec![Event::Apply(object)]
-            }
-            Event::InitDone => {
-                let there = self.again.remove(from).unwrap_or_default();
-                known()
-                    .into_iter()
-                    .filter(|object| object.namespace().as_deref() == Some(from))
-                    .filter(|object| !there.contains(&object.name_any()))
-                    .map(|object| Event::Delete((*object).clone()))
-                    .collect()
-            }
-            event @ (Event::Apply(_) | Event::Delete(_)) => vec![event],
-        }
-    }
-
-    fn begin(&mut self, from: &str, event: Change) -> Vec<Change> {
-        let Some(first) = &mut self.first else {
-            return Vec::new();
+    fn events(self) -> Changes {
+        let next = async |mut watch: Self| {
+            let event = watch.next().await?;
+            Some((event, watch))
         };
-        if let Some((done, found)) = first.get_mut(from) {
-            match event {
-                // Once more from the start: what was found may be out of date.
-                Event::Init => (*done, *found) = (false, Named::new()),
-                Event::InitApply(object) | Event::Apply(object) => {
-                    found.insert(object.name_any(), object);
+        stream::unfold(self, next).boxed()
+    }
+
+    async fn next(&mut self) -> Option<Result<Change, watcher::Error>> {
+        loop {
+            let recheck = async {
+                self.recheck.notified().await;
+                sleep_until(self.since + RECHECK).await;
+            };
+            tokio::select! {
+                event = self.events.next() => {
+                    if let Some(Err(error)) = &event && refusal(error).is_some() {
+                        self.begin_anew();
+                    }
+                    return event;
                 }
-                Event::Delete(object) => drop(found.remove(&object.name_any())),
-                Event::InitDone => *done = true,
+                () = recheck => self.begin_anew(),
             }
         }
-        if !first.values().all(|(done, _)| *done) {
-            return Vec::new();
-        }
-        let found = self.first.take().into_iter().flatten();
-        let objects = found.flat_map(|(_, (_, found))| found.into_values().map(Event::InitApply));
-        std::iter::once(Event::Init)
-            .chain(objects)
-            .chain(std::iter::once(Event::InitDone))
-            .collect()
+    }
+
+    fn begin_anew(&mut self) {
+        self.events = (self.begin)();
+        self.since = Instant::now();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use kube::core::Status;
+
     use super::*;
-    use crate::crd::{ConnectedAccount, ConnectedAccountSpec};
-
-    fn object(namespace: &str, name: &str) -> Kept {
-        let mut object = ConnectedAccount::new(name, ConnectedAccountSpec::default());
-        object.metadata.namespace = Some(namespace.to_owned());
-        Kept::pack(object).expect("JSON")
-    }
-
-    /// The events in words, and the store that they make.
-    #[derive(Default)]
-    struct Told {
-        words: Vec<String>,
-        store: BTreeMap<String, Kept>,
-    }
-
-    impl Told {
-        fn take(&mut self, merge: &mut Merge, from: &str, event: Change) {
-            let known = || self.store.values().cloned().map(Arc::new).collect();
-            for event in merge.take(from, event, known) {
-                let name = |object: &Kept| {
-                    format!(
-                        "{}/{}",
-                        object.namespace().unwrap_or_default(),
-                        object.name_any()
-                    )
-                };
-                match event {
-                    Event::Init => self.words.push("init".to_owned()),
-                    Event::InitDone => self.words.push("done".to_owned()),
-                    Event::Apply(object) | Event::InitApply(object) => {
-                        self.words.push(name(&object));
-                        self.store.insert(name(&object), object);
-                    }
-                    Event::Delete(object) => {
-                        self.words.push(format!("no {}", name(&object)));
-                        self.store.remove(&name(&object));
-                    }
-                }
-            }
-        }
-    }
-
-    fn two() -> Merge {
-        Merge::of(&["a".to_owned(), "b".to_owned()])
-    }
 
     #[test]
-    fn nothing_is_told_before_every_namespace_is_known() {
-        let (mut merge, mut told) = (two(), Told::default());
-        for event in [
-            Event::Init,
-            Event::InitApply(object("a", "1")),
-            Event::InitApply(object("a", "2")),
-            Event::InitDone,
-            Event::Delete(object("a", "1")),
-            Event::Apply(object("a", "3")),
-        ] {
-            told.take(&mut merge, "a", event);
+    fn only_an_answer_that_says_so_is_a_refusal() {
+        let status = |code, reason: &str| {
+            let status = Status::failure("a message", reason).with_code(code);
+            kube::Error::Api(status.boxed())
+        };
+        let list = watcher::Error::InitialListFailed;
+        let cases = [
+            (list(status(403, "Forbidden")), true, "no right to it"),
+            (
+                watcher::Error::WatchStartFailed(status(403, "Forbidden")),
+                true,
+                "no right to it any more",
+            ),
+            (list(status(404, "NotFound")), true, "no such namespace"),
+            (
+                list(status(404, "Failed to parse error data")),
+                false,
+                "the definition is missing",
+            ),
+            (list(status(500, "InternalError")), false, "it may pass"),
+            (
+                list(status(401, "Unauthorized")),
+                false,
+                "a token may be old",
+            ),
+            (list(status(429, "TooManyRequests")), false, "it will pass"),
+            (
+                watcher::Error::WatchError(
+                    Status::failure("gone", "Expired").with_code(410).boxed(),
+                ),
+                false,
+                "the watch is too old",
+            ),
+            (
+                watcher::Error::NoResourceVersion,
+                false,
+                "no answer that is known",
+            ),
+        ];
+        for (error, expected, reason) in cases {
+            assert_eq!(refusal(&error).is_some(), expected, "{reason}: {error:?}");
         }
-        assert!(told.words.is_empty(), "{:?}", told.words);
-        told.take(&mut merge, "b", Event::Init);
-        told.take(&mut merge, "b", Event::InitApply(object("b", "1")));
-        assert!(told.words.is_empty(), "{:?}", told.words);
-        told.take(&mut merge, "b", Event::InitDone);
-        assert_eq!(told.words, ["init", "a/2", "a/3", "b/1", "done"]);
-    }
-
-    #[test]
-    fn a_first_list_that_broke_off_is_forgotten() {
-        let (mut merge, mut told) = (two(), Told::default());
-        told.take(&mut merge, "b", Event::Init);
-        told.take(&mut merge, "b", Event::InitDone);
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "a", Event::InitDone);
-        assert_eq!(told.words, ["init", "done"]);
-    }
-
-    #[test]
-    fn a_namespace_that_is_listed_anew_leaves_the_others_alone() {
-        let (mut merge, mut told) = (two(), Told::default());
-        for from in ["a", "b"] {
-            told.take(&mut merge, from, Event::Init);
-            told.take(&mut merge, from, Event::InitApply(object(from, "1")));
-            told.take(&mut merge, from, Event::InitApply(object(from, "2")));
-            told.take(&mut merge, from, Event::InitDone);
-        }
-        told.words.clear();
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "b", Event::Apply(object("b", "3")));
-        told.take(&mut merge, "a", Event::InitApply(object("a", "2")));
-        told.take(&mut merge, "a", Event::InitDone);
-        assert_eq!(told.words, ["b/3", "a/2", "no a/1"]);
-        let left: Vec<_> = told.store.into_keys().collect();
-        assert_eq!(left, ["a/2", "b/1", "b/2", "b/3"]);
     }
 }

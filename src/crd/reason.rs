@@ -21,6 +21,7 @@ pub enum Reason {
     ComposioUnavailable,
     RateLimited,
     ProjectUnavailable,
+    NamespaceUnreachable,
     RevokeRefused,
     AliasInUse,
     DoesNotConverge,
@@ -94,7 +95,7 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 30] = {
+const TABLE: [Row; 31] = {
     use Progress::{None, Reconciling, Stalled};
     use ReadyRule::{False, Kept, True, Unknown};
     use Reason as R;
@@ -194,6 +195,14 @@ const TABLE: [Row; 30] = {
             false,
             Reconciling,
             "Composio rejects the operator's API key, or a right that it needs, or the key is another project's. Give the operator the right one; every object goes on by itself.",
+        ),
+        row(
+            R::NamespaceUnreachable,
+            "NamespaceUnreachable",
+            Kept,
+            false,
+            Reconciling,
+            "The account exists already, and an object in a namespace that the operator cannot read may manage it. Give the operator its Role there, or take the namespace out of `watchNamespaces`; every object goes on by itself.",
         ),
         row(
             R::RevokeRefused,

@@ -4,7 +4,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -33,6 +36,7 @@ pub struct Objects {
     store: Store<Kept>,
     flags: Arc<Flags>,
     index: Arc<Mutex<Index>>,
+    incomplete: Arc<AtomicBool>,
 }
 
 /// Keys and objects by their hashes: an entry is a hint, and the object itself is asked.
@@ -80,7 +84,19 @@ impl Objects {
             store,
             flags: Arc::new(flags),
             index: Arc::default(),
+            incomplete: Arc::default(),
         }
+    }
+
+    /// Says whether these are all objects that there are: false while a watched namespace has not been shown
+    /// since the start. They are, where nothing is said.
+    pub fn set_complete(&self, complete: bool) {
+        self.incomplete.store(!complete, Ordering::Relaxed);
+    }
+
+    /// See [`Objects::set_complete`].
+    pub fn are_complete(&self) -> bool {
+        !self.incomplete.load(Ordering::Relaxed)
     }
 
     /// Takes note of an event that the store has taken in.

@@ -2,7 +2,25 @@
 
 use crate::composio::model::Account;
 
-use super::Desired;
+use super::{Desired, Observed};
+
+/// Whether an object that is not known may manage the account.
+///
+/// Who holds an account is told by what the other objects record. While some of them are unknown, absent is
+/// not the same as none: to adopt, or to end, what was found may take it from an object that has had it all
+/// along. Two things are proof enough: that this object has the account on record, and that the account
+/// carries the alias of this object's own name, which this object was marked with before it asked for one.
+/// To be found by a declared id or alias proves nothing, another object may declare the same.
+pub(super) fn may_be_anothers(desired: &Desired, observed: &Observed, account: &Account) -> bool {
+    if observed.all_objects_known {
+        return false;
+    }
+    let is_recorded = observed.recorded.connected_account_id.as_ref() == Some(&account.id);
+    let own = Some(desired.own_alias.as_str());
+    let was_asked_for =
+        desired.pin.is_own() && desired.pin.alias() == own && account.alias.as_deref() == own;
+    !is_recorded && !was_asked_for
+}
 
 /// What tells an account that was found from the declared one, in something that cannot be changed.
 pub(super) fn mismatch(desired: &Desired, account: &Account) -> Option<String> {

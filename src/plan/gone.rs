@@ -36,8 +36,10 @@ fn never_adopted(observed: &Observed) -> bool {
     let recorded = &observed.recorded;
     let lost = |type_| recorded.says(type_, &[Reason::Conflict, Reason::Mismatch]);
     lost(condition::SYNCED)
-        || (recorded.says(condition::SYNCED, &[Reason::ProjectUnavailable])
-            && recorded.unknown_since.is_none()
+        || (recorded.says(
+            condition::SYNCED,
+            &[Reason::ProjectUnavailable, Reason::NamespaceUnreachable],
+        ) && recorded.unknown_since.is_none()
             && lost(condition::READY))
 }
 
@@ -82,6 +84,9 @@ fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Ti
     let Some(best) = ours().reduce(better) else {
         return Plan::Do(Effect::Release);
     };
+    if ours().any(|account| checks::may_be_anothers(desired, observed, account)) {
+        return wait(Reason::NamespaceUnreachable, "", None);
+    }
     if let Some(refused) = observed.refused(Kind::Delete) {
         return stopped(&refused.failure);
     }

@@ -30,6 +30,9 @@ pub struct Observed {
     pub auth_config: AuthConfigCheck,
     /// Another object that manages this account.
     pub holder: Option<Holder>,
+    /// Whether every object was looked through for it. Else one in a namespace that the apiserver does not
+    /// show may be the holder.
+    pub all_objects_known: bool,
     /// Whether the project may be used.
     pub gate: Gate,
     /// What Composio refused in this pass, so that it is not asked again.

@@ -62,6 +62,9 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     let Some(claim) = claim else {
         return former(desired, account);
     };
+    if !recorded && checks::may_be_anothers(desired, observed, account) {
+        return wait(Reason::NamespaceUnreachable, "", None);
+    }
     if !recorded {
         return adopt(desired, claim, account);
     }

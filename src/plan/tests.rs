@@ -20,6 +20,7 @@ mod records;
 mod sharing;
 mod twins;
 mod unconnected;
+mod unknown;
 
 use build::*;
 

@@ -23,6 +23,7 @@ pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option
         // A list may show one account twice: it is no second one of itself.
         .filter(|account| account.id != kept.id && Some(&account.id) != recorded)
         .filter(|account| is_twin(desired, observed, account))
+        .filter(|account| !checks::may_be_anothers(desired, observed, account))
         .find(|account| desired.spec.credentials.is_some() || was_never_connected(account))
 }
 

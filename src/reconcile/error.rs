@@ -11,6 +11,18 @@ pub enum Error {
     Kubernetes(#[from] Box<kube::Error>),
 }
 
+impl Error {
+    /// Whether the apiserver does not allow it.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Kept(_) => false,
+            Self::Kubernetes(error) => {
+                matches!(&**error, kube::Error::Api(status) if status.is_forbidden())
+            }
+        }
+    }
+}
+
 /// Without what could not be decoded, which the client's own words would quote: it may be a link.
 pub(super) fn told(error: &kube::Error) -> String {
     match error {

@@ -6,52 +6,11 @@ use futures::future::join_all;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 
-use crate::support::helm::{Rendered, render};
+use crate::support::helm::render;
 use crate::support::operator::{LEASE_RULES, Operator, RULES};
+use crate::support::release::{self, ACCOUNT, SANDBOX, installed};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::wait;
-
-const SANDBOX: &str = r#"sandbox={"enabled":true}"#;
-/// The name of the service account that the chart makes.
-const ACCOUNT: &str = "op-composio-operator";
-
-/// Installs what the chart grants, and returns a kubeconfig for whom it is granted to.
-async fn installed(scene: &Scene<'_>, rendered: &Rendered) -> PathBuf {
-    let kinds = [
-        "ServiceAccount",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "Role",
-        "RoleBinding",
-    ];
-    let items: Vec<Value> = rendered
-        .objects()
-        .into_iter()
-        .filter(|object| kinds.iter().any(|kind| object["kind"] == *kind))
-        .collect();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-    // Each names its own namespace.
-    let applied = scene
-        .control_plane
-        .kubectl_stdin(&["apply", "-f", "-"], &list.to_string())
-        .await;
-    assert!(applied.status.success(), "{applied:?}");
-    let user = format!("system:serviceaccount:{}:{ACCOUNT}", scene.namespace);
-    wait::until("the permissions", SOON, async || {
-        let args = [
-            "auth",
-            "can-i",
-            "create",
-            "events.events.k8s.io",
-            "--as",
-            &user,
-        ];
-        scene.stage().kubectl(&args).await.map(drop)
-    })
-    .await;
-    let token = scene.kubectl(&["create", "token", ACCOUNT]).await;
-    scene.control_plane.kubeconfig_for_token(token.trim())
-}
 
 /// One account by a link and one from a Secret, from their declaration to their end.
 async fn lives(scene: &Scene<'_>, kubeconfig: PathBuf, namespaces: &str) {
@@ -101,13 +60,20 @@ async fn roles_in_the_named_namespaces_are_enough_and_give_nothing_elsewhere() {
     let both = format!(r#"watchNamespaces=["{}","{second}"]"#, scene.namespace);
     let rendered = render(
         &scene.namespace,
-        &[SANDBOX, &both, r#"rbac={"aggregate":false}"#],
+        &[SANDBOX, &both, r#"rbac={"aggregate":false,"letGo":false}"#],
     )
     .await
     .expect("it renders");
-    assert_eq!(rendered.of_kind("ClusterRole"), [Value::Null; 0]);
+    for kind in [
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ] {
+        assert_eq!(rendered.of_kind(kind), [Value::Null; 0]);
+    }
     let kubeconfig = installed(&scene, &rendered).await;
-    let user = format!("system:serviceaccount:{}:{ACCOUNT}", scene.namespace);
+    let user = release::user(&scene.namespace);
     let elsewhere = scene
         .control_plane
         .kubectl(&[
@@ -136,6 +102,40 @@ async fn the_rules_are_those_under_which_all_tests_run() {
     let role: Value = rendered.one("Role", "op-composio-operator-lease");
     assert_eq!(role["metadata"]["namespace"], "x");
     assert_eq!(role["rules"], json!(shipped));
+}
+
+#[tokio::test]
+async fn what_lets_objects_go_is_a_part_of_the_rules_and_there_where_it_is_needed() {
+    let role = "x-op-composio-operator-let-go";
+    let some = r#"watchNamespaces=["y","z"]"#;
+    let rendered = render("x", &[SANDBOX, some]).await.expect("it renders");
+    let found: Value = rendered.one("ClusterRole", role);
+    let granted: Vec<PolicyRule> =
+        serde_json::from_value(found["rules"].clone()).expect("a list of rules");
+    let shipped: Vec<PolicyRule> = serde_saphyr::from_str(RULES).expect("a list of rules");
+    let ours = |rule: &PolicyRule| rule.api_groups == Some(vec!["composio.dev".to_owned()]);
+    let expected: Vec<_> = shipped.into_iter().filter(ours).collect();
+    assert_eq!(granted, expected);
+    let policy: Value = rendered.one("ValidatingAdmissionPolicy", role);
+    let spec = &policy["spec"];
+    assert_eq!(
+        spec["matchConditions"][0]["expression"],
+        "request.userInfo.username == \"system:serviceaccount:x:op-composio-operator\""
+    );
+    assert_eq!(
+        spec["validations"][0]["expression"],
+        r#"request.namespace in ["y","z"]"#
+    );
+    let binding: Value = rendered.one("ValidatingAdmissionPolicyBinding", role);
+    assert_eq!(binding["spec"]["policyName"], role);
+    // In all namespaces the operator's own rules are enough; without rbac.create nothing is granted at all.
+    for values in [&[SANDBOX][..], &[SANDBOX, some, r#"rbac={"create":false}"#]] {
+        let rendered = render("x", values).await.expect("it renders");
+        let policies = rendered.of_kind("ValidatingAdmissionPolicy");
+        assert_eq!(policies, [Value::Null; 0]);
+        let roles = rendered.of_kind("ClusterRole");
+        assert!(roles.iter().all(|found| found["metadata"]["name"] != role));
+    }
 }
 
 /// One permission of the operator, and the rules without it.

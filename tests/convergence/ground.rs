@@ -70,6 +70,8 @@ pub(crate) trait Ground {
     async fn secret(&mut self, name: &str, values: &Value);
     /// The operator dies at once, and another starts.
     async fn restart(&mut self);
+    /// From now on the operator cannot, or can, read another namespace that it watches; in memory alone.
+    async fn hide_another_namespace(&mut self, hidden: bool);
     /// The next so many writes of the operator are answered with a conflict, where that can be had.
     async fn conflicts(&mut self, writes: u32);
     /// False: not possible in the account's state.

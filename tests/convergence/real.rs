@@ -131,6 +131,9 @@ impl Ground for Cluster {
         self.start().await;
     }
 
+    /// One namespace is all that this operator watches: `tests/namespaces` has others.
+    async fn hide_another_namespace(&mut self, _hidden: bool) {}
+
     async fn conflicts(&mut self, writes: u32) {
         for n in 0..writes {
             let label = json!({"metadata": {"labels": {"somebody-was-here": n.to_string()}}});

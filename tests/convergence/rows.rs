@@ -27,6 +27,10 @@ pub(crate) const ROWS: &[(&str, &str)] = &[
         "what was found differs in something that cannot be changed",
         "refuse: Mismatch",
     ),
+    (
+        "an account is found, and an object that cannot be read may manage it",
+        "wait",
+    ),
     ("the state is a word that is not known", "wait"),
     (
         "the recorded account is gone",
@@ -144,6 +148,10 @@ pub(crate) const ROWS: &[(&str, &str)] = &[
     (
         "going: what was found is not this object's",
         "let the object go",
+    ),
+    (
+        "going: an account is found, and an object that cannot be read may manage it",
+        "wait",
     ),
     ("going: `deletionPolicy: Delete`", "delete the account"),
     (

@@ -210,6 +210,7 @@ impl<G: Ground> Sequence<G> {
             10 | 11 => self.annotate(name).await,
             12..20 => self.hand(name).await,
             20 | 21 => self.fault().await,
+            22 if self.steps.is_multiple_of(2) => self.hide_another_namespace(name).await,
             22 => {
                 self.ground.restart().await;
                 "restart".to_owned()
@@ -262,6 +263,7 @@ impl<G: Ground> Sequence<G> {
     async fn quiet(&mut self) {
         self.ground.clear_faults().await;
         self.ground.conflicts(0).await;
+        self.ground.hide_another_namespace(false).await;
         let config = json!({"id": "ac_gmail", "toolkit": "gmail", "enabled": true});
         self.ground.auth_config(&config).await;
         let before = self.objects().await;

@@ -77,6 +77,10 @@ impl Ground for Simulation {
         Simulation::restart(self);
     }
 
+    async fn hide_another_namespace(&mut self, hidden: bool) {
+        Simulation::hide_another_namespace(self, hidden);
+    }
+
     async fn conflicts(&mut self, writes: u32) {
         self.shelf().conflicts = writes;
     }

@@ -43,18 +43,32 @@ pub(crate) async fn render(namespace: &str, values: &[&str]) -> Result<Rendered,
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
     let yaml = String::from_utf8(output.stdout).expect("it is text");
-    Ok(Rendered { yaml })
+    Ok(Rendered {
+        yaml,
+        left_out: Vec::new(),
+    })
 }
 
 /// What the chart makes of its values.
 pub(crate) struct Rendered {
     pub(crate) yaml: String,
+    left_out: Vec<Value>,
 }
 
 impl Rendered {
     /// All objects.
     pub(crate) fn objects(&self) -> Vec<Value> {
-        serde_saphyr::from_multiple(&self.yaml).expect("the chart makes YAML")
+        let mut all: Vec<Value> =
+            serde_saphyr::from_multiple(&self.yaml).expect("the chart makes YAML");
+        all.retain(|object| !self.left_out.contains(object));
+        all
+    }
+
+    /// Leaves out the objects that are not so.
+    pub(crate) fn retain(&mut self, is_so: impl Fn(&Value) -> bool) {
+        let all = self.objects().into_iter();
+        let others = all.filter(|object| !is_so(object)).collect::<Vec<_>>();
+        self.left_out.extend(others);
     }
 
     /// All objects of a kind.

@@ -5,6 +5,7 @@ pub(crate) mod control_plane;
 pub(crate) mod helm;
 pub(crate) mod operator;
 pub(crate) mod proxy;
+pub(crate) mod release;
 pub(crate) mod sandbox;
 pub(crate) mod scene;
 pub(crate) mod simulation;

@@ -44,6 +44,8 @@ pub(crate) struct Simulation {
     due: BTreeMap<String, Timestamp>,
     next_poll: Timestamp,
     uids: u64,
+    /// Whether another namespace cannot be read.
+    hidden: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -72,6 +74,7 @@ impl Simulation {
             due: BTreeMap::new(),
             next_poll: start,
             uids: 0,
+            hidden: false,
         }
     }
 
@@ -90,10 +93,28 @@ impl Simulation {
     /// The operator dies and another starts: only what is written is known.
     pub(crate) fn restart(&mut self) {
         self.running = run(&self.world, &self.shelf, &self.now, &self.flags, &self.mind);
+        self.running
+            .context
+            .sources
+            .objects
+            .set_complete(!self.hidden);
         self.next_poll = self.now();
         let names: Vec<String> = self.shelf().objects.keys().cloned().collect();
         for name in names {
             self.due.insert(name, self.now());
+        }
+    }
+
+    /// Another namespace that is watched cannot be read, or can be again: then all is looked at once more.
+    pub(crate) fn hide_another_namespace(&mut self, hidden: bool) {
+        self.hidden = hidden;
+        let objects = &self.running.context.sources.objects;
+        objects.set_complete(!hidden);
+        if !hidden {
+            let names: Vec<String> = self.shelf().objects.keys().cloned().collect();
+            for name in names {
+                self.trigger(&name);
+            }
         }
     }
 

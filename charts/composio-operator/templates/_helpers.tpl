@@ -17,6 +17,13 @@
 {{- printf "%s-%s" .Release.Namespace (include "composio-operator.fullname" .) }}
 {{- end }}
 
+{{/* Whether the objects of a watched namespace can still be let go once its Role is gone: text, or nothing. */}}
+{{- define "composio-operator.letsGo" -}}
+{{- if and .Values.rbac.create .Values.rbac.letGo .Values.watchNamespaces -}}
+true
+{{- end }}
+{{- end }}
+
 {{- define "composio-operator.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}

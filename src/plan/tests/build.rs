@@ -71,6 +71,7 @@ fn sight(account: Seen, fresh: bool) -> Sight {
         secret: SecretSeen::NotUsed,
         auth_config: AuthConfigCheck::Fit("ac_1".into()),
         holder: None,
+        all_objects_known: true,
         gate: Gate::default(),
         refused: Vec::new(),
         done: Vec::new(),
@@ -221,6 +222,11 @@ impl Sight {
                 last_transition_time: Time(ago(600)),
             });
         })
+    }
+
+    /// A namespace that is watched cannot be read.
+    pub(crate) fn with_objects_unknown(self) -> Self {
+        self.with(|observed| observed.all_objects_known = false)
     }
 
     pub(crate) fn held_by(self, object: &str) -> Self {

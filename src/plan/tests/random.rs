@@ -7,8 +7,8 @@ use crate::{
     tests::{Dice, assert_plain, for_seeds},
 };
 
-mod draw;
-mod invariants;
+pub(super) mod draw;
+pub(super) mod invariants;
 use draw::{failure, sight, wanted};
 
 #[test]

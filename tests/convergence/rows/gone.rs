@@ -25,6 +25,10 @@ pub(super) fn gone(sight: &Sight<'_>, plan: &Plan, since: Timestamp) -> (&'stati
                 "going: the project cannot be used now",
                 !observed.gate.may_write() || observed.gate.proof != Proof::Given,
             ),
+            Reason::NamespaceUnreachable => (
+                "going: an account is found, and an object that cannot be read may manage it",
+                sight.may_be_anothers(),
+            ),
             Reason::Deleting => (
                 "going: an account may still be made",
                 !desired.finalizer || (sight.absent() && !sight.recorded()),

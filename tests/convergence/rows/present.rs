@@ -38,6 +38,10 @@ pub(super) fn present(sight: &Sight<'_>, plan: &Plan) -> (&'static str, bool) {
                 "the project cannot be used now",
                 !observed.gate.may_write() || observed.gate.proof != Proof::Given,
             ),
+            Reason::NamespaceUnreachable => (
+                "an account is found, and an object that cannot be read may manage it",
+                sight.may_be_anothers() && !sight.recorded(),
+            ),
             Reason::UnknownState => (
                 "the state is a word that is not known",
                 observed

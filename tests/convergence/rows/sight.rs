@@ -27,6 +27,10 @@ impl Sight<'_> {
         self.observed.account == Seen::Absent
     }
 
+    pub(super) fn may_be_anothers(&self) -> bool {
+        !self.observed.all_objects_known && self.observed.account.account().is_some()
+    }
+
     pub(super) fn is(&self, states: &[State]) -> bool {
         let account = self.observed.account.account();
         account.is_some_and(|account| states.contains(&account.state))

@@ -192,6 +192,24 @@ impl<G: Ground> Sequence<G> {
         format!("{name} loses its status")
     }
 
+    /// The operator is started anew and is refused another namespace: who holds what is found is not known
+    /// for a while. What had nobody's record before has none now.
+    pub(super) async fn hide_another_namespace(&mut self, name: &'static str) -> String {
+        self.ground.hide_another_namespace(true).await;
+        self.ground.restart().await;
+        let lost = self.lose_status(name).await;
+        let before = self.objects().await;
+        self.pass(before, 20).await;
+        let deleted = match self.random.bool() {
+            true => self.delete(name).await,
+            false => String::new(),
+        };
+        let before = self.objects().await;
+        self.pass(before, 120).await;
+        self.ground.hide_another_namespace(false).await;
+        format!("another namespace was hidden; meanwhile: {lost}, {deleted}")
+    }
+
     /// Somebody takes our annotation or our finalizer off; the operator gets a moment to notice.
     pub(super) async fn take_marks(&mut self, name: &'static str) -> String {
         let deleting = self

@@ -49,7 +49,7 @@ fn micro(dice: &mut Dice) -> MicroTime {
     MicroTime(dice.time(&times()))
 }
 
-pub(super) fn wanted(dice: &mut Dice) -> Wanted {
+pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> Wanted {
     let users = |dice: &mut Dice| (0..dice.number(4)).map(|_| dice.text(&USERS)).collect();
     let spec = ConnectedAccountSpec {
         user: dice.text(&USERS),
@@ -262,7 +262,7 @@ pub(super) fn failure(dice: &mut Dice) -> Failure {
     }
 }
 
-pub(super) fn sight(dice: &mut Dice, desired: &Desired) -> Sight {
+pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight {
     let account = match dice.number(8) {
         0 => Seen::NotLooked,
         1 | 2 => Seen::Absent,
@@ -305,6 +305,7 @@ pub(super) fn sight(dice: &mut Dice, desired: &Desired) -> Sight {
         holder: dice.once_in(8).then(|| Holder {
             object: dice.text(&["agents/older"]),
         }),
+        all_objects_known: !dice.once_in(3),
         gate: Gate {
             read_closed_until: closed(dice),
             write_closed_until: closed(dice),

@@ -50,7 +50,7 @@ fn is_ours(desired: &Desired, observed: &Observed, account: &Account) -> bool {
 }
 
 /// The account that an effect is about, if it is about one that exists.
-fn target(effect: &Effect) -> Option<&str> {
+pub(in crate::plan::tests) fn target(effect: &Effect) -> Option<&str> {
     match effect {
         Effect::Refresh { id }
         | Effect::Enable { id }
@@ -70,7 +70,7 @@ fn target(effect: &Effect) -> Option<&str> {
     }
 }
 
-fn rows(seen: &Seen) -> &[Account] {
+pub(in crate::plan::tests) fn rows(seen: &Seen) -> &[Account] {
     match seen {
         Seen::NotLooked | Seen::Absent => &[],
         Seen::One(account) => std::slice::from_ref(account),

@@ -1,0 +1,178 @@
+//! Which of the watched namespaces can be read, and who is told when one cannot.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::{Notify, mpsc};
+use tracing::{error, info};
+
+use crate::{
+    crd::{Reason, condition},
+    http::Health,
+    metrics::Metrics,
+    observe::{Kept, Objects, Summary},
+};
+
+/// The part of readiness that tells of the watched namespaces. It is never the reason to be unready: whoever
+/// is served in the other namespaces must not lose the operator for one that is missing.
+const NAMESPACES: &str = "namespaces";
+
+/// The watched namespaces. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct NamespaceAccess(Arc<Inner>);
+
+struct Inner {
+    namespaces: Mutex<BTreeMap<String, Access>>,
+    rechecks: BTreeMap<String, Arc<Notify>>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    objects: Objects,
+    trigger: mpsc::UnboundedSender<ObjectRef<Kept>>,
+}
+
+/// What the last list or watch of a namespace came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Access {
+    /// It has not been answered yet.
+    Awaited,
+    /// Every object in it is known.
+    Readable,
+    /// It was refused, and always was since the start: which objects are in it is unknown.
+    Unread(String),
+    /// It is refused now: the objects in it are known as they were before.
+    Lost(String),
+}
+
+impl Access {
+    fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Awaited | Self::Readable => None,
+            Self::Unread(why) | Self::Lost(why) => Some(why),
+        }
+    }
+}
+
+impl NamespaceAccess {
+    /// For these namespaces; none named: all, of which nothing is to be told one by one.
+    pub(crate) fn new(
+        namespaces: &[String],
+        health: Arc<Health>,
+        metrics: Arc<Metrics>,
+        objects: Objects,
+        trigger: mpsc::UnboundedSender<ObjectRef<Kept>>,
+    ) -> Self {
+        let each = || namespaces.iter().cloned();
+        for namespace in namespaces {
+            metrics.namespace_unreachable(namespace, false);
+        }
+        Self(Arc::new(Inner {
+            namespaces: Mutex::new(each().map(|name| (name, Access::Awaited)).collect()),
+            rechecks: each().map(|name| (name, Arc::default())).collect(),
+            health,
+            metrics,
+            objects,
+            trigger,
+        }))
+    }
+
+    /// A namespace has been listed as a whole.
+    pub(super) fn readable(&self, namespace: &str) {
+        let before = self.set(namespace, Access::Readable);
+        if before
+            .as_ref()
+            .is_none_or(|access| access.refusal().is_none())
+        {
+            return;
+        }
+        info!(namespace, "can be read, and is served");
+        // What was refused meanwhile is due, and the watch brings no change for it.
+        let inside = self.0.objects.refs();
+        let inside = inside.filter(|object| object.namespace.as_deref() == Some(namespace));
+        let waiting = self.0.objects.all().filter(|object| {
+            let reasons = [Reason::NamespaceUnreachable];
+            object.status.says(condition::SYNCED, &reasons)
+        });
+        for object in inside.chain(waiting.map(|object| reference(&object))) {
+            // The receiver lives as long as the controller.
+            let _ = self.0.trigger.send(object);
+        }
+    }
+
+    /// The server refuses to show a namespace.
+    pub(super) fn refused(&self, namespace: &str, why: &str) {
+        let was_known = matches!(
+            self.lock().get(namespace),
+            Some(Access::Readable | Access::Lost(_))
+        );
+        let (access, meaning) = match was_known {
+            true => (
+                Access::Lost(why.to_owned()),
+                "its objects and their accounts stay as they are. If it is being deleted it hangs until the operator has its rights there again",
+            ),
+            false => (
+                Access::Unread(why.to_owned()),
+                "it is not served. What its objects manage is not known, so no account that exists is taken over meanwhile",
+            ),
+        };
+        let before = self.set(namespace, access);
+        if before.as_ref().and_then(Access::refusal).is_none() {
+            error!(namespace, "cannot be read: {meaning}; tried again: {why}");
+        }
+    }
+
+    /// Whether the objects of a namespace can neither be read nor written now.
+    pub(crate) fn is_refused(&self, namespace: &str) -> bool {
+        let namespaces = self.lock();
+        let access = namespaces.get(namespace);
+        access.is_some_and(|access| access.refusal().is_some())
+    }
+
+    /// Something in a namespace was refused: a watch that is open goes on after the right to it has ended, so
+    /// the namespace is listed once more, to see whether all of it is refused.
+    pub(crate) fn recheck(&self, namespace: &str) {
+        if let Some(recheck) = self.0.rechecks.get(namespace) {
+            recheck.notify_one();
+        }
+    }
+
+    /// Told when that is asked for.
+    pub(super) fn rechecks(&self, namespace: &str) -> Arc<Notify> {
+        self.0.rechecks.get(namespace).cloned().unwrap_or_default()
+    }
+
+    /// What it was before.
+    fn set(&self, namespace: &str, access: Access) -> Option<Access> {
+        let mut namespaces = self.lock();
+        let refused = access.refusal().is_some();
+        let before = namespaces.insert(namespace.to_owned(), access);
+        let is_unread = |access: &Access| matches!(access, Access::Unread(_));
+        self.0
+            .objects
+            .set_complete(!namespaces.values().any(is_unread));
+        self.0.metrics.namespace_unreachable(namespace, refused);
+        let refusals = namespaces
+            .iter()
+            .filter_map(|(namespace, access)| Some(format!("{namespace} ({})", access.refusal()?)));
+        match refusals.collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => drop(self.0.health.ready(NAMESPACES)),
+            some => {
+                let why = format!("cannot be read: {some}");
+                self.0.health.degraded(NAMESPACES, why);
+            }
+        }
+        before
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Access>> {
+        let namespaces = self.0.namespaces.lock();
+        namespaces.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn reference(object: &Summary) -> ObjectRef<Kept> {
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    ObjectRef::new(name).within(&object.namespace())
+}

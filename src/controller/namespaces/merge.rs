@@ -1,0 +1,306 @@
+//! Several watches made one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use kube::{ResourceExt, runtime::watcher::Event};
+
+use super::Change;
+use crate::observe::Kept;
+
+/// Where several watches are.
+pub(super) struct Merge {
+    /// Until every namespace is known or refused: how far each is, and what was found in it so far.
+    first: Option<BTreeMap<String, (First, Named)>>,
+    /// The namespaces that are listed anew, and the names that were there.
+    again: BTreeMap<String, BTreeSet<String>>,
+}
+
+type Named = BTreeMap<String, Kept>;
+
+/// How far the first list of a namespace is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    Awaited,
+    Listed,
+    Refused,
+}
+
+impl Merge {
+    pub(super) fn of(namespaces: &[String]) -> Self {
+        let first = namespaces
+            .iter()
+            .map(|namespace| (namespace.clone(), (First::Awaited, Named::new())))
+            .collect();
+        Self {
+            first: Some(first),
+            again: BTreeMap::new(),
+        }
+    }
+
+    /// Whether nothing is known yet.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// A namespace is refused. What is known of it stays as it is; of one that was never listed nothing is
+    /// known, and no other waits for it.
+    pub(super) fn refuse(&mut self, from: &str) -> Vec<Change> {
+        self.again.remove(from);
+        if let Some(first) = &mut self.first
+            && let Some((state @ First::Awaited, found)) = first.get_mut(from)
+        {
+            *state = First::Refused;
+            found.clear();
+        }
+        self.begin_if_known()
+    }
+
+    /// What an event of one namespace is for all of them. `known` are the objects of the store.
+    ///
+    /// # Guarantees
+    /// One `Init` and one `InitDone`, once every namespace is known or refused, and one at least is known. A
+    /// namespace that is listed later brings what is there as changed, and what is not there any more as
+    /// deleted.
+    pub(super) fn take(
+        &mut self,
+        from: &str,
+        event: Change,
+        known: impl FnOnce() -> Vec<Arc<Kept>>,
+    ) -> Vec<Change> {
+        if self.first.is_some() {
+            return self.begin(from, event);
+        }
+        match event {
+            Event::Init => {
+                self.again.insert(from.to_owned(), BTreeSet::new());
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                if let Some(there) = self.again.get_mut(from) {
+                    there.insert(object.name_any());
+                }
+                vec![Event::Apply(object)]
+            }
+            Event::InitDone => {
+                let Some(there) = self.again.remove(from) else {
+                    return Vec::new();
+                };
+                known()
+                    .into_iter()
+                    .filter(|object| object.namespace().as_deref() == Some(from))
+                    .filter(|object| !there.contains(&object.name_any()))
+                    .map(|object| Event::Delete((*object).clone()))
+                    .collect()
+            }
+            event @ (Event::Apply(_) | Event::Delete(_)) => vec![event],
+        }
+    }
+
+    fn begin(&mut self, from: &str, event: Change) -> Vec<Change> {
+        if let Some(first) = &mut self.first
+            && let Some((state, found)) = first.get_mut(from)
+        {
+            match event {
+                // Once more from the start: what was found may be out of date.
+                Event::Init => {
+                    found.clear();
+                    // One that was refused is no reason to wait once more.
+                    if *state == First::Listed {
+                        *state = First::Awaited;
+                    }
+                }
+                Event::InitApply(object) | Event::Apply(object) => {
+                    found.insert(object.name_any(), object);
+                }
+                Event::Delete(object) => drop(found.remove(&object.name_any())),
+                Event::InitDone => *state = First::Listed,
+            }
+        }
+        self.begin_if_known()
+    }
+
+    fn begin_if_known(&mut self) -> Vec<Change> {
+        let known = self.first.take_if(|first| {
+            let is = |wanted| first.values().any(|(state, _)| *state == wanted);
+            is(First::Listed) && !is(First::Awaited)
+        });
+        let Some(known) = known else {
+            return Vec::new();
+        };
+        let objects = known
+            .into_values()
+            .flat_map(|(_, found)| found.into_values().map(Event::InitApply));
+        std::iter::once(Event::Init)
+            .chain(objects)
+            .chain(std::iter::once(Event::InitDone))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::{ConnectedAccount, ConnectedAccountSpec};
+
+    fn object(namespace: &str, name: &str) -> Kept {
+        let mut object = ConnectedAccount::new(name, ConnectedAccountSpec::default());
+        object.metadata.namespace = Some(namespace.to_owned());
+        Kept::pack(object).expect("JSON")
+    }
+
+    /// The events in words, and the store that they make.
+    #[derive(Default)]
+    struct Told {
+        words: Vec<String>,
+        store: BTreeMap<String, Kept>,
+    }
+
+    impl Told {
+        fn take(&mut self, merge: &mut Merge, from: &str, event: Change) {
+            let known = || self.store.values().cloned().map(Arc::new).collect();
+            let events = merge.take(from, event, known);
+            self.hear(events);
+        }
+
+        fn refuse(&mut self, merge: &mut Merge, from: &str) {
+            let events = merge.refuse(from);
+            self.hear(events);
+        }
+
+        fn hear(&mut self, events: Vec<Change>) {
+            for event in events {
+                let name = |object: &Kept| {
+                    format!(
+                        "{}/{}",
+                        object.namespace().unwrap_or_default(),
+                        object.name_any()
+                    )
+                };
+                match event {
+                    Event::Init => self.words.push("init".to_owned()),
+                    Event::InitDone => self.words.push("done".to_owned()),
+                    Event::Apply(object) | Event::InitApply(object) => {
+                        self.words.push(name(&object));
+                        self.store.insert(name(&object), object);
+                    }
+                    Event::Delete(object) => {
+                        self.words.push(format!("no {}", name(&object)));
+                        self.store.remove(&name(&object));
+                    }
+                }
+            }
+        }
+    }
+
+    fn two() -> Merge {
+        Merge::of(&["a".to_owned(), "b".to_owned()])
+    }
+
+    #[test]
+    fn nothing_is_told_before_every_namespace_is_known() {
+        let (mut merge, mut told) = (two(), Told::default());
+        for event in [
+            Event::Init,
+            Event::InitApply(object("a", "1")),
+            Event::InitApply(object("a", "2")),
+            Event::InitDone,
+            Event::Delete(object("a", "1")),
+            Event::Apply(object("a", "3")),
+        ] {
+            told.take(&mut merge, "a", event);
+        }
+        assert!(told.words.is_empty(), "{:?}", told.words);
+        told.take(&mut merge, "b", Event::Init);
+        told.take(&mut merge, "b", Event::InitApply(object("b", "1")));
+        assert!(told.words.is_empty(), "{:?}", told.words);
+        told.take(&mut merge, "b", Event::InitDone);
+        assert_eq!(told.words, ["init", "a/2", "a/3", "b/1", "done"]);
+    }
+
+    #[test]
+    fn a_namespace_that_is_refused_holds_up_no_other_and_is_served_when_it_comes() {
+        let (mut merge, mut told) = (two(), Told::default());
+        told.take(&mut merge, "a", Event::Init);
+        told.refuse(&mut merge, "a");
+        assert!(told.words.is_empty(), "{:?}", told.words);
+        told.take(&mut merge, "b", Event::Init);
+        told.take(&mut merge, "b", Event::InitApply(object("b", "1")));
+        // It is tried again meanwhile, and keeps nobody waiting by that.
+        told.take(&mut merge, "a", Event::Init);
+        told.take(&mut merge, "b", Event::InitDone);
+        assert_eq!(told.words, ["init", "b/1", "done"]);
+        told.words.clear();
+        told.refuse(&mut merge, "a");
+        told.take(&mut merge, "a", Event::Init);
+        told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
+        told.take(&mut merge, "a", Event::InitDone);
+        assert_eq!(told.words, ["a/1"]);
+    }
+
+    #[test]
+    fn where_every_namespace_is_refused_nothing_is_known() {
+        let (mut merge, mut told) = (two(), Told::default());
+        for from in ["a", "b", "a"] {
+            told.take(&mut merge, from, Event::Init);
+            told.refuse(&mut merge, from);
+        }
+        assert!(told.words.is_empty(), "{:?}", told.words);
+        told.take(&mut merge, "b", Event::Init);
+        told.take(&mut merge, "b", Event::InitDone);
+        assert_eq!(told.words, ["init", "done"]);
+    }
+
+    #[test]
+    fn what_was_known_of_a_namespace_stays_known_when_it_is_refused() {
+        let (mut merge, mut told) = (two(), Told::default());
+        told.take(&mut merge, "a", Event::Init);
+        told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
+        told.take(&mut merge, "a", Event::InitDone);
+        told.refuse(&mut merge, "a");
+        told.take(&mut merge, "b", Event::Init);
+        told.take(&mut merge, "b", Event::InitDone);
+        assert_eq!(told.words, ["init", "a/1", "done"]);
+        // A list anew that is refused in its middle tells nothing of what it has not come to.
+        told.words.clear();
+        told.take(&mut merge, "a", Event::Init);
+        told.refuse(&mut merge, "a");
+        assert!(told.words.is_empty(), "{:?}", told.words);
+        told.take(&mut merge, "a", Event::Init);
+        told.take(&mut merge, "a", Event::InitDone);
+        assert_eq!(told.words, ["no a/1"]);
+    }
+
+    #[test]
+    fn a_first_list_that_broke_off_is_forgotten() {
+        let (mut merge, mut told) = (two(), Told::default());
+        told.take(&mut merge, "b", Event::Init);
+        told.take(&mut merge, "b", Event::InitDone);
+        told.take(&mut merge, "a", Event::Init);
+        told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
+        told.take(&mut merge, "a", Event::Init);
+        told.take(&mut merge, "a", Event::InitDone);
+        assert_eq!(told.words, ["init", "done"]);
+    }
+
+    #[test]
+    fn a_namespace_that_is_listed_anew_leaves_the_others_alone() {
+        let (mut merge, mut told) = (two(), Told::default());
+        for from in ["a", "b"] {
+            told.take(&mut merge, from, Event::Init);
+            told.take(&mut merge, from, Event::InitApply(object(from, "1")));
+            told.take(&mut merge, from, Event::InitApply(object(from, "2")));
+            told.take(&mut merge, from, Event::InitDone);
+        }
+        told.words.clear();
+        told.take(&mut merge, "a", Event::Init);
+        told.take(&mut merge, "b", Event::Apply(object("b", "3")));
+        told.take(&mut merge, "a", Event::InitApply(object("a", "2")));
+        told.take(&mut merge, "a", Event::InitDone);
+        assert_eq!(told.words, ["b/3", "a/2", "no a/1"]);
+        let left: Vec<_> = told.store.into_keys().collect();
+        assert_eq!(left, ["a/2", "b/1", "b/2", "b/3"]);
+    }
+}
