@@ -540,6 +540,9 @@ fn forbid_null(
     schema: &mut k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps,
 ) {
     schema.nullable = None;
+    if let Some(words) = &mut schema.enum_ {
+        words.retain(|JSON(word)| !word.is_null());
+    }
     for property in schema.properties.iter_mut().flat_map(BTreeMap::values_mut) {
         forbid_null(property);
     }

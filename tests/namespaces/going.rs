@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Land, assert_ended, id};
-use crate::support::release::{SANDBOX, installed, installed_in, user};
+use crate::support::release::{ACCOUNT, SANDBOX, installed, installed_in, user};
 use crate::support::scene::{SOON, gmail};
 use crate::support::{helm, wait};
 
@@ -159,7 +159,8 @@ async fn an_operator_that_goes_with_its_objects_is_replaced_by_one_from_elsewher
     let options = release
         .scene
         .options_with(&kubeconfig)
-        .flag("--lease-namespace", &elsewhere);
+        .flag("--lease-namespace", &elsewhere)
+        .flag("--lease-name", ACCOUNT);
     let _operator = release.scene.start("another", &options).await;
     land.gone(&home).await;
     assert_ended(&release, &mail).await;
