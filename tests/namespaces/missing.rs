@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Land, id};
 use crate::support::proxy::{Fate, Judge, Proxy};
-use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::scene::{Scene, gmail};
 use crate::support::story::condition;
-use crate::support::wait;
 
 const ROLES_ONLY: &str = r#"rbac={"letGo":false}"#;
 
@@ -24,37 +23,12 @@ fn shared_alias(user: &str) -> Value {
     spec
 }
 
-/// Takes the RoleBinding of the release away, and returns it, to be put back.
-async fn unbind(land: &Land, release: &str, namespace: &str) -> Value {
-    let name = format!("{release}-op-composio-operator");
-    let binding = land
-        .kubectl(&["-n", namespace, "get", "rolebinding", &name, "-o", "json"])
-        .await;
-    land.kubectl(&["-n", namespace, "delete", "rolebinding", &name])
-        .await;
-    let user = crate::support::release::user(release);
-    wait::until("the end of the right", SOON, async || {
-        let args = [
-            "-n", namespace, "auth", "can-i", "list", "ca", "--as", &user,
-        ];
-        let output = land.control_plane.kubectl(&args).await;
-        match output.status.success() {
-            true => Err("it is there".to_owned()),
-            false => Ok(()),
-        }
-    })
-    .await;
-    let mut binding: Value = serde_json::from_str(&binding).expect("JSON");
-    binding["metadata"] = json!({"name": name});
-    binding
-}
-
 #[tokio::test]
 async fn after_a_restart_the_others_are_served_and_it_is_when_its_role_comes() {
     let land = Land::shared().await;
     let [bare, served] = [land.namespace("bare").await, land.namespace("served").await];
     let release = land.release(&[&bare, &served], &[ROLES_ONLY]).await;
-    let binding = unbind(land, &release.scene.namespace, &bare).await;
+    let binding = land.unbind(&release, &bare).await;
     let mut spec = gmail();
     spec["user"] = json!("of-bare");
     land.declare(&bare, "mail", spec).await;
@@ -110,7 +84,7 @@ async fn what_an_object_that_cannot_be_read_may_hold_is_neither_adopted_nor_ende
     land.declare(&seen, "lost", shared_alias("u")).await;
     land.until(&seen, "lost", "Ready", "Conflict").await;
     drop(operator);
-    let binding = unbind(land, &release.scene.namespace, &hidden).await;
+    let binding = land.unbind(&release, &hidden).await;
     let mut by_id = gmail();
     by_id["connectedAccountId"] = json!(account);
     land.declare(&seen, "by-id", by_id).await;
