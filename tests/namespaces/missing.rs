@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::FutureExt;
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::{Land, id};
 use crate::support::proxy::{Fate, Judge, Proxy};
@@ -169,4 +170,42 @@ async fn a_failure_that_may_pass_is_waited_for_and_nothing_is_decided_without_it
     operator.readyz(200, "[+] namespaces ok").await;
     let row = scene.sandbox.account(&account).await;
     assert_eq!(row["grant"]["alive"], true, "{row}");
+}
+
+/// What ends a watch, so that all is listed anew.
+const TOO_OLD: &str = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}
+"#;
+
+#[tokio::test]
+async fn empty_namespaces_that_are_listed_again_after_a_failure_are_ready_without_a_change() {
+    let land = Land::shared().await;
+    let scene = Scene::on(&land.control_plane, "again").await;
+    let fails = Arc::new(AtomicBool::new(false));
+    let judge: Judge = {
+        let fails = Arc::clone(&fails);
+        Arc::new(move |request| {
+            let fate = match request.path.ends_with("/connectedaccounts") {
+                true if request.query.contains("watch=true") => {
+                    // It is never forwarded.
+                    Fate::Ahead(TOO_OLD.to_owned(), oneshot::channel().1)
+                }
+                true if fails.load(Ordering::Relaxed) => {
+                    Fate::Replaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away")
+                }
+                true | false => Fate::Pass,
+            };
+            async move { (request, fate) }.boxed()
+        })
+    };
+    let certificate = land.control_plane.certificate();
+    let proxy = Proxy::of_https(land.control_plane.url(), certificate, judge).await;
+    let proxy = proxy.expect("a proxy starts");
+    let behind = scene.kubeconfig_for(proxy.url());
+    let both = format!("{},{}", land.namespace("again").await, scene.namespace);
+    let options = scene.options_with(&behind).flag("--watch-namespace", &both);
+    let operator = scene.start("operator", &options).await;
+    fails.store(true, Ordering::Relaxed);
+    operator.readyz(503, "etcd is away").await;
+    fails.store(false, Ordering::Relaxed);
+    operator.readyz(200, "[+] kubernetes ok").await;
 }
