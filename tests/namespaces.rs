@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::support::child::Child;
 use crate::support::control_plane::ControlPlane;
-use crate::support::release::Release;
+use crate::support::release::{Release, user};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::story::condition;
 use crate::support::tools::{self, KUBE_CONTROLLER_MANAGER};
@@ -139,6 +139,33 @@ impl Land {
         });
         self.declare(namespace, name, spec).await;
         id(&self.until(namespace, name, "Ready", "Connected").await)
+    }
+
+    /// Takes the RoleBinding of the release in a namespace away, and returns it, to be put back. When this
+    /// returns, the right has ended.
+    async fn unbind(&self, release: &Release<'_>, namespace: &str) -> Value {
+        let release = &release.scene.namespace;
+        let name = format!("{release}-op-composio-operator");
+        let binding = ["rolebinding", name.as_str()];
+        let args = [&["-n", namespace, "get"], &binding[..], &["-o", "json"]].concat();
+        let text = self.kubectl(&args).await;
+        let args = [&["-n", namespace, "delete"], &binding[..]].concat();
+        self.kubectl(&args).await;
+        let user = user(release);
+        wait::until("the end of the right", SOON, async || {
+            let args = [
+                "-n", namespace, "auth", "can-i", "list", "ca", "--as", &user,
+            ];
+            let output = self.control_plane.kubectl(&args).await;
+            match output.status.success() {
+                true => Err("it is there".to_owned()),
+                false => Ok(()),
+            }
+        })
+        .await;
+        let mut binding: Value = serde_json::from_str(&text).expect("JSON");
+        binding["metadata"] = json!({"name": name});
+        binding
     }
 
     /// Deletes a namespace, and does not wait for its end.

@@ -64,9 +64,18 @@ pub(super) fn publish(client: Client, instance: &str) -> (Tell, Publishing) {
                     return;
                 };
                 let begun = Instant::now();
-                if let Err(error) = recorder.publish(&event, &object).await {
-                    let name = object.name.unwrap_or_default();
-                    warn!(object = %name, event = event.reason, "cannot be published: {error}");
+                match recorder.publish(&event, &object).await {
+                    Ok(()) => {}
+                    Err(error) if is_terminating(&error) => {
+                        debug!(
+                            event = event.reason,
+                            "its namespace takes no event any more"
+                        );
+                    }
+                    Err(error) => {
+                        let name = object.name.unwrap_or_default();
+                        warn!(object = %name, event = event.reason, "cannot be published: {error}");
+                    }
                 }
                 if !queued.is_closed() {
                     let pause = begun.elapsed().saturating_mul(PAUSE);
@@ -85,6 +94,16 @@ pub(super) fn publish(client: Client, instance: &str) -> (Tell, Publishing) {
         }
     };
     (Box::new(tell), Publishing(task))
+}
+
+/// Whether nothing new can be made in the namespace because it is being deleted.
+fn is_terminating(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else {
+        return false;
+    };
+    let details = status.details.iter();
+    let mut causes = details.flat_map(|details| &details.causes);
+    causes.any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// Without the version: what happens again is counted only for what is referred to in the same words.

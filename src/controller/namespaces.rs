@@ -75,9 +75,13 @@ pub(super) fn changes(
             stream::iter(match event {
                 Ok(event) => {
                     let listed = matches!(event, Event::InitDone);
+                    let again = listed && !merge.is_awaited();
                     let events = merge.take(&from, event, known);
                     if listed {
                         access.readable(&from);
+                    }
+                    if again {
+                        access.listed_again();
                     }
                     events.into_iter().map(Ok).collect()
                 }

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::FutureExt;
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::{Land, id};
 use crate::support::proxy::{Fate, Judge, Proxy};
-use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::scene::{Scene, gmail};
 use crate::support::story::condition;
-use crate::support::wait;
 
 const ROLES_ONLY: &str = r#"rbac={"letGo":false}"#;
 
@@ -24,37 +24,12 @@ fn shared_alias(user: &str) -> Value {
     spec
 }
 
-/// Takes the RoleBinding of the release away, and returns it, to be put back.
-async fn unbind(land: &Land, release: &str, namespace: &str) -> Value {
-    let name = format!("{release}-op-composio-operator");
-    let binding = land
-        .kubectl(&["-n", namespace, "get", "rolebinding", &name, "-o", "json"])
-        .await;
-    land.kubectl(&["-n", namespace, "delete", "rolebinding", &name])
-        .await;
-    let user = crate::support::release::user(release);
-    wait::until("the end of the right", SOON, async || {
-        let args = [
-            "-n", namespace, "auth", "can-i", "list", "ca", "--as", &user,
-        ];
-        let output = land.control_plane.kubectl(&args).await;
-        match output.status.success() {
-            true => Err("it is there".to_owned()),
-            false => Ok(()),
-        }
-    })
-    .await;
-    let mut binding: Value = serde_json::from_str(&binding).expect("JSON");
-    binding["metadata"] = json!({"name": name});
-    binding
-}
-
 #[tokio::test]
 async fn after_a_restart_the_others_are_served_and_it_is_when_its_role_comes() {
     let land = Land::shared().await;
     let [bare, served] = [land.namespace("bare").await, land.namespace("served").await];
     let release = land.release(&[&bare, &served], &[ROLES_ONLY]).await;
-    let binding = unbind(land, &release.scene.namespace, &bare).await;
+    let binding = land.unbind(&release, &bare).await;
     let mut spec = gmail();
     spec["user"] = json!("of-bare");
     land.declare(&bare, "mail", spec).await;
@@ -110,7 +85,7 @@ async fn what_an_object_that_cannot_be_read_may_hold_is_neither_adopted_nor_ende
     land.declare(&seen, "lost", shared_alias("u")).await;
     land.until(&seen, "lost", "Ready", "Conflict").await;
     drop(operator);
-    let binding = unbind(land, &release.scene.namespace, &hidden).await;
+    let binding = land.unbind(&release, &hidden).await;
     let mut by_id = gmail();
     by_id["connectedAccountId"] = json!(account);
     land.declare(&seen, "by-id", by_id).await;
@@ -195,4 +170,42 @@ async fn a_failure_that_may_pass_is_waited_for_and_nothing_is_decided_without_it
     operator.readyz(200, "[+] namespaces ok").await;
     let row = scene.sandbox.account(&account).await;
     assert_eq!(row["grant"]["alive"], true, "{row}");
+}
+
+/// What ends a watch, so that all is listed anew.
+const TOO_OLD: &str = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}
+"#;
+
+#[tokio::test]
+async fn empty_namespaces_that_are_listed_again_after_a_failure_are_ready_without_a_change() {
+    let land = Land::shared().await;
+    let scene = Scene::on(&land.control_plane, "again").await;
+    let fails = Arc::new(AtomicBool::new(false));
+    let judge: Judge = {
+        let fails = Arc::clone(&fails);
+        Arc::new(move |request| {
+            let fate = match request.path.ends_with("/connectedaccounts") {
+                true if request.query.contains("watch=true") => {
+                    // It is never forwarded.
+                    Fate::Ahead(TOO_OLD.to_owned(), oneshot::channel().1)
+                }
+                true if fails.load(Ordering::Relaxed) => {
+                    Fate::Replaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away")
+                }
+                true | false => Fate::Pass,
+            };
+            async move { (request, fate) }.boxed()
+        })
+    };
+    let certificate = land.control_plane.certificate();
+    let proxy = Proxy::of_https(land.control_plane.url(), certificate, judge).await;
+    let proxy = proxy.expect("a proxy starts");
+    let behind = scene.kubeconfig_for(proxy.url());
+    let both = format!("{},{}", land.namespace("again").await, scene.namespace);
+    let options = scene.options_with(&behind).flag("--watch-namespace", &both);
+    let operator = scene.start("operator", &options).await;
+    fails.store(true, Ordering::Relaxed);
+    operator.readyz(503, "etcd is away").await;
+    fails.store(false, Ordering::Relaxed);
+    operator.readyz(200, "[+] kubernetes ok").await;
 }

@@ -9,6 +9,7 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info};
 
+use super::super::KUBERNETES;
 use crate::{
     crd::{Reason, condition},
     http::Health,
@@ -99,6 +100,11 @@ impl NamespaceAccess {
             // The receiver lives as long as the controller.
             let _ = self.0.trigger.send(object);
         }
+    }
+
+    /// The apiserver answers again, after it may not have: there need be no change to tell so.
+    pub(super) fn listed_again(&self) {
+        self.0.health.ready(KUBERNETES);
     }
 
     /// The server refuses to show a namespace.

@@ -14,6 +14,8 @@ use crate::observe::Kept;
 pub(super) struct Merge {
     /// Until every namespace is known or refused: how far each is, and what was found in it so far.
     first: Option<BTreeMap<String, (First, Named)>>,
+    /// Whether there is one namespace alone: its watch is all there is, and nothing is to be put together.
+    is_one: bool,
     /// The namespaces that are listed anew, and the names that were there.
     again: BTreeMap<String, BTreeSet<String>>,
 }
@@ -36,6 +38,7 @@ impl Merge {
             .collect();
         Self {
             first: Some(first),
+            is_one: namespaces.len() == 1,
             again: BTreeMap::new(),
         }
     }
@@ -48,6 +51,9 @@ impl Merge {
     /// A namespace is refused. What is known of it stays as it is; of one that was never listed nothing is
     /// known, and no other waits for it.
     pub(super) fn refuse(&mut self, from: &str) -> Vec<Change> {
+        if self.is_one {
+            return Vec::new();
+        }
         self.again.remove(from);
         if let Some(first) = &mut self.first
             && let Some((state @ First::Awaited, found)) = first.get_mut(from)
@@ -70,6 +76,12 @@ impl Merge {
         event: Change,
         known: impl FnOnce() -> Vec<Arc<Kept>>,
     ) -> Vec<Change> {
+        if self.is_one {
+            if matches!(event, Event::InitDone) {
+                self.first = None;
+            }
+            return vec![event];
+        }
         if self.first.is_some() {
             return self.begin(from, event);
         }
@@ -238,6 +250,23 @@ mod tests {
         told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
         told.take(&mut merge, "a", Event::InitDone);
         assert_eq!(told.words, ["a/1"]);
+    }
+
+    #[test]
+    fn of_one_namespace_all_is_told_as_it_comes() {
+        let (mut merge, mut told) = (Merge::of(&["a".to_owned()]), Told::default());
+        told.take(&mut merge, "a", Event::Init);
+        told.refuse(&mut merge, "a");
+        assert!(merge.is_awaited());
+        for _ in 0..2 {
+            told.take(&mut merge, "a", Event::Init);
+            told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
+            told.take(&mut merge, "a", Event::InitDone);
+            told.refuse(&mut merge, "a");
+            assert!(!merge.is_awaited());
+        }
+        let once = ["init", "a/1", "done"];
+        assert_eq!(told.words, [&["init"], &once[..], &once[..]].concat());
     }
 
     #[test]
