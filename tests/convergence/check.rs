@@ -51,6 +51,13 @@ impl<G: Ground> Sequence<G> {
             return Err(self.told(&why).await);
         }
         let asked = self.ground.asked(0).await;
+        for (_, id) in self.theirs.clone() {
+            let is_change = |asked: &&Asked| asked.method != "GET" && asked.path.contains(&id);
+            if let Some(change) = asked.iter().find(is_change) {
+                let why = format!("somebody else's account is changed: {change:?}");
+                return Err(self.told(&why).await);
+            }
+        }
         let calls = asked.iter().filter(|asked| !is_list(asked)).count();
         if calls > CALLS_A_STEP * (self.steps() as usize + 1) {
             return Err(self.told(&format!("{calls} calls")).await);

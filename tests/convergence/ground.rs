@@ -65,6 +65,8 @@ pub(crate) trait Ground {
     async fn lose_status(&mut self, name: &'static str);
     /// Finalizer and alias, as a restore brings them.
     async fn give_marks(&mut self, name: &'static str, alias: &str);
+    /// Merges into the status, as whoever may write it does.
+    async fn give_status(&mut self, name: &'static str, status: &Value);
     async fn drop_finalizer(&mut self, name: &'static str);
     /// Puts values into a Secret; null takes the Secret away.
     async fn secret(&mut self, name: &str, values: &Value);

@@ -13,7 +13,7 @@ use crate::support::simulation::Mind;
 type Planted = (&'static str, fn() -> Mind);
 
 /// What is wrong, and how a mind is that does it so.
-pub(crate) const PLANTED: [Planted; 7] = [
+pub(crate) const PLANTED: [Planted; 9] = [
     ("no pin before the first POST", no_pin),
     ("a stale pin after a rename", stale_pin),
     ("a link renewed on a timer", renews_links),
@@ -21,6 +21,11 @@ pub(crate) const PLANTED: [Planted; 7] = [
     ("a remembered look that acts", acts_on_memory),
     ("no Adopt", never_adopts),
     ("an echo that is not written", forgets_the_echo),
+    ("an id in a status that is believed", believes_the_status),
+    (
+        "the pin of another object that is believed",
+        believes_the_pin,
+    ),
 ];
 
 fn deciding(
@@ -145,4 +150,29 @@ fn forgets_the_echo() -> Mind {
         }),
         ..Mind::default()
     }
+}
+
+/// Whoever can write the status says whose account is whose.
+fn believes_the_status() -> Mind {
+    deciding(|desired, observed, now| {
+        let mut believed = observed.clone();
+        if let Some(id) = &observed.recorded.connected_account_id {
+            believed.recorded.record = Some(observed.keys.sign(&desired.own_alias, id));
+        }
+        plan(desired, &believed, now)
+    })
+}
+
+/// What a copy brings along is taken for its own.
+fn believes_the_pin() -> Mind {
+    deciding(|desired, observed, now| {
+        let account = observed.account.account();
+        let mut believed = desired.clone();
+        if let Pin::Foreign { .. } = desired.pin {
+            believed.pin = Pin::Own {
+                alias: account.and_then(|account| account.alias.clone()),
+            };
+        }
+        plan(&believed, observed, now)
+    })
 }

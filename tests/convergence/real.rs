@@ -110,6 +110,12 @@ impl Ground for Cluster {
         self.merge(name, json!({"metadata": metadata})).await;
     }
 
+    async fn give_status(&mut self, name: &'static str, status: &Value) {
+        let patch = Patch::Merge(json!({"status": status}));
+        let params = PatchParams::default();
+        drop(self.objects.patch_status(name, &params, &patch).await);
+    }
+
     async fn drop_finalizer(&mut self, name: &'static str) {
         self.merge(name, json!({"metadata": {"finalizers": null}}))
             .await;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::ground::{Ground, Hand};
 
+mod copies;
 mod declare;
 mod hands;
 
@@ -26,6 +27,9 @@ pub(crate) struct Sequence<G> {
     odd: usize,
     /// Accounts that are there before anybody declares them: one made by hand, one of somebody else.
     by_hand: [String; 3],
+    /// Accounts of the same users that no object ever declares: whatever is written anywhere, they are not
+    /// touched.
+    pub(super) theirs: Vec<(&'static str, String)>,
     pub(super) switches: Switches,
     /// Accounts that nobody has to own: left alone when their object went, or there before.
     pub(super) retained: BTreeSet<String>,
@@ -86,6 +90,7 @@ impl<G: Ground> Sequence<G> {
             names_auth_config: random.bool(),
             odd: random.usize(..2),
             by_hand: [const { String::new() }; 3],
+            theirs: Vec::new(),
             switches: world(seed).switches,
             random,
             tokens: 0,
@@ -147,6 +152,7 @@ impl<G: Ground> Sequence<G> {
             self.retained.insert(id.clone());
             self.by_hand[n] = id;
         }
+        self.make_theirs().await;
     }
 
     async fn objects(&mut self) -> Vec<(&'static str, Value)> {
@@ -204,7 +210,7 @@ impl<G: Ground> Sequence<G> {
 
     async fn step(&mut self) -> String {
         let name = self.names[self.random.usize(..self.names.len())];
-        match self.random.u32(..36) {
+        match self.random.u32(..40) {
             0..8 => self.declare(name).await,
             8 | 9 => self.delete(name).await,
             10 | 11 => self.annotate(name).await,
@@ -235,6 +241,9 @@ impl<G: Ground> Sequence<G> {
             31 | 32 => self.lose_a_call_and_delete(name).await,
             33 if self.names.contains(&"crm") => self.end_the_key().await,
             34 => self.delete_against_the_provider(name).await,
+            35 | 36 => self.forge_status(name).await,
+            37 => self.copy_over(name).await,
+            38 => self.confirm(name).await,
             _ => self.hand_and_back(name).await,
         }
     }

@@ -58,6 +58,10 @@ impl Ground for Simulation {
         self.merge(name, json!({"metadata": metadata}));
     }
 
+    async fn give_status(&mut self, name: &'static str, status: &Value) {
+        self.merge(name, json!({"status": status}));
+    }
+
     async fn drop_finalizer(&mut self, name: &'static str) {
         self.merge(name, json!({"metadata": {"finalizers": null}}));
     }

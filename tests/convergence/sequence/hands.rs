@@ -217,10 +217,12 @@ impl<G: Ground> Sequence<G> {
             .object(name)
             .await
             .is_none_or(|object| object["metadata"].get("deletionTimestamp").is_some());
-        if deleting || self.recorded(name).await.is_none() {
+        let Some(id) = self.recorded(name).await.filter(|_| !deleting) else {
             return String::new();
-        }
-        if self.random.bool() {
+        };
+        // Without its annotation and with another's id in its status nothing would tell its account.
+        let is_forged = self.theirs.iter().any(|(_, theirs)| *theirs == id);
+        if self.random.bool() && !is_forged {
             self.ground.annotate(name, ALIAS_ANNOTATION, None).await;
             return format!("{name} loses its alias");
         }
