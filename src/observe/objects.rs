@@ -118,10 +118,8 @@ impl Objects {
                     let known = former.objects.get(&former.place(&*object)).cloned();
                     index.put(known, object, &self.flags, &mut followed);
                 }
-                let Index {
-                    written, objects, ..
-                } = &mut *index;
-                written.retain(|place, _| objects.contains_key(place));
+                let index = &mut *index;
+                (index.written).retain(|place, _| index.objects.contains_key(place));
             }
             Event::Apply(object) => {
                 let known = index.take_out(object, &self.flags);
