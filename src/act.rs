@@ -68,7 +68,7 @@ pub async fn act(
     let mut patched = None;
     let done = match effect {
         Effect::Pin { alias } => {
-            let marks = pinned(object, desired, alias.as_deref());
+            let marks = pinned(object, desired, &observed, alias.as_deref());
             patched = Some(patch_metadata(api, object, marks).await?);
             Done::Marked
         }
@@ -230,15 +230,26 @@ async fn patch_metadata(
         .map_err(Trouble::Kubernetes)
 }
 
-fn pinned(object: &ConnectedAccount, desired: &Desired, alias: Option<&str>) -> Value {
+fn pinned(
+    object: &ConnectedAccount,
+    desired: &Desired,
+    observed: &Observed,
+    alias: Option<&str>,
+) -> Value {
     let mut finalizers = object.finalizers().to_vec();
     if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
         finalizers.push(FINALIZER.to_owned());
     }
     let pin = Pin::annotation(&desired.flags, &desired.namespace, &desired.name, alias);
     let mut annotations = json!({ALIAS_ANNOTATION: pin});
-    if let Pin::Foreign { .. } = desired.pin {
-        // It came along with the copy. A person has given the account to the other object.
+    // It came along with the copy. A person has given the account to the other object.
+    let is_copied = matches!(desired.pin, Pin::Foreign { .. });
+    // From here on the pin says the same, and a backup that is restored elsewhere is no word of a person.
+    let given = observed.account.account();
+    let given = given.filter(|account| desired.own_account.as_ref() == Some(&account.id));
+    let is_used_up =
+        given.is_some_and(|account| alias.is_some() && account.alias.as_deref() == alias);
+    if is_copied || is_used_up {
         annotations[OWN_ACCOUNT_ANNOTATION] = Value::Null;
     }
     json!({"finalizers": finalizers, "annotations": annotations})

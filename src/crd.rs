@@ -43,6 +43,8 @@ pub mod condition {
     pub const RECONCILING: &str = "Reconciling";
     /// Present and true while only a person can help.
     pub const STALLED: &str = "Stalled";
+    /// All that are ours.
+    pub const ALL: [&str; 4] = [READY, SYNCED, RECONCILING, STALLED];
 }
 
 /// An authorised connection of one user to one toolkit, kept in Composio as declared here.
@@ -464,7 +466,8 @@ pub enum Adopted {
 pub struct AccountRecord {
     /// Names the key, which is derived from the project's API key.
     pub key_id: String,
-    /// HMAC-SHA256 over the object's computed alias and the account's id, in base64.
+    /// HMAC-SHA256 over the object's computed alias and the account's id, in base64; of an account that was
+    /// adopted over its link too.
     pub mac: String,
 }
 

@@ -16,7 +16,7 @@ use crate::{
         SecretSeen, Seen,
     },
     project::{Known, Project, Standing},
-    record::RecordKeys,
+    record::{Proven, RecordKeys},
 };
 
 mod kept;
@@ -243,7 +243,9 @@ impl Sources {
     }
 
     /// Another object that manages the account. Whose own it is goes before who found it by a declared alias,
-    /// who has it recorded before who has not, also while it is being deleted; else the older one.
+    /// who has it recorded before who has not, also while it is being deleted; else the older one. An id in a
+    /// status is no more than that: a record that is proved goes before one of a key that is not known, and one
+    /// that is neither counts for nothing.
     fn holder(
         &self,
         desired: &Desired,
@@ -251,13 +253,26 @@ impl Sources {
         keys: &RecordKeys,
         account: &Account,
     ) -> Option<Holder> {
-        let rank = |claim, status: &ConnectedAccountStatus| {
+        let rank = |claim, status: &ConnectedAccountStatus, own_alias: &str| {
             let has_it = status.connected_account_id.as_ref() == Some(&account.id);
-            (claim != Some(Claim::Own), !has_it)
+            let proven = match account.alias.as_deref() == Some(own_alias) {
+                true => Proven::Valid,
+                false => keys.verify(status.record.as_ref(), own_alias, &account.id),
+            };
+            let is_own = claim == Some(Claim::Own);
+            let place = match (has_it, proven) {
+                (true, Proven::Valid) => 0,
+                // What was found by a declared alias is never signed.
+                (true, Proven::UnknownKey) => 1,
+                (true, Proven::Invalid) if !is_own => 1,
+                (true, Proven::Invalid) | (false, _) => 2,
+            };
+            (!is_own, place)
         };
         // Of our own object the store may not know yet what was written last.
+        let claim = desired.claim(recorded, keys, account);
         let ours = (
-            rank(desired.claim(recorded, keys, account), recorded),
+            rank(claim, recorded, &desired.own_alias),
             desired.created,
             Some(desired.uid.clone()),
         );
@@ -274,7 +289,7 @@ impl Sources {
                 let claim = other.claim(desired, keys, account)?;
                 let metadata = &other.metadata;
                 let precedence = (
-                    rank(Some(claim), &other.status),
+                    rank(Some(claim), &other.status, &other.own_alias(&desired.flags)),
                     metadata.creation_timestamp.as_ref().map(|time| time.0),
                     metadata.uid.clone(),
                 );

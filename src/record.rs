@@ -66,7 +66,16 @@ impl RecordKeys {
 
     /// The record of an account of the object with that computed alias.
     pub fn sign(&self, own_alias: &str, id: &str) -> AccountRecord {
-        let tag = hmac::sign(&self.current.key, &message(own_alias, id));
+        self.sign_parts(&[own_alias, id])
+    }
+
+    /// The record that this object has issued a link for an account that is not its own yet.
+    pub fn sign_link(&self, own_alias: &str, id: &str, url: &str) -> AccountRecord {
+        self.sign_parts(&[own_alias, id, url])
+    }
+
+    fn sign_parts(&self, parts: &[&str]) -> AccountRecord {
+        let tag = hmac::sign(&self.current.key, &message(parts));
         AccountRecord {
             key_id: self.current.id.clone(),
             mac: BASE64_STANDARD_NO_PAD.encode(tag),
@@ -75,6 +84,21 @@ impl RecordKeys {
 
     /// What the record of a status proves of an account.
     pub fn verify(&self, record: Option<&AccountRecord>, own_alias: &str, id: &str) -> Proven {
+        self.verify_parts(record, &[own_alias, id])
+    }
+
+    /// What the record of a status proves of a link.
+    pub fn verify_link(
+        &self,
+        record: Option<&AccountRecord>,
+        own_alias: &str,
+        id: &str,
+        url: &str,
+    ) -> Proven {
+        self.verify_parts(record, &[own_alias, id, url])
+    }
+
+    fn verify_parts(&self, record: Option<&AccountRecord>, parts: &[&str]) -> Proven {
         let Some(record) = record else {
             return Proven::Invalid;
         };
@@ -84,7 +108,7 @@ impl RecordKeys {
         };
         let is_valid = BASE64_STANDARD_NO_PAD
             .decode(&record.mac)
-            .is_ok_and(|mac| hmac::verify(&key.key, &message(own_alias, id), &mac).is_ok());
+            .is_ok_and(|mac| hmac::verify(&key.key, &message(parts), &mac).is_ok());
         if is_valid {
             Proven::Valid
         } else {
@@ -132,10 +156,10 @@ impl RecordKey {
     }
 }
 
-/// Each part with its length, so that no two pairs make one message. The project is in the key.
-fn message(own_alias: &str, id: &str) -> Vec<u8> {
+/// Each part with its length, so that no two lists of parts make one message. The project is in the key.
+fn message(parts: &[&str]) -> Vec<u8> {
     let mut message = Vec::new();
-    for part in [own_alias, id] {
+    for part in parts {
         let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
         message.extend(length.to_be_bytes());
         message.extend(part.as_bytes());

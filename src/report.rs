@@ -6,24 +6,23 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::{
     composio::model::{Account, State, without},
-    crd::{
-        Adopted, ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Reason, Tally,
-        condition,
-    },
+    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Reason, Tally, condition},
     plan::{
-        Answer, CORRECTIONS_WINDOW, Claim, Desired, Done, Happened, Outcome, Pin, Presence,
-        SecretSeen, Wait, is_correction, usable_link,
+        Answer, CORRECTIONS_WINDOW, Desired, Done, Happened, Outcome, Pin, Presence, SecretSeen,
+        Wait, is_correction, usable_link,
     },
-    record::RecordKeys,
+    record::Proven,
     text,
 };
 
+mod claim;
 mod conditions;
 pub mod news;
 mod pace;
 #[cfg(test)]
 mod tests;
 
+use claim::record_claim;
 use conditions::{conditions, standing};
 pub use pace::{Pace, next_look};
 
@@ -281,7 +280,13 @@ fn record_account(
         }
         return;
     };
-    let had_link = status.link.is_some();
+    let keys = &outcome.observed.keys;
+    let has_issued = matches!(outcome.event, Happened::Did(Done::Linked { .. }));
+    let had_own_link = status.link.as_ref().is_some_and(|link| {
+        let record = status.record.as_ref();
+        let proven = keys.verify_link(record, &desired.own_alias, &account.id, &link.url);
+        has_issued || proven == Proven::Valid
+    });
     if usable_link(status, account, now).is_none() {
         status.link = None;
     }
@@ -300,8 +305,18 @@ fn record_account(
     if became_active {
         connected(status, now);
     }
-    let keys = &outcome.observed.keys;
-    record_claim(status, desired, keys, account, became_active && had_link);
+    let is_decided =
+        outcome.observed.fresh && matches!(outcome.event, Happened::Settled | Happened::Did(_));
+    let signed_in = had_own_link && became_active;
+    record_claim(
+        status,
+        desired,
+        keys,
+        account,
+        had_own_link,
+        signed_in,
+        is_decided,
+    );
     status.state = Some(account.state.as_str().to_owned());
     // It may repeat a value of the Secret, which is recognised only where the Secret was read.
     let secrets = outcome.observed.secrets();
@@ -311,29 +326,6 @@ fn record_account(
         .zip(secrets)
         .map(|(reason, secrets)| text::sentence(&without(reason, &secrets)));
     status.auth_config = Some(account.auth_config.clone());
-}
-
-/// Signs the record of an account that is this object's own. One that was found by its declared alias becomes
-/// its own when somebody signs in by a link of this object.
-fn record_claim(
-    status: &mut ConnectedAccountStatus,
-    desired: &Desired,
-    keys: &RecordKeys,
-    account: &Account,
-    signed_in_anew: bool,
-) {
-    status.alias.clone_from(&account.alias);
-    match desired.claim(status, keys, account) {
-        Some(Claim::DeclaredAlias) if !signed_in_anew => {
-            status.record = None;
-            status.adopted = Some(Adopted::ByDeclaredAlias);
-        }
-        Some(Claim::Own | Claim::DeclaredAlias) => {
-            status.record = Some(keys.sign(&desired.own_alias, &account.id));
-            status.adopted = None;
-        }
-        None => {}
-    }
 }
 
 fn is_recorded(status: &ConnectedAccountStatus, account: Option<&Account>) -> bool {

@@ -118,6 +118,8 @@ impl Objects {
                     let known = former.objects.get(&former.place(&*object)).cloned();
                     index.put(known, object, &self.flags, &mut followed);
                 }
+                let index = &mut *index;
+                (index.written).retain(|place, _| index.objects.contains_key(place));
             }
             Event::Apply(object) => {
                 let known = index.take_out(object, &self.flags);
@@ -153,8 +155,9 @@ impl Objects {
         let place = index.place(object);
         index.writing.remove(&place);
         let known = index.objects.get(&place);
-        let has_come = known.is_some_and(|kept| kept.meta().resource_version == version);
-        if let Some(version) = version.filter(|_| !has_come) {
+        // Of one that is gone by now no event will come.
+        let is_to_come = known.is_some_and(|kept| kept.meta().resource_version != version);
+        if let Some(version) = version.filter(|_| is_to_come) {
             index.written.insert(place, version);
         }
     }

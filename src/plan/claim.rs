@@ -48,7 +48,9 @@ impl Claimant<'_> {
     ) -> Option<Claim> {
         let id = account.id.as_str();
         let alias = account.alias.as_deref();
-        let is_named = self.connected_account_id == Some(id) || self.own_account == Some(id);
+        // Beside the pin of another object it came along with the copy: it was given to that one.
+        let is_given = self.own_account == Some(id) && !matches!(self.pin, Pin::Foreign { .. });
+        let is_named = self.connected_account_id == Some(id) || is_given;
         let is_pinned =
             matches!(self.pin, Pin::Own { alias: Some(pinned) } if Some(pinned.as_str()) == alias);
         let is_signed = || {

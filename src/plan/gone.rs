@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    Answer, Claim, Desired, Effect, Kind, Need, Observed, Plan, Seen, after, checks,
+    Answer, Claim, Desired, Effect, Kind, Need, Observed, Pin, Plan, Seen, after, checks,
     ends_with_object, stopped, wait,
 };
 
@@ -46,7 +46,12 @@ fn never_adopted(observed: &Observed) -> bool {
 /// Whether the account is this object's to end: it is proved to be its own, and it is recorded or passes the
 /// checks of an adoption.
 pub(crate) fn is_ours(desired: &Desired, observed: &Observed, account: &Account) -> bool {
-    if observed.claim(desired, account) != Some(Claim::Own) {
+    let mut claimant = desired.claimant();
+    if let Pin::Foreign { .. } = desired.pin {
+        // A copy that was never marked has not taken over what its declaration names.
+        claimant.connected_account_id = None;
+    }
+    if claimant.claim(&observed.recorded, &observed.keys, account) != Some(Claim::Own) {
         return false;
     }
     if observed.recorded.connected_account_id.as_ref() == Some(&account.id) {

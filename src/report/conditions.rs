@@ -111,7 +111,13 @@ pub(super) fn conditions(
         Progress::Reconciling => Some(build(condition::RECONCILING, "True")),
         Progress::Stalled => Some(build(condition::STALLED, "True")),
     };
-    [ready, synced].into_iter().chain(progress).collect()
+    let ours = [ready, synced].into_iter().chain(progress);
+    // Whoever else keeps one here would write it again, and that would bring the object back each time.
+    let others = previous
+        .conditions
+        .iter()
+        .filter(|one| !condition::ALL.contains(&one.type_.as_str()));
+    ours.chain(others.cloned()).collect()
 }
 
 /// The apiserver keeps a condition's time in whole seconds.

@@ -13,6 +13,7 @@ use crate::{
     },
 };
 
+mod claims;
 mod conditions;
 mod corrections;
 mod credentials;

@@ -73,6 +73,32 @@ async fn a_forged_status_makes_nobody_the_holder_of_an_account() {
     scene.ready("taker", "Connected").await;
 }
 
+#[tokio::test]
+async fn an_older_object_with_a_forged_status_takes_no_account_that_is_named_to_it() {
+    let scene = Scene::new("older").await.operated().await;
+    let mut spec = gmail_of("u");
+    spec["suspend"] = json!(true);
+    scene.declare("older", spec).await;
+    scene.until("older", "Synced", "True", "Suspended").await;
+    // So that their times of creation differ.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let id = connected(&scene, "mail", gmail_of("u")).await;
+    give_status(&scene, "older", &json!({"connectedAccountId": id})).await;
+    annotate(&scene, "older", &format!("composio.dev/own-account={id}")).await;
+    let patch = r#"{"spec":{"suspend":false}}"#;
+    let taken = scene.stage().patch("older", patch).await;
+    taken.expect("it is taken");
+    scene.until("older", "Stalled", "True", "Conflict").await;
+    annotate(&scene, "mail", "composio.dev/reconcile-requested-at=now").await;
+    scene
+        .until_field("mail", "lastHandledReconcileAt", "now")
+        .await;
+    scene.ready("mail", "Connected").await;
+    scene.delete("older").await;
+    assert_eq!(changes_of(&scene, &id).await, ["POST link"]);
+    assert_eq!(scene.sandbox.account(&id).await["status"], "ACTIVE");
+}
+
 /// A scene whose key is read from a file.
 async fn keyed(prefix: &str) -> (Scene<'static>, PathBuf) {
     let scene = Scene::new(prefix).await;

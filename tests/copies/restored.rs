@@ -160,6 +160,36 @@ async fn an_account_that_was_adopted_is_the_objects_own_once_its_user_signs_in_b
 }
 
 #[tokio::test]
+async fn a_backup_gives_another_cluster_no_account_by_its_link_or_by_a_word_that_was_for_the_original()
+ {
+    let first = Scene::new("waiting-blue").await.operated().await;
+    first.declare("mail", called("u", "support")).await;
+    let (id, _) = first.linked("mail").await;
+    first.until("mail", "Ready", "False", "AwaitingUser").await;
+    annotate(&first, "mail", &format!("composio.dev/own-account={id}")).await;
+    let copy = backup(&first, "mail", "mail").await;
+    assert!(copy["status"]["link"].is_object(), "{copy}");
+    first.sandbox.consent(&id).await;
+    first.ready("mail", "Connected").await;
+    let second = beside(&first, "waiting-green").await;
+    restore(&second, &copy, true).await;
+    second.ready("mail", "Connected").await;
+    second
+        .until_field("mail", "adopted", "ByDeclaredAlias")
+        .await;
+    second.delete("mail").await;
+    // One that goes before it was ever marked.
+    second.operator.child.signal(Signal::Stop).expect("it runs");
+    restore(&second, &copy, true).await;
+    let args = ["delete", "connectedaccount", "mail", "--wait=false"];
+    second.kubectl(&args).await;
+    second.operator.child.signal(Signal::Cont).expect("it runs");
+    second.gone("mail").await;
+    assert_eq!(changes_of(&first, &id).await, ["POST link"]);
+    assert_eq!(first.sandbox.account(&id).await["status"], "ACTIVE");
+}
+
+#[tokio::test]
 async fn a_copy_with_the_same_declared_alias_in_one_cluster_is_told_what_to_do_and_waits() {
     let scene = Scene::new("rivals").await.operated().await;
     let id = connected(&scene, "mail", called("u", "support")).await;
@@ -215,6 +245,12 @@ async fn another_alias_prefix_waits_for_what_may_be_under_way_and_takes_nothing_
     let alias = computed_alias("eu-", &scene.namespace, "mail");
     assert_eq!(object["status"]["alias"], json!(alias), "{object}");
     assert_eq!(changes_of(&scene, &id).await, ["POST link", "PATCH alias"]);
+    let annotations = &object["metadata"]["annotations"];
+    assert_eq!(
+        annotations["composio.dev/own-account"],
+        json!(null),
+        "a backup of it gives the account to no other cluster"
+    );
 }
 
 #[tokio::test]

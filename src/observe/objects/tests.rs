@@ -135,3 +135,31 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
         }
     }
 }
+
+#[test]
+fn nothing_is_kept_of_the_writes_of_objects_that_are_gone() {
+    let (store, mut writer) = reflector::store();
+    let objects = Objects::new(store, Flags::default());
+    let mut tell = |event: Event<Kept>| {
+        writer.apply_watcher_event(&event);
+        objects.follow(&event);
+    };
+    let kept = |name, version| Kept::pack(object(name, version, None)).expect("JSON");
+    let written = |name, version: &str| {
+        let object = object(name, "1", None);
+        objects.begin_write(&object);
+        objects.end_write(&object, Some(version.to_owned()));
+    };
+    for name in ["a", "b"] {
+        tell(Event::Apply(kept(name, "1")));
+    }
+    // Its last event comes before the answer.
+    tell(Event::Delete(kept("a", "3")));
+    written("a", "2");
+    // It goes while nobody watches.
+    written("b", "2");
+    assert_eq!(objects.lock().written.len(), 1);
+    tell(Event::Init);
+    tell(Event::InitDone);
+    assert!(objects.lock().written.is_empty());
+}

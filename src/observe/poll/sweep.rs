@@ -56,8 +56,8 @@ struct Asked {
     witness: Witness,
 }
 
-/// Whether a record is a witness of whose project this is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Whether a record is a witness of whose project this is; the stronger one is the greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Witness {
     /// It is none: it may be late, or going, or anybody may have written it.
     No,
@@ -108,8 +108,8 @@ impl Sweep {
                 namespace: object.namespace(),
                 witness,
             });
-            // A copy of a status says nothing, whichever of the two comes first.
-            if one.witness == Witness::No && witness != Witness::No {
+            // A copy of a status, or a forged one, takes nothing from the true one, whichever comes first.
+            if witness > one.witness {
                 one.namespace = object.namespace();
                 one.witness = witness;
             }

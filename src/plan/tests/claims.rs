@@ -301,3 +301,70 @@ fn an_account_taken_over_with_the_alias_of_another_object_is_pinned_to_nothing()
         ),
     ]);
 }
+
+#[test]
+fn what_was_copied_along_with_the_pin_of_another_object_gives_nothing_to_the_copy() {
+    let shared = || account("ca_1").active().called("support");
+    let copy = || {
+        object()
+            .called("support")
+            .copied_from("blue/mail")
+            .given("ca_1")
+    };
+    check([
+        (
+            "a person has given the account to the other object: the copy finds it by its alias alone",
+            copy(),
+            seen(shared()),
+            does(Effect::Pin { alias: None }),
+        ),
+        (
+            "also where the status came along",
+            copy(),
+            seen(shared()).named_by_status("ca_1"),
+            does(Effect::Pin { alias: None }),
+        ),
+        (
+            "and it goes without the account, whatever the alias",
+            object()
+                .copied_from("blue/mail")
+                .given("ca_1")
+                .deleted(DeletionPolicy::Revoke),
+            seen(shared()).named_by_status("ca_1"),
+            does(Effect::Release),
+        ),
+        (
+            "so does one whose declaration names the account, and that was never marked",
+            object()
+                .copied_from("blue/mail")
+                .taking_over("ca_1")
+                .deleted(DeletionPolicy::Revoke),
+            seen(shared()).named_by_status("ca_1"),
+            does(Effect::Release),
+        ),
+        (
+            "a record of a former API key is a copy too: no person is asked to give the account to it",
+            object().copied_from("blue/mail"),
+            seen(shared()).recorded_with_another_key("ca_1"),
+            does(Effect::Forget),
+        ),
+        (
+            "and so is the mark of an adopted one",
+            object().called("mine").copied_from("blue/mail"),
+            seen(shared()).named_by_status("ca_1").adopted(),
+            does(Effect::Forget),
+        ),
+        (
+            "an own account ends though somebody wrote nonsense into the pin",
+            object()
+                .copied_from("blue/mail")
+                .taking_over("ca_1")
+                .deleted(DeletionPolicy::Delete),
+            seen(shared()).recorded("ca_1"),
+            does(Effect::Delete {
+                id: "ca_1".into(),
+                revoke: false,
+            }),
+        ),
+    ]);
+}

@@ -265,3 +265,13 @@ fn an_unused_account_that_vanished_leaves_the_link_that_was_enough() {
     );
     assert_eq!(ready(&status), ("True", "LinkIssued"));
 }
+
+#[test]
+fn a_condition_of_another_controller_is_left_alone() {
+    let theirs = ours(State::Active).condition("team.example/Audited", "True", Reason::Connected);
+    let status = after(&object(), &theirs, Happened::Settled);
+    let kept = status.condition("team.example/Audited");
+    assert_eq!(kept, theirs.0.recorded.condition("team.example/Audited"));
+    let again = theirs.with(|observed| observed.recorded = status.clone());
+    assert_eq!(after(&object(), &again, Happened::Settled), status);
+}
