@@ -39,7 +39,8 @@ impl Claimant<'_> {
     ///
     /// # Guarantees
     /// A status alone claims nothing: what it names is an account of this object only if the record was
-    /// signed for it, or the account itself or the declaration says so.
+    /// signed for it, or the account itself or the declaration says so. Nor does an id that a person gave to
+    /// the object from which this one was copied.
     pub fn claim(
         &self,
         recorded: &ConnectedAccountStatus,
@@ -48,7 +49,9 @@ impl Claimant<'_> {
     ) -> Option<Claim> {
         let id = account.id.as_str();
         let alias = account.alias.as_deref();
-        let is_named = self.connected_account_id == Some(id) || self.own_account == Some(id);
+        let is_copy = matches!(self.pin, Pin::Foreign { .. });
+        let is_given = self.own_account == Some(id) && !is_copy;
+        let is_named = self.connected_account_id == Some(id) || is_given;
         let is_pinned =
             matches!(self.pin, Pin::Own { alias: Some(pinned) } if Some(pinned.as_str()) == alias);
         let is_signed = || {
