@@ -34,7 +34,7 @@ pub struct Claimant<'a> {
     pub pin: &'a Pin,
 }
 
-impl Claimant<'_> {
+impl<'a> Claimant<'a> {
     /// What the object has to say for an account. `recorded` is its status.
     ///
     /// # Guarantees
@@ -65,7 +65,7 @@ impl Claimant<'_> {
     }
 
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
-    pub fn sought_alias(&self) -> &str {
+    pub fn sought_alias(&self) -> &'a str {
         let declared = self.declared_alias.unwrap_or(self.own_alias);
         self.pin.alias().unwrap_or(declared)
     }
