@@ -43,7 +43,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// What an alias may hold, and no dot: the first dot ends the namespace. Half of an alias at most.
+/// What a declared alias may hold too, and short enough to leave room for the namespace in the readable part.
 pub(super) fn alias_prefix(text: &str) -> Result<String, String> {
     const MAX: usize = 32;
     let fits = text.len() <= MAX
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_with_a_dot_would_make_two_names_share_an_alias() {
+    fn a_prefix_is_short_and_of_the_characters_of_an_alias() {
         assert!(alias_prefix("eu-1_").is_ok());
         assert!(alias_prefix("eu.").is_err());
         assert!(alias_prefix(&"x".repeat(33)).is_err());

@@ -60,7 +60,7 @@ pub(super) fn changes(
     }
     let watches = namespaces.iter().map(|namespace| {
         let api = Api::namespaced(client.clone(), namespace);
-        let (watch, from) = (watch.clone(), namespace.clone());
+        let from = namespace.clone();
         let begin = move || watch(api.clone());
         Watch::begin(begin, access.rechecks(namespace))
             .events()

@@ -34,12 +34,13 @@ pub struct Claimant<'a> {
     pub pin: &'a Pin,
 }
 
-impl Claimant<'_> {
+impl<'a> Claimant<'a> {
     /// What the object has to say for an account. `recorded` is its status.
     ///
     /// # Guarantees
     /// A status alone claims nothing: what it names is an account of this object only if the record was
-    /// signed for it, or the account itself or the declaration says so.
+    /// signed for it, or the account itself or the declaration says so. Nor does an id that a person gave to
+    /// the object from which this one was copied.
     pub fn claim(
         &self,
         recorded: &ConnectedAccountStatus,
@@ -64,7 +65,7 @@ impl Claimant<'_> {
     }
 
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
-    pub fn sought_alias(&self) -> &str {
+    pub fn sought_alias(&self) -> &'a str {
         let declared = self.declared_alias.unwrap_or(self.own_alias);
         self.pin.alias().unwrap_or(declared)
     }

@@ -125,7 +125,7 @@ impl Desired {
 
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
     pub fn sought_alias(&self) -> &str {
-        self.pin.alias().unwrap_or(&self.alias)
+        self.claimant().sought_alias()
     }
 
     /// Whether finalizer and pin are on the object, and the pin was written for it.

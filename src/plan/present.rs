@@ -103,7 +103,7 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
 
 /// The status names an account that is not this object's: it was copied, or written by hand. Where the
 /// API key was changed the record may still be true, and only a person can tell, unless another object has
-/// proved it to be its own, or the pin shows that the status came along with a copy.
+/// proved it to be its own, or the pin tells that the object is a copy.
 fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
     let has_own = match &observed.account {
         Seen::Many(accounts) => accounts
@@ -114,8 +114,13 @@ fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
     let may_be_true =
         observed.is_record_of_another_key(desired) || observed.recorded.adopted.is_some();
     let is_held = observed.holder.is_some();
-    let is_copied = matches!(desired.pin, Pin::Foreign { .. });
-    if has_own || is_held || is_copied || !may_be_true {
+    let is_copy = match &desired.pin {
+        Pin::Foreign { .. } => true,
+        // It is found again by the pin, and then the refusal says what the pin does.
+        Pin::Former { alias, .. } => account.alias.as_ref() == Some(alias),
+        Pin::Own { .. } | Pin::Absent => false,
+    };
+    if has_own || is_held || is_copy || !may_be_true {
         return Plan::Do(Effect::Forget);
     }
     refuse(

@@ -29,6 +29,12 @@ fn an_account_is_an_objects_own_by_proof_and_not_by_what_its_status_says() {
             Some(Claim::Own),
         ),
         (
+            "a person has given it to the object that this one was copied from",
+            object().copied_from("agents/original").given("ca_1"),
+            seen(strange()).named_by_status("ca_1"),
+            None,
+        ),
+        (
             "it was asked for by this object under that alias",
             object().called("by-hand").pinned("by-hand"),
             seen(strange()),
@@ -132,6 +138,15 @@ fn an_id_that_somebody_wrote_into_the_status_is_dropped_and_nothing_is_done_to_i
             does(Effect::Release),
         ),
         (
+            "nor with a copy of an object to which a person has given it",
+            object()
+                .copied_from("agents/original")
+                .given("ca_1")
+                .deleted(DeletionPolicy::Revoke),
+            seen(strange()).named_by_status("ca_1"),
+            does(Effect::Release),
+        ),
+        (
             "the own one is",
             object().deleted(DeletionPolicy::Delete),
             seen(account("ca_2")).with(|observed| {
@@ -172,6 +187,30 @@ fn after_a_change_of_the_key_the_alias_alone_decides() {
                 .recorded_with_another_key("ca_1")
                 .held_by("agents/other"),
             does(Effect::Forget),
+        ),
+        (
+            "the object is a copy: its record speaks for the original",
+            object().copied_from("agents/original"),
+            seen(account("ca_1").active().called("by-hand"))
+                .recorded_with_another_key("ca_1")
+                .connected(ago(100)),
+            does(Effect::Forget),
+        ),
+        (
+            "the object comes from another prefix: the account is found again by the pin",
+            object().pinned_formerly("before"),
+            seen(account("ca_1").active().called("before"))
+                .recorded_with_another_key("ca_1")
+                .connected(ago(100)),
+            does(Effect::Forget),
+        ),
+        (
+            "from another prefix, and renamed meanwhile: nothing would find it again",
+            object().pinned_formerly("before"),
+            seen(account("ca_1").active().called("by-hand"))
+                .recorded_with_another_key("ca_1")
+                .connected(ago(100)),
+            Refuses(Reason::AliasChanged),
         ),
         (
             "a person has told",

@@ -15,8 +15,9 @@ fn is_ours(desired: &Desired, observed: &Observed, account: &Account) -> bool {
     let alias = account.alias.as_deref();
     let signed =
         observed.recorded.record == Some(observed.keys.sign(&desired.own_alias, &account.id));
-    let named = spec.connected_account_id.as_ref() == Some(&account.id)
-        || desired.own_account.as_ref() == Some(&account.id);
+    let given = desired.own_account.as_ref() == Some(&account.id)
+        && !matches!(desired.pin, Pin::Foreign { .. });
+    let named = spec.connected_account_id.as_ref() == Some(&account.id) || given;
     let pinned =
         matches!(&desired.pin, Pin::Own { alias: Some(pin) } if Some(pin.as_str()) == alias);
     let proved = alias == Some(&desired.own_alias) || named || pinned;
