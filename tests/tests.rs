@@ -16,6 +16,7 @@ mod heal;
 mod hostile;
 mod leader;
 mod lifecycle;
+mod lists;
 mod main_job;
 mod poll;
 mod secrets;

@@ -8,12 +8,12 @@ use composio_operator::plan::{Desired, Effect, Observed, Plan, Presence, Wait, p
 use composio_operator::report::report;
 use jiff::Timestamp;
 
-use crate::support::simulation::Mind;
+use crate::support::simulation::{Mind, Repeats};
 
 type Planted = (&'static str, fn() -> Mind);
 
 /// What is wrong, and how a mind is that does it so.
-pub(crate) const PLANTED: [Planted; 7] = [
+pub(crate) const PLANTED: [Planted; 8] = [
     ("no pin before the first POST", no_pin),
     ("a stale pin after a rename", stale_pin),
     ("a link renewed on a timer", renews_links),
@@ -21,6 +21,7 @@ pub(crate) const PLANTED: [Planted; 7] = [
     ("a remembered look that acts", acts_on_memory),
     ("no Adopt", never_adopts),
     ("an echo that is not written", forgets_the_echo),
+    ("no de-duplication", no_deduplication),
 ];
 
 fn deciding(
@@ -128,6 +129,33 @@ fn never_adopts() -> Mind {
             other => other,
         },
     )
+}
+
+/// The second row of an account that a list shows twice is taken for a duplicate, as any other would be.
+fn no_deduplication() -> Mind {
+    let repeats = Repeats::default();
+    let seen = repeats.clone();
+    let mind = deciding(move |desired, observed, now| {
+        let planned = plan(desired, observed, now);
+        let account = observed.account.account();
+        let recorded = observed.recorded.connected_account_id.as_ref();
+        match (planned, account) {
+            (Plan::Nothing | Plan::Wait(_) | Plan::Do(_), Some(account))
+                if seen.show(observed)
+                    && desired.presence == Presence::Present
+                    && recorded == Some(&account.id)
+                    && account.alias == desired.pin
+                    && (desired.spec.credentials.is_some() || account.timed_out()) =>
+            {
+                Plan::Do(Effect::Delete {
+                    id: account.id.clone(),
+                    revoke: false,
+                })
+            }
+            (other, _) => other,
+        }
+    });
+    Mind { repeats, ..mind }
 }
 
 /// Each pass takes the request for a link for a new one.

@@ -12,6 +12,8 @@ mod hands;
 
 /// What is declared in a sequence. `rival` wants the same account as `spare`.
 pub(crate) const NAMES: [&str; 6] = ["mail", "crm", "chat", "spare", "rival", "odd"];
+/// How many accounts each user has besides, where pages shift.
+const OTHERS: usize = 2;
 /// How many of them take part in one sequence.
 const TAKE_PART: usize = 3;
 
@@ -57,7 +59,10 @@ pub(crate) fn world(seed: u64) -> Seed {
         deleted_holds_alias: random.u32(..8) == 0,
         list_lag_seconds: [0, 0, 5][random.usize(..3)],
         alias_not_unique: random.bool(),
-        ..Switches::default()
+        quiet_metadata: random.bool(),
+        get_lag_seconds: [0, 0, 5][random.usize(..3)],
+        max_page: [None, Some(1), Some(1), Some(2)][random.usize(..4)],
+        shifting_pages: random.bool(),
     };
     Seed {
         entropy: seed,
@@ -121,6 +126,9 @@ impl<G: Ground> Sequence<G> {
             self.pass(before, seconds).await;
             self.at_most_one_account_each().await?;
         }
+        if self.switches.shifting_pages {
+            self.restore().await;
+        }
         self.quiet().await;
         Ok(())
     }
@@ -146,6 +154,41 @@ impl<G: Ground> Sequence<G> {
             self.ground.hand(&id, &Hand::Consent).await;
             self.retained.insert(id.clone());
             self.by_hand[n] = id;
+        }
+        if self.switches.shifting_pages {
+            self.make_others().await;
+        }
+    }
+
+    /// Further accounts of each user: only a list of several pages has borders.
+    async fn make_others(&mut self) {
+        for name in self.names.clone() {
+            for n in 0..OTHERS {
+                let (user, alias) = (user(name), format!("other-{name}-{n}"));
+                let (path, body, field) = match name {
+                    "crm" => {
+                        let val = json!({"status": "ACTIVE", "api_key": "other"});
+                        let state = json!({"authScheme": "API_KEY", "val": val});
+                        let connection = json!({"user_id": user, "alias": alias, "state": state});
+                        let config = json!({"id": "ac_hubspot"});
+                        let body = json!({"auth_config": config, "connection": connection});
+                        ("connected_accounts", body, "id")
+                    }
+                    _ => {
+                        let config = if name == "chat" {
+                            "ac_slack"
+                        } else {
+                            "ac_gmail"
+                        };
+                        let body =
+                            json!({"auth_config_id": config, "user_id": user, "alias": alias});
+                        ("connected_accounts/link", body, "connected_account_id")
+                    }
+                };
+                let made = self.ground.api("POST", path, &body).await;
+                let id = made[field].as_str().expect("an id").to_owned();
+                self.retained.insert(id);
+            }
         }
     }
 
@@ -207,7 +250,11 @@ impl<G: Ground> Sequence<G> {
             20 | 21 => self.fault().await,
             22 => {
                 self.ground.restart().await;
-                "restart".to_owned()
+                let lost = match self.switches.shifting_pages {
+                    true => self.lose_status(name).await,
+                    false => String::new(),
+                };
+                format!("restart {lost}")
             }
             23 => {
                 let writes = self.random.u32(1..3);
@@ -251,6 +298,16 @@ impl<G: Ground> Sequence<G> {
         object["status"]["connectedAccountId"]
             .as_str()
             .map(str::to_owned)
+    }
+
+    /// A backup without the statuses is restored: each account is looked for in lists.
+    async fn restore(&mut self) {
+        for name in self.names.clone() {
+            let lost = self.lose_status(name).await;
+            self.history.push(lost);
+        }
+        let before = self.objects().await;
+        self.pass(before, 120).await;
     }
 
     /// Nobody does anything any more, and everything that can heal does.

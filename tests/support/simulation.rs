@@ -20,7 +20,7 @@ mod mind;
 mod running;
 mod shelf;
 
-pub(crate) use mind::Mind;
+pub(crate) use mind::{Mind, Repeats};
 use running::{Running, run};
 use shelf::{Shelf, merge};
 

@@ -8,7 +8,7 @@ use crate::{
     tests::{Dice, assert_plain, for_seeds},
 };
 
-mod draw;
+pub(super) mod draw;
 use draw::{failure, sight, wanted};
 
 /// Whose account it is, told here once more in other words than `plan` says it.

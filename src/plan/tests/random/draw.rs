@@ -49,7 +49,7 @@ fn micro(dice: &mut Dice) -> MicroTime {
     MicroTime(dice.time(&times()))
 }
 
-pub(super) fn wanted(dice: &mut Dice) -> Wanted {
+pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> Wanted {
     let users = |dice: &mut Dice| (0..dice.number(4)).map(|_| dice.text(&USERS)).collect();
     let spec = ConnectedAccountSpec {
         user: dice.text(&USERS),
@@ -200,6 +200,19 @@ pub(super) fn failure(dice: &mut Dice) -> Failure {
             Answer::LookAgain,
         ]),
     }
+}
+
+/// Several rows, which may be of one id, and nothing that would stand in the way of an effect.
+pub(in crate::plan::tests) fn sight_of_several(dice: &mut Dice) -> Sight {
+    let Sight(observed) = sight(dice);
+    Sight(Observed {
+        account: Seen::Many((0..2 + dice.number(2)).map(|_| row(dice)).collect()),
+        fresh: true,
+        holder: None,
+        gate: Gate::default(),
+        refused: Vec::new(),
+        ..observed
+    })
 }
 
 pub(super) fn sight(dice: &mut Dice) -> Sight {
