@@ -6,7 +6,7 @@ use super::{
     answer::{Created, Deleted, Linked, Page, Patched, Refreshed, Revoked},
     error::{Kind, Refusal},
     lenient::{Lenient, Shape},
-    model::{Account, Acl, AuthConfig, KEPT, SensitiveUrl, Visibility},
+    model::{Account, Acl, AuthConfig, KEPT, SensitiveUrl, Visibility, beginning},
     quote::{Quote, word},
     wire::{
         AuthConfigWire, CreateWire, EffectWire, ErrorBodyWire, ItemWire, LinkWire, PageWire,
@@ -248,7 +248,7 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], secret: bool) -> (Kind, O
     if slug.is_none() && request_id.is_none() {
         return (gateway, None);
     }
-    let lower = message.to_lowercase();
+    let lower = beginning(&message, KEPT).to_lowercase();
     let alias_in_use = status == StatusCode::BAD_REQUEST
         && lower.contains("alias \"")
         && lower.contains("\" is already in use");

@@ -8,9 +8,13 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
+use super::model::beginning;
+
 /// The longest list that is taken: Composio has 50 rows on a page (200 of auth configs) and 1,000 users on an
 /// access list. A longer one is none of Composio's, and as good as absent.
 const MOST_ITEMS: usize = 2_000;
+/// So much is taken of a text, in bytes: more than the longest that is of use, which is a link.
+const LONGEST_TEXT: usize = 64 * 1024;
 
 /// A field that may be absent, null or of another type. Anything unexpected is passed over without
 /// being held.
@@ -45,7 +49,7 @@ pub(super) trait Shape: Sized {
 
 impl Shape for String {
     fn from_text(text: &str) -> Option<Self> {
-        Some(text.to_owned())
+        Some(beginning(text, LONGEST_TEXT).to_owned())
     }
     fn from_number(number: fmt::Arguments<'_>) -> Option<Self> {
         Some(number.to_string())

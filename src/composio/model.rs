@@ -211,13 +211,19 @@ impl fmt::Debug for Sensitive {
 pub const KEPT: usize = 4096;
 
 /// As much of a foreign text as is kept. One that is cut ends no more than a character before [`KEPT`].
-pub fn kept(mut text: String) -> String {
-    if text.len() > KEPT {
-        let end = (0..=KEPT).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or_default());
-        text.shrink_to_fit();
+pub fn kept(text: String) -> String {
+    match beginning(&text, KEPT) {
+        all if all.len() == text.len() => text,
+        part => part.to_owned(),
     }
-    text
+}
+
+/// The whole characters in that many bytes.
+pub(super) fn beginning(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 /// Whether the end of it may be missing.

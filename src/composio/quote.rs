@@ -18,6 +18,12 @@ impl Quote {
         Self(kept(text.into()))
     }
 
+    /// How much is kept of it.
+    #[cfg(test)]
+    pub(super) fn length(&self) -> usize {
+        self.0.len()
+    }
+
     /// Fit to be shown, and without these values.
     pub(super) fn without(&self, secrets: &[Sensitive]) -> String {
         // Redacted before it is cut: the cut could leave half a secret, which no longer matches.

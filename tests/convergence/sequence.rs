@@ -314,6 +314,12 @@ impl<G: Ground> Sequence<G> {
     async fn quiet(&mut self) {
         self.ground.clear_faults().await;
         self.ground.conflicts(0).await;
+        // Pages shift while rows come and go, and now none do.
+        let steady = Switches {
+            shifting_pages: false,
+            ..self.switches
+        };
+        self.ground.switches(&steady).await;
         let config = json!({"id": "ac_gmail", "toolkit": "gmail", "enabled": true});
         self.ground.auth_config(&config).await;
         let before = self.objects().await;
