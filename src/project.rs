@@ -19,6 +19,8 @@ use crate::{
 
 mod gates;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod together;
 
 use gates::Gates;

@@ -115,7 +115,7 @@ pub const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// Answers that are larger than this are read one after the other, so that all that come at the same time
 /// take no more memory than one of the largest. Composio's own are far smaller.
-const LARGE: usize = 1024 * 1024;
+pub(super) const LARGE: usize = 1024 * 1024;
 
 /// Goes with a large answer until it was read: the next one may come then.
 #[derive(Clone)]
@@ -239,7 +239,7 @@ fn base(text: &str) -> Result<String, ConfigError> {
 }
 
 /// Reads in pieces and stops at the limit, so that no answer can fill the memory, nor many at once.
-async fn read(
+pub(super) async fn read(
     mut answer: reqwest::Response,
     limit: usize,
     room: Arc<Semaphore>,

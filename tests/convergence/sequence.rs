@@ -44,6 +44,8 @@ pub(crate) struct Sequence<G> {
     /// Whether Composio refused something by a fault, or a grant was called revoked that is not: then one
     /// may be let go alive.
     pub(super) refused: bool,
+    /// Live accounts that were deleted though their object was declared.
+    pub(super) killed: Vec<String>,
     steps: u32,
 }
 
@@ -103,6 +105,7 @@ impl<G: Ground> Sequence<G> {
             twins: Vec::new(),
             key: None,
             refused: false,
+            killed: Vec::new(),
             steps: 0,
         }
     }
@@ -124,7 +127,7 @@ impl<G: Ground> Sequence<G> {
             self.steps += 1;
             let seconds = [0, 0, 1, 20, 120, 700][self.random.usize(..6)];
             self.pass(before, seconds).await;
-            self.at_most_one_account_each().await?;
+            self.accounts_live_and_are_one_each().await?;
         }
         if self.switches.shifting_pages {
             self.restore().await;
@@ -218,7 +221,9 @@ impl<G: Ground> Sequence<G> {
         } else {
             before.clone()
         };
+        let live = self.live_and_declared().await;
         self.ground.pass(seconds).await;
+        self.must_live_on(live).await;
         for (name, object) in before {
             let after = self.ground.object(name).await;
             if after.is_some_and(|after| after["metadata"]["uid"] == object["metadata"]["uid"]) {
