@@ -129,7 +129,7 @@ pub async fn act(
                 .account()
                 .map(|account| account.state.clone());
             let state = refreshed.state.or(before).unwrap_or(State::Initializing);
-            set_state(&mut observed, state.clone());
+            set_state(&mut observed, id, state.clone());
             match (refreshed.redirect_url, state) {
                 (Some(url), _) => {
                     project.expect_person();
@@ -143,12 +143,12 @@ pub async fn act(
         }
         Effect::Enable { id } => {
             client.set_enabled(id, true).await.map_err(failed)?;
-            set_state(&mut observed, State::Active);
+            set_state(&mut observed, id, State::Active);
             Done::Changed
         }
         Effect::Disable { id } => {
             client.set_enabled(id, false).await.map_err(failed)?;
-            set_state(&mut observed, State::Inactive);
+            set_state(&mut observed, id, State::Inactive);
             Done::Changed
         }
         Effect::Share { id, patch } => {
@@ -157,7 +157,7 @@ pub async fn act(
                 ..PatchRequest::default()
             };
             client.patch(id, &request).await.map_err(failed)?;
-            if let Some(account) = observed.account.account_mut() {
+            if let Some(account) = observed.account.account_mut(id) {
                 let current = account.sharing.clone().unwrap_or_default();
                 account.sharing = Some(plan::applied(&current, patch));
             }
@@ -173,7 +173,7 @@ pub async fn act(
             // Whether it brought a dead account back to life is for another look to say.
             observed.fresh = patched.state.as_ref().is_some_and(State::is_connected);
             if let Some(state) = patched.state {
-                set_state(&mut observed, state);
+                set_state(&mut observed, id, state);
             }
             Done::Rotated {
                 secret_version: version,
@@ -185,14 +185,14 @@ pub async fn act(
                 ..PatchRequest::default()
             };
             client.patch(id, &request).await.map_err(failed)?;
-            if let Some(account) = observed.account.account_mut() {
+            if let Some(account) = observed.account.account_mut(id) {
                 account.alias = Some(alias.clone());
             }
             Done::Changed
         }
         Effect::Revoke { id } => {
             let revoked = client.revoke(id).await.map_err(failed)?;
-            set_state(&mut observed, revoked.state.unwrap_or(State::Revoked));
+            set_state(&mut observed, id, revoked.state.unwrap_or(State::Revoked));
             Done::Revoked {
                 tokens: revoked.tokens,
             }
@@ -358,8 +358,8 @@ fn link(url: &SensitiveUrl, expires_at: Option<Timestamp>, now: Timestamp) -> Li
     }
 }
 
-fn set_state(observed: &mut Observed, state: State) {
-    if let Some(account) = observed.account.account_mut() {
+fn set_state(observed: &mut Observed, id: &str, state: State) {
+    if let Some(account) = observed.account.account_mut(id) {
         account.state = state;
         account.state_reason = None;
     }

@@ -4,7 +4,7 @@
 //! Nothing is retried here, and nothing that Composio sends is held but what [`model`] and the
 //! answers name: `state`, `data` and tokens have no field to go to.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Instant};
 
 use ::http::StatusCode;
 use serde_json::json;
@@ -18,6 +18,7 @@ pub mod error;
 pub mod http;
 mod lenient;
 pub mod model;
+mod pages;
 mod path;
 mod quote;
 mod request;
@@ -26,6 +27,7 @@ mod tests;
 mod wire;
 
 use ask::Ask;
+use decode::AuthConfigPage;
 
 pub use answer::{Created, Deleted, Linked, Page, Patched, Refreshed, Revoked};
 pub use budget::{Budget, Urgency};
@@ -35,6 +37,7 @@ pub use http::{ApiKey, ConfigError, HttpConfig, SendError, Transport};
 pub use model::{
     Account, Acl, AuthConfig, Credentials, Sensitive, SensitiveUrl, State, Visibility,
 };
+pub use pages::{Listing, Pages};
 pub use quote::Quote;
 pub use request::{CreateRequest, LinkRequest, ListQuery, OrderBy, PatchRequest, SharingPatch};
 
@@ -43,8 +46,6 @@ pub type Observer = Arc<dyn Fn(&Call) + Send + Sync>;
 
 const ACCOUNTS: &str = "/api/v3.1/connected_accounts";
 const AUTH_CONFIGS: &str = "/api/v3.1/auth_configs";
-/// Composio clamps a page of auth configs to 50 whatever is asked: more pages than this are a loop.
-const MOST_PAGES: usize = 100;
 
 /// One Composio project. Cheap to clone.
 ///
@@ -161,9 +162,10 @@ impl Client {
 
     /// All auth configs of a toolkit, the disabled ones too.
     pub async fn auth_configs(&self, toolkit: &str) -> Result<Vec<AuthConfig>, Error> {
-        let mut found: Vec<AuthConfig> = Vec::new();
+        let mut found: BTreeMap<String, AuthConfig> = BTreeMap::new();
+        let mut pages = Pages::of(Endpoint::AuthConfigs);
         let mut cursor: Option<String> = None;
-        for _ in 0..MOST_PAGES {
+        loop {
             let mut query = path::Query::default();
             query.push("toolkit_slug", toolkit);
             query.push("show_disabled", "true");
@@ -175,28 +177,25 @@ impl Client {
                 Endpoint::AuthConfigs,
                 format!("{AUTH_CONFIGS}{}", query.as_str()),
             );
-            let (items, next) = self.send(ask, decode::auth_configs).await?;
-            for item in items {
-                // A server that does not know the filter sends all; pages shift and may repeat.
-                if item.toolkit == toolkit && !found.iter().any(|known| known.id == item.id) {
-                    found.push(item);
-                }
-            }
-            if next.is_none() {
-                return Ok(found);
-            }
-            cursor = next;
+            let AuthConfigPage {
+                items,
+                next_cursor,
+                bytes,
+            } = self.send(ask, decode::auth_configs).await?;
+            let before = found.len();
+            // Pages shift and may repeat: what was read last is the newest.
+            found.extend(items.into_iter().map(|item| (item.id.clone(), item)));
+            // Half of them would make an ambiguous choice look like the only one.
+            pages.take(bytes, found.len() > before, next_cursor.is_some())?;
+            let Some(next) = next_cursor else {
+                break;
+            };
+            pages.follow(&next)?;
+            cursor = Some(next);
         }
-        // Half of them would make an ambiguous choice look like the only one.
-        Err(Error {
-            endpoint: Endpoint::AuthConfigs,
-            kind: Kind::NotUnderstood {
-                status: StatusCode::OK.as_u16(),
-                what: "its pages do not end".to_owned(),
-            },
-            request_id: None,
-            carried_credentials: false,
-        })
+        // A server that does not know the filter sends all.
+        let found = found.into_values();
+        Ok(found.filter(|found| found.toolkit == toolkit).collect())
     }
 
     async fn send<T>(

@@ -234,8 +234,10 @@ impl Sources {
         recorded: Option<&String>,
     ) -> Result<Vec<Account>, Error> {
         let spec = &desired.spec;
-        let mut found = self.project.accounts_of(&spec.user, &spec.toolkit).await?;
-        found.retain(|account| account.alias.as_deref() == Some(desired.sought_alias()));
+        let found = self
+            .project
+            .accounts_of(&spec.user, &spec.toolkit, desired.sought_alias())
+            .await?;
         for account in &found {
             self.see(account, recorded);
         }

@@ -43,6 +43,9 @@ pub const ANOTHER_PROJECT: &str = "the accounts on record, of all namespaces or 
 /// Before the project has answered as ours does.
 const NOT_PROVED: &str = "it is not proved yet that this is the project of the accounts on record";
 
+/// Of an account that was made a moment ago.
+const NOT_VISIBLE: &str = "the account was made a moment ago and may not be visible yet";
+
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {

@@ -6,11 +6,11 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     composio::{
-        Budget, Call, Client, ListQuery, Transport, Urgency,
+        Budget, Call, Client, Transport, Urgency,
         error::{Error, Retry},
         model::{Account, AuthConfig},
     },
@@ -20,6 +20,8 @@ use crate::{
 
 mod gates;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod together;
 
 use gates::Gates;
@@ -69,8 +71,23 @@ type OneAuthConfig = Cached<Option<AuthConfig>>;
 type ManyAuthConfigs = Cached<Vec<AuthConfig>>;
 
 /// What was read and when. One lock an entry: who asks for the same at the same time waits for the one
-/// call instead of making another.
-struct Cached<T>(Arc<tokio::sync::Mutex<Option<(Timestamp, T)>>>);
+/// call instead of making another, also where it fails.
+struct Cached<T>(Arc<tokio::sync::Mutex<Remembered<T>>>);
+
+struct Remembered<T> {
+    read: Option<(Timestamp, T)>,
+    /// When the last read began that failed.
+    failed: Option<(Instant, Error)>,
+}
+
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        Self {
+            read: None,
+            failed: None,
+        }
+    }
+}
 
 impl<T> Default for Cached<T> {
     fn default() -> Self {
@@ -206,33 +223,19 @@ impl Project {
         self.person_expected.notified().await;
     }
 
-    /// Every account of a list, page by page.
+    /// The accounts of a user and toolkit with that alias. Who asks while another such list is under way, or
+    /// a moment after one, is asked for together with all others that do.
     ///
     /// # Errors
-    /// When Composio does not answer.
-    async fn list_all(&self, mut query: ListQuery) -> Result<Vec<Account>, Error> {
-        let mut accounts = Vec::new();
-        loop {
-            let page = self.client.list(&query).await?;
-            accounts.extend(page.items);
-            match page.next_cursor {
-                None => return Ok(accounts),
-                // A server whose cursor leads back to itself would be read for ever.
-                Some(cursor) if query.cursor.as_ref() == Some(&cursor) => return Ok(accounts),
-                Some(cursor) => query.cursor = Some(cursor),
-            }
-        }
-    }
-
-    /// The accounts of a user and toolkit. Who asks while another such list is under way, or a moment after
-    /// one, is asked for together with all others that do.
-    ///
-    /// # Errors
-    /// When Composio does not answer.
-    pub async fn accounts_of(&self, user: &str, toolkit: &str) -> Result<Vec<Account>, Error> {
-        self.together
-            .look(user, toolkit, |query| self.list_all(query))
-            .await
+    /// When Composio does not answer, and when its list does not end or leaves rows out: nothing is concluded
+    /// from a part of it.
+    pub async fn accounts_of(
+        &self,
+        user: &str,
+        toolkit: &str,
+        alias: &str,
+    ) -> Result<Vec<Account>, Error> {
+        self.together.look(&self.client, user, toolkit, alias).await
     }
 
     /// Reads an auth config, or remembers it.
@@ -344,15 +347,31 @@ impl Project {
         oldest: SignedDuration,
         read: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        let asked = Instant::now();
         let mut entry = entry.0.lock().await;
-        if let Some((read_at, value)) = entry.as_ref()
+        if let Some((read_at, value)) = entry.read.as_ref()
             && self.now().duration_since(*read_at) < oldest
         {
             return Ok(value.clone());
         }
-        let value = read.await?;
-        *entry = Some((self.now(), value.clone()));
-        Ok(value)
+        // Or each that waited would wait for a failure of its own, one after the other.
+        if let Some((began, error)) = entry.failed.as_ref()
+            && *began >= asked
+        {
+            return Err(error.clone());
+        }
+        let began = Instant::now();
+        match read.await {
+            Ok(value) => {
+                entry.read = Some((self.now(), value.clone()));
+                entry.failed = None;
+                Ok(value)
+            }
+            Err(error) => {
+                entry.failed = Some((began, error.clone()));
+                Err(error)
+            }
+        }
     }
 }
 

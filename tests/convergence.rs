@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use composio_operator::plan::plan;
 
-use crate::support::simulation::{Mind, Simulation};
+use crate::support::simulation::{Mind, Repeats, Simulation};
 use crate::support::tools::say;
 
 mod check;
@@ -36,10 +36,12 @@ const STEPS: u32 = 20;
 const AT_LEAST: u64 = 50;
 /// And those of a status that was forged or copied, so often.
 const FORGED: (&str, u64) = ("the recorded account is not this object's", 200);
+/// So often the account that a look finds stands twice in its list, in so many sequences.
+const REPEATED_AT_LEAST: u64 = 200;
 /// So many failures are enough to see what is wrong.
 const ENOUGH: usize = 8;
 /// A planted fault is found within so many sequences.
-const FOUND_WITHIN: u64 = 400;
+const FOUND_WITHIN: u64 = 800;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
@@ -76,14 +78,16 @@ fn said(panic: &(dyn Any + Send)) -> String {
 /// A mind that counts what it decides, and refuses to decide what no row of the table says.
 fn counting(taken: &Arc<Mutex<Taken>>) -> Mind {
     let taken = Arc::clone(taken);
+    let repeats = Repeats::default();
+    let seen = repeats.clone();
     Mind {
+        repeats,
         plan: Arc::new(move |desired, observed, now| {
             let plan = plan(desired, observed, now);
             let row = row(desired, observed, &plan, now).unwrap_or_else(|wrong| panic!("{wrong}"));
-            taken
-                .lock()
-                .expect("nothing panics while it holds this")
-                .count(row, &plan);
+            let mut taken = taken.lock().expect("nothing panics while it holds this");
+            taken.count(row, &plan);
+            taken.repeated += u64::from(seen.show_anew(observed));
             plan
         }),
         ..Mind::default()
@@ -133,6 +137,11 @@ fn whatever_happens_the_last_declaration_holds_once_all_is_quiet() {
             seldom.is_empty(),
             "taken less than {AT_LEAST} times: {seldom:#?}"
         );
+        assert!(
+            taken.repeated >= REPEATED_AT_LEAST,
+            "the account that was looked for stood twice in its list {} times only",
+            taken.repeated
+        );
     }
 }
 
@@ -147,6 +156,10 @@ fn tell(sequences: u64, taken: &Taken) {
             taken.rows.get(row).copied().unwrap_or_default()
         ));
     }
+    say(&format!(
+        "{:>9}  looks found their account twice in one list",
+        taken.repeated
+    ));
     say("by variant:");
     for variant in rows::variants() {
         let count = taken.variants.get(&variant).copied().unwrap_or_default();

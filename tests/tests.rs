@@ -17,6 +17,7 @@ mod heal;
 mod hostile;
 mod leader;
 mod lifecycle;
+mod lists;
 mod main_job;
 mod namespaces;
 mod poll;

@@ -11,6 +11,12 @@ pub struct Page {
     pub items: Vec<Account>,
     /// `None` on the last page.
     pub next_cursor: Option<String>,
+    /// `total_items`: how many rows all pages have, if the answer tells.
+    pub total: Option<u64>,
+    /// How many rows were left out.
+    pub left_out: usize,
+    /// The length of the answer.
+    pub bytes: usize,
 }
 
 /// A hosted sign-in that was started.

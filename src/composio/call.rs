@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 use http::{HeaderMap, Method, header};
 use jiff::Timestamp;
 
+use super::quote::word;
+
 /// The endpoints this client knows. A closed set, so that it can be a metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Endpoint {
@@ -246,7 +248,7 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     text(headers, "x-request-id")
         .filter(|id| !id.is_empty())
-        .map(str::to_owned)
+        .map(word)
 }
 
 fn http_date(value: &str) -> Option<Timestamp> {

@@ -6,11 +6,11 @@ use super::{
     answer::{Created, Deleted, Linked, Page, Patched, Refreshed, Revoked},
     error::{Kind, Refusal},
     lenient::{Lenient, Shape},
-    model::{Account, Acl, AuthConfig, SensitiveUrl, Visibility},
+    model::{Account, Acl, AuthConfig, KEPT, SensitiveUrl, Visibility, beginning},
     quote::{Quote, word},
     wire::{
         AuthConfigWire, CreateWire, EffectWire, ErrorBodyWire, ItemWire, LinkWire, PageWire,
-        RevokeWire, texts,
+        RevokeWire, Text, texts,
     },
 };
 
@@ -51,8 +51,8 @@ fn account_of(item: ItemWire) -> Result<Account, (Option<String>, String)> {
         state: item.status.state().ok_or_else(|| wrong("status"))?,
         id: id.clone().ok_or_else(|| wrong("id"))?,
         alias: item.alias.name(),
-        user_id: item.user_id.given(),
-        state_reason: item.status_reason.given(),
+        user_id: item.user_id.user(),
+        state_reason: item.status_reason.sentence(),
         visibility: match experimental.account_type.0.as_deref() {
             Some("SHARED") => Visibility::Shared,
             // A word that is not known opens nothing to anybody.
@@ -75,13 +75,19 @@ pub(super) fn account(_: StatusCode, body: &[u8]) -> Result<Account, String> {
 /// One odd row must not hide the others. `items` itself must be there: without it the answer is
 /// somebody else's, and must not read as "there are no accounts".
 pub(super) fn page(_: StatusCode, body: &[u8]) -> Result<Page, String> {
-    let PageWire { items, next_cursor } = object::<PageWire<ItemWire>>(body)?;
+    let PageWire {
+        items,
+        next_cursor,
+        total_items,
+    } = object::<PageWire<ItemWire>>(body)?;
     let rows = items.0.ok_or_else(|| lacks("items"))?;
     let mut items = Vec::with_capacity(rows.len());
+    let mut left_out = 0;
     for row in rows {
         match account_of(row.0.unwrap_or_default()) {
             Ok(account) => items.push(account),
             Err((id, why)) => {
+                left_out += 1;
                 let id = word(&id.unwrap_or_default());
                 tracing::warn!(%id, why, "a listed account is left out");
             }
@@ -89,7 +95,10 @@ pub(super) fn page(_: StatusCode, body: &[u8]) -> Result<Page, String> {
     }
     Ok(Page {
         items,
-        next_cursor: next_cursor.given(),
+        next_cursor: next_cursor.cursor()?,
+        total: total_items.0,
+        left_out,
+        bytes: body.len(),
     })
 }
 
@@ -112,17 +121,28 @@ pub(super) fn auth_config(_: StatusCode, body: &[u8]) -> Result<AuthConfig, Stri
     auth_config_of(object(body)?)
 }
 
-pub(super) fn auth_configs(
-    _: StatusCode,
-    body: &[u8],
-) -> Result<(Vec<AuthConfig>, Option<String>), String> {
-    let PageWire { items, next_cursor } = object::<PageWire<AuthConfigWire>>(body)?;
+/// The auth configs of one page.
+pub(super) struct AuthConfigPage {
+    pub(super) items: Vec<AuthConfig>,
+    pub(super) next_cursor: Option<String>,
+    /// Of the body.
+    pub(super) bytes: usize,
+}
+
+pub(super) fn auth_configs(_: StatusCode, body: &[u8]) -> Result<AuthConfigPage, String> {
+    let PageWire {
+        items, next_cursor, ..
+    } = object::<PageWire<AuthConfigWire>>(body)?;
     let rows = items.0.ok_or_else(|| lacks("items"))?;
     let items = rows
         .into_iter()
         .filter_map(|row| auth_config_of(row.0?).ok())
         .collect();
-    Ok((items, next_cursor.given()))
+    Ok(AuthConfigPage {
+        items,
+        next_cursor: next_cursor.cursor()?,
+        bytes: body.len(),
+    })
 }
 
 pub(super) fn linked(_: StatusCode, body: &[u8]) -> Result<Linked, String> {
@@ -190,7 +210,7 @@ pub(super) fn refreshed(status: StatusCode, body: &[u8]) -> Result<Refreshed, St
 
 pub(super) fn deleted(status: StatusCode, body: &[u8]) -> Result<Deleted, String> {
     effect(status, body).map(|effect| Deleted {
-        revoke_job: effect.revoke_job_id.given(),
+        revoke_job: effect.revoke_job_id.id(),
     })
 }
 
@@ -228,13 +248,16 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], secret: bool) -> (Kind, O
     if slug.is_none() && request_id.is_none() {
         return (gateway, None);
     }
-    let lower = message.to_lowercase();
+    let lower = beginning(&message, KEPT).to_lowercase();
     let alias_in_use = status == StatusCode::BAD_REQUEST
         && lower.contains("alias \"")
         && lower.contains("\" is already in use");
-    for detail in texts::<Vec<String>>(error.errors) {
+    for detail in error.errors.0.into_iter().flatten().filter_map(Text::given) {
         message.push_str("; ");
         message.push_str(&detail);
+        if message.len() > KEPT {
+            break;
+        }
     }
     let fix = error
         .suggested_fix

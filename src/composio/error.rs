@@ -197,6 +197,14 @@ impl Error {
         self.status() == Some(401)
     }
 
+    /// An answer came, and it cannot be read, or is too large; or a list that does not end.
+    pub fn is_not_understood(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::NotUnderstood { .. } | Kind::TooLarge { .. }
+        )
+    }
+
     /// 403.
     pub fn is_forbidden(&self) -> bool {
         self.status() == Some(403)

@@ -14,6 +14,7 @@ use futures::{
 };
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use reqwest::{Url, redirect};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{model::Sensitive, quote::Quote};
 
@@ -112,6 +113,16 @@ pub struct HttpConfig {
 /// Default of [`HttpConfig::max_body`]: a full page of accounts is a few hundred kilobytes.
 pub const MAX_BODY: usize = 16 * 1024 * 1024;
 
+/// Answers that are larger than this are read one after the other, so that all that come at the same time
+/// take no more memory than one of the largest. Composio's own are far smaller.
+pub(super) const LARGE: usize = 1024 * 1024;
+
+/// Goes with a large answer until it was read: the next one may come then.
+#[derive(Clone)]
+struct TakesRoom(
+    #[expect(dead_code, reason = "it is held, not looked at")] Arc<OwnedSemaphorePermit>,
+);
+
 /// A connection that takes longer than this will not come: a packet was lost for good.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than the idle time of usual load balancers (60 s): a connection that they are about to
@@ -161,7 +172,9 @@ pub fn transport(config: HttpConfig) -> Result<Transport, ConfigError> {
         .retry(reqwest::retry::never())
         .build()
         .map_err(|error| ConfigError::Client(root(&error)))?;
+    let room = Arc::new(Semaphore::new(1));
     Ok(Arc::new(move |request| {
+        let room = Arc::clone(&room);
         let (client, base) = (client.clone(), base.clone());
         let (key, instance) = (api_key.header(), instance.clone());
         async move {
@@ -180,7 +193,7 @@ pub fn transport(config: HttpConfig) -> Result<Transport, ConfigError> {
                 .send()
                 .await
                 .map_err(|error| send_error(&error))?;
-            let answer = read(answer, max_body).await?;
+            let answer = read(answer, max_body, room, timeout).await?;
             Ok(without_key(answer, key.as_bytes()))
         }
         .boxed()
@@ -225,8 +238,13 @@ fn base(text: &str) -> Result<String, ConfigError> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// Reads in pieces and stops at the limit, so that no answer can fill the memory.
-async fn read(mut answer: reqwest::Response, limit: usize) -> Result<Response<Bytes>, SendError> {
+/// Reads in pieces and stops at the limit, so that no answer can fill the memory, nor many at once.
+pub(super) async fn read(
+    mut answer: reqwest::Response,
+    limit: usize,
+    room: Arc<Semaphore>,
+    patience: Duration,
+) -> Result<Response<Bytes>, SendError> {
     let status = answer.status();
     let too_large = SendError::TooLarge {
         status: status.as_u16(),
@@ -238,14 +256,30 @@ async fn read(mut answer: reqwest::Response, limit: usize) -> Result<Response<By
     {
         return Err(too_large);
     }
-    let mut body = BytesMut::new();
+    // As large as it will be, where that is told: to let it grow takes twice the room.
+    let announced = answer
+        .content_length()
+        .and_then(|length| usize::try_from(length).ok());
+    let mut body = BytesMut::with_capacity(announced.unwrap_or_default().min(LARGE));
+    let mut takes_room = None;
     while let Some(piece) = answer.chunk().await.map_err(|error| send_error(&error))? {
-        if body.len() + piece.len() > limit {
+        let length = body.len() + piece.len();
+        if length > limit {
             return Err(too_large);
+        }
+        if length > LARGE && takes_room.is_none() {
+            let turn = tokio::time::timeout(patience, Arc::clone(&room).acquire_owned());
+            takes_room = turn.await.map_err(|_| SendError::Timeout)?.ok();
+            body.reserve(announced.unwrap_or_default().saturating_sub(body.len()));
         }
         body.extend_from_slice(&piece);
     }
     let mut response = Response::new(body.freeze());
+    if let Some(permit) = takes_room {
+        response
+            .extensions_mut()
+            .insert(TakesRoom(Arc::new(permit)));
+    }
     *response.status_mut() = status;
     *response.headers_mut() = std::mem::take(answer.headers_mut());
     Ok(response)
@@ -257,6 +291,9 @@ const SHORTEST_KEY: usize = 8;
 /// What is said of a failure is shown to people, and may repeat the key that was sent.
 fn without_key(mut answer: Response<Bytes>, key: &[u8]) -> Response<Bytes> {
     if answer.status().is_success() || key.len() < SHORTEST_KEY {
+        return answer;
+    }
+    if !answer.body().windows(key.len()).any(|window| window == key) {
         return answer;
     }
     let mut body = BytesMut::new();

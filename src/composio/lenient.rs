@@ -8,6 +8,14 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
+use super::model::beginning;
+
+/// The longest list that is taken: Composio has 50 rows on a page (200 of auth configs) and 1,000 users on an
+/// access list. A longer one is none of Composio's, and as good as absent.
+const MOST_ITEMS: usize = 2_000;
+/// So much is taken of a text, in bytes: more than the longest that is of use, which is a link.
+const LONGEST_TEXT: usize = 64 * 1024;
+
 /// A field that may be absent, null or of another type. Anything unexpected is passed over without
 /// being held.
 pub(super) struct Lenient<T>(pub(super) Option<T>);
@@ -41,10 +49,19 @@ pub(super) trait Shape: Sized {
 
 impl Shape for String {
     fn from_text(text: &str) -> Option<Self> {
-        Some(text.to_owned())
+        Some(beginning(text, LONGEST_TEXT).to_owned())
     }
     fn from_number(number: fmt::Arguments<'_>) -> Option<Self> {
         Some(number.to_string())
+    }
+}
+
+impl Shape for u64 {
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+    fn from_number(number: fmt::Arguments<'_>) -> Option<Self> {
+        number.to_string().parse().ok()
     }
 }
 
@@ -58,6 +75,10 @@ impl<T: Shape> Shape for Vec<Lenient<T>> {
     fn from_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
         let mut items = Self::new();
         while let Some(item) = list.next_element()? {
+            if items.len() == MOST_ITEMS {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(None);
+            }
             items.push(item);
         }
         Ok(Some(items))

@@ -4,7 +4,7 @@
 //! Unknown fields are ignored and unknown words are kept, because Composio may add either.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     fmt,
 };
 
@@ -207,6 +207,62 @@ impl fmt::Debug for Sensitive {
     }
 }
 
+/// How many bytes of a foreign text are kept: what is shown of it is in the first sixteenth.
+pub const KEPT: usize = 4096;
+
+/// As much of a foreign text as is kept. One that is cut ends no more than a character before [`KEPT`].
+pub fn kept(text: String) -> String {
+    match beginning(&text, KEPT) {
+        all if all.len() == text.len() => text,
+        part => part.to_owned(),
+    }
+}
+
+/// The whole characters in that many bytes.
+pub(super) fn beginning(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
+}
+
+/// Whether the end of it may be missing.
+fn may_be_cut(text: &str) -> bool {
+    text.len() + char::MAX.len_utf8() > KEPT
+}
+
+/// The text without the beginning of a value at its end, where the rest was cut off.
+fn without_beginning<'a>(text: &'a str, value: &str) -> &'a str {
+    let longest = value.len().min(text.len());
+    let cut = (1..=longest)
+        .rev()
+        .find(|length| text.as_bytes().ends_with(&value.as_bytes()[..*length]));
+    // A value begins with a whole character, so the text ends with one before it.
+    &text[..text.len() - cut.unwrap_or_default()]
+}
+
+/// Each account once: of several rows of one id the newest by `updated_at`, and of equally new ones the last,
+/// which was read last. One account may stand on two pages of a list.
+pub fn each_once(rows: Vec<Account>) -> Vec<Account> {
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(rows.len());
+    let mut once: Vec<Account> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match places.entry(row.id.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(once.len());
+                once.push(row);
+            }
+            Entry::Occupied(place) => {
+                let known = &mut once[*place.get()];
+                if row.updated_at >= known.updated_at {
+                    *known = row;
+                }
+            }
+        }
+    }
+    once
+}
+
 /// The text without these values: as they are, without the line end that a file brings, and as JSON
 /// writes them.
 pub fn without(text: &str, secrets: &[Sensitive]) -> String {
@@ -225,7 +281,16 @@ pub fn without(text: &str, secrets: &[Sensitive]) -> String {
         .collect();
     // Longest first: a short one may be part of a longer one.
     needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
-    needles.iter().fold(text.to_owned(), |text, needle| {
+    // What was cut off takes half a value with it, which would not be recognised any more.
+    let whole = match may_be_cut(text) {
+        false => text,
+        true => needles
+            .iter()
+            .map(|needle| without_beginning(text, needle))
+            .min_by_key(|whole| whole.len())
+            .unwrap_or(text),
+    };
+    needles.iter().fold(whole.to_owned(), |text, needle| {
         text.replace(needle, "[redacted]")
     })
 }

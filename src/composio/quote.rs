@@ -2,20 +2,26 @@
 
 use std::fmt;
 
-use super::model::{Sensitive, without};
+use super::model::{Sensitive, kept, without};
 use crate::text;
 
 /// The longest word of Composio's own, such as a slug or a request id.
 const WORD: usize = 128;
 
-/// A foreign sentence, kept as sent so that a secret in it can still be recognised. Debug and Display
+/// A foreign sentence, its first few kilobytes kept as sent so that a secret in it can still be recognised. Debug and Display
 /// show what [`text::sentence`] leaves of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Quote(String);
 
 impl Quote {
     pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(kept(text.into()))
+    }
+
+    /// How much is kept of it.
+    #[cfg(test)]
+    pub(super) fn length(&self) -> usize {
+        self.0.len()
     }
 
     /// Fit to be shown, and without these values.

@@ -17,6 +17,7 @@ mod failures;
 mod hostile;
 mod keys;
 mod network;
+mod pages;
 mod requests;
 mod sentences;
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     lenient::{Lenient, Shape, objects},
-    model::State,
+    model::{State, kept},
 };
 use crate::text;
 
@@ -13,6 +13,8 @@ use crate::text;
 const MAX_NAME: usize = 256;
 /// The longest word for a state that is taken whole.
 const MAX_WORD: usize = 64;
+/// The longest cursor that is taken: it must fit into a request with the rest of a query.
+const MAX_CURSOR: usize = 4096;
 /// The longest link that is taken: browsers and proxies take no more.
 const MAX_LINK: usize = 8192;
 
@@ -51,6 +53,28 @@ impl Text {
         self.given().filter(fits)
     }
 
+    /// Whose account it is. A longer id than any that can be declared is cut, and so is nobody's that could
+    /// be: without it the account would look like anybody's.
+    pub(super) fn user(self) -> Option<String> {
+        let user = self.given()?;
+        Some(user.chars().take(MAX_NAME + 1).collect())
+    }
+
+    /// A sentence, as much of it as is kept.
+    pub(super) fn sentence(self) -> Option<String> {
+        self.given().map(kept)
+    }
+
+    /// The cursor of the next page.
+    pub(super) fn cursor(self) -> Result<Option<String>, String> {
+        match self.given() {
+            Some(cursor) if cursor.len() > MAX_CURSOR => {
+                Err(format!("its cursor is longer than {MAX_CURSOR} bytes"))
+            }
+            cursor => Ok(cursor),
+        }
+    }
+
     pub(super) fn time(self) -> Option<jiff::Timestamp> {
         self.0?.parse().ok()
     }
@@ -61,11 +85,12 @@ impl Text {
     }
 }
 
+/// The texts of a list, each no longer than a name.
 pub(super) fn texts<C: FromIterator<String>>(list: Texts) -> C {
     list.0
         .into_iter()
         .flatten()
-        .filter_map(Text::given)
+        .filter_map(Text::user)
         .collect()
 }
 
@@ -127,6 +152,8 @@ pub(super) struct PageWire<T> {
     pub(super) items: Lenient<Vec<Lenient<T>>>,
     #[serde(default)]
     pub(super) next_cursor: Text,
+    #[serde(default)]
+    pub(super) total_items: Lenient<u64>,
 }
 
 #[derive(Default, Deserialize)]

@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Claim, Desired, Effect, Kind, Need, Observed, Pin, Plan, Seen, after, checks,
-    ends_with_object, stopped, wait,
+    Answer, Claim, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin, Plan, Seen, after,
+    checks, ends_with_object, stopped, wait,
 };
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
@@ -79,14 +79,16 @@ pub(super) fn decide(
     }
 }
 
-/// Ends what is the object's own: the best as the policy says, after the others.
+/// Ends what is the object's own: the recorded one, or else the best, as the policy says, after the others.
 fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Timestamp) -> Plan {
     let ours = || {
         accounts
             .iter()
             .filter(|account| is_ours(desired, observed, account))
     };
-    let Some(best) = ours().reduce(better) else {
+    let recorded = observed.recorded.connected_account_id.as_ref();
+    let is_recorded = |account: &&Account| recorded == Some(&account.id);
+    let Some(last) = ours().find(is_recorded).or_else(|| ours().reduce(better)) else {
         return Plan::Do(Effect::Release);
     };
     if ours().any(|account| checks::may_be_anothers(desired, observed, account)) {
@@ -95,12 +97,14 @@ fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Ti
     if let Some(refused) = observed.refused(Kind::Delete) {
         return stopped(&refused.failure);
     }
-    match ours().find(|account| account.id != best.id) {
+    match ours().find(|account| account.id != last.id) {
+        // One that has a grant is no mere row: it ends as the policy says, too.
+        Some(other) if other.state.is_connected() => end(desired, observed, other, now),
         Some(duplicate) => Plan::Do(Effect::Delete {
             id: duplicate.id.clone(),
             revoke: false,
         }),
-        None => end(desired, observed, best, now),
+        None => end(desired, observed, last, now),
     }
 }
 
@@ -115,7 +119,10 @@ fn better<'a>(one: &'a Account, another: &'a Account) -> &'a Account {
 
 fn absent(desired: &Desired, observed: &Observed, since: Timestamp, now: Timestamp) -> Plan {
     if observed.recorded.connected_account_id.is_some() {
-        return Plan::Do(Effect::Release);
+        return match observed.hidden_until(desired.flags.unknown_outcome_wait, now) {
+            Some(until) => wait(Reason::Deleting, NOT_VISIBLE, Some(until)),
+            None => Plan::Do(Effect::Release),
+        };
     }
     // Pinned, and no account known: a POST may still be on its way.
     let unknown_since = observed.recorded.unknown_since.as_ref();

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    composio::model::{Account, Sensitive},
+    composio::model::{Account, Sensitive, each_once},
     crd::{ConnectedAccountStatus, Reason},
     record::{Proven, RecordKeys},
 };
 
-use super::{Claim, Desired, Failure, Kind};
+use super::{Claim, Desired, Failure, Kind, after};
 
 /// Everything a decision is made on besides what is wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +73,21 @@ impl Observed {
             })
     }
 
+    /// Until when the recorded account may be there and not be visible, because it was made less than `wait`
+    /// ago: a GET, too, may lag behind the POST. `None` if that time is over. Of one that was made from a
+    /// Secret it began to be connected when it was made.
+    pub(super) fn hidden_until(&self, wait: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+        let recorded = &self.recorded;
+        let made = recorded
+            .last_link_issued_at
+            .as_ref()
+            .or(recorded.connected_at.as_ref())?;
+        // A time in the future was not written by a clock that can be trusted.
+        let until = after(made.0.min(now), wait);
+        let deleted = self.done.contains(&Kind::Delete);
+        (now < until && !deleted).then_some(until)
+    }
+
     /// The refusal of that effect in this pass.
     pub(super) fn refused(&self, effect: Kind) -> Option<&Refused> {
         self.refused.iter().find(|refused| refused.effect == effect)
@@ -92,14 +107,16 @@ pub enum Seen {
     Absent,
     /// It is there.
     One(Account),
-    /// Several carry our alias: the recorded one first, else the best.
+    /// Several carry our alias, each of an id of its own: the recorded one first, else the best.
     Many(Vec<Account>),
 }
 
 impl Seen {
     /// What a look that found these accounts has seen: the recorded one, then active before disabled
     /// before others, the newest first.
-    pub fn of(mut accounts: Vec<Account>, recorded: Option<&str>) -> Self {
+    pub fn of(accounts: Vec<Account>, recorded: Option<&str>) -> Self {
+        // A list may show one account twice: it must not be taken for a duplicate of itself.
+        let mut accounts = each_once(accounts);
         accounts.sort_by_key(|account| {
             (
                 recorded != Some(&account.id),
@@ -127,12 +144,12 @@ impl Seen {
         }
     }
 
-    /// The same for changing what an effect has changed.
-    pub fn account_mut(&mut self) -> Option<&mut Account> {
+    /// The account of that id, for changing what an effect has changed.
+    pub fn account_mut(&mut self, id: &str) -> Option<&mut Account> {
         match self {
             Self::NotLooked | Self::Absent => None,
-            Self::One(account) => Some(account),
-            Self::Many(accounts) => accounts.first_mut(),
+            Self::One(account) => Some(account).filter(|account| account.id == id),
+            Self::Many(accounts) => accounts.iter_mut().find(|account| account.id == id),
         }
     }
 

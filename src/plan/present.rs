@@ -8,9 +8,9 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Claim, Desired, Effect, Kind, Need, Observed, Pin, Plan, Seen, after, checks,
-    connected, credentials, credentials::Standing, refuse, stopped, twins, unconfirmed,
-    usable_link, wait,
+    AuthConfigCheck, Claim, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin, Plan, Seen,
+    after, checks, connected, credentials, credentials::Standing, refuse, stopped, twins,
+    unconfirmed, usable_link, wait,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
@@ -27,7 +27,7 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
     let account = match &observed.account {
         Seen::NotLooked => return Plan::Look(Need::Account),
-        Seen::Absent if recorded => return Plan::Do(Effect::Forget),
+        Seen::Absent if recorded => return vanished(desired, observed, now),
         Seen::Absent => return absent(desired, observed, now),
         Seen::One(account) => account,
         Seen::Many(accounts) => match accounts.first() {
@@ -168,6 +168,14 @@ fn adopt(desired: &Desired, claim: Claim, account: &Account) -> Plan {
     Plan::Do(Effect::Pin {
         alias: desired.to_pin(claim, alias),
     })
+}
+
+/// The recorded account is not there. One that was made a moment ago may not be visible yet.
+fn vanished(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    match observed.hidden_until(desired.flags.unknown_outcome_wait, now) {
+        Some(until) => wait(Reason::Progressing, NOT_VISIBLE, Some(until)),
+        None => Plan::Do(Effect::Forget),
+    }
 }
 
 /// No account, and none recorded.

@@ -16,12 +16,14 @@ pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option
     if observed.refused(Kind::Delete).is_some() {
         return None;
     }
-    let kept = accounts.first()?;
-    let recorded = observed.recorded.connected_account_id.as_ref();
+    // Neither the one that is dealt with nor the recorded one is ever a duplicate, wherever it stands.
+    let kept = [
+        accounts.first().map(|account| &account.id),
+        observed.recorded.connected_account_id.as_ref(),
+    ];
     accounts
         .iter()
-        // A list may show one account twice: it is no second one of itself.
-        .filter(|account| account.id != kept.id && Some(&account.id) != recorded)
+        .filter(|account| !kept.contains(&Some(&account.id)))
         .filter(|account| is_twin(desired, observed, account))
         .filter(|account| !checks::may_be_anothers(desired, observed, account))
         .find(|account| desired.spec.credentials.is_some() || was_never_connected(account))

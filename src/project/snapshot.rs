@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::composio::model::Account;
+use crate::composio::model::{Account, each_once};
 
 /// The accounts of a project that are ours, as they were seen last.
 #[derive(Debug, Default)]
@@ -90,7 +90,11 @@ impl Snapshot {
 
     /// Takes in an account that carries the alias of an object which has another one on record.
     pub fn twin(&mut self, account: Account) {
-        self.twins.insert(account.id.clone(), account);
+        let known = self.twins.get(&account.id);
+        // A page may be older than the one before.
+        if known.is_none_or(|known| account.updated_at >= known.updated_at) {
+            self.twins.insert(account.id.clone(), account);
+        }
     }
 
     /// The account of that id, if it was noticed as a twin.
@@ -129,7 +133,8 @@ impl Snapshot {
     /// Takes in rows that were asked for because they are new: those that are known here, whatever else
     /// the project holds is not ours to keep, and that are not older by Composio's own clock: a page may
     /// be older than a look.
-    pub fn newest(&mut self, began: u64, mut rows: Vec<Account>) -> Changes {
+    pub fn newest(&mut self, began: u64, rows: Vec<Account>) -> Changes {
+        let mut rows = each_once(rows);
         rows.retain(|listed| match self.rows.get(&listed.id) {
             None => false,
             Some(row) => match &row.what {
@@ -145,7 +150,7 @@ impl Snapshot {
     pub fn listed(&mut self, began: u64, rows: Vec<Account>) -> Changes {
         let seen = self.count();
         let mut changes = Changes::new();
-        for listed in rows {
+        for listed in each_once(rows) {
             let id = listed.id.clone();
             let what = What::There(Box::new(listed));
             match self.rows.get_mut(&id) {

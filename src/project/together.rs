@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::composio::{ListQuery, error::Error, model::Account};
+use crate::composio::{Client, ListQuery, Listing, error::Error, model::Account};
 
 /// So many users are asked for in one list: about as many rows as a page has.
 const MOST_USERS: usize = 50;
@@ -22,6 +22,9 @@ const MOST_BYTES: usize = 2000;
 /// of all does not wait.
 const PACE: Duration = Duration::from_millis(100);
 
+/// So many are remembered to be asked for alone.
+const MOST_ALONE: usize = 1000;
+
 /// Those who wait for a look, and whose turn it is to take one.
 #[derive(Default)]
 pub(super) struct Together {
@@ -30,6 +33,9 @@ pub(super) struct Together {
     full: Notify,
     /// Whose turn it is, and when the last list began.
     turn: tokio::sync::Mutex<Option<Instant>>,
+    /// Those for whom a list could not be read to its end: one user with very many accounts must not keep
+    /// the others from theirs again.
+    alone: Mutex<BTreeSet<Who>>,
 }
 
 struct Waiting {
@@ -37,34 +43,44 @@ struct Waiting {
     answer: oneshot::Sender<Result<Found, Error>>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Who {
     user: String,
     toolkit: String,
+    alias: String,
 }
 
-/// The rows of one user and toolkit.
+impl Who {
+    /// Whether the row is one of those that are looked for. One that tells no user may be.
+    fn seeks(&self, row: &Account) -> bool {
+        row.is_of(&self.user, &self.toolkit) && row.alias.as_deref() == Some(&self.alias)
+    }
+}
+
+/// The rows of one user, toolkit and alias.
 struct Found {
     rows: Vec<Account>,
-    /// Some rows tell no user, and others were asked for in the same list.
-    ambiguous: bool,
+    /// Some rows tell no user, and others were asked for in the same list; or the list left rows out.
+    is_unsure: bool,
 }
 
 impl Together {
-    /// The accounts of a user and toolkit, by a list that begins now or later.
-    pub(super) async fn look<F>(
+    /// The accounts of a user and toolkit with that alias, by a list that begins now or later.
+    pub(super) async fn look(
         &self,
+        client: &Client,
         user: &str,
         toolkit: &str,
-        list: impl Fn(ListQuery) -> F,
-    ) -> Result<Vec<Account>, Error>
-    where
-        F: Future<Output = Result<Vec<Account>, Error>>,
-    {
+        alias: &str,
+    ) -> Result<Vec<Account>, Error> {
         let who = Who {
             user: user.to_owned(),
             toolkit: toolkit.to_owned(),
+            alias: alias.to_owned(),
         };
+        if lock(&self.alone).remove(&who) {
+            return self.ask_for(client, &who).await;
+        }
         let found = loop {
             let (answer, mut answered) = oneshot::channel();
             self.wait(Waiting {
@@ -84,8 +100,8 @@ impl Together {
                     }
                     *last = Some(Instant::now());
                     let batch = self.take();
-                    let listed = list(query(&batch)).await;
-                    tell(batch, listed);
+                    let listed = list(client, &batch).await;
+                    self.tell(batch, listed);
                     if let Ok(found) = answered.try_recv() {
                         break found?;
                     }
@@ -93,14 +109,31 @@ impl Together {
             }
             // Whoever took the look for us was stopped, or there was no room for us in it.
         };
-        if found.ambiguous {
-            return list(query_of(
-                &BTreeSet::from([user]),
-                &BTreeSet::from([toolkit]),
-            ))
-            .await;
+        if found.is_unsure {
+            return self.ask_for(client, &who).await;
         }
         Ok(found.rows)
+    }
+
+    /// Asks for one alone.
+    async fn ask_for(&self, client: &Client, who: &Who) -> Result<Vec<Account>, Error> {
+        let query = query([who].into_iter());
+        let listed = client
+            .list_whole(&query, |row| who.seeks(row), usize::MAX)
+            .await;
+        if listed.as_ref().is_err_and(Error::is_not_understood) {
+            self.leave_alone([who.clone()]);
+        }
+        listed
+    }
+
+    fn leave_alone(&self, who: impl IntoIterator<Item = Who>) {
+        let mut alone = lock(&self.alone);
+        alone.extend(who);
+        // Whoever is forgotten is asked for with the others once more.
+        while alone.len() > MOST_ALONE {
+            alone.pop_first();
+        }
     }
 
     fn wait(&self, one: Waiting) {
@@ -139,162 +172,59 @@ impl Together {
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
+    }
+
+    fn tell(&self, batch: Vec<Waiting>, listed: Result<Listing, Error>) {
+        if listed.as_ref().is_err_and(Error::is_not_understood) {
+            self.leave_alone(batch.iter().map(|one| one.who.clone()));
+        }
+        let alone = batch.iter().all(|one| one.who.user == batch[0].who.user);
+        for one in batch {
+            let answer = match &listed {
+                Err(error) => Err(error.clone()),
+                Ok(listing) => Ok(of(&one.who, listing, alone)),
+            };
+            // Who does not wait any more need not be told.
+            let _ = one.answer.send(answer);
+        }
     }
 }
 
-fn query(batch: &[Waiting]) -> ListQuery {
-    let users = batch.iter().map(|one| one.who.user.as_str()).collect();
-    let toolkits = batch.iter().map(|one| one.who.toolkit.as_str()).collect();
-    query_of(&users, &toolkits)
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn query_of(users: &BTreeSet<&str>, toolkits: &BTreeSet<&str>) -> ListQuery {
-    let owned = |set: &BTreeSet<&str>| set.iter().map(|one| (*one).to_owned()).collect();
+async fn list(client: &Client, batch: &[Waiting]) -> Result<Listing, Error> {
+    let query = query(batch.iter().map(|one| &one.who));
+    let is_sought = |row: &Account| batch.iter().any(|one| one.who.seeks(row));
+    client.list_all(&query, is_sought, usize::MAX).await
+}
+
+fn query<'a>(who: impl Iterator<Item = &'a Who>) -> ListQuery {
+    let (users, toolkits): (BTreeSet<String>, BTreeSet<String>) = who
+        .map(|who| (who.user.clone(), who.toolkit.clone()))
+        .unzip();
     ListQuery {
-        user_ids: owned(users),
-        toolkit_slugs: owned(toolkits),
+        user_ids: users.into_iter().collect(),
+        toolkit_slugs: toolkits.into_iter().collect(),
         ..ListQuery::default()
     }
 }
 
-fn tell(batch: Vec<Waiting>, listed: Result<Vec<Account>, Error>) {
-    let alone = batch.iter().all(|one| one.who.user == batch[0].who.user);
-    for one in batch {
-        let answer = match &listed {
-            Err(error) => Err(error.clone()),
-            Ok(rows) => Ok(of(&one.who, rows, alone)),
-        };
-        // Who does not wait any more need not be told.
-        let _ = one.answer.send(answer);
-    }
-}
-
-fn of(who: &Who, rows: &[Account], alone: bool) -> Found {
-    let mut ambiguous = false;
-    let rows = rows
+fn of(who: &Who, listing: &Listing, alone: bool) -> Found {
+    let rows: Vec<Account> = listing
+        .rows
         .iter()
-        .filter(|row| row.toolkit == who.toolkit)
-        .filter(|row| match &row.user_id {
-            Some(user) => *user == who.user,
-            None => {
-                ambiguous |= !alone;
-                alone
-            }
-        })
+        .filter(|row| who.seeks(row))
         .cloned()
         .collect();
-    Found { rows, ambiguous }
+    let tells_nobody = rows.iter().any(|row| row.user_id.is_none());
+    Found {
+        is_unsure: !listing.is_whole || (tells_nobody && !alone),
+        rows,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering},
-        time::Duration,
-    };
-
-    use futures::future::join_all;
-
-    use super::*;
-    use crate::composio::model::{State, Visibility};
-
-    fn row(id: &str, user: Option<&str>) -> Account {
-        Account {
-            id: id.to_owned(),
-            alias: None,
-            user_id: user.map(str::to_owned),
-            toolkit: "gmail".to_owned(),
-            auth_config: "ac_1".to_owned(),
-            state: State::Active,
-            state_reason: None,
-            visibility: Visibility::Private,
-            sharing: None,
-            created_at: None,
-            updated_at: None,
-        }
-    }
-
-    /// A server with one row for each user that is asked for, and how many lists it was asked.
-    async fn looks(users: usize, tells_users: bool) -> (Vec<Vec<Account>>, usize) {
-        let together = Together::default();
-        let lists = AtomicUsize::new(0);
-        let list = |query: ListQuery| {
-            lists.fetch_add(1, Ordering::Relaxed);
-            let row = |user: &String| row(&format!("of-{user}"), tells_users.then_some(user));
-            let rows = query.user_ids.iter().map(row).collect();
-            async move {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                Ok(rows)
-            }
-        };
-        let names: Vec<String> = (0..users).map(|n| format!("user-{n}")).collect();
-        let looks = names.iter().map(|user| together.look(user, "gmail", list));
-        let found = join_all(looks).await;
-        let found = found.into_iter().map(|found| found.expect("an answer"));
-        (found.collect(), lists.load(Ordering::Relaxed))
-    }
-
-    fn each_has_its_own(found: &[Vec<Account>]) {
-        for (n, rows) in found.iter().enumerate() {
-            let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
-            assert_eq!(ids, [format!("of-user-{n}")]);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_at_the_same_moment_is_asked_for_in_one_list() {
-        let (found, lists) = looks(120, true).await;
-        each_has_its_own(&found);
-        assert_eq!(lists, 3, "fifty users fit into a list");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_comes_alone_waits_for_nobody_and_who_comes_soon_after_is_joined() {
-        let together = Together::default();
-        let lists = AtomicUsize::new(0);
-        let list = |_| {
-            lists.fetch_add(1, Ordering::Relaxed);
-            async { Ok(Vec::new()) }
-        };
-        let begun = Instant::now();
-        assert_eq!(together.look("a", "gmail", list).await, Ok(Vec::new()));
-        assert_eq!(begun.elapsed(), Duration::ZERO);
-        let later = |user, after| {
-            let (together, list) = (&together, &list);
-            async move {
-                tokio::time::sleep(Duration::from_millis(after)).await;
-                together.look(user, "gmail", list).await
-            }
-        };
-        let found = tokio::join!(later("b", 10), later("c", 50), later("d", 99));
-        assert_eq!(found, (Ok(Vec::new()), Ok(Vec::new()), Ok(Vec::new())));
-        assert_eq!(
-            lists.load(Ordering::Relaxed),
-            2,
-            "three of them in one list"
-        );
-        assert_eq!(begun.elapsed(), PACE);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn rows_that_tell_no_user_are_asked_for_one_by_one() {
-        let (found, lists) = looks(4, false).await;
-        each_has_its_own(&found);
-        assert_eq!(lists, 5);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_look_that_is_stopped_leaves_nobody_waiting() {
-        let together = Together::default();
-        let list = |_| async {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            Ok(Vec::new())
-        };
-        let stopped =
-            tokio::time::timeout(Duration::from_millis(10), together.look("a", "gmail", list));
-        let (stopped, other) = tokio::join!(stopped, together.look("b", "gmail", list));
-        assert!(stopped.is_err());
-        assert_eq!(other, Ok(Vec::new()));
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@
 //! The questions which a client may meet in both readings are [`Switches`]. The rest is decided so:
 //! - Timestamps have milliseconds, in UTC.
 //! - A cursor is the Base64 of page number and page size, as the clients describe that of auth
-//!   configs; pages shift while rows come and go.
+//!   configs; pages shift while rows come and go. [`Switches::shifting_pages`] makes them shift all the time.
 //! - Array filters may be repeated or comma-joined: the documentation shows the first, both official
 //!   clients send the second. A user id that contains a comma is also matched as a whole.
 //! - A page is 50 rows at most also for auth configs: the clients' models speak of 200, the

@@ -1,5 +1,6 @@
 //! Where a sequence happens: in memory under simulated time, or on the real control plane.
 
+use composio_operator::sandbox::world::Switches;
 use serde_json::{Value, json};
 
 /// What happens to an account besides what the operator does.
@@ -81,6 +82,8 @@ pub(crate) trait Ground {
     /// A call of the API by another client than the operator.
     async fn api(&mut self, method: &str, path: &str, body: &Value) -> Value;
     async fn auth_config(&mut self, config: &Value);
+    /// How Composio is from now on.
+    async fn switches(&mut self, switches: &Switches);
     async fn fault(&mut self, fault: &Value);
     async fn clear_faults(&mut self);
     async fn object(&mut self, name: &str) -> Option<Value>;

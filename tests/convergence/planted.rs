@@ -8,12 +8,12 @@ use composio_operator::plan::{Desired, Effect, Observed, Pin, Plan, Presence, Wa
 use composio_operator::report::report;
 use jiff::Timestamp;
 
-use crate::support::simulation::Mind;
+use crate::support::simulation::{Mind, Repeats};
 
 type Planted = (&'static str, fn() -> Mind);
 
 /// What is wrong, and how a mind is that does it so.
-pub(crate) const PLANTED: [Planted; 9] = [
+pub(crate) const PLANTED: [Planted; 10] = [
     ("no pin before the first POST", no_pin),
     ("a stale pin after a rename", stale_pin),
     ("a link renewed on a timer", renews_links),
@@ -26,6 +26,7 @@ pub(crate) const PLANTED: [Planted; 9] = [
         "the pin of another object that is believed",
         believes_the_pin,
     ),
+    ("no de-duplication", no_deduplication),
 ];
 
 fn deciding(
@@ -133,6 +134,33 @@ fn never_adopts() -> Mind {
             other => other,
         },
     )
+}
+
+/// The second row of an account that a list shows twice is taken for a duplicate, as any other would be.
+fn no_deduplication() -> Mind {
+    let repeats = Repeats::default();
+    let seen = repeats.clone();
+    let mind = deciding(move |desired, observed, now| {
+        let planned = plan(desired, observed, now);
+        let account = observed.account.account();
+        let recorded = observed.recorded.connected_account_id.as_ref();
+        match (planned, account) {
+            (Plan::Nothing | Plan::Wait(_) | Plan::Do(_), Some(account))
+                if seen.show(observed)
+                    && desired.presence == Presence::Present
+                    && recorded == Some(&account.id)
+                    && account.alias.as_deref() == desired.pin.alias()
+                    && (desired.spec.credentials.is_some() || account.timed_out()) =>
+            {
+                Plan::Do(Effect::Delete {
+                    id: account.id.clone(),
+                    revoke: false,
+                })
+            }
+            (other, _) => other,
+        }
+    });
+    Mind { repeats, ..mind }
 }
 
 /// Each pass takes the request for a link for a new one.

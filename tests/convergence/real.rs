@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use composio_operator::crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER};
+use composio_operator::sandbox::world::Switches;
 use futures::StreamExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -165,6 +166,12 @@ impl Ground for Cluster {
             .sandbox
             .control("POST", "auth-configs", config)
             .await;
+    }
+
+    async fn switches(&mut self, switches: &Switches) {
+        let switches = json!(switches);
+        let sandbox = &self.scene.sandbox;
+        sandbox.control("POST", "switches", switches).await;
     }
 
     async fn fault(&mut self, fault: &Value) {

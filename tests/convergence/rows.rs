@@ -33,6 +33,10 @@ pub(crate) const ROWS: &[(&str, &str)] = &[
     ),
     ("the state is a word that is not known", "wait"),
     (
+        "the recorded account is not there, and was made a moment ago",
+        "wait: it may not be visible yet",
+    ),
+    (
         "the recorded account is gone",
         "forget it, go on as without",
     ),
@@ -156,7 +160,7 @@ pub(crate) const ROWS: &[(&str, &str)] = &[
     ("going: `deletionPolicy: Delete`", "delete the account"),
     (
         "going: several accounts are its own",
-        "delete the others, without revoking",
+        "end the others first; delete those without a grant, without revoking",
     ),
     ("going: active", "revoke the grant"),
     (
@@ -177,7 +181,7 @@ pub(crate) const ROWS: &[(&str, &str)] = &[
         "wait, disabled as declared",
     ),
     ("going: the account is gone", "let the object go"),
-    ("going: an account may still be made", "wait"),
+    ("going: an account may still be made or show up", "wait"),
     ("going: Composio refuses", "tell, try again later"),
 ];
 
@@ -186,6 +190,8 @@ pub(crate) const ROWS: &[(&str, &str)] = &[
 pub(crate) struct Taken {
     pub(crate) rows: BTreeMap<&'static str, u64>,
     pub(crate) variants: BTreeMap<String, u64>,
+    /// How many looks found their account twice in one list.
+    pub(crate) repeated: u64,
 }
 
 impl Taken {
@@ -195,6 +201,7 @@ impl Taken {
     }
 
     pub(crate) fn add(&mut self, other: Taken) {
+        self.repeated += other.repeated;
         for (row, count) in other.rows {
             *self.rows.entry(row).or_default() += count;
         }

@@ -13,6 +13,8 @@ mod hands;
 
 /// What is declared in a sequence. `rival` wants the same account as `spare`.
 pub(crate) const NAMES: [&str; 6] = ["mail", "crm", "chat", "spare", "rival", "odd"];
+/// How many accounts each user has besides, where pages shift.
+const OTHERS: usize = 2;
 /// How many of them take part in one sequence.
 const TAKE_PART: usize = 3;
 
@@ -46,6 +48,8 @@ pub(crate) struct Sequence<G> {
     /// Whether Composio refused something by a fault, or a grant was called revoked that is not: then one
     /// may be let go alive.
     pub(super) refused: bool,
+    /// Live accounts that were deleted though their object was declared.
+    pub(super) killed: Vec<String>,
     steps: u32,
 }
 
@@ -61,7 +65,10 @@ pub(crate) fn world(seed: u64) -> Seed {
         deleted_holds_alias: random.u32(..8) == 0,
         list_lag_seconds: [0, 0, 5][random.usize(..3)],
         alias_not_unique: random.bool(),
-        ..Switches::default()
+        quiet_metadata: random.bool(),
+        get_lag_seconds: [0, 0, 5][random.usize(..3)],
+        max_page: [None, Some(1), Some(1), Some(2)][random.usize(..4)],
+        shifting_pages: random.bool(),
     };
     Seed {
         entropy: seed,
@@ -103,6 +110,7 @@ impl<G: Ground> Sequence<G> {
             twins: Vec::new(),
             key: None,
             refused: false,
+            killed: Vec::new(),
             steps: 0,
         }
     }
@@ -124,7 +132,10 @@ impl<G: Ground> Sequence<G> {
             self.steps += 1;
             let seconds = [0, 0, 1, 20, 120, 700][self.random.usize(..6)];
             self.pass(before, seconds).await;
-            self.at_most_one_account_each().await?;
+            self.accounts_live_and_are_one_each().await?;
+        }
+        if self.switches.shifting_pages {
+            self.restore().await;
         }
         self.quiet().await;
         Ok(())
@@ -153,6 +164,41 @@ impl<G: Ground> Sequence<G> {
             self.by_hand[n] = id;
         }
         self.make_theirs().await;
+        if self.switches.shifting_pages {
+            self.make_others().await;
+        }
+    }
+
+    /// Further accounts of each user: only a list of several pages has borders.
+    async fn make_others(&mut self) {
+        for name in self.names.clone() {
+            for n in 0..OTHERS {
+                let (user, alias) = (user(name), format!("other-{name}-{n}"));
+                let (path, body, field) = match name {
+                    "crm" => {
+                        let val = json!({"status": "ACTIVE", "api_key": "other"});
+                        let state = json!({"authScheme": "API_KEY", "val": val});
+                        let connection = json!({"user_id": user, "alias": alias, "state": state});
+                        let config = json!({"id": "ac_hubspot"});
+                        let body = json!({"auth_config": config, "connection": connection});
+                        ("connected_accounts", body, "id")
+                    }
+                    _ => {
+                        let config = if name == "chat" {
+                            "ac_slack"
+                        } else {
+                            "ac_gmail"
+                        };
+                        let body =
+                            json!({"auth_config_id": config, "user_id": user, "alias": alias});
+                        ("connected_accounts/link", body, "connected_account_id")
+                    }
+                };
+                let made = self.ground.api("POST", path, &body).await;
+                let id = made[field].as_str().expect("an id").to_owned();
+                self.retained.insert(id);
+            }
+        }
     }
 
     async fn objects(&mut self) -> Vec<(&'static str, Value)> {
@@ -181,7 +227,9 @@ impl<G: Ground> Sequence<G> {
         } else {
             before.clone()
         };
+        let live = self.live_and_declared().await;
         self.ground.pass(seconds).await;
+        self.must_live_on(live).await;
         for (name, object) in before {
             let after = self.ground.object(name).await;
             if after.is_some_and(|after| after["metadata"]["uid"] == object["metadata"]["uid"]) {
@@ -219,7 +267,11 @@ impl<G: Ground> Sequence<G> {
             22 if self.steps.is_multiple_of(2) => self.hide_another_namespace(name).await,
             22 => {
                 self.ground.restart().await;
-                "restart".to_owned()
+                let lost = match self.switches.shifting_pages {
+                    true => self.lose_status(name).await,
+                    false => String::new(),
+                };
+                format!("restart {lost}")
             }
             23 => {
                 let writes = self.random.u32(1..3);
@@ -268,11 +320,27 @@ impl<G: Ground> Sequence<G> {
             .map(str::to_owned)
     }
 
+    /// A backup without the statuses is restored: each account is looked for in lists.
+    async fn restore(&mut self) {
+        for name in self.names.clone() {
+            let lost = self.lose_status(name).await;
+            self.history.push(lost);
+        }
+        let before = self.objects().await;
+        self.pass(before, 120).await;
+    }
+
     /// Nobody does anything any more, and everything that can heal does.
     async fn quiet(&mut self) {
         self.ground.clear_faults().await;
         self.ground.conflicts(0).await;
         self.ground.hide_another_namespace(false).await;
+        // Pages shift while rows come and go, and now none do.
+        let steady = Switches {
+            shifting_pages: false,
+            ..self.switches
+        };
+        self.ground.switches(&steady).await;
         let config = json!({"id": "ac_gmail", "toolkit": "gmail", "enabled": true});
         self.ground.auth_config(&config).await;
         let before = self.objects().await;

@@ -1,7 +1,7 @@
 //! A sequence in memory, under simulated time.
 
 use composio_operator::crd::{ALIAS_ANNOTATION, FINALIZER};
-use composio_operator::sandbox::world::{AuthConfig, Fault, World};
+use composio_operator::sandbox::world::{AuthConfig, Fault, Switches, World};
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
@@ -112,6 +112,10 @@ impl Ground for Simulation {
         let config: AuthConfig = serde_json::from_value(config.clone()).expect("an auth config");
         let put = self.world().put_auth_config(config);
         put.expect("an auth config that can be");
+    }
+
+    async fn switches(&mut self, switches: &Switches) {
+        self.world().set_switches(*switches);
     }
 
     async fn fault(&mut self, fault: &Value) {

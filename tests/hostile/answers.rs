@@ -1,6 +1,5 @@
 //! What stands where Composio's answer should: too much, something else, or somebody else's.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +8,6 @@ use tokio::net::TcpListener;
 
 use super::gateway::Gateway;
 use super::{ODD, assert_plain, message, operated};
-use crate::support::operator::Operator;
 use crate::support::sandbox::Asked;
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::wait;
@@ -113,7 +111,7 @@ pub(super) async fn without_end() -> String {
     let operator = scene.start("operator", &options).await;
     scene.declare("first", gmail()).await;
     let (id, _) = scene.linked("first").await;
-    let before = peak(&operator);
+    let before = operator.peak_memory();
 
     gateway.flood("GET", "/connected_accounts", 3);
     // It has its effect, and so much is said of it that nobody hears it.
@@ -129,7 +127,7 @@ pub(super) async fn without_end() -> String {
         log.contains("could not start a sign-in: the answer (201) is larger than"),
         "{log}"
     );
-    let grown = peak(&operator) - before;
+    let grown = operator.peak_memory() - before;
     assert!(grown < FLOOD_COSTS, "{grown} kB more");
     let links = scene.changes().await;
     assert_eq!(
@@ -143,20 +141,6 @@ pub(super) async fn without_end() -> String {
         gateway.flooded(),
         grown / 1024
     )
-}
-
-/// The most memory that it ever had, in kB.
-fn peak(operator: &Operator) -> u64 {
-    let status =
-        fs::read_to_string(format!("/proc/{}/status", operator.child.pid())).expect("it runs");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("Linux tells");
-    line.trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number")
 }
 
 pub(super) async fn that_are_not_json() -> String {

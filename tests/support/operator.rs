@@ -160,6 +160,15 @@ impl Operator {
         }
     }
 
+    /// The most memory that it ever had, in kB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.expect("Linux tells").trim().trim_end_matches(" kB");
+        number.parse().expect("a number")
+    }
+
     /// The system chose the port; the log tells which.
     fn address(&self) -> Option<String> {
         let log = self.child.read_log();

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -53,6 +54,8 @@ pub(crate) enum Fate {
     Half,
     /// It is forwarded, and this is the answer to it.
     Replaced(StatusCode, &'static str),
+    /// It is forwarded, and its answer, which is JSON, delivered as this makes it.
+    Edited(Edit),
     /// It is forwarded only after that time, also when nobody waits for the answer any more. It is told
     /// when that is done.
     Late(Duration, oneshot::Sender<()>),
@@ -62,6 +65,9 @@ pub(crate) enum Fate {
 
 /// Decides what becomes of a request; it may change it before.
 pub(crate) type Judge = Arc<dyn Fn(Seen) -> BoxFuture<'static, (Seen, Fate)> + Send + Sync>;
+
+/// What an answer becomes on its way.
+pub(crate) type Edit = Arc<dyn Fn(Value) -> Value + Send + Sync>;
 
 /// A running proxy. It ends with this value.
 pub(crate) struct Proxy {
@@ -178,6 +184,13 @@ impl Way {
             Fate::Replaced(status, text) => {
                 self.whole(seen).await?;
                 Ok(answer(status, text))
+            }
+            Fate::Edited(edit) => {
+                let (mut parts, body) = self.whole(seen).await?.into_parts();
+                parts.headers.remove(header::CONTENT_LENGTH);
+                let body = serde_json::from_slice(&body).map_err(|_| Cut)?;
+                let body = Body::from(edit(body).to_string());
+                Ok(Response::from_parts(parts, body))
             }
             Fate::Late(wait, done) => tokio::spawn(async move {
                 tokio::time::sleep(wait).await;

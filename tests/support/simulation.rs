@@ -19,7 +19,7 @@ mod mind;
 mod running;
 mod shelf;
 
-pub(crate) use mind::Mind;
+pub(crate) use mind::{Mind, Repeats};
 use running::{Running, run};
 pub(crate) use shelf::Shelf;
 

@@ -266,3 +266,19 @@ async fn a_refused_connection_sent_nothing() {
     assert_eq!(error.retry(), Retry::Backoff);
     assert!(error.to_string().contains("refused"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_many_large_answers_one_is_read_at_a_time_and_small_ones_pass_it() {
+    let room = Arc::new(tokio::sync::Semaphore::new(1));
+    let read = |length: usize| {
+        let answer = reqwest::Response::from(Response::new(vec![b' '; length]));
+        http::read(answer, 4 * http::LARGE, Arc::clone(&room), SECOND)
+    };
+    let large = read(http::LARGE + 1).await.unwrap();
+    assert_eq!(room.available_permits(), 0, "it is kept until it was read");
+    assert_eq!(read(http::LARGE).await.unwrap().body().len(), http::LARGE);
+    let waited = read(http::LARGE + 1).await.map(drop);
+    assert_eq!(waited, Err(SendError::Timeout), "nobody waits for ever");
+    drop(large);
+    assert!(read(http::LARGE + 1).await.is_ok());
+}

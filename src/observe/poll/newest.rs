@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{MOST_NEW_PAGES, PAGE};
 use crate::{
-    composio::{Account, ListQuery, Urgency, error::Error},
+    composio::{Account, Endpoint, ListQuery, Pages, Urgency, error::Error},
     project::{Changes, Project},
 };
 
@@ -142,7 +142,9 @@ pub(super) async fn scan(
 ) -> Result<Scan, Error> {
     let began = project.now();
     let ours = project.snapshot(|snapshot| snapshot.size());
-    let most_pages = ours.div_ceil(PAGE).clamp(1, MOST_NEW_PAGES);
+    // In rows: Composio may allow smaller pages than are asked for.
+    let most_rows = ours.div_ceil(PAGE).max(1) * PAGE;
+    let mut rows = 0;
     let mut query = ListQuery {
         limit: u32::try_from(PAGE).ok(),
         ..ListQuery::default()
@@ -151,14 +153,17 @@ pub(super) async fn scan(
     let depth = former.map_or(Depth::New, |former| former.depth(began));
     let is_known = |stamp, depth| former.is_some_and(|former| former.is_known(stamp, depth));
     let mut end = End::TooManyNew;
-    for page_number in 0..most_pages {
+    let mut pages = Pages::of(Endpoint::List);
+    for page_number in 0..MOST_NEW_PAGES {
         if project.admit(Urgency::Polling).is_err() {
             // The next scan begins where this one did.
             (watermark, end) = (former, End::Throttled);
             break;
         }
         let mark = project.snapshot(|snapshot| snapshot.begin_scan());
-        let page = project.client.list(&query).await?;
+        let mut page = project.client.list(&query).await?;
+        let next = page.next_cursor.take();
+        rows += page.items.len() + page.left_out;
         let stamps = || page.items.iter().filter_map(|row| row.updated_at);
         if page_number == 0 {
             // A stamp of the future would hide everything until it has come.
@@ -167,8 +172,7 @@ pub(super) async fn scan(
                 newest.map(|newest| project.composio_now().map_or(newest, |now| now.min(newest)));
             watermark = Watermark::next(former, newest, began);
         }
-        let is_complete =
-            page.next_cursor.is_none() || stamps().any(|stamp| is_known(stamp, depth));
+        let is_complete = next.is_none() || stamps().any(|stamp| is_known(stamp, depth));
         if stamps().any(|stamp| is_known(stamp, Depth::New)) {
             end = End::TooManyLate;
         }
@@ -183,7 +187,14 @@ pub(super) async fn scan(
             end = End::Complete;
             break;
         }
-        query.cursor = page.next_cursor;
+        // What is left is asked for as what is too much is.
+        if rows >= most_rows || pages.is_late() {
+            break;
+        }
+        if let Some(cursor) = &next {
+            pages.follow(cursor)?;
+        }
+        query.cursor = next;
     }
     Ok(Scan { watermark, end })
 }

@@ -248,29 +248,19 @@ async fn ask(project: &Project, asked: &[Asked], range: Range<usize>) -> Result<
     })
 }
 
-/// The rows of these ids. A server that does not know the filter, and would send all there is, is not
-/// followed to the end.
+/// The rows of these ids. A server that does not know the filter sends all there is.
 async fn list(project: &Project, ids: Vec<String>) -> Result<Vec<Account>, Error> {
     let wanted: HashSet<String> = ids.iter().cloned().collect();
-    let mut query = ListQuery {
+    let query = ListQuery {
         limit: u32::try_from(PAGE).ok(),
         ids,
         ..ListQuery::default()
     };
-    let mut rows: Vec<Account> = Vec::new();
-    for _ in 0..PAGE {
-        let page = project.client.list(&query).await?;
-        rows.extend(
-            page.items
-                .into_iter()
-                .filter(|row| wanted.contains(&row.id)),
-        );
-        query.cursor = page.next_cursor;
-        if query.cursor.is_none() || rows.len() >= wanted.len() {
-            break;
-        }
-    }
-    Ok(rows)
+    let is_wanted = |row: &Account| wanted.contains(&row.id);
+    project
+        .client
+        .list_whole(&query, is_wanted, wanted.len())
+        .await
 }
 
 fn was_issued(id: &str) -> bool {

@@ -62,7 +62,7 @@ pub(crate) fn object() -> Wanted {
 #[derive(Clone, Debug)]
 pub(crate) struct Sight(pub(crate) Observed);
 
-fn sight(account: Seen, fresh: bool) -> Sight {
+pub(crate) fn sight(account: Seen, fresh: bool) -> Sight {
     Sight(Observed {
         recorded: ConnectedAccountStatus::default(),
         keys: keys(),

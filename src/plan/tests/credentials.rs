@@ -107,7 +107,7 @@ fn the_secret_has_its_place_among_the_differences() {
     let shared = || wanted().shared_with(&["a"], &[]).called("support");
     let row = |state| {
         ours(state).with(|observed| {
-            let account = observed.account.account_mut().expect("it is there");
+            let account = observed.account.account_mut("ca_1").expect("it is there");
             account.visibility = crate::composio::model::Visibility::Shared;
             account.sharing = Some(Default::default());
         })

@@ -107,6 +107,18 @@ fn an_object_is_let_go_only_when_its_account_is_proved_gone() {
             does(Effect::Release),
         ),
         (
+            "it was made a moment ago, and a GET may lag behind",
+            object().deleted(Revoke),
+            seen_none().recorded("ca_1").link_issued(ago(59)),
+            WaitsUntil(Reason::Deleting, ago(-1)),
+        ),
+        (
+            "not any more",
+            object().deleted(Revoke),
+            seen_none().recorded("ca_1").link_issued(ago(60)),
+            does(Effect::Release),
+        ),
+        (
             "pinned and no id: a POST may be in flight",
             object().deleted(Revoke).deleted_at(ago(59)),
             seen_none(),
@@ -308,7 +320,7 @@ fn only_an_account_of_its_own_ends_with_an_object() {
 }
 
 #[test]
-fn of_several_accounts_the_best_ends_last() {
+fn of_several_accounts_the_recorded_or_else_the_best_ends_last() {
     let gone = || object().deleted(Revoke);
     let two = || seen_all(vec![account("ca_1").expired(), account("ca_2").active()]);
     check([
@@ -317,6 +329,18 @@ fn of_several_accounts_the_best_ends_last() {
             gone(),
             two(),
             does(delete(false)),
+        ),
+        (
+            "the recorded one is never a duplicate, and what has a grant ends as the policy says",
+            gone(),
+            two().recorded("ca_1"),
+            does(Effect::Revoke { id: "ca_2".into() }),
+        ),
+        (
+            "also a disabled one",
+            gone(),
+            seen_all(vec![account("ca_1").active(), account("ca_2").inactive()]).recorded("ca_1"),
+            does(Effect::Enable { id: "ca_2".into() }),
         ),
         (
             "a refused one is not repeated",

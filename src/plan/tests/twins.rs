@@ -1,5 +1,8 @@
-use super::*;
-use crate::composio::model::State;
+use super::{
+    random::draw::{sight_of_several, wanted},
+    *,
+};
+use crate::{composio::model::State, tests::for_seeds};
 
 /// Two accounts with our alias; the first is recorded.
 fn two(kept: Row, twin: Row) -> Sight {
@@ -98,6 +101,106 @@ fn of_several_accounts_those_go_that_hold_nobodys_grant() {
             looks(Need::Account),
         ),
     ]);
+}
+
+#[test]
+fn a_row_that_a_list_repeats_is_one_account() {
+    let row = |updated: i64, state: State| {
+        account("ca_1").is(state).with(|account| {
+            account.updated_at = Timestamp::from_second(updated).ok();
+        })
+    };
+    let seen = |rows: Vec<Row>| Seen::of(rows.into_iter().map(|row| row.0).collect(), None);
+    let (old, new) = (|| row(1, State::Initiated), || row(2, State::Active));
+    for rows in [
+        vec![old(), new()],
+        vec![new(), old()],
+        vec![new(), new(), old()],
+    ] {
+        assert_eq!(seen(rows), Seen::One(new().0), "the newest counts");
+    }
+    let equal = vec![row(1, State::Active), row(1, State::Inactive)];
+    assert_eq!(
+        seen(equal),
+        Seen::One(row(1, State::Inactive).0),
+        "of equally new ones what was read last"
+    );
+    let two = seen(vec![new(), account("ca_2").expired(), new()]);
+    assert_eq!(two, Seen::Many(vec![new().0, account("ca_2").expired().0]));
+}
+
+/// However a look comes to show an account twice, it is no duplicate of itself.
+#[test]
+fn no_rule_deletes_the_account_that_is_kept_as_a_duplicate() {
+    let twice = |row: Row| {
+        let rows = vec![row.0.clone(), row.0];
+        sight(Seen::Many(rows), true)
+            .recorded("ca_1")
+            .link_issued(ago(900))
+    };
+    check([
+        (
+            "made from a Secret",
+            object().made_from_secret(),
+            twice(account("ca_1").active())
+                .connected(ago(100))
+                .with_secret()
+                .sent("uid/7", crate::crd::CredentialsStep::Created),
+            nothing(),
+        ),
+        (
+            "never signed in to",
+            object(),
+            twice(account("ca_1").never_finished()),
+            Waits(Reason::LinkExpired),
+        ),
+        (
+            "going",
+            object().deleted(crate::crd::DeletionPolicy::Revoke),
+            twice(account("ca_1").active()).connected(ago(100)),
+            does(revoke()),
+        ),
+    ]);
+}
+
+/// What is decided of the account that is kept is what would be decided if it were the only one.
+#[test]
+fn others_beside_it_never_end_the_account_that_is_kept() {
+    let (mut ends, mut others) = (0, 0);
+    for_seeds(60_000, |dice| {
+        let Wanted(desired) = wanted(dice);
+        let Sight(mut observed) = sight_of_several(dice, &desired);
+        let Seen::Many(rows) = observed.account.clone() else {
+            return;
+        };
+        let Plan::Do(Effect::Delete { id, .. } | Effect::Revoke { id }) =
+            plan(&desired, &observed, NOW)
+        else {
+            return;
+        };
+        let kept = match &observed.recorded.connected_account_id {
+            Some(recorded) => recorded.clone(),
+            None if desired.presence == Presence::Present => rows[0].id.clone(),
+            // Which of several is the best is another question.
+            None => return,
+        };
+        if id != kept {
+            others += 1;
+            return;
+        }
+        ends += 1;
+        let planned = plan(&desired, &observed, NOW);
+        observed.account = Seen::Many(rows.into_iter().filter(|row| row.id == id).collect());
+        assert_eq!(
+            plan(&desired, &observed, NOW),
+            planned,
+            "{desired:?} on {observed:?}"
+        );
+    });
+    assert!(
+        std::env::var("SEED").is_ok() || (ends >= 200 && others >= 200),
+        "{ends} ends of the kept one, {others} of others"
+    );
 }
 
 #[test]

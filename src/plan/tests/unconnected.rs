@@ -11,6 +11,39 @@ fn a_recorded_account_that_is_gone_is_forgotten_first() {
             does(Effect::Forget),
         ),
         (
+            "it was made a moment ago, and a GET may lag behind",
+            object(),
+            seen_none().recorded("ca_1").link_issued(ago(59)),
+            WaitsUntil(Reason::Progressing, ago(-1)),
+        ),
+        (
+            "not any more",
+            object(),
+            seen_none().recorded("ca_1").link_issued(ago(60)),
+            does(Effect::Forget),
+        ),
+        (
+            "when it was connected later does not matter",
+            object(),
+            seen_none()
+                .recorded("ca_1")
+                .link_issued(ago(60))
+                .connected(ago(1)),
+            does(Effect::Forget),
+        ),
+        (
+            "one from a Secret was connected when it was made",
+            object().made_from_secret(),
+            seen_none().recorded("ca_1").connected(ago(59)),
+            WaitsUntil(Reason::Progressing, ago(-1)),
+        ),
+        (
+            "a time in the future is not waited for",
+            object(),
+            seen_none().recorded("ca_1").link_issued(ago(-9000)),
+            WaitsUntil(Reason::Progressing, ago(-60)),
+        ),
+        (
             "then its alias is looked for",
             object(),
             not_looked().once_connected(),

@@ -108,6 +108,26 @@ impl<'a> Place<'a> {
         body["items"].as_array().unwrap().clone()
     }
 
+    /// The ids of all rows, page by page.
+    async fn pages(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        let mut path = "/connected_accounts?account_type=ALL".to_owned();
+        loop {
+            let (status, body) = self.api("GET", &path, Value::Null).await;
+            assert_eq!(status, 200, "{body}");
+            let items = body["items"].as_array().unwrap();
+            ids.extend(
+                items
+                    .iter()
+                    .map(|row| row["id"].as_str().unwrap().to_owned()),
+            );
+            let Some(cursor) = body["next_cursor"].as_str() else {
+                return ids;
+            };
+            path = format!("/connected_accounts?account_type=ALL&cursor={cursor}");
+        }
+    }
+
     /// What the list says about one row.
     async fn listed(&self, id: &str) -> Option<String> {
         let rows = self.list().await;

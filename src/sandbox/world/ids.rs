@@ -27,6 +27,11 @@ impl Ids {
         id
     }
 
+    /// One of `sides` that looks like chance: another one at each request.
+    pub(super) fn die(&self, sides: u64) -> u64 {
+        mix(self.count.wrapping_add(mix(!self.entropy))) % sides
+    }
+
     /// Two words, as Composio gives them to models that read ids aloud.
     pub(super) fn words(&self, toolkit: &str) -> String {
         const FIRST: [&str; 8] = [

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::account::{Account, State};
-use super::page::Page;
+use super::page::{Page, Shift};
 use super::query::{many, one, wrong};
 use super::refusal::Refusal;
 use super::{AuthConfig, Call, Reply, World};
@@ -51,9 +51,20 @@ impl World {
         self.switches.max_page.unwrap_or(self.seed.max_page).max(1)
     }
 
+    fn shift(&self) -> Shift {
+        if !self.switches.shifting_pages {
+            return Shift::None;
+        }
+        match self.ids.die(3) {
+            0 => Shift::None,
+            1 => Shift::Down,
+            _ => Shift::Up,
+        }
+    }
+
     pub(super) fn list_accounts(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let filter = self.filter(call)?;
-        let page = Page::asked(call, self.max_page())?;
+        let page = Page::asked(call, self.max_page(), self.shift())?;
         let rows = self.candidates(&filter);
         let mut total = 0;
         let mut items = Vec::new();
@@ -161,7 +172,7 @@ impl World {
     }
 
     pub(super) fn list_auth_configs(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
-        let page = Page::asked(call, self.max_page())?;
+        let page = Page::asked(call, self.max_page(), self.shift())?;
         let toolkits = many(call, "toolkit_slug");
         let managed = flag(call, "is_composio_managed")?;
         let show_disabled = flag(call, "show_disabled")?.unwrap_or(false);

@@ -13,6 +13,17 @@ use super::refusal::Refusal;
 pub(super) struct Page {
     number: usize,
     pub(super) size: usize,
+    shift: Shift,
+}
+
+/// How rows have moved since the page before was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shift {
+    None,
+    /// The last row of the page before stands on this one again.
+    Down,
+    /// The first row of this page is on none.
+    Up,
 }
 
 /// What a cursor says, as Base64 of JSON.
@@ -25,7 +36,7 @@ struct Cursor {
 impl Page {
     /// What a request asks for, its size clamped to `max`. A cursor brings its page size along;
     /// a `limit` beside it wins.
-    pub(super) fn asked(call: &Call<'_>, max: usize) -> Result<Self, Refusal> {
+    pub(super) fn asked(call: &Call<'_>, max: usize, shift: Shift) -> Result<Self, Refusal> {
         let limit = match one(call, "limit") {
             None => None,
             // The official clients type it as a floating point number.
@@ -44,6 +55,7 @@ impl Page {
         Ok(Self {
             number: cursor.page,
             size: limit.unwrap_or(cursor.limit).clamp(1, max),
+            shift: if cursor.page == 1 { Shift::None } else { shift },
         })
     }
 
@@ -65,7 +77,12 @@ impl Page {
     }
 
     pub(super) fn first(&self) -> usize {
-        (self.number - 1).saturating_mul(self.size)
+        let first = (self.number - 1).saturating_mul(self.size);
+        match self.shift {
+            Shift::None => first,
+            Shift::Down => first.saturating_sub(1),
+            Shift::Up => first.saturating_add(1),
+        }
     }
 }
 

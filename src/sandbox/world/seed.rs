@@ -240,11 +240,14 @@ pub struct Switches {
     /// The largest page of a list, which is also the page size when none is asked for; when absent,
     /// what the sandbox was started with.
     pub max_page: Option<usize>,
+    /// Rows shift while somebody goes from page to page, as they do while rows come and go: one of three pages
+    /// after the first begins with the last row of the page before, and one of three leaves a row out.
+    pub shifting_pages: bool,
 }
 
 impl Switches {
     /// Name, and what it does when it is on: for help.
-    pub const HELP: [(&str, &str); 11] = [
+    pub const HELP: [(&str, &str); 12] = [
         (
             "refresh_leaves_expired",
             "a refreshed row is EXPIRED until the person is done",
@@ -274,6 +277,10 @@ impl Switches {
         ("get_lag_seconds", "for so long a GET of a new row is a 404"),
         ("alias_not_unique", "two rows may have one alias"),
         ("max_page", "the largest page of a list"),
+        (
+            "shifting_pages",
+            "rows stand twice or are left out where a page ends",
+        ),
     ];
 }
 

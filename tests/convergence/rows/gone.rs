@@ -7,6 +7,8 @@ use jiff::Timestamp;
 
 use super::sight::Sight;
 
+const CONNECTED: &[State] = &[State::Active, State::Inactive];
+
 pub(super) fn gone(sight: &Sight<'_>, plan: &Plan, since: Timestamp) -> (&'static str, bool) {
     let Sight {
         desired,
@@ -30,8 +32,8 @@ pub(super) fn gone(sight: &Sight<'_>, plan: &Plan, since: Timestamp) -> (&'stati
                 sight.may_be_anothers(),
             ),
             Reason::Deleting => (
-                "going: an account may still be made",
-                !desired.finalizer || (sight.absent() && !sight.recorded()),
+                "going: an account may still be made or show up",
+                !desired.finalizer || (sight.absent() && (!sight.recorded() || sight.is_new())),
             ),
             _ if sight.refused(Kind::Revoke) => (
                 "going: the provider refuses to revoke",
@@ -60,17 +62,17 @@ pub(super) fn gone(sight: &Sight<'_>, plan: &Plan, since: Timestamp) -> (&'stati
                 "going: what was found is not this object's",
                 !sight.absent(),
             ),
-            Effect::Delete { revoke, id } if sight.several() => (
+            Effect::Delete { revoke: false, id } if sight.several() => (
                 "going: several accounts are its own",
-                !revoke && observed.account.account().is_some() && !id.is_empty(),
+                !(revokes && sight.shows(id, CONNECTED)),
             ),
             Effect::Delete { revoke, .. } if !revokes => {
                 ("going: `deletionPolicy: Delete`", !revoke)
             }
-            Effect::Delete { revoke, .. } if sight.is(&[State::Revoked]) => {
+            Effect::Delete { revoke, id } if sight.shows(id, &[State::Revoked]) => {
                 ("going: the grant is revoked", !revoke)
             }
-            Effect::Delete { revoke, .. } if sight.connected() => (
+            Effect::Delete { revoke, id } if sight.shows(id, CONNECTED) => (
                 "going: it cannot be revoked, or the provider refused for an hour",
                 *revoke
                     && (sight.refused(Kind::Revoke)
@@ -78,10 +80,13 @@ pub(super) fn gone(sight: &Sight<'_>, plan: &Plan, since: Timestamp) -> (&'stati
                         || observed.recorded.revoke_refusals.is_some()),
             ),
             Effect::Delete { revoke, .. } => ("going: no live grant is seen", *revoke),
-            Effect::Revoke { .. } => ("going: active", revokes && sight.is(&[State::Active])),
-            Effect::Enable { .. } => (
+            Effect::Revoke { id } => (
+                "going: active",
+                revokes && sight.shows(id, &[State::Active]),
+            ),
+            Effect::Enable { id } => (
                 "going: disabled",
-                revokes && sight.is(&[State::Inactive]) && !sight.refused(Kind::Revoke),
+                revokes && sight.shows(id, &[State::Inactive]) && !sight.refused(Kind::Revoke),
             ),
             Effect::Disable { .. } => (
                 "going: the provider refuses to revoke",

@@ -53,6 +53,10 @@ pub(super) fn present(sight: &Sight<'_>, plan: &Plan) -> (&'static str, bool) {
                 "an account or a link is due, and an earlier call may still bring one",
                 !sight.is(&[State::Active]) && (recorded.unknown_since.is_some() || sight.stale()),
             ),
+            Reason::Progressing => (
+                "the recorded account is not there, and was made a moment ago",
+                sight.recorded() && sight.absent() && sight.is_new(),
+            ),
             Reason::SecretMissing => (
                 "the Secret or a key in it is missing",
                 matches!(observed.secret, SecretSeen::Missing(_)),

@@ -83,6 +83,28 @@ impl Sight<'_> {
         }
     }
 
+    /// Whether the row of that account is so.
+    pub(super) fn shows(&self, id: &str, states: &[State]) -> bool {
+        let rows = match &self.observed.account {
+            Seen::NotLooked | Seen::Absent => &[],
+            Seen::One(account) => std::slice::from_ref(account),
+            Seen::Many(accounts) => accounts.as_slice(),
+        };
+        let mut rows = rows.iter().filter(|row| row.id == id);
+        rows.any(|row| states.contains(&row.state))
+    }
+
+    /// Whether the recorded account was made so short a time ago that a look may not know it.
+    pub(super) fn is_new(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        let made = match (&recorded.last_link_issued_at, &recorded.connected_at) {
+            (Some(issued), _) => issued.0,
+            (None, Some(connected)) => connected.0,
+            (None, None) => return false,
+        };
+        self.now.duration_since(made) < self.desired.flags.unknown_outcome_wait
+    }
+
     pub(super) fn several(&self) -> bool {
         matches!(self.observed.account, Seen::Many(_))
     }

@@ -187,6 +187,10 @@ impl<G: Ground> Sequence<G> {
             if account.is_none_or(|account| account["alias"] != pin) {
                 return String::new();
             }
+            // Of two with its alias nobody can tell any more which one it had.
+            if self.twins.iter().any(|(whose, _)| *whose == name) {
+                self.retained.insert(id.to_owned());
+            }
         }
         self.ground.lose_status(name).await;
         format!("{name} loses its status")

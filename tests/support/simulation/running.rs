@@ -22,7 +22,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::shelf::{Shelf, client};
-use super::{INSTANCE, Mind, lock};
+use super::{INSTANCE, Mind, Repeats, lock};
 
 /// What a restart of the operator throws away.
 pub(super) struct Running {
@@ -46,7 +46,7 @@ pub(super) fn run(
     };
     let metrics = Arc::new(Metrics::default());
     let project = Arc::new(Project::new(
-        transport(world, shelf, now),
+        transport(world, shelf, now, &mind.repeats),
         RecordKeys::derive(b"the API key", &flags.project),
         Arc::clone(&metrics),
         clock,
@@ -100,8 +100,10 @@ fn transport(
     world: &Arc<Mutex<World>>,
     shelf: &Arc<Mutex<Shelf>>,
     now: &Arc<Mutex<Timestamp>>,
+    repeats: &Repeats,
 ) -> Transport {
     let (world, shelf, now) = (Arc::clone(world), Arc::clone(shelf), Arc::clone(now));
+    let repeats = repeats.clone();
     Arc::new(move |mut request: Request<Bytes>| {
         let key = http::HeaderValue::from_static("sandbox");
         request.headers_mut().insert("x-api-key", key);
@@ -119,6 +121,9 @@ fn transport(
             lock(&shelf).made(alias);
         }
         let answer = lock(&world).exchange(&request, time);
+        if let Ok(answer) = &answer {
+            repeats.answered(request.uri().query().unwrap_or_default(), answer.body());
+        }
         async move { answer.map_err(|_| SendError::Cut("cut by the test".to_owned())) }.boxed()
     })
 }

@@ -262,6 +262,23 @@ pub(super) fn failure(dice: &mut Dice) -> Failure {
     }
 }
 
+/// Several rows, which may be of one id, and nothing that would stand in the way of an effect.
+pub(in crate::plan::tests) fn sight_of_several(dice: &mut Dice, desired: &Desired) -> Sight {
+    let Sight(observed) = sight(dice, desired);
+    let rows = (0..2 + dice.number(2))
+        .map(|_| row(dice, desired))
+        .collect();
+    Sight(Observed {
+        account: Seen::Many(rows),
+        fresh: true,
+        holder: None,
+        all_objects_known: true,
+        gate: Gate::default(),
+        refused: Vec::new(),
+        ..observed
+    })
+}
+
 pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight {
     let account = match dice.number(8) {
         0 => Seen::NotLooked,

@@ -29,6 +29,7 @@ async fn both_positions_of_every_switch() {
         get_lag_seconds: _,
         alias_not_unique: _,
         max_page: _,
+        shifting_pages: _,
     } = Switches::default();
     let served = Served::start().await;
     for (name, _) in Switches::HELP {
@@ -217,6 +218,32 @@ async fn check(place: &Place<'_>, name: &str, on: bool) {
             assert_eq!(refused, !on, "{told}: {answer}");
             assert_eq!(place.row(&first).await["alias"], "a");
             assert_eq!(place.list().await.len(), if on { 2 } else { 1 }, "{told}");
+        }
+        "shifting_pages" => {
+            place
+                .control(
+                    "POST",
+                    "switches",
+                    json!({"shifting_pages": on, "max_page": 2}),
+                )
+                .await;
+            let mut made = Vec::new();
+            for user in ["ann", "bob", "cid", "dan", "eve"] {
+                made.push(place.link("ac_gmail", user, Value::Null).await);
+            }
+            made.sort();
+            let (mut repeated, mut left_out) = (false, false);
+            // By chance, but the same at each run.
+            for _ in 0..30 {
+                let mut listed = place.pages().await;
+                let count = listed.len();
+                listed.sort();
+                listed.dedup();
+                repeated |= listed.len() < count;
+                left_out |= listed.len() < made.len();
+            }
+            assert_eq!((repeated, left_out), (on, on), "{told}");
+            logged("GET", 200).await;
         }
         "max_page" => {
             for user in ["ann", "bob"] {

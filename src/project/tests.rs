@@ -1,0 +1,38 @@
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use futures::{FutureExt, future::join_all};
+
+use super::*;
+use crate::composio::SendError;
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_auth_configs_that_cannot_be_read_fails_with_the_others() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let transport: Transport = Arc::new(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            Err(SendError::Timeout)
+        }
+        .boxed()
+    });
+    let lifetime = SignedDuration::from_mins(10);
+    let keys = RecordKeys::derive(b"the API key", "project");
+    let project = Project::new(transport, keys, Arc::default(), system_clock(), lifetime);
+    let begun = Instant::now();
+    let found = join_all((0..50).map(|_| project.auth_configs("gmail"))).await;
+    assert!(found.iter().all(Result::is_err));
+    // The first was under way already when some of them asked.
+    assert!(asked.load(Ordering::Relaxed) <= 2);
+    assert!(begun.elapsed() <= Duration::from_secs(60));
+    assert!(project.auth_configs("gmail").await.is_err());
+    assert_eq!(
+        asked.load(Ordering::Relaxed),
+        2,
+        "who comes later asks again"
+    );
+}
