@@ -18,12 +18,14 @@ use crate::{
     record::RecordKeys,
 };
 
+mod counted;
 mod gates;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod together;
 
+use counted::counted;
 use gates::Gates;
 pub use gates::{Closed, Standing};
 pub use snapshot::{Changes, Known, Snapshot};
@@ -373,27 +375,6 @@ impl Project {
             }
         }
     }
-}
-
-/// Counts what is under way, also when nobody waits for its end any more.
-fn counted(transport: Transport, budget: &Arc<Mutex<Budget>>) -> Transport {
-    struct UnderWay(Arc<Mutex<Budget>>);
-    impl Drop for UnderWay {
-        fn drop(&mut self) {
-            lock(&self.0).ended();
-        }
-    }
-    let budget = Arc::clone(budget);
-    Arc::new(move |request| {
-        lock(&budget).sent();
-        let under_way = UnderWay(Arc::clone(&budget));
-        let answer = transport(request);
-        Box::pin(async move {
-            let answer = answer.await;
-            drop(under_way);
-            answer
-        })
-    })
 }
 
 /// A poisoned lock means that a thread panicked while it held plain data that is replaced as a whole;

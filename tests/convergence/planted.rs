@@ -13,7 +13,7 @@ use crate::support::simulation::{Mind, Repeats};
 type Planted = (&'static str, fn() -> Mind);
 
 /// What is wrong, and how a mind is that does it so.
-pub(crate) const PLANTED: [Planted; 10] = [
+pub(crate) const PLANTED: [Planted; 9] = [
     ("no pin before the first POST", no_pin),
     ("a stale pin after a rename", stale_pin),
     ("a link renewed on a timer", renews_links),
@@ -22,10 +22,6 @@ pub(crate) const PLANTED: [Planted; 10] = [
     ("no Adopt", never_adopts),
     ("an echo that is not written", forgets_the_echo),
     ("an id in a status that is believed", believes_the_status),
-    (
-        "the pin of another object that is believed",
-        believes_the_pin,
-    ),
     ("no de-duplication", no_deduplication),
 ];
 
@@ -188,19 +184,5 @@ fn believes_the_status() -> Mind {
             believed.recorded.record = Some(observed.keys.sign(&desired.own_alias, id));
         }
         plan(desired, &believed, now)
-    })
-}
-
-/// What a copy brings along is taken for its own.
-fn believes_the_pin() -> Mind {
-    deciding(|desired, observed, now| {
-        let account = observed.account.account();
-        let mut believed = desired.clone();
-        if let Pin::Foreign { .. } = desired.pin {
-            believed.pin = Pin::Own {
-                alias: account.and_then(|account| account.alias.clone()),
-            };
-        }
-        plan(&believed, observed, now)
     })
 }
