@@ -9,7 +9,7 @@ use composio_operator::composio::{SendError, Transport};
 use composio_operator::crd::ConnectedAccount;
 use composio_operator::metrics::Metrics;
 use composio_operator::observe::{Kept, Objects, Poll, PollEvent, Polling};
-use composio_operator::plan::Flags;
+use composio_operator::plan::{Flags, computed_alias};
 use composio_operator::project::{Known, Project};
 use composio_operator::record::RecordKeys;
 use composio_operator::sandbox::world::{Seed, SeedAccount, World};
@@ -168,11 +168,17 @@ pub(super) fn kept(object: ConnectedAccount) -> Kept {
 }
 
 pub(super) fn object(id: &str) -> ConnectedAccount {
+    // As the operator writes it: what anybody may have written is no witness.
+    let keys = RecordKeys::derive(b"the API key", &Flags::default().project);
+    let record = keys.sign(&computed_alias("", "ns", id), id);
     serde_json::from_value(json!({
         "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
         "metadata": {"name": id, "namespace": "ns", "uid": id, "resourceVersion": "1"},
         "spec": {"user": id, "toolkit": "gmail"},
-        "status": {"observedGeneration": 1, "connectedAccountId": id, "authConfig": "ac_gmail"},
+        "status": {
+            "observedGeneration": 1, "connectedAccountId": id, "authConfig": "ac_gmail",
+            "record": record,
+        },
     }))
     .expect("it decodes")
 }
