@@ -282,14 +282,17 @@ pub fn without(text: &str, secrets: &[Sensitive]) -> String {
     // Longest first: a short one may be part of a longer one.
     needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
     // What was cut off takes half a value with it, which would not be recognised any more.
-    let whole = match may_be_cut(text) {
-        false => text,
-        true => needles
+    // What is left may end with half of another one, or of the same again.
+    let mut whole = text;
+    while may_be_cut(text)
+        && let Some(shorter) = needles
             .iter()
-            .map(|needle| without_beginning(text, needle))
-            .min_by_key(|whole| whole.len())
-            .unwrap_or(text),
-    };
+            .map(|needle| without_beginning(whole, needle))
+            .filter(|shorter| shorter.len() < whole.len())
+            .min_by_key(|shorter| shorter.len())
+    {
+        whole = shorter;
+    }
     needles.iter().fold(whole.to_owned(), |text, needle| {
         text.replace(needle, "[redacted]")
     })
