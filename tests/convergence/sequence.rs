@@ -50,6 +50,8 @@ pub(crate) struct Sequence<G> {
     pub(super) refused: bool,
     /// Live accounts that were deleted though their object was declared.
     pub(super) killed: Vec<String>,
+    /// Objects that somebody changed back again and again.
+    pub(super) changed_back: BTreeSet<&'static str>,
     steps: u32,
 }
 
@@ -111,6 +113,7 @@ impl<G: Ground> Sequence<G> {
             key: None,
             refused: false,
             killed: Vec::new(),
+            changed_back: BTreeSet::new(),
             steps: 0,
         }
     }

@@ -54,6 +54,7 @@ impl<G: Ground> Sequence<G> {
             let before = self.objects().await;
             self.pass(before, 20).await;
         }
+        self.changed_back.insert(name);
         format!("{name} is changed back again and again")
     }
 
