@@ -79,7 +79,8 @@ pub(super) fn decide(
     }
 }
 
-/// Ends what is the object's own: the recorded one, or else the best, as the policy says, after the others.
+/// Ends what is the object's own: the recorded one, or else the first, whose grant is the likeliest to be
+/// alive, as the policy says, after the others.
 fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Timestamp) -> Plan {
     let ours = || {
         accounts
@@ -88,7 +89,7 @@ fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Ti
     };
     let recorded = observed.recorded.connected_account_id.as_ref();
     let is_recorded = |account: &&Account| recorded == Some(&account.id);
-    let Some(last) = ours().find(is_recorded).or_else(|| ours().reduce(better)) else {
+    let Some(last) = ours().find(is_recorded).or_else(|| ours().next()) else {
         return Plan::Do(Effect::Release);
     };
     if ours().any(|account| checks::may_be_anothers(desired, observed, account)) {
@@ -105,15 +106,6 @@ fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Ti
             revoke: false,
         }),
         None => end(desired, observed, last, now),
-    }
-}
-
-/// The one whose grant is the likelier to be alive: its end is the one that is told.
-fn better<'a>(one: &'a Account, another: &'a Account) -> &'a Account {
-    if another.state.rank() > one.state.rank() {
-        another
-    } else {
-        one
     }
 }
 

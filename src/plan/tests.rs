@@ -17,6 +17,7 @@ mod pins;
 mod present;
 mod random;
 mod records;
+mod seen;
 mod sharing;
 mod twins;
 mod unconnected;

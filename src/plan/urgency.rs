@@ -69,7 +69,7 @@ mod tests {
             seen(account("ca_1").active().shared(Some(list))).recorded("ca_1")
         };
         let ours = || seen(account("ca_1").active()).recorded("ca_1");
-        let cases: [(&str, Wanted, Sight, Urgency); 7] = [
+        let cases: [(&str, Wanted, Sight, Urgency); 8] = [
             (
                 "an object that goes takes its account along",
                 object().deleted(DeletionPolicy::Delete),
@@ -86,6 +86,12 @@ mod tests {
                 "somebody is taken off the list",
                 object().shared_with(&["a"], &[]),
                 shared(&["a", "b"]).cached(),
+                Urgency::Withdrawal,
+            ),
+            (
+                "somebody is denied it",
+                object().shared_with(&["a"], &["b"]),
+                shared(&["a"]).cached(),
                 Urgency::Withdrawal,
             ),
             (

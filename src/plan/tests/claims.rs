@@ -189,6 +189,26 @@ fn after_a_change_of_the_key_the_alias_alone_decides() {
             does(Effect::Forget),
         ),
         (
+            "an account with the own alias stands beside it",
+            object(),
+            seen_all(vec![
+                account("ca_1").active().called("by-hand"),
+                account("ca_2").active(),
+            ])
+            .recorded_with_another_key("ca_1"),
+            does(Effect::Forget),
+        ),
+        (
+            "another one that is not the object's own stands beside it",
+            object(),
+            seen_all(vec![
+                account("ca_1").active().called("by-hand"),
+                account("ca_2").active().called("by-hand-2"),
+            ])
+            .recorded_with_another_key("ca_1"),
+            Refuses(Reason::AliasChanged),
+        ),
+        (
             "the object is a copy: its record speaks for the original",
             object().copied_from("agents/original"),
             seen(account("ca_1").active().called("by-hand"))

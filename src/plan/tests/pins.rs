@@ -172,3 +172,16 @@ fn the_pin_of_another_prefix_is_waited_for_and_replaced() {
         ),
     ]);
 }
+
+#[test]
+fn the_other_object_is_named_as_long_as_its_name_can_be_one() {
+    let named = |length: usize| {
+        let name = "n".repeat(length - "team/".len());
+        match read(&Pin::annotation(&flags(""), "team", &name, None)) {
+            Pin::Foreign { object } => object.map(|object| object.len()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(named(320), Some(320));
+    assert_eq!(named(321), None);
+}

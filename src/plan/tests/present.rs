@@ -284,6 +284,30 @@ fn a_suspended_object_is_left_alone() {
             Waits(Reason::Suspended),
         ),
         (
+            "that its account is gone is told",
+            object().suspended(),
+            seen_none().recorded("ca_1"),
+            Exactly(wait(Reason::Suspended, "the account is gone", None)),
+        ),
+        (
+            "none is missed where none was made",
+            object().suspended(),
+            seen_none(),
+            Exactly(wait(Reason::Suspended, "", None)),
+        ),
+        (
+            "its account is looked at",
+            object().suspended(),
+            not_looked().recorded("ca_1"),
+            looks(Need::Account),
+        ),
+        (
+            "none is looked for",
+            object().suspended(),
+            not_looked(),
+            Exactly(wait(Reason::Suspended, "", None)),
+        ),
+        (
             "requests wait",
             object()
                 .suspended()

@@ -44,6 +44,13 @@ fn after_a_rotation_what_the_former_key_signed_is_good_until_the_next() {
         "the same key again is no rotation"
     );
     assert_eq!(same, second);
+    assert_ne!(second, first);
+    assert_ne!(
+        second,
+        RecordKeys::derive(b"ak_2", PROJECT),
+        "the former key counts"
+    );
+    assert_ne!(second.rotated(b"ak_3", PROJECT), second);
     assert_eq!(says(&second.rotated(b"ak_3", PROJECT)), Proven::UnknownKey);
     let restarted = RecordKeys::derive(b"ak_2", PROJECT);
     assert_eq!(says(&restarted), Proven::UnknownKey);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::composio::model::State;
+use crate::crd::{ConnectedAccount, ConnectedAccountSpec, LINK_REQUESTED_ANNOTATION};
 
 #[test]
 fn a_recorded_account_that_is_gone_is_forgotten_first() {
@@ -247,4 +248,52 @@ fn a_refresh_that_is_refused_makes_room_for_a_new_account() {
             Refuses(Reason::Rejected),
         ),
     ]);
+}
+
+#[test]
+fn a_link_that_was_issued_when_the_grant_came_is_not_a_lost_one() {
+    let died = |issued| {
+        seen(account("ca_1").expired())
+            .recorded("ca_1")
+            .connected(ago(100))
+            .link_issued(ago(issued))
+    };
+    check([
+        (
+            "it was issued after the grant had come",
+            object(),
+            died(99),
+            Waits(Reason::ReauthorizationRequired),
+        ),
+        (
+            "at the same moment",
+            object(),
+            died(100),
+            Waits(Reason::ReauthorizationRequired),
+        ),
+        (
+            "it was the one that brought the grant",
+            object(),
+            died(101),
+            does(refresh()),
+        ),
+    ]);
+}
+
+#[test]
+fn a_request_has_one_to_64_characters_and_a_longer_one_is_told() {
+    let of = |token: &str| {
+        let mut object = ConnectedAccount::new("support-gmail", ConnectedAccountSpec::default());
+        let annotation = (LINK_REQUESTED_ANNOTATION.into(), token.into());
+        object.metadata.annotations = Some([annotation].into());
+        let desired = Desired::of(&object, &Flags::default());
+        (desired.link_request, desired.ignored_link_request)
+    };
+    assert_eq!(of(""), (None, None));
+    assert_eq!(of("1"), (Some("1".into()), None));
+    let longest = "é".repeat(64);
+    assert_eq!(of(&longest), (Some(longest.clone()), None));
+    let told = format!("{longest}…");
+    assert_eq!(of(&format!("{longest}é")), (None, Some(told.clone())));
+    assert_eq!(of(&"é".repeat(100)), (None, Some(told)));
 }
