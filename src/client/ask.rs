@@ -1,16 +1,19 @@
 //! One call on its way out and what came back of it: the request, and the reading of a failure.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use serde_json::Value;
 
 use super::{
-    call::{self, Endpoint},
-    decode,
-    error::{Error, Kind, Refusal},
+    Client,
+    call::{self, Call, Class, Endpoint},
+    error::{Error, Kind, Refusal, Retry},
     http::{SendError, redirect_target},
     path,
     quote::Quote,
+    refusal,
 };
 
 /// One request before it is written.
@@ -100,16 +103,85 @@ pub(super) fn refused(
             None,
         );
     }
-    let (kind, request_id) = decode::refusal(status, answer.body(), secret);
+    let (kind, request_id) = refusal::refusal(status, answer.body(), secret);
     if status == StatusCode::TOO_MANY_REQUESTS {
         let retry_after = call::retry_after(answer.headers());
         return (Kind::RateLimited { retry_after }, request_id);
     }
     let deleted_before = endpoint == Endpoint::Delete
         && status == StatusCode::NOT_FOUND
-        && decode::is_empty_object(answer.body());
+        && refusal::is_empty_object(answer.body());
     if deleted_before {
         return (Kind::Api(Box::new(Refusal::not_found())), request_id);
     }
     (kind, request_id)
+}
+
+impl Client {
+    /// Sends it, reads the answer with `read`, and tells the observer of the call.
+    pub(crate) async fn send<T>(
+        &self,
+        ask: Ask,
+        read: fn(StatusCode, &[u8]) -> Result<T, String>,
+    ) -> Result<T, Error> {
+        let (endpoint, secret) = (ask.endpoint, ask.secret);
+        let request = ask.request().map_err(|kind| Error {
+            endpoint,
+            kind,
+            request_id: None,
+            carried_credentials: secret,
+        })?;
+        let started = Instant::now();
+        let answer = (self.transport)(request).await;
+        let headers = answer
+            .as_ref()
+            .ok()
+            .map(|answer| answer.headers().clone())
+            .unwrap_or_default();
+        let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
+        let mut request_id = call::request_id(&headers);
+        let result = match answer {
+            Err(error) => Err(not_answered(error)),
+            Ok(answer) if answer.status().is_success() => read(answer.status(), answer.body())
+                .map_err(|what| Kind::NotUnderstood {
+                    status: answer.status().as_u16(),
+                    what,
+                }),
+            Ok(answer) => {
+                let (kind, id) = refused(endpoint, &answer, secret);
+                request_id = id.or(request_id);
+                Err(kind)
+            }
+        };
+        let result = result.map_err(|kind| Error {
+            endpoint,
+            kind,
+            request_id: request_id.clone(),
+            carried_credentials: secret,
+        });
+        let call = Call {
+            endpoint,
+            method: endpoint.method(),
+            class: result.as_ref().err().map_or(Class::Success, Error::class),
+            status: status.or_else(|| result.as_ref().err().and_then(Error::status)),
+            duration: started.elapsed(),
+            rate_limit: call::rate_limit(&headers),
+            retry_after: match result.as_ref().err().map(Error::retry) {
+                Some(Retry::After(wait)) => Some(wait),
+                Some(Retry::Backoff | Retry::Never | Retry::Gone) | None => None,
+            },
+            date: call::date(&headers),
+            request_id,
+        };
+        tracing::debug!(
+            endpoint = call.endpoint.as_str(),
+            method = %call.method,
+            status = call.status,
+            class = call.class.as_str(),
+            request_id = call.request_id,
+            "called Composio"
+        );
+        (self.observer)(&call);
+        result
+    }
 }

@@ -13,6 +13,7 @@ use futures::{
     future::{self, BoxFuture},
 };
 use http::{HeaderName, HeaderValue, Request, Response, header};
+use memchr::memmem;
 use reqwest::{Url, redirect};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -296,17 +297,18 @@ fn without_key(mut answer: Response<Bytes>, key: &[u8]) -> Response<Bytes> {
     if answer.status().is_success() || key.len() < SHORTEST_KEY {
         return answer;
     }
-    if !answer.body().windows(key.len()).any(|window| window == key) {
+    let found: Vec<usize> = memmem::find_iter(answer.body(), key).collect();
+    if found.is_empty() {
         return answer;
     }
     let mut body = BytesMut::new();
-    let mut rest = answer.body().as_ref();
-    while let Some(at) = rest.windows(key.len()).position(|window| window == key) {
-        body.extend_from_slice(&rest[..at]);
+    let mut read = 0;
+    for at in found {
+        body.extend_from_slice(&answer.body()[read..at]);
         body.extend_from_slice(b"[redacted]");
-        rest = &rest[at + key.len()..];
+        read = at + key.len();
     }
-    body.extend_from_slice(rest);
+    body.extend_from_slice(&answer.body()[read..]);
     *answer.body_mut() = body.freeze();
     answer
 }

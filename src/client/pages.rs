@@ -11,12 +11,11 @@ use tokio::time::Instant;
 
 use super::{
     Client,
-    answer::Page,
     call::Endpoint,
+    connected_accounts::{ListQuery, Page},
     error::{Error, Kind},
     http::MAX_BODY,
     model::{Account, each_once},
-    request::ListQuery,
 };
 
 /// The most pages of one list: 5,000 rows, a hundred for each of the fifty users that are asked for together.

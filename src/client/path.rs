@@ -1,5 +1,14 @@
 //! Paths and queries: what of them comes from a user is percent-encoded.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Everything but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Query parameters in the order they were given; a list is a repeated name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Query(String);
@@ -9,7 +18,7 @@ impl Query {
         self.0.push(if self.0.is_empty() { '?' } else { '&' });
         self.0.push_str(name);
         self.0.push('=');
-        percent_encode(value, &mut self.0);
+        self.0.extend(utf8_percent_encode(value, RESERVED));
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -23,21 +32,5 @@ pub(super) fn segment(id: &str) -> Option<String> {
     if matches!(id, "" | "." | "..") {
         return None;
     }
-    let mut encoded = String::new();
-    percent_encode(id, &mut encoded);
-    Some(encoded)
-}
-
-/// Everything but RFC 3986's unreserved characters.
-fn percent_encode(text: &str, out: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(char::from(HEX[usize::from(byte >> 4)]));
-            out.push(char::from(HEX[usize::from(byte & 15)]));
-        }
-    }
+    Some(utf8_percent_encode(id, RESERVED).to_string())
 }

@@ -1,24 +1,32 @@
-//! Composio's JSON. There is no field here that could hold `state`, `data`, `params` or a token:
-//! what is not named is passed over while it is read.
+//! What the answers of several endpoints have in common. There is no field in any of them that could hold
+//! `state`, `data`, `params` or a token: what is not named is passed over while it is read.
 
+use std::collections::BTreeMap;
+
+use http::StatusCode;
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::{
     lenient::{Lenient, Shape, objects},
-    model::{State, kept},
+    model::{Sensitive, State, kept},
 };
 use crate::text;
 
 /// The longest id or name that is taken: as long as Composio's longest, that of a user.
 const MAX_NAME: usize = 256;
+
 /// The longest word for a state that is taken whole.
 const MAX_WORD: usize = 64;
+
 /// The longest cursor that is taken: it must fit into a request with the rest of a query.
 const MAX_CURSOR: usize = 4096;
+
 /// The longest link that is taken: browsers and proxies take no more.
 const MAX_LINK: usize = 8192;
 
 pub(super) type Text = Lenient<String>;
+
 pub(super) type Texts = Lenient<Vec<Text>>;
 
 impl Text {
@@ -96,21 +104,6 @@ pub(super) fn texts<C: FromIterator<String>>(list: Texts) -> C {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct ItemWire {
-    pub(super) id: Text,
-    pub(super) alias: Text,
-    pub(super) user_id: Text,
-    pub(super) status: Text,
-    pub(super) status_reason: Text,
-    pub(super) created_at: Text,
-    pub(super) updated_at: Text,
-    pub(super) toolkit: Lenient<ToolkitWire>,
-    pub(super) auth_config: Lenient<IdWire>,
-    pub(super) experimental: Lenient<ExperimentalWire>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
 pub(super) struct ToolkitWire {
     pub(super) slug: Text,
 }
@@ -119,29 +112,6 @@ pub(super) struct ToolkitWire {
 #[serde(default)]
 pub(super) struct IdWire {
     pub(super) id: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ExperimentalWire {
-    pub(super) account_type: Text,
-    pub(super) acl_config_for_shared: Lenient<AclWire>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct AclWire {
-    pub(super) allow_all_users: Lenient<bool>,
-    pub(super) allowed_user_ids: Texts,
-    pub(super) not_allowed_user_ids: Texts,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct AuthConfigWire {
-    pub(super) id: Text,
-    pub(super) status: Text,
-    pub(super) toolkit: Lenient<ToolkitWire>,
 }
 
 /// Not with a default for the whole: that would ask one of `T`.
@@ -154,28 +124,6 @@ pub(super) struct PageWire<T> {
     pub(super) next_cursor: Text,
     #[serde(default)]
     pub(super) total_items: Lenient<u64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct LinkWire {
-    pub(super) connected_account_id: Text,
-    pub(super) redirect_url: Text,
-    pub(super) expires_at: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct CreateWire {
-    pub(super) id: Text,
-    pub(super) connection_data: Lenient<ConnectionDataWire>,
-    pub(super) status: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ConnectionDataWire {
-    pub(super) val: Lenient<StatusWire>,
 }
 
 /// All that is ever read of `val`.
@@ -195,51 +143,55 @@ pub(super) struct EffectWire {
     pub(super) revoke_job_id: Text,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RevokeWire {
-    pub(super) revoked_tokens: Texts,
-    pub(super) connected_account: Lenient<StatusWire>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ErrorBodyWire {
-    pub(super) error: Lenient<ErrorWire>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ErrorWire {
-    pub(super) message: Text,
-    pub(super) code: Text,
-    pub(super) slug: Text,
-    pub(super) request_id: Text,
-    pub(super) suggested_fix: Text,
-    #[serde(rename = "suggestedFix")]
-    pub(super) suggested_fix_camel: Text,
-    pub(super) errors: Texts,
-}
-
 impl<T: Shape> Shape for PageWire<T> {
     fn from_map<'de, A: serde::de::MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
         Self::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Some)
     }
 }
 
-objects!(
-    ItemWire,
-    ToolkitWire,
-    IdWire,
-    ExperimentalWire,
-    AclWire,
-    AuthConfigWire,
-    LinkWire,
-    CreateWire,
-    ConnectionDataWire,
-    StatusWire,
-    EffectWire,
-    RevokeWire,
-    ErrorBodyWire,
-    ErrorWire,
-);
+objects!(ToolkitWire, IdWire, StatusWire, EffectWire);
+
+/// Reads a body as one object. The error says what is wrong without a word of the body: serde's own
+/// message would quote the value that it did not expect.
+pub(super) fn object<T: Shape>(body: &[u8]) -> Result<T, String> {
+    match serde_json::from_slice::<Lenient<T>>(body) {
+        Ok(Lenient(Some(value))) => Ok(value),
+        Ok(Lenient(None)) => Err("it is not a JSON object".to_owned()),
+        Err(error) => Err(match error.classify() {
+            serde_json::error::Category::Eof => "its JSON ends too early".to_owned(),
+            serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax
+            | serde_json::error::Category::Data => {
+                format!(
+                    "it is not JSON (line {}, column {})",
+                    error.line(),
+                    error.column()
+                )
+            }
+        }),
+    }
+}
+
+pub(super) fn lacks(field: &str) -> String {
+    format!("it has no {field}")
+}
+
+/// An answer to an effect, which may say in a 200 that nothing was done.
+pub(super) fn effect(status: StatusCode, body: &[u8]) -> Result<EffectWire, String> {
+    if status == StatusCode::NO_CONTENT {
+        return Ok(EffectWire::default());
+    }
+    let effect: EffectWire = object(body)?;
+    match effect.success.0 {
+        Some(false) => Err("it says that nothing was done (success: false)".to_owned()),
+        Some(true) | None => Ok(effect),
+    }
+}
+
+/// The values of credentials as they are sent. Nothing else exposes them.
+pub(super) fn credential_fields(credentials: &BTreeMap<String, Sensitive>) -> Map<String, Value> {
+    credentials
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value.expose())))
+        .collect()
+}
