@@ -98,7 +98,7 @@ async fn an_account_whose_row_is_repeated_in_a_list_is_adopted_and_lives_on() {
     // A pass that is under way writes the id again, and nobody looks.
     wait::until("a look by the alias", SOON, async || {
         forget(&scene, "crm").await;
-        match operator.child.read_log().contains("effect=\"Adopt\"") {
+        match operator.child.read_log().contains("effect=Adopt") {
             true => Ok(()),
             false => Err(operator.child.log_tail(5)),
         }

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use crate::{
     composio::{
-        CreateRequest, LinkRequest, Linked, PatchRequest,
+        CreateRequest, LinkRequest, Linked,
         model::{Account, Credentials, SensitiveUrl, State},
     },
     crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, OWN_ACCOUNT_ANNOTATION},
-    plan::{self, Desired, Done, Effect, Failure, Observed, Pin, SecretSeen, Seen},
+    plan::{Change, Desired, Done, Effect, Failure, Observed, Pin, SecretSeen, Seen},
     project::Project,
 };
 
@@ -110,7 +110,7 @@ pub async fn act(
             }
         }
         Effect::Create { auth_config, alias } => {
-            let (version, request) = create_request(desired, &observed.secret, auth_config, alias);
+            let request = create_request(desired, &observed.secret, auth_config, alias);
             let created = client.create(&request).await.map_err(failed)?;
             // Without a word of its own it is not known to be alive: that takes another look.
             observed.fresh = created.state.is_some();
@@ -118,7 +118,7 @@ pub async fn act(
             let account = new_account(desired, auth_config, alias, created.id, state);
             observed.account = Seen::One(account);
             Done::Created {
-                secret_version: version,
+                secret_version: secret_version(&observed),
             }
         }
         Effect::Refresh { id } => {
@@ -151,44 +151,25 @@ pub async fn act(
             set_state(&mut observed, id, State::Inactive);
             Done::Changed
         }
-        Effect::Share { id, patch } => {
-            let request = PatchRequest {
-                sharing: Some(patch.clone()),
-                ..PatchRequest::default()
-            };
-            client.patch(id, &request).await.map_err(failed)?;
-            if let Some(account) = observed.account.account_mut(id) {
-                let current = account.sharing.clone().unwrap_or_default();
-                account.sharing = Some(plan::applied(&current, patch));
-            }
-            Done::Changed
-        }
-        Effect::Rotate { id } => {
-            let (version, credentials) = to_send(desired, &observed.secret);
-            let request = PatchRequest {
-                credentials: Some(credentials),
-                ..PatchRequest::default()
-            };
+        Effect::Patch { id, change } => {
+            let request = change.request(desired, &observed.secret);
             let patched = client.patch(id, &request).await.map_err(failed)?;
-            // Whether it brought a dead account back to life is for another look to say.
-            observed.fresh = patched.state.as_ref().is_some_and(State::is_connected);
-            if let Some(state) = patched.state {
-                set_state(&mut observed, id, state);
-            }
-            Done::Rotated {
-                secret_version: version,
-            }
-        }
-        Effect::Rename { id, alias } => {
-            let request = PatchRequest {
-                alias: Some(alias.clone()),
-                ..PatchRequest::default()
-            };
-            client.patch(id, &request).await.map_err(failed)?;
             if let Some(account) = observed.account.account_mut(id) {
-                account.alias = Some(alias.clone());
+                change.apply(account);
             }
-            Done::Changed
+            match change {
+                Change::Credentials => {
+                    // Whether it brought a dead account back to life is for another look to say.
+                    observed.fresh = patched.state.as_ref().is_some_and(State::is_connected);
+                    if let Some(state) = patched.state {
+                        set_state(&mut observed, id, state);
+                    }
+                    Done::Rotated {
+                        secret_version: secret_version(&observed),
+                    }
+                }
+                Change::Alias(_) | Change::Sharing(_) => Done::Changed,
+            }
         }
         Effect::Revoke { id } => {
             let revoked = client.revoke(id).await.map_err(failed)?;
@@ -207,7 +188,7 @@ pub async fn act(
     if let Some(account) = observed.account.account() {
         project.snapshot(|snapshot| snapshot.see(account.clone()));
     }
-    observed.done.push(effect.kind());
+    observed.done.push(effect.clone());
     Ok(Acted {
         done,
         observed,
@@ -286,9 +267,9 @@ fn create_request(
     secret: &SecretSeen,
     auth_config: &str,
     alias: &str,
-) -> (String, CreateRequest) {
-    let (version, Credentials { scheme, fields }) = to_send(desired, secret);
-    let request = CreateRequest {
+) -> CreateRequest {
+    let Credentials { scheme, fields } = desired.credentials(secret);
+    CreateRequest {
         auth_config: auth_config.to_owned(),
         user: desired.spec.user.clone(),
         alias: alias.to_owned(),
@@ -296,28 +277,16 @@ fn create_request(
         credentials: fields,
         visibility: desired.visibility(),
         sharing: desired.access_list(),
-    };
-    (version, request)
+    }
 }
 
-/// The Secret's version, and its values as Composio takes them.
-fn to_send(desired: &Desired, secret: &SecretSeen) -> (String, Credentials) {
-    let (version, fields) = match secret {
-        SecretSeen::Present { version, values } => (version.clone(), values.clone()),
-        SecretSeen::NotUsed
-        | SecretSeen::NotRead
-        | SecretSeen::Missing(_)
-        | SecretSeen::Unfit(_) => Default::default(),
-    };
-    let scheme = desired
-        .spec
-        .credentials
-        .as_ref()
-        .map(|credentials| credentials.scheme)
+/// The version of the Secret whose values were sent.
+fn secret_version(observed: &Observed) -> String {
+    observed
+        .secret
+        .version()
+        .map(str::to_owned)
         .unwrap_or_default()
-        .as_str()
-        .to_owned();
-    (version, Credentials { scheme, fields })
 }
 
 /// The account that a POST has made, as far as its answer and our request tell.

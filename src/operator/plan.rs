@@ -8,6 +8,7 @@ use crate::{
     crd::{ConnectedAccountStatus, DeletionPolicy, Link, Reason},
 };
 
+mod change;
 mod checks;
 mod claim;
 mod connected;
@@ -25,16 +26,16 @@ pub(crate) mod tests;
 mod twins;
 mod urgency;
 
+pub use change::{Change, ChangeKind};
 pub use claim::{Claim, Claimant};
 pub use composio_api::{computed_alias, is_computed_form};
-pub use connected::{CORRECTIONS_WINDOW, is_correction};
+pub use connected::CORRECTIONS_WINDOW;
 pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, Kind};
 pub use failure::{AfterFailure, Answer, Failure};
 pub(crate) use gone::is_ours;
 pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};
 pub use pin::Pin;
-pub use sharing::applied;
 pub use urgency::urgency;
 
 /// Of a project in which what is recorded is not there.

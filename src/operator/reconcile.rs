@@ -265,7 +265,7 @@ impl<'a> Pass<'a> {
                                 self.context.sources.project.forget_auth_configs();
                             }
                             self.observed.refused.push(Refused {
-                                effect: effect.kind(),
+                                effect: effect.clone(),
                                 failure: failure.clone(),
                             });
                             self.note(Happened::Failed(failure));
@@ -294,12 +294,12 @@ impl<'a> Pass<'a> {
         .await;
         let object = format!("{}/{}", self.desired.namespace, self.desired.name);
         match &acted {
-            Ok(_) => info!(%object, effect = effect.kind().as_str(), "done"),
+            Ok(_) => info!(%object, %effect, "done"),
             Err(Trouble::Composio(failure)) => {
-                warn!(%object, effect = effect.kind().as_str(), reason = %failure.reason, "{}", failure.message);
+                warn!(%object, %effect, reason = %failure.reason, "{}", failure.message);
             }
             Err(Trouble::Kubernetes(error)) => {
-                warn!(%object, effect = effect.kind().as_str(), "{}", told(error));
+                warn!(%object, %effect, "{}", told(error));
             }
         }
         let Acted {

@@ -10,7 +10,7 @@ use crate::{
     crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Reason, Tally, condition},
     plan::{
         Answer, CORRECTIONS_WINDOW, Desired, Done, Happened, Outcome, Pin, Presence, SecretSeen,
-        Wait, is_correction, usable_link,
+        Wait, usable_link,
     },
     record::Proven,
     text,
@@ -88,7 +88,7 @@ fn record_correction(
     now: Timestamp,
 ) {
     let done = outcome.observed.done.iter();
-    let is_first = done.filter(|kind| is_correction(**kind)).count() == 1;
+    let is_first = done.filter(|effect| effect.is_correction()).count() == 1;
     if outcome.event != Happened::Did(Done::Changed) || !is_first {
         return;
     }

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use composio_operator::plan::{Desired, Kind, Need, Observed, Plan, Presence};
+use composio_operator::plan::{ChangeKind, Desired, Kind, Need, Observed, Plan, Presence};
 use jiff::Timestamp;
+use strum::IntoEnumIterator;
 
 mod gone;
 mod present;
@@ -217,7 +218,7 @@ fn variant(plan: &Plan) -> String {
         Plan::Wait(_) => "Wait".to_owned(),
         Plan::Refuse(_) => "Refuse".to_owned(),
         Plan::Look(need) => format!("Look({need:?})"),
-        Plan::Do(effect) => effect.kind().as_str().to_owned(),
+        Plan::Do(effect) => effect.to_string(),
     }
 }
 
@@ -225,12 +226,15 @@ fn variant(plan: &Plan) -> String {
 pub(crate) fn variants() -> Vec<String> {
     let needs = [Need::Account, Need::AuthConfig, Need::Secret];
     let looks = needs.iter().map(|need| format!("Look({need:?})"));
-    let kinds = Kind::ALL.iter().map(|kind| kind.as_str().to_owned());
+    let kinds = Kind::iter().filter(|kind| *kind != Kind::Patch);
+    let kinds = kinds.map(|kind| <&str>::from(kind).to_owned());
+    let changes = ChangeKind::iter().map(|change| format!("Patch({})", <&str>::from(change)));
     ["Nothing", "Wait", "Refuse"]
         .map(str::to_owned)
         .into_iter()
         .chain(looks)
         .chain(kinds)
+        .chain(changes)
         .collect()
 }
 

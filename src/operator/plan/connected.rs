@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    Claim, Desired, Effect, Failure, Kind, Observed, Plan, after, credentials, sharing, stopped,
+    Change, Claim, Desired, Effect, Failure, Observed, Plan, after, credentials, sharing, stopped,
     wait,
 };
 
@@ -31,20 +31,20 @@ pub(super) fn decide(
     let mut held = Plan::Nothing;
     for difference in differences(desired, observed, account) {
         match difference {
-            Plan::Do(effect) if is_correction(effect.kind()) && observed.done.is_empty() => {
+            Plan::Do(effect) if effect.is_correction() && observed.done.is_empty() => {
                 match (
-                    observed.refused(effect.kind()),
+                    observed.refused_like(&effect),
                     put_off(desired, observed, now),
                 ) {
                     (Some(refused), _) => refusals.push(&refused.failure),
                     (None, None) => return Plan::Do(effect),
                     (None, Some(until)) => {
-                        let detail = format!("next: {}", effect.kind().as_str());
+                        let detail = format!("next: {effect}");
                         held = wait(Reason::DoesNotConverge, detail, Some(until));
                     }
                 }
             }
-            Plan::Do(effect) => match observed.refused(effect.kind()) {
+            Plan::Do(effect) => match observed.refused_like(&effect) {
                 None => return Plan::Do(effect),
                 Some(refused) => refusals.push(&refused.failure),
             },
@@ -74,7 +74,7 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
             None if settled_before(desired, observed) => None,
             None => Some(sharing::whole(&declared)),
         };
-        plans.extend(patch.map(|patch| Plan::Do(Effect::Share { id: id(), patch })));
+        plans.extend(patch.map(|patch| change(account, Change::Sharing(patch))));
     }
     plans.push(credentials::difference(desired, observed, account));
     let kept = desired.spec.connected_account_id.is_some() && !desired.declares_alias();
@@ -89,10 +89,7 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
     };
     let pin = desired.to_pin(claim, carries.unwrap_or(&desired.alias));
     if account.alias.as_deref() != carries {
-        plans.push(Plan::Do(Effect::Rename {
-            id: id(),
-            alias: desired.alias.clone(),
-        }));
+        plans.push(change(account, Change::Alias(desired.alias.clone())));
     } else if desired.pin.alias() != pin.as_deref() {
         // A restore that loses the status must find the account by its pin.
         plans.push(Plan::Do(Effect::Pin { alias: pin }));
@@ -100,22 +97,9 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
     plans
 }
 
-/// Whether the effect puts right what can be read back: who keeps changing it the other way is seen.
-pub fn is_correction(kind: Kind) -> bool {
-    match kind {
-        Kind::Enable | Kind::Disable | Kind::Share | Kind::Rename => true,
-        Kind::Pin
-        | Kind::Unpin
-        | Kind::Adopt
-        | Kind::Forget
-        | Kind::Link
-        | Kind::Create
-        | Kind::Refresh
-        | Kind::Rotate
-        | Kind::Revoke
-        | Kind::Delete
-        | Kind::Release => false,
-    }
+fn change(account: &Account, change: Change) -> Plan {
+    let id = account.id.clone();
+    Plan::Do(Effect::Patch { id, change })
 }
 
 /// Until when a correction has to wait, after too many of them for the same declaration.

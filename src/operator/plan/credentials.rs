@@ -7,7 +7,8 @@ use crate::{
 };
 
 use super::{
-    Desired, Effect, Kind, Need, Observed, Plan, SecretSeen, refuse, stopped, unconfirmed, wait,
+    Change, Desired, Effect, Kind, Need, Observed, Plan, SecretSeen, refuse, stopped, unconfirmed,
+    wait,
 };
 
 /// What is to be made of the Secret.
@@ -48,9 +49,9 @@ pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Accou
     };
     match standing(declared, observed) {
         Standing::Unusable(plan) => plan,
-        Standing::New => rotate(account),
+        Standing::New => Plan::Do(send(account)),
         Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => Plan::Nothing,
-        Standing::Sent(CredentialsStep::Refused) => rejected(observed),
+        Standing::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
 }
 
@@ -64,8 +65,8 @@ pub(super) fn revive(
 ) -> Plan {
     match standing(declared, observed) {
         Standing::Unusable(plan) => plan,
-        Standing::New => match observed.refused(Kind::Rotate) {
-            None => rotate(account),
+        Standing::New => match observed.refused_like(&send(account)) {
+            None => Plan::Do(send(account)),
             Some(refused) => stopped(&refused.failure),
         },
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
@@ -86,20 +87,22 @@ pub(super) fn revive(
             Reason::CredentialsRejected,
             format!("the account made from the Secret is {}", account.state),
         ),
-        Standing::Sent(CredentialsStep::Refused) => rejected(observed),
+        Standing::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
 }
 
-fn rotate(account: &Account) -> Plan {
-    Plan::Do(Effect::Rotate {
+/// The Secret's values are sent to the account.
+fn send(account: &Account) -> Effect {
+    Effect::Patch {
         id: account.id.clone(),
-    })
+        change: Change::Credentials,
+    }
 }
 
 /// Only the pass that was refused knows what was answered; the status keeps it.
-fn rejected(observed: &Observed) -> Plan {
+fn rejected(observed: &Observed, account: &Account) -> Plan {
     let detail = observed
-        .refused(Kind::Rotate)
+        .refused_like(&send(account))
         .map(|refused| refused.failure.message.clone());
     refuse(Reason::CredentialsRejected, detail.unwrap_or_default())
 }

@@ -4,14 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use crate::{
-    composio::model::{Acl, Visibility},
+    composio::model::{Acl, Credentials, Visibility},
     crd::{
         self, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, FINALIZER,
         LINK_REQUESTED_ANNOTATION, OWN_ACCOUNT_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION,
     },
 };
 
-use super::{Pin, computed_alias, sharing};
+use super::{Pin, SecretSeen, computed_alias, sharing};
 
 /// The project of all accounts, `kind/name`, while there is one for each operator.
 const ONLY_PROJECT: &str = "ComposioProject/default";
@@ -144,6 +144,19 @@ impl Desired {
     /// The declared access list, in Composio's words; `None`: it is not managed.
     pub fn access_list(&self) -> Option<Acl> {
         self.spec.sharing.as_ref().map(sharing::declared)
+    }
+
+    /// The values of the Secret as Composio takes them.
+    pub fn credentials(&self, secret: &SecretSeen) -> Credentials {
+        let scheme = self.spec.credentials.as_ref();
+        Credentials {
+            scheme: scheme
+                .map(|credentials| credentials.scheme)
+                .unwrap_or_default()
+                .as_str()
+                .to_owned(),
+            fields: secret.values().cloned().unwrap_or_default(),
+        }
     }
 
     /// Whether the spec names an alias.

@@ -1,10 +1,20 @@
 //! The steps that change something.
 
-use crate::composio::SharingPatch;
+use std::fmt;
+
+use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};
+
+use super::Change;
 
 /// One step that changes something: one call to Composio, one patch of the object, or one record in
 /// its status.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(Kind),
+    derive(Hash, PartialOrd, Ord, EnumIter, IntoStaticStr),
+    doc = "Which effect, without its particulars."
+)]
+#[strum_discriminants(allow(missing_docs, reason = "the effects of the same names"))]
 pub enum Effect {
     /// Write the finalizer and the pin into the object, before the first POST.
     Pin {
@@ -46,24 +56,12 @@ pub enum Effect {
         /// The account.
         id: String,
     },
-    /// Change the access list.
-    Share {
+    /// Change the account with a PATCH.
+    Patch {
         /// The account.
         id: String,
-        /// What to send: Composio merges it.
-        patch: SharingPatch,
-    },
-    /// Send the Secret's values to the account.
-    Rotate {
-        /// The account.
-        id: String,
-    },
-    /// Give the account its declared alias.
-    Rename {
-        /// The account.
-        id: String,
-        /// The alias to send.
-        alias: String,
+        /// What of it.
+        change: Change,
     },
     /// End the grant at the provider.
     Revoke {
@@ -81,88 +79,33 @@ pub enum Effect {
     Release,
 }
 
-/// Which effect, without its particulars: what was refused in a pass is remembered by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the effects of the same names")]
-pub enum Kind {
-    Pin,
-    Unpin,
-    Adopt,
-    Forget,
-    Link,
-    Create,
-    Refresh,
-    Enable,
-    Disable,
-    Share,
-    Rotate,
-    Rename,
-    Revoke,
-    Delete,
-    Release,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 15] = [
-        Self::Pin,
-        Self::Unpin,
-        Self::Adopt,
-        Self::Forget,
-        Self::Link,
-        Self::Create,
-        Self::Refresh,
-        Self::Enable,
-        Self::Disable,
-        Self::Share,
-        Self::Rotate,
-        Self::Rename,
-        Self::Revoke,
-        Self::Delete,
-        Self::Release,
-    ];
-
-    /// The word in logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pin => "Pin",
-            Self::Unpin => "Unpin",
-            Self::Adopt => "Adopt",
-            Self::Forget => "Forget",
-            Self::Link => "Link",
-            Self::Create => "Create",
-            Self::Refresh => "Refresh",
-            Self::Enable => "Enable",
-            Self::Disable => "Disable",
-            Self::Share => "Share",
-            Self::Rotate => "Rotate",
-            Self::Rename => "Rename",
-            Self::Revoke => "Revoke",
-            Self::Delete => "Delete",
-            Self::Release => "Release",
-        }
-    }
-}
-
 impl Effect {
     /// Its kind.
     pub fn kind(&self) -> Kind {
+        self.into()
+    }
+
+    /// The change, if it is a PATCH.
+    pub fn change(&self) -> Option<&Change> {
         match self {
-            Self::Pin { .. } => Kind::Pin,
-            Self::Unpin => Kind::Unpin,
-            Self::Adopt => Kind::Adopt,
-            Self::Forget => Kind::Forget,
-            Self::Link { .. } => Kind::Link,
-            Self::Create { .. } => Kind::Create,
-            Self::Refresh { .. } => Kind::Refresh,
-            Self::Enable { .. } => Kind::Enable,
-            Self::Disable { .. } => Kind::Disable,
-            Self::Share { .. } => Kind::Share,
-            Self::Rotate { .. } => Kind::Rotate,
-            Self::Rename { .. } => Kind::Rename,
-            Self::Revoke { .. } => Kind::Revoke,
-            Self::Delete { .. } => Kind::Delete,
-            Self::Release => Kind::Release,
+            Self::Patch { change, .. } => Some(change),
+            _ => None,
+        }
+    }
+
+    /// Whether the other one is of the same kind, and of the same kind of change: where one was refused, the
+    /// other is not tried in that pass.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.kind() == other.kind()
+            && self.change().map(Change::kind) == other.change().map(Change::kind)
+    }
+
+    /// Whether it puts right what can be read back: who keeps changing it the other way is seen.
+    pub fn is_correction(&self) -> bool {
+        match self {
+            Self::Enable { .. } | Self::Disable { .. } => true,
+            Self::Patch { change, .. } => change.is_correction(),
+            _ => false,
         }
     }
 
@@ -175,11 +118,20 @@ impl Effect {
             | Kind::Refresh
             | Kind::Enable
             | Kind::Disable
-            | Kind::Share
-            | Kind::Rotate
-            | Kind::Rename
+            | Kind::Patch
             | Kind::Revoke
             | Kind::Delete => true,
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    /// As logs and messages name it: `Revoke`, `Patch(Alias)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind: &str = self.kind().into();
+        match self.change().map(Change::kind) {
+            None => f.write_str(kind),
+            Some(change) => write!(f, "{kind}({})", <&str>::from(change)),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     crd::Reason,
 };
 
-use super::{Desired, Effect};
+use super::{Change, Desired, Effect};
 
 /// A look or an effect that did not go through.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,9 +140,13 @@ impl Failure {
             }
             // What is asked in a look is not what was declared.
             (Retry::Never, None) => (Reason::ComposioUnavailable, Answer::NotNow { after: None }),
-            (Retry::Never, Some(Effect::Rotate { .. })) => {
-                (Reason::CredentialsRejected, Answer::Refused(status))
-            }
+            (
+                Retry::Never,
+                Some(Effect::Patch {
+                    change: Change::Credentials,
+                    ..
+                }),
+            ) => (Reason::CredentialsRejected, Answer::Refused(status)),
             (Retry::Never, _) => (Reason::Rejected, Answer::Refused(status)),
         };
         Self {

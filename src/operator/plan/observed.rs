@@ -10,7 +10,7 @@ use crate::{
     record::{Proven, RecordKeys},
 };
 
-use super::{Claim, Desired, Failure, Kind, after};
+use super::{Claim, Desired, Effect, Failure, Kind, after};
 
 /// Everything a decision is made on besides what is wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ pub struct Observed {
     /// What Composio refused in this pass, so that it is not asked again.
     pub refused: Vec<Refused>,
     /// What was done in this pass.
-    pub done: Vec<Kind>,
+    pub done: Vec<Effect>,
 }
 
 impl Observed {
@@ -84,13 +84,22 @@ impl Observed {
             .or(recorded.connected_at.as_ref())?;
         // A time in the future was not written by a clock that can be trusted.
         let until = after(made.0.min(now), wait);
-        let deleted = self.done.contains(&Kind::Delete);
+        let deleted = self.done.iter().any(|done| done.kind() == Kind::Delete);
         (now < until && !deleted).then_some(until)
     }
 
-    /// The refusal of that effect in this pass.
-    pub(super) fn refused(&self, effect: Kind) -> Option<&Refused> {
-        self.refused.iter().find(|refused| refused.effect == effect)
+    /// The refusal in this pass of an effect of that kind.
+    pub(super) fn refused(&self, kind: Kind) -> Option<&Refused> {
+        self.refused
+            .iter()
+            .find(|refused| refused.effect.kind() == kind)
+    }
+
+    /// The refusal in this pass of an effect like that one.
+    pub(super) fn refused_like(&self, effect: &Effect) -> Option<&Refused> {
+        self.refused
+            .iter()
+            .find(|refused| refused.effect.is_like(effect))
     }
 }
 
@@ -188,6 +197,24 @@ pub enum SecretSeen {
     },
 }
 
+impl SecretSeen {
+    /// Its keys and values, where it was read.
+    pub fn values(&self) -> Option<&BTreeMap<String, Sensitive>> {
+        match self {
+            Self::Present { values, .. } => Some(values),
+            Self::NotUsed | Self::NotRead | Self::Missing(_) | Self::Unfit(_) => None,
+        }
+    }
+
+    /// Its version, where it was read.
+    pub fn version(&self) -> Option<&str> {
+        match self {
+            Self::Present { version, .. } => Some(version),
+            Self::NotUsed | Self::NotRead | Self::Missing(_) | Self::Unfit(_) => None,
+        }
+    }
+}
+
 /// What is known of the auth config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthConfigCheck {
@@ -261,7 +288,7 @@ impl Gate {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
     /// Which effect.
-    pub effect: Kind,
+    pub effect: Effect,
     /// The refusal.
     pub failure: Failure,
 }

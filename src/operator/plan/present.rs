@@ -272,7 +272,7 @@ fn refused_to_make(desired: &Desired, observed: &Observed) -> Option<Plan> {
     let refused = observed
         .refused
         .iter()
-        .find(|refused| matches!(refused.effect, Kind::Link | Kind::Create))?;
+        .find(|refused| matches!(refused.effect.kind(), Kind::Link | Kind::Create))?;
     if refused.failure.reason == Reason::AliasInUse {
         return Some(wait(
             Reason::AliasInUse,

@@ -1,5 +1,7 @@
 //! How one access list becomes another without ever letting in too many on the way.
 
+use std::collections::BTreeSet;
+
 use crate::{
     composio::{SharingPatch, model::Acl},
     crd::Sharing,
@@ -55,7 +57,7 @@ pub(crate) fn whole(wanted: &Acl) -> SharingPatch {
 }
 
 /// The access list after a step that Composio accepted.
-pub fn applied(current: &Acl, step: &SharingPatch) -> Acl {
+pub(super) fn applied(current: &Acl, step: &SharingPatch) -> Acl {
     Acl {
         allow_all: step.allow_all.unwrap_or(current.allow_all),
         allowed: step
@@ -67,4 +69,15 @@ pub fn applied(current: &Acl, step: &SharingPatch) -> Acl {
             .clone()
             .unwrap_or_else(|| current.denied.clone()),
     }
+}
+
+/// Whether somebody who may use the account may not after that step.
+pub(super) fn takes_away(current: &Acl, step: &SharingPatch) -> bool {
+    let loses = |before: &BTreeSet<String>, after: &Option<BTreeSet<String>>| {
+        after.as_ref().is_some_and(|after| !before.is_subset(after))
+    };
+    let denies = |denied: &BTreeSet<String>| !denied.is_subset(&current.denied);
+    step.allow_all == Some(false)
+        || loses(&current.allowed, &step.allowed)
+        || step.denied.as_ref().is_some_and(denies)
 }

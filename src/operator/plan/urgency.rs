@@ -1,10 +1,8 @@
 //! How urgent a plan is: in a busy organisation the ends of access go first, then what a person waits for.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
-use crate::composio::{SharingPatch, budget::Urgency};
+use crate::composio::budget::Urgency;
 
 use super::{Desired, Effect, Observed, Plan, Presence, asks_for_look, decide};
 
@@ -16,7 +14,7 @@ pub fn urgency(desired: &Desired, observed: &Observed, now: Timestamp) -> Urgenc
     }
     match decide(desired, observed, now) {
         Plan::Do(Effect::Disable { .. }) => Urgency::Withdrawal,
-        Plan::Do(Effect::Share { patch, .. }) if takes_away(observed, &patch) => {
+        Plan::Do(Effect::Patch { change, .. }) if change.takes_away(observed.account.account()) => {
             Urgency::Withdrawal
         }
         Plan::Do(_) | Plan::Look(_) | Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) => {
@@ -29,24 +27,6 @@ pub fn urgency(desired: &Desired, observed: &Observed, now: Timestamp) -> Urgenc
             }
         }
     }
-}
-
-/// Whether somebody who may use the account may not after that step.
-fn takes_away(observed: &Observed, patch: &SharingPatch) -> bool {
-    let current = observed
-        .account
-        .account()
-        .and_then(|account| account.sharing.as_ref());
-    let Some(current) = current else {
-        return true;
-    };
-    let gone = |before: &BTreeSet<String>, after: &Option<_>| {
-        after.as_ref().is_some_and(|after| !before.is_subset(after))
-    };
-    let denied = patch.denied.as_ref();
-    patch.allow_all == Some(false)
-        || gone(&current.allowed, &patch.allowed)
-        || denied.is_some_and(|denied| !denied.is_subset(&current.denied))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! and nobody's name on an access list is in them.
 
 use crate::{
-    composio::model::{Acl, State},
+    composio::model::State,
     crd::{ConnectedAccountStatus, FINALIZER, Progress, Reason, condition},
     plan::{Desired, Done, Effect, Observed, Pin, Presence, ends_with_object, is_ours},
     text,
@@ -96,26 +96,10 @@ pub fn of_effect(
                 .chain([normal(Topic::Disabled, note)])
                 .collect()
         }
-        Effect::Share { id, .. } => {
-            let account = observed.account.account();
-            let list = account.and_then(|account| account.sharing.as_ref());
-            // Rights are taken away before others are given: that is half a change.
-            if list.is_some() && list != desired.access_list().as_ref() {
-                return Vec::new();
-            }
-            vec![normal(Topic::SharingChanged, shared(id, list))]
-        }
-        Effect::Rename { id, alias } => {
-            vec![normal(
-                Topic::Renamed,
-                format!("account {id} has the alias {alias:?}"),
-            )]
-        }
-        Effect::Rotate { id } => {
-            vec![normal(
-                Topic::CredentialsRotated,
-                format!("account {id} was given the credentials of the changed Secret"),
-            )]
+        Effect::Patch { id, change } => {
+            let note = change.note(desired, id, observed.account.account());
+            let topic = Topic::Changed(change.kind());
+            note.map(|note| normal(topic, note)).into_iter().collect()
         }
         Effect::Revoke { id } => vec![normal(Topic::Revoked, revoked(id, done))],
         Effect::Delete { id, revoke } => vec![deleted(id, *revoke, declared, previous)],
@@ -167,19 +151,6 @@ fn link_issued(done: &Done) -> Vec<News> {
 
 fn connected(id: &str) -> News {
     normal(Topic::Connected, format!("account {id} is active"))
-}
-
-/// How many, not whom.
-fn shared(id: &str, list: Option<&Acl>) -> String {
-    let Some(list) = list else {
-        return format!("the access list of account {id} was changed");
-    };
-    let everybody = if list.allow_all { "yes" } else { "no" };
-    format!(
-        "the access list of account {id} was changed: everybody allowed: {everybody}, users allowed: {}, users denied: {}",
-        list.allowed.len(),
-        list.denied.len()
-    )
 }
 
 /// Composio names what it revoked. Should it ever send the thing itself, it is not passed on.

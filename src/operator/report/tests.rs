@@ -5,10 +5,10 @@ use crate::{
     composio::model::State,
     crd::{Link, Progress, ReadyRule, Reason},
     plan::{
-        Kind, Refusal, Wait,
+        Refusal, Wait,
         tests::build::{
-            NOW, Sight, Wanted, account, ago, failure, not_looked, object, rejected, seen,
-            seen_none,
+            NOW, Sight, Wanted, account, ago, enable, failure, not_looked, object, rejected,
+            rename, seen, seen_none, share,
         },
     },
 };

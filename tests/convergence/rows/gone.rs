@@ -99,9 +99,7 @@ pub(super) fn gone(sight: &Sight<'_>, plan: &Plan, since: Timestamp) -> (&'stati
             | Effect::Link { .. }
             | Effect::Create { .. }
             | Effect::Refresh { .. }
-            | Effect::Share { .. }
-            | Effect::Rotate { .. }
-            | Effect::Rename { .. } => ("as declared", false),
+            | Effect::Patch { .. } => ("as declared", false),
         },
     };
     let acts = match plan {

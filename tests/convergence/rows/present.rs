@@ -3,7 +3,7 @@
 use composio_operator::composio::State;
 use composio_operator::crd::Reason;
 use composio_operator::plan::{
-    AuthConfigCheck, Claim, Effect, Kind, Need, Plan, Proof, SecretSeen, Wait,
+    AuthConfigCheck, Change, Claim, Effect, Kind, Need, Plan, Proof, SecretSeen, Wait,
 };
 
 use super::sight::Sight;
@@ -218,22 +218,24 @@ fn present_does(sight: &Sight<'_>, effect: &Effect) -> (&'static str, bool) {
             "disabled, and the account is not",
             !desired.spec.enabled && sight.is(&[State::Active]),
         ),
-        Effect::Share { .. } => (
-            "another access list",
-            desired.spec.sharing.is_some() && sight.connected(),
-        ),
-        Effect::Rotate { .. } if sight.connected() => (
-            "a grant, and a new version of the Secret",
-            sight.version_is_new(),
-        ),
-        Effect::Rotate { .. } => (
-            "credentials, no grant, a new version of the Secret",
-            sight.version_is_new(),
-        ),
-        Effect::Rename { alias: wanted, .. } => (
-            "another alias",
-            alias != Some(wanted) && *wanted == desired.alias,
-        ),
+        Effect::Patch { change, .. } => match change {
+            Change::Sharing(_) => (
+                "another access list",
+                desired.spec.sharing.is_some() && sight.connected(),
+            ),
+            Change::Credentials if sight.connected() => (
+                "a grant, and a new version of the Secret",
+                sight.version_is_new(),
+            ),
+            Change::Credentials => (
+                "credentials, no grant, a new version of the Secret",
+                sight.version_is_new(),
+            ),
+            Change::Alias(wanted) => (
+                "another alias",
+                alias != Some(wanted) && *wanted == desired.alias,
+            ),
+        },
         Effect::Revoke { .. } | Effect::Release => ("as declared", false),
     };
     (row, holds && acts)

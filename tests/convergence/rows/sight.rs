@@ -69,7 +69,7 @@ impl Sight<'_> {
 
     pub(super) fn refused(&self, kind: Kind) -> bool {
         let mut refused = self.observed.refused.iter();
-        refused.any(|refused| refused.effect == kind)
+        refused.any(|refused| refused.effect.kind() == kind)
     }
 
     pub(super) fn version_is_new(&self) -> bool {

@@ -11,14 +11,16 @@ use crate::{
         ReadyWhen, Reason, SecretRef, Sharing, Tally,
     },
     plan::{
-        Answer, AuthConfigCheck, Desired, Failure, Flags, Gate, Holder, Kind, Observed, Pin,
+        Answer, AuthConfigCheck, Desired, Effect, Failure, Flags, Gate, Holder, Observed, Pin,
         Presence, Proof, Refused, SecretSeen, Seen,
     },
     record::RecordKeys,
 };
 
+mod effects;
 mod row;
 mod wanted;
+pub(crate) use effects::*;
 pub(crate) use row::{Row, account};
 
 /// The time of every decision.
@@ -198,8 +200,8 @@ impl Sight {
         })
     }
 
-    pub(crate) fn having_done(self, kinds: &[Kind]) -> Self {
-        self.with(|observed| observed.done = kinds.to_vec())
+    pub(crate) fn having_done(self, effects: &[Effect]) -> Self {
+        self.with(|observed| observed.done = effects.to_vec())
     }
 
     pub(crate) fn revoke_refused(self, since: Timestamp, count: u32) -> Self {
@@ -274,7 +276,7 @@ impl Sight {
         self.with(|observed| observed.gate.write_closed_until = Some(ago(-30)))
     }
 
-    pub(crate) fn refused(self, effect: Kind, failure: Failure) -> Self {
+    pub(crate) fn refused(self, effect: Effect, failure: Failure) -> Self {
         self.with(|observed| observed.refused.push(Refused { effect, failure }))
     }
 }

@@ -317,7 +317,7 @@ fn an_account_found_by_its_declared_alias_is_managed_and_neither_renamed_nor_end
                 .named_by_status("ca_1")
                 .adopted()
                 .link_issued(ago(900))
-                .refused(Kind::Refresh, rejected()),
+                .refused(refresh(), rejected()),
             Refuses(Reason::AliasChanged),
         ),
         (

@@ -16,16 +16,13 @@ fn ours(row: Row) -> Sight {
     seen(row).recorded("ca_1").connected(ago(100))
 }
 
-fn share(allowed: Option<&[&str]>, denied: Option<&[&str]>) -> Effect {
+fn shares(allowed: Option<&[&str]>, denied: Option<&[&str]>) -> Effect {
     let set = |users: &[&str]| users.iter().map(|user| (*user).into()).collect();
-    Effect::Share {
-        id: "ca_1".into(),
-        patch: SharingPatch {
-            allow_all: None,
-            allowed: allowed.map(set),
-            denied: denied.map(set),
-        },
-    }
+    patch(Change::Sharing(SharingPatch {
+        allow_all: None,
+        allowed: allowed.map(set),
+        denied: denied.map(set),
+    }))
 }
 
 #[test]
@@ -67,33 +64,33 @@ fn each_difference_is_a_call_of_its_own_in_order() {
             "then the list, removals first",
             everything(),
             row(State::Inactive),
-            does(share(Some(&[]), None)),
+            does(shares(Some(&[]), None)),
         ),
         (
             "a refusal does not stop the others",
             everything(),
-            row(State::Inactive).refused(Kind::Share, rejected()),
+            row(State::Inactive).refused(share(), rejected()),
             does(rename("support")),
         ),
         (
             "what was refused is told in the end",
             everything(),
             row(State::Inactive)
-                .refused(Kind::Share, rejected())
-                .refused(Kind::Rename, taken()),
+                .refused(share(), rejected())
+                .refused(rename("a"), taken()),
             Refuses(Reason::Rejected),
         ),
         (
             "a used alias may be freed",
             object().called("support"),
-            ours(account("ca_1").active()).refused(Kind::Rename, taken()),
+            ours(account("ca_1").active()).refused(rename("a"), taken()),
             Waits(Reason::AliasInUse),
         ),
         (
             "what is gone from under a call is looked at later",
             object().disabled(),
             ours(account("ca_1").active()).refused(
-                Kind::Disable,
+                disable(),
                 failure(Reason::ComposioUnavailable, Answer::LookAgain),
             ),
             Waits(Reason::ComposioUnavailable),
@@ -166,11 +163,11 @@ fn an_access_list_is_changed_only_where_it_differs() {
     let wanted = || object().shared_with(&["a", "b"], &["z"]);
     let row = |sharing| ours(account("ca_1").active().shared(sharing));
     let whole = || {
-        let Effect::Share { id, mut patch } = share(Some(&["a", "b"]), Some(&["z"])) else {
-            unreachable!("share makes a Share");
-        };
-        patch.allow_all = Some(false);
-        Effect::Share { id, patch }
+        patch(Change::Sharing(SharingPatch {
+            allow_all: Some(false),
+            allowed: Some(["a".into(), "b".into()].into()),
+            denied: Some(["z".into()].into()),
+        }))
     };
     check([
         (
@@ -183,13 +180,13 @@ fn an_access_list_is_changed_only_where_it_differs() {
             "only adding is one step",
             wanted(),
             row(Some(acl(&["a"], &["z"]))),
-            does(share(Some(&["a", "b"]), None)),
+            does(shares(Some(&["a", "b"]), None)),
         ),
         (
             "only removing is one step",
             wanted(),
             row(Some(acl(&["a", "b", "c"], &[]))),
-            does(share(Some(&["a", "b"]), Some(&["z"]))),
+            does(shares(Some(&["a", "b"]), Some(&["z"]))),
         ),
         (
             "not managed where none is declared",
@@ -269,7 +266,7 @@ fn what_does_not_stay_as_declared_is_put_right_less_often() {
             object().called("support"),
             ours(account("ca_1").active())
                 .corrected(ago(30), 3)
-                .having_done(&[Kind::Enable]),
+                .having_done(&[enable()]),
             does(rename("support")),
         ),
         (
@@ -278,7 +275,7 @@ fn what_does_not_stay_as_declared_is_put_right_less_often() {
             ours(account("ca_1").active())
                 .corrected(ago(30), 3)
                 .with_secret(),
-            does(Effect::Rotate { id: "ca_1".into() }),
+            does(send()),
         ),
     ]);
 }

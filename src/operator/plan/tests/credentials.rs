@@ -6,10 +6,6 @@ fn wanted() -> Wanted {
     object().made_from_secret()
 }
 
-fn rotate() -> Effect {
-    Effect::Rotate { id: "ca_1".into() }
-}
-
 /// Our account, in that state, with a Secret at version `uid/7`.
 fn ours(state: State) -> Sight {
     seen(account("ca_1").is(state))
@@ -50,19 +46,19 @@ fn each_version_of_the_secret_is_sent_once() {
             "a new one",
             wanted(),
             active().sent("uid/6", Patched),
-            does(rotate()),
+            does(send()),
         ),
         (
             "the same version number of another Secret of that name",
             wanted(),
             active().sent("older/7", Created),
-            does(rotate()),
+            does(send()),
         ),
         (
             "what was sent before the status was lost is not known",
             wanted(),
             active(),
-            does(rotate()),
+            does(send()),
         ),
         (
             "one that was refused is not sent again",
@@ -74,22 +70,19 @@ fn each_version_of_the_secret_is_sent_once() {
             "the one after it is",
             wanted(),
             active().sent("uid/6", Refused),
-            does(rotate()),
+            does(send()),
         ),
         (
             "a disabled account gets it, too",
             wanted().disabled(),
             ours(State::Inactive).sent("uid/6", Created),
-            does(rotate()),
+            does(send()),
         ),
         (
             "a call that may not be made now is made later",
             wanted(),
             active()
-                .refused(
-                    Kind::Rotate,
-                    failure(Reason::Forbidden, Answer::Refused(403)),
-                )
+                .refused(send(), failure(Reason::Forbidden, Answer::Refused(403)))
                 .sent("uid/6", Created),
             Refuses(Reason::Forbidden),
         ),
@@ -124,7 +117,7 @@ fn the_secret_has_its_place_among_the_differences() {
             "then the Secret, before the alias",
             unshared(),
             ours(State::Inactive),
-            does(rotate()),
+            does(send()),
         ),
         (
             "then the alias",
@@ -137,7 +130,7 @@ fn the_secret_has_its_place_among_the_differences() {
             unshared(),
             ours(State::Inactive)
                 .sent("uid/7", Refused)
-                .refused(Kind::Rotate, refused_values()),
+                .refused(send(), refused_values()),
             does(rename("support")),
         ),
         (
@@ -181,7 +174,7 @@ fn the_secret_has_its_place_among_the_differences() {
             unshared(),
             ours(State::Inactive)
                 .secret(missing())
-                .refused(Kind::Rename, rejected()),
+                .refused(rename("a"), rejected()),
             Refuses(Reason::Rejected),
         ),
     ]);
@@ -213,13 +206,13 @@ fn a_dead_account_is_revived_by_a_new_version_or_made_anew_once() {
                 "a new one may",
                 wanted(),
                 dead().sent("uid/6", Created),
-                does(rotate()),
+                does(send()),
             ),
             (
                 "also when the one before was refused",
                 wanted(),
                 dead().sent("uid/6", Refused),
-                does(rotate()),
+                does(send()),
             ),
             (
                 "it did not: the account makes room for another, without revocation",
@@ -230,7 +223,7 @@ fn a_dead_account_is_revived_by_a_new_version_or_made_anew_once() {
             (
                 "which is refused",
                 wanted(),
-                tried().refused(Kind::Delete, rejected()),
+                tried().refused(delete(false), rejected()),
                 Refuses(Reason::Rejected),
             ),
             (
@@ -244,7 +237,7 @@ fn a_dead_account_is_revived_by_a_new_version_or_made_anew_once() {
                 wanted(),
                 dead()
                     .sent("uid/7", Refused)
-                    .refused(Kind::Rotate, refused_values()),
+                    .refused(send(), refused_values()),
                 Refuses(Reason::CredentialsRejected),
             ),
             (

@@ -93,10 +93,10 @@ fn circumstances(sight: &Sight) -> Vec<Sight> {
         for sight in [sight.clone(), sight.held_by("agents/older")] {
             for effect in [
                 None,
-                Some(Kind::Refresh),
-                Some(Kind::Revoke),
-                Some(Kind::Delete),
-                Some(Kind::Link),
+                Some(refresh()),
+                Some(revoke()),
+                Some(delete(false)),
+                Some(link()),
             ] {
                 let sight = match effect {
                     None => sight.clone(),
@@ -252,7 +252,10 @@ fn whatever_is_seen_the_rules_hold() {
             ),
             Effect::Enable { .. } => assert!(desired.spec.enabled && recorded, "{}", told()),
             Effect::Disable { .. } => assert!(!desired.spec.enabled && recorded, "{}", told()),
-            Effect::Rotate { .. } => {
+            Effect::Patch {
+                change: Change::Credentials,
+                ..
+            } => {
                 let sent = observed.recorded.credentials.as_ref();
                 assert!(
                     !gone
@@ -264,7 +267,7 @@ fn whatever_is_seen_the_rules_hold() {
                     told()
                 );
             }
-            Effect::Share { .. } | Effect::Rename { .. } => {
+            Effect::Patch { .. } => {
                 assert!(!gone && recorded, "{}", told());
             }
             Effect::Revoke { .. } => panic!("a declared object's grant is revoked: {}", told()),

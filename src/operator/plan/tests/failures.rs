@@ -73,7 +73,7 @@ async fn ask(client: &Client, effect: Option<&Effect>) -> Result<(), Error> {
         Some(Effect::Refresh { id }) => client.refresh(id, None).await.map(drop),
         Some(Effect::Enable { id }) => client.set_enabled(id, true).await,
         Some(Effect::Disable { id }) => client.set_enabled(id, false).await,
-        Some(Effect::Share { id, .. } | Effect::Rotate { id } | Effect::Rename { id, .. }) => {
+        Some(Effect::Patch { id, .. }) => {
             client.patch(id, &PatchRequest::default()).await.map(drop)
         }
         Some(Effect::Revoke { id }) => client.revoke(id).await.map(drop),
@@ -301,7 +301,7 @@ fn each_answer_is_read_for_what_it_proves() {
         ),
         (
             "values that are refused",
-            Some(Effect::Rotate { id: "ca_1".into() }),
+            Some(send()),
             400,
             SAYS_NO,
             Reason::CredentialsRejected,
@@ -309,7 +309,7 @@ fn each_answer_is_read_for_what_it_proves() {
         ),
         (
             "values that nobody looked at",
-            Some(Effect::Rotate { id: "ca_1".into() }),
+            Some(send()),
             403,
             SAYS_NO,
             Reason::Forbidden,

@@ -170,7 +170,7 @@ fn an_account_ends_as_the_policy_says() {
         (
             "if it cannot be enabled it is deleted",
             object().deleted(Revoke),
-            is(State::Inactive).refused(Kind::Enable, rejected()),
+            is(State::Inactive).refused(enable(), rejected()),
             does(delete(true)),
         ),
         (
@@ -195,7 +195,7 @@ fn an_account_ends_as_the_policy_says() {
             "a deletion that is refused needs a person",
             object().deleted(Delete),
             is(State::Active).refused(
-                Kind::Delete,
+                delete(false),
                 failure(Reason::Forbidden, Answer::Refused(403)),
             ),
             Refuses(Reason::Forbidden),
@@ -211,42 +211,39 @@ fn a_revocation_that_fails_is_tried_again_but_not_for_ever() {
         (
             "the toolkit cannot revoke",
             gone(),
-            active().refused(Kind::Revoke, rejected()),
+            active().refused(revoke(), rejected()),
             does(delete(true)),
         ),
         (
             "we may not",
             gone(),
-            active().refused(
-                Kind::Revoke,
-                failure(Reason::Forbidden, Answer::Refused(403)),
-            ),
+            active().refused(revoke(), failure(Reason::Forbidden, Answer::Refused(403))),
             Refuses(Reason::Forbidden),
         ),
         (
             "the provider refuses now",
             gone(),
-            active().refused(Kind::Revoke, later()),
+            active().refused(revoke(), later()),
             Waits(Reason::RevokeRefused),
         ),
         (
             "an account that was enabled only for it is disabled again",
             gone().disabled(),
-            active().refused(Kind::Revoke, later()),
+            active().refused(revoke(), later()),
             does(disable()),
         ),
         (
             "and left so until the next try",
             gone().disabled(),
-            ours(account("ca_1").inactive()).refused(Kind::Revoke, later()),
+            ours(account("ca_1").inactive()).refused(revoke(), later()),
             Waits(Reason::RevokeRefused),
         ),
         (
             "that cannot be done either",
             gone().disabled(),
             active()
-                .refused(Kind::Revoke, later())
-                .refused(Kind::Disable, rejected()),
+                .refused(revoke(), later())
+                .refused(disable(), rejected()),
             Waits(Reason::RevokeRefused),
         ),
         (
@@ -345,7 +342,7 @@ fn of_several_accounts_the_recorded_or_else_the_best_ends_last() {
         (
             "a refused one is not repeated",
             gone(),
-            two().refused(Kind::Delete, rejected()),
+            two().refused(delete(false), rejected()),
             Refuses(Reason::Rejected),
         ),
         (

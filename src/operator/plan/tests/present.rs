@@ -95,37 +95,32 @@ fn a_refused_post_takes_the_pin_away_unless_the_alias_is_in_use() {
         (
             "no account carries the alias",
             object(),
-            seen_none().refused(Kind::Link, rejected()),
+            seen_none().refused(link(), rejected()),
             does(Effect::Unpin),
         ),
         (
             "then a person must help",
             object().unpinned(),
-            seen_none().refused(Kind::Link, rejected()),
+            seen_none().refused(link(), rejected()),
             Refuses(Reason::Rejected),
         ),
         (
             "the same for an account from a Secret",
             object().made_from_secret(),
-            seen_none().with_secret().refused(Kind::Create, rejected()),
+            seen_none().with_secret().refused(create(), rejected()),
             does(Effect::Unpin),
         ),
         (
             "alias in use: an account does carry it, so the pin stays",
             object(),
-            seen_none().refused(
-                Kind::Link,
-                failure(Reason::AliasInUse, Answer::Refused(400)),
-            ),
+            seen_none().refused(link(), failure(Reason::AliasInUse, Answer::Refused(400))),
             Waits(Reason::AliasInUse),
         ),
         (
             "the look after it found the account: it is ours",
             object(),
-            seen(account("ca_1")).refused(
-                Kind::Link,
-                failure(Reason::AliasInUse, Answer::Refused(400)),
-            ),
+            seen(account("ca_1"))
+                .refused(link(), failure(Reason::AliasInUse, Answer::Refused(400))),
             does(Effect::Adopt),
         ),
     ]);

@@ -92,11 +92,31 @@ fn an_alias_is_sought_as_it_was_pinned() {
 }
 
 #[test]
-fn each_kind_of_effect_has_a_name_of_its_own() {
-    let mut names: Vec<&str> = Kind::ALL.into_iter().map(Kind::as_str).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), Kind::ALL.len(), "{names:?}");
-    assert!(names.iter().all(|name| !name.is_empty()), "{names:?}");
-    assert_eq!(Kind::Link.as_str(), "Link");
+fn an_effect_is_named_by_its_kind_and_its_change() {
+    let names = refusable().map(|effect| effect.to_string());
+    assert_eq!(
+        names,
+        [
+            "Link",
+            "Create",
+            "Refresh",
+            "Enable",
+            "Disable",
+            "Patch(Sharing)",
+            "Patch(Credentials)",
+            "Patch(Alias)",
+            "Revoke",
+            "Delete"
+        ]
+    );
+}
+
+#[test]
+fn a_refusal_stands_for_effects_like_the_refused_one() {
+    for (n, one) in refusable().iter().enumerate() {
+        for (m, other) in refusable().iter().enumerate() {
+            assert_eq!(one.is_like(other), n == m, "{one} {other}");
+        }
+    }
+    assert!(rename("a").is_like(&rename("b")));
 }

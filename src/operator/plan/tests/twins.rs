@@ -82,7 +82,7 @@ fn of_several_accounts_those_go_that_hold_nobodys_grant() {
             object().disabled(),
             two(active(), twin().never_finished())
                 .connected(ago(100))
-                .refused(Kind::Delete, rejected()),
+                .refused(delete(false), rejected()),
             does(disable()),
         ),
         (

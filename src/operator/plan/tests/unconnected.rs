@@ -213,13 +213,13 @@ fn a_refresh_that_is_refused_makes_room_for_a_new_account() {
         (
             "the dead account is deleted, never with revocation",
             object(),
-            died().refused(Kind::Refresh, rejected()),
+            died().refused(refresh(), rejected()),
             does(delete(false)),
         ),
         (
             "not before it was looked at again",
             object(),
-            died().refused(Kind::Refresh, rejected()).cached(),
+            died().refused(refresh(), rejected()).cached(),
             looks(Need::Account),
         ),
         (
@@ -227,24 +227,21 @@ fn a_refresh_that_is_refused_makes_room_for_a_new_account() {
             object(),
             seen(account("ca_1").active())
                 .recorded("ca_1")
-                .refused(Kind::Refresh, rejected()),
+                .refused(refresh(), rejected()),
             nothing(),
         ),
         (
             "what we may not do to the account is no reason to delete it",
             object(),
-            died().refused(
-                Kind::Refresh,
-                failure(Reason::Forbidden, Answer::Refused(403)),
-            ),
+            died().refused(refresh(), failure(Reason::Forbidden, Answer::Refused(403))),
             Refuses(Reason::Forbidden),
         ),
         (
             "a refused deletion is not repeated",
             object(),
             died()
-                .refused(Kind::Refresh, rejected())
-                .refused(Kind::Delete, rejected()),
+                .refused(refresh(), rejected())
+                .refused(delete(false), rejected()),
             Refuses(Reason::Rejected),
         ),
     ]);

@@ -1,6 +1,6 @@
 //! What news are about.
 
-use crate::crd::Reason;
+use crate::{crd::Reason, plan::ChangeKind};
 
 /// What news are about: the reason of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +17,8 @@ pub enum Topic {
     Disabled,
     /// The operator enabled the account.
     Enabled,
-    /// The operator changed the access list.
-    SharingChanged,
-    /// The operator gave the account another alias.
-    Renamed,
-    /// The operator sent the credentials of a Secret that had changed.
-    CredentialsRotated,
+    /// The operator changed the account.
+    Changed(ChangeKind),
     /// The operator revoked the grant.
     Revoked,
     /// The operator deleted the account.
@@ -53,9 +49,7 @@ impl Topic {
             Self::Connected => "Connected",
             Self::Disabled => "Disabled",
             Self::Enabled => "Enabled",
-            Self::SharingChanged => "SharingChanged",
-            Self::Renamed => "Renamed",
-            Self::CredentialsRotated => "CredentialsRotated",
+            Self::Changed(change) => change.event_reason(),
             Self::Revoked => "Revoked",
             Self::Deleted => "Deleted",
             Self::AccountVanished => "AccountVanished",

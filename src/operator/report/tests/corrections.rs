@@ -26,7 +26,7 @@ fn corrections_of_what_was_as_declared_are_counted_once_a_pass_and_hour() {
     let first = settled()
         .corrected(ago(0), 0)
         .with(|observed| observed.recorded.corrections = None);
-    let enabled = [Kind::Enable];
+    let enabled = [enable()];
     assert_eq!(count(&first.clone().having_done(&enabled)), Some((NOW, 1)));
     let again = settled().corrected(ago(60), 1);
     assert_eq!(
@@ -34,7 +34,7 @@ fn corrections_of_what_was_as_declared_are_counted_once_a_pass_and_hour() {
         Some((ago(60), 2))
     );
     assert_eq!(
-        count(&again.clone().having_done(&[Kind::Enable, Kind::Share])),
+        count(&again.clone().having_done(&[enable(), share()])),
         Some((ago(60), 1)),
         "the second of a pass"
     );

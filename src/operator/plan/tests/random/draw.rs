@@ -28,18 +28,6 @@ const STATES: [&str; 9] = [
     "REVOKED",
     "PAUSED",
 ];
-pub(super) const EFFECTS: [Kind; 10] = [
-    Kind::Link,
-    Kind::Create,
-    Kind::Refresh,
-    Kind::Enable,
-    Kind::Disable,
-    Kind::Share,
-    Kind::Rotate,
-    Kind::Rename,
-    Kind::Revoke,
-    Kind::Delete,
-];
 
 fn times() -> [Timestamp; 7] {
     [5000, 3601, 600, 61, 10, 0, -540].map(ago)
@@ -336,7 +324,7 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight
         done: Vec::new(),
         refused: (0..dice.number(4).saturating_sub(1))
             .map(|_| Refused {
-                effect: dice.of(&EFFECTS),
+                effect: dice.of(&refusable()),
                 failure: failure(dice),
             })
             .collect(),

@@ -11,6 +11,7 @@ use super::{
     draw::{sight, wanted},
 };
 use composio_testing::for_seeds;
+use strum::IntoEnumIterator;
 
 use crate::composio::model::State;
 
@@ -61,9 +62,7 @@ pub(in crate::plan::tests) fn target(effect: &Effect) -> Option<&str> {
         Effect::Refresh { id }
         | Effect::Enable { id }
         | Effect::Disable { id }
-        | Effect::Share { id, .. }
-        | Effect::Rotate { id }
-        | Effect::Rename { id, .. }
+        | Effect::Patch { id, .. }
         | Effect::Revoke { id }
         | Effect::Delete { id, .. } => Some(id),
         Effect::Pin { .. }
@@ -192,7 +191,7 @@ impl Invariants {
 
     /// An error names the cases that were hardly met.
     fn were_met(&self) -> Result<(), String> {
-        for kind in Kind::ALL {
+        for kind in Kind::iter() {
             let times = self.effects.get(&kind).copied().unwrap_or_default();
             if times < AT_LEAST / 10 {
                 return Err(format!(

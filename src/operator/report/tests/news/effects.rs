@@ -1,9 +1,5 @@
 use super::*;
-use crate::{
-    composio::{SharingPatch, model::Acl},
-    plan::Effect,
-    report::news::of_effect,
-};
+use crate::{composio::model::Acl, plan::Effect, report::news::of_effect};
 
 fn id() -> String {
     "ca_1".to_owned()
@@ -34,10 +30,6 @@ fn each_effect_is_told_in_its_own_words() {
     let disable = || Effect::Disable { id: id() };
     let revoke = || Effect::Revoke { id: id() };
     let delete = |revoke| Effect::Delete { id: id(), revoke };
-    let share = || Effect::Share {
-        id: id(),
-        patch: SharingPatch::default(),
-    };
     let sharing = || object().shared_with(&["ann@acme.com", "bob@acme.com"], &["eve@acme.com"]);
     let list = Acl {
         allow_all: false,
@@ -171,10 +163,7 @@ fn each_effect_is_told_in_its_own_words() {
             "another alias",
             object(),
             ours(account("ca_1").active()),
-            Effect::Rename {
-                id: id(),
-                alias: "mail".into(),
-            },
+            rename("mail"),
             Done::Changed,
             &[("Renamed", NORMAL)],
             "\"mail\"",
