@@ -8,7 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use composio_operator::plan::plan;
+use composio_operator::plan::{Rule, decide};
+use strum::IntoEnumIterator;
 
 use crate::support::simulation::{Mind, Repeats, Simulation};
 use crate::support::tools::say;
@@ -18,12 +19,12 @@ mod ground;
 mod planted;
 mod real;
 
-pub(crate) mod rows;
+pub(crate) mod rules;
 mod sequence;
 mod simulated;
 
 use planted::PLANTED;
-use rows::{Taken, row};
+use rules::{Taken, holds};
 use sequence::Sequence;
 
 /// For a first answer within a minute; `SEQUENCES=100000 cargo test convergence` for more.
@@ -35,7 +36,7 @@ const STEPS: u32 = 20;
 /// So often each row of the table and each variant of a plan is taken, in so many sequences.
 const AT_LEAST: u64 = 50;
 /// And those of a status that was forged or copied, so often.
-const FORGED: (&str, u64) = ("the recorded account is not this object's", 200);
+const FORGED: (&str, u64) = ("NotOurs", 200);
 /// So often the account that a look finds stands twice in its list, in so many sequences.
 const REPEATED_AT_LEAST: u64 = 200;
 /// So many failures are enough to see what is wrong.
@@ -75,20 +76,22 @@ fn said(panic: &(dyn Any + Send)) -> String {
     }
 }
 
-/// A mind that counts what it decides, and refuses to decide what no row of the table says.
+/// A mind that counts what it decides, and refuses to decide by a rule that does not fit what is seen.
 fn counting(taken: &Arc<Mutex<Taken>>) -> Mind {
     let taken = Arc::clone(taken);
     let repeats = Repeats::default();
     let seen = repeats.clone();
     Mind {
         repeats,
-        plan: Arc::new(move |desired, observed, now| {
-            let plan = plan(desired, observed, now);
-            let row = row(desired, observed, &plan, now).unwrap_or_else(|wrong| panic!("{wrong}"));
+        decide: Arc::new(move |desired, observed, now| {
+            let decision = decide(desired, observed, now);
+            if let Err(wrong) = holds(desired, observed, &decision, now) {
+                panic!("{wrong}");
+            }
             let mut taken = taken.lock().expect("nothing panics while it holds this");
-            taken.count(row, &plan);
+            taken.count(&decision);
             taken.repeated += u64::from(seen.show_anew(observed));
-            plan
+            decision
         }),
         ..Mind::default()
     }
@@ -148,12 +151,14 @@ fn whatever_happens_the_last_declaration_holds_once_all_is_quiet() {
 /// For whoever reads what the gate prints.
 fn tell(sequences: u64, taken: &Taken) {
     say(&format!(
-        "{sequences} sequences of {STEPS} steps; decisions by row of the table:"
+        "{sequences} sequences of {STEPS} steps; decisions by rule:"
     ));
-    for (row, _) in rows::ROWS {
+    for rule in Rule::iter() {
         say(&format!(
-            "{:>9}  {row}",
-            taken.rows.get(row).copied().unwrap_or_default()
+            "{:>9}  {}: {}",
+            taken.rules.get(&rule).copied().unwrap_or_default(),
+            rule.as_str(),
+            rule.when()
         ));
     }
     say(&format!(
@@ -161,23 +166,29 @@ fn tell(sequences: u64, taken: &Taken) {
         taken.repeated
     ));
     say("by variant:");
-    for variant in rows::variants() {
+    for variant in rules::variants() {
         let count = taken.variants.get(&variant).copied().unwrap_or_default();
         say(&format!("{count:>9}  {variant}"));
     }
 }
 
 fn seldom(taken: &Taken) -> Vec<String> {
-    let rows = rows::ROWS
-        .iter()
-        .map(|(row, _)| ((*row).to_owned(), taken.rows.get(row).copied()));
-    let variants = rows::variants().into_iter().map(|variant| {
+    let rules = Rule::iter().map(|rule| {
+        let count = taken.rules.get(&rule).copied();
+        (rule.as_str().to_owned(), count)
+    });
+    let variants = rules::variants().into_iter().map(|variant| {
         let count = taken.variants.get(&variant).copied();
         (variant, count)
     });
-    rows.chain(variants)
-        .filter(|(row, count)| {
-            let least = if *row == FORGED.0 { FORGED.1 } else { AT_LEAST };
+    rules
+        .chain(variants)
+        .filter(|(what, count)| {
+            let least = if *what == FORGED.0 {
+                FORGED.1
+            } else {
+                AT_LEAST
+            };
             count.unwrap_or_default() < least
         })
         .map(|(what, count)| format!("{what}: {}", count.unwrap_or_default()))

@@ -9,7 +9,8 @@ use composio_operator::arguments::Cli;
 use composio_operator::crd::{Progress, ReadyRule, Reason};
 use serde_json::{Value, json};
 
-use crate::convergence::rows::ROWS;
+use composio_operator::plan::Rule;
+use strum::IntoEnumIterator;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Makes the tests of the README and of the chart write them.
@@ -201,8 +202,9 @@ fn meaning(flag: &Arg) -> String {
 /// What the random sequences hold each decision against.
 fn decisions() -> String {
     let mut table = String::from("| When | What it does |\n|---|---|\n");
-    for (when, does) in ROWS {
-        table.push_str(&row(&[(*when).to_owned(), (*does).to_owned()]));
+    for rule in Rule::iter() {
+        let (when, does) = (rule.when(), rule.then());
+        table.push_str(&row(&[when.to_owned(), does.to_owned()]));
     }
     table
 }

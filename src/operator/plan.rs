@@ -20,6 +20,7 @@ mod gone;
 mod observed;
 mod pin;
 mod present;
+mod rule;
 mod sharing;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -36,6 +37,7 @@ pub use failure::{AfterFailure, Answer, Failure};
 pub(crate) use gone::is_ours;
 pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};
 pub use pin::Pin;
+pub use rule::{Decision, Rule};
 pub use urgency::urgency;
 
 /// Of a project in which what is recorded is not there.
@@ -157,7 +159,7 @@ pub enum Done {
     Released,
 }
 
-/// Decides the next step.
+/// Decides the next step: the first rule of the table that fits.
 ///
 /// # Guarantees
 /// - An effect is planned only on a fresh look; a cached one may conclude `Nothing`, `Wait` or `Look`,
@@ -173,36 +175,37 @@ pub enum Done {
 ///
 /// # Errors
 /// None: what cannot be done is a `Wait` or a `Refuse` with its reason.
-pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     if desired.presence != Presence::Present && gone::needs_no_look(desired, observed) {
-        return Plan::Do(Effect::Release);
+        return Rule::DeletingUntouched.does(Effect::Release);
     }
-    let decision = match decide(desired, observed, now) {
-        Plan::Do(_) | Plan::Refuse(_) | Plan::Look(Need::Account | Need::AuthConfig)
-            if !observed.fresh =>
-        {
-            Plan::Look(Need::Account)
+    let mut decision = first_rule(desired, observed, now);
+    let is_conclusive = match &decision.plan {
+        Plan::Do(_) | Plan::Refuse(_) | Plan::Look(Need::Account | Need::AuthConfig) => false,
+        Plan::Nothing | Plan::Wait(_) | Plan::Look(Need::Secret) => {
+            !asks_for_look(desired, observed)
         }
-        _ if !observed.fresh && asks_for_look(desired, observed) => Plan::Look(Need::Account),
-        conclusive => conclusive,
     };
-    match &decision {
+    if !observed.fresh && !is_conclusive {
+        decision = Rule::LookAfresh.looks(Need::Account);
+    }
+    match &decision.plan {
         Plan::Look(Need::Account | Need::AuthConfig) if !observed.gate.may_read() => {
-            project_unavailable(observed)
+            project_unavailable(desired, observed)
         }
         // What is concluded here may rest on an account not being there.
         Plan::Do(_) | Plan::Refuse(_) if observed.gate.proof != Proof::Given => {
-            project_unavailable(observed)
+            project_unavailable(desired, observed)
         }
         Plan::Do(effect) if effect.writes_to_composio() && !observed.gate.may_write() => {
-            project_unavailable(observed)
+            project_unavailable(desired, observed)
         }
         Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) | Plan::Look(_) | Plan::Do(_) => decision,
     }
 }
 
-/// The next step if all that is known could be acted on.
-fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+/// The decision if all that is known could be acted on.
+fn first_rule(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     match desired.presence {
         Presence::Present => present::decide(desired, observed, now),
         Presence::Gone { since } => gone::decide(desired, observed, since, now),
@@ -223,37 +226,30 @@ fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
         ) || unanswered(&desired.link_request, &recorded.last_handled_link_request))
 }
 
-fn project_unavailable(observed: &Observed) -> Plan {
+fn project_unavailable(desired: &Desired, observed: &Observed) -> Decision {
     let gate = &observed.gate;
+    let rule = match desired.presence {
+        Presence::Present => Rule::ProjectUnavailable,
+        Presence::Gone { .. } => Rule::DeletingProjectUnavailable,
+    };
     match (gate.paused_until, gate.proof) {
-        (Some(until), _) => wait(Reason::RateLimited, "", Some(until)),
-        (None, Proof::Failed) => wait(Reason::ProjectUnavailable, ANOTHER_PROJECT, None),
-        (None, Proof::Awaited) => wait(Reason::ProjectUnavailable, NOT_PROVED, gate.retry_at()),
-        (None, Proof::Given) => wait(Reason::ProjectUnavailable, "", gate.retry_at()),
+        (Some(until), _) => rule.waits(Reason::RateLimited, "", Some(until)),
+        (None, Proof::Failed) => rule.waits(Reason::ProjectUnavailable, ANOTHER_PROJECT, None),
+        (None, Proof::Awaited) => {
+            rule.waits(Reason::ProjectUnavailable, NOT_PROVED, gate.retry_at())
+        }
+        (None, Proof::Given) => rule.waits(Reason::ProjectUnavailable, "", gate.retry_at()),
     }
 }
 
-fn wait(reason: Reason, detail: impl Into<String>, until: Option<Timestamp>) -> Plan {
-    Plan::Wait(Wait {
-        reason,
-        detail: detail.into(),
-        until,
-    })
-}
-
-fn refuse(reason: Reason, detail: impl Into<String>) -> Plan {
-    Plan::Refuse(Refusal {
-        reason,
-        detail: detail.into(),
-    })
-}
-
-/// What a failure that stands in the way leaves to do.
-fn stopped(failure: &Failure) -> Plan {
+/// What a failure that stands in the way leaves to do, by that rule.
+fn stopped(rule: Rule, failure: &Failure) -> Decision {
     let (reason, message) = (failure.reason, failure.message.clone());
     match failure.answer {
-        Answer::Refused(_) => refuse(reason, message),
-        Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => wait(reason, message, None),
+        Answer::Refused(_) => rule.refuses(reason, message),
+        Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => {
+            rule.waits(reason, message, None)
+        }
     }
 }
 
@@ -272,9 +268,9 @@ pub fn usable_link<'a>(
 }
 
 /// Why an account must not be deleted to make room for another one: nothing tells that this object has made it.
-fn unconfirmed(desired: &Desired, observed: &Observed, account: &Account) -> Option<Plan> {
+fn unconfirmed(desired: &Desired, observed: &Observed, account: &Account) -> Option<Decision> {
     (observed.claim(desired, account) != Some(Claim::Own)).then(|| {
-        refuse(
+        Rule::Unproved.refuses(
             Reason::AliasChanged,
             format!(
                 "account {} was found by its declared alias and cannot be taken up again",

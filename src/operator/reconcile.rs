@@ -11,8 +11,8 @@ use crate::{
     crd::{ConnectedAccount, Reason},
     observe::Kept,
     plan::{
-        AfterFailure, Desired, Done, Effect, Failure, Happened, Need, Observed, Outcome, Plan,
-        Presence, Refused, urgency,
+        AfterFailure, Decision, Desired, Done, Effect, Failure, Happened, Need, Observed, Outcome,
+        Plan, Presence, Refused, Rule, urgency,
     },
     report::{
         must_be_kept,
@@ -72,7 +72,7 @@ pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Err
     if let Some(event) = remembered.quiet().await {
         return remembered.end(event).await;
     }
-    if let Some(later) = remembered.put_off(&remembered.plan()) {
+    if let Some(later) = remembered.put_off(&remembered.decide().plan) {
         return Ok(later);
     }
     let slot = if remembered.is_to_be_marked() {
@@ -132,8 +132,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn plan(&self) -> Plan {
-        (self.context.plan)(
+    fn decide(&self) -> Decision {
+        (self.context.decide)(
             &self.desired,
             &self.observed,
             self.context.sources.project.now(),
@@ -191,10 +191,10 @@ impl<'a> Pass<'a> {
 
     /// The event of a plan that does nothing, if it is one. Only the Secret is read for it.
     async fn quiet(&mut self) -> Option<Happened> {
-        if self.plan() == Plan::Look(Need::Secret) {
+        if self.decide().plan == Plan::Look(Need::Secret) {
             self.look(Need::Secret).await.ok()?;
         }
-        match self.plan() {
+        match self.decide().plan {
             Plan::Nothing => Some(Happened::Settled),
             Plan::Wait(wait) => Some(Happened::Waiting(wait)),
             Plan::Refuse(refusal) => Some(Happened::Refused(refusal)),
@@ -205,7 +205,7 @@ impl<'a> Pass<'a> {
     async fn run(mut self) -> Result<Passed, Error> {
         let mut effects = 0;
         for _ in 0..MAX_ROUNDS {
-            let plan = self.plan();
+            let Decision { rule, plan } = self.decide();
             if let Some(later) = self.put_off(&plan) {
                 self.write().await?;
                 return Ok(later);
@@ -235,7 +235,7 @@ impl<'a> Pass<'a> {
                         }
                     }
                     let before = self.desired.clone();
-                    match self.act(&effect).await {
+                    match self.act(rule, &effect).await {
                         Ok(Done::Released) => {
                             self.told_release(&effect);
                             return Ok(RELEASED);
@@ -282,7 +282,7 @@ impl<'a> Pass<'a> {
         })
     }
 
-    async fn act(&mut self, effect: &Effect) -> Result<Done, Trouble> {
+    async fn act(&mut self, rule: Rule, effect: &Effect) -> Result<Done, Trouble> {
         let acted = act(
             effect,
             &self.context.sources.project,
@@ -293,13 +293,14 @@ impl<'a> Pass<'a> {
         )
         .await;
         let object = format!("{}/{}", self.desired.namespace, self.desired.name);
+        let rule = rule.as_str();
         match &acted {
-            Ok(_) => info!(%object, %effect, "done"),
+            Ok(_) => info!(%object, rule, %effect, "effect applied"),
             Err(Trouble::Composio(failure)) => {
-                warn!(%object, %effect, reason = %failure.reason, "{}", failure.message);
+                warn!(%object, rule, %effect, reason = %failure.reason, "{}", failure.message);
             }
             Err(Trouble::Kubernetes(error)) => {
-                warn!(%object, %effect, "{}", told(error));
+                warn!(%object, rule, %effect, "{}", told(error));
             }
         }
         let Acted {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use composio_operator::composio::Account;
 use composio_operator::crd::{Link, Reason};
-use composio_operator::plan::{Desired, Effect, Observed, Pin, Plan, Presence, Wait, plan};
+use composio_operator::plan::{
+    Decision, Desired, Effect, Observed, Pin, Plan, Presence, Rule, Wait, decide,
+};
 use composio_operator::report::report;
 use jiff::Timestamp;
 
@@ -25,13 +27,21 @@ pub(crate) const PLANTED: [Planted; 9] = [
     ("no de-duplication", no_deduplication),
 ];
 
+/// A mind with that fault; by which rule it decides nobody asks.
 fn deciding(
-    decide: impl Fn(&Desired, &Observed, Timestamp) -> Plan + Send + Sync + 'static,
+    planted: impl Fn(&Desired, &Observed, Timestamp) -> Plan + Send + Sync + 'static,
 ) -> Mind {
     Mind {
-        plan: Arc::new(decide),
+        decide: Arc::new(move |desired, observed, now| Decision {
+            rule: Rule::AsDeclared,
+            plan: planted(desired, observed, now),
+        }),
         ..Mind::default()
     }
+}
+
+fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    decide(desired, observed, now).plan
 }
 
 /// Makes the account first; that it is ours is written down afterwards, if ever.

@@ -8,8 +8,8 @@ use crate::{
 };
 
 use super::{
-    Change, Claim, Desired, Effect, Failure, Observed, Plan, after, credentials, sharing, stopped,
-    wait,
+    Change, Claim, Decision, Desired, Effect, Failure, Observed, Plan, Rule, after, credentials,
+    sharing, stopped,
 };
 
 /// Corrections within this time count together.
@@ -26,29 +26,33 @@ pub(super) fn decide(
     observed: &Observed,
     account: &Account,
     now: Timestamp,
-) -> Plan {
+) -> Decision {
     let mut refusals = Vec::new();
-    let mut held = Plan::Nothing;
+    let mut held = Rule::AsDeclared.nothing();
     for difference in differences(desired, observed, account) {
-        match difference {
+        match &difference.plan {
             Plan::Do(effect) if effect.is_correction() && observed.done.is_empty() => {
                 match (
-                    observed.refused_like(&effect),
+                    observed.refused_like(effect),
                     put_off(desired, observed, now),
                 ) {
                     (Some(refused), _) => refusals.push(&refused.failure),
-                    (None, None) => return Plan::Do(effect),
+                    (None, None) => return difference,
                     (None, Some(until)) => {
                         let detail = format!("next: {effect}");
-                        held = wait(Reason::DoesNotConverge, detail, Some(until));
+                        held = Rule::DoesNotConverge.waits(
+                            Reason::DoesNotConverge,
+                            detail,
+                            Some(until),
+                        );
                     }
                 }
             }
-            Plan::Do(effect) => match observed.refused_like(&effect) {
-                None => return Plan::Do(effect),
+            Plan::Do(effect) => match observed.refused_like(effect) {
+                None => return difference,
                 Some(refused) => refusals.push(&refused.failure),
             },
-            Plan::Look(need) => return Plan::Look(need),
+            Plan::Look(_) => return difference,
             Plan::Wait(_) | Plan::Refuse(_) => held = difference,
             Plan::Nothing => {}
         }
@@ -60,12 +64,12 @@ pub(super) fn decide(
 }
 
 /// What is different, in the order in which it is made right.
-fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec<Plan> {
+fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec<Decision> {
     let id = || account.id.clone();
-    let mut plans = Vec::new();
+    let mut decisions = Vec::new();
     match (desired.spec.enabled, &account.state) {
-        (true, State::Inactive) => plans.push(Plan::Do(Effect::Enable { id: id() })),
-        (false, State::Active) => plans.push(Plan::Do(Effect::Disable { id: id() })),
+        (true, State::Inactive) => decisions.push(Rule::Enable.does(Effect::Enable { id: id() })),
+        (false, State::Active) => decisions.push(Rule::Disable.does(Effect::Disable { id: id() })),
         (true | false, _) => {}
     }
     if let (Some(declared), Visibility::Shared) = (desired.access_list(), account.visibility) {
@@ -74,9 +78,10 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
             None if settled_before(desired, observed) => None,
             None => Some(sharing::whole(&declared)),
         };
-        plans.extend(patch.map(|patch| change(account, Change::Sharing(patch))));
+        decisions
+            .extend(patch.map(|patch| Rule::Share.does(change(account, Change::Sharing(patch)))));
     }
-    plans.push(credentials::difference(desired, observed, account));
+    decisions.push(credentials::difference(desired, observed, account));
     let kept = desired.spec.connected_account_id.is_some() && !desired.declares_alias();
     let carries = if kept {
         account.alias.as_deref()
@@ -85,21 +90,22 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
     };
     // One that this object has not made has the declared alias, or it would not have been found.
     let Some(claim @ Claim::Own) = observed.claim(desired, account) else {
-        return plans;
+        return decisions;
     };
     let pin = desired.to_pin(claim, carries.unwrap_or(&desired.alias));
     if account.alias.as_deref() != carries {
-        plans.push(change(account, Change::Alias(desired.alias.clone())));
+        let alias = desired.alias.clone();
+        decisions.push(Rule::Rename.does(change(account, Change::Alias(alias))));
     } else if desired.pin.alias() != pin.as_deref() {
         // A restore that loses the status must find the account by its pin.
-        plans.push(Plan::Do(Effect::Pin { alias: pin }));
+        decisions.push(Rule::PinAgain.does(Effect::Pin { alias: pin }));
     }
-    plans
+    decisions
 }
 
-fn change(account: &Account, change: Change) -> Plan {
+fn change(account: &Account, change: Change) -> Effect {
     let id = account.id.clone();
-    Plan::Do(Effect::Patch { id, change })
+    Effect::Patch { id, change }
 }
 
 /// Until when a correction has to wait, after too many of them for the same declaration.
@@ -126,9 +132,9 @@ fn settled_before(desired: &Desired, observed: &Observed) -> bool {
 }
 
 /// What Composio refused to change stays as it is, and is told.
-fn left_different(desired: &Desired, refusals: &[&Failure]) -> Plan {
+fn left_different(desired: &Desired, refusals: &[&Failure]) -> Decision {
     let Some(first) = refusals.first() else {
-        return Plan::Nothing;
+        return Rule::AsDeclared.nothing();
     };
     let details: Vec<&str> = refusals
         .iter()
@@ -137,10 +143,11 @@ fn left_different(desired: &Desired, refusals: &[&Failure]) -> Plan {
     let details = details.join("; ");
     if first.reason == Reason::AliasInUse {
         let detail = format!("{details} (wanted: {:?})", desired.alias);
-        return wait(Reason::AliasInUse, detail, None);
+        return Rule::AliasInUse.waits(Reason::AliasInUse, detail, None);
     }
-    stopped(&Failure {
+    let failure = Failure {
         message: details,
         ..(*first).clone()
-    })
+    };
+    stopped(Rule::Refused, &failure)
 }

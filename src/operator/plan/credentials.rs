@@ -7,14 +7,13 @@ use crate::{
 };
 
 use super::{
-    Change, Desired, Effect, Kind, Need, Observed, Plan, SecretSeen, refuse, stopped, unconfirmed,
-    wait,
+    Change, Decision, Desired, Effect, Kind, Need, Observed, Rule, SecretSeen, stopped, unconfirmed,
 };
 
 /// What is to be made of the Secret.
 pub(super) enum Standing {
-    /// Nothing can be made of it; the plan says why.
-    Unusable(Plan),
+    /// Nothing can be made of it; the decision says why.
+    Unusable(Decision),
     /// This version was not sent to the recorded account.
     New,
     /// This version was sent, and this came of it.
@@ -24,14 +23,17 @@ pub(super) enum Standing {
 pub(super) fn standing(declared: &Credentials, observed: &Observed) -> Standing {
     let version = match &observed.secret {
         SecretSeen::NotUsed | SecretSeen::NotRead => {
-            return Standing::Unusable(Plan::Look(Need::Secret));
+            return Standing::Unusable(Rule::ReadSecret.looks(Need::Secret));
         }
         SecretSeen::Missing(why) => {
             let detail = format!("{why} (Secret {})", declared.secret_ref.name);
-            return Standing::Unusable(wait(Reason::SecretMissing, detail, None));
+            let waits = Rule::SecretMissing.waits(Reason::SecretMissing, detail, None);
+            return Standing::Unusable(waits);
         }
         SecretSeen::Unfit(why) => {
-            return Standing::Unusable(refuse(Reason::CredentialsRejected, why.clone()));
+            let refuses =
+                Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, why.clone());
+            return Standing::Unusable(refuses);
         }
         SecretSeen::Present { version, .. } => version,
     };
@@ -43,14 +45,16 @@ pub(super) fn standing(declared: &Credentials, observed: &Observed) -> Standing 
 }
 
 /// For an account with a grant: what the Secret makes different, or what is in the way of knowing.
-pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
+pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
     let Some(declared) = &desired.spec.credentials else {
-        return Plan::Nothing;
+        return Rule::AsDeclared.nothing();
     };
     match standing(declared, observed) {
-        Standing::Unusable(plan) => plan,
-        Standing::New => Plan::Do(send(account)),
-        Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => Plan::Nothing,
+        Standing::Unusable(decision) => decision,
+        Standing::New => Rule::Rotate.does(send(account)),
+        Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
+            Rule::AsDeclared.nothing()
+        }
         Standing::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
 }
@@ -62,12 +66,12 @@ pub(super) fn revive(
     declared: &Credentials,
     observed: &Observed,
     account: &Account,
-) -> Plan {
+) -> Decision {
     match standing(declared, observed) {
-        Standing::Unusable(plan) => plan,
+        Standing::Unusable(decision) => decision,
         Standing::New => match observed.refused_like(&send(account)) {
-            None => Plan::Do(send(account)),
-            Some(refused) => stopped(&refused.failure),
+            None => Rule::Revive.does(send(account)),
+            Some(refused) => stopped(Rule::CredentialsRejected, &refused.failure),
         },
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
         Standing::Sent(CredentialsStep::Patched) if observed.recorded.connected_at.is_none() => {
@@ -75,18 +79,20 @@ pub(super) fn revive(
                 observed.refused(Kind::Delete),
                 unconfirmed(desired, observed, account),
             ) {
-                (Some(refused), _) => stopped(&refused.failure),
-                (None, Some(plan)) => plan,
-                (None, None) => Plan::Do(Effect::Delete {
+                (Some(refused), _) => stopped(Rule::Refused, &refused.failure),
+                (None, Some(unconfirmed)) => unconfirmed,
+                (None, None) => Rule::Recreate.does(Effect::Delete {
                     id: account.id.clone(),
                     revoke: false,
                 }),
             }
         }
-        Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => refuse(
-            Reason::CredentialsRejected,
-            format!("the account made from the Secret is {}", account.state),
-        ),
+        Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
+            Rule::CredentialsRejected.refuses(
+                Reason::CredentialsRejected,
+                format!("the account made from the Secret is {}", account.state),
+            )
+        }
         Standing::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
 }
@@ -100,9 +106,9 @@ fn send(account: &Account) -> Effect {
 }
 
 /// Only the pass that was refused knows what was answered; the status keeps it.
-fn rejected(observed: &Observed, account: &Account) -> Plan {
+fn rejected(observed: &Observed, account: &Account) -> Decision {
     let detail = observed
         .refused_like(&send(account))
         .map(|refused| refused.failure.message.clone());
-    refuse(Reason::CredentialsRejected, detail.unwrap_or_default())
+    Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, detail.unwrap_or_default())
 }

@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Claim, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin, Plan, Seen, after,
-    checks, ends_with_object, stopped, wait,
+    Answer, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin, Rule, Seen,
+    after, checks, ends_with_object, stopped,
 };
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
@@ -66,14 +66,16 @@ pub(super) fn decide(
     observed: &Observed,
     since: Timestamp,
     now: Timestamp,
-) -> Plan {
+) -> Decision {
     if !desired.finalizer {
-        return wait(Reason::Deleting, "nothing is left to do here", None);
+        return Rule::DeletingMayShowUp.waits(Reason::Deleting, "nothing is left to do here", None);
     }
     match &observed.account {
-        Seen::NotLooked => Plan::Look(Need::Account),
+        Seen::NotLooked => Rule::LookAfresh.looks(Need::Account),
         Seen::Absent => absent(desired, observed, since, now),
-        Seen::One(_) | Seen::Many(_) if observed.holder.is_some() => Plan::Do(Effect::Release),
+        Seen::One(_) | Seen::Many(_) if observed.holder.is_some() => {
+            Rule::DeletingNotOurs.does(Effect::Release)
+        }
         Seen::One(account) => end_all(desired, observed, std::slice::from_ref(account), now),
         Seen::Many(accounts) => end_all(desired, observed, accounts, now),
     }
@@ -81,7 +83,12 @@ pub(super) fn decide(
 
 /// Ends what is the object's own: the recorded one, or else the first, whose grant is the likeliest to be
 /// alive, as the policy says, after the others.
-fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Timestamp) -> Plan {
+fn end_all(
+    desired: &Desired,
+    observed: &Observed,
+    accounts: &[Account],
+    now: Timestamp,
+) -> Decision {
     let ours = || {
         accounts
             .iter()
@@ -90,18 +97,18 @@ fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Ti
     let recorded = observed.recorded.connected_account_id.as_ref();
     let is_recorded = |account: &&Account| recorded == Some(&account.id);
     let Some(last) = ours().find(is_recorded).or_else(|| ours().next()) else {
-        return Plan::Do(Effect::Release);
+        return Rule::DeletingNotOurs.does(Effect::Release);
     };
     if ours().any(|account| checks::may_be_anothers(desired, observed, account)) {
-        return wait(Reason::NamespaceUnreachable, "", None);
+        return Rule::DeletingHolderUnknown.waits(Reason::NamespaceUnreachable, "", None);
     }
     if let Some(refused) = observed.refused(Kind::Delete) {
-        return stopped(&refused.failure);
+        return stopped(Rule::DeletingRefused, &refused.failure);
     }
     match ours().find(|account| account.id != last.id) {
         // One that has a grant is no mere row: it ends as the policy says, too.
         Some(other) if other.state.is_connected() => end(desired, observed, other, now),
-        Some(duplicate) => Plan::Do(Effect::Delete {
+        Some(duplicate) => Rule::DeletingOthersFirst.does(Effect::Delete {
             id: duplicate.id.clone(),
             revoke: false,
         }),
@@ -109,11 +116,13 @@ fn end_all(desired: &Desired, observed: &Observed, accounts: &[Account], now: Ti
     }
 }
 
-fn absent(desired: &Desired, observed: &Observed, since: Timestamp, now: Timestamp) -> Plan {
+fn absent(desired: &Desired, observed: &Observed, since: Timestamp, now: Timestamp) -> Decision {
     if observed.recorded.connected_account_id.is_some() {
         return match observed.hidden_until(desired.flags.unknown_outcome_wait, now) {
-            Some(until) => wait(Reason::Deleting, NOT_VISIBLE, Some(until)),
-            None => Plan::Do(Effect::Release),
+            Some(until) => {
+                Rule::DeletingMayShowUp.waits(Reason::Deleting, NOT_VISIBLE, Some(until))
+            }
+            None => Rule::DeletingGone.does(Effect::Release),
         };
     }
     // Pinned, and no account known: a POST may still be on its way.
@@ -123,20 +132,20 @@ fn absent(desired: &Desired, observed: &Observed, since: Timestamp, now: Timesta
         desired.flags.unknown_outcome_wait,
     );
     if now < settled {
-        return wait(
+        return Rule::DeletingMayShowUp.waits(
             Reason::Deleting,
             "an account may have been asked for and not be visible yet",
             Some(settled),
         );
     }
-    Plan::Do(Effect::Release)
+    Rule::DeletingGone.does(Effect::Release)
 }
 
-fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Plan {
+fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Decision {
     let id = account.id.clone();
     match desired.spec.deletion_policy {
         DeletionPolicy::Delete | DeletionPolicy::Retain => {
-            Plan::Do(Effect::Delete { id, revoke: false })
+            Rule::DeletingDelete.does(Effect::Delete { id, revoke: false })
         }
         DeletionPolicy::Revoke => match &account.state {
             State::Active if !provider_keeps_refusing(observed, now) => {
@@ -144,49 +153,53 @@ fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp
             }
             // Only an active account can be revoked; one that was not, in this pass, waits disabled.
             State::Inactive => match (put_off(observed), observed.refused(Kind::Enable)) {
-                (Some(plan), _) => plan,
-                (None, None) => Plan::Do(Effect::Enable { id }),
-                (None, Some(_)) => Plan::Do(Effect::Delete { id, revoke: true }),
+                (Some(waits), _) => waits,
+                (None, None) => Rule::DeletingEnable.does(Effect::Enable { id }),
+                (None, Some(_)) => {
+                    Rule::DeletingCannotRevoke.does(Effect::Delete { id, revoke: true })
+                }
             },
-            State::Revoked => Plan::Do(Effect::Delete { id, revoke: false }),
+            State::Revoked => Rule::DeletingRevoked.does(Effect::Delete { id, revoke: false }),
             // The person may have consented a moment ago, and an expired account may hold a live
             // refresh token: ask Composio to revoke in the background.
-            State::Active
-            | State::Initializing
+            State::Active => Rule::DeletingCannotRevoke.does(Effect::Delete { id, revoke: true }),
+            State::Initializing
             | State::Initiated
             | State::Expired
             | State::Failed
-            | State::Unknown(_) => Plan::Do(Effect::Delete { id, revoke: true }),
+            | State::Unknown(_) => Rule::DeletingNoGrant.does(Effect::Delete { id, revoke: true }),
         },
     }
 }
 
 /// An active account, to be revoked before it is deleted.
-fn revoke(desired: &Desired, observed: &Observed, id: String) -> Plan {
+fn revoke(desired: &Desired, observed: &Observed, id: String) -> Decision {
     let Some(refused) = observed.refused(Kind::Revoke) else {
-        return Plan::Do(Effect::Revoke { id });
+        return Rule::DeletingRevoke.does(Effect::Revoke { id });
     };
-    if let Some(plan) = put_off(observed) {
+    if let Some(waits) = put_off(observed) {
         // It was enabled only to be revoked.
         return if !desired.spec.enabled && observed.refused(Kind::Disable).is_none() {
-            Plan::Do(Effect::Disable { id })
+            Rule::DeletingProviderRefuses.does(Effect::Disable { id })
         } else {
-            plan
+            waits
         };
     }
     if refused.failure.reason == Reason::Forbidden {
-        return stopped(&refused.failure);
+        return stopped(Rule::DeletingRefused, &refused.failure);
     }
     // The toolkit cannot revoke.
-    Plan::Do(Effect::Delete { id, revoke: true })
+    Rule::DeletingCannotRevoke.does(Effect::Delete { id, revoke: true })
 }
 
 /// What to wait for when a revocation that was tried in this pass may go through later.
-fn put_off(observed: &Observed) -> Option<Plan> {
+fn put_off(observed: &Observed) -> Option<Decision> {
     let failure = &observed.refused(Kind::Revoke)?.failure;
     match failure.answer {
         Answer::Refused(_) => None,
-        Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => Some(stopped(failure)),
+        Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => {
+            Some(stopped(Rule::DeletingProviderRefuses, failure))
+        }
     }
 }
 

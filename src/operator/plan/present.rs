@@ -8,25 +8,26 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Claim, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin, Plan, Seen,
-    after, checks, connected, credentials, credentials::Standing, refuse, stopped, twins,
-    unconfirmed, usable_link, wait,
+    AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin,
+    Rule, Seen, after, checks, connected, credentials, credentials::Standing, stopped, twins,
+    unconfirmed, usable_link,
 };
 
-pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     let recorded = observed.recorded.connected_account_id.is_some();
     if desired.spec.suspend {
+        let rule = Rule::Suspended;
         return match observed.account {
             // It is still observed: whether it is gone, too.
-            Seen::NotLooked if recorded => Plan::Look(Need::Account),
-            Seen::Absent if recorded => wait(Reason::Suspended, "the account is gone", None),
+            Seen::NotLooked if recorded => rule.looks(Need::Account),
+            Seen::Absent if recorded => rule.waits(Reason::Suspended, "the account is gone", None),
             Seen::NotLooked | Seen::Absent | Seen::One(_) | Seen::Many(_) => {
-                wait(Reason::Suspended, "", None)
+                rule.waits(Reason::Suspended, "", None)
             }
         };
     }
     let account = match &observed.account {
-        Seen::NotLooked => return Plan::Look(Need::Account),
+        Seen::NotLooked => return Rule::LookAfresh.looks(Need::Account),
         Seen::Absent if recorded => return vanished(desired, observed, now),
         Seen::Absent => return absent(desired, observed, now),
         Seen::One(account) => account,
@@ -40,7 +41,7 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         return disown(desired, observed, account);
     }
     if let Some(holder) = &observed.holder {
-        return refuse(
+        return Rule::HeldByAnother.refuses(
             Reason::Conflict,
             format!("account {} is managed by {}", account.id, holder.object),
         );
@@ -49,7 +50,7 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         && *id != account.id
     {
         let other = format!("account {id} was asked for, {} was shown", account.id);
-        return refuse(Reason::Mismatch, other);
+        return Rule::Mismatch.refuses(Reason::Mismatch, other);
     }
     let differs = if recorded {
         checks::made_elsewhere(desired, account)
@@ -57,28 +58,29 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         checks::mismatch(desired, account)
     };
     if let Some(difference) = differs {
-        return refuse(Reason::Mismatch, difference);
+        return Rule::Mismatch.refuses(Reason::Mismatch, difference);
     }
     let Some(claim) = claim else {
         return former(desired, account);
     };
     if !recorded && checks::may_be_anothers(desired, observed, account) {
-        return wait(Reason::NamespaceUnreachable, "", None);
+        return Rule::HolderUnknown.waits(Reason::NamespaceUnreachable, "", None);
     }
     if !recorded {
         return adopt(desired, claim, account);
     }
     if let State::Unknown(word) = &account.state {
-        return wait(Reason::UnknownState, format!("the state is {word:?}"), None);
+        let detail = format!("the state is {word:?}");
+        return Rule::UnknownState.waits(Reason::UnknownState, detail, None);
     }
     // Somebody took our marks off the object: without them nobody would find the account, or end it.
     if !desired.is_marked() {
-        return Plan::Do(Effect::Pin {
+        return Rule::RestoreMarks.does(Effect::Pin {
             alias: desired.to_pin(claim, account.alias.as_deref().unwrap_or(&desired.alias)),
         });
     }
     if let Some(twin) = twins::to_delete(desired, observed) {
-        return Plan::Do(Effect::Delete {
+        return Rule::DeleteDuplicate.does(Effect::Delete {
             id: twin.id.clone(),
             revoke: false,
         });
@@ -97,14 +99,14 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         | State::Expired
         | State::Failed
         | State::Revoked => unconnected(desired, observed, account, now),
-        State::Unknown(_) => Plan::Nothing,
+        State::Unknown(_) => Rule::UnknownState.nothing(),
     }
 }
 
 /// The status names an account that is not this object's: it was copied, or written by hand. Where the
 /// API key was changed the record may still be true, and only a person can tell, unless another object has
 /// proved it to be its own, or the pin tells that the object is a copy.
-fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
+fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
     let has_own = match &observed.account {
         Seen::Many(accounts) => accounts
             .iter()
@@ -121,9 +123,9 @@ fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
         Pin::Own { .. } | Pin::Absent => false,
     };
     if has_own || is_held || is_copy || !may_be_true {
-        return Plan::Do(Effect::Forget);
+        return Rule::NotOurs.does(Effect::Forget);
     }
-    refuse(
+    Rule::Unproved.refuses(
         Reason::AliasChanged,
         format!(
             "account {} has the alias {:?}, the alias of this object is {:?}",
@@ -136,17 +138,17 @@ fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Plan {
 
 /// An account with the alias that this object had under another alias prefix or in another project. It may
 /// be that of another cluster, in which the object was before.
-fn former(desired: &Desired, account: &Account) -> Plan {
+fn former(desired: &Desired, account: &Account) -> Decision {
     let Pin::Former {
         prefix, project, ..
     } = &desired.pin
     else {
-        return refuse(
+        return Rule::Unproved.refuses(
             Reason::AliasChanged,
             format!("account {} is not this object's", account.id),
         );
     };
-    refuse(
+    Rule::Unproved.refuses(
         Reason::AliasChanged,
         format!(
             "account {} has the alias of this object under the alias prefix {prefix:?} in project {project}; for an account of its own take the annotation composio.dev/alias off the object",
@@ -156,30 +158,30 @@ fn former(desired: &Desired, account: &Account) -> Plan {
 }
 
 /// An account that is ours by its alias, or by the id that the spec names, and is not recorded yet.
-fn adopt(desired: &Desired, claim: Claim, account: &Account) -> Plan {
+fn adopt(desired: &Desired, claim: Claim, account: &Account) -> Decision {
     if desired.is_marked() {
-        return Plan::Do(Effect::Adopt);
+        return Rule::Adopt.does(Effect::Adopt);
     }
     // With no declared alias an account taken over by id keeps the one it has.
     let alias = match &account.alias {
         Some(alias) if !desired.declares_alias() => alias,
         Some(_) | None => &desired.alias,
     };
-    Plan::Do(Effect::Pin {
+    Rule::Adopt.does(Effect::Pin {
         alias: desired.to_pin(claim, alias),
     })
 }
 
 /// The recorded account is not there. One that was made a moment ago may not be visible yet.
-fn vanished(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+fn vanished(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     match observed.hidden_until(desired.flags.unknown_outcome_wait, now) {
-        Some(until) => wait(Reason::Progressing, NOT_VISIBLE, Some(until)),
-        None => Plan::Do(Effect::Forget),
+        Some(until) => Rule::NotVisibleYet.waits(Reason::Progressing, NOT_VISIBLE, Some(until)),
+        None => Rule::AccountGone.does(Effect::Forget),
     }
 }
 
 /// No account, and none recorded.
-fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     if let Some(plan) = refused_to_make(desired, observed) {
         return plan;
     }
@@ -188,7 +190,7 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
     if let Some(id) = &desired.spec.connected_account_id
         && !had_one
     {
-        return refuse(
+        return Rule::AccountNotFound.refuses(
             Reason::AccountNotFound,
             format!("there is no account {id} in this project"),
         );
@@ -198,15 +200,14 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
         if link_is_over && !asks_for_link(desired, observed) {
             return wait_for_request(observed);
         }
-        return make(desired, observed, now, |auth_config, alias| Effect::Link {
-            auth_config,
-            alias,
+        return make(desired, observed, now, |auth_config, alias| {
+            Rule::Link.does(Effect::Link { auth_config, alias })
         });
     };
     match credentials::standing(declared, observed) {
-        Standing::Unusable(plan) => plan,
+        Standing::Unusable(decision) => decision,
         Standing::New | Standing::Sent(_) => make(desired, observed, now, |auth_config, alias| {
-            Effect::Create { auth_config, alias }
+            Rule::Create.does(Effect::Create { auth_config, alias })
         }),
     }
 }
@@ -221,8 +222,8 @@ fn make(
     desired: &Desired,
     observed: &Observed,
     now: Timestamp,
-    effect: impl FnOnce(String, String) -> Effect,
-) -> Plan {
+    decision: impl FnOnce(String, String) -> Decision,
+) -> Decision {
     let stale = match &desired.pin {
         Pin::Former { alias, .. } => Some(alias),
         Pin::Own { alias } => alias.as_ref().filter(|pin| **pin != desired.alias),
@@ -239,7 +240,7 @@ fn make(
         if now < until {
             let detail =
                 stale.map(|pin| format!("an account may still carry the former alias {pin:?}"));
-            return wait(
+            return Rule::OutcomeUnknown.waits(
                 Reason::OutcomeUnknown,
                 detail.unwrap_or_default(),
                 Some(until),
@@ -247,46 +248,44 @@ fn make(
         }
     }
     if stale.is_some() {
-        return Plan::Do(Effect::Unpin);
+        return Rule::DropFormerAlias.does(Effect::Unpin);
     }
     let auth_config = match &observed.auth_config {
-        AuthConfigCheck::NotAsked => return Plan::Look(Need::AuthConfig),
-        AuthConfigCheck::Unfit { reason, detail } => return refuse(*reason, detail.clone()),
+        AuthConfigCheck::NotAsked => return Rule::FindAuthConfig.looks(Need::AuthConfig),
+        AuthConfigCheck::Unfit { reason, detail } => {
+            return Rule::NoAuthConfig.refuses(*reason, detail.clone());
+        }
         AuthConfigCheck::Fit(id) => id.clone(),
     };
     match &desired.pin {
         Pin::Own { alias: Some(alias) } if desired.finalizer => {
-            Plan::Do(effect(auth_config, alias.clone()))
+            decision(auth_config, alias.clone())
         }
-        Pin::Own { .. } | Pin::Former { .. } | Pin::Foreign { .. } | Pin::Absent => {
-            Plan::Do(Effect::Pin {
+        Pin::Own { .. } | Pin::Former { .. } | Pin::Foreign { .. } | Pin::Absent => Rule::Mark
+            .does(Effect::Pin {
                 alias: Some(desired.alias.clone()),
-            })
-        }
+            }),
     }
 }
 
 /// After Composio refused to make the account in this pass: the pin goes, since nothing carries the
 /// alias, unless the refusal is that something does.
-fn refused_to_make(desired: &Desired, observed: &Observed) -> Option<Plan> {
+fn refused_to_make(desired: &Desired, observed: &Observed) -> Option<Decision> {
     let refused = observed
         .refused
         .iter()
         .find(|refused| matches!(refused.effect.kind(), Kind::Link | Kind::Create))?;
     if refused.failure.reason == Reason::AliasInUse {
-        return Some(wait(
+        return Some(Rule::AliasInUse.waits(
             Reason::AliasInUse,
             refused.failure.message.clone(),
             None,
         ));
     }
     if desired.pin.alias().is_some() {
-        return Some(Plan::Do(Effect::Unpin));
+        return Some(Rule::CreationRefused.does(Effect::Unpin));
     }
-    Some(refuse(
-        refused.failure.reason,
-        refused.failure.message.clone(),
-    ))
+    Some(Rule::CreationRefused.refuses(refused.failure.reason, refused.failure.message.clone()))
 }
 
 fn asks_for_link(desired: &Desired, observed: &Observed) -> bool {
@@ -294,15 +293,20 @@ fn asks_for_link(desired: &Desired, observed: &Observed) -> bool {
         && desired.link_request != observed.recorded.last_handled_link_request
 }
 
-fn wait_for_request(observed: &Observed) -> Plan {
+fn wait_for_request(observed: &Observed) -> Decision {
     match observed.recorded.first_connected_at {
-        Some(_) => wait(Reason::ReauthorizationRequired, "", None),
-        None => wait(Reason::LinkExpired, "", None),
+        Some(_) => Rule::LinkOver.waits(Reason::ReauthorizationRequired, "", None),
+        None => Rule::LinkOver.waits(Reason::LinkExpired, "", None),
     }
 }
 
 /// Our account, with no live grant: it waits for a person, or needs a new link to do so.
-fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Plan {
+fn unconnected(
+    desired: &Desired,
+    observed: &Observed,
+    account: &Account,
+    now: Timestamp,
+) -> Decision {
     let recorded = &observed.recorded;
     if let Some(declared) = &desired.spec.credentials {
         return credentials::revive(desired, declared, observed, account);
@@ -310,14 +314,14 @@ fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: T
     let asked = asks_for_link(desired, observed);
     // Before the dead states: a refreshed account may stay in one until the person is done.
     if !asked && let Some(link) = usable_link(recorded, account, now) {
-        return wait(Reason::AwaitingUser, "", Some(link.expires_at.0));
+        return Rule::AwaitUser.waits(Reason::AwaitingUser, "", Some(link.expires_at.0));
     }
     if account.state == State::Revoked && !asked {
-        return wait(Reason::Revoked, "", None);
+        return Rule::GrantRevoked.waits(Reason::Revoked, "", None);
     }
     let had_grant = recorded.connected_at.is_some();
     if !desired.spec.enabled && had_grant && account.state.is_dead() && !asked {
-        return wait(Reason::Disabled, "", None);
+        return Rule::DisabledAndDead.waits(Reason::Disabled, "", None);
     }
     let link_was_lost = match (&recorded.last_link_issued_at, &recorded.connected_at) {
         (None, _) => true,
@@ -332,13 +336,13 @@ fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: T
             .refused(Kind::Delete)
             .or(Some(refused).filter(|refused| refused.failure.reason == Reason::Forbidden));
         if let Some(refused) = stands {
-            return stopped(&refused.failure);
+            return stopped(Rule::Refused, &refused.failure);
         }
-        if let Some(plan) = unconfirmed(desired, observed, account) {
-            return plan;
+        if let Some(unconfirmed) = unconfirmed(desired, observed, account) {
+            return unconfirmed;
         }
         // Never with revocation: a provider may end the whole grant of that user and app.
-        return Plan::Do(Effect::Delete {
+        return Rule::MakeRoom.does(Effect::Delete {
             id: account.id.clone(),
             revoke: false,
         });
@@ -347,10 +351,10 @@ fn unconnected(desired: &Desired, observed: &Observed, account: &Account, now: T
     if let Some(since) = &recorded.unknown_since {
         let until = after(since.0, desired.flags.unknown_outcome_wait);
         if now < until {
-            return wait(Reason::OutcomeUnknown, "", Some(until));
+            return Rule::OutcomeUnknown.waits(Reason::OutcomeUnknown, "", Some(until));
         }
     }
-    Plan::Do(Effect::Refresh {
+    Rule::SignInAgain.does(Effect::Refresh {
         id: account.id.clone(),
     })
 }

@@ -35,6 +35,10 @@ enum Due {
 }
 use Due::{Exactly, Refuses, Waits, WaitsUntil};
 
+fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    decide(desired, observed, now).plan
+}
+
 fn does(effect: Effect) -> Due {
     Exactly(Plan::Do(effect))
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::composio::budget::Urgency;
 
-use super::{Desired, Effect, Observed, Plan, Presence, asks_for_look, decide};
+use super::{Desired, Effect, Observed, Plan, Presence, asks_for_look, first_rule};
 
 /// How urgent the calls are that come next: those of the effect that is due by what is known so far, or
 /// of the look before it.
@@ -12,7 +12,7 @@ pub fn urgency(desired: &Desired, observed: &Observed, now: Timestamp) -> Urgenc
     if matches!(desired.presence, Presence::Gone { .. }) {
         return Urgency::Withdrawal;
     }
-    match decide(desired, observed, now) {
+    match first_rule(desired, observed, now).plan {
         Plan::Do(Effect::Disable { .. }) => Urgency::Withdrawal,
         Plan::Do(Effect::Patch { change, .. }) if change.takes_away(observed.account.account()) => {
             Urgency::Withdrawal

@@ -9,12 +9,12 @@ use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
     metrics::Metrics,
     observe::Sources,
-    plan::{Desired, Flags, Observed, Outcome, Plan},
+    plan::{Decision, Desired, Flags, Observed, Outcome},
     report::{Pace, news::News},
 };
 
-/// Decides as [`crate::plan::plan`] does; a function value, so that a test can listen to every decision.
-pub type Decide = Box<dyn Fn(&Desired, &Observed, Timestamp) -> Plan + Send + Sync>;
+/// Decides as [`crate::plan::decide`] does; a function value, so that a test can listen to every decision.
+pub type Decide = Box<dyn Fn(&Desired, &Observed, Timestamp) -> Decision + Send + Sync>;
 
 /// Builds a status as [`crate::report::report`] does; a function value for the same reason.
 pub type Report = Box<
@@ -33,7 +33,7 @@ pub struct Context {
     /// Where everything is looked up.
     pub sources: Sources,
     /// The decider.
-    pub plan: Decide,
+    pub decide: Decide,
     /// The builder of a status.
     pub report: Report,
     /// What decisions depend on.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use composio_operator::crd::ConnectedAccountStatus;
-use composio_operator::plan::{Desired, Observed, Outcome, Plan, plan};
+use composio_operator::plan::{Decision, Desired, Observed, Outcome, decide};
 use composio_operator::report::report;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::lock;
 
-type Decide = dyn Fn(&Desired, &Observed, Timestamp) -> Plan + Send + Sync;
+type Decide = dyn Fn(&Desired, &Observed, Timestamp) -> Decision + Send + Sync;
 type Report = dyn Fn(&Desired, &ConnectedAccountStatus, &Outcome, Timestamp) -> ConnectedAccountStatus
     + Send
     + Sync;
@@ -19,7 +19,7 @@ type Report = dyn Fn(&Desired, &ConnectedAccountStatus, &Outcome, Timestamp) -> 
 /// Who decides and who tells: the program's own, or one that a test has put around them.
 #[derive(Clone)]
 pub(crate) struct Mind {
-    pub(crate) plan: Arc<Decide>,
+    pub(crate) decide: Arc<Decide>,
     pub(crate) report: Arc<Report>,
     pub(crate) repeats: Repeats,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Mind {
 impl Default for Mind {
     fn default() -> Mind {
         Mind {
-            plan: Arc::new(plan),
+            decide: Arc::new(decide),
             report: Arc::new(report),
             repeats: Repeats::default(),
         }

@@ -69,9 +69,9 @@ pub(super) fn run(
             objects,
             client: client(shelf),
         },
-        plan: Box::new({
-            let plan = Arc::clone(&mind.plan);
-            move |desired, observed, now| plan(desired, observed, now)
+        decide: Box::new({
+            let decide = Arc::clone(&mind.decide);
+            move |desired, observed, now| decide(desired, observed, now)
         }),
         report: Box::new({
             let report = Arc::clone(&mind.report);

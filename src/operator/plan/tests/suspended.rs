@@ -2,6 +2,14 @@
 
 use super::*;
 
+fn waits_for(reason: Reason, detail: &str) -> Plan {
+    Plan::Wait(Wait {
+        reason,
+        detail: detail.into(),
+        until: None,
+    })
+}
+
 #[test]
 fn a_suspended_object_is_left_alone() {
     check([
@@ -15,13 +23,13 @@ fn a_suspended_object_is_left_alone() {
             "that its account is gone is told",
             object().suspended(),
             seen_none().recorded("ca_1"),
-            Exactly(wait(Reason::Suspended, "the account is gone", None)),
+            Exactly(waits_for(Reason::Suspended, "the account is gone")),
         ),
         (
             "none is missed where none was made",
             object().suspended(),
             seen_none(),
-            Exactly(wait(Reason::Suspended, "", None)),
+            Exactly(waits_for(Reason::Suspended, "")),
         ),
         (
             "its account is looked at",
@@ -33,7 +41,7 @@ fn a_suspended_object_is_left_alone() {
             "none is looked for",
             object().suspended(),
             not_looked(),
-            Exactly(wait(Reason::Suspended, "", None)),
+            Exactly(waits_for(Reason::Suspended, "")),
         ),
         (
             "requests wait",

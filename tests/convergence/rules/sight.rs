@@ -1,11 +1,12 @@
-//! What is seen, in the words of the table.
+//! What is seen, in the words of the rules.
 
 use composio_operator::composio::State;
-use composio_operator::crd::DeletionPolicy;
-use composio_operator::plan::{Claim, Desired, Kind, Observed, Pin, SecretSeen, Seen};
+use composio_operator::plan::{
+    Change, Claim, Desired, Effect, Kind, Observed, Pin, SecretSeen, Seen,
+};
 use jiff::Timestamp;
 
-/// What is seen, in the words of the table.
+/// What is seen, in the words of the rules.
 pub(super) struct Sight<'a> {
     pub(super) desired: &'a Desired,
     pub(super) observed: &'a Observed,
@@ -83,6 +84,15 @@ impl Sight<'_> {
         }
     }
 
+    /// The change that the effect makes with a PATCH.
+    pub(super) fn change<'e>(&self, effect: Option<&'e Effect>) -> Option<&'e Change> {
+        effect.and_then(Effect::change)
+    }
+
+    pub(super) fn sends_credentials(&self, effect: Option<&Effect>) -> bool {
+        self.change(effect) == Some(&Change::Credentials)
+    }
+
     /// Whether the row of that account is so.
     pub(super) fn shows(&self, id: &str, states: &[State]) -> bool {
         let rows = match &self.observed.account {
@@ -107,9 +117,5 @@ impl Sight<'_> {
 
     pub(super) fn several(&self) -> bool {
         matches!(self.observed.account, Seen::Many(_))
-    }
-
-    pub(super) fn policy(&self) -> DeletionPolicy {
-        self.desired.spec.deletion_policy
     }
 }

@@ -1,0 +1,316 @@
+//! The rules by which a decision is made: the table of decisions, in its order.
+
+use jiff::Timestamp;
+use strum::{EnumIter, IntoStaticStr};
+
+use crate::crd::Reason;
+
+use super::{Effect, Need, Plan, Refusal, Wait};
+
+/// A decision: what to do next, and by which rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The rule that decided.
+    pub rule: Rule,
+    /// What to do.
+    pub plan: Plan,
+}
+
+/// A rule of the table of decisions. The first that fits decides; [`Rule::when`] and [`Rule::then`] are its
+/// row. Rules whose name begins with `Deleting` are for objects that are being deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, IntoStaticStr)]
+#[allow(missing_docs, reason = "`when` and `then` say what each is")]
+pub enum Rule {
+    Suspended,
+    LookAfresh,
+    ProjectUnavailable,
+    HeldByAnother,
+    Mismatch,
+    HolderUnknown,
+    UnknownState,
+    NotVisibleYet,
+    AccountGone,
+    NotOurs,
+    Unproved,
+    Adopt,
+    RestoreMarks,
+    DeleteDuplicate,
+    AccountNotFound,
+    OutcomeUnknown,
+    DropFormerAlias,
+    FindAuthConfig,
+    NoAuthConfig,
+    Mark,
+    Link,
+    Create,
+    CreationRefused,
+    AliasInUse,
+    ReadSecret,
+    SecretMissing,
+    Revive,
+    Recreate,
+    CredentialsRejected,
+    AwaitUser,
+    GrantRevoked,
+    DisabledAndDead,
+    SignInAgain,
+    MakeRoom,
+    LinkOver,
+    DoesNotConverge,
+    Enable,
+    Disable,
+    Share,
+    Rotate,
+    Rename,
+    PinAgain,
+    Refused,
+    AsDeclared,
+    DeletingUntouched,
+    DeletingProjectUnavailable,
+    DeletingNotOurs,
+    DeletingHolderUnknown,
+    DeletingDelete,
+    DeletingOthersFirst,
+    DeletingRevoke,
+    DeletingEnable,
+    DeletingRevoked,
+    DeletingCannotRevoke,
+    DeletingNoGrant,
+    DeletingProviderRefuses,
+    DeletingGone,
+    DeletingMayShowUp,
+    DeletingRefused,
+}
+
+impl Rule {
+    /// The name: in logs, in metrics and for `explain`.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// When it applies.
+    pub fn when(self) -> &'static str {
+        self.row().0
+    }
+
+    /// What is done then.
+    pub fn then(self) -> &'static str {
+        self.row().1
+    }
+
+    fn row(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Suspended => ("suspended", "wait, observe and report"),
+            Self::LookAfresh => (
+                "what is remembered asks for something",
+                "look at both sides afresh",
+            ),
+            Self::ProjectUnavailable => ("the project cannot be used now", "wait"),
+            Self::HeldByAnother => ("another object manages the account", "refuse: Conflict"),
+            Self::Mismatch => (
+                "what was found differs in something that cannot be changed",
+                "refuse: Mismatch",
+            ),
+            Self::HolderUnknown => (
+                "an account is found, and an object that cannot be read may manage it",
+                "wait",
+            ),
+            Self::UnknownState => ("the state is a word that is not known", "wait"),
+            Self::NotVisibleYet => (
+                "the recorded account is not there, and was made a moment ago",
+                "wait: it may not be visible yet",
+            ),
+            Self::AccountGone => (
+                "the recorded account is gone",
+                "forget it, go on as without",
+            ),
+            Self::NotOurs => (
+                "the recorded account is not this object's",
+                "drop the record, leave the account alone",
+            ),
+            Self::Unproved => (
+                "the account has another alias, and nothing proves that it is this object's",
+                "refuse: AliasChanged",
+            ),
+            Self::Adopt => (
+                "an account is found that is ours and not recorded",
+                "pin, then record it",
+            ),
+            Self::RestoreMarks => (
+                "finalizer or alias was taken off the object",
+                "write both again",
+            ),
+            Self::DeleteDuplicate => (
+                "a second account with our alias holds nobody's grant",
+                "delete it, without revoking",
+            ),
+            Self::AccountNotFound => (
+                "`connectedAccountId` names no account, and none was ever there",
+                "refuse: AccountNotFound",
+            ),
+            Self::OutcomeUnknown => (
+                "an account or a link is due, and an earlier call may still bring one",
+                "wait for its outcome",
+            ),
+            Self::DropFormerAlias => (
+                "an account is due, the alias was changed, and nothing carries the former",
+                "take the former off the object",
+            ),
+            Self::FindAuthConfig => ("an account is due", "read the auth config"),
+            Self::NoAuthConfig => (
+                "an account is due, and no auth config will do",
+                "refuse, and say why",
+            ),
+            Self::Mark => (
+                "an account is due, finalizer and alias are not on the object",
+                "write both",
+            ),
+            Self::Link => (
+                "no account, and no link was issued, or the last account had been connected",
+                "ask for a link",
+            ),
+            Self::Create => (
+                "no account, its credentials are there",
+                "create it from the Secret",
+            ),
+            Self::CreationRefused => (
+                "Composio refused to make the account",
+                "take the alias off the object, tell",
+            ),
+            Self::AliasInUse => ("the alias is taken", "tell, try again later"),
+            Self::ReadSecret => ("credentials are declared", "read the Secret"),
+            Self::SecretMissing => (
+                "the Secret or a key in it is missing",
+                "wait for it; the account stays as it is",
+            ),
+            Self::Revive => (
+                "credentials, no grant, a new version of the Secret",
+                "send it",
+            ),
+            Self::Recreate => (
+                "credentials, no grant, sending did not help",
+                "delete the account, make it anew, once a version",
+            ),
+            Self::CredentialsRejected => (
+                "credentials, and Composio does not take them",
+                "refuse: CredentialsRejected",
+            ),
+            Self::AwaitUser => ("a link waits for the person", "wait until it ends"),
+            Self::GrantRevoked => ("somebody revoked the grant", "wait for a request"),
+            Self::DisabledAndDead => ("disabled, and the grant is dead", "wait: nobody needs it"),
+            Self::SignInAgain => (
+                "no grant, and the link was lost, the grant has died, or a new link is asked for",
+                "start the sign-in again, on the same account",
+            ),
+            Self::MakeRoom => (
+                "that was refused, or brought no link",
+                "delete the account, then ask for a link",
+            ),
+            Self::LinkOver => (
+                "a link was issued, and is over",
+                "wait for a request: each new link costs a row",
+            ),
+            Self::DoesNotConverge => (
+                "what was put right is changed back again and again",
+                "wait, then put it right once",
+            ),
+            Self::Enable => ("enabled, and the account is not", "enable it"),
+            Self::Disable => ("disabled, and the account is not", "disable it"),
+            Self::Share => ("another access list", "change it, who loses access first"),
+            Self::Rotate => ("a grant, and a new version of the Secret", "send it"),
+            Self::Rename => ("another alias", "rename the account"),
+            Self::PinAgain => (
+                "the alias on the object is not the account's",
+                "write it again",
+            ),
+            Self::Refused => (
+                "Composio refuses a difference, or a look",
+                "tell; the others are made right",
+            ),
+            Self::AsDeclared => ("as declared", "nothing"),
+            Self::DeletingUntouched => (
+                "being deleted: nothing of it is there, or it is not to be touched",
+                "let the object go",
+            ),
+            Self::DeletingProjectUnavailable => {
+                ("being deleted: the project cannot be used now", "wait")
+            }
+            Self::DeletingNotOurs => (
+                "being deleted: what was found is not this object's",
+                "let the object go",
+            ),
+            Self::DeletingHolderUnknown => (
+                "being deleted: an account is found, and an object that cannot be read may manage it",
+                "wait",
+            ),
+            Self::DeletingDelete => (
+                "being deleted: `deletionPolicy: Delete`",
+                "delete the account",
+            ),
+            Self::DeletingOthersFirst => (
+                "being deleted: several accounts are its own",
+                "end the others first; delete those without a grant, without revoking",
+            ),
+            Self::DeletingRevoke => ("being deleted: active", "revoke the grant"),
+            Self::DeletingEnable => (
+                "being deleted: disabled",
+                "enable it: only an active account can be revoked",
+            ),
+            Self::DeletingRevoked => ("being deleted: the grant is revoked", "delete the account"),
+            Self::DeletingCannotRevoke => (
+                "being deleted: it cannot be revoked, or the provider refused for an hour",
+                "delete it, revocation asked for",
+            ),
+            Self::DeletingNoGrant => (
+                "being deleted: no live grant is seen",
+                "delete it, revocation asked for",
+            ),
+            Self::DeletingProviderRefuses => (
+                "being deleted: the provider refuses to revoke",
+                "wait, disabled as declared",
+            ),
+            Self::DeletingGone => ("being deleted: the account is gone", "let the object go"),
+            Self::DeletingMayShowUp => (
+                "being deleted: an account may still be made or show up",
+                "wait",
+            ),
+            Self::DeletingRefused => ("being deleted: Composio refuses", "tell, try again later"),
+        }
+    }
+
+    pub(super) fn nothing(self) -> Decision {
+        self.decides(Plan::Nothing)
+    }
+
+    pub(super) fn does(self, effect: Effect) -> Decision {
+        self.decides(Plan::Do(effect))
+    }
+
+    pub(super) fn looks(self, need: Need) -> Decision {
+        self.decides(Plan::Look(need))
+    }
+
+    pub(super) fn waits(
+        self,
+        reason: Reason,
+        detail: impl Into<String>,
+        until: Option<Timestamp>,
+    ) -> Decision {
+        self.decides(Plan::Wait(Wait {
+            reason,
+            detail: detail.into(),
+            until,
+        }))
+    }
+
+    pub(super) fn refuses(self, reason: Reason, detail: impl Into<String>) -> Decision {
+        self.decides(Plan::Refuse(Refusal {
+            reason,
+            detail: detail.into(),
+        }))
+    }
+
+    pub(super) fn decides(self, plan: Plan) -> Decision {
+        Decision { rule: self, plan }
+    }
+}

@@ -1,0 +1,99 @@
+//! What must be so where a rule decides, said apart from the decider; and how often each rule did.
+
+use std::collections::BTreeMap;
+
+use composio_operator::plan::{
+    ChangeKind, Decision, Desired, Kind, Need, Observed, Plan, Presence, Rule,
+};
+use jiff::Timestamp;
+use strum::IntoEnumIterator;
+
+mod declared;
+mod deleting;
+mod sight;
+
+use sight::Sight;
+
+/// How often each rule and each variant of a plan was taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) rules: BTreeMap<Rule, u64>,
+    pub(crate) variants: BTreeMap<String, u64>,
+    /// How many looks found their account twice in one list.
+    pub(crate) repeated: u64,
+}
+
+impl Taken {
+    pub(crate) fn count(&mut self, decision: &Decision) {
+        *self.rules.entry(decision.rule).or_default() += 1;
+        *self.variants.entry(variant(&decision.plan)).or_default() += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: Taken) {
+        self.repeated += other.repeated;
+        for (rule, count) in other.rules {
+            *self.rules.entry(rule).or_default() += count;
+        }
+        for (variant, count) in other.variants {
+            *self.variants.entry(variant).or_default() += count;
+        }
+    }
+}
+
+fn variant(plan: &Plan) -> String {
+    match plan {
+        Plan::Nothing => "Nothing".to_owned(),
+        Plan::Wait(_) => "Wait".to_owned(),
+        Plan::Refuse(_) => "Refuse".to_owned(),
+        Plan::Look(need) => format!("Look({need:?})"),
+        Plan::Do(effect) => effect.to_string(),
+    }
+}
+
+/// Every variant that there is.
+pub(crate) fn variants() -> Vec<String> {
+    let needs = [Need::Account, Need::AuthConfig, Need::Secret];
+    let looks = needs.iter().map(|need| format!("Look({need:?})"));
+    let kinds = Kind::iter().filter(|kind| *kind != Kind::Patch);
+    let kinds = kinds.map(|kind| <&str>::from(kind).to_owned());
+    let changes = ChangeKind::iter().map(|change| format!("Patch({})", <&str>::from(change)));
+    ["Nothing", "Wait", "Refuse"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(looks)
+        .chain(kinds)
+        .chain(changes)
+        .collect()
+}
+
+/// Whether what was seen is what the rule speaks of, and the plan what it says.
+pub(crate) fn holds(
+    desired: &Desired,
+    observed: &Observed,
+    decision: &Decision,
+    now: Timestamp,
+) -> Result<(), String> {
+    let sight = Sight {
+        desired,
+        observed,
+        now,
+    };
+    let is_of_this_table = matches!(desired.presence, Presence::Gone { .. })
+        == decision.rule.as_str().starts_with("Deleting")
+        || decision.rule == Rule::LookAfresh;
+    let acts_on_a_look = match &decision.plan {
+        Plan::Do(_) => observed.fresh || decision.rule == Rule::DeletingUntouched,
+        Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) | Plan::Look(_) => true,
+    };
+    let fits = match desired.presence {
+        Presence::Present => declared::fits(&sight, decision),
+        Presence::Gone { since } => deleting::fits(&sight, decision, since),
+    };
+    if is_of_this_table && acts_on_a_look && fits {
+        return Ok(());
+    }
+    Err(format!(
+        "{:?} does not say {:?} of {desired:?} {observed:?}",
+        decision.rule, decision.plan
+    ))
+}
