@@ -98,6 +98,7 @@ async fn demo(auto: bool) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let stage = Stage {
         control_plane: &control_plane,
+        client: &client,
         sandbox: &sandbox,
         namespace: NAMESPACE,
     };
@@ -151,7 +152,9 @@ async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
     let kubectl = stage.control_plane.kubectl_path().display();
     let kubeconfig = stage.control_plane.kubeconfig().display();
     let mut shown = String::new();
+    let mut refresh = tokio::time::interval(REFRESH);
     loop {
+        refresh.tick().await;
         let mut screen = stage.kubectl(&["get", "connectedaccounts"]).await?;
         for link in stage
             .kubectl(&["get", "connectedaccounts", "-o", LINKS])
@@ -177,7 +180,6 @@ async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
             ));
             shown = news;
         }
-        tokio::time::sleep(REFRESH).await;
     }
 }
 

@@ -366,3 +366,4 @@ fn too_long(sources: &[Source], long: &[(&str, &str)]) -> Vec<String> {
 }
 
 mod examples;
+mod naps;

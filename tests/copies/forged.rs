@@ -80,8 +80,7 @@ async fn an_older_object_with_a_forged_status_takes_no_account_that_is_named_to_
     spec["suspend"] = json!(true);
     scene.declare("older", spec).await;
     scene.until("older", "Synced", "True", "Suspended").await;
-    // So that their times of creation differ.
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    scene.is_older_than_the_next("older").await;
     let id = connected(&scene, "mail", gmail_of("u")).await;
     give_status(&scene, "older", &json!({"connectedAccountId": id})).await;
     annotate(&scene, "older", &format!("composio.dev/own-account={id}")).await;
@@ -133,14 +132,13 @@ async fn after_a_rotation_a_record_holds_and_is_signed_anew() {
     let by_hand = json!({"alias": "renamed-by-hand"});
     let before = scene.object("mail").await["status"]["record"]["keyId"].clone();
     rotate(&scene, &file).await;
-    wait::until("a record of the new key", SOON, async || {
-        let object = scene.stage().object("mail").await?;
+    let anew = scene.until_object("mail", "a record of the new key", |object| {
         match &object["status"]["record"]["keyId"] {
             key if key.is_string() && *key != before => Ok(()),
             key => Err(key.to_string()),
         }
-    })
-    .await;
+    });
+    anew.await;
     scene
         .sandbox
         .control("POST", &format!("accounts/{id}/alias"), by_hand)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::ends_saying;
-use super::replicas::{order, short};
+use super::replicas::{not_renewed, order, short, turns};
 use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::{LEASE_RULES, Operator, Options, RULES};
@@ -103,16 +103,17 @@ async fn declare(scene: &Scene<'_>, namespace: &str, name: &str) {
 
 /// Waits until the account in a namespace waits for its person.
 async fn linked(scene: &Scene<'_>, namespace: &str, name: &str) {
-    wait::until(&format!("a link of {namespace}/{name}"), SOON, async || {
-        let args = ["-n", namespace, "get", "ca", name, "-o", "json"];
-        let output = scene.control_plane.kubectl(&args).await;
-        let object: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        match object["status"]["link"]["url"].is_string() {
+    let what = format!("a link of {namespace}/{name}");
+    let link = scene.until_object_in(
+        namespace,
+        name,
+        &what,
+        |object| match object["status"]["link"]["url"].is_string() {
             true => Ok(()),
             false => Err(object["status"].to_string()),
-        }
-    })
-    .await;
+        },
+    );
+    link.await;
 }
 
 /// Who asked Composio for something at all.
@@ -239,9 +240,7 @@ async fn of_releases_that_start_at_the_same_moment_one_works() {
             operator.readyz(503, " works on namespaces ").await;
         }
         // Nobody has a turn twice, so nobody worked while another one did.
-        let order = order(&scene).await;
-        let distinct: BTreeSet<_> = order.iter().collect();
-        assert_eq!(distinct.len(), order.len(), "{order:?}");
+        let order = turns(&scene).await;
         assert_eq!(order.len(), releases.len() + 1 - left, "{order:?}");
         leader.child.signal(Signal::Kill).expect("it runs");
         before.push(leader);
@@ -313,8 +312,10 @@ async fn a_leader_that_cannot_renew_its_claim_ends_as_one_that_cannot_renew_its_
     scene.kubectl(&role).await;
     ends_saying(
         &operator,
-        "not the leader any more: the Lease was not renewed within 5s: leases.coordination.k8s.io \
-         \"scopes.composio.dev\" is forbidden",
+        &format!(
+            "{}: leases.coordination.k8s.io \"scopes.composio.dev\" is forbidden",
+            not_renewed()
+        ),
     )
     .await;
 }

@@ -6,9 +6,9 @@ use serde_json::json;
 use super::{
     by_hand, changes_of, connected, declared_and_lost, gmail_of, patch, until_account, with,
 };
+use crate::support::pinned_alias;
 use crate::support::sandbox::Asked;
-use crate::support::scene::{SOON, Scene};
-use crate::support::{pinned_alias, wait};
+use crate::support::scene::Scene;
 
 /// An account that somebody made before, connected.
 async fn made_by_hand(scene: &Scene<'_>, user: &str, alias: Option<&str>) -> String {
@@ -122,14 +122,13 @@ async fn an_account_is_renamed_and_a_name_that_is_taken_is_waited_for() {
     let id = connected(&scene, "mail", gmail_of("u")).await;
     patch(&scene, "mail", json!({"metadata": {"alias": "support"}})).await;
     until_account(&scene, &id, "alias", json!("support")).await;
-    wait::until("the new alias on the object", SOON, async || {
-        let object = scene.stage().object("mail").await?;
-        match pinned_alias(&object) == "support" {
+    let renamed = scene.until_object("mail", "the new alias on the object", |object| {
+        match pinned_alias(object) == "support" {
             true => Ok(()),
             false => Err(object["metadata"].to_string()),
         }
-    })
-    .await;
+    });
+    renamed.await;
     patch(&scene, "mail", json!({"metadata": {"alias": "taken"}})).await;
     scene.until("mail", "Synced", "False", "AliasInUse").await;
     assert_eq!(scene.sandbox.account(&id).await["alias"], "support");

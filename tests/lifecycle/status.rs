@@ -5,9 +5,8 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::{annotate, by_hand, changes_of, connected, gmail_of, patch};
-use crate::support::scene::{SOON, Scene};
+use crate::support::scene::Scene;
 use crate::support::story::condition;
-use crate::support::wait;
 
 /// Writes into the status as somebody with too many rights would.
 async fn scribble(scene: &Scene<'_>, name: &str, status: Value) {
@@ -115,15 +114,14 @@ async fn an_id_that_is_written_by_hand_is_repaired_and_its_account_left_alone() 
 }
 
 async fn repaired(scene: &Scene<'_>, id: &str) {
-    wait::until("the repaired id", SOON, async || {
-        let object = scene.stage().object("mail").await?;
-        let ready = condition(&object, "Ready")["reason"] == "Connected";
+    let repaired = scene.until_object("mail", "the repaired id", |object| {
+        let ready = condition(object, "Ready")["reason"] == "Connected";
         match object["status"]["connectedAccountId"] == id && ready {
             true => Ok(()),
             false => Err(object["status"].to_string()),
         }
-    })
-    .await;
+    });
+    repaired.await;
 }
 
 #[tokio::test]

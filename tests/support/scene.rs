@@ -4,6 +4,8 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kube::Client;
 use serde_json::{Value, json};
 
@@ -18,9 +20,7 @@ mod waits;
 
 /// Longer than anything that is waited for takes on a busy machine, also where the watch has broken: the
 /// pause before it is taken up again may be a minute.
-pub(crate) const SOON: Duration = Duration::from_secs(150);
-/// The same for hundreds of objects.
-const LONG: Duration = Duration::from_secs(180);
+pub(crate) const SOON: Duration = Duration::from_secs(180);
 const OPERATOR: &str = "composio-operator";
 
 /// A namespace, a sandbox, and who the operator is there.
@@ -127,6 +127,22 @@ impl<'a> Scene<'a> {
         Options::new(kubeconfig, self.sandbox.url(), &self.namespace)
     }
 
+    /// A kubeconfig of the operator with a token of its own, and what the apiserver's log calls that token.
+    pub(crate) async fn another_token(&self) -> (PathBuf, String) {
+        let control_plane = self.control_plane;
+        let token = control_plane
+            .token(&self.client, &self.namespace, OPERATOR)
+            .await;
+        let payload = token.split('.').nth(1).expect("a token has three parts");
+        let payload = URL_SAFE_NO_PAD.decode(payload).expect("it is base64");
+        let claims: Value = serde_json::from_slice(&payload).expect("it is JSON");
+        let id = claims["jti"].as_str().expect("a token has an id");
+        (
+            control_plane.kubeconfig_for_token(&token),
+            format!("JTI={id}"),
+        )
+    }
+
     /// The operator's kubeconfig with another place for the apiserver.
     pub(crate) fn kubeconfig_for(&self, url: &str) -> PathBuf {
         let kubeconfig = std::fs::read_to_string(&self.kubeconfig).expect("it was written");
@@ -153,6 +169,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn stage(&self) -> Stage<'_> {
         Stage {
             control_plane: self.control_plane,
+            client: &self.client,
             sandbox: &self.sandbox,
             namespace: &self.namespace,
         }
@@ -240,25 +257,6 @@ impl<'a> Scene<'a> {
         self.kubectl(&["delete", "connectedaccount", name, "--wait=false"])
             .await;
         self.gone(name).await;
-    }
-
-    /// Waits until the object is gone.
-    pub(crate) async fn gone(&self, name: &str) {
-        wait::until(&format!("the end of {name}"), SOON, async || {
-            let args = [
-                "get",
-                "connectedaccount",
-                name,
-                "--ignore-not-found",
-                "-o",
-                "json",
-            ];
-            match self.stage().kubectl(&args).await?.as_str() {
-                "" => Ok(()),
-                left => Err(left.to_owned()),
-            }
-        })
-        .await;
     }
 
     /// What the operator wrote to Kubernetes, the Lease and events apart.

@@ -1,0 +1,53 @@
+//! A test waits for conditions, never for time: on a busy machine no time is long enough, and on an idle one
+//! each is too long. See `support::wait` and `support::watch`.
+
+use super::none;
+use super::scan::{Source, tokens};
+
+/// Files or folders that may sleep, and why.
+const MAY_SLEEP: [(&str, &str); 3] = [
+    (
+        "tests/support/",
+        "the waits, and answers that are to come late",
+    ),
+    ("tests/bench/", "what is measured is measured for a time"),
+    (
+        "tests/crash/",
+        "polls that end when the operator does, and a silence that is waited for",
+    ),
+];
+
+#[test]
+fn no_test_sleeps() {
+    none(naps(&Source::all("tests")));
+}
+
+fn naps(sources: &[Source]) -> Vec<String> {
+    let may = |path: &str| MAY_SLEEP.iter().any(|(start, _)| path.starts_with(start));
+    let mut complaints = Vec::new();
+    for source in sources.iter().filter(|source| !may(&source.path)) {
+        for pair in tokens(&source.text).windows(2) {
+            let is_nap = ["sleep", "sleep_until"].contains(&pair[0].text.as_str());
+            if is_nap && pair[1].text == "(" {
+                complaints.push(format!(
+                    "{}:{}: wait for a condition, not for time",
+                    source.path, pair[0].line
+                ));
+            }
+        }
+    }
+    complaints
+}
+
+#[test]
+fn a_sleep_is_found_and_a_shell_may_sleep() {
+    let text = "use tokio::time::sleep;\nfn f() { tokio::time::sleep(MINUTE); sleep_until(end); }";
+    assert_eq!(
+        naps(&[Source::new("tests/heal.rs", text)]),
+        ["tests/heal.rs:2: wait for a condition, not for time"; 2]
+    );
+    let shell = "const WAIT: &str = \"while :; do sleep (1); done\"; // sleep(1)";
+    assert_eq!(naps(&[Source::new("tests/heal.rs", shell)]), [""; 0]);
+    let support = Source::new("tests/support/wait.rs", text);
+    assert_eq!(naps(&[support]), [""; 0]);
+}
