@@ -100,14 +100,10 @@ const DECIDES: &[&str] = &[
 
 const LINES: usize = 400;
 /// Files that are longer, and why.
-const LONG: [(&str, &str); 5] = [
+const LONG: [(&str, &str); 4] = [
     ("src/plan/tests/claims.rs", "tables"),
     ("src/crd.rs", "the object is read from top to bottom"),
     ("src/composio/tests/failures.rs", "one table"),
-    (
-        "tests/support/tools.rs",
-        "finding and building three programs",
-    ),
     (
         "tests/support/control_plane.rs",
         "one value and its construction",

@@ -161,6 +161,11 @@ impl ControlPlane {
         let tools = tokio::task::spawn_blocking(tools)
             .await
             .map_err(io::Error::other)??;
+        ControlPlane::start_with(tools).await
+    }
+
+    /// The same with these programs.
+    pub(crate) async fn start_with(tools: Tools) -> Result<ControlPlane, Error> {
         let mut attempt = 1;
         loop {
             match ControlPlane::attempt(&tools).await {

@@ -1,0 +1,237 @@
+//! The archive that the demo takes its control plane from: the right one is used, and nothing else is.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sha2::{Digest, Sha512};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::child::Folder;
+use crate::support::tools::archive::Archive;
+use crate::support::tools::{Error, Tool, Tools, found_fetched_or_built};
+use crate::support::way::Gate;
+
+const PROGRAMS: [(&str, &str); 3] = [
+    ("etcd", "etcd Version: 3.6.0"),
+    ("kube-apiserver", "Kubernetes v1.36.2"),
+    ("kubectl", r#""gitVersion": "v1.36.2""#),
+];
+
+/// A program that tells its version and does nothing else.
+fn program(folder: &Path, name: &str, answer: &str) -> PathBuf {
+    std::fs::create_dir_all(folder).expect("a folder can be made");
+    let (text, path) = (folder.join("text"), folder.join(name));
+    std::fs::write(&text, format!("#!/bin/sh\necho '{answer}'\n")).expect("it can be written");
+    // By another process: what is open for writing here, and in a child that another test is starting, cannot be run.
+    let made = Command::new("install")
+        .args(["-m", "755"])
+        .args([&text, &path])
+        .status();
+    assert!(made.expect("there is an install").success());
+    path
+}
+
+/// An archive laid out as the Kubernetes project does.
+fn packed(folder: &Folder) -> Vec<u8> {
+    for (name, answer) in PROGRAMS {
+        program(&folder.join("controller-tools/envtest"), name, answer);
+    }
+    let file = folder.join("packed.tar.gz");
+    let tar = Command::new("tar")
+        .arg("-czf")
+        .arg(&file)
+        .arg("-C")
+        .arg(folder.path())
+        .arg("controller-tools")
+        .status();
+    assert!(tar.expect("there is a tar").success());
+    std::fs::read(file).expect("it was written")
+}
+
+fn hash(bytes: &[u8]) -> String {
+    let hash = Sha512::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Serves the first `sent` bytes of these to whoever asks, and hangs up.
+struct Server {
+    url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    async fn of(bytes: Vec<u8>, sent: usize) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("loopback has a free port");
+        let address = listener.local_addr().expect("it has an address");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let length = connection.read(&mut request).await.unwrap_or_default();
+                let request = String::from_utf8_lossy(&request[..length]);
+                let line = request.lines().next().unwrap_or_default().to_owned();
+                log.lock().expect("nobody panics with it").push(line);
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len());
+                // Whoever asked may have gone.
+                let _ = connection.write_all(head.as_bytes()).await;
+                let _ = connection.write_all(&bytes[..sent]).await;
+                let _ = connection.shutdown().await;
+            }
+        });
+        Server {
+            url: format!("http://{address}/envtest.tar.gz"),
+            asked,
+        }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.lock().expect("nobody panics with it").len()
+    }
+}
+
+/// What is got with this archive, and what Go was asked to build.
+async fn got(
+    folders: Vec<PathBuf>,
+    archive: Archive,
+    built: &Path,
+) -> (Result<Tools, Error>, Vec<&'static str>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    let built = built.to_owned();
+    let build = move |tools: &[&Tool]| {
+        let names = tools.iter().map(|tool| tool.name);
+        log.lock().expect("nobody panics with it").extend(names);
+        Ok(tools.iter().map(|tool| built.join(tool.name)).collect())
+    };
+    let tools = found_fetched_or_built(folders, Some(archive), build).await;
+    let asked = asked.lock().expect("nobody panics with it").clone();
+    (tools, asked)
+}
+
+fn paths(tools: Result<Tools, Error>) -> [PathBuf; 3] {
+    let tools = tools.expect("there are some");
+    [tools.etcd, tools.kube_apiserver, tools.kubectl]
+}
+
+fn all_in(folder: &Path) -> [PathBuf; 3] {
+    PROGRAMS.map(|(name, _)| folder.join(name))
+}
+
+const BUILT: &str = "/built";
+
+#[tokio::test]
+async fn an_archive_with_the_right_hash_is_used_and_fetched_once() {
+    let folder = Folder::new().expect("a folder can be made");
+    let bytes = packed(&folder);
+    let server = Server::of(bytes.clone(), bytes.len()).await;
+    let unpacked = folder.join("unpacked");
+    for run in ["first", "second"] {
+        let archive = Archive::at(&server.url, &hash(&bytes), &unpacked);
+        let (tools, built) = got(Vec::new(), archive, Path::new(BUILT)).await;
+        assert_eq!(
+            paths(tools),
+            all_in(&unpacked.join("controller-tools/envtest"))
+        );
+        assert_eq!(built, [""; 0], "in the {run} run");
+    }
+    assert_eq!(server.asked(), 1);
+    let left: Vec<_> = std::fs::read_dir(&unpacked).expect("it is there").collect();
+    assert_eq!(left.len(), 1, "the packed one stays: {left:?}");
+}
+
+#[tokio::test]
+async fn an_archive_that_is_not_the_one_is_refused_and_go_builds() {
+    let folder = Folder::new().expect("a folder can be made");
+    let bytes = packed(&folder);
+    let right = hash(&bytes);
+    let gate = Gate::new();
+    let silent = gate.url("http");
+    let way = gate.open("http://127.0.0.1:9");
+    way.silence();
+    let refused = Gate::new();
+    let page = b"<html>sign in to this network</html>".to_vec();
+    let whole = Server::of(bytes.clone(), bytes.len()).await;
+    let half = Server::of(bytes.clone(), bytes.len() / 2).await;
+    let portal = Server::of(page.clone(), page.len()).await;
+    let text = Server::of(page.clone(), page.len()).await;
+    for (url, sha512, words) in [
+        (whole.url.as_str(), hash(b"another"), "its SHA-512 is"),
+        (&half.url, right.clone(), "error decoding response body"),
+        (&portal.url, right.clone(), "its SHA-512 is"),
+        // Somebody put a wrong hash in.
+        (&text.url, hash(&page), "tar: "),
+        (&silent, right.clone(), "timed out"),
+        (&refused.url("http"), right.clone(), "refused"),
+    ] {
+        let unpacked = folder.join("unpacked");
+        let mut archive = Archive::at(url, &sha512, &unpacked);
+        archive.patience = Duration::from_millis(300);
+        let told = archive.fetch().await.expect_err(words);
+        assert!(told.contains(words), "{url}: {told}");
+        let (tools, built) = got(Vec::new(), archive, Path::new(BUILT)).await;
+        assert_eq!(paths(tools), all_in(Path::new(BUILT)));
+        assert_eq!(built, ["etcd", "kube-apiserver", "kubectl"], "{words}");
+        let left: Vec<_> = std::fs::read_dir(folder.path())
+            .expect("it is there")
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.starts_with("un"))
+            .collect();
+        assert_eq!(left, [""; 0], "{words}");
+    }
+    for server in [&whole, &half, &portal, &text] {
+        assert_eq!(server.asked(), 2, "asked once for each fetch");
+    }
+}
+
+#[tokio::test]
+async fn what_is_at_hand_goes_before_the_archive() {
+    let folder = Folder::new().expect("a folder can be made");
+    let bytes = packed(&folder);
+    let server = Server::of(bytes.clone(), bytes.len()).await;
+    let archive = || Archive::at(&server.url, &hash(&bytes), &folder.join("unpacked"));
+    let assets = folder.join("assets");
+    for (name, answer) in PROGRAMS {
+        program(&assets, name, answer);
+    }
+    let (tools, built) = got(vec![assets.clone()], archive(), Path::new(BUILT)).await;
+    assert_eq!(paths(tools), all_in(&assets));
+    assert_eq!((server.asked(), built.len()), (0, 0));
+    // One that is too old is passed over, and the others are taken.
+    program(&assets, "kubectl", r#""gitVersion": "v1.30.0""#);
+    let (tools, built) = got(vec![assets.clone()], archive(), Path::new(BUILT)).await;
+    let [etcd, _, kubectl] = paths(tools);
+    assert_eq!(etcd, assets.join("etcd"));
+    assert_eq!(
+        kubectl,
+        folder.join("unpacked/controller-tools/envtest/kubectl")
+    );
+    assert_eq!((server.asked(), built.len()), (1, 0));
+}
+
+#[test]
+fn what_is_published_is_named_for_each_platform_and_given_up_within_five_seconds() {
+    let folder = Path::new("/nowhere");
+    for (os, arch, platform) in [
+        ("linux", "x86_64", "linux-amd64"),
+        ("linux", "aarch64", "linux-arm64"),
+        ("macos", "x86_64", "darwin-amd64"),
+        ("macos", "aarch64", "darwin-arm64"),
+    ] {
+        let archive = Archive::published(os, arch, folder).expect("it is published");
+        assert_eq!(
+            archive.to_string(),
+            format!(
+                "https://github.com/kubernetes-sigs/controller-tools/releases/download/\
+                 envtest-v1.36.2/envtest-v1.36.2-{platform}.tar.gz"
+            )
+        );
+        assert!(archive.patience <= Duration::from_secs(5));
+    }
+    assert!(Archive::published("windows", "x86_64", folder).is_none());
+    assert!(Archive::published("linux", "riscv64", folder).is_none());
+}
