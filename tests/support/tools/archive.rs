@@ -48,14 +48,18 @@ const INSIDE: &str = "controller-tools/envtest";
 const LARGEST: u64 = 512 * 1024 * 1024;
 /// Who has no network need not wait for long.
 const CONNECT: Duration = Duration::from_secs(5);
+/// A connection over which nothing comes for so long is given up.
+const STALL: Duration = Duration::from_secs(15);
 
 /// An archive, and where it is unpacked.
 pub(crate) struct Archive {
     url: String,
     sha512: String,
     folder: PathBuf,
-    /// How long to wait for a connection, and then for more of the answer.
-    pub(crate) patience: Duration,
+    /// How long to wait for a connection.
+    pub(crate) connect: Duration,
+    /// How long to wait for more of the answer.
+    pub(crate) stall: Duration,
 }
 
 impl fmt::Display for Archive {
@@ -89,7 +93,8 @@ impl Archive {
             url: url.to_owned(),
             sha512: sha512.to_owned(),
             folder: folder.to_owned(),
-            patience: CONNECT,
+            connect: CONNECT,
+            stall: STALL,
         }
     }
 
@@ -173,8 +178,8 @@ impl Archive {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let is_secure = self.url.starts_with("https://");
         let client = reqwest::Client::builder()
-            .connect_timeout(self.patience)
-            .read_timeout(self.patience)
+            .connect_timeout(self.connect)
+            .read_timeout(self.stall)
             // Also where it redirects to.
             .https_only(is_secure);
         match is_secure {
