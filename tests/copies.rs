@@ -65,27 +65,13 @@ async fn restore(scene: &Scene<'_>, object: &Value, with_status: bool) {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     if with_status {
-        give_status(
-            scene,
-            object["metadata"]["name"].as_str().expect("a name"),
-            &object["status"],
-        )
-        .await;
+        scene
+            .give_status(
+                object["metadata"]["name"].as_str().expect("a name"),
+                &object["status"],
+            )
+            .await;
     }
-}
-
-/// Merges into the status of an object, as whoever may write it does.
-async fn give_status(scene: &Scene<'_>, name: &str, status: &Value) {
-    let patch = json!({"status": status}).to_string();
-    let args = [
-        "patch",
-        "connectedaccount",
-        name,
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-    ];
-    scene.kubectl(&[&args[..], &[&patch]].concat()).await;
 }
 
 /// What Composio was asked to change of one account, in words.

@@ -148,10 +148,10 @@ async fn sigterm_ends_the_operator_with_code_0_and_the_next_one_goes_on() {
     assert_eq!(scene.changes().await, ["POST link"]);
 }
 
-/// Waits no longer than the operator may take to end.
+/// Waits no longer than a kubelet does by default, and than any call may take: 30 s.
 async fn ends_in_time(operator: &Operator) {
     operator.child.signal(Signal::Term).expect("it runs");
-    let ended = operator.child.wait(Duration::from_secs(10)).await;
+    let ended = operator.child.wait(Duration::from_secs(25)).await;
     let code = ended.and_then(|status| status.code());
     assert_eq!(code, Some(0), "{}", operator.child.log_tail(20));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{connected, give_status, gmail_of};
+use super::{connected, gmail_of};
 use crate::support::sandbox::Asked;
 use crate::support::scene::{Operated, Scene};
 use crate::support::story::condition;
@@ -106,7 +106,7 @@ async fn ids_that_are_written_into_the_statuses_of_one_namespace_hold_up_nobody(
     let seq = scene.sandbox.seq().await;
     for n in 0..MANY {
         let forged = json!({"connectedAccountId": format!("ca_nowhere{n}"), "authConfig": "ac_x"});
-        give_status(&scene, &format!("mail-{n}"), &forged).await;
+        scene.give_status(&format!("mail-{n}"), &forged).await;
     }
     for (n, id) in ids.iter().enumerate() {
         let name = format!("mail-{n}");

@@ -739,7 +739,7 @@ async fn granted(client: &Client, namespace: &str, name: &str, rules: Option<&[P
     let reviews = Api::<SubjectAccessReview>::all(client.clone());
     wait::until(
         &format!("the permissions of {user}"),
-        Duration::from_secs(20),
+        Duration::from_secs(60),
         async || {
             let answer = reviews
                 .create(&PostParams::default(), &review)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kube::Client;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::child::Folder;
@@ -14,7 +15,7 @@ use super::control_plane::{Audited, ControlPlane};
 use super::operator::{LEASE_RULES, Operator, Options, RULES};
 use super::sandbox::{Asked, Sandbox};
 use super::story::Stage;
-use super::wait;
+use super::{wait, watch};
 
 mod waits;
 
@@ -209,6 +210,31 @@ impl<'a> Scene<'a> {
         self.sandbox.consent(&id).await;
         self.ready(name, "Connected").await;
         id
+    }
+
+    /// Somebody makes a Gmail account in the dashboard, and its user signs in; returns its id.
+    pub(crate) async fn made_by_hand(&self, user: &str, alias: Option<&str>) -> String {
+        let mut body = json!({"auth_config_id": "ac_gmail", "user_id": user});
+        if let Some(alias) = alias {
+            body["alias"] = json!(alias);
+        }
+        let made = self
+            .sandbox
+            .api("POST", "connected_accounts/link", body)
+            .await;
+        let id = made["connected_account_id"].as_str().expect("an id");
+        self.sandbox.consent(id).await;
+        id.to_owned()
+    }
+
+    /// Merges into the status of an object, as whoever may write it does.
+    pub(crate) async fn give_status(&self, name: &str, status: &Value) {
+        let accounts = watch::accounts(&self.client, &self.namespace);
+        let patch = Patch::Merge(json!({"status": status}));
+        accounts
+            .patch_status(name, &PatchParams::default(), &patch)
+            .await
+            .expect("it is taken");
     }
 
     /// Makes a Secret of text values.
