@@ -38,22 +38,22 @@ const ASKED_FOR: [&str; 10] = [
 const PROPERTIES: [(&str, &str, &str); 4] = [
     (
         "any answer, in any encoding or none",
-        include_str!("../src/composio/tests/hostile.rs"),
+        include_str!("../src/client/tests/hostile.rs"),
         "whatever_is_answered_it_is_read_or_refused_in_one_plain_sentence",
     ),
     (
         "all that can be wanted and seen: what is done",
-        include_str!("../src/plan/tests/random/invariants.rs"),
+        include_str!("../src/operator/plan/tests/random/invariants.rs"),
         "nobody_elses_grant_is_touched_and_nothing_unseen_is_acted_on",
     ),
     (
         "all that can be wanted and seen: what is said",
-        include_str!("../src/plan/tests/random.rs"),
+        include_str!("../src/operator/plan/tests/random.rs"),
         "whatever_is_planned_can_be_reported_in_plain_words",
     ),
     (
         "a status of any JSON",
-        include_str!("../src/plan/tests/random.rs"),
+        include_str!("../src/operator/plan/tests/random.rs"),
         "a_status_of_any_json_is_read_field_by_field_and_stands_every_decision",
     ),
 ];

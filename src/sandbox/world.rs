@@ -40,6 +40,7 @@
 //!   toolkit cannot revoke.
 //! - All requests count against the limit, also those with a wrong key. Windows are whole minutes.
 //! - A lower-case header `x-composio-operator-instance` is only recorded in the log.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod account;
 mod change;

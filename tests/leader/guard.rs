@@ -47,6 +47,7 @@ impl Replica {
         let direct = transport(HttpConfig {
             base_url: scene.sandbox.url().to_owned(),
             api_key: ApiKey::new(&Sensitive::new(API_KEY)).expect("a key"),
+            user_agent: "test/1".to_owned(),
             instance: name.to_owned(),
             timeout: seconds(10),
             max_body: MAX_BODY,

@@ -2,7 +2,7 @@
 //! each is too long. See `support::wait` and `support::watch`.
 
 use super::none;
-use super::scan::{Source, tokens};
+use super::source::Source;
 
 /// Files or folders that may sleep, and why.
 const MAY_SLEEP: [(&str, &str); 3] = [
@@ -24,27 +24,29 @@ fn no_test_sleeps() {
 
 fn naps(sources: &[Source]) -> Vec<String> {
     let may = |path: &str| MAY_SLEEP.iter().any(|(start, _)| path.starts_with(start));
-    let mut complaints = Vec::new();
-    for source in sources.iter().filter(|source| !may(&source.path)) {
-        for pair in tokens(&source.text).windows(2) {
-            let is_nap = ["sleep", "sleep_until"].contains(&pair[0].text.as_str());
-            if is_nap && pair[1].text == "(" {
-                complaints.push(format!(
-                    "{}:{}: wait for a condition, not for time",
-                    source.path, pair[0].line
-                ));
-            }
-        }
-    }
-    complaints
+    let sources = sources.iter().filter(|source| !may(&source.path));
+    let naps = sources.flat_map(|source| {
+        let calls = source.calls().into_iter();
+        let naps = calls.filter(|call| ["sleep", "sleep_until"].contains(&call.name.as_str()));
+        naps.map(|call| {
+            format!(
+                "{}: wait for a condition, not for time: {}",
+                source.path, call.name
+            )
+        })
+    });
+    naps.collect()
 }
 
 #[test]
 fn a_sleep_is_found_and_a_shell_may_sleep() {
-    let text = "use tokio::time::sleep;\nfn f() { tokio::time::sleep(MINUTE); sleep_until(end); }";
+    let text = "async fn f() { tokio::time::sleep(MINUTE).await; sleep_until(end).await; }";
     assert_eq!(
         naps(&[Source::new("tests/heal.rs", text)]),
-        ["tests/heal.rs:2: wait for a condition, not for time"; 2]
+        [
+            "tests/heal.rs: wait for a condition, not for time: sleep",
+            "tests/heal.rs: wait for a condition, not for time: sleep_until"
+        ]
     );
     let shell = "const WAIT: &str = \"while :; do sleep (1); done\"; // sleep(1)";
     assert_eq!(naps(&[Source::new("tests/heal.rs", shell)]), [""; 0]);

@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::worlds::Worlds;
-use crate::sandbox::world::{AuthConfig, ControlError, Fault, Seed, Switches, World};
+use crate::world::{AuthConfig, ControlError, Fault, Seed, Switches, World};
 
-pub(in crate::sandbox) use table::ROUTES;
+pub(crate) use table::ROUTES;
 
 /// A mistake of the caller.
 struct Mistake {

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::{HeaderValue, Request};
 
-use crate::sandbox::world::{Seed, World};
+use crate::world::{Seed, World};
 
 pub(super) struct Worlds {
     /// Never empty. A world keeps the key it was made with as its name.

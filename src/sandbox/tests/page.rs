@@ -2,7 +2,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::Served;
-use crate::sandbox::world::{AuthConfig, Scheme, Seed};
+use crate::world::{AuthConfig, Scheme, Seed};
 
 #[tokio::test]
 async fn a_person_connects_an_account_in_the_browser_and_comes_back() {

@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::Served;
-use crate::sandbox::{Args, run};
+use crate::{Args, run};
 
 #[tokio::test]
 async fn a_cut_connection_is_an_error_without_an_answer() {

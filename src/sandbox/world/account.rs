@@ -7,17 +7,14 @@ use sha2::{Digest, Sha256};
 
 /// Composio's own words for these moments.
 pub(super) mod reason {
-    pub(in crate::sandbox::world) const INITIATION_TIMEOUT: &str =
+    pub(in crate::world) const INITIATION_TIMEOUT: &str =
         "Connection initiation did not complete within 10 minutes";
-    pub(in crate::sandbox::world) const GRANT_DIED: &str =
-        "Permanent auth error during token refresh";
-    pub(in crate::sandbox::world) const CALLBACK_FAILED: &str =
+    pub(in crate::world) const GRANT_DIED: &str = "Permanent auth error during token refresh";
+    pub(in crate::world) const CALLBACK_FAILED: &str =
         "OAuth callback failed during token exchange";
-    pub(in crate::sandbox::world) const BY_USER: &str = "Connection status updated by user";
-    pub(in crate::sandbox::world) const REVOKED: &str =
-        "Revoked via user-initiated revoke endpoint";
-    pub(in crate::sandbox::world) const REVOKED_ON_DELETE: &str =
-        "Revoked as part of connection delete";
+    pub(in crate::world) const BY_USER: &str = "Connection status updated by user";
+    pub(in crate::world) const REVOKED: &str = "Revoked via user-initiated revoke endpoint";
+    pub(in crate::world) const REVOKED_ON_DELETE: &str = "Revoked as part of connection delete";
 }
 
 /// Where an account stands in its life.

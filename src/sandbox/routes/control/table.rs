@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Mistake;
 
 /// Method, path, body, and what it does: all of them, as help and answers tell them.
-pub(in crate::sandbox) const ROUTES: &[(&str, &str, &str, &str)] = &[
+pub(crate) const ROUTES: &[(&str, &str, &str, &str)] = &[
     (
         "GET",
         "/_sandbox/accounts",

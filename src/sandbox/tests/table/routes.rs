@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::failures::{faults, latency};
 use super::{Place, Served};
-use crate::sandbox::routes::ROUTES;
+use crate::routes::ROUTES;
 
 #[tokio::test]
 async fn every_control_call_and_what_is_seen_after_it() {

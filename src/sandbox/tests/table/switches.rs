@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Place, Served};
-use crate::sandbox::world::Switches;
+use crate::world::Switches;
 
 #[test]
 fn help_names_every_switch() {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::sandbox::world::World;
-use crate::sandbox::world::account::{Account, Credential, Grant, GrantEnd, Sharing, iso};
+use crate::world::World;
+use crate::world::account::{Account, Credential, Grant, GrantEnd, Sharing, iso};
 
 /// An account with what clients are not told.
 #[derive(Clone, Debug, Serialize)]

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Bench, key_body, text};
-use crate::sandbox::world::Switches;
+use crate::world::Switches;
 
 fn path(id: &str) -> String {
     format!("/connected_accounts/{id}")

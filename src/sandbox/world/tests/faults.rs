@@ -2,7 +2,7 @@ use http::HeaderValue;
 use serde_json::{Value, json};
 
 use super::Bench;
-use crate::sandbox::world::{Cut, Fault, Seed};
+use crate::world::{Cut, Fault, Seed};
 
 fn fault(value: Value) -> Fault {
     serde_json::from_value(value).unwrap()

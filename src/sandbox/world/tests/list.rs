@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Bench, text};
-use crate::sandbox::world::{Seed, Switches};
+use crate::world::{Seed, Switches};
 
 fn ids(list: &Value) -> Vec<String> {
     let items = list["items"].as_array().expect("items");

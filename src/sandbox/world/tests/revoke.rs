@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Bench, text};
-use crate::sandbox::world::{GrantEnd, Switches};
+use crate::world::{GrantEnd, Switches};
 
 fn revoke(bench: &mut Bench, id: &str) -> super::Answer {
     bench.call(

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Bench, text};
-use crate::sandbox::world::{ControlError, SignIn};
+use crate::world::{ControlError, SignIn};
 
 fn linked(bench: &mut Bench, callback: &Value) -> (String, String) {
     let body = json!({"auth_config_id": "ac_gmail", "user_id": "ann", "callback_url": callback});

@@ -1,0 +1,554 @@
+//! The `ConnectedAccount` custom resource: spec, status, condition types and reasons. Data only.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the KubeSchema derive repeats each struct inside a function"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::{
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON},
+    apimachinery::pkg::apis::meta::v1::{Condition, MicroTime},
+};
+use kube::{CustomResource, CustomResourceExt, KubeSchema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::value::RawValue;
+
+mod alias;
+mod decode;
+mod reason;
+pub use alias::{computed_alias, is_computed_form};
+pub use decode::{Decoded, decode};
+pub use reason::{Progress, ReadyRule, Reason};
+
+/// Keeps an object until its account is dealt with.
+pub const FINALIZER: &str = "composio.dev/connected-account";
+/// Says for which object an account was, or may have been, asked for under which alias. JSON, written by
+/// the operator before it asks; a copy of the object carries it along, and it counts for the named one alone.
+pub const ALIAS_ANNOTATION: &str = "composio.dev/alias";
+/// A person gives an account to the object by writing the account's id here: one that was found by its
+/// declared alias, or whose alias was changed.
+pub const OWN_ACCOUNT_ANNOTATION: &str = "composio.dev/own-account";
+/// A person asks for a new link by giving this annotation a new value.
+pub const LINK_REQUESTED_ANNOTATION: &str = "composio.dev/link-requested-at";
+/// A person or a GitOps tool asks for a fresh look by giving this annotation a new value.
+pub const RECONCILE_REQUESTED_ANNOTATION: &str = "composio.dev/reconcile-requested-at";
+
+/// The condition types, in kstatus' words.
+pub mod condition {
+    /// Whether the account can be used as declared.
+    pub const READY: &str = "Ready";
+    /// Whether the last look and the last effect went through.
+    pub const SYNCED: &str = "Synced";
+    /// Present and true while something is still to come.
+    pub const RECONCILING: &str = "Reconciling";
+    /// Present and true while only a person can help.
+    pub const STALLED: &str = "Stalled";
+    /// All that are ours.
+    pub const ALL: [&str; 4] = [READY, SYNCED, RECONCILING, STALLED];
+}
+
+/// An authorised connection of one user to one toolkit, kept in Composio as declared here.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "composio.dev",
+    version = "v1alpha1",
+    kind = "ConnectedAccount",
+    plural = "connectedaccounts",
+    shortname = "ca",
+    category = "composio",
+    namespaced,
+    status = "ConnectedAccountStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "An authorised connection of one user to one toolkit, kept in Composio as declared here.",
+    selectable = ".spec.user",
+    selectable = ".spec.toolkit",
+    printcolumn(name = "User", type_ = "string", json_path = ".spec.user"),
+    printcolumn(name = "Toolkit", type_ = "string", json_path = ".spec.toolkit"),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Account", type_ = "string", json_path = ".status.connectedAccountId", priority = 1),
+    printcolumn(name = "Auth config", type_ = "string", json_path = ".status.authConfig", priority = 1),
+    // As text: a date column shows a time in the future as <invalid>.
+    printcolumn(name = "Link expires", type_ = "string", json_path = ".status.link.expiresAt", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(oldSelf.authConfig) || (has(self.authConfig) && self.authConfig == oldSelf.authConfig)")
+        .message("authConfig is immutable once set: Composio cannot move an account to another auth config; make a new object")
+        .field_path(".authConfig").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!has(oldSelf.connectedAccountId) || (has(self.connectedAccountId) && self.connectedAccountId == oldSelf.connectedAccountId)")
+        .message("connectedAccountId is immutable once set: make a new object to take over another account")
+        .field_path(".connectedAccountId").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("has(self.credentials) == has(oldSelf.credentials)")
+        .message("credentials can neither be added nor removed: the account is made either from a Secret or by a person; make a new object")
+        .field_path(".credentials").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!has(self.sharing) || self.visibility == 'Shared'")
+        .message("sharing needs visibility: Shared")
+        .field_path(".sharing").reason(Reason::FieldValueInvalid),
+    validation = Rule::new("!(has(self.credentials) && has(self.connectionData))")
+        .message("connectionData cannot go together with credentials: it pre-fills the hosted sign-in, which credentials make needless")
+        .field_path(".connectionData").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!(has(self.credentials) && has(self.callbackUrl))")
+        .message("callbackUrl cannot go together with credentials: no person signs in")
+        .field_path(".callbackUrl").reason(Reason::FieldValueForbidden)
+)]
+pub struct ConnectedAccountSpec {
+    /// Composio user id: whose account it is. Immutable.
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("user is immutable: an account belongs to one user; make a new object").reason(Reason::FieldValueForbidden))]
+    pub user: String,
+
+    /// Toolkit slug, such as `gmail`. Immutable.
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9_][a-z0-9_-]*$')").message("toolkit must be a slug, such as gmail: lower-case letters, digits, '_' and '-', not '-' at the beginning"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("toolkit is immutable: an account belongs to one toolkit; make a new object").reason(Reason::FieldValueForbidden))]
+    pub toolkit: String,
+
+    /// Id of the auth config to connect through. Absent: the toolkit's only enabled one, which is
+    /// then recorded in the status. Immutable once set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("authConfig must be an id, such as ac_1234: letters, digits, '_' and '-'"))]
+    pub auth_config: Option<String>,
+
+    /// Whether the account may be used. A disabled account keeps its grant.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+
+    /// Who may use the account. Immutable, because Composio cannot change it.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("visibility is immutable: Composio cannot change it; make a new object").reason(Reason::FieldValueForbidden))]
+    pub visibility: Visibility,
+
+    /// Which other users may use a shared account. Absent: not managed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<Sharing>,
+
+    /// What Composio keeps about the account for its readers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+
+    /// Makes the account from a Secret, without a person. Can neither be added nor removed later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+
+    /// Fields pre-filled in the hosted sign-in, such as `subdomain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "connection_data_schema")]
+    pub connection_data: Option<BTreeMap<String, String>>,
+
+    /// Where the browser goes after the hosted sign-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[^\s/]+\S*$')").message("callbackUrl must be a whole URL that begins with https:// or http://"))]
+    pub callback_url: Option<String>,
+
+    /// Takes over an account that exists already. Immutable once set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("connectedAccountId must be an id, such as ca_1234: letters, digits, '_' and '-'"))]
+    pub connected_account_id: Option<String>,
+
+    /// Whether Ready waits for the person: `Active` does, `LinkIssued` is content with a first link.
+    #[serde(default)]
+    pub ready_when: ReadyWhen,
+
+    /// What happens to the account when the object is deleted. Read at the moment of deletion.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+
+    /// Observe and report, change nothing.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn connection_data_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": {"type": "string", "maxLength": 2048},
+    })
+}
+
+/// Who may use an account.
+#[derive(
+    schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq,
+)]
+pub enum Visibility {
+    #[default]
+    #[allow(
+        missing_docs,
+        reason = "described on the enum: a description here reorders the schema's enum"
+    )]
+    Private,
+    #[allow(missing_docs, reason = "described on the enum")]
+    Shared,
+}
+
+/// Whether Ready waits for the person (`Active`) or is content with an issued link (`LinkIssued`).
+#[derive(
+    schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq,
+)]
+#[allow(missing_docs, reason = "described on the enum")]
+pub enum ReadyWhen {
+    #[default]
+    Active,
+    LinkIssued,
+}
+
+/// What happens to the account when the object goes: `Revoke` ends the grant at the provider and
+/// deletes the account, `Delete` deletes it only, `Retain` leaves it as it is.
+#[derive(
+    schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq,
+)]
+#[allow(missing_docs, reason = "described on the enum")]
+pub enum DeletionPolicy {
+    #[default]
+    Revoke,
+    Delete,
+    Retain,
+}
+
+/// The access list of a shared account, for callers other than the owner: who is denied stays out,
+/// then `allowAll` lets everybody in, then the allowed users. A list left out is empty.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Sharing {
+    /// Lets every user of the project use the account, but for those denied.
+    #[serde(default)]
+    pub allow_all: bool,
+    /// Users who may use the account.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(schema_with = "users_schema")]
+    pub allowed_users: BTreeSet<String>,
+    /// Users who may not, whatever else is said.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schemars(schema_with = "users_schema")]
+    pub denied_users: BTreeSet<String>,
+}
+
+/// Composio's limits: 1000 entries, each of 1 to 256 characters.
+fn users_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 1000,
+        "x-kubernetes-list-type": "set",
+        "items": {"type": "string", "minLength": 1, "maxLength": 256},
+    })
+}
+
+/// What Composio keeps about the account for its readers.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    /// Name of the account in Composio, unique per user and toolkit. Absent: computed from namespace
+    /// and name, and shown in `status.alias`. An account that is found under a declared alias, and that
+    /// this object has not made, is managed but neither renamed nor ended before a person confirms it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("alias may hold letters, digits, '_' and '-'"))]
+    #[x_kube(validation = Rule::new("!self.lowerAscii().matches('-[a-z2-7]{16}$')").message("alias must not end in '-' and 16 characters of a-z and 2-7: computed aliases do"))]
+    pub alias: Option<String>,
+}
+
+/// Where the credentials of an account come from.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Credentials {
+    /// Composio's auth scheme. Immutable.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("scheme is immutable: make a new object").reason(Reason::FieldValueForbidden))]
+    pub scheme: Scheme,
+    /// The Secret whose keys are the scheme's field names.
+    pub secret_ref: SecretRef,
+}
+
+/// The auth schemes that need no person.
+#[derive(
+    schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(missing_docs, reason = "Composio's own words")]
+pub enum Scheme {
+    #[default]
+    ApiKey,
+    BearerToken,
+    Basic,
+    BasicWithJwt,
+    GoogleServiceAccount,
+    ServiceAccount,
+}
+
+impl Scheme {
+    /// Composio's own word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "API_KEY",
+            Self::BearerToken => "BEARER_TOKEN",
+            Self::Basic => "BASIC",
+            Self::BasicWithJwt => "BASIC_WITH_JWT",
+            Self::GoogleServiceAccount => "GOOGLE_SERVICE_ACCOUNT",
+            Self::ServiceAccount => "SERVICE_ACCOUNT",
+        }
+    }
+}
+
+/// A Secret in the object's own namespace.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct SecretRef {
+    /// Name of the Secret.
+    // It becomes part of a request's path: nothing but a name may stand there.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("!format.dns1123Subdomain().validate(self).hasValue()").message("name must be a Secret's name: lower-case letters, digits, '-' and '.', a letter or digit at both ends"))]
+    pub name: String,
+}
+
+/// What the operator knows of the account. Every time in it is by the operator's clock.
+// What is derived here decodes all or nothing, and is used by `decode` alone: everybody else takes what
+// can be decoded.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", remote = "Self")]
+#[schemars(!remote)]
+pub struct ConnectedAccountStatus {
+    /// The generation that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The account that is managed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_account_id: Option<String>,
+    /// Proves that this operator recorded `connectedAccountId` for this object: a copy of the status, or
+    /// an id written by hand, does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<AccountRecord>,
+    /// The alias of the account, or the one that it will be made under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// The account was found, not made by this object, and is left as it is when the object goes, until the
+    /// annotation `composio.dev/own-account: <account id>` confirms it, or its user signs in anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
+    /// The auth config that the account was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_config: Option<String>,
+    /// Composio's own word for the account's state, also when this version does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Composio's reason for the state, at most 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// The link that a person must open, while it can be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+    /// When the last link was issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_link_issued_at: Option<MicroTime>,
+    /// When this account last became active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_at: Option<MicroTime>,
+    /// When the object first had an active account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_connected_at: Option<MicroTime>,
+    /// The last value of the annotation `composio.dev/link-requested-at` that was handled; one that is
+    /// too long is ignored, and stands here cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_link_request: Option<String>,
+    /// The last value of the annotation `composio.dev/reconcile-requested-at` that was handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// What became of the Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsStatus>,
+    /// Since when the outcome of the last effect is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_since: Option<MicroTime>,
+    /// How often the provider refused to revoke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke_refusals: Option<Tally>,
+    /// How often one difference had to be put right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrections: Option<Tally>,
+    /// Ready and Synced always, Reconciling and Stalled while true.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "conditions"
+    )]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// The status, decoded as a whole or not at all.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Whole(#[serde(with = "ConnectedAccountStatus")] ConnectedAccountStatus);
+
+/// Takes what can be decoded, see [`ConnectedAccountStatus::decode`]. From JSON only.
+impl<'de> Deserialize<'de> for ConnectedAccountStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self::decode(json.get()).value)
+    }
+}
+
+impl Serialize for ConnectedAccountStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+/// Conditions that say something: the type of the Kubernetes API has empty texts for what is missing.
+fn conditions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Condition>, D::Error> {
+    let conditions = Vec::<Condition>::deserialize(deserializer)?;
+    let is_whole = |condition: &Condition| {
+        !condition.type_.is_empty()
+            && !condition.reason.is_empty()
+            && ["True", "False", "Unknown"].contains(&condition.status.as_str())
+    };
+    if conditions.iter().all(is_whole) {
+        Ok(conditions)
+    } else {
+        Err(D::Error::custom("a condition lacks type, status or reason"))
+    }
+}
+
+impl ConnectedAccountStatus {
+    /// Decodes a status field by field. One that is written in another form counts as absent, and the
+    /// next write of the status mends it.
+    pub fn decode(json: &str) -> Decoded<Self> {
+        let Decoded { value, left_out } = decode::<Whole>(json);
+        Decoded {
+            value: value.0,
+            left_out,
+        }
+    }
+
+    /// The condition of that type, if there is one.
+    pub fn condition(&self, type_: &str) -> Option<&Condition> {
+        self.conditions
+            .iter()
+            .find(|condition| condition.type_ == type_)
+    }
+
+    /// Whether the condition of that type is there for one of these reasons.
+    pub fn says(&self, type_: &str, reasons: &[Reason]) -> bool {
+        self.condition(type_).is_some_and(|condition| {
+            reasons
+                .iter()
+                .any(|reason| condition.reason == reason.as_str())
+        })
+    }
+}
+
+/// By what an account was found that this object has not made.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a description reorders the schema's enum")]
+pub enum Adopted {
+    ByDeclaredAlias,
+}
+
+/// The signature of a record.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountRecord {
+    /// Names the key, which is derived from the project's API key.
+    pub key_id: String,
+    /// HMAC-SHA256 over the object's computed alias and the account's id, in base64; of an account that was
+    /// adopted over its link too.
+    pub mac: String,
+}
+
+/// A hosted sign-in.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Link {
+    /// Who opens it connects their own account, so it is for the declared user only.
+    pub url: String,
+    /// Ten minutes after it was issued.
+    pub expires_at: MicroTime,
+}
+
+/// What became of the Secret.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsStatus {
+    /// `<uid>/<resourceVersion>` of the Secret that was sent last.
+    pub version: String,
+    /// What was done with it.
+    pub step: CredentialsStep,
+}
+
+/// What was done with a version of the Secret.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    missing_docs,
+    reason = "the words say it; a description reorders the schema's enum"
+)]
+pub enum CredentialsStep {
+    Created,
+    Patched,
+    Refused,
+}
+
+/// A count and when it began.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Tally {
+    /// When the count began.
+    pub since: MicroTime,
+    /// How many since.
+    pub count: u32,
+}
+
+/// The definition as it is installed.
+///
+/// Two things cannot be said in the derive: the status' default (without it kstatus calls an object
+/// that nobody has looked at yet Current), and that null means absent (the apiserver prunes a null
+/// only where the schema does not allow it).
+pub fn definition() -> CustomResourceDefinition {
+    let mut definition = ConnectedAccount::crd();
+    for version in &mut definition.spec.versions {
+        let Some(schema) = version
+            .schema
+            .as_mut()
+            .and_then(|schema| schema.open_api_v3_schema.as_mut())
+        else {
+            continue;
+        };
+        forbid_null(schema);
+        if let Some(status) = schema
+            .properties
+            .as_mut()
+            .and_then(|properties| properties.get_mut("status"))
+        {
+            status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
+        }
+    }
+    definition
+}
+
+fn forbid_null(
+    schema: &mut k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps,
+) {
+    schema.nullable = None;
+    if let Some(words) = &mut schema.enum_ {
+        words.retain(|JSON(word)| !word.is_null());
+    }
+    for property in schema.properties.iter_mut().flat_map(BTreeMap::values_mut) {
+        forbid_null(property);
+    }
+}

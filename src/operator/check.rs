@@ -1,0 +1,284 @@
+//! `composio-operator check`: whether the cluster and Composio are as the operator needs them.
+//!
+//! It looks and changes nothing. It runs as the operator runs, with its service account, its key and its
+//! way to Composio: what it finds is what the operator would find.
+
+use std::io::{self, Write};
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::{
+    Api, Client,
+    api::{ListParams, PostParams},
+    core::PartialObjectMeta,
+};
+
+use crate::{
+    composio::{self, ListQuery},
+    crd::ConnectedAccount,
+    lease::SCOPES,
+};
+
+/// Why the check failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What is wrong was written already.
+    #[error("{0} of the checks failed")]
+    Failed(usize),
+    /// Nobody reads what is found.
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+/// Group, resource, verbs.
+type Right = (&'static str, &'static str, &'static [&'static str]);
+
+/// Some rights, and the name of the only object that they are for.
+type Rights<'a> = (&'a [Right], Option<&'a str>);
+
+/// What the operator does where it is to work. A test holds it to the chart's rules.
+const RIGHTS: [Right; 4] = [
+    (
+        "composio.dev",
+        "connectedaccounts",
+        &["get", "list", "watch", "patch"],
+    ),
+    ("composio.dev", "connectedaccounts/status", &["update"]),
+    ("", "secrets", &["get"]),
+    ("events.k8s.io", "events", &["create", "patch"]),
+];
+
+/// What it does with the Lease of its release.
+const LEASE_RIGHTS: [Right; 1] = [(
+    "coordination.k8s.io",
+    "leases",
+    &["get", "list", "watch", "update"],
+)];
+
+/// What it does with the Lease in which all releases claim their namespaces.
+const SCOPES_RIGHTS: [Right; 1] = [("coordination.k8s.io", "leases", &["get", "update"])];
+
+/// What it does before there are such Leases. No rule can say by what name something is made.
+const CREATE_RIGHTS: [Right; 1] = [("coordination.k8s.io", "leases", &["create"])];
+
+/// Any toolkit: whether the key may read auth configs is asked, not which there are.
+const TOOLKIT: &str = "gmail";
+
+/// Looks at everything, and writes a line for each thing. No namespaces: all of them. The right to elect a
+/// leader is looked at for the Lease in that namespace and of that name.
+///
+/// # Errors
+/// When something is not as the operator needs it. The lines say what, and what to do.
+pub async fn run(
+    kubernetes: Client,
+    composio: composio::Client,
+    namespaces: &[String],
+    lease: Option<(&str, &str)>,
+    out: &mut impl Write,
+) -> Result<(), Error> {
+    let scopes: Vec<Option<&str>> = match namespaces {
+        [] => vec![None],
+        some => some
+            .iter()
+            .map(|namespace| Some(namespace.as_str()))
+            .collect(),
+    };
+    let mut failed = 0;
+    let mut tell = |what: &str, found: Result<String, String>| {
+        let (mark, text) = match found {
+            Ok(text) => ("ok    ", text),
+            Err(text) => {
+                failed += 1;
+                ("FAILED", text)
+            }
+        };
+        writeln!(out, "{mark} {what}: {text}")
+    };
+    tell("apiserver", apiserver(&kubernetes).await)?;
+    for scope in scopes {
+        let place = scope.map_or("all namespaces".to_owned(), |scope| {
+            format!("namespace {scope}")
+        });
+        tell(
+            &format!("definition, {place}"),
+            definition(&kubernetes, scope).await,
+        )?;
+        tell(
+            &format!("permissions, {place}"),
+            permissions(&kubernetes, scope, &[(&RIGHTS, None)]).await,
+        )?;
+    }
+    if let Some((namespace, lease)) = lease {
+        let rights: [Rights<'_>; 3] = [
+            (&LEASE_RIGHTS, Some(lease)),
+            (&SCOPES_RIGHTS, Some(SCOPES)),
+            (&CREATE_RIGHTS, None),
+        ];
+        tell(
+            &format!("leader election, namespace {namespace}"),
+            permissions(&kubernetes, Some(namespace), &rights).await,
+        )?;
+    }
+    tell("API key", key(&composio).await)?;
+    tell("auth configs", auth_configs(&composio).await)?;
+    match failed {
+        0 => Ok(()),
+        failed => Err(Error::Failed(failed)),
+    }
+}
+
+async fn apiserver(client: &Client) -> Result<String, String> {
+    match client.apiserver_version().await {
+        Ok(version) => Ok(format!("Kubernetes {} answers", version.git_version)),
+        Err(error) => Err(format!("it does not answer: {error}")),
+    }
+}
+
+async fn definition(client: &Client, namespace: Option<&str>) -> Result<String, String> {
+    type Meta = PartialObjectMeta<ConnectedAccount>;
+    let api: Api<Meta> = match namespace {
+        None => Api::all(client.clone()),
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+    };
+    match api.list_metadata(&ListParams::default().limit(1)).await {
+        Ok(_) => Ok("ConnectedAccounts can be listed".to_owned()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(
+            "the ConnectedAccount resource is not installed; let the chart install it (crds.enabled), or run: composio-operator crd | kubectl apply --server-side -f -"
+                .to_owned(),
+        ),
+        Err(error) => Err(format!("ConnectedAccounts cannot be listed: {error}")),
+    }
+}
+
+async fn permissions(
+    client: &Client,
+    namespace: Option<&str>,
+    rights: &[Rights<'_>],
+) -> Result<String, String> {
+    let mut lacking = Vec::new();
+    for (rights, name) in rights {
+        for (group, resource, verbs) in *rights {
+            for verb in *verbs {
+                let attributes = attributes(namespace, group, resource, verb, *name);
+                if !may(client, attributes).await? {
+                    let name = name.map_or(String::new(), |name| format!(" {name}"));
+                    lacking.push(format!("{verb} {resource}{name}"));
+                }
+            }
+        }
+    }
+    match lacking.is_empty() {
+        true => Ok("all that the operator does is allowed".to_owned()),
+        false => Err(format!(
+            "the service account may not {}; let the chart make the role (rbac.create)",
+            lacking.join(", ")
+        )),
+    }
+}
+
+fn attributes(
+    namespace: Option<&str>,
+    group: &str,
+    resource: &str,
+    verb: &str,
+    name: Option<&str>,
+) -> ResourceAttributes {
+    let (resource, subresource) = match resource.split_once('/') {
+        Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
+        None => (resource, None),
+    };
+    ResourceAttributes {
+        namespace: namespace.map(str::to_owned),
+        group: Some(group.to_owned()),
+        resource: Some(resource.to_owned()),
+        subresource,
+        verb: Some(verb.to_owned()),
+        name: name.map(str::to_owned),
+        ..ResourceAttributes::default()
+    }
+}
+
+async fn may(client: &Client, attributes: ResourceAttributes) -> Result<bool, String> {
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(attributes),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let answer = Api::<SelfSubjectAccessReview>::all(client.clone())
+        .create(&PostParams::default(), &review)
+        .await
+        .map_err(|error| format!("the apiserver does not tell: {error}"))?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
+}
+
+async fn key(client: &composio::Client) -> Result<String, String> {
+    let query = ListQuery {
+        limit: Some(1),
+        ..ListQuery::default()
+    };
+    match client.list(&query).await {
+        Ok(_) => Ok("Composio takes it, and connected accounts can be read".to_owned()),
+        Err(error) => Err(refused(&error, "connected accounts")),
+    }
+}
+
+async fn auth_configs(client: &composio::Client) -> Result<String, String> {
+    match client.auth_configs(TOOLKIT).await {
+        Ok(_) => Ok("they can be read".to_owned()),
+        Err(error) => Err(refused(&error, "auth configs")),
+    }
+}
+
+fn refused(error: &composio::Error, what: &str) -> String {
+    if error.is_unauthorized() || error.is_forbidden() {
+        return format!(
+            "Composio rejects the API key, or its right to read {what}: give the operator a valid one, with the right to read and write connected accounts and to read auth configs ({error})"
+        );
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::rbac::v1::PolicyRule;
+
+    use super::{CREATE_RIGHTS, LEASE_RIGHTS, RIGHTS, Right, SCOPES, SCOPES_RIGHTS};
+
+    fn rules(yaml: &str) -> Vec<PolicyRule> {
+        serde_saphyr::from_str(yaml).expect("the file is a list of rules")
+    }
+
+    fn asked(rights: &[Right]) -> Vec<PolicyRule> {
+        let rule = |(group, resource, verbs): &Right| PolicyRule {
+            api_groups: Some(vec![(*group).to_owned()]),
+            resources: Some(vec![(*resource).to_owned()]),
+            verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+            ..PolicyRule::default()
+        };
+        rights.iter().map(rule).collect()
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_the_chart_grants() {
+        let granted = rules(include_str!(
+            "../../charts/composio-operator/files/rules.yaml"
+        ));
+        assert_eq!(asked(&RIGHTS), granted);
+
+        let mut granted = rules(include_str!(
+            "../../charts/composio-operator/files/lease-rules.yaml"
+        ));
+        let named: Vec<_> = granted
+            .iter_mut()
+            .map(|rule| rule.resource_names.take())
+            .collect();
+        // The chart puts the release's own name in the place of the first.
+        let only = |name: &str| Some(vec![name.to_owned()]);
+        assert_eq!(named, [only("composio-operator"), only(SCOPES), None]);
+        let rights = [LEASE_RIGHTS, SCOPES_RIGHTS, CREATE_RIGHTS].concat();
+        assert_eq!(asked(&rights), granted);
+    }
+}

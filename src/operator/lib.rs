@@ -1,0 +1,55 @@
+//! Composio connected accounts, declared as Kubernetes objects.
+//!
+//! ```text
+//!    watch objects ──┐                 ┌── every tick: list accounts ──> Snapshot ──┐
+//!                    v                 v                                            │
+//!              reconcile(object) ── remembered ── plan ── Nothing | Wait ───────────┼──> report ── write status if it differs
+//!                                    │  anything else                               │       ^
+//!                                    └── look (fresh) ── plan ── act ── Outcome ────┴───────┘
+//! ```
+//!
+//! What is remembered may only ever conclude that there is nothing to do. Every effect is planned again,
+//! by the same pure function, on a fresh read of both sides: the object and its account.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`plan`] | the only decider, pure |
+//! | [`observe`] | what is remembered, what is read afresh, and the poller |
+//! | [`act`] | one effect, one call |
+//! | [`report`] | the only builder of a status, and what events tell of it, pure |
+//! | [`reconcile`] | one pass: observe → plan → act → report |
+//! | [`controller`] | watches, triggers, concurrency, shutdown |
+//! | [`project`] | client, gates, auth configs and snapshot of one Composio project |
+//! | [`record`] | the proof that a record in a status was written by this operator |
+//! | [`kubernetes`] | the way to the apiserver |
+//! | [`lease`] | leader election, and which release works where |
+//! | [`http`] | `/livez`, `/readyz`, `/metrics` |
+//! | [`log`] | log lines, and what never gets into them |
+//! | [`metrics`] | what is counted |
+//! | [`check`] | `composio-operator check`: is everything there that the operator needs |
+//! | [`drain`] | `composio-operator drain`: deletes all objects, and waits |
+//!
+//! The object itself is in the crate [`composio_api`], the client of Composio in [`composio_client`], and the
+//! emulated Composio in [`composio_sandbox`].
+
+pub use composio_api as crd;
+pub use composio_client as composio;
+pub use composio_client::text;
+pub use composio_sandbox as sandbox;
+
+pub mod act;
+pub mod arguments;
+pub mod check;
+pub mod controller;
+pub mod drain;
+pub mod http;
+pub mod kubernetes;
+pub mod lease;
+pub mod log;
+pub mod metrics;
+pub mod observe;
+pub mod plan;
+pub mod project;
+pub mod reconcile;
+pub mod record;
+pub mod report;

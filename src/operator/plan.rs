@@ -1,0 +1,296 @@
+//! The only decider: what is wanted and what is seen go in, one next step comes out. No I/O.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    composio::model::Account,
+    crd::{ConnectedAccountStatus, DeletionPolicy, Link, Reason},
+};
+
+mod checks;
+mod claim;
+mod connected;
+mod credentials;
+mod desired;
+mod effect;
+mod failure;
+mod gone;
+mod observed;
+mod pin;
+mod present;
+mod sharing;
+#[cfg(test)]
+pub(crate) mod tests;
+mod twins;
+mod urgency;
+
+pub use claim::{Claim, Claimant};
+pub use composio_api::{computed_alias, is_computed_form};
+pub use connected::{CORRECTIONS_WINDOW, is_correction};
+pub use desired::{Desired, Flags, Presence};
+pub use effect::{Effect, Kind};
+pub use failure::{AfterFailure, Answer, Failure};
+pub(crate) use gone::is_ours;
+pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};
+pub use pin::Pin;
+pub use sharing::applied;
+pub use urgency::urgency;
+
+/// Of a project in which what is recorded is not there.
+pub const ANOTHER_PROJECT: &str = "the accounts on record, of all namespaces or of this one, are not in this project: the API key or the base URL seems to be another project's. Nothing is concluded from that. If they were deleted on purpose, start the operator with --accept-missing";
+
+/// Before the project has answered as ours does.
+const NOT_PROVED: &str = "it is not proved yet that this is the project of the accounts on record";
+
+/// Of an account that was made a moment ago.
+const NOT_VISIBLE: &str = "the account was made a moment ago and may not be visible yet";
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plan {
+    /// The account is as declared.
+    Nothing,
+    /// Nothing can or may be done now.
+    Wait(Wait),
+    /// Only a person can help: no retry before something changes.
+    Refuse(Refusal),
+    /// What is known is too little, or too old, to act on.
+    Look(Need),
+    /// Exactly one call, or one record.
+    Do(Effect),
+}
+
+/// What must be read before anything can be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The account, in Composio.
+    Account,
+    /// The auth config, in Composio.
+    AuthConfig,
+    /// The Secret with the credentials.
+    Secret,
+}
+
+/// Why there is nothing to do now, and when to look again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wait {
+    /// Why.
+    pub reason: Reason,
+    /// Said to the user after the reason's own meaning; may be empty.
+    pub detail: String,
+    /// When time alone changes the answer.
+    pub until: Option<Timestamp>,
+}
+
+/// Why the operator does not go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// What exactly is wrong.
+    pub detail: String,
+}
+
+/// What came of one round of looking and acting. It carries what it was decided on, so that a status
+/// can be built from nothing else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// What was seen; after an effect, with what its answer says.
+    pub observed: Observed,
+    /// What happened.
+    pub event: Happened,
+}
+
+/// What happened in a round.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happened {
+    /// Nothing was to be done.
+    Settled,
+    /// Nothing could be done yet.
+    Waiting(Wait),
+    /// A person must help.
+    Refused(Refusal),
+    /// An effect went through.
+    Did(Done),
+    /// A look or an effect did not.
+    Failed(Failure),
+}
+
+/// An effect that went through, with the facts of its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    /// The object holds finalizer and alias now, or no alias any more.
+    Marked,
+    /// The account that was seen is ours.
+    Adopted,
+    /// The recorded account is ours no more: it is gone.
+    Forgotten,
+    /// The recorded account was never this object's: its record was copied or written by hand.
+    Disowned,
+    /// A link was issued, for a new account or for the recorded one.
+    Linked {
+        /// The link.
+        link: Link,
+    },
+    /// An account was made from the Secret.
+    Created {
+        /// The Secret's version.
+        secret_version: String,
+    },
+    /// The Secret's values were sent to the account.
+    Rotated {
+        /// The Secret's version.
+        secret_version: String,
+    },
+    /// The account was changed, as the observed account shows.
+    Changed,
+    /// The grant was revoked.
+    Revoked {
+        /// What was revoked, in Composio's words.
+        tokens: Vec<String>,
+    },
+    /// The account was deleted.
+    Deleted,
+    /// The object is let go.
+    Released,
+}
+
+/// Decides the next step.
+///
+/// # Guarantees
+/// - An effect is planned only on a fresh look; a cached one may conclude `Nothing`, `Wait` or `Look`,
+///   and the Secret, which is none of Composio's, may be read beside it. Release of an object whose
+///   account is not to be touched is the one exception: it asks nothing.
+/// - While the project's gate is closed, or it is not proved that the project is ours, nothing but that
+///   Release is planned that would need it.
+/// - The same arguments give the same answer.
+///
+/// # Assumptions
+/// - `observed.account` was looked for under the rules of look-up: the recorded id, else the declared
+///   one, else the pinned or computed alias; `Absent` for a recorded id is proved by a GET.
+///
+/// # Errors
+/// None: what cannot be done is a `Wait` or a `Refuse` with its reason.
+pub fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    if desired.presence != Presence::Present && gone::needs_no_look(desired, observed) {
+        return Plan::Do(Effect::Release);
+    }
+    let decision = match decide(desired, observed, now) {
+        Plan::Do(_) | Plan::Refuse(_) | Plan::Look(Need::Account | Need::AuthConfig)
+            if !observed.fresh =>
+        {
+            Plan::Look(Need::Account)
+        }
+        _ if !observed.fresh && asks_for_look(desired, observed) => Plan::Look(Need::Account),
+        conclusive => conclusive,
+    };
+    match &decision {
+        Plan::Look(Need::Account | Need::AuthConfig) if !observed.gate.may_read() => {
+            project_unavailable(observed)
+        }
+        // What is concluded here may rest on an account not being there.
+        Plan::Do(_) | Plan::Refuse(_) if observed.gate.proof != Proof::Given => {
+            project_unavailable(observed)
+        }
+        Plan::Do(effect) if effect.writes_to_composio() && !observed.gate.may_write() => {
+            project_unavailable(observed)
+        }
+        Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) | Plan::Look(_) | Plan::Do(_) => decision,
+    }
+}
+
+/// The next step if all that is known could be acted on.
+fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
+    match desired.presence {
+        Presence::Present => present::decide(desired, observed, now),
+        Presence::Gone { since } => gone::decide(desired, observed, since, now),
+    }
+}
+
+/// Whether a person or a tool asked, by annotation, for a look or a link and was not answered yet. That
+/// a link is needless, too, is not concluded from what is remembered.
+fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
+    let recorded = &observed.recorded;
+    let unanswered =
+        |asked: &Option<String>, answered: &Option<String>| asked.is_some() && asked != answered;
+    desired.presence == Presence::Present
+        && !desired.spec.suspend
+        && (unanswered(
+            &desired.reconcile_request,
+            &recorded.last_handled_reconcile_at,
+        ) || unanswered(&desired.link_request, &recorded.last_handled_link_request))
+}
+
+fn project_unavailable(observed: &Observed) -> Plan {
+    let gate = &observed.gate;
+    match (gate.paused_until, gate.proof) {
+        (Some(until), _) => wait(Reason::RateLimited, "", Some(until)),
+        (None, Proof::Failed) => wait(Reason::ProjectUnavailable, ANOTHER_PROJECT, None),
+        (None, Proof::Awaited) => wait(Reason::ProjectUnavailable, NOT_PROVED, gate.retry_at()),
+        (None, Proof::Given) => wait(Reason::ProjectUnavailable, "", gate.retry_at()),
+    }
+}
+
+fn wait(reason: Reason, detail: impl Into<String>, until: Option<Timestamp>) -> Plan {
+    Plan::Wait(Wait {
+        reason,
+        detail: detail.into(),
+        until,
+    })
+}
+
+fn refuse(reason: Reason, detail: impl Into<String>) -> Plan {
+    Plan::Refuse(Refusal {
+        reason,
+        detail: detail.into(),
+    })
+}
+
+/// What a failure that stands in the way leaves to do.
+fn stopped(failure: &Failure) -> Plan {
+    let (reason, message) = (failure.reason, failure.message.clone());
+    match failure.answer {
+        Answer::Refused(_) => refuse(reason, message),
+        Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => wait(reason, message, None),
+    }
+}
+
+/// The recorded link, if the person can still use it: its time is not over, and its account has not
+/// moved to an end (a cancelled sign-in cannot be taken up again) since the link was issued.
+pub fn usable_link<'a>(
+    recorded: &'a ConnectedAccountStatus,
+    account: &Account,
+    now: Timestamp,
+) -> Option<&'a Link> {
+    let link = recorded.link.as_ref()?;
+    let same = recorded.connected_account_id.as_deref() == Some(&account.id);
+    let over = account.state.is_connected()
+        || (account.state.is_dead() && recorded.state.as_deref() != Some(account.state.as_str()));
+    (same && !over && now < link.expires_at.0).then_some(link)
+}
+
+/// Why an account must not be deleted to make room for another one: nothing tells that this object has made it.
+fn unconfirmed(desired: &Desired, observed: &Observed, account: &Account) -> Option<Plan> {
+    (observed.claim(desired, account) != Some(Claim::Own)).then(|| {
+        refuse(
+            Reason::AliasChanged,
+            format!(
+                "account {} was found by its declared alias and cannot be taken up again",
+                account.id
+            ),
+        )
+    })
+}
+
+fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// Whether the account must end together with the object.
+pub(crate) fn ends_with_object(policy: DeletionPolicy) -> bool {
+    match policy {
+        DeletionPolicy::Revoke | DeletionPolicy::Delete => true,
+        DeletionPolicy::Retain => false,
+    }
+}

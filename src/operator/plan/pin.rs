@@ -1,0 +1,113 @@
+//! The pin: for which object an account was, or may have been, asked for under which alias. It is written
+//! into the object before the first POST, and whoever copies the object copies it too, so it says whose it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Flags, computed_alias, is_computed_form};
+
+/// The longest name of another object that is repeated in an event.
+const MAX_OBJECT: usize = 320;
+
+/// The annotation `composio.dev/alias` as it is written: JSON.
+#[derive(Serialize, Deserialize)]
+struct Annotation {
+    /// `kind/name` of the project whose account it is.
+    project: String,
+    /// The alias prefix at that time.
+    prefix: String,
+    namespace: String,
+    name: String,
+    /// Absent: the object is managed, and no account was asked for by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alias: Option<String>,
+}
+
+/// What the annotation on an object says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// There is none.
+    Absent,
+    /// It was written for this object as it is.
+    Own {
+        /// The alias under which its account was, or may have been, asked for; `None`: none was.
+        alias: Option<String>,
+    },
+    /// It was written for this object under another alias prefix or project: a POST of that time may still
+    /// bring an account.
+    Former {
+        /// The alias of that time.
+        alias: String,
+        /// Its prefix.
+        prefix: String,
+        /// Its project, `kind/name`.
+        project: String,
+    },
+    /// It was written for another object, from which this one was copied, or by somebody else.
+    Foreign {
+        /// `namespace/name` of the other object, where it names one.
+        object: Option<String>,
+    },
+}
+
+impl Pin {
+    /// Reads the annotation of an object.
+    pub fn read(annotation: Option<&str>, flags: &Flags, namespace: &str, name: &str) -> Self {
+        let Some(text) = annotation else {
+            return Self::Absent;
+        };
+        let Ok(written) = serde_json::from_str::<Annotation>(text) else {
+            return Self::Foreign { object: None };
+        };
+        if (written.namespace.as_str(), written.name.as_str()) != (namespace, name) {
+            let object = format!("{}/{}", written.namespace, written.name);
+            return Self::Foreign {
+                object: (object.len() <= MAX_OBJECT).then_some(object),
+            };
+        }
+        let alias = written.alias.filter(|alias| !alias.is_empty());
+        // A computed alias belongs to one object. That of another one, beside the right names, is forged.
+        if let Some(alias) = &alias
+            && is_computed_form(alias)
+            && *alias != computed_alias(&written.prefix, namespace, name)
+        {
+            return Self::Foreign { object: None };
+        }
+        let is_current =
+            (&written.prefix, &written.project) == (&flags.alias_prefix, &flags.project);
+        match alias {
+            alias if is_current => Self::Own { alias },
+            Some(alias) => Self::Former {
+                alias,
+                prefix: written.prefix,
+                project: written.project,
+            },
+            None => Self::Absent,
+        }
+    }
+
+    /// The annotation for an object, as [`Pin::Own`] is read from it.
+    pub fn annotation(flags: &Flags, namespace: &str, name: &str, alias: Option<&str>) -> String {
+        serde_json::json!(Annotation {
+            project: flags.project.clone(),
+            prefix: flags.alias_prefix.clone(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            alias: alias.map(str::to_owned),
+        })
+        .to_string()
+    }
+
+    /// The alias under which an account of this object may be there.
+    pub fn alias(&self) -> Option<&str> {
+        match self {
+            Self::Own { alias } => alias.as_deref(),
+            Self::Former { alias, .. } => Some(alias),
+            Self::Absent | Self::Foreign { .. } => None,
+        }
+    }
+
+    /// Whether it was written for this object as it is.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Self::Own { .. })
+    }
+}

@@ -1,0 +1,119 @@
+//! `plan` as tables of sentences: what is wanted, what is seen, what is due, and why.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::record::{Proven, RecordKeys};
+
+mod after_failure;
+pub(crate) mod build;
+mod claims;
+mod connected;
+mod credentials;
+mod every;
+mod failures;
+mod gone;
+mod pins;
+mod present;
+mod random;
+mod records;
+mod seen;
+mod sharing;
+mod suspended;
+mod twins;
+mod unconnected;
+mod unknown;
+
+use build::*;
+
+/// What a case expects. Details are for people; the reason is what is decided.
+enum Due {
+    Exactly(Plan),
+    Waits(Reason),
+    WaitsUntil(Reason, Timestamp),
+    Refuses(Reason),
+}
+use Due::{Exactly, Refuses, Waits, WaitsUntil};
+
+fn does(effect: Effect) -> Due {
+    Exactly(Plan::Do(effect))
+}
+
+fn looks(need: Need) -> Due {
+    Exactly(Plan::Look(need))
+}
+
+fn nothing() -> Due {
+    Exactly(Plan::Nothing)
+}
+
+/// Each case: the sentence that it proves, what is wanted, what is seen, what is due.
+fn check(cases: impl IntoIterator<Item = (&'static str, Wanted, Sight, Due)>) {
+    for (sentence, wanted, sight, due) in cases {
+        let plan = plan(&wanted.0, &sight.0, NOW);
+        let right = match &due {
+            Exactly(expected) => plan == *expected,
+            Waits(reason) => matches!(&plan, Plan::Wait(wait) if wait.reason == *reason),
+            WaitsUntil(reason, time) => matches!(&plan,
+                Plan::Wait(wait) if wait.reason == *reason && wait.until == Some(*time)),
+            Refuses(reason) => {
+                matches!(&plan, Plan::Refuse(refusal) if refusal.reason == *reason)
+            }
+        };
+        assert!(right, "{sentence}: planned {plan:?}");
+    }
+}
+
+fn link() -> Effect {
+    Effect::Link {
+        auth_config: "ac_1".into(),
+        alias: ALIAS.into(),
+    }
+}
+
+fn create() -> Effect {
+    Effect::Create {
+        auth_config: "ac_1".into(),
+        alias: ALIAS.into(),
+    }
+}
+
+fn pin(alias: &str) -> Effect {
+    Effect::Pin {
+        alias: Some(alias.into()),
+    }
+}
+
+fn mark() -> Effect {
+    Effect::Pin { alias: None }
+}
+
+fn refresh() -> Effect {
+    Effect::Refresh { id: "ca_1".into() }
+}
+
+fn delete(revoke: bool) -> Effect {
+    Effect::Delete {
+        id: "ca_1".into(),
+        revoke,
+    }
+}
+
+fn enable() -> Effect {
+    Effect::Enable { id: "ca_1".into() }
+}
+
+fn disable() -> Effect {
+    Effect::Disable { id: "ca_1".into() }
+}
+
+fn revoke() -> Effect {
+    Effect::Revoke { id: "ca_1".into() }
+}
+
+fn rename(alias: &str) -> Effect {
+    Effect::Rename {
+        id: "ca_1".into(),
+        alias: alias.into(),
+    }
+}

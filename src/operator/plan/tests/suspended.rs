@@ -1,0 +1,54 @@
+//! What becomes of an object that is suspended.
+
+use super::*;
+
+#[test]
+fn a_suspended_object_is_left_alone() {
+    check([
+        (
+            "whatever is seen",
+            object().suspended(),
+            seen_none().recorded("ca_1"),
+            Waits(Reason::Suspended),
+        ),
+        (
+            "that its account is gone is told",
+            object().suspended(),
+            seen_none().recorded("ca_1"),
+            Exactly(wait(Reason::Suspended, "the account is gone", None)),
+        ),
+        (
+            "none is missed where none was made",
+            object().suspended(),
+            seen_none(),
+            Exactly(wait(Reason::Suspended, "", None)),
+        ),
+        (
+            "its account is looked at",
+            object().suspended(),
+            not_looked().recorded("ca_1"),
+            looks(Need::Account),
+        ),
+        (
+            "none is looked for",
+            object().suspended(),
+            not_looked(),
+            Exactly(wait(Reason::Suspended, "", None)),
+        ),
+        (
+            "requests wait",
+            object()
+                .suspended()
+                .asking_for_link("now")
+                .asking_for_look("now"),
+            seen(account("ca_1")).recorded("ca_1").cached(),
+            Waits(Reason::Suspended),
+        ),
+        (
+            "but not once it is deleted",
+            object().suspended().deleted(DeletionPolicy::Delete),
+            seen(account("ca_1")).recorded("ca_1"),
+            does(delete(false)),
+        ),
+    ]);
+}

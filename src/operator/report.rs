@@ -1,0 +1,370 @@
+//! The only builder of a status: what was wanted, what was reported before and what came of it go in,
+//! the new status comes out. No I/O.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+use crate::{
+    composio::model::{Account, State, without},
+    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Reason, Tally, condition},
+    plan::{
+        Answer, CORRECTIONS_WINDOW, Desired, Done, Happened, Outcome, Pin, Presence, SecretSeen,
+        Wait, is_correction, usable_link,
+    },
+    record::Proven,
+    text,
+};
+
+mod claim;
+mod conditions;
+pub mod news;
+mod pace;
+#[cfg(test)]
+mod tests;
+
+use claim::record_claim;
+use conditions::{conditions, standing};
+pub use pace::{Pace, next_look};
+
+/// The longest message of a condition: several sentences of Composio's, and a list of ids.
+const MAX_MESSAGE: usize = 2048;
+
+/// Builds the status after a round.
+///
+/// # Guarantees
+/// - The same facts give the same status: a steady object is never written.
+/// - A condition's transition time moves only with its status.
+/// - A failed look or effect changes what is said of Synced; what was last seen of the account stays.
+/// - No time in it is in the future, whoever wrote it there, but that of the link's end.
+///
+/// # Assumptions
+/// - `desired` is what the outcome was decided on, so its generation is the one that the conditions
+///   speak of; `previous` may be newer than it.
+///
+/// # Errors
+/// None.
+pub fn report(
+    desired: &Desired,
+    previous: &ConnectedAccountStatus,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> ConnectedAccountStatus {
+    let mut status = previous.clone();
+    repair_times(&mut status, now);
+    if previous.observed_generation != Some(desired.generation) {
+        status.corrections = None;
+    }
+    record_correction(&mut status, desired, outcome, now);
+    record_event(&mut status, desired, outcome, now);
+    record_account(&mut status, desired, outcome, now);
+    record_requests(&mut status, desired, outcome);
+    status.observed_generation = Some(desired.generation);
+    let (reason, message) = standing(desired, &status, &outcome.event);
+    status.conditions = conditions(previous, desired, &status, reason, &message, now);
+    status
+}
+
+/// A clock that was wrong, or a hand in the status, must not hold anything up for ever.
+fn repair_times(status: &mut ConnectedAccountStatus, now: Timestamp) {
+    let tallies = [&mut status.revoke_refusals, &mut status.corrections];
+    let begun = tallies.into_iter().flatten().map(|tally| &mut tally.since);
+    let times = [
+        &mut status.last_link_issued_at,
+        &mut status.connected_at,
+        &mut status.first_connected_at,
+        &mut status.unknown_since,
+    ];
+    for time in times.into_iter().flatten().chain(begun) {
+        time.0 = time.0.min(now);
+    }
+}
+
+/// Something that was as declared had to be put right: counted once a pass.
+fn record_correction(
+    status: &mut ConnectedAccountStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) {
+    let done = outcome.observed.done.iter();
+    let is_first = done.filter(|kind| is_correction(**kind)).count() == 1;
+    if outcome.event != Happened::Did(Done::Changed) || !is_first {
+        return;
+    }
+    let was_as_declared = status
+        .condition(condition::SYNCED)
+        .is_some_and(|synced| synced.observed_generation == Some(desired.generation))
+        && status.says(
+            condition::SYNCED,
+            &[Reason::Connected, Reason::Disabled, Reason::DoesNotConverge],
+        );
+    if desired.presence != Presence::Present || !was_as_declared {
+        return;
+    }
+    let counts = |tally: &Tally| now.duration_since(tally.since.0) < CORRECTIONS_WINDOW;
+    match status.corrections.as_mut().filter(|tally| counts(tally)) {
+        Some(tally) => tally.count = tally.count.saturating_add(1),
+        None => {
+            status.corrections = Some(Tally {
+                since: MicroTime(now),
+                count: 1,
+            });
+        }
+    }
+}
+
+/// What the event itself adds or takes away.
+fn record_event(
+    status: &mut ConnectedAccountStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) {
+    let account = outcome.observed.account.account();
+    match &outcome.event {
+        // Also where nothing was asked: an account may be there that no look has shown yet.
+        Happened::Waiting(Wait {
+            reason: Reason::OutcomeUnknown,
+            ..
+        }) => {
+            status.unknown_since.get_or_insert(MicroTime(now));
+        }
+        Happened::Did(Done::Released) => {}
+        Happened::Waiting(_) | Happened::Refused(_) => {
+            // The account shows what became of the effect.
+            if outcome.observed.fresh && is_recorded(status, account) {
+                status.unknown_since = None;
+            }
+        }
+        Happened::Did(Done::Marked) => {
+            // The alias is taken out only when it is proved that no account carries it.
+            if desired.pin == Pin::Absent {
+                status.unknown_since = None;
+            }
+        }
+        Happened::Settled | Happened::Did(Done::Changed) => {
+            status.unknown_since = None;
+        }
+        Happened::Did(Done::Adopted) => {
+            status.unknown_since = None;
+            if let Some(account) = account {
+                take(status, account);
+                if account.state.is_connected() {
+                    connected(status, now);
+                }
+            }
+        }
+        Happened::Did(Done::Linked { link }) => {
+            status.unknown_since = None;
+            if let Some(account) = account {
+                take(status, account);
+                // A refreshed account may stay in a dead state: only what comes after ends the link.
+                if !account.state.is_connected() {
+                    status.state = Some(account.state.as_str().to_owned());
+                }
+            }
+            status.link = Some(link.clone());
+            status.last_link_issued_at = Some(MicroTime(now));
+            status.last_handled_link_request = desired.link_request.clone();
+        }
+        Happened::Did(Done::Created { secret_version }) => {
+            status.unknown_since = None;
+            if let Some(account) = account {
+                take(status, account);
+            }
+            status.credentials = Some(CredentialsStatus {
+                version: secret_version.clone(),
+                step: CredentialsStep::Created,
+            });
+        }
+        Happened::Did(Done::Rotated { secret_version }) => {
+            status.unknown_since = None;
+            // What is recorded from here on tells whether this version brought it back to life.
+            if !account.is_some_and(|account| account.state.is_connected()) {
+                status.connected_at = None;
+            }
+            status.credentials = Some(CredentialsStatus {
+                version: secret_version.clone(),
+                step: CredentialsStep::Patched,
+            });
+        }
+        Happened::Did(Done::Revoked { .. }) => {
+            status.unknown_since = None;
+            status.revoke_refusals = None;
+        }
+        Happened::Did(Done::Forgotten | Done::Disowned) => lose(status),
+        Happened::Did(Done::Deleted) => match desired.presence {
+            // A second one under our alias went, and the recorded one is still there.
+            Presence::Present if is_recorded(status, account) => {}
+            // The row made room for a new link, which is due for the same reason as the refresh was.
+            Presence::Present => lose(status),
+            // The record stays: it proves that there was an account, and that it is gone.
+            Presence::Gone { .. } => {}
+        },
+        Happened::Failed(failure) => {
+            match failure.answer {
+                // The last one counts: it is the one that may still take effect.
+                Answer::Unknown => status.unknown_since = Some(MicroTime(now)),
+                Answer::NotNow { .. } | Answer::Refused(_) | Answer::LookAgain => {}
+            }
+            if failure.reason == Reason::CredentialsRejected
+                && let SecretSeen::Present { version, .. } = &outcome.observed.secret
+            {
+                status.credentials = Some(CredentialsStatus {
+                    version: version.clone(),
+                    step: CredentialsStep::Refused,
+                });
+            }
+            if failure.reason == Reason::RevokeRefused {
+                let refusals = status.revoke_refusals.get_or_insert(Tally {
+                    since: MicroTime(now),
+                    count: 0,
+                });
+                refusals.count = refusals.count.saturating_add(1);
+            }
+        }
+    }
+}
+
+fn take(status: &mut ConnectedAccountStatus, account: &Account) {
+    if status.connected_account_id.as_ref() != Some(&account.id) {
+        forget(status);
+        status.connected_account_id = Some(account.id.clone());
+    }
+}
+
+/// The recorded account is gone.
+fn lose(status: &mut ConnectedAccountStatus) {
+    // An unused row that vanished earns no new link by itself, a grant that was alive does.
+    if status.connected_at.is_some() {
+        status.last_link_issued_at = None;
+    }
+    status.unknown_since = None;
+    forget(status);
+}
+
+fn forget(status: &mut ConnectedAccountStatus) {
+    status.connected_account_id = None;
+    status.record = None;
+    status.adopted = None;
+    status.state = None;
+    status.state_reason = None;
+    status.link = None;
+    status.connected_at = None;
+    status.credentials = None;
+}
+
+fn connected(status: &mut ConnectedAccountStatus, now: Timestamp) {
+    status.connected_at = Some(MicroTime(now));
+    status.first_connected_at.get_or_insert(MicroTime(now));
+}
+
+/// What the recorded account looks like now.
+fn record_account(
+    status: &mut ConnectedAccountStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) {
+    let account = outcome.observed.account.account();
+    let Some(account) = account.filter(|account| is_recorded(status, Some(account))) else {
+        if status.connected_account_id.is_none() {
+            status.alias = Some(desired.sought_alias().to_owned());
+        }
+        if status
+            .link
+            .as_ref()
+            .is_some_and(|link| now >= link.expires_at.0)
+        {
+            status.link = None;
+        }
+        return;
+    };
+    let keys = &outcome.observed.keys;
+    let has_issued = matches!(outcome.event, Happened::Did(Done::Linked { .. }));
+    let had_own_link = status.link.as_ref().is_some_and(|link| {
+        let record = status.record.as_ref();
+        let proven = keys.verify_link(record, &desired.own_alias, &account.id, &link.url);
+        has_issued || proven == Proven::Valid
+    });
+    if usable_link(status, account, now).is_none() {
+        status.link = None;
+    }
+    let was_connected = is_in(status, &[State::Active, State::Inactive]);
+    let became_active = match account.state {
+        State::Active => !was_connected || status.connected_at.is_none(),
+        // It was active when we disabled it, though that was not reported.
+        State::Inactive => !was_connected && outcome.event == Happened::Did(Done::Changed),
+        State::Initializing
+        | State::Initiated
+        | State::Expired
+        | State::Failed
+        | State::Revoked
+        | State::Unknown(_) => false,
+    };
+    if became_active {
+        connected(status, now);
+    }
+    let is_decided =
+        outcome.observed.fresh && matches!(outcome.event, Happened::Settled | Happened::Did(_));
+    let signed_in = had_own_link && became_active;
+    record_claim(
+        status,
+        desired,
+        keys,
+        account,
+        had_own_link,
+        signed_in,
+        is_decided,
+    );
+    status.state = Some(account.state.as_str().to_owned());
+    // It may repeat a value of the Secret, which is recognised only where the Secret was read.
+    let secrets = outcome.observed.secrets();
+    status.state_reason = account
+        .state_reason
+        .as_ref()
+        .zip(secrets)
+        .map(|(reason, secrets)| text::sentence(&without(reason, &secrets)));
+    status.auth_config = Some(account.auth_config.clone());
+}
+
+fn is_recorded(status: &ConnectedAccountStatus, account: Option<&Account>) -> bool {
+    account.is_some_and(|account| status.connected_account_id.as_ref() == Some(&account.id))
+}
+
+fn record_requests(status: &mut ConnectedAccountStatus, desired: &Desired, outcome: &Outcome) {
+    if desired.spec.suspend {
+        return;
+    }
+    if outcome.observed.fresh {
+        status.last_handled_reconcile_at = desired.reconcile_request.clone();
+        // On a live account, or one that no person signs in to, a request for a link has no effect.
+        let has_grant =
+            status.connected_at.is_some() && is_in(status, &[State::Active, State::Inactive]);
+        if has_grant || desired.spec.credentials.is_some() {
+            status.last_handled_link_request = desired.link_request.clone();
+        }
+    }
+    if let Some(ignored) = &desired.ignored_link_request {
+        status.last_handled_link_request = Some(ignored.clone());
+    }
+}
+
+fn is_in(status: &ConnectedAccountStatus, states: &[State]) -> bool {
+    states
+        .iter()
+        .any(|state| status.state.as_deref() == Some(state.as_str()))
+}
+
+/// Whether this status must be written before anything else is done: it holds what nobody could tell
+/// us again.
+pub fn must_be_kept(previous: &ConnectedAccountStatus, status: &ConnectedAccountStatus) -> bool {
+    fn learned<T: PartialEq>(before: &Option<T>, now: &Option<T>) -> bool {
+        now.is_some() && before != now
+    }
+    learned(&previous.connected_account_id, &status.connected_account_id)
+        || learned(&previous.link, &status.link)
+        || learned(&previous.credentials, &status.credentials)
+        || learned(&previous.unknown_since, &status.unknown_since)
+}
