@@ -15,6 +15,9 @@ use crate::support::tools::archive::Archive;
 use crate::support::tools::{Error, Tool, Tools, found_fetched_or_built};
 use crate::support::way::Gate;
 
+#[path = "launch/need.rs"]
+mod need;
+
 const PROGRAMS: [(&str, &str); 3] = [
     ("etcd", "etcd Version: 3.6.0"),
     ("kube-apiserver", "Kubernetes v1.36.2"),
@@ -226,6 +229,31 @@ async fn what_is_at_hand_goes_before_the_archive() {
         folder.join("unpacked/controller-tools/envtest/kubectl")
     );
     assert_eq!((server.asked(), built.len()), (1, 0));
+}
+
+#[test]
+fn go_compiles_beside_cargo_only_where_nothing_is_at_hand_and_nothing_can_be_fetched() {
+    let folder = Folder::new().expect("a folder can be made");
+    let target = folder.join("target");
+    let assets = folder.join("assets");
+    let machine = || need::Machine {
+        folders: vec![assets.clone()],
+        target: target.clone(),
+    };
+    let unasked = || -> bool { panic!("nobody need ask") };
+    assert!(machine().needs_go(|| false));
+    assert!(!machine().needs_go(|| true));
+    for there in [
+        target.join("kubernetes/056092d24f08/bin"),
+        target.join("kubernetes/envtest-v1.36.2-linux-amd64/controller-tools/envtest"),
+        assets.clone(),
+    ] {
+        let (name, answer) = PROGRAMS[1];
+        let program = program(&there, name, answer);
+        assert!(!machine().needs_go(unasked), "{}", there.display());
+        std::fs::remove_file(program).expect("it is there");
+    }
+    assert!(machine().needs_go(|| false));
 }
 
 #[test]

@@ -22,12 +22,13 @@ const LONG: [(&str, &str); 4] = [
 ];
 
 /// The manifests whose `path` lines name where compilation begins, with the folder of each.
-const MANIFESTS: [(&str, &str); 5] = [
+const MANIFESTS: [(&str, &str); 6] = [
     ("", include_str!("../Cargo.toml")),
     ("src/api/", include_str!("../src/api/Cargo.toml")),
     ("src/client/", include_str!("../src/client/Cargo.toml")),
     ("src/sandbox/", include_str!("../src/sandbox/Cargo.toml")),
     ("src/testing/", include_str!("../src/testing/Cargo.toml")),
+    ("tests/launch/", include_str!("launch/Cargo.toml")),
 ];
 
 fn sources() -> Vec<Source> {

@@ -192,7 +192,9 @@ pub(crate) async fn found_fetched_or_built(
         match archive.fetch().await {
             Ok(folder) => {
                 for (path, tool) in paths.iter_mut().zip(NEEDED) {
-                    *path = path.take().or_else(|| found(tool, &[folder.clone()]));
+                    *path = path
+                        .take()
+                        .or_else(|| found(tool, std::slice::from_ref(&folder)));
                 }
             }
             Err(reason) => say(&format!(
