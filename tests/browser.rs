@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::child::{Child, Folder};
 use crate::support::sandbox::Sandbox;
+use crate::support::scene::SOON;
 use crate::support::{http_client, wait};
 
 /// Width and height of a phone and of a desktop.
@@ -34,7 +35,7 @@ impl Browser {
         command.arg("--port=0");
         let child = Child::spawn(folder, name, Duration::from_secs(5), &command)
             .expect("chromedriver starts");
-        let port = wait::until("chromedriver", Duration::from_secs(30), async || {
+        let port = wait::until("chromedriver", SOON, async || {
             let log = child.read_log();
             log.split("successfully on port ")
                 .nth(1)
@@ -113,7 +114,7 @@ impl Browser {
 
     /// Waits until the browser is there: a click does not wait for what it leads to.
     async fn arrives(&self, wanted: &str) {
-        wait::until(wanted, Duration::from_secs(10), async || {
+        wait::until(wanted, SOON, async || {
             let url = self.get("/url").await;
             if url == wanted {
                 return Ok(());
@@ -124,7 +125,7 @@ impl Browser {
     }
 
     async fn shows(&self, wanted: &str) {
-        wait::until(wanted, Duration::from_secs(10), async || {
+        wait::until(wanted, SOON, async || {
             // An element could belong to the page that is just left.
             let source = self.get("/source").await.to_string();
             if source.contains(wanted) {

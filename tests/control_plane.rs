@@ -14,7 +14,7 @@ use crate::support::control_plane::ControlPlane;
 use crate::support::tools::{self, ETCD, KUBE_APISERVER, KUBECTL, Version};
 use crate::support::wait;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn kubectl_and_the_server_agree_on_a_version_that_will_do() {

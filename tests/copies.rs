@@ -7,9 +7,8 @@ mod restored;
 
 use serde_json::{Value, json};
 
-use crate::support::scene::{Operated, SOON, Scene};
+use crate::support::scene::{Operated, Scene};
 use crate::support::story::condition;
-use crate::support::wait;
 
 /// A Gmail account of that user.
 fn gmail_of(user: &str) -> Value {
@@ -66,27 +65,13 @@ async fn restore(scene: &Scene<'_>, object: &Value, with_status: bool) {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     if with_status {
-        give_status(
-            scene,
-            object["metadata"]["name"].as_str().expect("a name"),
-            &object["status"],
-        )
-        .await;
+        scene
+            .give_status(
+                object["metadata"]["name"].as_str().expect("a name"),
+                &object["status"],
+            )
+            .await;
     }
-}
-
-/// Merges into the status of an object, as whoever may write it does.
-async fn give_status(scene: &Scene<'_>, name: &str, status: &Value) {
-    let patch = json!({"status": status}).to_string();
-    let args = [
-        "patch",
-        "connectedaccount",
-        name,
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-    ];
-    scene.kubectl(&[&args[..], &[&patch]].concat()).await;
 }
 
 /// What Composio was asked to change of one account, in words.
@@ -101,26 +86,29 @@ async fn changes_of(scene: &Scene<'_>, id: &str) -> Vec<String> {
 
 /// Waits until the object has an account that is none of these.
 async fn another_account(scene: &Scene<'_>, name: &str, not: &str) -> String {
-    wait::until(&format!("an account of {name} alone"), SOON, async || {
-        let object = scene.stage().object(name).await?;
-        match object["status"]["connectedAccountId"].as_str() {
-            Some(id) if id != not => Ok(id.to_owned()),
-            _ => Err(object["status"].to_string()),
-        }
-    })
-    .await
+    let what = format!("an account of {name} alone");
+    let found =
+        scene.until_object(
+            name,
+            &what,
+            |object| match object["status"]["connectedAccountId"].as_str() {
+                Some(id) if id != not => Ok(id.to_owned()),
+                _ => Err(object["status"].to_string()),
+            },
+        );
+    found.await
 }
 
 /// Waits until the account is the object's own, and not only adopted.
 async fn own(scene: &Scene<'_>, name: &str) {
-    wait::until(&format!("an own account of {name}"), SOON, async || {
-        let object = scene.stage().object(name).await?;
+    let what = format!("an own account of {name}");
+    let found = scene.until_object(name, &what, |object| {
         match object["status"]["adopted"].is_null() && object["status"]["record"].is_object() {
             true => Ok(()),
             false => Err(object["status"].to_string()),
         }
-    })
-    .await;
+    });
+    found.await;
 }
 
 async fn annotate(scene: &Scene<'_>, name: &str, annotation: &str) {

@@ -62,14 +62,14 @@ async fn has(scene: &Scene<'_>, id: &str, values: Value) {
 
 /// Waits until the status says what came of the last version that was sent.
 async fn step(scene: &Scene<'_>, step: &str) -> Value {
-    wait::until(&format!("the step {step}"), SOON, async || {
-        let object = scene.object("crm").await;
+    let what = format!("the step {step}");
+    let reached = scene.until_object("crm", &what, |object| {
         match object["status"]["credentials"]["step"] == step {
-            true => Ok(object),
+            true => Ok(object.clone()),
             false => Err(object["status"].to_string()),
         }
-    })
-    .await
+    });
+    reached.await
 }
 
 fn message<'a>(object: &'a Value, type_: &str) -> &'a str {
@@ -237,15 +237,14 @@ async fn a_key_that_must_not_be_sent_is_told_and_the_account_left_alone() {
         let values = json!({"api_key": "second-key", forbidden: "ACTIVE"});
         scene.secret("ac-hubspot", values).await;
         let what = format!("the word of {forbidden}");
-        wait::until(&what, SOON, async || {
-            let object = scene.object("crm").await;
-            let told = message(&object, "Stalled").contains(&format!("key {forbidden:?}"));
-            match told && condition(&object, "Stalled")["reason"] == "CredentialsRejected" {
+        let refused = scene.until_object("crm", &what, |object| {
+            let told = message(object, "Stalled").contains(&format!("key {forbidden:?}"));
+            match told && condition(object, "Stalled")["reason"] == "CredentialsRejected" {
                 true => Ok(()),
                 false => Err(object["status"].to_string()),
             }
-        })
-        .await;
+        });
+        refused.await;
         scene.kubectl(&["delete", "secret", "ac-hubspot"]).await;
     }
     assert_eq!(scene.changes().await, ["POST create"]);

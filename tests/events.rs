@@ -108,14 +108,9 @@ async fn a_refusal_is_told_once_however_often_it_is_repeated() {
         let annotation = format!("composio.dev/reconcile-requested-at={token}");
         let args = ["annotate", "--overwrite", "connectedaccount", "mail"];
         scene.kubectl(&[&args[..], &[&annotation]].concat()).await;
-        wait::until("a fresh look", SOON, async || {
-            let object = scene.object("mail").await;
-            match object["status"]["lastHandledReconcileAt"] == token {
-                true => Ok(()),
-                false => Err(object["status"].to_string()),
-            }
-        })
-        .await;
+        scene
+            .until_field("mail", "lastHandledReconcileAt", token)
+            .await;
     };
     for token in ["1", "2", "3"] {
         look_again(token).await;
@@ -138,14 +133,9 @@ async fn a_request_for_a_link_that_has_no_effect_is_told_once() {
         let annotation = format!("composio.dev/link-requested-at={token}");
         let args = ["annotate", "--overwrite", "connectedaccount", "mail"];
         scene.kubectl(&[&args[..], &[&annotation]].concat()).await;
-        wait::until("an answer to the request", SOON, async || {
-            let object = scene.object("mail").await;
-            match object["status"]["lastHandledLinkRequest"] == handled {
-                true => Ok(()),
-                false => Err(object["status"].to_string()),
-            }
-        })
-        .await;
+        scene
+            .until_field("mail", "lastHandledLinkRequest", handled)
+            .await;
     };
     ask("please", "please").await;
     let long = "x".repeat(65);

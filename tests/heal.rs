@@ -30,7 +30,7 @@ struct Case {
 /// The faults that must be here.
 const NAMED: [&str; 11] = [
     "apiserver restarts",
-    "etcd stops for 30 s",
+    "etcd stops",
     "watch cut",
     "410 Gone",
     "409 conflicts",
@@ -51,7 +51,7 @@ const CASES: [Case; 11] = [
         reason: "Composio is polled on; the watch is taken up again at a growing interval",
     },
     Case {
-        name: "etcd stops for 30 s",
+        name: "etcd stops",
         calls: 30,
         asked: 30,
         run: || apiserver::storage_stops().boxed_local(),

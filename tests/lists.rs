@@ -49,17 +49,8 @@ impl Editor {
 
 /// Takes the account's id out of the status, as a restore without the status does, and asks for a look.
 async fn forget(scene: &Scene<'_>, name: &str) {
-    let patch = json!({"status": {"connectedAccountId": null}}).to_string();
-    let args = [
-        "patch",
-        "connectedaccount",
-        name,
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-        &patch,
-    ];
-    scene.kubectl(&args).await;
+    let nobody = json!({"connectedAccountId": null});
+    scene.give_status(name, &nobody).await;
     let ask = format!("composio.dev/reconcile-requested-at={}", fastrand::u64(..));
     scene
         .kubectl(&["annotate", "connectedaccount", name, &ask, "--overwrite"])

@@ -51,7 +51,7 @@ async fn an_account_costs_two_writes_to_link_one_to_connect_and_one_to_delete() 
 }
 
 #[tokio::test]
-async fn a_quiet_minute_costs_polls_and_nothing_else_and_leaves_the_operator_awake() {
+async fn sixty_quiet_polls_cost_nothing_else_and_leave_the_operator_awake() {
     let scene = Scene::new("quiet").await.operated().await;
     scene
         .stage()
@@ -67,17 +67,12 @@ async fn a_quiet_minute_costs_polls_and_nothing_else_and_leaves_the_operator_awa
     scene.polled(2).await;
     let (seq, written) = (scene.sandbox.seq().await, scene.written().len());
 
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    scene.polled(60).await;
 
     let asked = scene.sandbox.asked_since(seq).await;
     let others: Vec<_> = asked.iter().filter(|asked| !asked.is_poll()).collect();
-    assert!(others.is_empty(), "asked in a quiet minute: {others:?}");
-    assert!(
-        asked.len() >= 30,
-        "the poll has stopped: {} polls in a minute",
-        asked.len()
-    );
-    assert_eq!(scene.written()[written..], [], "written in a quiet minute");
+    assert!(others.is_empty(), "asked beside the polls: {others:?}");
+    assert_eq!(scene.written()[written..], [], "written beside the polls");
 
     scene.sandbox.consent(&gmail).await;
     scene.ready("support-gmail", "Connected").await;
@@ -153,10 +148,10 @@ async fn sigterm_ends_the_operator_with_code_0_and_the_next_one_goes_on() {
     assert_eq!(scene.changes().await, ["POST link"]);
 }
 
-/// Waits no longer than the operator may take to end.
+/// Waits no longer than a kubelet does by default, and than any call may take: 30 s.
 async fn ends_in_time(operator: &Operator) {
     operator.child.signal(Signal::Term).expect("it runs");
-    let ended = operator.child.wait(Duration::from_secs(10)).await;
+    let ended = operator.child.wait(Duration::from_secs(25)).await;
     let code = ended.and_then(|status| status.code());
     assert_eq!(code, Some(0), "{}", operator.child.log_tail(20));
 }

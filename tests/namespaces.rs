@@ -13,7 +13,7 @@ use crate::support::release::{Release, user};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::story::condition;
 use crate::support::tools::{self, KUBE_CONTROLLER_MANAGER};
-use crate::support::wait;
+use crate::support::{wait, watch};
 
 mod going;
 mod missing;
@@ -101,17 +101,18 @@ impl Land {
     /// Waits until a condition of an object has that reason, and returns the object.
     async fn until(&self, namespace: &str, name: &str, type_: &str, reason: &str) -> Value {
         let what = format!("{type_} {reason} of {namespace}/{name}");
-        wait::until(&what, SOON, async || {
-            let args = ["-n", namespace, "get", "ca", name, "-o", "json"];
-            let output = self.control_plane.kubectl(&args).await;
-            let object: Value = serde_json::from_slice(&output.stdout)
-                .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
-            match condition(&object, type_)["reason"] == reason {
-                true => Ok(object),
+        let client = self.control_plane.client().await;
+        let accounts = watch::accounts(&client, namespace);
+        let found = watch::find_one(accounts, name, SOON, |object| {
+            let object = object.ok_or("it is not there")?;
+            match condition(object, type_)["reason"] == reason {
+                true => Ok(object.clone()),
                 false => Err(object["status"].to_string()),
             }
-        })
-        .await
+        });
+        found
+            .await
+            .unwrap_or_else(|last| panic!("{what} did not come within {SOON:?}: {last}"))
     }
 
     /// Declares a Gmail account, has its user sign in, and returns the id of the account.

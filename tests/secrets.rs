@@ -204,11 +204,12 @@ async fn no_secret_is_told_anywhere_and_a_link_in_the_status_alone() {
         let mut links = BTreeSet::new();
         let mut served = BTreeSet::new();
         let watched = async {
+            let mut next = tokio::time::interval(Duration::from_millis(200));
             loop {
+                next.tick().await;
                 for path in ["/readyz", "/metrics", "/livez"] {
                     served.insert(scene.operator.get(path).await.1);
                 }
-                tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
         tokio::select! {

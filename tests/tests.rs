@@ -1,5 +1,6 @@
 //! The integration tests.
 
+mod archive;
 mod browser;
 mod budget;
 mod chart;

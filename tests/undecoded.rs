@@ -191,23 +191,8 @@ async fn held_and_wanted(scene: &Scene<'_>, form: &Form) -> String {
     scene.declare(form.name, spec.clone()).await;
     let (id, _) = scene.linked(form.name).await;
     scene.sandbox.consent(&id).await;
-    let holder = scene.ready(form.name, "Connected").await;
-    let made: jiff::Timestamp = holder["metadata"]["creationTimestamp"]
-        .as_str()
-        .and_then(|time| time.parse().ok())
-        .expect("a time");
-    wait::until(
-        "the next second: the first is the older",
-        SOON,
-        async || {
-            let now = jiff::Timestamp::now();
-            match now.as_second() > made.as_second() {
-                true => Ok(()),
-                false => Err(now.to_string()),
-            }
-        },
-    )
-    .await;
+    scene.ready(form.name, "Connected").await;
+    scene.is_older_than_the_next(form.name).await;
     scene.declare(&form.rival(), spec).await;
     scene
         .until(&form.rival(), "Stalled", "True", "Conflict")

@@ -248,13 +248,8 @@ async fn happens_twice(scene: &Scene<'_>) {
         scene
             .kubectl(&["annotate", "connectedaccount", "crm", &asked, "--overwrite"])
             .await;
-        wait::until("the echo of the request", SOON, async || {
-            let object = scene.object("crm").await;
-            match &object["status"]["lastHandledLinkRequest"] {
-                Value::String(handled) if handled == token => Ok(()),
-                other => Err(other.to_string()),
-            }
-        })
-        .await;
+        scene
+            .until_field("crm", "lastHandledLinkRequest", token)
+            .await;
     }
 }

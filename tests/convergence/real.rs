@@ -16,6 +16,7 @@ use crate::support::operator::Operator;
 use crate::support::pin_of;
 use crate::support::scene::Scene;
 use crate::support::tools::say;
+use crate::support::wait;
 
 /// The gate runs as many; each has a namespace, a sandbox and an operator of its own.
 const SEQUENCES: u64 = 20;
@@ -246,16 +247,9 @@ impl Ground for Cluster {
 async fn run(seed: u64) -> Result<(), String> {
     let mut sequence = Sequence::new(Cluster::new(seed).await, seed);
     sequence.act(STEPS).await?;
-    let deadline = tokio::time::Instant::now() + QUIET;
-    loop {
-        match sequence.check().await {
-            Ok(()) => return Ok(()),
-            Err(wrong) if tokio::time::Instant::now() >= deadline => {
-                return Err(format!("SEED={seed}: {wrong}"));
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
-        }
-    }
+    wait::within(QUIET, async || sequence.check().await)
+        .await
+        .map_err(|wrong| format!("SEED={seed}: {wrong}"))
 }
 
 #[tokio::test]

@@ -5,30 +5,15 @@ use std::path::{Path, PathBuf};
 use composio_operator::plan::computed_alias;
 use serde_json::{Value, json};
 
-use super::{annotate, changes_of, connected, give_status, gmail_of, message};
+use super::{annotate, changes_of, connected, gmail_of, message};
 use crate::support::child::Signal;
 use crate::support::scene::{Operated, SOON, Scene};
 use crate::support::wait;
 
-/// An account that somebody made in the dashboard, connected.
-async fn made_by_hand(scene: &Scene<'_>, user: &str) -> String {
-    let body = json!({"auth_config_id": "ac_gmail", "user_id": user, "alias": "theirs"});
-    let made = scene
-        .sandbox
-        .api("POST", "connected_accounts/link", body)
-        .await;
-    let id = made["connected_account_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    scene.sandbox.consent(&id).await;
-    id
-}
-
 #[tokio::test]
 async fn an_id_written_into_a_status_touches_nobodys_account_and_the_own_one_is_found_again() {
     let scene = Scene::new("forged").await.operated().await;
-    let theirs = made_by_hand(&scene, "u").await;
+    let theirs = scene.made_by_hand("u", Some("theirs")).await;
     let id = connected(&scene, "mail", gmail_of("u")).await;
     let record = scene.object("mail").await["status"]["record"].clone();
     assert!(record["mac"].is_string(), "{record}");
@@ -39,14 +24,16 @@ async fn an_id_written_into_a_status_touches_nobodys_account_and_the_own_one_is_
         json!({"connectedAccountId": theirs, "record": {"keyId": "AAAAAAAA", "mac": "AAAA"}}),
         json!({"connectedAccountId": theirs, "record": null, "adopted": "ByDeclaredAlias"}),
     ] {
-        give_status(&scene, "mail", &forged).await;
+        scene.give_status("mail", &forged).await;
         scene.until_field("mail", "connectedAccountId", &id).await;
         let object = scene.ready("mail", "Connected").await;
         assert_eq!(object["status"]["record"], record, "after {forged}");
     }
     scene.event("mail", "RecordRejected").await;
     // It goes while the forged id stands in the status: its own account ends, and no other.
-    give_status(&scene, "mail", &json!({"connectedAccountId": theirs})).await;
+    scene
+        .give_status("mail", &json!({"connectedAccountId": theirs}))
+        .await;
     scene.delete("mail").await;
     assert_eq!(changes_of(&scene, &theirs).await, ["POST link"]);
     assert_eq!(scene.sandbox.account(&theirs).await["status"], "ACTIVE");
@@ -57,7 +44,7 @@ async fn an_id_written_into_a_status_touches_nobodys_account_and_the_own_one_is_
 #[tokio::test]
 async fn a_forged_status_makes_nobody_the_holder_of_an_account() {
     let scene = Scene::new("squatter").await.operated().await;
-    let theirs = made_by_hand(&scene, "u").await;
+    let theirs = scene.made_by_hand("u", Some("theirs")).await;
     connected(&scene, "mail", gmail_of("u")).await;
     let patch = r#"{"spec":{"suspend":true}}"#;
     scene
@@ -66,7 +53,9 @@ async fn a_forged_status_makes_nobody_the_holder_of_an_account() {
         .await
         .expect("it is taken");
     scene.until("mail", "Synced", "True", "Suspended").await;
-    give_status(&scene, "mail", &json!({"connectedAccountId": theirs})).await;
+    scene
+        .give_status("mail", &json!({"connectedAccountId": theirs}))
+        .await;
     let mut spec = gmail_of("u");
     spec["connectedAccountId"] = json!(theirs);
     scene.declare("taker", spec).await;
@@ -80,10 +69,11 @@ async fn an_older_object_with_a_forged_status_takes_no_account_that_is_named_to_
     spec["suspend"] = json!(true);
     scene.declare("older", spec).await;
     scene.until("older", "Synced", "True", "Suspended").await;
-    // So that their times of creation differ.
-    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    scene.is_older_than_the_next("older").await;
     let id = connected(&scene, "mail", gmail_of("u")).await;
-    give_status(&scene, "older", &json!({"connectedAccountId": id})).await;
+    scene
+        .give_status("older", &json!({"connectedAccountId": id}))
+        .await;
     annotate(&scene, "older", &format!("composio.dev/own-account={id}")).await;
     let patch = r#"{"spec":{"suspend":false}}"#;
     let taken = scene.stage().patch("older", patch).await;
@@ -133,14 +123,13 @@ async fn after_a_rotation_a_record_holds_and_is_signed_anew() {
     let by_hand = json!({"alias": "renamed-by-hand"});
     let before = scene.object("mail").await["status"]["record"]["keyId"].clone();
     rotate(&scene, &file).await;
-    wait::until("a record of the new key", SOON, async || {
-        let object = scene.stage().object("mail").await?;
+    let anew = scene.until_object("mail", "a record of the new key", |object| {
         match &object["status"]["record"]["keyId"] {
             key if key.is_string() && *key != before => Ok(()),
             key => Err(key.to_string()),
         }
-    })
-    .await;
+    });
+    anew.await;
     scene
         .sandbox
         .control("POST", &format!("accounts/{id}/alias"), by_hand)

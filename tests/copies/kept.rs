@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{connected, give_status, gmail_of};
+use super::{connected, gmail_of};
 use crate::support::sandbox::Asked;
-use crate::support::scene::{Operated, SOON, Scene};
+use crate::support::scene::{Operated, Scene};
 use crate::support::story::condition;
-use crate::support::wait;
 
 /// More than may go between two looks at all of them.
 const MANY: usize = 8;
@@ -35,37 +34,25 @@ async fn there(scene: &Scene<'_>, namespace: &str, name: &str, spec: &Value, rea
     let yaml = object.to_string();
     let applied = kubectl.kubectl_stdin(&["apply", "-f", "-"], &yaml).await;
     assert!(applied.status.success(), "{applied:?}");
-    wait::until(
-        &format!("{reason} of {namespace}/{name}"),
-        SOON,
-        async || {
-            let args = [
-                "-n",
-                namespace,
-                "get",
-                "connectedaccount",
-                name,
-                "-o",
-                "json",
-            ];
-            let object = kubectl.kubectl(&args).await.stdout;
-            let object: Value =
-                serde_json::from_slice(&object).map_err(|error| error.to_string())?;
-            if condition(&object, "Ready")["reason"] == reason {
-                return Ok(());
+    let what = format!("{reason} of {namespace}/{name}");
+    let come = async |reasons: &[&str]| {
+        let come = scene.until_object_in(namespace, name, &what, |object| {
+            match condition(object, "Ready")["reason"].as_str() {
+                Some(ready) if reasons.contains(&ready) => Ok(object.clone()),
+                _ => Err(object["status"].to_string()),
             }
-            if condition(&object, "Ready")["reason"] == "AwaitingUser" {
-                let id = object["status"]["connectedAccountId"]
-                    .as_str()
-                    .unwrap_or_default();
-                // Where the object does not know it yet, the person has signed in already.
-                let path = format!("accounts/{id}/consent");
-                scene.sandbox.may_control("POST", &path, json!({})).await;
-            }
-            Err(object["status"].to_string())
-        },
-    )
-    .await;
+        });
+        come.await
+    };
+    let object = come(&[reason, "AwaitingUser"]).await;
+    if condition(&object, "Ready")["reason"] == reason {
+        return;
+    }
+    let id = object["status"]["connectedAccountId"].as_str();
+    // Where the object does not know it yet, the person has signed in already.
+    let path = format!("accounts/{}/consent", id.unwrap_or_default());
+    scene.sandbox.may_control("POST", &path, json!({})).await;
+    come(&[reason]).await;
 }
 
 /// Accounts of the first namespace that are so old that every list must know them.
@@ -76,16 +63,7 @@ async fn many(scene: &Scene<'_>) -> Vec<String> {
         ids.push(connected(scene, &format!("mail-{n}"), gmail_of(&user)).await);
     }
     let last = format!("mail-{}", MANY - 1);
-    wait::until("records that are old enough", SOON, async || {
-        let object = scene.stage().object(&last).await?;
-        let since = object["status"]["connectedAt"].as_str().unwrap_or_default();
-        let since: jiff::Timestamp = since.parse().map_err(|_| since.to_owned())?;
-        match jiff::Timestamp::now().duration_since(since).as_secs() {
-            3.. => Ok(()),
-            young => Err(format!("{young} s")),
-        }
-    })
-    .await;
+    scene.is_listed(&last).await;
     ids
 }
 
@@ -128,7 +106,7 @@ async fn ids_that_are_written_into_the_statuses_of_one_namespace_hold_up_nobody(
     let seq = scene.sandbox.seq().await;
     for n in 0..MANY {
         let forged = json!({"connectedAccountId": format!("ca_nowhere{n}"), "authConfig": "ac_x"});
-        give_status(&scene, &format!("mail-{n}"), &forged).await;
+        scene.give_status(&format!("mail-{n}"), &forged).await;
     }
     for (n, id) in ids.iter().enumerate() {
         let name = format!("mail-{n}");

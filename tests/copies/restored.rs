@@ -4,8 +4,8 @@ use composio_operator::plan::computed_alias;
 use serde_json::json;
 
 use super::{
-    annotate, another_account, backup, beside, called, changes_of, connected, give_status,
-    gmail_of, message, own, restore,
+    annotate, another_account, backup, beside, called, changes_of, connected, gmail_of, message,
+    own, restore,
 };
 use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
@@ -262,12 +262,9 @@ async fn two_clusters_that_want_one_account_otherwise_say_so_instead_of_fighting
     other.install_crd().await;
     let second = Scene::named(&other, &first.namespace).await;
     restore(&second, &copy, true).await;
-    give_status(
-        &second,
-        "mail",
-        &json!({"lastHandledReconcileAt": "before"}),
-    )
-    .await;
+    second
+        .give_status("mail", &json!({"lastHandledReconcileAt": "before"}))
+        .await;
     let options = second.options().flag("--base-url", first.sandbox.url());
     let operator = second.start("operator", &options).await;
     let patch = r#"{"spec":{"enabled":false}}"#;

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::message;
 use crate::support::sandbox::Asked;
-use crate::support::scene::{SOON, Scene};
+use crate::support::scene::Scene;
 use crate::support::story::condition;
-use crate::support::wait;
 
 #[tokio::test]
 async fn an_unknown_status_word_is_shown_and_waited_on() {
@@ -110,13 +109,9 @@ async fn a_link_that_ran_out_is_told_and_a_new_one_is_issued_once_for_each_reque
     scene.kubectl(&request).await;
     let what = "composio.dev/reconcile-requested-at=now";
     scene.kubectl(&["annotate", "ca", "mail", what]).await;
-    wait::until("the echo of the request", SOON, async || {
-        match &scene.stage().object("mail").await?["status"]["lastHandledReconcileAt"] {
-            Value::String(token) if token == "now" => Ok(()),
-            other => Err(other.to_string()),
-        }
-    })
-    .await;
+    scene
+        .until_field("mail", "lastHandledReconcileAt", "now")
+        .await;
     assert_eq!(scene.changes().await, ["POST link", "POST refresh"]);
 }
 

@@ -83,8 +83,7 @@ async fn another_project_with_the_same_auth_configs_is_told_by_the_accounts_that
     let scene = Operated::of(scene, operator);
     connected(&scene).await;
     in_conflict(&scene, "a").await;
-    // No account is so young any more that a list may not know it.
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    scene.is_listed(MANY[MANY.len() - 1]).await;
     let changes = scene.changes().await;
 
     std::fs::write(&file, "another-project").expect("the folder is there");
@@ -166,7 +165,7 @@ async fn accounts_that_were_deleted_on_purpose_are_accepted_as_missing_by_a_flag
     let operator = scene.start("first", &scene.options()).await;
     let scene = Operated::of(scene, operator);
     let ids = connected(&scene).await;
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    scene.is_listed(MANY[MANY.len() - 1]).await;
     let changes = scene.changes().await;
     for id in &ids {
         let path = format!("accounts/{id}/delete");

@@ -1,7 +1,5 @@
 //! Faults of the apiserver, its storage and the way to it.
 
-use std::time::Duration;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -41,17 +39,14 @@ async fn own() -> ControlPlane {
     control_plane
 }
 
-/// The longest pause of a broken watch is half a minute, and as much again of chance.
-const WATCHED_AGAIN: Duration = Duration::from_secs(180);
-
 /// Waits until the operator has seen the object and asked for its link.
 async fn linked_in_time(scene: &Scene<'_>, name: &str) {
-    wait::until(&format!("a link for {name}"), WATCHED_AGAIN, async || {
-        let object = scene.stage().object(name).await?;
+    let what = format!("a link for {name}");
+    let link = scene.until_object(name, &what, |object| {
         let link = object["status"]["link"]["url"].as_str();
         link.map(drop).ok_or(object["status"].to_string())
-    })
-    .await;
+    });
+    link.await;
 }
 
 pub(super) async fn restarts() -> Seen {
@@ -61,7 +56,14 @@ pub(super) async fn restarts() -> Seen {
     scene.connected_gmail("before").await;
     let outage = Outage::begin(&scene, &operator).await;
     control_plane.kill_apiserver().await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    wait::until("watches in vain", SOON, async || {
+        let log = operator.child.read_log();
+        match log.matches("cannot watch ConnectedAccounts").count() {
+            2.. => Ok(()),
+            _ => Err(operator.child.log_tail(10)),
+        }
+    })
+    .await;
     control_plane.start_apiserver().await;
     scene.declare("after", gmail()).await;
     linked_in_time(&scene, "after").await;
@@ -82,12 +84,12 @@ pub(super) async fn storage_stops() -> Seen {
 
     let outage = Outage::begin(&scene, &operator).await;
     control_plane.etcd().signal(Signal::Stop).expect("it runs");
-    let stopped = tokio::time::sleep(Duration::from_secs(30));
     let ended = ending.child.wait(SOON).await.expect("it ends by itself");
     assert_eq!(ended.code(), Some(1), "{}", ending.child.log_tail(10));
     let anew = strict.spawn("operator", &shipped);
     anew.readyz(503, "leadership not ready").await;
-    stopped.await;
+    // Composio is there all the time.
+    scene.polled(1).await;
     control_plane
         .etcd()
         .signal(Signal::Cont)
@@ -110,9 +112,15 @@ pub(super) async fn watch_is_cut() -> Seen {
     let operator = scene.start("operator", &patient(options)).await;
     scene.connected_gmail("before").await;
     let outage = Outage::begin(&scene, &operator).await;
-    for _ in 0..3 {
+    for time in ["1", "2", "3"] {
         way.cut();
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // What changes now is seen by a watch that was taken up again.
+        let ask = format!("composio.dev/reconcile-requested-at={time}");
+        let annotate = ["annotate", "--overwrite", "ca", "before", &ask];
+        scene.kubectl(&annotate).await;
+        scene
+            .until_field("before", "lastHandledReconcileAt", time)
+            .await;
     }
     scene.connected_gmail("after").await;
     operator.readyz(200, "").await;

@@ -1,7 +1,5 @@
 //! Faults of Composio that an operator meets with the waits that are shipped.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::outage::{Outage, Seen};
@@ -10,8 +8,6 @@ use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::wait;
 use crate::support::way::Gate;
 
-/// Long enough for a loop to show.
-const FOR_A_WHILE: Duration = Duration::from_secs(15);
 /// Several times what an hour brings by the waits that are shipped.
 const FAILURES: u64 = 1000;
 
@@ -34,7 +30,7 @@ pub(super) async fn key_is_rotated() -> Seen {
     scene.declare("after", gmail()).await;
     let told = "ProjectUnavailable";
     scene.until("after", "Synced", "False", told).await;
-    tokio::time::sleep(FOR_A_WHILE).await;
+    scene.polled(1).await;
     std::fs::write(&file, "the-next-key\n").expect("the folder is there");
     scene.linked("after").await;
     operator.readyz(200, "").await;
@@ -61,14 +57,13 @@ pub(super) async fn key_may_only_read() -> Seen {
     let refused = refused.iter().filter(|asked| asked.status == Some(401));
     assert!(refused.count() <= 3, "each object tried once at most");
     heal(&scene).await;
-    let half_minute = Duration::from_secs(120);
     for name in ["a", "b", "c"] {
-        wait::until(name, half_minute, async || {
-            let object = scene.stage().object(name).await?;
-            let link = &object["status"]["link"]["url"];
-            link.as_str().map(drop).ok_or(object["status"].to_string())
-        })
-        .await;
+        let what = format!("a link for {name}");
+        let link = scene.until_object(name, &what, |object| {
+            let link = object["status"]["link"]["url"].as_str();
+            link.map(drop).ok_or(object["status"].to_string())
+        });
+        link.await;
     }
     outage.end().await
 }
@@ -106,7 +101,7 @@ pub(super) async fn slow() -> Seen {
     scene.declare("after", gmail()).await;
     let told = "ComposioUnavailable";
     scene.until("after", "Synced", "False", told).await;
-    tokio::time::sleep(FOR_A_WHILE).await;
+    scene.polled(1).await;
     // The account that needs nothing is not called into question.
     scene.ready("before", "Connected").await;
     latency(&scene, 0).await;

@@ -20,15 +20,8 @@ pub(super) async fn of_another_form() -> String {
     odd["enabled"] = json!("\u{1b}[31mperhaps");
     scene.declare("odd", odd).await;
     scene.declare("link", gmail_of("link")).await;
-    let status = r#"{"status":{"link":"https://connect.example/s3cr3t-link","conditions":"none"}}"#;
-    let args = [
-        "patch",
-        "ca",
-        "link",
-        "--subresource=status",
-        "--type=merge",
-    ];
-    scene.kubectl(&[&args[..], &["-p", status]].concat()).await;
+    let status = json!({"link": "https://connect.example/s3cr3t-link", "conditions": "none"});
+    scene.give_status("link", &status).await;
     scene.declare("good", gmail_of("good")).await;
 
     let options = scene.options().env("RUST_LOG", Some("trace"));

@@ -103,10 +103,11 @@ async fn a_leader_whose_election_stands_still_lets_nothing_through_before_anothe
     // Nobody tells `a` anything from here on.
     a.election.abort();
     let both = async {
+        let mut next = tokio::time::interval(Duration::from_millis(5));
         loop {
+            next.tick().await;
             let both = a.leadership.is_held() && b.leadership.is_held();
             assert!(!both, "two lead at once");
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::select! {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::ends_saying;
-use super::replicas::{order, short};
+use super::replicas::{not_renewed, order, short, turns};
 use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::{LEASE_RULES, Operator, Options, RULES};
@@ -58,6 +58,37 @@ impl<'a> Release<'a> {
     }
 }
 
+/// Two releases that work on one namespace: the first leads, and the second waits for it.
+struct Rivals<'a> {
+    first: Release<'a>,
+    second: Release<'a>,
+    one: Operator,
+    two: Operator,
+}
+
+impl<'a> Rivals<'a> {
+    async fn meet(scene: &'a Scene<'a>) -> Rivals<'a> {
+        let first = Release::new(scene, "first").await;
+        let second = Release::new(scene, "second").await;
+        let one = first.replica("one", &[&scene.namespace]);
+        leads(&one).await;
+        let two = second.replica("two", &[&scene.namespace]);
+        let rivals = Rivals {
+            first,
+            second,
+            one,
+            two,
+        };
+        rivals.the_second_waits().await;
+        rivals
+    }
+
+    async fn the_second_waits(&self) {
+        let common = format!("namespace {}", self.second.scene.namespace);
+        waits_for(&self.two, self.first.name, &common).await;
+    }
+}
+
 /// That an operator waits for that release and asks Composio for nothing.
 async fn waits_for(operator: &Operator, release: &str, common: &str) {
     let words = format!("[-] leadership not ready: release {release} (");
@@ -103,16 +134,17 @@ async fn declare(scene: &Scene<'_>, namespace: &str, name: &str) {
 
 /// Waits until the account in a namespace waits for its person.
 async fn linked(scene: &Scene<'_>, namespace: &str, name: &str) {
-    wait::until(&format!("a link of {namespace}/{name}"), SOON, async || {
-        let args = ["-n", namespace, "get", "ca", name, "-o", "json"];
-        let output = scene.control_plane.kubectl(&args).await;
-        let object: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        match object["status"]["link"]["url"].is_string() {
+    let what = format!("a link of {namespace}/{name}");
+    let link = scene.until_object_in(
+        namespace,
+        name,
+        &what,
+        |object| match object["status"]["link"]["url"].is_string() {
             true => Ok(()),
             false => Err(object["status"].to_string()),
-        }
-    })
-    .await;
+        },
+    );
+    link.await;
 }
 
 /// Who asked Composio for something at all.
@@ -239,9 +271,7 @@ async fn of_releases_that_start_at_the_same_moment_one_works() {
             operator.readyz(503, " works on namespaces ").await;
         }
         // Nobody has a turn twice, so nobody worked while another one did.
-        let order = order(&scene).await;
-        let distinct: BTreeSet<_> = order.iter().collect();
-        assert_eq!(distinct.len(), order.len(), "{order:?}");
+        let order = turns(&scene).await;
         assert_eq!(order.len(), releases.len() + 1 - left, "{order:?}");
         leader.child.signal(Signal::Kill).expect("it runs");
         before.push(leader);
@@ -251,24 +281,17 @@ async fn of_releases_that_start_at_the_same_moment_one_works() {
 #[tokio::test]
 async fn a_replica_of_the_release_takes_over_before_a_release_that_waits() {
     let scene = Scene::new("own-first").await;
-    let first = Release::new(&scene, "first").await;
-    let second = Release::new(&scene, "second").await;
+    let rivals = Rivals::meet(&scene).await;
     let namespaces = [scene.namespace.as_str()];
-    let one = first.replica("one", &namespaces);
-    leads(&one).await;
-    let two = second.replica("two", &namespaces);
-    let common = format!("namespace {}", scene.namespace);
-    waits_for(&two, "first", &common).await;
-
-    let next = first.replica("next", &namespaces);
+    let next = rivals.first.replica("next", &namespaces);
     next.readyz(200, "leadership idle: one_").await;
-    one.child.signal(Signal::Kill).expect("it runs");
+    rivals.one.child.signal(Signal::Kill).expect("it runs");
     leads(&next).await;
-    let last = first.replica("last", &namespaces);
+    let last = rivals.first.replica("last", &namespaces);
     last.readyz(200, "leadership idle: next_").await;
     next.child.signal(Signal::Term).expect("it runs");
     leads(&last).await;
-    waits_for(&two, "first", &common).await;
+    rivals.the_second_waits().await;
     assert_eq!(order(&scene).await, ["one", "next", "last"]);
 }
 
@@ -313,8 +336,10 @@ async fn a_leader_that_cannot_renew_its_claim_ends_as_one_that_cannot_renew_its_
     scene.kubectl(&role).await;
     ends_saying(
         &operator,
-        "not the leader any more: the Lease was not renewed within 5s: leases.coordination.k8s.io \
-         \"scopes.composio.dev\" is forbidden",
+        &format!(
+            "{}: leases.coordination.k8s.io \"scopes.composio.dev\" is forbidden",
+            not_renewed()
+        ),
     )
     .await;
 }
@@ -322,14 +347,7 @@ async fn a_leader_that_cannot_renew_its_claim_ends_as_one_that_cannot_renew_its_
 #[tokio::test]
 async fn claims_that_somebody_deletes_or_breaks_are_written_again_and_nobody_else_begins() {
     let scene = Scene::new("claim-broken").await;
-    let first = Release::new(&scene, "first").await;
-    let second = Release::new(&scene, "second").await;
-    let namespaces = [scene.namespace.as_str()];
-    let one = first.replica("one", &namespaces);
-    leads(&one).await;
-    let two = second.replica("two", &namespaces);
-    let common = format!("namespace {}", scene.namespace);
-    waits_for(&two, "first", &common).await;
+    let rivals = Rivals::meet(&scene).await;
     let broken = [
         "annotate",
         "lease",
@@ -351,8 +369,8 @@ async fn claims_that_somebody_deletes_or_breaks_are_written_again_and_nobody_els
             }
         })
         .await;
-        waits_for(&two, "first", &common).await;
+        rivals.the_second_waits().await;
     }
-    leads(&one).await;
+    leads(&rivals.one).await;
     assert_eq!(order(&scene).await, ["one"]);
 }

@@ -1,5 +1,7 @@
 //! Replicas of one operator, and who of them works.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 
@@ -11,13 +13,19 @@ pub(super) const NAMES: [&str; 3] = ["a", "b", "c"];
 pub(super) const LEASE: &str = "composio-operator";
 
 /// One that a test need not wait long for, and that a busy machine still renews.
-pub(super) const LEASE_DURATION: &str = "8s";
+pub(super) const LEASE_DURATION: &str = "12s";
+pub(super) const RENEW_DEADLINE: &str = "9s";
 
 pub(super) fn short(options: Options) -> Options {
     options
         .flag("--lease-duration", LEASE_DURATION)
-        .flag("--renew-deadline", "5s")
+        .flag("--renew-deadline", RENEW_DEADLINE)
         .flag("--retry-period", "1s")
+}
+
+/// How a leader ends that could not renew the Lease in time.
+pub(super) fn not_renewed() -> String {
+    format!("not the leader any more: the Lease was not renewed within {RENEW_DEADLINE}")
 }
 
 /// Replicas of one operator, by name.
@@ -30,14 +38,14 @@ impl<'a> Replicas<'a> {
     /// Starts all at the same moment, and waits until each is ready and one leads.
     pub(super) async fn start(
         scene: &'a Scene<'static>,
-        options: impl Fn() -> Options,
+        options: impl Fn(&str) -> Options,
     ) -> Replicas<'a> {
         let running = NAMES
             .iter()
             .map(|name| {
                 (
                     *name,
-                    scene.spawn(name, &options().flag("--instance", name)),
+                    scene.spawn(name, &options(name).flag("--instance", name)),
                 )
             })
             .collect();
@@ -102,6 +110,15 @@ async fn holder(scene: &Scene<'_>) -> Result<String, String> {
     spec.holder_identity
         .filter(|holder| !holder.is_empty())
         .ok_or("nobody holds it".to_owned())
+}
+
+/// The same, where nobody had two turns: once another one has begun, the former is done for good. How many
+/// turns there are is the machine's affair: on a busy one a leader may lose its Lease.
+pub(super) async fn turns(scene: &Scene<'_>) -> Vec<String> {
+    let order = order(scene).await;
+    let distinct: BTreeSet<_> = order.iter().collect();
+    assert_eq!(distinct.len(), order.len(), "two worked at once: {order:?}");
+    order
 }
 
 /// Who asked Composio for something, in the order in which they took turns.

@@ -6,30 +6,15 @@ use serde_json::json;
 use super::{
     by_hand, changes_of, connected, declared_and_lost, gmail_of, patch, until_account, with,
 };
+use crate::support::pinned_alias;
 use crate::support::sandbox::Asked;
-use crate::support::scene::{SOON, Scene};
-use crate::support::{pinned_alias, wait};
-
-/// An account that somebody made before, connected.
-async fn made_by_hand(scene: &Scene<'_>, user: &str, alias: Option<&str>) -> String {
-    let mut body = json!({"auth_config_id": "ac_gmail", "user_id": user});
-    if let Some(alias) = alias {
-        body["alias"] = json!(alias);
-    }
-    let made = scene
-        .sandbox
-        .api("POST", "connected_accounts/link", body)
-        .await;
-    let id = made["connected_account_id"].as_str().expect("an id");
-    scene.sandbox.consent(id).await;
-    id.to_owned()
-}
+use crate::support::scene::Scene;
 
 #[tokio::test]
 async fn an_account_that_exists_is_taken_over_by_its_id_and_keeps_its_alias() {
     let scene = Scene::new("take-over").await.operated().await;
     for (name, alias) in [("named", Some("by-hand")), ("nameless", None)] {
-        let id = made_by_hand(&scene, name, alias).await;
+        let id = scene.made_by_hand(name, alias).await;
         let spec = with(gmail_of(name), "connectedAccountId", json!(id));
         scene.declare(name, spec).await;
         let object = scene.ready(name, "Connected").await;
@@ -45,7 +30,7 @@ async fn an_account_that_exists_is_taken_over_by_its_id_and_keeps_its_alias() {
 #[tokio::test]
 async fn an_account_that_is_not_as_declared_is_refused_and_left_alone() {
     let scene = Scene::new("mismatch").await.operated().await;
-    let id = made_by_hand(&scene, "owner", Some("by-hand")).await;
+    let id = scene.made_by_hand("owner", Some("by-hand")).await;
     let declared = |user: &str| with(gmail_of(user), "connectedAccountId", json!(id));
     let slack = json!({"user": "owner", "toolkit": "slack", "connectedAccountId": id});
     for (name, spec, words) in [
@@ -82,7 +67,7 @@ async fn an_account_that_is_not_as_declared_is_refused_and_left_alone() {
 #[tokio::test]
 async fn of_two_objects_for_one_account_the_first_has_it_until_it_goes() {
     let scene = Scene::new("conflict").await.operated().await;
-    let id = made_by_hand(&scene, "u", Some("by-hand")).await;
+    let id = scene.made_by_hand("u", Some("by-hand")).await;
     let spec = with(gmail_of("u"), "connectedAccountId", json!(id));
     scene
         .declare(
@@ -118,18 +103,17 @@ async fn of_two_objects_for_one_account_the_first_has_it_until_it_goes() {
 #[tokio::test]
 async fn an_account_is_renamed_and_a_name_that_is_taken_is_waited_for() {
     let scene = Scene::new("rename").await.operated().await;
-    let other = made_by_hand(&scene, "u", Some("taken")).await;
+    let other = scene.made_by_hand("u", Some("taken")).await;
     let id = connected(&scene, "mail", gmail_of("u")).await;
     patch(&scene, "mail", json!({"metadata": {"alias": "support"}})).await;
     until_account(&scene, &id, "alias", json!("support")).await;
-    wait::until("the new alias on the object", SOON, async || {
-        let object = scene.stage().object("mail").await?;
-        match pinned_alias(&object) == "support" {
+    let renamed = scene.until_object("mail", "the new alias on the object", |object| {
+        match pinned_alias(object) == "support" {
             true => Ok(()),
             false => Err(object["metadata"].to_string()),
         }
-    })
-    .await;
+    });
+    renamed.await;
     patch(&scene, "mail", json!({"metadata": {"alias": "taken"}})).await;
     scene.until("mail", "Synced", "False", "AliasInUse").await;
     assert_eq!(scene.sandbox.account(&id).await["alias"], "support");

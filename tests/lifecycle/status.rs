@@ -1,22 +1,10 @@
 //! A status that a GitOps tool and a person can trust, also after somebody else has written in it.
 
-use composio_operator::crd::ConnectedAccount;
-use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::{annotate, by_hand, changes_of, connected, gmail_of, patch};
-use crate::support::scene::{SOON, Scene};
+use crate::support::scene::Scene;
 use crate::support::story::condition;
-use crate::support::wait;
-
-/// Writes into the status as somebody with too many rights would.
-async fn scribble(scene: &Scene<'_>, name: &str, status: Value) {
-    let api: Api<ConnectedAccount> = Api::namespaced(scene.client.clone(), &scene.namespace);
-    let patch = Patch::Merge(json!({"status": status}));
-    api.patch_status(name, &PatchParams::default(), &patch)
-        .await
-        .expect("it is taken");
-}
 
 #[tokio::test]
 async fn every_condition_speaks_of_the_generation_that_was_looked_at() {
@@ -95,18 +83,22 @@ async fn an_id_that_is_written_by_hand_is_repaired_and_its_account_left_alone() 
     let foreign = connected(&scene, "other", gmail_of("somebody-else")).await;
     let before = scene.changes().await.len();
     for written in [foreign.as_str(), "ca_garbage", "../../auth_configs"] {
-        scribble(&scene, "mail", json!({"connectedAccountId": written})).await;
+        scene
+            .give_status("mail", &json!({"connectedAccountId": written}))
+            .await;
         repaired(&scene, &id).await;
     }
-    scribble(
-        &scene,
-        "mail",
-        json!({"connectedAccountId": null, "connectedAt": null}),
-    )
-    .await;
+    scene
+        .give_status(
+            "mail",
+            &json!({"connectedAccountId": null, "connectedAt": null}),
+        )
+        .await;
     repaired(&scene, &id).await;
     assert_eq!(scene.changes().await.len(), before);
-    scribble(&scene, "mail", json!({"connectedAccountId": foreign})).await;
+    scene
+        .give_status("mail", &json!({"connectedAccountId": foreign}))
+        .await;
     scene.delete("mail").await;
     let account = scene.sandbox.account(&foreign).await;
     assert_eq!(account["status"], "ACTIVE", "somebody else's: {account}");
@@ -115,15 +107,14 @@ async fn an_id_that_is_written_by_hand_is_repaired_and_its_account_left_alone() 
 }
 
 async fn repaired(scene: &Scene<'_>, id: &str) {
-    wait::until("the repaired id", SOON, async || {
-        let object = scene.stage().object("mail").await?;
-        let ready = condition(&object, "Ready")["reason"] == "Connected";
+    let repaired = scene.until_object("mail", "the repaired id", |object| {
+        let ready = condition(object, "Ready")["reason"] == "Connected";
         match object["status"]["connectedAccountId"] == id && ready {
             true => Ok(()),
             false => Err(object["status"].to_string()),
         }
-    })
-    .await;
+    });
+    repaired.await;
 }
 
 #[tokio::test]
@@ -135,7 +126,7 @@ async fn times_that_are_written_by_hand_hold_nothing_up() {
         .until("issues", "Stalled", "True", "AuthConfigDisabled")
         .await;
     let future = json!({"unknownSince": "2999-01-01T00:00:00.000000Z"});
-    scribble(&scene, "issues", future).await;
+    scene.give_status("issues", &future).await;
     annotate(&scene, "issues", "composio.dev/reconcile-requested-at=now").await;
     let object = scene
         .until_synced_says("issues", "AuthConfigDisabled", "")

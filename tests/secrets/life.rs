@@ -37,8 +37,8 @@ async fn met(scene: &Scene<'_>) {
 
 /// Waits for a link that is none of these; returns the account's id, and the link.
 async fn another_link(scene: &Scene<'_>, before: &BTreeSet<String>) -> (String, String) {
-    wait::until("another link", SOON, async || {
-        let status = scene.object("mail").await["status"].clone();
+    let another = scene.until_object("mail", "another link", |object| {
+        let status = &object["status"];
         let link = status["link"]["url"].as_str().unwrap_or_default();
         match status["connectedAccountId"].as_str() {
             Some(id) if !link.is_empty() && !before.contains(link) => {
@@ -46,8 +46,8 @@ async fn another_link(scene: &Scene<'_>, before: &BTreeSet<String>) -> (String, 
             }
             Some(_) | None => Err(status.to_string()),
         }
-    })
-    .await
+    });
+    another.await
 }
 
 /// The whole life of two accounts, with a failure on every way that a secret takes.
@@ -85,15 +85,14 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
         .sandbox
         .control("POST", &format!("accounts/{id}/state"), reason)
         .await;
-    wait::until("the reason of the failure", SOON, async || {
-        let status = scene.object("mail").await["status"].clone();
-        if status["stateReason"].is_string() {
-            Ok(())
-        } else {
-            Err(status.to_string())
+    let failed = scene.until_object("mail", "the reason of the failure", |object| {
+        let status = &object["status"];
+        match status["stateReason"].is_string() {
+            true => Ok(()),
+            false => Err(status.to_string()),
         }
-    })
-    .await;
+    });
+    failed.await;
     let active = json!({"state": "ACTIVE"});
     scene
         .sandbox

@@ -77,6 +77,8 @@ pub(crate) struct Audited {
     pub(crate) resource: String,
     pub(crate) name: String,
     pub(crate) status: u64,
+    /// The id of the service account's token that came with the request: tells apart who shares the account.
+    pub(crate) token: String,
 }
 
 impl Audited {
@@ -96,6 +98,7 @@ impl Audited {
             resource,
             name: text(&object["name"]),
             status: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+            token: text(&event["user"]["extra"]["authentication.kubernetes.io/credential-id"][0]),
         }
     }
 }
@@ -158,6 +161,11 @@ impl ControlPlane {
         let tools = tokio::task::spawn_blocking(tools)
             .await
             .map_err(io::Error::other)??;
+        ControlPlane::start_with(tools).await
+    }
+
+    /// The same with these programs.
+    pub(crate) async fn start_with(tools: Tools) -> Result<ControlPlane, Error> {
         let mut attempt = 1;
         loop {
             match ControlPlane::attempt(&tools).await {
@@ -517,7 +525,13 @@ impl ControlPlane {
             .await
             .expect("the administrator makes bindings");
         granted(client, namespace, name, role.rules.as_deref()).await;
+        self.token(client, namespace, name).await
+    }
 
+    /// Another token of a service account.
+    pub(crate) async fn token(&self, client: &Client, namespace: &str, name: &str) -> String {
+        let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
+        let create = PostParams::default();
         let request = TokenRequest {
             spec: TokenRequestSpec {
                 expiration_seconds: Some(3600),
@@ -725,7 +739,7 @@ async fn granted(client: &Client, namespace: &str, name: &str, rules: Option<&[P
     let reviews = Api::<SubjectAccessReview>::all(client.clone());
     wait::until(
         &format!("the permissions of {user}"),
-        Duration::from_secs(20),
+        Duration::from_secs(60),
         async || {
             let answer = reviews
                 .create(&PostParams::default(), &review)

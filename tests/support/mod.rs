@@ -12,6 +12,7 @@ pub(crate) mod simulation;
 pub(crate) mod story;
 pub(crate) mod tools;
 pub(crate) mod wait;
+pub(crate) mod watch;
 pub(crate) mod way;
 
 use std::fmt::Write;

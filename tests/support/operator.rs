@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::child::{Child, Folder};
 use super::sandbox::{API_KEY, PROGRAM};
+use super::scene::SOON;
 use super::{http_client, wait};
 
 /// The permissions that are shipped: the rules of the chart's roles.
@@ -126,7 +127,7 @@ impl Operator {
     /// Starts it, and does not wait for anything.
     pub(crate) fn spawn(folder: &Folder, name: &str, options: &Options) -> io::Result<Operator> {
         let child = Child::spawn(folder, name, Duration::from_secs(10), &options.command)?;
-        let client = http_client(Duration::from_secs(5));
+        let client = http_client(Duration::from_secs(30));
         Ok(Operator { child, client })
     }
 
@@ -184,7 +185,7 @@ impl Operator {
     pub(crate) async fn readyz(&self, status: u16, words: &str) {
         wait::until(
             &format!("/readyz with {status} and {words:?}"),
-            Duration::from_secs(120),
+            SOON,
             async || {
                 if let Some(ended) = self.child.exited() {
                     return Err(format!(

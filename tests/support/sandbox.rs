@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::child::{Child, Folder};
+use super::scene::SOON;
 use super::{http_client, wait};
 
 /// The program under test.
@@ -102,19 +103,15 @@ impl Sandbox {
         command.args(["sandbox", "--listen", "127.0.0.1:0"]);
         command.args(args);
         let child = Child::spawn(folder, name, Duration::from_secs(2), &command)?;
-        let url = wait::until(
-            "the address of the sandbox",
-            Duration::from_secs(20),
-            async || {
-                let log = child.read_log();
-                log.lines()
-                    .find_map(|line| line.strip_prefix("listening on "))
-                    .map(str::to_owned)
-                    .ok_or(log)
-            },
-        )
+        let url = wait::until("the address of the sandbox", SOON, async || {
+            let log = child.read_log();
+            log.lines()
+                .find_map(|line| line.strip_prefix("listening on "))
+                .map(str::to_owned)
+                .ok_or(log)
+        })
         .await;
-        let http = http_client(Duration::from_secs(10));
+        let http = http_client(SOON);
         Ok(Sandbox { child, url, http })
     }
 

@@ -4,7 +4,10 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kube::Client;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::child::Folder;
@@ -12,15 +15,13 @@ use super::control_plane::{Audited, ControlPlane};
 use super::operator::{LEASE_RULES, Operator, Options, RULES};
 use super::sandbox::{Asked, Sandbox};
 use super::story::Stage;
-use super::wait;
+use super::{wait, watch};
 
 mod waits;
 
 /// Longer than anything that is waited for takes on a busy machine, also where the watch has broken: the
 /// pause before it is taken up again may be a minute.
-pub(crate) const SOON: Duration = Duration::from_secs(150);
-/// The same for hundreds of objects.
-const LONG: Duration = Duration::from_secs(180);
+pub(crate) const SOON: Duration = Duration::from_secs(180);
 const OPERATOR: &str = "composio-operator";
 
 /// A namespace, a sandbox, and who the operator is there.
@@ -127,6 +128,22 @@ impl<'a> Scene<'a> {
         Options::new(kubeconfig, self.sandbox.url(), &self.namespace)
     }
 
+    /// A kubeconfig of the operator with a token of its own, and what the apiserver's log calls that token.
+    pub(crate) async fn another_token(&self) -> (PathBuf, String) {
+        let control_plane = self.control_plane;
+        let token = control_plane
+            .token(&self.client, &self.namespace, OPERATOR)
+            .await;
+        let payload = token.split('.').nth(1).expect("a token has three parts");
+        let payload = URL_SAFE_NO_PAD.decode(payload).expect("it is base64");
+        let claims: Value = serde_json::from_slice(&payload).expect("it is JSON");
+        let id = claims["jti"].as_str().expect("a token has an id");
+        (
+            control_plane.kubeconfig_for_token(&token),
+            format!("JTI={id}"),
+        )
+    }
+
     /// The operator's kubeconfig with another place for the apiserver.
     pub(crate) fn kubeconfig_for(&self, url: &str) -> PathBuf {
         let kubeconfig = std::fs::read_to_string(&self.kubeconfig).expect("it was written");
@@ -153,6 +170,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn stage(&self) -> Stage<'_> {
         Stage {
             control_plane: self.control_plane,
+            client: &self.client,
             sandbox: &self.sandbox,
             namespace: &self.namespace,
         }
@@ -192,6 +210,31 @@ impl<'a> Scene<'a> {
         self.sandbox.consent(&id).await;
         self.ready(name, "Connected").await;
         id
+    }
+
+    /// Somebody makes a Gmail account in the dashboard, and its user signs in; returns its id.
+    pub(crate) async fn made_by_hand(&self, user: &str, alias: Option<&str>) -> String {
+        let mut body = json!({"auth_config_id": "ac_gmail", "user_id": user});
+        if let Some(alias) = alias {
+            body["alias"] = json!(alias);
+        }
+        let made = self
+            .sandbox
+            .api("POST", "connected_accounts/link", body)
+            .await;
+        let id = made["connected_account_id"].as_str().expect("an id");
+        self.sandbox.consent(id).await;
+        id.to_owned()
+    }
+
+    /// Merges into the status of an object, as whoever may write it does.
+    pub(crate) async fn give_status(&self, name: &str, status: &Value) {
+        let accounts = watch::accounts(&self.client, &self.namespace);
+        let patch = Patch::Merge(json!({"status": status}));
+        accounts
+            .patch_status(name, &PatchParams::default(), &patch)
+            .await
+            .expect("it is taken");
     }
 
     /// Makes a Secret of text values.
@@ -240,25 +283,6 @@ impl<'a> Scene<'a> {
         self.kubectl(&["delete", "connectedaccount", name, "--wait=false"])
             .await;
         self.gone(name).await;
-    }
-
-    /// Waits until the object is gone.
-    pub(crate) async fn gone(&self, name: &str) {
-        wait::until(&format!("the end of {name}"), SOON, async || {
-            let args = [
-                "get",
-                "connectedaccount",
-                name,
-                "--ignore-not-found",
-                "-o",
-                "json",
-            ];
-            match self.stage().kubectl(&args).await?.as_str() {
-                "" => Ok(()),
-                left => Err(left.to_owned()),
-            }
-        })
-        .await;
     }
 
     /// What the operator wrote to Kubernetes, the Lease and events apart.

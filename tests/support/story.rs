@@ -4,18 +4,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use kube::Client;
 use serde_json::Value;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::control_plane::ControlPlane;
 use super::sandbox::{Asked, Sandbox};
+use super::watch;
 
 /// The three objects.
 pub(crate) const MANIFESTS: &str = include_str!("story.yaml");
 
 /// No step takes longer.
 const STEP: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// What Composio is asked to change, by toolkit and in this order.
 pub(crate) const EXPECTED: [(&str, &[&str]); 3] = [
@@ -40,6 +41,8 @@ pub(crate) const EXPECTED: [(&str, &[&str]); 3] = [
 /// Where the story takes place.
 pub(crate) struct Stage<'a> {
     pub(crate) control_plane: &'a ControlPlane,
+    /// The administrator's.
+    pub(crate) client: &'a Client,
     pub(crate) sandbox: &'a Sandbox,
     pub(crate) namespace: &'a str,
 }
@@ -104,10 +107,10 @@ impl Stage<'_> {
 
     /// One object as JSON.
     pub(crate) async fn object(&self, name: &str) -> Result<Value, String> {
-        let json = self
-            .kubectl(&["get", "connectedaccount", name, "-o", "json"])
-            .await?;
-        serde_json::from_str(&json).map_err(|error| error.to_string())
+        let object = watch::accounts(self.client, self.namespace).get(name).await;
+        object
+            .map(|object| watch::shown(&object))
+            .map_err(|error| error.to_string())
     }
 
     /// Merges a patch into one object.
@@ -126,59 +129,47 @@ impl Stage<'_> {
 
     /// Waits until Ready is true for that reason, of the object as it is declared now.
     pub(crate) async fn reached(&self, name: &str, reason: &str) -> Result<Value, String> {
-        self.wait(&format!("{name} to be {reason}"), async || {
-            let object = self.object(name).await?;
-            let ready = condition(&object, "Ready");
+        self.wait(&format!("{name} to be {reason}"), name, |object| {
+            let ready = condition(object, "Ready");
             let current =
                 object["status"]["observedGeneration"] == object["metadata"]["generation"];
-            if current && ready["reason"] == reason {
-                return Ok(object);
-            }
-            Err(format!("{}", object["status"]))
+            (current && ready["reason"] == reason).then(|| object.clone())
         })
         .await
     }
 
     async fn link(&self, name: &str) -> Result<String, String> {
-        self.wait(&format!("a link for {name}"), async || {
-            let object = self.object(name).await?;
-            let url = object["status"]["link"]["url"].as_str();
-            url.map(str::to_owned)
-                .ok_or_else(|| format!("{}", object["status"]))
+        self.wait(&format!("a link for {name}"), name, |object| {
+            object["status"]["link"]["url"].as_str().map(str::to_owned)
         })
         .await
     }
 
     async fn gone(&self) -> Result<(), String> {
-        self.wait("all objects to be gone", async || {
-            match self
-                .kubectl(&["get", "connectedaccounts", "-o", "name"])
-                .await?
-                .trim()
-            {
-                "" => Ok(()),
-                left => Err(left.to_owned()),
-            }
+        let accounts = watch::accounts(self.client, self.namespace);
+        let none = watch::find(accounts, "", STEP, |objects| match objects.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{:?}", objects.keys())),
+        });
+        none.await.map_err(|last| {
+            format!("waited {STEP:?} for all objects to be gone; last seen: {last}")
         })
-        .await
     }
 
     async fn wait<T>(
         &self,
         what: &str,
-        mut probe: impl AsyncFnMut() -> Result<T, String>,
+        name: &str,
+        mut is_so: impl FnMut(&Value) -> Option<T>,
     ) -> Result<T, String> {
-        let end = Instant::now() + STEP;
-        loop {
-            let probed = timeout_at(end, probe()).await;
-            match probed.unwrap_or_else(|_| Err("no answer".to_owned())) {
-                Ok(found) => return Ok(found),
-                Err(last) if Instant::now() >= end => {
-                    return Err(format!("waited {STEP:?} for {what}; last seen: {last}"));
-                }
-                Err(_) => sleep(PAUSE).await,
-            }
-        }
+        let accounts = watch::accounts(self.client, self.namespace);
+        let found = watch::find_one(accounts, name, STEP, |object| {
+            let object = object.ok_or("it is not there")?;
+            is_so(object).ok_or_else(|| object["status"].to_string())
+        });
+        found
+            .await
+            .map_err(|last| format!("waited {STEP:?} for {what}; last seen: {last}"))
     }
 }
 

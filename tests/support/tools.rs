@@ -1,28 +1,25 @@
-//! Finds the programs of a Kubernetes control plane, or builds them once.
+//! Finds the programs of a Kubernetes control plane, or gets them once.
 //!
-//! They are looked for where the ecosystem puts them, `$KUBEBUILDER_ASSETS` and `PATH`. What is not
-//! there is built with Go from the module in `tests/kubernetes`, whose go.sum fixes every source, into
-//! `target/kubernetes/HASH/bin`. The hash is that of the sources: with new versions, a new folder.
+//! They are looked for where the ecosystem puts them, `$KUBEBUILDER_ASSETS` and `PATH`. What is not there is
+//! built with Go from the module in `tests/kubernetes`, so that tests run with the versions that it names. The
+//! demo, which somebody waits for, first tries the archive that the Kubernetes project publishes.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
+pub(crate) mod archive;
+mod go;
+mod progress;
 
-use super::child::{self, Child, Folder};
+use archive::Archive;
 
-const GO_MOD: &str = include_str!("../kubernetes/go.mod");
-const GO_SUM: &str = include_str!("../kubernetes/go.sum");
-/// The one program that is our own: with another source it is another program.
-const GITOPS_MAIN: &str = include_str!("../kubernetes/gitops/main.go");
-const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubernetes");
-const GO: Version = Version(1, 26);
+/// The programs that every control plane needs.
+const NEEDED: [&Tool; 3] = [&ETCD, &KUBE_APISERVER, &KUBECTL];
 
 /// A program of the control plane.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +33,6 @@ pub(crate) struct Tool {
     before: &'static str,
     /// The oldest that will do.
     oldest: Version,
-    /// How long a build takes on two cores with nothing cached.
-    build: &'static str,
 }
 
 pub(crate) const ETCD: Tool = Tool {
@@ -46,7 +41,6 @@ pub(crate) const ETCD: Tool = Tool {
     ask: &["--version"],
     before: "etcd Version: ",
     oldest: Version(3, 5),
-    build: "about 1 minute",
 };
 
 pub(crate) const KUBE_APISERVER: Tool = Tool {
@@ -55,7 +49,6 @@ pub(crate) const KUBE_APISERVER: Tool = Tool {
     ask: &["--version"],
     before: "Kubernetes v",
     oldest: Version(1, 33),
-    build: "about 4 minutes",
 };
 
 pub(crate) const KUBECTL: Tool = Tool {
@@ -64,7 +57,6 @@ pub(crate) const KUBECTL: Tool = Tool {
     ask: &["version", "--client", "-o", "json"],
     before: "\"gitVersion\": \"v",
     oldest: Version(1, 33),
-    build: "about 1 minute",
 };
 
 pub(crate) const HELM: Tool = Tool {
@@ -73,7 +65,6 @@ pub(crate) const HELM: Tool = Tool {
     ask: &["version", "--short"],
     before: "v",
     oldest: Version(4, 0),
-    build: "about 1 minute",
 };
 
 /// Ours: judges objects with the interpreters of Argo CD and Flux.
@@ -83,7 +74,6 @@ pub(crate) const GITOPS: Tool = Tool {
     ask: &["version"],
     before: "gitops ",
     oldest: Version(1, 0),
-    build: "about 1 minute",
 };
 
 pub(crate) const KUBE_CONTROLLER_MANAGER: Tool = Tool {
@@ -92,7 +82,6 @@ pub(crate) const KUBE_CONTROLLER_MANAGER: Tool = Tool {
     ask: &["--version"],
     before: "Kubernetes v",
     oldest: Version(1, 33),
-    build: "about 2 minutes",
 };
 
 pub(crate) const KUBE_SCHEDULER: Tool = Tool {
@@ -101,7 +90,6 @@ pub(crate) const KUBE_SCHEDULER: Tool = Tool {
     ask: &["--version"],
     before: "Kubernetes v",
     oldest: Version(1, 33),
-    build: "about 1 minute",
 };
 
 pub(crate) const KUBELET: Tool = Tool {
@@ -110,7 +98,6 @@ pub(crate) const KUBELET: Tool = Tool {
     ask: &["--version"],
     before: "Kubernetes v",
     oldest: Version(1, 33),
-    build: "about 1 minute",
 };
 
 /// Major and minor version.
@@ -127,23 +114,24 @@ impl fmt::Display for Version {
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(
-        "{tool} is neither in $KUBEBUILDER_ASSETS nor on PATH, and to build it Go {GO} or newer is needed: {reason}\n\
+        "{tools} are neither in $KUBEBUILDER_ASSETS nor on PATH, and to build them Go {} or newer is needed: {reason}\n\
          Either install Go (https://go.dev/dl), or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver \
-         and kubectl {oldest} or newer, such as the one that `setup-envtest use -p path` prints."
+         and kubectl {oldest} or newer, such as the one that `setup-envtest use -p path` prints.",
+        go::OLDEST
     )]
     Go {
-        tool: &'static str,
+        tools: String,
         oldest: Version,
         reason: String,
     },
-    #[error("building {tool} failed ({status}):\n{output}")]
+    #[error("building {tools} failed ({status}):\n{output}")]
     Build {
-        tool: &'static str,
+        tools: String,
         status: String,
         output: String,
     },
-    #[error("building {tool}: {reason}")]
-    Io { tool: &'static str, reason: String },
+    #[error("building {tools}: {reason}")]
+    Io { tools: String, reason: String },
 }
 
 /// The programs every control plane needs.
@@ -154,39 +142,138 @@ pub(crate) struct Tools {
     pub(crate) kubectl: PathBuf,
 }
 
+impl Tools {
+    /// Of each its path, in the order of [`NEEDED`].
+    fn of(paths: Vec<PathBuf>) -> Option<Tools> {
+        let [etcd, kube_apiserver, kubectl] = paths.try_into().ok()?;
+        Some(Tools {
+            etcd,
+            kube_apiserver,
+            kubectl,
+        })
+    }
+}
+
 /// Finds or builds all of them, the first time it is called. Blocks, for minutes if it builds.
 pub(crate) fn tools() -> Result<Tools, Error> {
     static TOOLS: OnceLock<Result<Tools, Error>> = OnceLock::new();
     TOOLS
         .get_or_init(|| {
-            Ok(Tools {
-                etcd: find(&ETCD)?,
-                kube_apiserver: find(&KUBE_APISERVER)?,
-                kubectl: find(&KUBECTL)?,
-            })
+            let paths = complete(&NEEDED, look_for(&NEEDED, &folders()), go::build)?;
+            Ok(Tools::of(paths).expect("as many as are needed"))
         })
         .clone()
 }
 
-/// Finds or builds one program. Blocks.
-pub(crate) fn find(tool: &Tool) -> Result<PathBuf, Error> {
-    for path in candidates(tool.name) {
-        match check(tool, &path) {
-            Ok(_) => return Ok(path),
-            Err(reason) => say(&format!("passing over {}: {reason}", path.display())),
-        }
-    }
-    build(tool)
+/// The same for somebody who waits: what is not there yet is fetched from the archive, and built where that
+/// cannot be had.
+pub(crate) async fn tools_in_a_hurry() -> Result<Tools, Error> {
+    let mut folders = folders();
+    // What tests have built already.
+    folders.push(go::bin());
+    found_fetched_or_built(folders, Archive::official(), go::build).await
 }
 
-/// The files of this name in `$KUBEBUILDER_ASSETS` and on `PATH`, each file once.
-fn candidates(name: &str) -> Vec<PathBuf> {
+/// From these folders, else from the archive, else by `build`, which is told what is missing.
+pub(crate) async fn found_fetched_or_built(
+    folders: Vec<PathBuf>,
+    archive: Option<Archive>,
+    build: impl FnOnce(&[&Tool]) -> Result<Vec<PathBuf>, Error> + Send + 'static,
+) -> Result<Tools, Error> {
+    let failed = |error: tokio::task::JoinError| Error::Io {
+        tools: names(&NEEDED),
+        reason: error.to_string(),
+    };
+    let look = move || look_for(&NEEDED, &folders);
+    let mut paths = tokio::task::spawn_blocking(look).await.map_err(failed)?;
+    if paths.contains(&None)
+        && let Some(archive) = archive
+    {
+        match archive.fetch().await {
+            Ok(folder) => {
+                for (path, tool) in paths.iter_mut().zip(NEEDED) {
+                    *path = path
+                        .take()
+                        .or_else(|| found(tool, std::slice::from_ref(&folder)));
+                }
+            }
+            Err(reason) => say(&format!(
+                "{archive} is not used, Go builds instead: {reason}"
+            )),
+        }
+    }
+    let complete = move || complete(&NEEDED, paths, build);
+    let paths = tokio::task::spawn_blocking(complete)
+        .await
+        .map_err(failed)??;
+    Ok(Tools::of(paths).expect("as many as are needed"))
+}
+
+/// Finds or builds one program. Blocks.
+pub(crate) fn find(tool: &Tool) -> Result<PathBuf, Error> {
+    let found = look_for(&[tool], &folders());
+    let mut paths = complete(&[tool], found, go::build)?;
+    Ok(paths.remove(0))
+}
+
+/// Where in the folders the programs are, if they are there.
+fn look_for(tools: &[&Tool], folders: &[PathBuf]) -> Vec<Option<PathBuf>> {
+    tools.iter().map(|tool| found(tool, folders)).collect()
+}
+
+/// Builds at once what was not found.
+fn complete(
+    tools: &[&Tool],
+    found: Vec<Option<PathBuf>>,
+    build: impl FnOnce(&[&Tool]) -> Result<Vec<PathBuf>, Error>,
+) -> Result<Vec<PathBuf>, Error> {
+    let all = tools.iter().zip(&found);
+    let missing: Vec<&Tool> = all
+        .filter(|(_, found)| found.is_none())
+        .map(|(tool, _)| *tool)
+        .collect();
+    let mut built = match missing.is_empty() {
+        true => Vec::new(),
+        false => build(&missing)?,
+    }
+    .into_iter();
+    Ok(found
+        .into_iter()
+        .filter_map(|found| found.or_else(|| built.next()))
+        .collect())
+}
+
+/// The first in the folders that will do.
+fn found(tool: &Tool, folders: &[PathBuf]) -> Option<PathBuf> {
+    candidates(tool.name, folders).into_iter().find(|path| {
+        let checked = check(tool, path);
+        if let Err(reason) = &checked {
+            say(&format!("passing over {}: {reason}", path.display()));
+        }
+        checked.is_ok()
+    })
+}
+
+fn names(tools: &[&Tool]) -> String {
+    let names: Vec<&str> = tools.iter().map(|tool| tool.name).collect();
+    names.join(", ")
+}
+
+/// `$KUBEBUILDER_ASSETS`, and the folders of `PATH`.
+fn folders() -> Vec<PathBuf> {
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut seen = Vec::new();
     assets
         .into_iter()
         .chain(std::env::split_paths(&path))
+        .collect()
+}
+
+/// The files of this name in the folders, each file once.
+fn candidates(name: &str, folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = Vec::new();
+    folders
+        .iter()
         .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(name))
         .filter(|file| match file.canonicalize() {
@@ -256,209 +343,7 @@ fn read_version(version: &str) -> Option<Version> {
     Some(Version(major, minor))
 }
 
-/// Builds a program unless an earlier run did.
-fn build(tool: &Tool) -> Result<PathBuf, Error> {
-    let io = |error: io::Error| Error::Io {
-        tool: tool.name,
-        reason: error.to_string(),
-    };
-    let folder = built();
-    let program = folder.join(tool.name);
-    if program.is_file() {
-        return Ok(program);
-    }
-    fs::create_dir_all(&folder).map_err(io)?;
-    // One build at a time, also between processes. The lock ends with the process that holds it.
-    let _lock = lock(&folder.with_file_name("lock"), tool).map_err(io)?;
-    if program.is_file() {
-        return Ok(program);
-    }
-    look_for_go(tool)?;
-
-    let work = Folder::new().map_err(io)?;
-    // Renamed when it is complete: what has the final name works.
-    let unfinished = folder.join(format!("{}.unfinished", tool.name));
-    let mut command = Command::new("go");
-    command
-        .args(["build", "-mod=readonly", "-trimpath", "-ldflags"])
-        .arg(linker_flags())
-        .arg("-o")
-        .args([&unfinished, Path::new(tool.package)])
-        .current_dir(MODULE)
-        .env("CGO_ENABLED", "0")
-        .env("GOTMPDIR", work.path())
-        .env("GOWORK", "off")
-        // For this machine, whatever else is being built for others.
-        .env_remove("GOOS")
-        .env_remove("GOARCH");
-    let mut progress = Progress::new(format!("building {} ({}, once)", tool.name, tool.build));
-    let go = Child::spawn(&work, "go", Duration::from_secs(1), &command).map_err(io)?;
-    let status = loop {
-        if let Some(status) = go.exited() {
-            break status;
-        }
-        progress.tick();
-        thread::sleep(Duration::from_millis(200));
-    };
-    progress.done(status.success());
-    if !status.success() {
-        return Err(Error::Build {
-            tool: tool.name,
-            status: status.to_string(),
-            output: go.log_tail(60),
-        });
-    }
-    fs::rename(&unfinished, &program).map_err(io)?;
-    Ok(program)
-}
-
-/// `target/kubernetes/HASH/bin`.
-fn built() -> PathBuf {
-    let hash = Sha256::new()
-        .chain_update(GO_MOD)
-        .chain_update(GO_SUM)
-        .chain_update(GITOPS_MAIN)
-        .finalize();
-    let hash: String = hash
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    // Cargo makes this folder in the target folder, wherever that is.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    target.with_file_name("kubernetes").join(hash).join("bin")
-}
-
-/// Without these, Kubernetes says that it is v0.0.0, and clients refuse it.
-fn linker_flags() -> String {
-    let version = GO_MOD
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v"))
-        .and_then(|rest| rest.split_whitespace().next())
-        .expect("tests/kubernetes/go.mod requires k8s.io/kubernetes");
-    let Version(major, minor) = read_version(version).expect("its version is one");
-    let at = "k8s.io/component-base/version";
-    format!("-s -w -X {at}.gitVersion=v{version} -X {at}.gitMajor={major} -X {at}.gitMinor={minor}")
-}
-
-fn lock(path: &Path, tool: &Tool) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
-    let mut progress = None;
-    loop {
-        match file.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) => {
-                progress
-                    .get_or_insert_with(|| {
-                        Progress::new(format!("waiting for another build of {}", tool.name))
-                    })
-                    .tick();
-                thread::sleep(Duration::from_millis(200));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
-    if let Some(progress) = progress {
-        progress.done(true);
-    }
-    Ok(file)
-}
-
-/// In the module's folder, since there Go may fetch the toolchain that go.mod asks for.
-fn look_for_go(tool: &Tool) -> Result<(), Error> {
-    let missing = |reason: String| Error::Go {
-        tool: tool.name,
-        oldest: KUBE_APISERVER.oldest,
-        reason,
-    };
-    let output = Command::new("go")
-        .args(["env", "GOVERSION"])
-        .current_dir(MODULE)
-        .env("GOWORK", "off")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => missing("there is no `go` on PATH".to_owned()),
-            _ => missing(format!("running `go` failed with: {error}")),
-        })?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        return Err(missing(child::tail(&reason, 5)));
-    }
-    let answer = String::from_utf8_lossy(&output.stdout);
-    match read_version(answer.trim().trim_start_matches("go")) {
-        Some(found) if found >= GO => Ok(()),
-        Some(_) | None => Err(missing(format!("the one on PATH is {}", answer.trim()))),
-    }
-}
-
 /// Says a line where a person sees it while tests run: libtest holds back what is printed.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// Tells a person at a terminal every second, and a log every half minute, that something goes on.
-struct Progress {
-    what: String,
-    since: Instant,
-    terminal: Option<File>,
-    next: Instant,
-}
-
-impl Progress {
-    fn new(what: String) -> Progress {
-        // A terminal may be there although standard error is not it, and the other way round.
-        let terminal = OpenOptions::new()
-            .write(true)
-            .open("/dev/tty")
-            .ok()
-            .filter(IsTerminal::is_terminal);
-        let since = Instant::now();
-        Progress {
-            what,
-            since,
-            terminal,
-            next: since,
-        }
-    }
-
-    fn tick(&mut self) {
-        if Instant::now() < self.next {
-            return;
-        }
-        let line = self.line();
-        self.next = Instant::now()
-            + match &mut self.terminal {
-                Some(terminal) => {
-                    let _ = write!(terminal, "\r{line}");
-                    Duration::from_secs(1)
-                }
-                None => {
-                    say(&line);
-                    Duration::from_secs(30)
-                }
-            };
-    }
-
-    fn done(mut self, well: bool) {
-        let line = format!(
-            "{}{}",
-            self.line(),
-            if well { ", done" } else { ", failed" }
-        );
-        match &mut self.terminal {
-            Some(terminal) => {
-                let _ = writeln!(terminal, "\r{line}");
-            }
-            None => say(&line),
-        }
-    }
-
-    fn line(&self) -> String {
-        format!("{} … {} s", self.what, self.since.elapsed().as_secs())
-    }
 }

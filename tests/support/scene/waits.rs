@@ -2,40 +2,67 @@
 
 use serde_json::Value;
 
-use super::{LONG, SOON, Scene};
+use super::{SOON, Scene};
 use crate::support::story::condition;
-use crate::support::wait;
+use crate::support::{wait, watch};
 
 impl Scene<'_> {
+    /// Waits until `probe` answers `Ok` for the object.
+    pub(crate) async fn until_object<T>(
+        &self,
+        name: &str,
+        what: &str,
+        probe: impl FnMut(&Value) -> Result<T, String>,
+    ) -> T {
+        self.until_object_in(&self.namespace, name, what, probe)
+            .await
+    }
+
+    /// The same in another namespace.
+    pub(crate) async fn until_object_in<T>(
+        &self,
+        namespace: &str,
+        name: &str,
+        what: &str,
+        mut probe: impl FnMut(&Value) -> Result<T, String>,
+    ) -> T {
+        let accounts = watch::accounts(&self.client, namespace);
+        let found = watch::find_one(accounts, name, SOON, |object| {
+            probe(object.ok_or("it is not there")?)
+        });
+        found
+            .await
+            .unwrap_or_else(|last| panic!("{what} did not come within {SOON:?}: {last}"))
+    }
+
+    /// Waits until the object's status is so.
+    async fn until_status(&self, name: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        self.until_object(name, what, |object| match is_so(object) {
+            true => Ok(object.clone()),
+            false => Err(object["status"].to_string()),
+        })
+        .await
+    }
+
     /// Waits until a condition of the object, as it is declared now, has that status and reason.
     pub(crate) async fn until(&self, name: &str, type_: &str, status: &str, reason: &str) -> Value {
         let what = format!("{type_}={status} {reason} of {name}");
-        wait::until(&what, SOON, async || {
-            let object = self.stage().object(name).await?;
-            let found = condition(&object, type_);
+        self.until_status(name, &what, |object| {
+            let found = condition(object, type_);
             let current =
                 object["status"]["observedGeneration"] == object["metadata"]["generation"];
-            if current && found["status"] == status && found["reason"] == reason {
-                return Ok(object);
-            }
-            Err(object["status"].to_string())
+            current && found["status"] == status && found["reason"] == reason
         })
         .await
     }
 
     /// Waits until Synced is false for that reason and says these words, of whatever generation.
     pub(crate) async fn until_synced_says(&self, name: &str, reason: &str, words: &str) -> Value {
-        wait::until(&format!("{reason} of {name}: {words}"), SOON, async || {
-            let object = self.stage().object(name).await?;
-            let synced = condition(&object, "Synced");
-            let says = synced["message"]
-                .as_str()
-                .unwrap_or_default()
-                .contains(words);
-            if says && synced["reason"] == reason && synced["status"] == "False" {
-                return Ok(object);
-            }
-            Err(object["status"].to_string())
+        let what = format!("{reason} of {name}: {words}");
+        self.until_status(name, &what, |object| {
+            let synced = condition(object, "Synced");
+            let message = synced["message"].as_str().unwrap_or_default();
+            message.contains(words) && synced["reason"] == reason && synced["status"] == "False"
         })
         .await
     }
@@ -47,25 +74,49 @@ impl Scene<'_> {
 
     /// Waits until the status says that there is a grant.
     pub(crate) async fn until_connected(&self, name: &str) -> Value {
-        wait::until(&format!("a grant of {name}"), SOON, async || {
-            let object = self.stage().object(name).await?;
-            match object["status"]["connectedAt"].is_string() {
-                true => Ok(object),
-                false => Err(object["status"].to_string()),
-            }
+        self.until_status(name, &format!("a grant of {name}"), |object| {
+            object["status"]["connectedAt"].is_string()
         })
         .await
     }
 
+    /// Waits until the object's account was connected so long ago that every list must know it: longer than
+    /// the `--unknown-outcome-wait` of [`Scene::options`].
+    pub(crate) async fn is_listed(&self, name: &str) {
+        let object = self.until_connected(name).await;
+        let since = object["status"]["connectedAt"].as_str().unwrap_or_default();
+        let since: jiff::Timestamp = since.parse().expect("a time");
+        wait::until(
+            &format!("the age of {name}"),
+            SOON,
+            async || match jiff::Timestamp::now().duration_since(since).as_secs() {
+                3.. => Ok(()),
+                young => Err(format!("{young} s")),
+            },
+        )
+        .await;
+    }
+
+    /// Waits until the clock shows another second than that in which the object was made: times of creation
+    /// are whole seconds.
+    pub(crate) async fn is_older_than_the_next(&self, name: &str) {
+        let object = self.object(name).await;
+        let made = object["metadata"]["creationTimestamp"].as_str();
+        let made: jiff::Timestamp = made.and_then(|made| made.parse().ok()).expect("a time");
+        wait::until(&format!("the second after {name}"), SOON, async || {
+            let now = jiff::Timestamp::now();
+            match now.as_second() > made.as_second() {
+                true => Ok(()),
+                false => Err(now.to_string()),
+            }
+        })
+        .await;
+    }
+
     /// Waits until a field of the status has that value.
     pub(crate) async fn until_field(&self, name: &str, field: &str, value: &str) -> Value {
-        let what = format!("{field} {value} of {name}");
-        wait::until(&what, SOON, async || {
-            let object = self.stage().object(name).await?;
-            match object["status"][field] == value {
-                true => Ok(object),
-                false => Err(object["status"].to_string()),
-            }
+        self.until_status(name, &format!("{field} {value} of {name}"), |object| {
+            object["status"][field] == value
         })
         .await
     }
@@ -90,29 +141,40 @@ impl Scene<'_> {
         count: usize,
         is_so: impl Fn(&Value) -> bool,
     ) -> Vec<Value> {
-        wait::until(what, LONG, async || {
-            let list = self.stage().kubectl(&["get", "ca", "-o", "json"]).await?;
-            let list: Value = serde_json::from_str(&list).map_err(|error| error.to_string())?;
-            let objects = list["items"].as_array().cloned().unwrap_or_default();
-            match objects.iter().filter(|object| is_so(object)).count() {
-                so if so == count && objects.len() == count => Ok(objects),
+        let accounts = watch::accounts(&self.client, &self.namespace);
+        let all = watch::find(accounts, "", SOON, |objects| {
+            match objects.values().filter(|object| is_so(object)).count() {
+                so if so == count && objects.len() == count => {
+                    Ok(objects.values().cloned().collect())
+                }
                 so => Err(format!("{so} of {}, expected {count}", objects.len())),
             }
-        })
-        .await
+        });
+        all.await
+            .unwrap_or_else(|last| panic!("{what} did not come within {SOON:?}: {last}"))
+    }
+
+    /// Waits until the object is gone.
+    pub(crate) async fn gone(&self, name: &str) {
+        let accounts = watch::accounts(&self.client, &self.namespace);
+        let gone = watch::find_one(accounts, name, SOON, |object| {
+            object.map_or(Ok(()), |left| Err(left.to_string()))
+        });
+        gone.await
+            .unwrap_or_else(|last| panic!("{name} was not gone within {SOON:?}: {last}"));
     }
 
     /// Waits until an event with that reason tells of the object.
     pub(crate) async fn event(&self, name: &str, reason: &str) {
-        let selector = format!("--field-selector=regarding.name={name},reason={reason}");
-        wait::until(&format!("the event {reason} of {name}"), SOON, async || {
-            let args = ["get", "events.events.k8s.io", &selector, "-o", "name"];
-            match self.stage().kubectl(&args).await?.trim() {
-                "" => Err("there is none".to_owned()),
-                _ => Ok(()),
-            }
-        })
-        .await;
+        let events = watch::events(&self.client, &self.namespace);
+        let selector = format!("regarding.name={name},reason={reason}");
+        let told = watch::find(events, &selector, SOON, |events| match events.is_empty() {
+            true => Err("there is none".to_owned()),
+            false => Ok(()),
+        });
+        told.await.unwrap_or_else(|last| {
+            panic!("the event {reason} of {name} did not come within {SOON:?}: {last}")
+        });
     }
 
     /// Takes all objects away, their finalizers first: as if etcd had been thrown away.
