@@ -182,7 +182,7 @@ async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
                 say("\x1b[2J\x1b[H");
             }
             say(&format!(
-                "{screen}\n\nlook around:  {kubectl} --kubeconfig {kubeconfig} -n {NAMESPACE} get ca -o wide\nstop:         Ctrl-C\n"
+                "{screen}\n\nlook around:  {kubectl} --kubeconfig {kubeconfig} -n {NAMESPACE} get connectedaccounts -o wide\nstop:         Ctrl-C\n"
             ));
             shown = news;
         }

@@ -77,7 +77,13 @@ async fn until_account(scene: &Scene<'_>, id: &str, field: &str, value: Value) -
 
 async fn annotate(scene: &Scene<'_>, name: &str, annotation: &str) {
     scene
-        .kubectl(&["annotate", "ca", name, annotation, "--overwrite"])
+        .kubectl(&[
+            "annotate",
+            "connectedaccounts",
+            name,
+            annotation,
+            "--overwrite",
+        ])
         .await;
 }
 

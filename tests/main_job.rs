@@ -51,6 +51,47 @@ async fn an_account_costs_two_writes_to_link_one_to_connect_and_one_to_delete() 
 }
 
 #[tokio::test]
+async fn what_the_operator_writes_is_told_as_its_own() {
+    let scene = Scene::new("managers").await.operated().await;
+    let (id, _) = scene.linked_gmail("mail").await;
+    scene.sandbox.consent(&id).await;
+    scene.ready("mail", "Connected").await;
+    let managers = async |resource: &str, name: &[&str]| {
+        let mut args = vec!["get", resource];
+        args.extend(name);
+        args.extend(["--show-managed-fields", "-o", "json"]);
+        let read: serde_json::Value =
+            serde_json::from_str(&scene.kubectl(&args).await).expect("kubectl writes JSON");
+        let items = match read["items"].as_array() {
+            Some(items) => items.clone(),
+            None => vec![read],
+        };
+        let mut managers: Vec<String> = items
+            .iter()
+            .flat_map(|item| item["metadata"]["managedFields"].as_array().cloned())
+            .flatten()
+            .map(|entry| format!("{} {}", entry["manager"], entry["subresource"]))
+            .filter(|manager| !manager.contains("kubectl"))
+            .collect();
+        managers.sort();
+        managers.dedup();
+        managers
+    };
+    let own = r#""composio-operator" null"#;
+    let status = r#""composio-operator" "status""#;
+    // The test declares with a client of its own.
+    let mut of_object = managers("connectedaccounts", &["mail"]).await;
+    of_object.retain(|manager| manager.contains("composio-operator") || manager.contains("status"));
+    assert_eq!(of_object, [status, own]);
+    assert_eq!(managers("leases", &[]).await, [own]);
+    wait::until("the event is there", SOON, async || {
+        let events = managers("events.events.k8s.io", &[]).await;
+        (events == [own]).then_some(()).ok_or(format!("{events:?}"))
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn sixty_quiet_polls_cost_nothing_else_and_leave_the_operator_awake() {
     let scene = Scene::new("quiet").await.operated().await;
     scene

@@ -155,7 +155,14 @@ impl Land {
         let user = user(release);
         wait::until("the end of the right", SOON, async || {
             let args = [
-                "-n", namespace, "auth", "can-i", "list", "ca", "--as", &user,
+                "-n",
+                namespace,
+                "auth",
+                "can-i",
+                "list",
+                "connectedaccounts",
+                "--as",
+                &user,
             ];
             let output = self.control_plane.kubectl(&args).await;
             match output.status.success() {

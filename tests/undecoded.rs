@@ -113,7 +113,14 @@ impl Form {
             value => json!([{"op": "add", "path": path, "value": value}]),
         };
         let patch = patch.to_string();
-        let mut args = vec!["patch", "ca", self.name, "--type=json", "-p", &patch];
+        let mut args = vec![
+            "patch",
+            "connectedaccounts",
+            self.name,
+            "--type=json",
+            "-p",
+            &patch,
+        ];
         args.extend(["-o", "json"]);
         if !self.is_of_spec() {
             args.push("--subresource=status");
@@ -204,7 +211,13 @@ async fn held_and_wanted(scene: &Scene<'_>, form: &Form) -> String {
 async fn looked_at(scene: &Scene<'_>, name: &str, token: &str) -> Value {
     let annotation = format!("composio.dev/reconcile-requested-at={token}");
     scene
-        .kubectl(&["annotate", "--overwrite", "ca", name, &annotation])
+        .kubectl(&[
+            "annotate",
+            "--overwrite",
+            "connectedaccounts",
+            name,
+            &annotation,
+        ])
         .await;
     scene
         .until_field(name, "lastHandledReconcileAt", token)
@@ -300,7 +313,7 @@ async fn an_object_that_cannot_be_decoded_keeps_its_account_across_a_restart() {
     let [held, mended, _] = &SPECS;
     let before = scene.changes().await;
     scene
-        .kubectl(&["delete", "ca", held.name, "--wait=false"])
+        .kubectl(&["delete", "connectedaccounts", held.name, "--wait=false"])
         .await;
     scene.event(held.name, "DeletionBlocked").await;
     untouched(&scene, &before).await;
@@ -311,12 +324,26 @@ async fn an_object_that_cannot_be_decoded_keeps_its_account_across_a_restart() {
     // Once it can be read it goes on from what is recorded, at once.
     let patch = r#"{"spec":{"enabled":true}}"#;
     scene
-        .kubectl(&["patch", "ca", held.name, "--type=merge", "-p", patch])
+        .kubectl(&[
+            "patch",
+            "connectedaccounts",
+            held.name,
+            "--type=merge",
+            "-p",
+            patch,
+        ])
         .await;
     scene.gone(held.name).await;
     let patch = r#"{"spec":{"deletionPolicy":"Retain","enabled":false}}"#;
     scene
-        .kubectl(&["patch", "ca", mended.name, "--type=merge", "-p", patch])
+        .kubectl(&[
+            "patch",
+            "connectedaccounts",
+            mended.name,
+            "--type=merge",
+            "-p",
+            patch,
+        ])
         .await;
     scene.ready(mended.name, "Disabled").await;
     let since: Vec<_> = scene.changes().await.split_off(before.len());

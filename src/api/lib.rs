@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON},
-    apimachinery::pkg::apis::meta::v1::{Condition, MicroTime},
+    apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time},
 };
 use kube::{CustomResource, CustomResourceExt, KubeSchema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -56,7 +56,8 @@ pub mod condition {
     version = "v1alpha1",
     kind = "ConnectedAccount",
     plural = "connectedaccounts",
-    shortname = "ca",
+    // Not `ca`: that is the short name of OpenShift's ClusterAutoscaler.
+    shortname = "cacc",
     category = "composio",
     namespaced,
     status = "ConnectedAccountStatus",
@@ -65,6 +66,8 @@ pub mod condition {
     doc = "An authorised connection of one user to one toolkit, kept in Composio as declared here.",
     selectable = ".spec.user",
     selectable = ".spec.toolkit",
+    selectable = ".status.authConfig",
+    selectable = ".status.state",
     printcolumn(name = "User", type_ = "string", json_path = ".spec.user"),
     printcolumn(name = "Toolkit", type_ = "string", json_path = ".spec.toolkit"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
@@ -82,7 +85,14 @@ pub mod condition {
     printcolumn(name = "Account", type_ = "string", json_path = ".status.connectedAccountId", priority = 1),
     printcolumn(name = "Auth config", type_ = "string", json_path = ".status.authConfig", priority = 1),
     // As text: a date column shows a time in the future as <invalid>.
-    printcolumn(name = "Link expires", type_ = "string", json_path = ".status.link.expiresAt", priority = 1)
+    printcolumn(name = "Link expires", type_ = "string", json_path = ".status.link.expiresAt", priority = 1),
+    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend", priority = 1),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -108,6 +118,7 @@ pub mod condition {
 pub struct ConnectedAccountSpec {
     /// Composio user id: whose account it is. Immutable.
     #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new(r"!self.matches(r'\p{Cc}')").message("user must not contain control characters, such as a line end"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("user is immutable: an account belongs to one user; make a new object").reason(Reason::FieldValueForbidden))]
     pub user: String,
 
@@ -128,7 +139,8 @@ pub struct ConnectedAccountSpec {
     #[serde(default = "yes")]
     pub enabled: bool,
 
-    /// Who may use the account. Immutable, because Composio cannot change it.
+    /// Who may use the account: `Private`, its user alone; `Shared`, also whom `sharing` names. Immutable,
+    /// because Composio cannot change it.
     #[serde(default)]
     #[x_kube(validation = Rule::new("self == oldSelf").message("visibility is immutable: Composio cannot change it; make a new object").reason(Reason::FieldValueForbidden))]
     pub visibility: Visibility,
@@ -153,7 +165,7 @@ pub struct ConnectedAccountSpec {
     /// Where the browser goes after the hosted sign-in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[^\s/]+\S*$')").message("callbackUrl must be a whole URL that begins with https:// or http://"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[^\s\p{Cc}/]+[^\s\p{Cc}]*$')").message("callbackUrl must be a whole URL that begins with https:// or http://, without spaces and control characters"))]
     pub callback_url: Option<String>,
 
     /// Takes over an account that exists already. Immutable once set.
@@ -162,11 +174,14 @@ pub struct ConnectedAccountSpec {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("connectedAccountId must be an id, such as ca_1234: letters, digits, '_' and '-'"))]
     pub connected_account_id: Option<String>,
 
-    /// Whether Ready waits for the person: `Active` does, `LinkIssued` is content with a first link.
+    /// When Ready becomes true: `Active`, once the person has signed in; `LinkIssued`, once a first link to do
+    /// so was issued.
     #[serde(default)]
     pub ready_when: ReadyWhen,
 
-    /// What happens to the account when the object is deleted. Read at the moment of deletion.
+    /// What happens to the account when the object is deleted: `Revoke` ends the grant at the provider and
+    /// deletes the account; `Delete` deletes the account only; `Retain` leaves it as it is. Read at the moment
+    /// of deletion.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
@@ -244,13 +259,18 @@ pub struct Sharing {
     pub denied_users: BTreeSet<String>,
 }
 
-/// Composio's limits: 1000 entries, each of 1 to 256 characters.
+/// Composio's limits: 1000 entries, each of 1 to 256 characters. A line end at the end of one, as a block of
+/// YAML has it, would name nobody.
 fn users_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "array",
         "maxItems": 1000,
         "x-kubernetes-list-type": "set",
         "items": {"type": "string", "minLength": 1, "maxLength": 256},
+        "x-kubernetes-validations": [{
+            "rule": r"self.all(user, !user.matches(r'\p{Cc}'))",
+            "message": "a user must not contain control characters, such as a line end",
+        }],
     })
 }
 
@@ -272,7 +292,9 @@ pub struct Metadata {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
-    /// Composio's auth scheme. Immutable.
+    /// Composio's auth scheme, which says what the Secret holds: `API_KEY`, a key; `BEARER_TOKEN`, a token;
+    /// `BASIC`, a user name and a password; `BASIC_WITH_JWT`, those and a JWT; `GOOGLE_SERVICE_ACCOUNT` and
+    /// `SERVICE_ACCOUNT`, the fields of a service account. Immutable.
     #[x_kube(validation = Rule::new("self == oldSelf").message("scheme is immutable: make a new object").reason(Reason::FieldValueForbidden))]
     pub scheme: Scheme,
     /// The Secret whose keys are the scheme's field names.
@@ -339,7 +361,7 @@ pub struct ConnectedAccountStatus {
     /// The alias of the account, or the one that it will be made under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
-    /// The account was found, not made by this object, and is left as it is when the object goes, until the
+    /// `ByDeclaredAlias`: the account was found by its declared alias, not made by this object, and is left as it is when the object goes, until the
     /// annotation `composio.dev/own-account: <account id>` confirms it, or its user signs in anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adopted>,
@@ -479,8 +501,8 @@ pub struct AccountRecord {
 pub struct Link {
     /// Who opens it connects their own account, so it is for the declared user only.
     pub url: String,
-    /// Ten minutes after it was issued.
-    pub expires_at: MicroTime,
+    /// Ten minutes after it was issued, in whole seconds.
+    pub expires_at: Time,
 }
 
 /// What became of the Secret.
@@ -489,7 +511,8 @@ pub struct Link {
 pub struct CredentialsStatus {
     /// `<uid>/<resourceVersion>` of the Secret that was sent last.
     pub version: String,
-    /// What was done with it.
+    /// What was done with it: `Created`, an account was made from it; `Patched`, it was sent to the account;
+    /// `Refused`, Composio did not take it.
     pub step: CredentialsStep,
 }
 
@@ -511,7 +534,25 @@ pub struct Tally {
     /// When the count began.
     pub since: MicroTime,
     /// How many since.
+    #[schemars(schema_with = "count_schema")]
     pub count: u32,
+}
+
+impl Tally {
+    /// Counts one more, as far as the definition takes it.
+    pub fn add_one(&mut self) {
+        self.count = self.count.saturating_add(1).min(i32::MAX.unsigned_abs());
+    }
+}
+
+/// A count of the API: 32 bits with a sign.
+fn count_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "integer",
+        "format": "int32",
+        "minimum": 0,
+        "maximum": i32::MAX,
+    })
 }
 
 /// The definition as it is installed.

@@ -1,7 +1,7 @@
 //! The hands: one effect, one call. No policy and no retry: what to do was decided before.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{
     Api, ResourceExt,
     api::{Patch, PatchParams},
@@ -319,11 +319,11 @@ fn link(url: &SensitiveUrl, expires_at: Option<Timestamp>, now: Timestamp) -> Li
     let expires_at = expires_at
         .map(|time| time.clamp(earliest, latest))
         .unwrap_or_else(|| now.saturating_add(LINK_LIFETIME).unwrap_or(now));
-    // Kubernetes keeps microseconds: anything finer would look like a change at every comparison.
-    let expires_at = Timestamp::from_microsecond(expires_at.as_microsecond()).unwrap_or(expires_at);
+    // As it is written: anything finer would look like a change at every comparison.
+    let expires_at = Timestamp::from_second(expires_at.as_second()).unwrap_or(expires_at);
     Link {
         url: url.expose().to_owned(),
-        expires_at: MicroTime(expires_at),
+        expires_at: Time(expires_at),
     }
 }
 

@@ -26,6 +26,11 @@ pub async fn cluster() -> Result<Config, String> {
         .await
         .map_err(|error| format!("no way to a Kubernetes cluster: {error}"))?;
     config.default_retry = false;
+    // The apiserver names the field manager after it: what the operator owns is told in managedFields.
+    config.headers.push((
+        http::header::USER_AGENT,
+        http::HeaderValue::from_static(concat!("composio-operator/", env!("CARGO_PKG_VERSION"))),
+    ));
     config.read_timeout = Some(SILENCE);
     if config.proxy_url.as_ref().is_some_and(is_from_environment) {
         // Meant for the way to Composio. The apiserver is reached directly, as from a pod.

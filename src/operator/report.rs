@@ -104,7 +104,7 @@ fn record_correction(
     }
     let counts = |tally: &Tally| now.duration_since(tally.since.0) < CORRECTIONS_WINDOW;
     match status.corrections.as_mut().filter(|tally| counts(tally)) {
-        Some(tally) => tally.count = tally.count.saturating_add(1),
+        Some(tally) => tally.add_one(),
         None => {
             status.corrections = Some(Tally {
                 since: MicroTime(now),
@@ -221,7 +221,7 @@ fn record_event(
                     since: MicroTime(now),
                     count: 0,
                 });
-                refusals.count = refusals.count.saturating_add(1);
+                refusals.add_one();
             }
         }
     }

@@ -232,7 +232,10 @@ impl Ground for Cluster {
     }
 
     async fn told(&mut self) -> String {
-        let objects = self.scene.kubectl(&["get", "ca", "-o", "json"]).await;
+        let objects = self
+            .scene
+            .kubectl(&["get", "connectedaccounts", "-o", "json"])
+            .await;
         let accounts = self.accounts().await;
         let accounts: Vec<String> = accounts.iter().map(Value::to_string).collect();
         let log = self

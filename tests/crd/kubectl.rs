@@ -25,7 +25,7 @@ async fn a_list_shows_whose_account_it_is_and_how_it_stands() {
     ground.create("support", &spec(json!({}))).await.unwrap();
     let condition = |type_: &str, status: &str, reason: &str| {
         json!({
-            "type": type_, "status": status, "reason": reason, "message": "",
+            "type": type_, "status": status, "reason": reason, "message": "ask Ann",
             "lastTransitionTime": "2030-01-01T00:00:00Z",
         })
     };
@@ -33,7 +33,7 @@ async fn a_list_shows_whose_account_it_is_and_how_it_stands() {
         "state": "INITIATED",
         "connectedAccountId": "ca_1",
         "authConfig": "ac_1",
-        "link": {"url": "https://a.b/c", "expiresAt": "2999-01-01T00:10:00.000000Z"},
+        "link": {"url": "https://a.b/c", "expiresAt": "2999-01-01T00:10:00Z"},
         "conditions": [
             condition("Synced", "True", "Progressing"),
             condition("Ready", "False", "AwaitingUser"),
@@ -54,15 +54,26 @@ async fn a_list_shows_whose_account_it_is_and_how_it_stands() {
         "False",
         "AwaitingUser",
     ];
-    let table = columns(&ground.kubectl(&["get", "ca"], "").await.unwrap());
+    let table = columns(
+        &ground
+            .kubectl(&["get", "connectedaccounts"], "")
+            .await
+            .unwrap(),
+    );
     assert_eq!(table.len(), 2, "{table:?}");
     assert_eq!(table[0], narrow);
     assert_eq!(table[1][..6], row);
 
-    let wide = ["ACCOUNT", "AUTH CONFIG", "LINK EXPIRES"];
+    let wide = [
+        "ACCOUNT",
+        "AUTH CONFIG",
+        "LINK EXPIRES",
+        "SUSPENDED",
+        "MESSAGE",
+    ];
     let table = columns(
         &ground
-            .kubectl(&["get", "ca", "-o", "wide"], "")
+            .kubectl(&["get", "connectedaccounts", "-o", "wide"], "")
             .await
             .unwrap(),
     );
@@ -70,7 +81,7 @@ async fn a_list_shows_whose_account_it_is_and_how_it_stands() {
     assert_eq!(table[1][..6], row);
     assert_eq!(
         table[1][7..],
-        ["ca_1", "ac_1", "2999-01-01T00:10:00.000000Z"]
+        ["ca_1", "ac_1", "2999-01-01T00:10:00Z", "false", "ask Ann"]
     );
 }
 
@@ -89,7 +100,7 @@ fn columns(table: &str) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn the_accounts_of_a_user_or_a_toolkit_can_be_selected() {
+async fn accounts_can_be_selected_by_user_toolkit_auth_config_and_state() {
     let ground = Ground::new("selected").await;
     for (name, user, toolkit) in [
         ("a", "ada", "gmail"),
@@ -99,16 +110,25 @@ async fn the_accounts_of_a_user_or_a_toolkit_can_be_selected() {
         let spec = json!({"user": user, "toolkit": toolkit});
         ground.create(name, &spec).await.unwrap();
     }
+    let seen = json!({"status": {"state": "EXPIRED", "authConfig": "ac_1"}});
+    ground
+        .raw()
+        .patch_status("a", &PatchParams::default(), &Patch::Merge(&seen))
+        .await
+        .unwrap();
     for (selector, names) in [
         ("spec.user=ada", "a c"),
         ("spec.toolkit=gmail", "a b"),
         ("spec.user=ada,spec.toolkit=gmail", "a"),
         ("spec.user!=ada", "b"),
         ("spec.user=nobody", ""),
+        ("status.state=EXPIRED", "a"),
+        ("status.authConfig=ac_1,spec.user=ada", "a"),
+        ("status.authConfig!=ac_1", "b c"),
     ] {
         let args = [
             "get",
-            "ca",
+            "connectedaccounts",
             "--field-selector",
             selector,
             "-o",
@@ -127,9 +147,9 @@ async fn it_has_a_short_name_a_plural_and_a_category() {
     let ground = Ground::new("names").await;
     ground.create("a", &spec(json!({}))).await.unwrap();
     for name in [
-        "ca",
-        "connectedaccount",
         "connectedaccounts",
+        "connectedaccount",
+        "cacc",
         "composio",
         "connectedaccounts.composio.dev",
     ] {
@@ -144,16 +164,37 @@ async fn every_field_explains_itself() {
     let ground = Ground::new("explained").await;
     for (field, words) in [
         (
-            "ca.spec.user",
+            "connectedaccount.spec.user",
             "Composio user id: whose account it is. Immutable.",
         ),
         (
-            "ca.spec.toolkit",
+            "connectedaccount.spec.toolkit",
             "Toolkit slug, such as `gmail`. Immutable.",
         ),
-        ("ca.spec.deletionPolicy", "Read at the moment of deletion."),
-        ("ca.spec.credentials.secretRef.name", "Name of the Secret."),
-        ("ca.status.link.url", "so it is for the declared user only."),
+        (
+            "connectedaccount.spec.deletionPolicy",
+            "`Revoke` ends the grant at the provider and deletes the account;",
+        ),
+        (
+            "connectedaccount.spec.visibility",
+            "`Private`, its user alone; `Shared`, also whom `sharing` names.",
+        ),
+        (
+            "connectedaccount.spec.readyWhen",
+            "`LinkIssued`, once a first link to do so was issued.",
+        ),
+        (
+            "connectedaccount.spec.credentials.scheme",
+            "`BASIC`, a user name and a password;",
+        ),
+        (
+            "connectedaccount.spec.credentials.secretRef.name",
+            "Name of the Secret.",
+        ),
+        (
+            "connectedaccount.status.link.url",
+            "so it is for the declared user only.",
+        ),
     ] {
         // The server publishes descriptions a little later than the resource itself.
         wait::until(field, Duration::from_secs(60), async || {
@@ -168,4 +209,34 @@ async fn every_field_explains_itself() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_count_is_one_that_the_api_can_hold() {
+    let ground = Ground::new("counts").await;
+    ground.create("a", &spec(json!({}))).await.unwrap();
+    let count = |count: i64| {
+        let since = "2030-01-01T00:00:00.000000Z";
+        json!({"status": {"corrections": {"since": since, "count": count}}})
+    };
+    let write = async |status: serde_json::Value| {
+        let patch = Patch::Merge(&status);
+        ground
+            .raw()
+            .patch_status("a", &PatchParams::default(), &patch)
+            .await
+    };
+    write(count(i64::from(i32::MAX)))
+        .await
+        .expect("as large as one can be");
+    for wrong in [5_000_000_000, -1] {
+        let refused = write(count(wrong)).await.expect_err("no such count");
+        let told = refused.to_string();
+        assert!(told.contains("status.corrections.count"), "{told}");
+    }
+    let definition = serde_json::to_string(&composio_operator::crd::definition()).unwrap();
+    assert!(
+        !definition.contains("uint32"),
+        "no format that Kubernetes does not know"
+    );
 }

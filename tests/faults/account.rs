@@ -91,7 +91,7 @@ async fn a_link_that_ran_out_is_told_and_a_new_one_is_issued_once_for_each_reque
 
     let request = [
         "annotate",
-        "ca",
+        "connectedaccounts",
         "mail",
         "composio.dev/link-requested-at=monday",
         "--overwrite",
@@ -108,7 +108,9 @@ async fn a_link_that_ran_out_is_told_and_a_new_one_is_issued_once_for_each_reque
     scene.ready("mail", "Connected").await;
     scene.kubectl(&request).await;
     let what = "composio.dev/reconcile-requested-at=now";
-    scene.kubectl(&["annotate", "ca", "mail", what]).await;
+    scene
+        .kubectl(&["annotate", "connectedaccounts", "mail", what])
+        .await;
     scene
         .until_field("mail", "lastHandledReconcileAt", "now")
         .await;

@@ -39,7 +39,9 @@ async fn in_conflict(scene: &Scene<'_>, alias: &str) {
 }
 
 async fn delete_without_waiting(scene: &Scene<'_>, name: &str) {
-    scene.kubectl(&["delete", "ca", name, "--wait=false"]).await;
+    scene
+        .kubectl(&["delete", "connectedaccounts", name, "--wait=false"])
+        .await;
 }
 
 /// What must go goes, what must stay stays, and the object that is new gets no account.
@@ -138,7 +140,9 @@ async fn a_server_that_answers_404_to_everything_proves_nothing() {
 
     for name in MANY {
         let what = "composio.dev/reconcile-requested-at=now";
-        scene.kubectl(&["annotate", "ca", name, what]).await;
+        scene
+            .kubectl(&["annotate", "connectedaccounts", name, what])
+            .await;
     }
     for name in ["c", "g"] {
         scene

@@ -79,7 +79,7 @@ async fn the_key_of_another_project_forgets_makes_and_releases_nothing() {
         "what was seen last stays: {object}"
     );
     scene
-        .kubectl(&["delete", "ca", "goes", "--wait=false"])
+        .kubectl(&["delete", "connectedaccounts", "goes", "--wait=false"])
         .await;
     scene
         .until_synced_says("goes", "ProjectUnavailable", "another project")

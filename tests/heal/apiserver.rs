@@ -116,7 +116,13 @@ pub(super) async fn watch_is_cut() -> Seen {
         way.cut();
         // What changes now is seen by a watch that was taken up again.
         let ask = format!("composio.dev/reconcile-requested-at={time}");
-        let annotate = ["annotate", "--overwrite", "ca", "before", &ask];
+        let annotate = [
+            "annotate",
+            "--overwrite",
+            "connectedaccounts",
+            "before",
+            &ask,
+        ];
         scene.kubectl(&annotate).await;
         scene
             .until_field("before", "lastHandledReconcileAt", time)

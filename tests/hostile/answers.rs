@@ -179,7 +179,7 @@ pub(super) async fn that_are_not_json() -> String {
     scene
         .kubectl(&[
             "patch",
-            "ca",
+            "connectedaccounts",
             "mail",
             "--type=merge",
             "-p",

@@ -213,7 +213,7 @@ pub(super) async fn with_odd_users() -> String {
     scene
         .kubectl(&[
             "patch",
-            "ca",
+            "connectedaccounts",
             "user-0",
             "--type=merge",
             "-p",

@@ -13,7 +13,9 @@ use crate::support::wait;
 const REVOKE_LATER: &str = "DELETE (revoke_on_delete)";
 
 async fn let_go(scene: &Scene<'_>, name: &str) {
-    scene.kubectl(&["delete", "ca", name, "--wait=false"]).await;
+    scene
+        .kubectl(&["delete", "connectedaccounts", name, "--wait=false"])
+        .await;
 }
 
 /// A finished deletion: the object, the account, and the grant if there was one and the policy says so.
@@ -343,7 +345,7 @@ async fn a_namespace_with_a_hundred_objects_can_be_deleted() {
         .kubectl(&["delete", "namespace", &scene.namespace, "--wait=false"])
         .await;
     scene
-        .kubectl(&["delete", "ca", "--all", "--wait=false"])
+        .kubectl(&["delete", "connectedaccounts", "--all", "--wait=false"])
         .await;
     scene.until_all("the end of a hundred", 0, |_| true).await;
     let namespaces: Api<Namespace> = Api::all(scene.client.clone());

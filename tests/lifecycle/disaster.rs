@@ -68,7 +68,9 @@ async fn two_hundred_accounts_are_found_again_after_etcd_or_only_the_status_was_
         first.sandbox.consent(&id).await;
     }
     let ids = all_ready(&first).await;
-    let backup = first.kubectl(&["get", "ca", "-o", "json"]).await;
+    let backup = first
+        .kubectl(&["get", "connectedaccounts", "-o", "json"])
+        .await;
     first.operator.child.signal(Signal::Kill).expect("it runs");
     let seq = first.sandbox.seq().await;
 

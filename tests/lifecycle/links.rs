@@ -17,13 +17,17 @@ async fn eleven_minutes(scene: &Scene<'_>) {
 async fn a_link_is_never_renewed_by_itself_and_its_end_is_told() {
     let scene = Scene::new("no-timer").await.operated().await;
     let (id, _) = scene.linked_gmail("mail").await;
-    let wide = scene.kubectl(&["get", "ca", "mail", "-o", "wide"]).await;
+    let wide = scene
+        .kubectl(&["get", "connectedaccounts", "mail", "-o", "wide"])
+        .await;
     let expires = &scene.object("mail").await["status"]["link"]["expiresAt"];
     assert!(wide.contains(expires.as_str().expect("a time")), "{wide}");
     eleven_minutes(&scene).await;
     let object = scene.until("mail", "Stalled", "True", "LinkExpired").await;
     assert_eq!(object["status"]["link"], Value::Null, "{object}");
-    let wide = scene.kubectl(&["get", "ca", "mail", "-o", "wide"]).await;
+    let wide = scene
+        .kubectl(&["get", "connectedaccounts", "mail", "-o", "wide"])
+        .await;
     assert!(
         wide.contains("EXPIRED") && wide.contains("LinkExpired"),
         "{wide}"

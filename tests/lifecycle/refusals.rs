@@ -145,7 +145,7 @@ async fn a_refused_new_sign_in_and_a_refused_end_are_told() {
     let id = connected(&scene, "stays", gmail_of("v")).await;
     refuse(&scene, "DELETE", &format!("/connected_accounts/{id}")).await;
     scene
-        .kubectl(&["delete", "ca", "stays", "--wait=false"])
+        .kubectl(&["delete", "connectedaccounts", "stays", "--wait=false"])
         .await;
     told(&scene, "stays", "Rejected", "no DELETE today").await;
     no_storm(&scene, "DELETE", &id).await;

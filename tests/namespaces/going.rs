@@ -59,7 +59,8 @@ async fn goes(land: &Land, watched: bool) {
         "no event was refused"
     );
     operator.readyz(200, "[+] kubernetes ok").await;
-    land.kubectl(&["-n", &other, "delete", "ca", "mail"]).await;
+    land.kubectl(&["-n", &other, "delete", "connectedaccounts", "mail"])
+        .await;
     assert_ended(&release, &stays).await;
     wait::until("the event of its end", SOON, async || {
         let events = land.kubectl(&["-n", &other, "get", "events"]).await;

@@ -105,7 +105,8 @@ async fn what_an_object_that_cannot_be_read_may_hold_is_neither_adopted_nor_ende
             land.declare(&seen, "by-alias", shared_alias("u")).await;
         }
         if name != "by-alias" {
-            land.kubectl(&["-n", &seen, "delete", "ca", name]).await;
+            land.kubectl(&["-n", &seen, "delete", "connectedaccounts", name])
+                .await;
         }
     }
     land.apply(&hidden, binding).await;
@@ -160,7 +161,15 @@ async fn a_failure_that_may_pass_is_waited_for_and_nothing_is_decided_without_it
         .readyz(503, "cannot watch ConnectedAccounts: etcd is away")
         .await;
     let rival = land
-        .kubectl(&["-n", &seen, "get", "ca", "rival", "-o", "json"])
+        .kubectl(&[
+            "-n",
+            &seen,
+            "get",
+            "connectedaccounts",
+            "rival",
+            "-o",
+            "json",
+        ])
         .await;
     let rival: Value = serde_json::from_str(&rival).expect("JSON");
     assert_eq!(rival["metadata"]["finalizers"], Value::Null, "{rival}");

@@ -14,7 +14,7 @@ const DENIED: &str = "the operator writes ConnectedAccounts in its watchNamespac
 const WRITES: [&[&str]; 4] = [
     &[
         "patch",
-        "ca",
+        "connectedaccounts",
         "mail",
         "--type=merge",
         "-p",
@@ -22,7 +22,7 @@ const WRITES: [&[&str]; 4] = [
     ],
     &[
         "patch",
-        "ca",
+        "connectedaccounts",
         "mail",
         "--type=json",
         "-p",
@@ -46,7 +46,15 @@ async fn outside_the_watched_namespaces_nothing_is_written_and_no_secret_read() 
     }
     let as_operator = async |namespace: &str, args: &[&str]| {
         let object = land
-            .kubectl(&["-n", namespace, "get", "ca", "mail", "-o", "json"])
+            .kubectl(&[
+                "-n",
+                namespace,
+                "get",
+                "connectedaccounts",
+                "mail",
+                "-o",
+                "json",
+            ])
             .await;
         let mut object: Value = serde_json::from_str(&object).expect("JSON");
         object["status"] = json!({"observedGeneration": 0});
@@ -75,7 +83,7 @@ async fn outside_the_watched_namespaces_nothing_is_written_and_no_secret_read() 
         assert!(done, "{write:?}: {said}");
     }
     // Nobody else is concerned.
-    let patch = ["-n", &outside, "label", "ca", "mail", "a=b"];
+    let patch = ["-n", &outside, "label", "connectedaccounts", "mail", "a=b"];
     land.kubectl(&patch).await;
     let may = async |namespace: &str, verb: &str, resource: &str| {
         let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));

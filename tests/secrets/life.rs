@@ -74,7 +74,12 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
     // The link is lost, so that another one is asked for.
     scene.sandbox.expire(&id).await;
     scene
-        .kubectl(&["annotate", "ca", "mail", "composio.dev/link-requested-at=1"])
+        .kubectl(&[
+            "annotate",
+            "connectedaccounts",
+            "mail",
+            "composio.dev/link-requested-at=1",
+        ])
         .await;
     met(scene).await;
     let (id, link) = another_link(scene, links).await;
@@ -132,7 +137,7 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
     scene
         .kubectl(&[
             "annotate",
-            "ca",
+            "connectedaccounts",
             "crm",
             "composio.dev/reconcile-requested-at=1",
         ])
@@ -200,7 +205,7 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
     scene
         .kubectl(&[
             "patch",
-            "ca",
+            "connectedaccounts",
             "mail",
             "--type=merge",
             "-p",
@@ -211,7 +216,7 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
     scene
         .kubectl(&[
             "annotate",
-            "ca",
+            "connectedaccounts",
             "mail",
             "composio.dev/reconcile-requested-at=1",
         ])

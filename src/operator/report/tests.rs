@@ -1,5 +1,7 @@
 //! `report` as sentences: what was reported, what happened, what the status says now.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::*;
 use crate::{
     composio::model::State,
@@ -49,7 +51,7 @@ const LATER: Answer = Answer::NotNow { after: None };
 fn good_link() -> Link {
     Link {
         url: "https://connect.example/2".into(),
-        expires_at: MicroTime(ago(-600)),
+        expires_at: Time(ago(-600)),
     }
 }
 

@@ -27,6 +27,22 @@ const COMPUTED: &[&str] = &[
 
 pub(super) fn cases() -> Vec<Bad> {
     vec![
+        bad(
+            "a user with a line end, as a block of YAML has it",
+            json!({"user": "ann\n"}),
+            &[
+                "spec.user: Invalid value:",
+                "user must not contain control characters",
+            ],
+        ),
+        bad(
+            "a user with an escape of a terminal",
+            json!({"user": "an\u{9b}n"}),
+            &[
+                "spec.user: Invalid value:",
+                "user must not contain control characters",
+            ],
+        ),
         whole(
             "no user",
             json!({"toolkit": "gmail"}),

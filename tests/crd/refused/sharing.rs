@@ -9,6 +9,22 @@ pub(super) fn cases() -> Vec<Bad> {
     let shared = |sharing: Value| json!({"visibility": "Shared", "sharing": sharing});
     vec![
         bad(
+            "a denied user with a line end, who would not be denied",
+            shared(json!({"deniedUsers": ["eve\n"]})),
+            &[
+                "spec.sharing.deniedUsers: Invalid value",
+                "must not contain control characters",
+            ],
+        ),
+        bad(
+            "an allowed user with a tabulator",
+            shared(json!({"allowedUsers": ["ann", "\tbob"]})),
+            &[
+                "spec.sharing.allowedUsers: Invalid value",
+                "must not contain control characters",
+            ],
+        ),
+        bad(
             "sharing of an account that is private by default",
             json!({"sharing": {"allowedUsers": ["a"]}}),
             &[

@@ -20,6 +20,11 @@ pub(super) fn cases() -> Vec<Bad> {
     let many: serde_json::Map<_, _> = (0..65).map(|n| (format!("k{n}"), json!("v"))).collect();
     vec![
         bad(
+            "an address with a control character",
+            json!({"callbackUrl": "https://a.b/\u{1}"}),
+            URL,
+        ),
+        bad(
             "credentials without a Secret",
             json!({"credentials": {"scheme": "API_KEY"}}),
             &["spec.credentials.secretRef: Required value"],

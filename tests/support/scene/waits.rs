@@ -179,9 +179,13 @@ impl Scene<'_> {
 
     /// Takes all objects away, their finalizers first: as if etcd had been thrown away.
     pub(crate) async fn drop_all(&self) {
-        self.kubectl(&["delete", "ca", "--all", "--wait=false"])
+        self.kubectl(&["delete", "connectedaccounts", "--all", "--wait=false"])
             .await;
-        for name in self.kubectl(&["get", "ca", "-o", "name"]).await.lines() {
+        for name in self
+            .kubectl(&["get", "connectedaccounts", "-o", "name"])
+            .await
+            .lines()
+        {
             let patch = r#"{"metadata":{"finalizers":null}}"#;
             let args = ["patch", name, "--type=merge", "-p", patch];
             self.kubectl(&args).await;

@@ -162,7 +162,7 @@ impl Sight {
         self.status(|status| {
             status.link = Some(Link {
                 url: "https://connect.example/1".into(),
-                expires_at: MicroTime(expires_at),
+                expires_at: Time(expires_at),
             });
         })
     }

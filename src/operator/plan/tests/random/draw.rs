@@ -189,7 +189,7 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
         state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
         link: dice.maybe(|dice| Link {
             url: dice.text(&["https://connect.example/1"]),
-            expires_at: micro(dice),
+            expires_at: Time(dice.time(&times())),
         }),
         last_link_issued_at: dice.maybe(micro),
         connected_at: dice.maybe(micro),
