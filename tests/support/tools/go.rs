@@ -73,7 +73,7 @@ pub(super) fn build(tools: &[&Tool]) -> Result<Vec<PathBuf>, Error> {
         .arg(&unfinished)
         .args(packages);
     let progress = Progress::new(format!("building {what} (once)"));
-    let how_far = |log: &str| format!(", {} of {all} packages", packages_in(log));
+    let how_far = |log: &str| format!(", {} of at most {all} packages", packages_in(log));
     let built = run(&work, "build", &build, progress, &how_far).map_err(io)?;
     if !built.status.success() {
         return Err(built.error(&missing));
