@@ -152,16 +152,13 @@ pub(crate) async fn lax() -> &'static ControlPlane {
 async fn relax(control_plane: &ControlPlane) {
     let client = control_plane.client().await;
     let api: Api<CustomResourceDefinition> = Api::all(client);
-    let text = json!({"type": "string"});
     let any = json!({"x-kubernetes-preserve-unknown-fields": true});
-    let spec = json!({
-        "type": "object", "x-kubernetes-preserve-unknown-fields": true,
-        // By these two objects can be selected.
-        "properties": {"user": text, "toolkit": text},
-    });
+    let object = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let schema = "/spec/versions/0/schema/openAPIV3Schema/properties";
     let patch = json!([
-        {"op": "replace", "path": format!("{schema}/spec"), "value": spec},
+        // What can be selected by needs a type.
+        {"op": "remove", "path": "/spec/versions/0/selectableFields"},
+        {"op": "replace", "path": format!("{schema}/spec"), "value": object},
         {"op": "replace", "path": format!("{schema}/status"), "value": any},
     ]);
     let patch: Patch<Value> = Patch::Json(serde_json::from_value(patch).expect("a patch"));

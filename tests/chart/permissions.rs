@@ -221,7 +221,7 @@ async fn is_refused(without: &Without) {
         // The first mark of an object needs no look at it; its end does.
         scene.linked("support").await;
         scene
-            .kubectl(&["delete", "ca", "support", "--wait=false"])
+            .kubectl(&["delete", "connectedaccounts", "support", "--wait=false"])
             .await;
     }
     let user = format!("system:serviceaccount:{}:reduced", scene.namespace);

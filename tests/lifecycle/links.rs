@@ -117,18 +117,20 @@ async fn kubectl_wait_waits_for_the_person_or_for_the_link_as_declared() {
         )
         .await;
     let ready = ["wait", "--for=condition=Ready", "--timeout=60s"];
-    let wave = [&ready[..], &["ca/wave"]].concat();
+    let wave = [&ready[..], &["connectedaccount/wave"]].concat();
     scene.kubectl(&wave).await;
     let (wave, _) = scene.id_and_link("wave").await;
     let (mail, _) = scene.linked_gmail("mail").await;
-    let kubectl = [&ready[..2], &["--timeout=1s", "ca/mail"]].concat();
+    let kubectl = [&ready[..2], &["--timeout=1s", "connectedaccount/mail"]].concat();
     let waited = scene.stage().kubectl(&kubectl).await;
     assert!(
         waited.is_err(),
         "it is not ready before the person: {waited:?}"
     );
     scene.sandbox.consent(&mail).await;
-    scene.kubectl(&[&ready[..], &["ca/mail"]].concat()).await;
+    scene
+        .kubectl(&[&ready[..], &["connectedaccount/mail"]].concat())
+        .await;
     // A wave that went on is not called broken later.
     eleven_minutes(&scene).await;
     scene.polled(3).await;
