@@ -5,7 +5,10 @@
     reason = "the KubeSchema derive repeats each struct inside a function"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON},
@@ -495,14 +498,22 @@ pub struct AccountRecord {
     pub mac: String,
 }
 
-/// A hosted sign-in.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+/// A hosted sign-in. Debug does not show its address.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
     /// Who opens it connects their own account, so it is for the declared user only.
     pub url: String,
     /// Ten minutes after it was issued, in whole seconds.
     pub expires_at: Time,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of the Secret.
@@ -591,5 +602,25 @@ fn forbid_null(
     }
     for property in schema.properties.iter_mut().flat_map(BTreeMap::values_mut) {
         forbid_null(property);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_of_an_object_shows_no_link() {
+        let mut object = ConnectedAccount::new("mail", ConnectedAccountSpec::default());
+        object.status = Some(ConnectedAccountStatus {
+            link: Some(Link {
+                url: "https://connect.example/t0k3n".to_owned(),
+                expires_at: Time(Default::default()),
+            }),
+            ..ConnectedAccountStatus::default()
+        });
+        let shown = format!("{object:?} {object:#?}");
+        assert!(shown.contains("expires_at"), "{shown}");
+        assert!(!shown.contains("connect.example"), "{shown}");
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// One connected account as a list item or a GET by id shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,15 +184,15 @@ pub struct AuthConfig {
     pub enabled: bool,
 }
 
-/// A Secret value on its way to Composio. Debug and Display never show it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Sensitive(String);
+/// A Secret value on its way to Composio. Debug never shows it, it can be neither displayed nor serialised, and
+/// its memory is wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sensitive(Zeroizing<String>);
 
 impl Sensitive {
     /// Wraps a value that must not be shown.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self(Zeroizing::new(value.into()))
     }
 
     /// The value itself, for the one place that sends it.

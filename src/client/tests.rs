@@ -19,6 +19,7 @@ mod keys;
 mod network;
 mod pages;
 mod requests;
+mod secrets;
 mod sentences;
 
 /// A recorded payload.

@@ -1,21 +1,31 @@
 //! What kept a pass from its end, in words that quote nothing.
 
+use std::fmt;
+
 /// What kept a pass from its end. Composio's failures are none: they are told in the object's status.
-#[derive(Debug, thiserror::Error)]
+///
+/// It has no source: what is below may quote the object, and a link in it.
+#[derive(thiserror::Error)]
 pub enum Error {
-    /// The object could not be unpacked. Why would quote it, and it may hold a link.
+    /// The object could not be unpacked.
     #[error("what was kept of the object cannot be read")]
-    Kept(#[from] serde_json::Error),
+    Kept,
     /// A read or write of the object failed.
     #[error("the apiserver: {}", told(.0))]
-    Kubernetes(#[from] Box<kube::Error>),
+    Kubernetes(Box<kube::Error>),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {
     /// Whether the apiserver does not allow it.
     pub fn is_forbidden(&self) -> bool {
         match self {
-            Self::Kept(_) => false,
+            Self::Kept => false,
             Self::Kubernetes(error) => {
                 matches!(&**error, kube::Error::Api(status) if status.is_forbidden())
             }
@@ -28,6 +38,12 @@ pub(super) fn told(error: &kube::Error) -> String {
     match error {
         kube::Error::SerdeError(_) => "its answer has a form that is not known here".to_owned(),
         other => other.to_string(),
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(_: serde_json::Error) -> Self {
+        Self::Kept
     }
 }
 
@@ -46,10 +62,10 @@ mod tests {
         let quoted = serde_json::from_str::<crate::crd::Link>(r#""https://connect.example/1""#);
         let error = kube::Error::SerdeError(quoted.expect_err("a text is no link"));
         assert!(error.to_string().contains("https://"), "{error}");
-        let told = Error::from(error).to_string();
-        assert_eq!(
-            told,
-            "the apiserver: its answer has a form that is not known here"
-        );
+        let error = Error::from(error);
+        let told = "the apiserver: its answer has a form that is not known here";
+        assert_eq!(error.to_string(), told);
+        assert_eq!(format!("{error:?}"), told);
+        assert!(std::error::Error::source(&error).is_none());
     }
 }

@@ -94,7 +94,7 @@ fn a_status_of_any_json_is_read_field_by_field_and_stands_every_decision() {
     ];
     let whole = serde_json::json!({
         "observedGeneration": 1, "connectedAccountId": "ca_1", "authConfig": "ac_1", "state": "ACTIVE",
-        "link": {"url": "https://connect.example/1", "expiresAt": "2027-01-15T08:00:00.000000Z"},
+        "link": {"url": "https://connect.example/1", "expiresAt": "2027-01-15T08:00:00Z"},
         "connectedAt": "2027-01-15T08:00:00.000000Z", "unknownSince": "2027-01-15T08:00:00.000000Z",
         "credentials": {"version": "uid/7", "step": "Patched"},
         "revokeRefusals": {"since": "2027-01-15T08:00:00.000000Z", "count": 5},
