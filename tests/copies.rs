@@ -121,8 +121,3 @@ async fn annotate(scene: &Scene<'_>, name: &str, annotation: &str) {
     ];
     scene.kubectl(&args).await;
 }
-
-fn message(object: &Value, type_: &str) -> String {
-    let message = condition(object, type_)["message"].as_str();
-    message.unwrap_or_default().to_owned()
-}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::fingerprint;
 use crate::support::operator::Operator;
 use crate::support::scene::{SOON, Scene};
-use crate::support::story::condition;
+use crate::support::story::{condition, message};
 use crate::support::wait;
 
 const ROTATED: &str = "PATCH credentials";
@@ -70,11 +70,6 @@ async fn step(scene: &Scene<'_>, step: &str) -> Value {
         }
     });
     reached.await
-}
-
-fn message<'a>(object: &'a Value, type_: &str) -> &'a str {
-    let message = &condition(object, type_)["message"];
-    message.as_str().unwrap_or_default()
 }
 
 /// Nothing is asked and nothing written while the Secret is read three more times.
@@ -204,7 +199,7 @@ async fn a_secret_that_is_deleted_leaves_the_account_and_stops_no_disable() {
     let id = made(&scene).await;
     scene.kubectl(&["delete", "secret", "ac-hubspot"]).await;
     let object = scene.until("crm", "Synced", "False", "SecretMissing").await;
-    let words = "it does not exist (Secret ac-hubspot)";
+    let words = "/ac-hubspot does not exist";
     assert!(message(&object, "Synced").contains(words), "{object}");
     assert_eq!(condition(&object, "Reconciling")["status"], "True");
     assert_eq!(condition(&object, "Ready")["status"], "True", "{object}");

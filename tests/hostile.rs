@@ -13,7 +13,6 @@ use serde_json::Value;
 
 use crate::support::operator::Operator;
 use crate::support::scene::{Operated, Scene};
-use crate::support::story::condition;
 
 mod answers;
 mod gateway;
@@ -170,11 +169,4 @@ fn assert_plain_texts(value: &Value) {
         Value::Object(members) => members.values().for_each(assert_plain_texts),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// What a condition of the object says.
-fn message<'a>(object: &'a Value, type_: &str) -> &'a str {
-    condition(object, type_)["message"]
-        .as_str()
-        .unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::proxy::{Edit, Fate, Judge, Proxy, Seen};
 use crate::support::scene::{SOON, Scene, gmail};
-use crate::support::story::condition;
+use crate::support::story::message;
 use crate::support::wait;
 
 /// Edits the answers to all lists of accounts while it is on.
@@ -146,7 +146,7 @@ async fn a_list_without_end_is_told_on_the_object_and_keeps_nobody_waiting() {
             let object = scene
                 .until(&name, "Synced", "False", "ComposioUnavailable")
                 .await;
-            let message = condition(&object, "Synced")["message"].to_string();
+            let message = message(&object, "Synced");
             assert!(message.contains("the list does not end"), "{message}");
             assert!(message.contains(words), "{message}");
         }
@@ -168,8 +168,8 @@ const LOOKING: usize = 50;
 #[tokio::test]
 async fn fifty_that_wait_for_one_look_do_not_keep_fifty_copies_of_its_error() {
     let scene = Scene::new("long-error").await;
-    let message = "no room for this ".repeat(15 * 1024 * 1024 / 17);
-    let body = json!({"error": {"message": message, "slug": "Server_Error", "request_id": "r-1"}});
+    let words = "no room for this ".repeat(15 * 1024 * 1024 / 17);
+    let body = json!({"error": {"message": words, "slug": "Server_Error", "request_id": "r-1"}});
     let body: &'static str = Box::leak(body.to_string().into_boxed_str());
     let is_on = Arc::new(AtomicBool::new(true));
     let on = Arc::clone(&is_on);
@@ -204,7 +204,7 @@ async fn fifty_that_wait_for_one_look_do_not_keep_fifty_copies_of_its_error() {
         let object = scene
             .until(&name, "Synced", "False", "ComposioUnavailable")
             .await;
-        let message = condition(&object, "Synced")["message"].to_string();
+        let message = message(&object, "Synced");
         assert!(message.contains("no room for this"), "{message}");
     }
     let grown = operator.peak_memory() - before;

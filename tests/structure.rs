@@ -14,6 +14,7 @@ const LINES: usize = 400;
 const LONG: [(&str, &str); 4] = [
     ("src/operator/plan/tests/claims.rs", "tables"),
     ("src/api/lib.rs", "the object is read from top to bottom"),
+    ("src/api/reason.rs", "one table"),
     ("src/client/tests/failures.rs", "one table"),
     (
         "tests/support/control_plane.rs",

@@ -366,6 +366,18 @@ impl Reason {
         self.row().word
     }
 
+    /// The word as words: `reauthorization required`.
+    pub fn words(self) -> String {
+        let mut words = String::new();
+        for letter in self.as_str().chars() {
+            if letter.is_uppercase() && !words.is_empty() {
+                words.push(' ');
+            }
+            words.push(letter.to_ascii_lowercase());
+        }
+        words
+    }
+
     /// What it says of Ready.
     pub fn ready(self) -> ReadyRule {
         self.row().ready

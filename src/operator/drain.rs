@@ -158,20 +158,29 @@ async fn delete(client: &Client, object: &DynamicObject) -> Result<(), Error> {
 /// Who is left, and what the object says about it.
 fn why(object: &DynamicObject) -> String {
     let conditions = object.data["status"]["conditions"].as_array();
-    let told = |type_| {
-        conditions
+    let of = |type_| {
+        let mut conditions = conditions.into_iter().flatten();
+        conditions.find(|condition| condition["type"] == type_)
+    };
+    let [synced, ready] = [condition::SYNCED, condition::READY].map(of);
+    let is_wrong = |condition: &&serde_json::Value| condition["status"] != "True";
+    // A failed look or effect stands in Synced, and Ready says little then.
+    let told = synced.filter(is_wrong).or(ready.filter(is_wrong));
+    let reason = told.map(|told| {
+        let text = |condition: &serde_json::Value, field: &str| {
+            condition[field].as_str().unwrap_or_default().to_owned()
+        };
+        // The sentence is said once.
+        let same = [Some(told), ready]
             .into_iter()
             .flatten()
-            .find(|condition| condition["type"] == type_ && condition["status"] != "True")
-            .map(|condition| {
-                let text = |field: &str| condition[field].as_str().unwrap_or_default().to_owned();
-                format!("{}: {}", text("reason"), text("message"))
-            })
-    };
-    // A failed look or effect stands in Synced, and Ready says little then.
-    let reason = told(condition::SYNCED)
-        .or_else(|| told(condition::READY))
-        .unwrap_or_else(|| "the operator has not told anything of it".to_owned());
+            .filter(|one| one["reason"] == told["reason"]);
+        let message = same
+            .map(|one| text(one, "message"))
+            .find(|message| !message.is_empty());
+        format!("{}: {}", text(told, "reason"), message.unwrap_or_default())
+    });
+    let reason = reason.unwrap_or_else(|| "the operator has not told anything of it".to_owned());
     format!(
         "left: {}/{} {reason}",
         object.namespace().unwrap_or_default(),

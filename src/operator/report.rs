@@ -24,11 +24,13 @@ mod pace;
 mod tests;
 
 use claim::record_claim;
-use conditions::{conditions, standing};
+use conditions::{conditions, verdict};
 pub use pace::{Pace, next_look};
 
 /// The longest message of a condition: several sentences of Composio's, and a list of ids.
 const MAX_MESSAGE: usize = 2048;
+/// How much of what exactly is so stands where the whole sentence does not.
+const MAX_DETAIL: usize = 256;
 
 /// Builds the status after a round.
 ///
@@ -60,8 +62,8 @@ pub fn report(
     record_account(&mut status, desired, outcome, now);
     record_requests(&mut status, desired, outcome);
     status.observed_generation = Some(desired.generation);
-    let (reason, message) = standing(desired, &status, &outcome.event);
-    status.conditions = conditions(previous, desired, &status, reason, &message, now);
+    let verdict = verdict(desired, &status, &outcome.event);
+    status.conditions = conditions(previous, desired, &status, &verdict, now);
     status
 }
 

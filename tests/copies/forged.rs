@@ -1,11 +1,12 @@
 //! Statuses that somebody wrote by hand, and what the change of the API key leaves of a record.
 
+use crate::support::story::message;
 use std::path::{Path, PathBuf};
 
 use composio_operator::plan::computed_alias;
 use serde_json::{Value, json};
 
-use super::{annotate, changes_of, connected, gmail_of, message};
+use super::{annotate, changes_of, connected, gmail_of};
 use crate::support::child::Signal;
 use crate::support::scene::{Operated, SOON, Scene};
 use crate::support::wait;

@@ -1,11 +1,12 @@
 //! Copies and restores: into another namespace, another name, another cluster, the same one.
 
+use crate::support::story::message;
 use composio_operator::plan::computed_alias;
 use serde_json::json;
 
 use super::{
-    annotate, another_account, backup, beside, called, changes_of, connected, gmail_of, message,
-    own, restore,
+    annotate, another_account, backup, beside, called, changes_of, connected, gmail_of, own,
+    restore,
 };
 use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
@@ -279,7 +280,7 @@ async fn two_clusters_that_want_one_account_otherwise_say_so_instead_of_fighting
             let object = scene.stage().object("mail").await?;
             let synced = super::condition(&object, "Synced").clone();
             if synced["reason"] == "DoesNotConverge" {
-                let said = synced["message"].as_str().unwrap_or_default();
+                let said = message(&object, "Synced");
                 assert!(said.contains("another cluster"), "{said}");
                 return Ok(());
             }

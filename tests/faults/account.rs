@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::message;
 use crate::support::sandbox::Asked;
 use crate::support::scene::Scene;
-use crate::support::story::condition;
+use crate::support::story::{condition, message};
 
 #[tokio::test]
 async fn an_unknown_status_word_is_shown_and_waited_on() {

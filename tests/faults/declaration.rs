@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::message;
 use crate::support::scene::Scene;
-use crate::support::story::condition;
+use crate::support::story::{condition, message};
 
 /// An object that cannot have an account is Stalled for that reason, Composio is asked to change
 /// nothing, and it goes without a trace.
@@ -111,7 +110,7 @@ async fn a_secret_that_is_missing_is_waited_for() {
     scene.declare("crm", hubspot("later")).await;
     let object = scene.until("crm", "Synced", "False", "SecretMissing").await;
     assert!(
-        message(&object, "Synced").contains("it does not exist (Secret later)"),
+        message(&object, "Synced").contains("/later does not exist"),
         "{object}"
     );
     assert_eq!(
@@ -135,7 +134,7 @@ async fn a_key_that_is_missing_in_the_secret_is_named_and_waited_for() {
         .await;
     scene.declare("crm", hubspot("half")).await;
     let object = scene.until("crm", "Synced", "False", "SecretMissing").await;
-    let words = "it has no key api_key or generic_api_key (Secret half)";
+    let words = "/half has no key api_key or generic_api_key";
     assert!(message(&object, "Synced").contains(words), "{object}");
     scene
         .secret("half", json!({"api_key": "a-hubspot-key"}))

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::message;
 use crate::support::child::Signal;
 use crate::support::scene::{Operated, SOON, Scene};
-use crate::support::story::condition;
+use crate::support::story::{condition, message};
 use crate::support::wait;
 
 /// More than may go between two looks at all of them.

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::message;
 use crate::support::control_plane::ControlPlane;
 use crate::support::scene::{Scene, gmail};
-use crate::support::story::condition;
+use crate::support::story::{condition, message};
 use crate::support::way::Gate;
 
 #[tokio::test]

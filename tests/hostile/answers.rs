@@ -1,5 +1,6 @@
 //! What stands where Composio's answer should: too much, something else, or somebody else's.
 
+use crate::support::story::message;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::gateway::Gateway;
-use super::{ODD, assert_plain, message, operated};
+use super::{ODD, assert_plain, operated};
 use crate::support::sandbox::Asked;
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::wait;

@@ -1,5 +1,6 @@
 //! Objects as large and as odd as the apiserver takes them.
 
+use crate::support::story::message;
 use std::collections::BTreeMap;
 
 use composio_operator::crd::ConnectedAccount;
@@ -8,7 +9,7 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
-use super::{ODD, assert_plain, message, operated};
+use super::{ODD, assert_plain, operated};
 use crate::support::scene::{Operated, gmail};
 
 /// Makes an object as a program does: what kubectl notes beside it would itself be too large.
@@ -188,18 +189,26 @@ pub(super) async fn with_odd_names() -> String {
 
 pub(super) async fn with_odd_users() -> String {
     let scene = operated("odd-users").await;
+    for user in [ODD, "\0", "line\n"] {
+        let refused = create(&scene, "control", json!({"user": user, "toolkit": "gmail"}))
+            .await
+            .expect_err("it holds control characters");
+        assert!(refused.contains("control characters"), "{refused}");
+    }
+    // Everything that is odd in it, and no control character.
+    let odd: String = ODD.chars().filter(|one| !one.is_control()).collect();
     let users = [
-        ODD.to_owned(),
+        odd.clone(),
         "\u{1f469}".repeat(256),
         "a&b=c#d?e/../%2e".to_owned(),
-        "\0".to_owned(),
+        "\u{feff}".to_owned(),
         " ".to_owned(),
     ];
     for (n, user) in users.iter().enumerate() {
         let spec = json!({"user": user, "toolkit": "gmail", "authConfig": "ac_gmail"});
         create(&scene, &format!("user-{n}"), spec)
             .await
-            .expect("any text is a user");
+            .expect("any text without control characters is a user");
     }
     for (n, user) in users.iter().enumerate() {
         let name = format!("user-{n}");
@@ -222,13 +231,13 @@ pub(super) async fn with_odd_users() -> String {
         .await;
     scene.delete("user-0").await;
     let spec =
-        json!({"user": format!("not {ODD}"), "toolkit": "gmail", "connectedAccountId": taken});
+        json!({"user": format!("not {odd}"), "toolkit": "gmail", "connectedAccountId": taken});
     create(&scene, "mismatch", spec)
         .await
-        .expect("any text is a user");
+        .expect("any text without control characters is a user");
     let object = scene.until("mismatch", "Stalled", "True", "Mismatch").await;
     assert!(
-        message(&object, "Stalled").contains(r"\u{1b}[31m"),
+        message(&object, "Stalled").contains(r"\u{202e}"),
         "{object}"
     );
     assert_plain(&scene, &scene.operator).await;

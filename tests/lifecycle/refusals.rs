@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{annotate, by_hand, connected, gmail_of, patch, with};
 use crate::support::scene::Scene;
-use crate::support::story::condition;
+use crate::support::story::{condition, message};
 
 /// So often an answer that is refused may be asked for again while a few polls go by.
 const MOST_TRIES: usize = 2;
@@ -22,9 +22,7 @@ async fn refuse(scene: &Scene<'_>, method: &str, path: &str) {
 /// The object says what was refused, and the same call is not made over and over.
 async fn told(scene: &Scene<'_>, name: &str, reason: &str, words: &str) {
     let object = scene.until(name, "Stalled", "True", reason).await;
-    let message = condition(&object, "Synced")["message"]
-        .as_str()
-        .unwrap_or_default();
+    let message = message(&object, "Synced");
     assert!(message.contains(words), "{words:?} in {message:?}");
     assert!(!message.contains('\u{1b}'), "{message:?}");
     assert!(message.len() < 1000, "{message:?}");

@@ -185,6 +185,21 @@ pub(crate) fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
         .unwrap_or(&Value::Null)
 }
 
+/// The sentence that goes with a condition: it is said once, on Ready or on Synced.
+pub(crate) fn message<'a>(object: &'a Value, type_: &str) -> &'a str {
+    let asked = condition(object, type_);
+    [
+        asked,
+        condition(object, "Ready"),
+        condition(object, "Synced"),
+    ]
+    .into_iter()
+    .filter(|one| one["reason"] == asked["reason"])
+    .filter_map(|one| one["message"].as_str())
+    .find(|message| !message.is_empty())
+    .unwrap_or_default()
+}
+
 /// What was asked, each with the toolkit it was about; the poll is left out.
 pub(crate) async fn asked_by_toolkit(sandbox: &Sandbox) -> Vec<(String, Asked)> {
     let toolkits: BTreeMap<String, String> = sandbox

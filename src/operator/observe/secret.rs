@@ -25,11 +25,11 @@ pub(super) async fn read(client: &Client, desired: &Desired) -> SecretSeen {
         .await
     {
         Ok(Some(secret)) => judge(secret, credentials.scheme),
-        Ok(None) => SecretSeen::Missing("it does not exist".to_owned()),
+        Ok(None) => SecretSeen::Missing("does not exist".to_owned()),
         Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            SecretSeen::Missing("the operator may not read it".to_owned())
+            SecretSeen::Missing("may not be read by the operator".to_owned())
         }
-        Err(_) => SecretSeen::Missing("the apiserver did not answer".to_owned()),
+        Err(_) => SecretSeen::Missing("could not be read: the apiserver did not answer".to_owned()),
     }
 }
 
@@ -56,7 +56,7 @@ fn judge(secret: Secret, scheme: Scheme) -> SecretSeen {
             .is_some_and(|value| !value.expose().is_empty())
     }) {
         Some(what) => SecretSeen::Missing(what),
-        None if values.is_empty() => SecretSeen::Missing("it is empty".to_owned()),
+        None if values.is_empty() => SecretSeen::Missing("is empty".to_owned()),
         None => SecretSeen::Present { version, values },
     }
 }
@@ -71,12 +71,12 @@ fn missing(scheme: Scheme, has: impl Fn(&str) -> bool) -> Option<String> {
         Scheme::GoogleServiceAccount | Scheme::ServiceAccount | Scheme::BasicWithJwt => (&[], &[]),
     };
     if !any_of.is_empty() && !any_of.iter().any(|key| has(key)) {
-        return Some(format!("it has no key {}", any_of.join(" or ")));
+        return Some(format!("has no key {}", any_of.join(" or ")));
     }
     all_of
         .iter()
         .find(|key| !has(key))
-        .map(|key| format!("it has no key {key}"))
+        .map(|key| format!("has no key {key}"))
 }
 
 #[cfg(test)]
@@ -120,31 +120,31 @@ mod tests {
             Case {
                 scheme: Scheme::ApiKey,
                 data: &[("token", b"k")],
-                expect: Err("it has no key api_key or generic_api_key"),
+                expect: Err("has no key api_key or generic_api_key"),
                 reason: "another scheme's key",
             },
             Case {
                 scheme: Scheme::ApiKey,
                 data: &[("api_key", b"")],
-                expect: Err("it has no key api_key or generic_api_key"),
+                expect: Err("has no key api_key or generic_api_key"),
                 reason: "an empty value is none",
             },
             Case {
                 scheme: Scheme::Basic,
                 data: &[("username", b"u")],
-                expect: Err("it has no key password"),
+                expect: Err("has no key password"),
                 reason: "half of it",
             },
             Case {
                 scheme: Scheme::BearerToken,
                 data: &[],
-                expect: Err("it has no key token"),
+                expect: Err("has no key token"),
                 reason: "an empty Secret",
             },
             Case {
                 scheme: Scheme::ServiceAccount,
                 data: &[],
-                expect: Err("it is empty"),
+                expect: Err("is empty"),
                 reason: "nothing to send",
             },
             Case {

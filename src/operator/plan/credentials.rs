@@ -20,13 +20,14 @@ pub(super) enum Standing {
     Sent(CredentialsStep),
 }
 
-pub(super) fn standing(declared: &Credentials, observed: &Observed) -> Standing {
+pub(super) fn standing(desired: &Desired, declared: &Credentials, observed: &Observed) -> Standing {
     let version = match &observed.secret {
         SecretSeen::NotUsed | SecretSeen::NotRead => {
             return Standing::Unusable(Rule::ReadSecret.looks(Need::Secret));
         }
         SecretSeen::Missing(why) => {
-            let detail = format!("{why} (Secret {})", declared.secret_ref.name);
+            let (namespace, name) = (&desired.namespace, &declared.secret_ref.name);
+            let detail = format!("Secret {namespace}/{name} {why}");
             let waits = Rule::SecretMissing.waits(Reason::SecretMissing, detail, None);
             return Standing::Unusable(waits);
         }
@@ -49,7 +50,7 @@ pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Accou
     let Some(declared) = &desired.spec.credentials else {
         return Rule::AsDeclared.nothing();
     };
-    match standing(declared, observed) {
+    match standing(desired, declared, observed) {
         Standing::Unusable(decision) => decision,
         Standing::New => Rule::Rotate.does(send(account)),
         Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
@@ -67,7 +68,7 @@ pub(super) fn revive(
     observed: &Observed,
     account: &Account,
 ) -> Decision {
-    match standing(declared, observed) {
+    match standing(desired, declared, observed) {
         Standing::Unusable(decision) => decision,
         Standing::New => match observed.refused_like(&send(account)) {
             None => Rule::Revive.does(send(account)),

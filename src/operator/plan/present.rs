@@ -204,7 +204,7 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
             Rule::Link.does(Effect::Link { auth_config, alias })
         });
     };
-    match credentials::standing(declared, observed) {
+    match credentials::standing(desired, declared, observed) {
         Standing::Unusable(decision) => decision,
         Standing::New | Standing::Sent(_) => make(desired, observed, now, |auth_config, alias| {
             Rule::Create.does(Effect::Create { auth_config, alias })

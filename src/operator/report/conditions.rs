@@ -10,14 +10,24 @@ use crate::{
     text,
 };
 
-use super::{MAX_MESSAGE, is_in};
+use super::{MAX_DETAIL, MAX_MESSAGE, is_in};
 
-/// The one reason for all conditions, and what is said to the user.
-pub(super) fn standing(
+/// What the conditions say of an object.
+pub(super) struct Verdict {
+    /// The one reason for all of them.
+    reason: Reason,
+    /// What exactly is so; empty where the reason says all.
+    detail: String,
+    /// What exactly is so, what it means and what to do.
+    sentence: String,
+}
+
+/// What is to be said of the object after that event.
+pub(super) fn verdict(
     desired: &Desired,
     status: &ConnectedAccountStatus,
     event: &Happened,
-) -> (Reason, String) {
+) -> Verdict {
     let (reason, detail) = match event {
         Happened::Settled if desired.spec.enabled => (Reason::Connected, ""),
         Happened::Settled => (Reason::Disabled, ""),
@@ -36,16 +46,39 @@ pub(super) fn standing(
         }
         other => other,
     };
-    let told_before = status
-        .condition(condition::SYNCED)
-        .filter(|told| told.reason == reason.as_str());
-    let message = match (detail, event, told_before) {
+    let detail = detail.trim_end_matches('.');
+    let is_standing = detail.is_empty() && matches!(event, Happened::Refused(_));
+    let (detail, sentence) = match sentence(status, reason) {
         // A refusal that stands says no more than when it came.
-        ("", Happened::Refused(_), Some(told)) => told.message.clone(),
-        ("", _, _) => reason.meaning().to_owned(),
-        (detail, _, _) => format!("{} ({})", reason.meaning(), detail.trim_end_matches('.')),
+        Some(told) if is_standing => (brief(status, reason), told.to_owned()),
+        _ if detail.is_empty() => ("", reason.meaning().to_owned()),
+        _ => (detail, format!("{detail}. {}", reason.meaning())),
     };
-    (reason, text::line(&message, MAX_MESSAGE))
+    Verdict {
+        reason,
+        detail: text::line(detail, MAX_DETAIL),
+        sentence: text::line(&sentence, MAX_MESSAGE),
+    }
+}
+
+/// What a status says briefly for that reason, where it does.
+fn brief(status: &ConnectedAccountStatus, reason: Reason) -> &str {
+    [condition::RECONCILING, condition::STALLED]
+        .into_iter()
+        .filter_map(|type_| status.condition(type_))
+        .find(|condition| condition.reason == reason.as_str())
+        .map(|condition| condition.message.as_str())
+        .unwrap_or_default()
+}
+
+/// The sentence that a status says for that reason: on Ready, or on Synced where Ready speaks of something
+/// seen before.
+pub(super) fn sentence(status: &ConnectedAccountStatus, reason: Reason) -> Option<&str> {
+    [condition::READY, condition::SYNCED]
+        .into_iter()
+        .filter_map(|type_| status.condition(type_))
+        .find(|condition| condition.reason == reason.as_str() && !condition.message.is_empty())
+        .map(|condition| condition.message.as_str())
 }
 
 fn content_with_link(desired: &Desired, status: &ConnectedAccountStatus) -> bool {
@@ -69,11 +102,15 @@ pub(super) fn conditions(
     previous: &ConnectedAccountStatus,
     desired: &Desired,
     status: &ConnectedAccountStatus,
-    reason: Reason,
-    message: &str,
+    verdict: &Verdict,
     now: Timestamp,
 ) -> Vec<Condition> {
-    let build = |type_: &str, value: &str| {
+    let Verdict {
+        reason,
+        detail,
+        sentence,
+    } = verdict;
+    let build = |type_: &str, value: &str, message: &str| {
         let unchanged = previous
             .condition(type_)
             .filter(|condition| condition.status == value);
@@ -90,26 +127,39 @@ pub(super) fn conditions(
         }
     };
     let ready = match reason.ready() {
-        ReadyRule::True => build(condition::READY, "True"),
-        ReadyRule::False => build(condition::READY, "False"),
-        ReadyRule::Unknown => build(condition::READY, "Unknown"),
+        ReadyRule::True => build(condition::READY, "True", sentence),
+        ReadyRule::False => build(condition::READY, "False", sentence),
+        ReadyRule::Unknown => build(condition::READY, "Unknown", sentence),
         ReadyRule::Kept => match previous.condition(condition::READY) {
-            None => build(condition::READY, "Unknown"),
+            None => build(condition::READY, "Unknown", sentence),
             // What is kept is what was seen last: a grant that was seen dead is not ready.
             Some(ready) if ready.status == "True" && !may_be_ready(desired, status) => {
-                build(condition::READY, "False")
+                build(condition::READY, "False", sentence)
+            }
+            Some(ready) if ready.reason == reason.as_str() => {
+                build(condition::READY, &ready.status, sentence)
             }
             Some(ready) => ready.clone(),
         },
     };
+    // The sentence is said once: where Ready has another one to say, here.
     let synced = build(
         condition::SYNCED,
         if reason.synced() { "True" } else { "False" },
+        match ready.reason == reason.as_str() {
+            true => "",
+            false => sentence,
+        },
     );
+    // Tools that follow kstatus show what these two say.
+    let brief = match detail.as_str() {
+        "" => reason.words(),
+        detail => detail.to_owned(),
+    };
     let progress = match reason.progress() {
         Progress::None => None,
-        Progress::Reconciling => Some(build(condition::RECONCILING, "True")),
-        Progress::Stalled => Some(build(condition::STALLED, "True")),
+        Progress::Reconciling => Some(build(condition::RECONCILING, "True", &brief)),
+        Progress::Stalled => Some(build(condition::STALLED, "True", &brief)),
     };
     let ours = [ready, synced].into_iter().chain(progress);
     // Whoever else keeps one here would write it again, and that would bring the object back each time.

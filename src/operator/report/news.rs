@@ -10,7 +10,7 @@ use crate::{
     text,
 };
 
-use super::is_in;
+use super::{conditions::sentence, is_in};
 
 mod topic;
 pub use topic::Topic;
@@ -252,7 +252,7 @@ fn trouble(status: &ConnectedAccountStatus) -> Option<(Reason, &str)> {
     let reason = Reason::all().find(|reason| reason.as_str() == synced.reason)?;
     let told = matches!(reason, Reason::RevokeRefused | Reason::DoesNotConverge)
         || reason.progress() == Progress::Stalled;
-    told.then_some((reason, synced.message.as_str()))
+    told.then(|| (reason, sentence(status, reason).unwrap_or_default()))
 }
 
 /// A request for a link that was handled, and brought none.

@@ -20,6 +20,7 @@ mod conditions;
 mod corrections;
 mod credentials;
 mod facts;
+mod messages;
 mod news;
 mod pace;
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{SOON, Scene};
-use crate::support::story::condition;
+use crate::support::story::{condition, message};
 use crate::support::{wait, watch};
 
 impl Scene<'_> {
@@ -61,8 +61,9 @@ impl Scene<'_> {
         let what = format!("{reason} of {name}: {words}");
         self.until_status(name, &what, |object| {
             let synced = condition(object, "Synced");
-            let message = synced["message"].as_str().unwrap_or_default();
-            message.contains(words) && synced["reason"] == reason && synced["status"] == "False"
+            message(object, "Synced").contains(words)
+                && synced["reason"] == reason
+                && synced["status"] == "False"
         })
         .await
     }

@@ -15,7 +15,7 @@ fn ours(state: State) -> Sight {
 }
 
 fn missing() -> SecretSeen {
-    SecretSeen::Missing("it does not exist".into())
+    SecretSeen::Missing("does not exist".into())
 }
 
 fn unfit() -> SecretSeen {

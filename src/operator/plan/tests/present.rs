@@ -139,7 +139,7 @@ fn a_secret_makes_an_account_without_a_person() {
         (
             "it may be delivered in ten seconds",
             secret(),
-            seen_none().secret(SecretSeen::Missing("it does not exist".into())),
+            seen_none().secret(SecretSeen::Missing("does not exist".into())),
             Waits(Reason::SecretMissing),
         ),
         (

@@ -56,7 +56,7 @@ fn what_was_sent_and_what_came_of_it_is_recorded() {
             "the Secret is gone",
             ours(State::Active)
                 .sent("uid/6", CredentialsStep::Created)
-                .secret(SecretSeen::Missing("it does not exist".into())),
+                .secret(SecretSeen::Missing("does not exist".into())),
             waiting(Reason::SecretMissing),
             Some(("uid/6", CredentialsStep::Created)),
         ),
@@ -116,8 +116,9 @@ fn a_refusal_that_stands_keeps_what_was_said_when_it_came() {
         })
     };
     let message = |status: &ConnectedAccountStatus| {
-        let synced = status.condition(condition::SYNCED).expect("always there");
-        synced.message.clone()
+        crate::report::conditions::sentence(status, Reason::CredentialsRejected)
+            .unwrap_or_default()
+            .to_owned()
     };
     let first = after(&wanted(), &ours(State::Active), refusal("request 7"));
     assert!(message(&first).contains("request 7"));

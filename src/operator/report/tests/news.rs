@@ -226,9 +226,14 @@ fn a_note_says_what_the_condition_says_but_for_urls_and_the_end_of_a_long_one() 
         let news = written(&object(), &ours(account("ca_1").active()), refusal);
         news.into_iter().next().expect("a refusal is told").note
     };
-    assert!(refuse("the alias is taken").ends_with("change the object. (the alias is taken)"));
+    let note = refuse("the alias is taken");
+    assert!(
+        note.starts_with("the alias is taken. Composio refused"),
+        "{note}"
+    );
+    assert!(note.ends_with("change the object."), "{note}");
     let note = refuse("see https://connect.example/1 for more");
-    assert!(note.ends_with("(see [URL] for more)"), "{note}");
+    assert!(note.starts_with("see [URL] for more. "), "{note}");
     let note = refuse(&"ä".repeat(1000));
     assert!((1020..=1024).contains(&note.len()), "{}", note.len());
     assert!(note.ends_with("ä…"), "{note}");

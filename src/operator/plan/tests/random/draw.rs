@@ -288,7 +288,7 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight
         secret: match dice.number(6) {
             0 => SecretSeen::NotUsed,
             1 => SecretSeen::NotRead,
-            2 => SecretSeen::Missing(dice.text(&["it does not exist"])),
+            2 => SecretSeen::Missing(dice.text(&["does not exist"])),
             3 => SecretSeen::Unfit(dice.text(&["it must not"])),
             _ => SecretSeen::Present {
                 version: dice.text(&["uid/7", "uid/8"]),

@@ -1,0 +1,73 @@
+//! What the conditions say: the specific thing first, and each thing once.
+
+use super::*;
+use crate::report::conditions::sentence;
+
+fn texts(status: &ConnectedAccountStatus) -> Vec<&str> {
+    let messages = status.conditions.iter().map(|one| one.message.as_str());
+    messages.filter(|message| !message.is_empty()).collect()
+}
+
+/// Each reason with a detail and without, on an object that nobody has looked at, that was ready, and that
+/// says the same already.
+#[test]
+fn no_two_conditions_say_the_same_and_one_of_them_says_all() {
+    let mut kept = 0;
+    for reason in Reason::all() {
+        for detail in ["", "Secret agents/nope does not exist"] {
+            let event = || {
+                Happened::Waiting(Wait {
+                    reason,
+                    detail: detail.to_owned(),
+                    until: None,
+                })
+            };
+            let known = || seen(account("ca_1").active()).recorded("ca_1");
+            let ready = after(&object(), &known(), Happened::Settled);
+            let again = |status: &ConnectedAccountStatus| {
+                known().with(|observed| observed.recorded = status.clone())
+            };
+            let at_first = after(&object(), &seen_none(), event());
+            let then = after(&object(), &again(&ready), event());
+            let same = after(&object(), &again(&then), event());
+            for status in [&at_first, &then, &same] {
+                let texts = texts(status);
+                let mut once = texts.clone();
+                once.sort_unstable();
+                once.dedup();
+                assert_eq!(once.len(), texts.len(), "{reason}: {texts:#?}");
+                // With a link that was issued, who is waited for may be content.
+                let told = sentence(status, reason).expect("the reason says something");
+                assert!(told.starts_with(detail), "{told}");
+                assert!(told.contains(reason.meaning()), "{told}");
+                kept += usize::from(texts.len() == 3);
+            }
+            assert_eq!(same.conditions, then.conditions, "{reason}");
+        }
+    }
+    assert!(
+        kept >= 20,
+        "Ready speaks of something else {kept} times only"
+    );
+}
+
+/// Before, a sentence stood in three conditions.
+#[test]
+fn a_status_is_smaller_for_it() {
+    let status = after(
+        &object().made_from_secret(),
+        &seen_none().secret(SecretSeen::Missing("does not exist".into())),
+        Happened::Waiting(Wait {
+            reason: Reason::SecretMissing,
+            detail: "Secret agents/gmail-key does not exist".to_owned(),
+            until: None,
+        }),
+    );
+    let told = sentence(&status, Reason::SecretMissing).expect("it is told");
+    let thrice = 3 * told.len();
+    let written: usize = texts(&status).iter().map(|text| text.len()).sum();
+    assert!(
+        3 * written < 2 * thrice,
+        "{written} bytes of at most {thrice}"
+    );
+}
