@@ -20,7 +20,7 @@ mod uninstall;
 const MONITORING: &str = include_str!("chart/monitoring.yaml");
 
 /// Values with which the chart is installed, and what each is about.
-const COMBINATIONS: [(&str, &[&str]); 9] = [
+const COMBINATIONS: [(&str, &[&str]); 10] = [
     (
         "the least",
         &[r#"apiKey={"existingSecret":{"name":"composio"}}"#],
@@ -28,10 +28,11 @@ const COMBINATIONS: [(&str, &[&str]); 9] = [
     ("a trial", &[r#"sandbox={"enabled":true}"#]),
     (
         "a key in the values",
-        &[
-            r#"apiKey={"value":"ak_1"}"#,
-            r#"sandbox={"enabled":true,"keep":true}"#,
-        ],
+        &[r#"apiKey={"value":"ak_1"}"#],
+    ),
+    (
+        "a sandbox that stays",
+        &[r#"sandbox={"enabled":true,"keep":true}"#],
     ),
     (
         "some namespaces",

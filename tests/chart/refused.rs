@@ -25,6 +25,16 @@ async fn wrong_values_are_refused_in_words_that_say_what_to_do() {
             reason: "two keys",
         },
         Case {
+            values: &[SANDBOX, r#"apiKey={"existingSecret":{"name":"composio"}}"#],
+            says: "sandbox.enabled and apiKey exclude each other: the operator would send the key in clear text",
+            reason: "a real key for the sandbox",
+        },
+        Case {
+            values: &[SANDBOX, r#"apiKey={"value":"ak_1"}"#],
+            says: "sandbox.enabled and apiKey exclude each other: the operator would send the key in clear text",
+            reason: "a real key in the values for the sandbox",
+        },
+        Case {
             values: &[SANDBOX, r#"baseUrl="https://composio.acme.example""#],
             says: "baseUrl and sandbox.enabled exclude each other",
             reason: "two Composios",

@@ -207,6 +207,9 @@ affinity:
 {{- if and .Values.customCA.configMap .Values.customCA.secret }}
 {{- fail "customCA.configMap and customCA.secret exclude each other" }}
 {{- end }}
+{{- if and .Values.sandbox.enabled (or .Values.apiKey.existingSecret.name .Values.apiKey.value) }}
+{{- fail "sandbox.enabled and apiKey exclude each other: the operator would send the key in clear text to the sandbox, which has a key of its own. Take apiKey.existingSecret.name and apiKey.value away, or set sandbox.enabled=false" }}
+{{- end }}
 {{- if and .Values.baseUrl .Values.sandbox.enabled }}
 {{- fail "baseUrl and sandbox.enabled exclude each other" }}
 {{- end }}
