@@ -29,7 +29,6 @@ use composio_operator::{
 use futures::FutureExt;
 use jiff::SignedDuration;
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::{Notify, oneshot, watch},
 };
@@ -94,7 +93,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     let cluster = kubernetes::cluster().await?;
     let (leadership, elector) = candidate(&arguments, &cluster)?;
     let client = kubernetes::client(cluster, &leadership)?;
-    let listener = TcpListener::bind(arguments.http_address)
+    let listener = sandbox::listen(arguments.http_address)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", arguments.http_address))?;
 

@@ -12,26 +12,27 @@ use crate::support::helm::{CHART, helm, render};
 mod examples;
 mod gitops;
 mod monitoring;
+mod names;
+mod network;
 mod permissions;
 mod refused;
 mod uninstall;
+mod values;
 
 /// What a resource of the Prometheus operator needs for a server to check it: that it is there.
 const MONITORING: &str = include_str!("chart/monitoring.yaml");
 
 /// Values with which the chart is installed, and what each is about.
-const COMBINATIONS: [(&str, &[&str]); 9] = [
+const COMBINATIONS: [(&str, &[&str]); 10] = [
     (
         "the least",
         &[r#"apiKey={"existingSecret":{"name":"composio"}}"#],
     ),
     ("a trial", &[r#"sandbox={"enabled":true}"#]),
+    ("a key in the values", &[r#"apiKey={"value":"ak_1"}"#]),
     (
-        "a key in the values",
-        &[
-            r#"apiKey={"value":"ak_1"}"#,
-            r#"sandbox={"enabled":true,"keep":true}"#,
-        ],
+        "a sandbox that stays",
+        &[r#"sandbox={"enabled":true,"keep":true}"#],
     ),
     (
         "some namespaces",
@@ -229,7 +230,7 @@ async fn a_flag_reaches_the_program_as_it_is_given() {
     for expected in [
         "--base-url=http://op-composio-operator-sandbox.x.svc:8090",
         "--watch-namespace=a,b",
-        "--http-address=0.0.0.0:8080",
+        "--http-address=[::]:8080",
         "--poll-interval=1m30s",
         "--concurrency=1000",
         "--alias-prefix=eu_1",

@@ -238,3 +238,29 @@ async fn of_several_namespaces_each_is_dealt_with_and_no_other() {
     assert_eq!(users.len(), 2, "{users:?}");
     assert!(!users.contains(&"\"outside\"".to_owned()), "{users:?}");
 }
+
+#[tokio::test]
+async fn a_flag_goes_before_its_environment_variable() {
+    let told = async |flag: Option<&str>, variable: &str| {
+        let mut command = tokio::process::Command::new(PROGRAM);
+        command
+            .arg("run")
+            .args(flag.map(|value| format!("--watch-namespace={value}")))
+            .env("COMPOSIO_OPERATOR_WATCH_NAMESPACE", variable)
+            .env_remove("COMPOSIO_API_KEY");
+        let output = command.output().await.expect("the program runs");
+        assert!(!output.status.success(), "there is no key");
+        let told = [output.stdout, output.stderr].concat();
+        String::from_utf8(told).expect("it tells text")
+    };
+    let (flags_are_right, name) = ("no Composio API key", "must be the name of a namespace");
+    for (flag, variable, says) in [
+        (None, "a, b", flags_are_right),
+        (None, "A", name),
+        (Some("a, b"), "A", flags_are_right),
+        (Some("A"), "a, b", name),
+    ] {
+        let told = told(flag, variable).await;
+        assert!(told.contains(says), "{flag:?} {variable}: {told}");
+    }
+}

@@ -1,16 +1,15 @@
 //! What is generated is committed, and equals what the program would write now.
 
-use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use clap::{Arg, ArgAction, CommandFactory};
-use composio_operator::arguments::Cli;
 use composio_operator::crd::{Progress, ReadyRule, Reason};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use composio_operator::plan::Rule;
 use strum::IntoEnumIterator;
+
+pub(crate) mod flags;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Makes the tests of the README and of the chart write them.
@@ -38,7 +37,7 @@ fn the_definition_is_the_one_that_the_program_prints() {
 fn the_tables_of_the_readme_are_those_of_the_program() {
     let file = Path::new(ROOT).join("README.md");
     let committed = std::fs::read_to_string(&file).unwrap();
-    let with_flags = replace_section(&committed, "flags", &flags()).unwrap();
+    let with_flags = replace_section(&committed, "flags", &flags::table()).unwrap();
     let with_reasons = replace_section(&with_flags, "reasons", &reasons()).unwrap();
     let generated = replace_section(&with_reasons, "decisions", &decisions()).unwrap();
     if std::env::var_os(UPDATE).is_some() {
@@ -65,138 +64,32 @@ fn the_chart_installs_the_definition_that_the_program_prints() {
     }
 }
 
-/// The flags that the chart sets by a value of its own, and which that is.
-const OWN_VALUES: [(&str, &str); 9] = [
-    ("api-key-file", "apiKey"),
-    ("api-key", "apiKey"),
-    ("base-url", "baseUrl"),
-    ("http-address", "http"),
-    ("watch-namespace", "watchNamespaces"),
-    ("instance", "the name of the pod"),
-    ("leader-elect", "leaderElection"),
-    ("lease-namespace", "the namespace of the release"),
-    ("lease-name", "the name of the release"),
-];
-
 #[test]
-fn the_chart_has_a_value_for_every_flag() {
-    let file = Path::new(ROOT).join("charts/composio-operator/values.schema.json");
-    let committed: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    let mut generated = committed.clone();
-    generated["properties"]["config"] = config_schema();
-    if std::env::var_os(UPDATE).is_some() {
-        let text = serde_json::to_string_pretty(&generated).unwrap();
-        std::fs::write(file, text + "\n").unwrap();
-    } else {
-        assert_eq!(
-            committed["properties"]["config"], generated["properties"]["config"],
-            "\nthe flags in the chart's values.schema.json are not those of the program; write them with\n\n    \
-             {UPDATE}=1 cargo test --test tests generated::\n"
-        );
-    }
-}
-
-/// The values under `config`: the flags of `run` by their names in camel case.
-fn config_schema() -> Value {
-    let cli = Cli::command();
-    let run = cli.find_subcommand("run").expect("there is `run`");
-    let mut left: Vec<&str> = OWN_VALUES.iter().map(|(flag, _)| *flag).collect();
-    let mut properties = serde_json::Map::new();
-    for flag in run.get_arguments() {
-        let Some(long) = flag.get_long().filter(|_| flag.get_env().is_some()) else {
-            continue;
-        };
-        if let Some(at) = left.iter().position(|own| *own == long) {
-            left.remove(at);
+fn the_chart_has_the_flags_of_the_program() {
+    let folder = Path::new(ROOT).join("charts/composio-operator");
+    let schema_file = folder.join("values.schema.json");
+    let committed = std::fs::read_to_string(&schema_file).unwrap();
+    let mut schema: Value = serde_json::from_str(&committed).unwrap();
+    flags::write_schema(&mut schema);
+    let generated = [
+        (schema_file, schema),
+        (folder.join("files/flags.json"), flags::for_templates()),
+    ];
+    for (file, generated) in generated {
+        let generated = serde_json::to_string_pretty(&generated).unwrap() + "\n";
+        if std::env::var_os(UPDATE).is_some() {
+            std::fs::write(file, generated).unwrap();
             continue;
         }
-        properties.insert(camel_case(long), value_schema(flag));
+        let committed = std::fs::read_to_string(&file).unwrap_or_default();
+        if let Some(difference) = difference(&committed, &generated) {
+            panic!(
+                "{} is not that of the program; write it with\n\n    \
+                 {UPDATE}=1 cargo test --test tests generated::\n\n{difference}",
+                file.display()
+            );
+        }
     }
-    assert!(left.is_empty(), "the program has no flags {left:?}");
-    json!({
-        "type": "object",
-        "description": "Flags of the program",
-        "additionalProperties": false,
-        "properties": properties,
-    })
-}
-
-fn value_schema(flag: &Arg) -> Value {
-    let words: Vec<_> = flag
-        .get_possible_values()
-        .iter()
-        .map(|value| value.get_name().to_owned())
-        .collect();
-    let kind = flag.get_value_names().unwrap_or_default();
-    let mut schema = match kind.first().map(|name| name.as_str()) {
-        Some("N") => json!({"type": "integer", "minimum": 0}),
-        Some("DURATION") => json!({"type": "string", "pattern": "^([0-9]+(ms|s|m|h))+$"}),
-        _ if matches!(flag.get_action(), ArgAction::SetTrue) => json!({"type": "boolean"}),
-        _ if !words.is_empty() => json!({"enum": words}),
-        _ => json!({"type": "string"}),
-    };
-    let default = default(flag);
-    let default = match default.as_str() {
-        "" => default,
-        default => format!("; {default}, if not given"),
-    };
-    schema["description"] = json!(meaning(flag) + &default);
-    schema
-}
-
-fn camel_case(kebab: &str) -> String {
-    let mut words = kebab.split('-');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| {
-        let (head, tail) = word.split_at(1);
-        name + &head.to_uppercase() + tail
-    })
-}
-
-/// The flags of `run`. One that is hidden is known by its environment variable alone.
-fn flags() -> String {
-    let cli = Cli::command();
-    let run = cli.find_subcommand("run").expect("there is `run`");
-    let mut table = String::from("| Flag | Environment | Default | Meaning |\n|---|---|---|---|\n");
-    for flag in run.get_arguments() {
-        let Some(environment) = flag.get_env() else {
-            continue;
-        };
-        let long = flag.get_long().filter(|_| !flag.is_hide_set());
-        let cells = [
-            long.map(|long| format!("`--{long}`")).unwrap_or_default(),
-            format!("`{}`", environment.to_string_lossy()),
-            default(flag),
-            meaning(flag),
-        ];
-        table.push_str(&row(&cells));
-    }
-    table
-}
-
-fn default(flag: &Arg) -> String {
-    let values: Vec<_> = flag
-        .get_default_values()
-        .iter()
-        .map(|value| value.to_string_lossy())
-        .collect();
-    match values.join(",") {
-        values if values.is_empty() => values,
-        values => format!("`{values}`"),
-    }
-}
-
-fn meaning(flag: &Arg) -> String {
-    let mut meaning = flag.get_help().map(ToString::to_string).unwrap_or_default();
-    let words: Vec<_> = flag
-        .get_possible_values()
-        .iter()
-        .map(|value| format!("`{}`", value.get_name()))
-        .collect();
-    if !words.is_empty() {
-        write!(meaning, " ({})", words.join(" or ")).expect("a string takes everything");
-    }
-    meaning
 }
 
 /// What the random sequences hold each decision against.

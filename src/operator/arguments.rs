@@ -6,15 +6,17 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStri
 
 use crate::{composio::Sensitive, sandbox};
 
-mod values;
-use values::{alias_prefix, duration, lease_name, sensitive};
+#[cfg(test)]
+mod tests;
+pub mod values;
+use values::{FEWEST, MOST, alias_prefix, duration, lease_name, namespace, sensitive};
 
 /// The name of the Lease where none is given.
 const LEASE_NAME: &str = "composio-operator";
 
 /// Keeps Composio connected accounts as they are declared in Kubernetes.
 #[derive(Parser, Debug)]
-#[command(version)]
+#[command(version, args_override_self = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -78,13 +80,16 @@ pub struct Reach {
 /// Where the objects are.
 #[derive(Args, Debug)]
 pub struct Scope {
+    // `Set`, not the `Append` of a list: of a repeated flag the last one counts, as of any other.
     /// Work in these namespaces only, separated by commas; in all, if not given
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_WATCH_NAMESPACE",
         value_name = "NAMESPACES",
         value_delimiter = ',',
-        value_parser = NonEmptyStringValueParser::new()
+        num_args = 1,
+        action = ArgAction::Set,
+        value_parser = namespace
     )]
     pub watch_namespace: Vec<String>,
 }
@@ -101,7 +106,7 @@ pub struct Check {
     pub scope: Scope,
 
     /// Namespace of the Lease by which a leader is elected; not looked at, if not given
-    #[arg(long, value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
     pub lease_namespace: Option<String>,
 
     /// Name of that Lease
@@ -134,7 +139,7 @@ pub struct DrainHook {
     pub release: String,
 
     /// Namespace of that release, of its Deployment and of its Job
-    #[arg(long, required = false, value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, required = false, value_name = "NAMESPACE", value_parser = namespace)]
     pub release_namespace: String,
 
     /// Deployment by which it is seen that Helm installed that release
@@ -157,12 +162,12 @@ pub struct Run {
     #[command(flatten)]
     pub scope: Scope,
 
-    /// Address of /livez, /readyz and /metrics
+    /// Address of /livez, /readyz and /metrics; [::] is 0.0.0.0 where there is no IPv6
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_HTTP_ADDRESS",
         value_name = "ADDRESS",
-        default_value = "0.0.0.0:8080"
+        default_value = "[::]:8080"
     )]
     pub http_address: SocketAddr,
 
@@ -193,7 +198,7 @@ pub struct Run {
     pub lease_name: String,
 
     /// Namespace of that Lease and of the releases' claims; that of the pod or the kubeconfig, if not given
-    #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_NAMESPACE", value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_NAMESPACE", value_name = "NAMESPACE", value_parser = namespace)]
     pub lease_namespace: Option<String>,
 
     /// How long the others wait for a leader that has fallen silent
@@ -214,7 +219,7 @@ pub struct Run {
         env = "COMPOSIO_OPERATOR_CONCURRENCY",
         value_name = "N",
         default_value = "16",
-        value_parser = clap::value_parser!(u16).range(1..=1000)
+        value_parser = clap::value_parser!(u16).range(i64::from(FEWEST)..=i64::from(MOST))
     )]
     pub concurrency: u16,
 
@@ -237,7 +242,15 @@ pub struct Run {
     pub resync_interval: Duration,
 
     /// Take it that the recorded accounts which are missing are gone, however many they are; not for good
-    #[arg(long, env = "COMPOSIO_OPERATOR_ACCEPT_MISSING")]
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_ACCEPT_MISSING",
+        value_name = "BOOL",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        action = ArgAction::Set
+    )]
     pub accept_missing: bool,
 
     /// How long a call that was cut off may still take effect: no second one is made before
@@ -272,54 +285,4 @@ pub struct Run {
         default_value = "text"
     )]
     pub log_format: LogFormat,
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_drain_in_a_job_names_all_of_it_or_nothing() {
-        let hook = [
-            "--release=r",
-            "--release-namespace=n",
-            "--deployment=d",
-            "--job=j",
-        ];
-        for given in 0..1 << hook.len() {
-            let some = (0..hook.len()).filter(|at| given & (1 << at) != 0);
-            let args: Vec<_> = some.map(|at| hook[at]).collect();
-            let all = ["composio-operator", "drain"]
-                .into_iter()
-                .chain(args.clone());
-            let parsed = Cli::try_parse_from(all);
-            match (args.len(), parsed.map(|cli| cli.command)) {
-                (0, Ok(Command::Drain(drain))) => assert!(drain.hook.is_none()),
-                (4, Ok(Command::Drain(drain))) => {
-                    let hook = drain.hook.expect("all is given");
-                    let all = [
-                        hook.release,
-                        hook.release_namespace,
-                        hook.deployment,
-                        hook.job,
-                    ];
-                    assert_eq!(all, ["r", "n", "d", "j"]);
-                }
-                (1..=3, Err(error)) => {
-                    assert_eq!(
-                        error.kind(),
-                        clap::error::ErrorKind::MissingRequiredArgument
-                    );
-                }
-                (_, other) => panic!("{args:?}: {other:?}"),
-            }
-        }
-    }
 }

@@ -43,6 +43,7 @@
 //! for the first world without either.
 
 mod file;
+mod listen;
 mod page;
 mod routes;
 #[cfg(test)]
@@ -55,6 +56,7 @@ use std::path::PathBuf;
 
 use tokio::net::TcpListener;
 
+pub use listen::listen;
 use world::Seed;
 
 /// Arguments of the `sandbox` command.
@@ -108,7 +110,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let seeds = file::seeds(&args)?;
     let Args { listen, .. } = args;
-    let listener = TcpListener::bind(listen)
+    let listener = self::listen(listen)
         .await
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => Error::AddressInUse(listen),

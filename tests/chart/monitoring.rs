@@ -284,3 +284,23 @@ async fn the_chart_fills_in_how_long_is_too_long_and_where_the_runbooks_are() {
         "https://runbooks.acme.example/ConnectedAccountWaitsForPerson"
     );
 }
+
+#[test]
+fn what_only_the_leader_knows_is_asked_of_the_leader() {
+    let mut asked = 0;
+    for panel in panels() {
+        for target in panel["targets"].as_array().expect("targets") {
+            let expression = target["expr"].as_str().expect("an expression");
+            // A standby's gauge is 0: the smallest of all replicas would be its.
+            if expression.starts_with("min ") {
+                asked += 1;
+                assert!(
+                    expression
+                        .contains("and on (namespace, job, instance) (composio_operator_leader{"),
+                    "{expression}"
+                );
+            }
+        }
+    }
+    assert_eq!(asked, 1);
+}

@@ -25,6 +25,16 @@ async fn wrong_values_are_refused_in_words_that_say_what_to_do() {
             reason: "two keys",
         },
         Case {
+            values: &[SANDBOX, r#"apiKey={"existingSecret":{"name":"composio"}}"#],
+            says: "sandbox.enabled and apiKey exclude each other: the operator would send the key in clear text",
+            reason: "a real key for the sandbox",
+        },
+        Case {
+            values: &[SANDBOX, r#"apiKey={"value":"ak_1"}"#],
+            says: "sandbox.enabled and apiKey exclude each other: the operator would send the key in clear text",
+            reason: "a real key in the values for the sandbox",
+        },
+        Case {
             values: &[SANDBOX, r#"baseUrl="https://composio.acme.example""#],
             says: "baseUrl and sandbox.enabled exclude each other",
             reason: "two Composios",
@@ -97,6 +107,105 @@ async fn wrong_values_are_refused_in_words_that_say_what_to_do() {
             ],
             says: "at '/baseUrl'",
             reason: "no URL",
+        },
+        Case {
+            values: &[SANDBOX, r#"watchNamespaces=["a"," b"]"#],
+            says: "at '/watchNamespaces/1'",
+            reason: "a blank is in no name",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"leaderElection={"enabled":false}"#,
+                r#"strategy={"type":"RollingUpdate"}"#,
+            ],
+            says: "strategy must be {type: Recreate} when leaderElection.enabled is false",
+            reason: "two would work during an update",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"leaderElection={"enabled":false}"#,
+                r#"strategy={"rollingUpdate":{"maxSurge":1}}"#,
+            ],
+            says: "strategy must be {type: Recreate} when leaderElection.enabled is false",
+            reason: "a rolling update is the default of Kubernetes",
+        },
+        Case {
+            values: &[SANDBOX, r#"uninstall={"policy":"Drain"}"#, "replicas=0"],
+            says: "uninstall.policy=Drain needs replicas of at least 1",
+            reason: "nobody would end the accounts",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"uninstall={"policy":"Drain"}"#,
+                r#"rbac={"create":false}"#,
+            ],
+            says: "uninstall.policy=Drain needs rbac.create",
+            reason: "who would drain?",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"config={"pollInterval":"1m"}"#,
+                r#"extraArgs=["--poll-interval=2m"]"#,
+            ],
+            says: "extraArgs: --poll-interval is in config.pollInterval too: take one of them away",
+            reason: "one flag twice",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"config={"pollInterval":"1m"}"#,
+                r#"extraArgs=["--poll-interval","2m"]"#,
+            ],
+            says: "extraArgs: --poll-interval is in config.pollInterval too",
+            reason: "one flag twice, in two words",
+        },
+        Case {
+            values: &[SANDBOX, r#"extraArgs=["--leader-elect=false"]"#],
+            says: "extraArgs: --leader-elect is set by the chart: use leaderElection",
+            reason: "what the chart must know of",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"extraEnv=[{"name":"COMPOSIO_OPERATOR_WATCH_NAMESPACE","value":"a"}]"#,
+            ],
+            says: "extraEnv: COMPOSIO_OPERATOR_WATCH_NAMESPACE is set by the chart: use watchNamespaces",
+            reason: "a scope without its rights",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"extraEnv=[{"name":"A","value":"1"},{"name":"A","value":"2"}]"#,
+            ],
+            says: "extraEnv: name A is there twice",
+            reason: "which of them?",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"extraVolumes=[{"name":"api-key","emptyDir":{}}]"#,
+            ],
+            says: "extraVolumes: name api-key is there twice, or is the chart's own",
+            reason: "it would be two volumes",
+        },
+        Case {
+            values: &[SANDBOX, r#"podLabels={"app.kubernetes.io/name":"other"}"#],
+            says: "podLabels: app.kubernetes.io/name is the chart's own",
+            reason: "the selector would not find the pod",
+        },
+        Case {
+            values: &[SANDBOX, r#"labels={"app.kubernetes.io/component":"other"}"#],
+            says: "labels: app.kubernetes.io/component is the chart's own",
+            reason: "the Service would not be found",
+        },
+        Case {
+            values: &[SANDBOX, "hostNetwork=true", r#"http={"port":8090}"#],
+            says: "http.port and sandbox.port must differ when hostNetwork is true",
+            reason: "one host, one port",
         },
         Case {
             values: &[SANDBOX, r#"http={"port":"8080"}"#],

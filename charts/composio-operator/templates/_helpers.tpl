@@ -2,14 +2,20 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* A release may be called 12345 or a.b. A Service may not: its name begins with a letter and has no dot. */}}
 {{- define "composio-operator.fullname" -}}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
-{{- else if contains (include "composio-operator.name" .) .Release.Name }}
-{{- .Release.Name | trunc 50 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name (include "composio-operator.name" .) | trunc 50 | trimSuffix "-" }}
+{{- $name := include "composio-operator.name" . }}
+{{- $full := .Values.fullnameOverride }}
+{{- if and (not $full) (contains $name .Release.Name) }}
+{{- $full = .Release.Name }}
+{{- else if not $full }}
+{{- $full = printf "%s-%s" .Release.Name $name }}
 {{- end }}
+{{- $full = replace "." "-" $full }}
+{{- if regexMatch "^[0-9]" $full }}
+{{- $full = printf "op-%s" $full }}
+{{- end }}
+{{- $full | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
 {{/* Names of what is not in a namespace carry the release's: two releases do not meet. */}}
@@ -25,18 +31,23 @@ true
 {{- end }}
 
 {{- define "composio-operator.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/part-of: {{ include "composio-operator.name" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-{{- with .Values.labels }}
-{{ toYaml . }}
+{{- include "composio-operator.labelsAnd" (list . dict) }}
 {{- end }}
+
+{{/* The labels of every object, and more: each key once, as Helm 4 demands. What is said more specifically wins. */}}
+{{- define "composio-operator.labelsAnd" -}}
+{{- $root := first . }}
+{{- $own := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63)
+  "app.kubernetes.io/managed-by" $root.Release.Service
+  "app.kubernetes.io/part-of" (include "composio-operator.name" $root)
+  "app.kubernetes.io/version" $root.Chart.AppVersion }}
+{{- merge dict (last .) $root.Values.labels $own | toYaml }}
 {{- end }}
 
 {{- define "composio-operator.selector" -}}
-app.kubernetes.io/name: {{ include "composio-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "composio-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "composio-operator.serviceAccount" -}}
@@ -57,7 +68,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{/* What every pod of the program has in common. */}}
 {{- define "composio-operator.container" -}}
-image: {{ include "composio-operator.image" . }}
+image: {{ include "composio-operator.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
@@ -77,7 +88,7 @@ hostNetwork: true
 dnsPolicy: ClusterFirstWithHostNet
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:
@@ -105,13 +116,13 @@ affinity:
 {{- define "composio-operator.reach" -}}
 - --api-key-file=/var/run/composio-operator/api-key
 {{- with include "composio-operator.baseUrl" . }}
-- --base-url={{ . }}
+- {{ printf "--base-url=%s" . | quote }}
 {{- end }}
 {{- end }}
 
 {{- define "composio-operator.scope" -}}
 {{- with .Values.watchNamespaces }}
-- --watch-namespace={{ join "," . }}
+- {{ printf "--watch-namespace=%s" (join "," .) | quote }}
 {{- end }}
 {{- end }}
 
@@ -127,51 +138,55 @@ affinity:
 {{- end }}
 {{- end }}
 
+{{/* Each name once, as Helm 4 demands: what extraEnv names is not the chart's to set. */}}
 {{- define "composio-operator.env" -}}
-- name: RUST_LOG
-  value: {{ .Values.logFilter | quote }}
+{{- $env := list (dict "name" "RUST_LOG" "value" .Values.logFilter) }}
 {{- with .Values.proxy.http }}
-- name: HTTP_PROXY
-  value: {{ . | quote }}
+{{- $env = append $env (dict "name" "HTTP_PROXY" "value" .) }}
 {{- end }}
 {{- with .Values.proxy.https }}
-- name: HTTPS_PROXY
-  value: {{ . | quote }}
+{{- $env = append $env (dict "name" "HTTPS_PROXY" "value" .) }}
 {{- end }}
 {{- with .Values.proxy.noProxy }}
-- name: NO_PROXY
-  value: {{ . | quote }}
+{{- $env = append $env (dict "name" "NO_PROXY" "value" .) }}
 {{- end }}
 {{- if or .Values.customCA.configMap .Values.customCA.secret }}
-- name: SSL_CERT_DIR
-  value: /etc/ssl/certs:/etc/composio-operator/ca
+{{- $env = append $env (dict "name" "SSL_CERT_DIR" "value" "/etc/ssl/certs:/etc/composio-operator/ca") }}
 {{- end }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
+{{- $extra := dict }}
+{{- range .Values.extraEnv }}
+{{- $_ := set $extra .name true }}
 {{- end }}
+{{- $all := list }}
+{{- range $env }}
+{{- if not (hasKey $extra .name) }}
+{{- $all = append $all . }}
+{{- end }}
+{{- end }}
+{{- concat $all .Values.extraEnv | toYaml }}
 {{- end }}
 
 {{- define "composio-operator.volumes" -}}
 - name: api-key
   secret:
-    secretName: {{ include "composio-operator.keySecret" . }}
+    secretName: {{ include "composio-operator.keySecret" . | quote }}
     items:
-      - key: {{ .Values.apiKey.existingSecret.key }}
+      - key: {{ .Values.apiKey.existingSecret.key | quote }}
         path: api-key
 {{- with .Values.customCA.configMap }}
 - name: ca
   configMap:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
-      - key: {{ $.Values.customCA.key }}
+      - key: {{ $.Values.customCA.key | quote }}
         path: ca.crt
 {{- end }}
 {{- with .Values.customCA.secret }}
 - name: ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     items:
-      - key: {{ $.Values.customCA.key }}
+      - key: {{ $.Values.customCA.key | quote }}
         path: ca.crt
 {{- end }}
 {{- with .Values.extraVolumes }}
@@ -193,21 +208,20 @@ affinity:
 {{- end }}
 {{- end }}
 
-{{/* What the schema cannot say, because it concerns several values. */}}
-{{- define "composio-operator.validate" -}}
-{{- if and (not .Values.apiKey.existingSecret.name) (not .Values.apiKey.value) (not .Values.sandbox.enabled) }}
-{{- fail "there is no API key: name its Secret in apiKey.existingSecret.name, or give apiKey.value for a trial, or set sandbox.enabled" }}
+{{/* How long a duration of the schema's pattern is, in milliseconds. */}}
+{{- define "composio-operator.milliseconds" -}}
+{{- $sum := 0 }}
+{{- range regexFindAll "[0-9]+(ms|s|m|h)" . -1 }}
+{{- $worth := get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) (regexFind "[a-z]+" .) }}
+{{- $sum = add $sum (mul (regexFind "[0-9]+" . | atoi) $worth) }}
 {{- end }}
-{{- if and .Values.apiKey.existingSecret.name .Values.apiKey.value }}
-{{- fail "apiKey.existingSecret.name and apiKey.value exclude each other" }}
+{{- $sum }}
 {{- end }}
-{{- if and (gt (int .Values.replicas) 1) (not .Values.leaderElection.enabled) }}
-{{- fail "replicas above 1 need leaderElection.enabled, or they would all work at once" }}
-{{- end }}
-{{- if and .Values.customCA.configMap .Values.customCA.secret }}
-{{- fail "customCA.configMap and customCA.secret exclude each other" }}
-{{- end }}
-{{- if and .Values.baseUrl .Values.sandbox.enabled }}
-{{- fail "baseUrl and sandbox.enabled exclude each other" }}
-{{- end }}
+
+{{/* The port of a URL, of which the host may be an IPv6 address and the scheme may be missing. */}}
+{{- define "composio-operator.port" -}}
+{{- $url := lower . }}
+{{- $authority := regexReplaceAll "^[a-z0-9]+://" $url "" | regexFind "^[^/?#]*" }}
+{{- $port := regexReplaceAll "^.*@" $authority "" | regexFind ":[0-9]+$" | trimPrefix ":" }}
+{{- default (ternary 443 80 (hasPrefix "https:" $url)) (atoi $port) }}
 {{- end }}

@@ -1,0 +1,129 @@
+{{/* What the schema cannot say, because it concerns several values. */}}
+{{- define "composio-operator.validate" -}}
+{{- include "composio-operator.validateKey" . }}
+{{- include "composio-operator.validateTogether" . }}
+{{- include "composio-operator.validateFlags" . }}
+{{- include "composio-operator.validateNames" . }}
+{{- end }}
+
+{{- define "composio-operator.validateKey" -}}
+{{- if and (not .Values.apiKey.existingSecret.name) (not .Values.apiKey.value) (not .Values.sandbox.enabled) }}
+{{- fail "there is no API key: name its Secret in apiKey.existingSecret.name, or give apiKey.value for a trial, or set sandbox.enabled" }}
+{{- end }}
+{{- if and .Values.apiKey.existingSecret.name .Values.apiKey.value }}
+{{- fail "apiKey.existingSecret.name and apiKey.value exclude each other" }}
+{{- end }}
+{{- if and .Values.sandbox.enabled (or .Values.apiKey.existingSecret.name .Values.apiKey.value) }}
+{{- fail "sandbox.enabled and apiKey exclude each other: the operator would send the key in clear text to the sandbox, which has a key of its own. Take apiKey.existingSecret.name and apiKey.value away, or set sandbox.enabled=false" }}
+{{- end }}
+{{- if and .Values.baseUrl .Values.sandbox.enabled }}
+{{- fail "baseUrl and sandbox.enabled exclude each other" }}
+{{- end }}
+{{- end }}
+
+{{- define "composio-operator.validateTogether" -}}
+{{- if not .Values.leaderElection.enabled }}
+{{- if gt (int .Values.replicas) 1 }}
+{{- fail "replicas above 1 need leaderElection.enabled, or they would all work at once" }}
+{{- end }}
+{{- if and .Values.strategy (ne (default "RollingUpdate" .Values.strategy.type) "Recreate") }}
+{{- fail "strategy must be {type: Recreate} when leaderElection.enabled is false: in a rolling update two pods would work at once" }}
+{{- end }}
+{{- end }}
+{{- if eq .Values.uninstall.policy "Drain" }}
+{{- if not (int .Values.replicas) }}
+{{- fail "uninstall.policy=Drain needs replicas of at least 1: without an operator nobody ends the accounts, and helm uninstall would wait in vain" }}
+{{- end }}
+{{- if not .Values.rbac.create }}
+{{- fail "uninstall.policy=Drain needs rbac.create: the Job that drains has an account and rights of its own" }}
+{{- end }}
+{{- end }}
+{{- if and .Values.customCA.configMap .Values.customCA.secret }}
+{{- fail "customCA.configMap and customCA.secret exclude each other" }}
+{{- end }}
+{{- if and .Values.hostNetwork .Values.sandbox.enabled (eq (int .Values.http.port) (int .Values.sandbox.port)) }}
+{{- fail "http.port and sandbox.port must differ when hostNetwork is true" }}
+{{- end }}
+{{- end }}
+
+{{/* By files/flags.json, which is generated from the program. */}}
+{{- define "composio-operator.validateFlags" -}}
+{{- $flags := .Files.Get "files/flags.json" | fromJson }}
+{{- range $name, $value := .Values.config }}
+{{- include "composio-operator.validateDuration" (list (print "config." $name) $value (get $flags.config $name)) }}
+{{- end }}
+{{- include "composio-operator.validateDuration" (list "uninstall.timeout" .Values.uninstall.timeout $flags.config.leaseDuration) }}
+{{- if .Values.leaderElection.enabled }}
+{{- $timing := dict }}
+{{- range $name := list "leaseDuration" "renewDeadline" "retryPeriod" }}
+{{- $value := default (get $flags.config $name).default (get $.Values.config $name) }}
+{{- $_ := set $timing $name (dict "text" $value "ms" (include "composio-operator.milliseconds" $value | atoi)) }}
+{{- end }}
+{{- if le $timing.leaseDuration.ms $timing.renewDeadline.ms }}
+{{- fail (printf "config.leaseDuration (%s) must be longer than config.renewDeadline (%s): a leader stops before another one begins" $timing.leaseDuration.text $timing.renewDeadline.text) }}
+{{- end }}
+{{- if lt $timing.renewDeadline.ms (mul 2 $timing.retryPeriod.ms | int) }}
+{{- fail (printf "config.renewDeadline (%s) must be at least twice config.retryPeriod (%s): one lost try is no reason to stop" $timing.renewDeadline.text $timing.retryPeriod.text) }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraArgs }}
+{{- $flag := regexFind "^--[a-z0-9-]+" . | trimPrefix "--" }}
+{{- with get $flags.own $flag }}
+{{- fail (printf "extraArgs: --%s is set by the chart: use %s" $flag .) }}
+{{- end }}
+{{- range $name, $_ := $.Values.config }}
+{{- if eq (get $flags.config $name).flag $flag }}
+{{- fail (printf "extraArgs: --%s is in config.%s too: take one of them away" $flag $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraEnv }}
+{{- $name := .name }}
+{{- with get $flags.ownEnv $name }}
+{{- fail (printf "extraEnv: %s is set by the chart: use %s" $name .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "composio-operator.validateDuration" -}}
+{{- $value := index . 1 }}
+{{- $flag := index . 2 }}
+{{- if $flag.maximum }}
+{{- $ms := include "composio-operator.milliseconds" $value | atoi }}
+{{- if or (lt $ms ($flag.minimumMs | int)) (gt $ms ($flag.maximumMs | int)) }}
+{{- fail (printf "%s is %s: it must be at least %s and at most %s" (first .) $value $flag.minimum $flag.maximum) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A key that stands twice is refused by Helm 4, and a pod that its selector does not find by the apiserver. */}}
+{{- define "composio-operator.validateNames" -}}
+{{- $labels := dict "labels" .Values.labels "podLabels" .Values.podLabels
+  "metrics.serviceMonitor.labels" .Values.metrics.serviceMonitor.labels
+  "metrics.podMonitor.labels" .Values.metrics.podMonitor.labels
+  "metrics.rules.labels" .Values.metrics.rules.labels
+  "metrics.dashboard.labels" .Values.metrics.dashboard.labels }}
+{{- range $where, $given := $labels }}
+{{- range list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" }}
+{{- if hasKey $given . }}
+{{- fail (printf "%s: %s is the chart's own, by which selectors find what belongs to the release" $where .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- include "composio-operator.validateOnce" (list "extraEnv" "name" .Values.extraEnv list) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "api-key" "ca")) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/composio-operator" "/etc/composio-operator/ca")) }}
+{{- end }}
+
+{{- define "composio-operator.validateOnce" -}}
+{{- $where := index . 0 }}
+{{- $key := index . 1 }}
+{{- $seen := index . 3 }}
+{{- range index . 2 }}
+{{- $name := get . $key }}
+{{- if has $name $seen }}
+{{- fail (printf "%s: %s %s is there twice, or is the chart's own" $where $key $name) }}
+{{- end }}
+{{- $seen = append $seen $name }}
+{{- end }}
+{{- end }}

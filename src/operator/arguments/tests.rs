@@ -1,0 +1,126 @@
+//! What the command line takes.
+
+use clap::CommandFactory;
+
+use super::*;
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+fn run(args: &[&str]) -> Result<Run, clap::Error> {
+    let all = ["composio-operator", "run"].iter().chain(args);
+    match Cli::try_parse_from(all)?.command {
+        Command::Run(run) => Ok(*run),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn namespaces_are_names_with_or_without_blanks_around_them() {
+    let named = |text: &str| {
+        run(&[&format!("--watch-namespace={text}")]).map(|run| run.scope.watch_namespace)
+    };
+    for text in ["a,b-1", "a, b-1", " a ,\tb-1\n"] {
+        assert_eq!(named(text).expect(text), ["a", "b-1"]);
+    }
+    let longest = "x".repeat(63);
+    assert_eq!(named(&longest).expect("a name"), [longest.as_str()]);
+    for wrong in [
+        "",
+        " ",
+        "a,",
+        ",a",
+        "a b",
+        "A",
+        "-a",
+        "a.b",
+        "*",
+        &"x".repeat(64),
+    ] {
+        let said = named(wrong).expect_err(wrong).to_string();
+        assert!(said.contains("must be the name of a namespace"), "{said}");
+    }
+}
+
+#[test]
+fn a_boolean_flag_takes_a_value_or_none() {
+    for (args, accepts) in [
+        (&[][..], false),
+        (&["--accept-missing"], true),
+        (&["--accept-missing=true"], true),
+        (&["--accept-missing=false"], false),
+        (&["--accept-missing", "false"], false),
+    ] {
+        assert_eq!(
+            run(args).expect("flags").accept_missing,
+            accepts,
+            "{args:?}"
+        );
+    }
+    assert!(!run(&["--leader-elect=false"]).expect("a flag").leader_elect);
+    assert!(run(&["--accept-missing=soon"]).is_err());
+}
+
+#[test]
+fn of_a_repeated_flag_the_last_one_counts() {
+    let command = Cli::command();
+    let flags = command
+        .find_subcommand("run")
+        .expect("there is `run`")
+        .get_arguments();
+    for flag in flags.filter(|flag| flag.get_env().is_some()) {
+        let long = flag.get_long().expect("it has a long name");
+        let [first, last] = match (long, values::of(long)) {
+            (_, values::Values::Bool) => ["true", "false"],
+            (_, values::Values::Number { .. }) => ["1", "2"],
+            (_, values::Values::Duration { .. }) => ["1m", "2m"],
+            (_, values::Values::Word) => ["json", "text"],
+            ("http-address", _) => ["127.0.0.1:1", "127.0.0.1:2"],
+            _ => ["one", "two"],
+        };
+        let args = [first, last].map(|value| format!("--{long}={value}"));
+        let both = run(&[&args[0], &args[1]]).unwrap_or_else(|error| panic!("{error}"));
+        let alone = run(&[&args[1]]).expect("one flag");
+        assert_eq!(format!("{both:?}"), format!("{alone:?}"), "--{long}");
+    }
+}
+
+#[test]
+fn a_drain_in_a_job_names_all_of_it_or_nothing() {
+    let hook = [
+        "--release=r",
+        "--release-namespace=n",
+        "--deployment=d",
+        "--job=j",
+    ];
+    for given in 0..1 << hook.len() {
+        let some = (0..hook.len()).filter(|at| given & (1 << at) != 0);
+        let args: Vec<_> = some.map(|at| hook[at]).collect();
+        let all = ["composio-operator", "drain"]
+            .into_iter()
+            .chain(args.clone());
+        let parsed = Cli::try_parse_from(all);
+        match (args.len(), parsed.map(|cli| cli.command)) {
+            (0, Ok(Command::Drain(drain))) => assert!(drain.hook.is_none()),
+            (4, Ok(Command::Drain(drain))) => {
+                let hook = drain.hook.expect("all is given");
+                let all = [
+                    hook.release,
+                    hook.release_namespace,
+                    hook.deployment,
+                    hook.job,
+                ];
+                assert_eq!(all, ["r", "n", "d", "j"]);
+            }
+            (1..=3, Err(error)) => {
+                assert_eq!(
+                    error.kind(),
+                    clap::error::ErrorKind::MissingRequiredArgument
+                );
+            }
+            (_, other) => panic!("{args:?}: {other:?}"),
+        }
+    }
+}
