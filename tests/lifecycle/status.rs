@@ -136,3 +136,66 @@ async fn times_that_are_written_by_hand_hold_nothing_up() {
         .unwrap_or_default();
     assert!(!since.starts_with("2999"), "{object}");
 }
+
+/// What is taken out of the status is written again, whoever took it and whatever else is declared.
+#[tokio::test]
+async fn what_somebody_takes_out_of_the_status_is_written_again_without_a_change_of_the_spec() {
+    let scene = Scene::new("stripped").await.operated().await;
+    let connected = connected(&scene, "mail", gmail_of("u")).await;
+    let (waiting, _) = scene.linked_gmail("chat").await;
+    let theirs = json!([{
+        "type": "example.com/Reviewed", "status": "True", "reason": "Fine", "message": "",
+        "lastTransitionTime": "2030-01-01T00:00:00Z",
+    }]);
+    for (name, id, what, taken) in [
+        (
+            "mail",
+            &connected,
+            "the conditions",
+            json!({"conditions": theirs}),
+        ),
+        (
+            "mail",
+            &connected,
+            "the id",
+            json!({"connectedAccountId": null}),
+        ),
+        ("mail", &connected, "the record", json!({"record": null})),
+        ("chat", &waiting, "the link", json!({"link": null})),
+        (
+            "chat",
+            &waiting,
+            "the conditions",
+            json!({"conditions": []}),
+        ),
+    ] {
+        let generation = scene.object(name).await["metadata"]["generation"].clone();
+        let changes = changes_of(&scene, id).await;
+        scene.give_status(name, &taken).await;
+        let reason = match name {
+            "mail" => "Connected",
+            _ => "AwaitingUser",
+        };
+        let object = scene
+            .until_status(name, &format!("{what} of {name}"), |object| {
+                let status = &object["status"];
+                status["connectedAccountId"] == **id
+                    && status["record"]["mac"].is_string()
+                    && condition(object, "Ready")["reason"] == reason
+                    && (name == "mail" || status["link"]["url"].is_string())
+            })
+            .await;
+        assert_eq!(object["metadata"]["generation"], generation, "{what}");
+        if name == "mail" {
+            assert_eq!(changes_of(&scene, id).await, changes, "{what} of {name}");
+            // The first of the cases brought it.
+            let reviewed = condition(&object, "example.com/Reviewed");
+            assert_eq!(reviewed["reason"], "Fine", "{object}");
+        }
+    }
+    assert_eq!(
+        scene.sandbox.accounts().await.len(),
+        2,
+        "none was made anew"
+    );
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     composio::model::{Account, State},
-    crd::Reason,
+    crd::{Reason, condition},
 };
 
 use super::{
@@ -328,7 +328,10 @@ fn unconnected(
         (Some(issued), Some(connected)) => issued.0 < connected.0,
         (Some(_), None) => false,
     };
-    if !asked && !link_was_lost {
+    // Whenever the operator says that, it writes the link too: somebody took it out of the status.
+    let link_was_taken =
+        recorded.link.is_none() && recorded.says(condition::SYNCED, &[Reason::AwaitingUser]);
+    if !asked && !link_was_lost && !link_was_taken {
         return wait_for_request(observed);
     }
     if let Some(refused) = observed.refused(Kind::Refresh) {

@@ -36,7 +36,12 @@ impl Scene<'_> {
     }
 
     /// Waits until the object's status is so.
-    async fn until_status(&self, name: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until_status(
+        &self,
+        name: &str,
+        what: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Value {
         self.until_object(name, what, |object| match is_so(object) {
             true => Ok(object.clone()),
             false => Err(object["status"].to_string()),

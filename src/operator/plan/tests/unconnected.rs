@@ -1,6 +1,6 @@
 use super::*;
 use crate::composio::model::State;
-use crate::crd::{ConnectedAccount, ConnectedAccountSpec, LINK_REQUESTED_ANNOTATION};
+use crate::crd::{ConnectedAccount, ConnectedAccountSpec, LINK_REQUESTED_ANNOTATION, condition};
 
 #[test]
 fn a_recorded_account_that_is_gone_is_forgotten_first() {
@@ -273,6 +273,47 @@ fn a_link_that_was_issued_when_the_grant_came_is_not_a_lost_one() {
             object(),
             died(101),
             does(refresh()),
+        ),
+    ]);
+}
+
+#[test]
+fn a_link_that_somebody_took_out_of_the_status_is_issued_again() {
+    let waiting = |row: Row| {
+        let said = condition::SYNCED;
+        seen(row).recorded("ca_1").link_issued(ago(60)).condition(
+            said,
+            "True",
+            Reason::AwaitingUser,
+        )
+    };
+    check([
+        (
+            "the status says that the person is awaited, and holds no link",
+            object(),
+            waiting(account("ca_1")),
+            does(refresh()),
+        ),
+        (
+            "it holds one that is over",
+            object(),
+            waiting(account("ca_1")).link_until(ago(1)),
+            Waits(Reason::LinkExpired),
+        ),
+        (
+            "it holds a good one",
+            object(),
+            waiting(account("ca_1")).link_until(ago(-540)),
+            Waits(Reason::AwaitingUser),
+        ),
+        (
+            "it was said before that the link is over",
+            object(),
+            seen(account("ca_1"))
+                .recorded("ca_1")
+                .link_issued(ago(60))
+                .condition(condition::SYNCED, "True", Reason::LinkExpired),
+            Waits(Reason::LinkExpired),
         ),
     ]);
 }
