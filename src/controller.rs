@@ -37,8 +37,8 @@ use crate::{
     metrics::Metrics,
     observe::{Kept, Objects, Poll, Polling, Sources},
     plan::{Flags, plan},
-    project::{Project, system_clock},
-    reconcile::{Context, Error, reconcile},
+    project::{Clock, Project},
+    reconcile::{Backoff, Context, Failed, reconcile},
     record::RecordKeys,
     report::{Pace, report},
 };
@@ -119,7 +119,7 @@ pub async fn run(
         transport,
         RecordKeys::derive(signals.api_key.current().expose().as_bytes(), &key_project),
         Arc::clone(&metrics),
-        system_clock(),
+        Clock::system(),
         settings.auth_config_lifetime,
     ));
     let (store, writer) = reflector::store();
@@ -225,6 +225,7 @@ pub async fn run(
         report: Box::new(report),
         flags: settings.flags.clone(),
         pace: settings.pace,
+        backoff: Backoff::default(),
         metrics: Arc::clone(&metrics),
         tell,
     });
@@ -241,9 +242,9 @@ pub async fn run(
             let pass = pass.inspect(move |_| backlog.add_permits(1));
             CancelableJoinHandle::spawn(pass, &Handle::current())
         },
-        |object: Arc<Kept>, error, context: Arc<Context>| {
-            warn!(object = %ObjectRef::from_obj(&*object), "{error}");
-            Action::requeue(jittered(context.pace.min))
+        |object: Arc<Kept>, failed: &Failed, _| {
+            warn!(object = %ObjectRef::from_obj(&*object), "{failed}");
+            Action::requeue(jittered(failed.again))
         },
         context,
         store,
@@ -297,7 +298,7 @@ async fn pass(
     object: Arc<Kept>,
     context: Arc<Context>,
     access: NamespaceAccess,
-) -> Result<Action, Error> {
+) -> Result<Action, Failed> {
     let namespace = object.namespace().unwrap_or_default();
     if access.is_refused(&namespace) {
         // Nothing of it could be read or written. It is triggered once the namespace can be.
@@ -311,12 +312,12 @@ async fn pass(
                 Action::requeue(jittered(again))
             }))
         }
-        Err(error) => {
-            if error.is_forbidden() {
+        Err(failed) => {
+            if failed.error.is_forbidden() {
                 access.recheck(&namespace);
             }
             context.metrics.reconciled("Error");
-            Err(error)
+            Err(failed)
         }
     }
 }

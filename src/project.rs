@@ -18,6 +18,7 @@ use crate::{
     record::RecordKeys,
 };
 
+mod clock;
 mod counted;
 mod gates;
 mod snapshot;
@@ -25,6 +26,7 @@ mod snapshot;
 mod tests;
 mod together;
 
+pub use clock::Clock;
 use counted::counted;
 use gates::Gates;
 pub use gates::{Closed, Standing};
@@ -33,17 +35,6 @@ use together::Together;
 
 /// Who is put off does not come back before this.
 const SHORTEST_WAIT: SignedDuration = SignedDuration::from_millis(100);
-
-/// Tells the time; a function value, so that a test can tell its own.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// The machine's clock, in the whole microseconds that Kubernetes keeps.
-pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        let now = Timestamp::now();
-        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
-    })
-}
 
 /// Everything that talks to Composio, for one API key.
 pub struct Project {
@@ -122,7 +113,7 @@ impl Project {
         let offset = Arc::new(Mutex::new(None));
         let budget = Arc::new(Mutex::new(Budget::default()));
         let observer = {
-            let (gates, clock) = (Arc::clone(&gates), Arc::clone(&clock));
+            let (gates, clock) = (Arc::clone(&gates), clock.clone());
             let (offset, budget) = (Arc::clone(&offset), Arc::clone(&budget));
             let metrics = Arc::clone(&metrics);
             Arc::new(move |call: &Call| {
@@ -133,17 +124,17 @@ impl Project {
                     call.rate_limit.map(|limit| limit.remaining),
                 );
                 if let Some(date) = call.date {
-                    *lock(&offset) = Some(date.duration_since(clock()));
+                    *lock(&offset) = Some(date.duration_since(clock.now()));
                 }
                 if let Some(limit) = call.rate_limit {
-                    lock(&budget).told(limit, clock());
+                    lock(&budget).told(limit, clock.now());
                 }
                 let mut gates = lock(&gates);
-                gates.note(call.endpoint.is_effect(), call.status, clock());
+                gates.note(call.endpoint.is_effect(), call.status, clock.now());
                 if let Some(retry_after) = call.retry_after {
                     let retry_after =
                         SignedDuration::try_from(retry_after).unwrap_or(SignedDuration::MAX);
-                    gates.pause(retry_after, clock());
+                    gates.pause(retry_after, clock.now());
                 }
             })
         };
@@ -172,9 +163,14 @@ impl Project {
         lock(&self.record_keys).clone()
     }
 
-    /// The time.
+    /// The time by the wall clock: for what is written down.
     pub fn now(&self) -> Timestamp {
-        (self.clock)()
+        self.clock.now()
+    }
+
+    /// The time by the monotonic clock: for waits.
+    pub fn instant(&self) -> Instant {
+        self.clock.instant()
     }
 
     /// The time by Composio's clock, if an answer told it.

@@ -14,6 +14,8 @@ use futures::FutureExt;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::support::simulated_clock;
+
 const LIMIT: u32 = 2000;
 const STEP: SignedDuration = SignedDuration::from_millis(50);
 
@@ -47,7 +49,7 @@ impl Office {
             transport,
             RecordKeys::derive(b"the API key", &Flags::default().project),
             Arc::new(Metrics::default()),
-            Arc::new(move || *clock.lock().expect("a time")),
+            simulated_clock(move || *clock.lock().expect("a time")),
             SignedDuration::from_mins(10),
         );
         Office {

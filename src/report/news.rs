@@ -250,6 +250,12 @@ pub fn of_unreadable(fields: &[String], is_held: bool) -> News {
     warning(Topic::NotDecoded, note)
 }
 
+/// The news of an object on which the apiserver takes no write.
+pub fn of_refusal(refusal: &str) -> News {
+    let note = format!("the apiserver refused a write of the object: {refusal}");
+    warning(Topic::Trouble(Reason::KubernetesRefused), note)
+}
+
 /// The news of one write of the status, from what the apiserver had to what it has.
 pub fn of_status(
     desired: &Desired,
