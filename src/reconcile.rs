@@ -61,7 +61,7 @@ pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Fai
             outcome: BACKING_OFF,
         });
     }
-    match look_and_act(&kept, object, context).await {
+    match look_and_act(&kept, object, &attempt, context).await {
         Ok(passed) => {
             if passed.is_success() {
                 context.backoff.succeeded(&attempt);
@@ -101,6 +101,7 @@ fn failed(kept: &Kept, attempt: &Attempt, error: Error, context: &Context) -> Fa
 async fn look_and_act(
     kept: &Kept,
     object: ConnectedAccount,
+    attempt: &Attempt,
     context: &Context,
 ) -> Result<Passed, Error> {
     let api = context.sources.api(&object.namespace().unwrap_or_default());
@@ -112,8 +113,11 @@ async fn look_and_act(
         return remembered.end(event).await;
     }
     if let Some(later) = remembered.put_off(&remembered.plan()) {
-        return Ok(later);
+        let now = context.sources.project.instant();
+        let waited = context.backoff.put_off(attempt, now);
+        return remembered.wait_for_turn(later, waited).await;
     }
+    context.backoff.has_turn(attempt);
     let slot = if remembered.is_to_be_marked() {
         match remembered.run().await? {
             // The watch lags behind.

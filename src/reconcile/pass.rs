@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     act::{Acted, Trouble, act},
-    crd::{ConnectedAccount, Reason},
+    crd::{ConnectedAccount, Reason, condition},
     plan::{
         AfterFailure, Desired, Done, Effect, Failure, Happened, Need, Observed, Outcome, Plan,
-        Presence, Refused, urgency,
+        Presence, Refused, Wait, urgency,
     },
     report::{
         must_be_kept,
@@ -34,6 +34,12 @@ const MAX_ROUNDS: usize = (MAX_EFFECTS + 1) * 4;
 
 /// After a longer wait for a slot the account is looked at once more.
 const FRESH: Duration = Duration::from_secs(5);
+
+/// An object that waits longer for its turn says so.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Why it waits.
+const NOT_ITS_TURN: &str =
+    "what is left of it in this minute is kept for other users of it and for what is more urgent";
 
 /// An object, what is seen of its account, and what is to be written of both.
 pub(super) struct Pass<'a> {
@@ -120,6 +126,37 @@ impl<'a> Pass<'a> {
         Some(Passed {
             again: Some(Duration::try_from(wait).unwrap_or(self.context.pace.min)),
             outcome: THROTTLED,
+        })
+    }
+
+    /// The end of a pass that is put off. Of an object of which nothing is said yet as it is declared now, that
+    /// is said once it has waited for a while.
+    pub(super) async fn wait_for_turn(
+        self,
+        later: Passed,
+        waited: Duration,
+    ) -> Result<Passed, Error> {
+        let synced = self.observed.recorded.condition(condition::SYNCED);
+        let said_of = synced.and_then(|synced| synced.observed_generation);
+        if said_of == Some(self.desired.generation) {
+            return Ok(later);
+        }
+        if waited < PATIENCE {
+            return Ok(Passed {
+                again: later.again.map(|again| again.min(PATIENCE - waited)),
+                ..later
+            });
+        }
+        let ended = self
+            .end(Happened::Waiting(Wait {
+                reason: Reason::RateLimited,
+                detail: NOT_ITS_TURN.to_owned(),
+                until: None,
+            }))
+            .await?;
+        Ok(match ended {
+            AGAIN | GONE => ended,
+            _ => later,
         })
     }
 
