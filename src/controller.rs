@@ -13,7 +13,7 @@ use futures::{
     FutureExt, StreamExt,
     future::{self, BoxFuture},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kube::{
     Client, ResourceExt,
     runtime::{
@@ -34,8 +34,8 @@ use tracing::{info, warn};
 use crate::{
     composio::{ApiKey, Transport},
     http::Health,
-    metrics::Metrics,
-    observe::{Kept, Objects, Poll, Polling, Sources},
+    metrics::{Census, Metrics},
+    observe::{Kept, ObjectCounts, Objects, Poll, Polling, Sources},
     plan::{Flags, plan},
     project::{Clock, Project},
     reconcile::{Backoff, Context, Failed, reconcile},
@@ -43,12 +43,10 @@ use crate::{
     report::{Pace, report},
 };
 
-mod census;
 mod events;
 mod namespaces;
 mod watching;
 
-use census::census;
 use namespaces::NamespaceAccess;
 use watching::{follow, poll_and_tell, tell_watch_error};
 
@@ -126,7 +124,7 @@ pub async fn run(
     let objects = Objects::new(store.clone(), settings.flags.clone());
     metrics.count_objects_by({
         let (project, objects) = (Arc::clone(&project), objects.clone());
-        move || census(objects.all(), project.now())
+        move || census(objects.counts(), project.now())
     });
     let (trigger, triggered) = mpsc::unbounded_channel();
     let (known, is_known) = watch::channel(false);
@@ -273,6 +271,20 @@ pub async fn run(
     publishing.end().await;
     info!("stopped");
     ended
+}
+
+fn census(counts: ObjectCounts, now: Timestamp) -> Census {
+    let since = counts.longest_waiting_since();
+    // A clock that was put back tells of no wait.
+    let longest_wait = since.map_or(0.0, |since| {
+        now.duration_since(since).as_secs_f64().max(0.0)
+    });
+    Census {
+        by_state: counts.by_state,
+        by_ready: counts.by_ready,
+        by_synced: counts.by_synced,
+        longest_wait,
+    }
 }
 
 async fn until(mut is_known: watch::Receiver<bool>) {

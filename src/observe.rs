@@ -25,9 +25,11 @@ mod poll;
 mod proof;
 mod secret;
 
+#[cfg(test)]
+pub(crate) use kept::DECODED;
 pub use kept::{Kept, Summary};
 use objects::summary;
-pub use objects::{Followed, Objects};
+pub use objects::{Followed, ObjectCounts, Objects};
 pub use poll::{Poll, PollEvent, Polling};
 
 /// Where everything is looked up.
