@@ -281,13 +281,22 @@ pub fn of_status(
         .collect()
 }
 
-/// What only a person can end, and a refusal of the provider. Synced always carries the reason.
+/// What a person may have to end. Synced always carries the reason.
 fn trouble(status: &ConnectedAccountStatus) -> Option<(Reason, &str)> {
     let synced = status.condition(condition::SYNCED)?;
     let reason = Reason::all().find(|reason| reason.as_str() == synced.reason)?;
-    let told = matches!(reason, Reason::RevokeRefused | Reason::DoesNotConverge)
-        || reason.progress() == Progress::Stalled;
-    told.then_some((reason, synced.message.as_str()))
+    warns(reason).then_some((reason, synced.message.as_str()))
+}
+
+/// Whether an object that comes to say so is told of: where only a person helps, and where what was to be done
+/// failed. Not where time alone helps within a minute or so.
+fn warns(reason: Reason) -> bool {
+    match reason {
+        Reason::OutcomeUnknown | Reason::RateLimited => false,
+        // It is told when the apiserver refuses, since it may refuse the status too.
+        Reason::KubernetesRefused => false,
+        other => !other.synced() || other.progress() == Progress::Stalled,
+    }
 }
 
 /// A request for a link that was handled, and brought none.
