@@ -196,6 +196,9 @@ impl Sources {
         });
         if needs_others {
             let others = self.by_alias(desired, Some(id)).await?;
+            for account in &found {
+                self.project.forget_twins(account, &others);
+            }
             found.extend(others.into_iter().filter(|other| other.id != *id));
         }
         Ok(found)

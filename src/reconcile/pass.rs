@@ -124,7 +124,7 @@ impl<'a> Pass<'a> {
         let urgency = urgency(&self.desired, &self.observed, project.now());
         let wait = project.admit(urgency).err()?;
         Some(Passed {
-            again: Some(Duration::try_from(wait).unwrap_or(self.context.pace.min)),
+            again: Some(wait),
             outcome: THROTTLED,
         })
     }
