@@ -13,6 +13,12 @@ use composio_operator::sandbox::world::{Seed, World};
 use futures::FutureExt;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::support::scene::gmail;
+use crate::support::simulated_clock;
+use crate::support::simulation::Simulation;
+use crate::support::story::condition;
 
 const LIMIT: u32 = 2000;
 const STEP: SignedDuration = SignedDuration::from_millis(50);
@@ -47,7 +53,7 @@ impl Office {
             transport,
             RecordKeys::derive(b"the API key", &Flags::default().project),
             Arc::new(Metrics::default()),
-            Arc::new(move || *clock.lock().expect("a time")),
+            simulated_clock(move || *clock.lock().expect("a time")),
             SignedDuration::from_mins(10),
         );
         Office {
@@ -182,5 +188,56 @@ async fn polling_yields_at_half_of_the_limit_and_never_falls_silent() {
         calls_a_minute <= 3,
         "{} polls in five minutes",
         polled.len()
+    );
+}
+
+/// What the condition Synced of an object says; nothing, while it says nothing.
+fn synced(simulation: &Simulation, name: &str) -> Option<String> {
+    let object = simulation.object(name).expect("it is there");
+    let synced = condition(&object, "Synced").clone();
+    let current = synced["observedGeneration"] == object["metadata"]["generation"];
+    let reason = synced["reason"].as_str().filter(|_| current)?;
+    Some(format!("{} {reason}", synced["status"].as_str()?))
+}
+
+#[tokio::test]
+async fn an_object_that_waits_for_the_rate_limit_says_so_after_five_seconds() {
+    let seed = Seed {
+        limit: LIMIT,
+        ..Seed::default()
+    };
+    let mut simulation = Simulation::new(seed);
+    simulation.apply("first", gmail());
+    simulation.advance(SignedDuration::from_secs(1)).await;
+    assert_eq!(
+        synced(&simulation, "first").as_deref(),
+        Some("True AwaitingUser")
+    );
+    // The others use nearly all of it; the next poll is told.
+    let now = simulation.now();
+    simulation.world().spend(LIMIT - LIMIT / 20, now);
+    simulation.advance(SignedDuration::from_secs(25)).await;
+    let mut spec = gmail();
+    spec["user"] = json!("another");
+    simulation.apply("second", spec);
+    simulation.advance(SignedDuration::from_secs(4)).await;
+    assert_eq!(synced(&simulation, "second"), None);
+    simulation.advance(SignedDuration::from_secs(2)).await;
+    let limited = Some("False RateLimited");
+    assert_eq!(synced(&simulation, "second").as_deref(), limited);
+    let object = simulation.object("second").expect("it is there");
+    let message = condition(&object, "Synced")["message"].to_string();
+    assert!(message.contains("more urgent"), "{message}");
+    let version = &object["metadata"]["resourceVersion"];
+    simulation.advance(SignedDuration::from_secs(10)).await;
+    let later = simulation.object("second").expect("it is there");
+    assert_eq!(
+        &later["metadata"]["resourceVersion"], version,
+        "it is said once"
+    );
+    simulation.advance(SignedDuration::from_secs(80)).await;
+    assert_eq!(
+        synced(&simulation, "second").as_deref(),
+        Some("True AwaitingUser")
     );
 }

@@ -170,3 +170,40 @@ async fn an_object_whose_name_leaves_no_room_for_an_event_works_without() {
     let log = scene.operator.child.log_tail(1000);
     assert!(!log.contains("cannot be published"), "{log}");
 }
+
+#[tokio::test]
+async fn a_secret_that_is_gone_is_told_when_it_goes_and_counted() {
+    let scene = Scene::new("ev-secret").await.operated().await;
+    scene.secret("crm", json!({"api_key": "first-key"})).await;
+    let spec = json!({
+        "user": "u", "toolkit": "hubspot", "authConfig": "ac_hubspot",
+        "credentials": {"scheme": "API_KEY", "secretRef": {"name": "crm"}},
+    });
+    scene.declare("crm", spec).await;
+    scene.ready("crm", "Connected").await;
+    scene.kubectl(&["delete", "secret", "crm"]).await;
+    scene.until("crm", "Synced", "False", "SecretMissing").await;
+    scene.until("crm", "Ready", "True", "Connected").await;
+    let counts = [
+        r#"composio_operator_objects_by_reason{reason="Connected"} 1"#,
+        r#"composio_operator_objects_by_synced_reason{reason="SecretMissing"} 1"#,
+    ];
+    wait::until("the counts", SOON, async || {
+        let (_, text) = scene.operator.get("/metrics").await;
+        match counts.iter().all(|count| text.contains(count)) {
+            true => Ok(()),
+            false => Err(text),
+        }
+    })
+    .await;
+    // It is looked for again and again, and told once.
+    scene.secrets_read(3).await;
+    flush(&scene, "other").await;
+    let told = told(&scene, "crm").await;
+    let missing = told.iter().filter(|one| one.contains("SecretMissing"));
+    assert_eq!(
+        missing.collect::<Vec<_>>(),
+        ["Warning SecretMissing"],
+        "{told:?}"
+    );
+}

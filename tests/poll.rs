@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use composio_operator::plan::computed_alias;
 use composio_operator::project::Standing;
 use composio_operator::sandbox::world::World;
 use jiff::{SignedDuration, Timestamp};
@@ -302,5 +303,46 @@ fn accounts_that_a_list_cannot_know_yet_are_no_sign_of_another_project() {
             Standing::Foreign,
             "two minutes later a list knows them"
         );
+    });
+}
+
+/// Whether an account is remembered as a duplicate.
+fn is_noticed(bench: &Bench, id: &str) -> bool {
+    let noticed = bench.project.snapshot(|snapshot| snapshot.noticed(id));
+    noticed.is_some()
+}
+
+#[test]
+fn a_duplicate_is_forgotten_with_its_alias_and_with_its_object() {
+    in_simulated_time(async {
+        let mut bench = Bench::new(1, 1, 50, false);
+        let mut one = object("ca_0");
+        one.spec.user = "user-1".to_owned();
+        one.metadata.resource_version = Some("2".to_owned());
+        let change = |bench: &mut Bench, event: watcher::Event<_>| {
+            bench.writer.apply_watcher_event(&event);
+            bench.objects.follow(&event);
+        };
+        change(&mut bench, watcher::Event::Apply(kept(one.clone())));
+        bench.tick().await;
+        let alias = computed_alias("", "ns", "ca_0");
+        for ends_by_alias in [true, false] {
+            bench.pass_time(TICK);
+            let now = bench.now();
+            let renamed = bench.world().rename_by_hand("ca_1", &alias, now);
+            renamed.expect("the alias is free");
+            bench.tick().await;
+            assert!(is_noticed(&bench, "ca_1"));
+            bench.pass_time(TICK);
+            let now = bench.now();
+            if ends_by_alias {
+                let renamed = bench.world().rename_by_hand("ca_1", "another", now);
+                renamed.expect("the alias is free");
+            } else {
+                change(&mut bench, watcher::Event::Delete(kept(one.clone())));
+            }
+            bench.tick().await;
+            assert!(!is_noticed(&bench, "ca_1"), "by its alias: {ends_by_alias}");
+        }
     });
 }

@@ -22,6 +22,7 @@ mod lists;
 mod main_job;
 mod namespaces;
 mod poll;
+mod refused;
 mod secrets;
 mod structure;
 #[allow(dead_code, reason = "each binary uses its part of it")]

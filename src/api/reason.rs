@@ -22,6 +22,7 @@ pub enum Reason {
     RateLimited,
     ProjectUnavailable,
     NamespaceUnreachable,
+    KubernetesRefused,
     RevokeRefused,
     AliasInUse,
     DoesNotConverge,
@@ -95,7 +96,7 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 31] = {
+const TABLE: [Row; 32] = {
     use Progress::{None, Reconciling, Stalled};
     use ReadyRule::{False, Kept, True, Unknown};
     use Reason as R;
@@ -203,6 +204,14 @@ const TABLE: [Row; 31] = {
             false,
             Reconciling,
             "The account exists already, and an object in a namespace that the operator cannot read may manage it. Give the operator its Role there, or take the namespace out of `watchNamespaces`; every object goes on by itself.",
+        ),
+        row(
+            R::KubernetesRefused,
+            "KubernetesRefused",
+            Kept,
+            false,
+            Reconciling,
+            "The apiserver refuses what the operator must write on the object. The message says why: change the admission policy, the operator's Role or the object. The operator tries again by itself, at growing intervals.",
         ),
         row(
             R::RevokeRefused,

@@ -1,9 +1,10 @@
 //! How much of the organisation's rate limit may be used, and for what. The limit is shared with everything
-//! else that the organisation does, so most of it is left alone. Pure: time is an argument.
+//! else that the organisation does, so most of it is left alone. Pure: time is an argument, that of the
+//! monotonic clock.
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::call::RateLimit;
 
@@ -48,7 +49,7 @@ impl Urgency {
 }
 
 /// Polling goes on so often whatever is left, or nothing would be noticed any more.
-const POLLING_FLOOR: SignedDuration = SignedDuration::from_secs(30);
+const POLLING_FLOOR: Duration = Duration::from_secs(30);
 /// So many calls may be under way before the first answer in a window has told what others have used.
 const UNTOLD: u64 = 8;
 
@@ -56,13 +57,13 @@ const UNTOLD: u64 = 8;
 #[derive(Clone, Copy, Debug)]
 struct Window {
     limit: u64,
-    length: SignedDuration,
+    length: Duration,
     /// The least that an answer has told; nothing, when the window is taken to have begun anew.
     left: Option<u64>,
     /// When that was told or taken.
-    at: Timestamp,
+    at: Instant,
     /// By when a window had begun, as far as was seen.
-    began_by: Option<Timestamp>,
+    began_by: Option<Instant>,
 }
 
 /// The budget of one organisation, as one of its callers sees it.
@@ -73,7 +74,7 @@ pub struct Budget {
     in_flight: u64,
     /// The most calls that were under way at a time in this window: by so much may answers be out of order.
     most_in_flight: u64,
-    polled_at: Option<Timestamp>,
+    polled_at: Option<Instant>,
 }
 
 impl Budget {
@@ -89,7 +90,7 @@ impl Budget {
     ///
     /// # Errors
     /// The time at which what is known now is out of date.
-    pub fn admit(&mut self, urgency: Urgency, now: Timestamp) -> Result<(), Timestamp> {
+    pub fn admit(&mut self, urgency: Urgency, now: Instant) -> Result<(), Instant> {
         self.renew(now);
         let Some(window) = &self.window else {
             return Ok(());
@@ -106,7 +107,7 @@ impl Budget {
         if urgency != Urgency::Polling {
             return Err(until);
         }
-        let floor = self.polled_at.map(|at| after(at, POLLING_FLOOR));
+        let floor = self.polled_at.map(|at| at + POLLING_FLOOR);
         match floor {
             Some(floor) if now < floor => Err(until.min(floor)),
             Some(_) | None => Ok(()),
@@ -114,7 +115,7 @@ impl Budget {
     }
 
     /// Takes note that a poll was admitted.
-    pub fn polls(&mut self, now: Timestamp) {
+    pub fn polls(&mut self, now: Instant) {
         self.polled_at = Some(now);
     }
 
@@ -130,10 +131,9 @@ impl Budget {
     }
 
     /// Takes note of what an answer tells, after its call has ended.
-    pub fn told(&mut self, told: RateLimit, now: Timestamp) {
+    pub fn told(&mut self, told: RateLimit, now: Instant) {
         self.renew(now);
-        let length = SignedDuration::try_from(told.window.max(Duration::from_secs(1)))
-            .unwrap_or(SignedDuration::MAX);
+        let length = told.window.max(Duration::from_secs(1));
         let former = self.window;
         let began_anew = former.is_some_and(|former| {
             former
@@ -161,7 +161,7 @@ impl Budget {
     }
 
     /// When the window that an answer told of must be over, nothing is known of the next one.
-    fn renew(&mut self, now: Timestamp) {
+    fn renew(&mut self, now: Instant) {
         if let Some(window) = &mut self.window
             && window.left.is_some()
             && window.ends() <= now
@@ -175,28 +175,31 @@ impl Budget {
 
 impl Window {
     /// When at the latest the window of the last answer is over.
-    fn ends(&self) -> Timestamp {
-        let latest = after(self.at, self.length);
+    fn ends(&self) -> Instant {
+        let latest = self.at + self.length;
         let Some(began_by) = self.began_by else {
             return latest;
         };
-        let since = self.at.duration_since(began_by).as_millis();
-        let windows = since.max(0) / self.length.as_millis().max(1) + 1;
-        let length = i64::try_from(self.length.as_millis() * windows).unwrap_or(i64::MAX);
-        latest.min(after(began_by, SignedDuration::from_millis(length)))
+        let since = self.at.saturating_duration_since(began_by).as_millis();
+        let windows = since / self.length.as_millis().max(1) + 1;
+        let length = self
+            .length
+            .saturating_mul(u32::try_from(windows).unwrap_or(u32::MAX));
+        began_by
+            .checked_add(length)
+            .map_or(latest, |end| end.min(latest))
     }
-}
-
-fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
-    time.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).expect("a time")
+    fn at(seconds: u64) -> Instant {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        *START + Duration::from_secs(seconds)
     }
 
     fn told(remaining: u64) -> RateLimit {

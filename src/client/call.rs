@@ -208,8 +208,9 @@ pub struct Call {
 
 /// Without a Retry-After: the length of Composio's fixed window.
 const WINDOW: Duration = Duration::from_secs(60);
-/// A Retry-After is obeyed in full; beyond a day it is taken for a mistake.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// A Retry-After is obeyed up to here, ten of Composio's windows. Whoever stands between may ask for a day, and
+/// meanwhile nothing would be revoked either: it costs less to ask once more.
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
 /// A Retry-After of zero, or of a time gone by, must not become a busy loop.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -225,7 +226,8 @@ pub(super) fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
         remaining: number("x-ratelimit-remaining")?,
         window: text(headers, "x-ratelimit-window-size")
             .and_then(|size| size.trim_end_matches('s').parse().ok())
-            .map_or(WINDOW, Duration::from_secs),
+            .map_or(WINDOW, Duration::from_secs)
+            .clamp(SHORTEST_WAIT, LONGEST_WAIT),
     })
 }
 

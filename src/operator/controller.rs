@@ -13,7 +13,7 @@ use futures::{
     FutureExt, StreamExt,
     future::{self, BoxFuture},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kube::{
     Client, ResourceExt,
     runtime::{
@@ -34,21 +34,19 @@ use tracing::{info, warn};
 use crate::{
     composio::{ApiKey, Transport},
     http::Health,
-    metrics::Metrics,
-    observe::{Kept, Objects, Poll, Polling, Sources},
+    metrics::{Census, Metrics},
+    observe::{Kept, ObjectCounts, Objects, Poll, Polling, Sources},
     plan::{Flags, decide},
-    project::{Project, system_clock},
-    reconcile::{Context, Error, reconcile},
+    project::{Clock, Project},
+    reconcile::{Backoff, Context, Failed, reconcile},
     record::RecordKeys,
     report::{Pace, report},
 };
 
-mod census;
 mod events;
 mod namespaces;
 mod watching;
 
-use census::census;
 use namespaces::NamespaceAccess;
 use watching::{follow, poll_and_tell, tell_watch_error};
 
@@ -119,14 +117,14 @@ pub async fn run(
         transport,
         RecordKeys::derive(signals.api_key.current().expose().as_bytes(), &key_project),
         Arc::clone(&metrics),
-        system_clock(),
+        Clock::system(),
         settings.auth_config_lifetime,
     ));
     let (store, writer) = reflector::store();
     let objects = Objects::new(store.clone(), settings.flags.clone());
     metrics.count_objects_by({
         let (project, objects) = (Arc::clone(&project), objects.clone());
-        move || census(objects.all(), project.now())
+        move || census(objects.counts(), project.now())
     });
     let (trigger, triggered) = mpsc::unbounded_channel();
     let (known, is_known) = watch::channel(false);
@@ -225,6 +223,7 @@ pub async fn run(
         report: Box::new(report),
         flags: settings.flags.clone(),
         pace: settings.pace,
+        backoff: Backoff::default(),
         metrics: Arc::clone(&metrics),
         tell,
     });
@@ -241,9 +240,9 @@ pub async fn run(
             let pass = pass.inspect(move |_| backlog.add_permits(1));
             CancelableJoinHandle::spawn(pass, &Handle::current())
         },
-        |object: Arc<Kept>, error, context: Arc<Context>| {
-            warn!(object = %ObjectRef::from_obj(&*object), "{error}");
-            Action::requeue(jittered(context.pace.min))
+        |object: Arc<Kept>, failed: &Failed, _| {
+            warn!(object = %ObjectRef::from_obj(&*object), "{failed}");
+            Action::requeue(jittered(failed.again))
         },
         context,
         store,
@@ -274,6 +273,20 @@ pub async fn run(
     ended
 }
 
+fn census(counts: ObjectCounts, now: Timestamp) -> Census {
+    let since = counts.longest_waiting_since();
+    // A clock that was put back tells of no wait.
+    let longest_wait = since.map_or(0.0, |since| {
+        now.duration_since(since).as_secs_f64().max(0.0)
+    });
+    Census {
+        by_state: counts.by_state,
+        by_ready: counts.by_ready,
+        by_synced: counts.by_synced,
+        longest_wait,
+    }
+}
+
 async fn until(mut is_known: watch::Receiver<bool>) {
     // The sender lives as long as the watch, whose end ends everything.
     let _ = is_known.wait_for(|known| *known).await;
@@ -297,7 +310,7 @@ async fn pass(
     object: Arc<Kept>,
     context: Arc<Context>,
     access: NamespaceAccess,
-) -> Result<Action, Error> {
+) -> Result<Action, Failed> {
     let namespace = object.namespace().unwrap_or_default();
     if access.is_refused(&namespace) {
         // Nothing of it could be read or written. It is triggered once the namespace can be.
@@ -311,12 +324,12 @@ async fn pass(
                 Action::requeue(jittered(again))
             }))
         }
-        Err(error) => {
-            if error.is_forbidden() {
+        Err(failed) => {
+            if failed.error.is_forbidden() {
                 access.recheck(&namespace);
             }
             context.metrics.reconciled("Error");
-            Err(error)
+            Err(failed)
         }
     }
 }

@@ -16,9 +16,11 @@ use prometheus_client::{
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Census {
     /// By Composio's word for the account.
-    pub by_state: BTreeMap<String, u64>,
+    pub by_state: BTreeMap<&'static str, u64>,
     /// By the reason of Ready.
-    pub by_reason: BTreeMap<&'static str, u64>,
+    pub by_ready: BTreeMap<&'static str, u64>,
+    /// By the reason of Synced.
+    pub by_synced: BTreeMap<&'static str, u64>,
     /// How long the oldest object has been waiting for a person, in seconds; 0, if none waits.
     pub longest_wait: f64,
 }
@@ -40,6 +42,7 @@ pub struct Metrics {
     unrevoked: Counter,
     objects: Family<StateLabel, Gauge>,
     objects_by_reason: Family<ReasonLabel, Gauge>,
+    objects_by_synced_reason: Family<ReasonLabel, Gauge>,
     longest_wait: Gauge<f64, AtomicU64>,
     census: OnceLock<TakeCensus>,
     leader: Gauge<i64>,
@@ -72,7 +75,7 @@ struct UrgencyLabel {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct StateLabel {
-    state: String,
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -112,6 +115,7 @@ impl Default for Metrics {
             unrevoked: Counter::default(),
             objects: Family::default(),
             objects_by_reason: Family::default(),
+            objects_by_synced_reason: Family::default(),
             longest_wait: Gauge::default(),
             census: OnceLock::new(),
             leader: Gauge::default(),
@@ -201,6 +205,11 @@ impl Default for Metrics {
             "objects_by_reason",
             "ConnectedAccounts by the reason of the condition Ready",
             metrics.objects_by_reason.clone(),
+        );
+        registry.register(
+            "objects_by_synced_reason",
+            "ConnectedAccounts by the reason of the condition Synced",
+            metrics.objects_by_synced_reason.clone(),
         );
         registry.register_with_unit(
             "longest_wait",
@@ -324,11 +333,14 @@ impl Metrics {
             let label = StateLabel { state };
             self.objects.get_or_create(&label).set(gauge(count));
         }
-        for (reason, count) in census.by_reason {
-            let label = ReasonLabel { reason };
-            self.objects_by_reason
-                .get_or_create(&label)
-                .set(gauge(count));
+        for (family, counts) in [
+            (&self.objects_by_reason, census.by_ready),
+            (&self.objects_by_synced_reason, census.by_synced),
+        ] {
+            for (reason, count) in counts {
+                let label = ReasonLabel { reason };
+                family.get_or_create(&label).set(gauge(count));
+            }
         }
         self.longest_wait.set(census.longest_wait);
     }

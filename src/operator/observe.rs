@@ -25,9 +25,11 @@ mod poll;
 mod proof;
 mod secret;
 
+#[cfg(test)]
+pub(crate) use kept::DECODED;
 pub use kept::{Kept, Summary};
 use objects::summary;
-pub use objects::{Followed, Objects};
+pub use objects::{Followed, ObjectCounts, Objects};
 pub use poll::{Poll, PollEvent, Polling};
 
 /// Where everything is looked up.
@@ -194,6 +196,9 @@ impl Sources {
         });
         if needs_others {
             let others = self.by_alias(desired, Some(id)).await?;
+            for account in &found {
+                self.project.forget_twins(account, &others);
+            }
             found.extend(others.into_iter().filter(|other| other.id != *id));
         }
         Ok(found)

@@ -1,8 +1,9 @@
 //! One Composio project: its client, its gates, its auth configs and the snapshot of its accounts.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +19,8 @@ use crate::{
     record::RecordKeys,
 };
 
+mod cache;
+mod clock;
 mod counted;
 mod gates;
 mod snapshot;
@@ -25,6 +28,8 @@ mod snapshot;
 mod tests;
 mod together;
 
+use cache::Cache;
+pub use clock::Clock;
 use counted::counted;
 use gates::Gates;
 pub use gates::{Closed, Standing};
@@ -32,18 +37,7 @@ pub use snapshot::{Changes, Known, Snapshot};
 use together::Together;
 
 /// Who is put off does not come back before this.
-const SHORTEST_WAIT: SignedDuration = SignedDuration::from_millis(100);
-
-/// Tells the time; a function value, so that a test can tell its own.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// The machine's clock, in the whole microseconds that Kubernetes keeps.
-pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        let now = Timestamp::now();
-        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
-    })
-}
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Everything that talks to Composio, for one API key.
 pub struct Project {
@@ -67,46 +61,10 @@ pub struct Project {
     clock: Clock,
 }
 
-/// An auth config as it was read, or that there is none.
-type OneAuthConfig = Cached<Option<AuthConfig>>;
-/// The auth configs of a toolkit.
-type ManyAuthConfigs = Cached<Vec<AuthConfig>>;
-
-/// What was read and when. One lock an entry: who asks for the same at the same time waits for the one
-/// call instead of making another, also where it fails.
-struct Cached<T>(Arc<tokio::sync::Mutex<Remembered<T>>>);
-
-struct Remembered<T> {
-    read: Option<(Timestamp, T)>,
-    /// When the last read began that failed.
-    failed: Option<(Instant, Error)>,
-}
-
-impl<T> Default for Remembered<T> {
-    fn default() -> Self {
-        Self {
-            read: None,
-            failed: None,
-        }
-    }
-}
-
-impl<T> Default for Cached<T> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<T> Clone for Cached<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
 struct AuthConfigs {
-    lifetime: SignedDuration,
-    by_id: Mutex<HashMap<String, OneAuthConfig>>,
-    by_toolkit: Mutex<HashMap<String, ManyAuthConfigs>>,
+    /// Of an id, or that there is none.
+    by_id: Cache<Option<AuthConfig>>,
+    by_toolkit: Cache<Vec<AuthConfig>>,
 }
 
 impl Project {
@@ -122,7 +80,7 @@ impl Project {
         let offset = Arc::new(Mutex::new(None));
         let budget = Arc::new(Mutex::new(Budget::default()));
         let observer = {
-            let (gates, clock) = (Arc::clone(&gates), Arc::clone(&clock));
+            let (gates, clock) = (Arc::clone(&gates), clock.clone());
             let (offset, budget) = (Arc::clone(&offset), Arc::clone(&budget));
             let metrics = Arc::clone(&metrics);
             Arc::new(move |call: &Call| {
@@ -133,17 +91,15 @@ impl Project {
                     call.rate_limit.map(|limit| limit.remaining),
                 );
                 if let Some(date) = call.date {
-                    *lock(&offset) = Some(date.duration_since(clock()));
+                    *lock(&offset) = Some(date.duration_since(clock.now()));
                 }
                 if let Some(limit) = call.rate_limit {
-                    lock(&budget).told(limit, clock());
+                    lock(&budget).told(limit, clock.instant());
                 }
                 let mut gates = lock(&gates);
-                gates.note(call.endpoint.is_effect(), call.status, clock());
+                gates.note(call.endpoint.is_effect(), call.status, clock.instant());
                 if let Some(retry_after) = call.retry_after {
-                    let retry_after =
-                        SignedDuration::try_from(retry_after).unwrap_or(SignedDuration::MAX);
-                    gates.pause(retry_after, clock());
+                    gates.pause(retry_after, clock.instant());
                 }
             })
         };
@@ -154,9 +110,8 @@ impl Project {
             budget,
             metrics,
             auth_configs: AuthConfigs {
-                lifetime: auth_config_lifetime,
-                by_id: Mutex::default(),
-                by_toolkit: Mutex::default(),
+                by_id: Cache::new(unsigned(auth_config_lifetime)),
+                by_toolkit: Cache::new(unsigned(auth_config_lifetime)),
             },
             together: Together::default(),
             person_expected: Notify::new(),
@@ -172,9 +127,14 @@ impl Project {
         lock(&self.record_keys).clone()
     }
 
-    /// The time.
+    /// The time by the wall clock: for what is written down.
     pub fn now(&self) -> Timestamp {
-        (self.clock)()
+        self.clock.now()
+    }
+
+    /// The time by the monotonic clock: for waits.
+    pub fn instant(&self) -> Instant {
+        self.clock.instant()
     }
 
     /// The time by Composio's clock, if an answer told it.
@@ -187,8 +147,8 @@ impl Project {
     ///
     /// # Errors
     /// The wait.
-    pub fn admit(&self, urgency: Urgency) -> Result<(), SignedDuration> {
-        let now = self.now();
+    pub fn admit(&self, urgency: Urgency) -> Result<(), Duration> {
+        let now = self.instant();
         let mut budget = lock(&self.budget);
         match budget.admit(urgency, now) {
             Ok(()) => {
@@ -198,7 +158,7 @@ impl Project {
                 Ok(())
             }
             Err(until) => {
-                let wait = until.duration_since(now).max(SHORTEST_WAIT);
+                let wait = until.saturating_duration_since(now).max(SHORTEST_WAIT);
                 self.metrics.throttled(urgency.as_str(), wait.as_secs_f64());
                 Err(wait)
             }
@@ -207,12 +167,29 @@ impl Project {
 
     /// Until when reading and writing are closed, if they are.
     pub fn closed(&self) -> Closed {
-        lock(&self.gates).closed(self.now())
+        lock(&self.gates).closed(self.instant(), self.now())
+    }
+
+    /// For how long nothing is to be asked, because the rate limit is used up.
+    pub fn pause_left(&self) -> Duration {
+        lock(&self.gates).pause_left(self.instant())
     }
 
     /// Works on the snapshot. The closure must not block.
     pub fn snapshot<T>(&self, work: impl FnOnce(&mut Snapshot) -> T) -> T {
         work(&mut lock(&self.snapshot))
+    }
+
+    /// Forgets the duplicates of an account that a list does not show any more. That proves nothing: one that
+    /// is there is noticed again when it changes.
+    pub fn forget_twins(&self, account: &Account, listed: &[Account]) {
+        self.snapshot(|snapshot| {
+            for twin in snapshot.twins(account) {
+                if listed.iter().all(|other| other.id != twin.id) {
+                    snapshot.forget_twin(&twin.id);
+                }
+            }
+        });
     }
 
     /// Says that somebody was given a link.
@@ -245,7 +222,8 @@ impl Project {
     /// # Errors
     /// When Composio does not answer. That there is none is `Ok(None)`.
     pub async fn auth_config(&self, id: &str) -> Result<Option<AuthConfig>, Error> {
-        self.auth_config_as_of(id, self.auth_configs.lifetime).await
+        let lifetime = self.auth_configs.by_id.lifetime();
+        self.auth_config_as_of(id, lifetime).await
     }
 
     /// Whether there is an auth config now, and not only in a memory that is older than this.
@@ -253,26 +231,26 @@ impl Project {
     /// # Errors
     /// As above.
     pub async fn has_auth_config(&self, id: &str, oldest: SignedDuration) -> Result<bool, Error> {
-        Ok(self.auth_config_as_of(id, oldest).await?.is_some())
+        Ok(self
+            .auth_config_as_of(id, unsigned(oldest))
+            .await?
+            .is_some())
     }
 
     async fn auth_config_as_of(
         &self,
         id: &str,
-        oldest: SignedDuration,
+        oldest: Duration,
     ) -> Result<Option<AuthConfig>, Error> {
-        let entry = lock(&self.auth_configs.by_id)
-            .entry(id.to_owned())
-            .or_default()
-            .clone();
-        self.remember(entry, oldest, async {
+        let read = async {
             match self.client.auth_config(id).await {
                 Ok(auth_config) => Ok(Some(auth_config)),
                 Err(error) if error.retry() == Retry::Gone => Ok(None),
                 Err(error) => Err(error),
             }
-        })
-        .await
+        };
+        let by_id = &self.auth_configs.by_id;
+        by_id.get(id, oldest, || self.instant(), read).await
     }
 
     /// Reads the auth configs of a toolkit, or remembers them.
@@ -280,12 +258,12 @@ impl Project {
     /// # Errors
     /// When Composio does not answer.
     pub async fn auth_configs(&self, toolkit: &str) -> Result<Vec<AuthConfig>, Error> {
-        let entry = lock(&self.auth_configs.by_toolkit)
-            .entry(toolkit.to_owned())
-            .or_default()
-            .clone();
+        let by_toolkit = &self.auth_configs.by_toolkit;
         let read = self.client.auth_configs(toolkit);
-        self.remember(entry, self.auth_configs.lifetime, read).await
+        let lifetime = by_toolkit.lifetime();
+        by_toolkit
+            .get(toolkit, lifetime, || self.instant(), read)
+            .await
     }
 
     /// Forgets what the former API key was refused, or found, and which project it was of. What it signed
@@ -339,42 +317,13 @@ impl Project {
 
     /// Forgets what is known of auth configs: one of them was not what it was remembered to be.
     pub fn forget_auth_configs(&self) {
-        lock(&self.auth_configs.by_id).clear();
-        lock(&self.auth_configs.by_toolkit).clear();
+        self.auth_configs.by_id.clear();
+        self.auth_configs.by_toolkit.clear();
     }
+}
 
-    async fn remember<T: Clone>(
-        &self,
-        entry: Cached<T>,
-        oldest: SignedDuration,
-        read: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let asked = Instant::now();
-        let mut entry = entry.0.lock().await;
-        if let Some((read_at, value)) = entry.read.as_ref()
-            && self.now().duration_since(*read_at) < oldest
-        {
-            return Ok(value.clone());
-        }
-        // Or each that waited would wait for a failure of its own, one after the other.
-        if let Some((began, error)) = entry.failed.as_ref()
-            && *began >= asked
-        {
-            return Err(error.clone());
-        }
-        let began = Instant::now();
-        match read.await {
-            Ok(value) => {
-                entry.read = Some((self.now(), value.clone()));
-                entry.failed = None;
-                Ok(value)
-            }
-            Err(error) => {
-                entry.failed = Some((began, error.clone()));
-                Err(error)
-            }
-        }
-    }
+fn unsigned(duration: SignedDuration) -> Duration {
+    Duration::try_from(duration).unwrap_or_default()
 }
 
 /// A poisoned lock means that a thread panicked while it held plain data that is replaced as a whole;

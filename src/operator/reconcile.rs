@@ -2,45 +2,29 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kube::{Api, ResourceExt};
-use tokio::{sync::SemaphorePermit, time::Instant};
-use tracing::{info, warn};
+use kube::ResourceExt;
 
 use crate::{
-    act::{Acted, Trouble, act},
-    crd::{ConnectedAccount, Reason},
+    crd::{ConnectedAccount, Reason, condition},
     observe::Kept,
-    plan::{
-        AfterFailure, Decision, Desired, Done, Effect, Failure, Happened, Need, Observed, Outcome,
-        Plan, Presence, Refused, Rule, urgency,
-    },
-    report::{
-        must_be_kept,
-        news::{self, News},
-        next_look,
-    },
+    report::news,
 };
 
+mod backoff;
 mod context;
 mod error;
 mod ledger;
+mod pass;
 mod passed;
 mod unreadable;
+use backoff::Attempt;
+pub use backoff::Backoff;
 pub use context::{Context, Decide, Report, Tell};
-pub use error::Error;
 use error::told;
-use ledger::{Ledger, Written};
+pub use error::{Error, Failed};
+use pass::Pass;
 pub use passed::Passed;
-use passed::{AGAIN, GONE, NOT_DECODED, RELEASED, STOPPED};
-
-/// The most effects of one pass: to take over an account that differs in everything takes eight, of
-/// which two or three find their place in the next pass.
-const MAX_EFFECTS: usize = 6;
-/// The most rounds of one pass: each effect and the end may need the three looks that there are.
-const MAX_ROUNDS: usize = (MAX_EFFECTS + 1) * 4;
-
-/// After a longer wait for a slot the account is looked at once more.
-const FRESH: Duration = Duration::from_secs(5);
+use passed::{AGAIN, BACKING_OFF, GONE, NOT_DECODED, STOPPED};
 
 /// Makes one object's account as declared, as far as that is possible now.
 ///
@@ -51,6 +35,8 @@ const FRESH: Duration = Duration::from_secs(5);
 /// - The id and link of an effect's answer are written, or being written, before another effect.
 /// - A status that says the same is not written.
 /// - An object whose declaration cannot be read is not acted on, nor let go: it is told.
+/// - What the apiserver has refused is told, in the status or else by an event. Until a wait that grows is over
+///   nothing is asked for the object, of Composio neither, whoever triggers it.
 ///
 /// # Assumptions
 /// No other pass over the same object runs at the same time.
@@ -58,12 +44,66 @@ const FRESH: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the apiserver fails, or this program has kept what it cannot read. Nothing is lost by it: the
 /// alias that was pinned before the first POST finds the account again.
-pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Error> {
+pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Failed> {
     if kept.is_unreadable() {
         unreadable::tell(&kept, context);
         return Ok(NOT_DECODED);
     }
-    let object = kept.unpack()?;
+    let object = kept.unpack().map_err(|error| Failed {
+        error: error.into(),
+        again: context.pace.max,
+    })?;
+    let attempt = Attempt::of(&object);
+    let now = context.sources.project.instant();
+    if let Some(left) = context.backoff.left(&attempt, context.pace, now) {
+        return Ok(Passed {
+            again: Some(left),
+            outcome: BACKING_OFF,
+        });
+    }
+    match look_and_act(&kept, object, &attempt, context).await {
+        Ok(passed) => {
+            if passed.is_success() {
+                context.backoff.succeeded(&attempt);
+            }
+            Ok(passed)
+        }
+        Err(error) => Err(failed(&kept, &attempt, error, context)),
+    }
+}
+
+/// How long to leave an object alone whose pass failed. What the apiserver has refused is told once: where the
+/// status does not say it, it could not be written either.
+fn failed(kept: &Kept, attempt: &Attempt, error: Error, context: &Context) -> Failed {
+    let object = kept.unpack().unwrap_or_default();
+    let project = &context.sources.project;
+    let status = object.status.as_ref();
+    let since = status
+        .filter(|status| status.says(condition::SYNCED, &[Reason::KubernetesRefused]))
+        .and_then(|status| status.condition(condition::SYNCED))
+        .map(|synced| synced.last_transition_time.0);
+    let lasted = since.map(|since| project.now().duration_since(since));
+    let lasted = lasted.and_then(|lasted| Duration::try_from(lasted).ok());
+    let lasted = lasted.unwrap_or_default();
+    let next = (context.backoff).failed(attempt, lasted, context.pace, project.instant());
+    if next.is_first
+        && since.is_none()
+        && let Some(refusal) = error.refusal()
+    {
+        (context.tell)(&object, news::of_refusal(&refusal));
+    }
+    Failed {
+        error,
+        again: next.after,
+    }
+}
+
+async fn look_and_act(
+    kept: &Kept,
+    object: ConnectedAccount,
+    attempt: &Attempt,
+    context: &Context,
+) -> Result<Passed, Error> {
     let api = context.sources.api(&object.namespace().unwrap_or_default());
     let Some(slot) = context.slot().await else {
         return Ok(STOPPED);
@@ -73,8 +113,11 @@ pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Err
         return remembered.end(event).await;
     }
     if let Some(later) = remembered.put_off(&remembered.decide().plan) {
-        return Ok(later);
+        let now = context.sources.project.instant();
+        let waited = context.backoff.put_off(attempt, now);
+        return remembered.wait_for_turn(later, waited).await;
     }
+    context.backoff.has_turn(attempt);
     let slot = if remembered.is_to_be_marked() {
         match remembered.run().await? {
             // The watch lags behind.
@@ -99,299 +142,5 @@ pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Err
                 .await
         }
         Some(_) | None => Ok(GONE),
-    }
-}
-
-struct Pass<'a> {
-    api: &'a Api<ConnectedAccount>,
-    context: &'a Context,
-    /// None while the object is looked for together with others.
-    slot: Option<SemaphorePermit<'a>>,
-    desired: Desired,
-    observed: Observed,
-    ledger: Ledger<'a>,
-}
-
-impl<'a> Pass<'a> {
-    fn begin(
-        api: &'a Api<ConnectedAccount>,
-        context: &'a Context,
-        slot: SemaphorePermit<'a>,
-        object: ConnectedAccount,
-    ) -> Self {
-        let desired = Desired::of(&object, &context.flags);
-        let recorded = object.status.clone().unwrap_or_default();
-        let observed = context.sources.remembered(&desired, recorded);
-        Self {
-            api,
-            context,
-            slot: Some(slot),
-            desired,
-            observed,
-            ledger: Ledger::new(object, &context.report),
-        }
-    }
-
-    fn decide(&self) -> Decision {
-        (self.context.decide)(
-            &self.desired,
-            &self.observed,
-            self.context.sources.project.now(),
-        )
-    }
-
-    /// Whether nothing can be done but to mark the object, once the account was looked for. The apiserver
-    /// refuses that unless the object is still as it is known here: no look at it can tell more.
-    fn is_to_be_marked(&self) -> bool {
-        self.desired.presence == Presence::Present
-            && !self.desired.is_marked()
-            && self.observed.recorded.connected_account_id.is_none()
-    }
-
-    /// Looks. Whoever is asked for together with others keeps nobody from joining them.
-    async fn look(&mut self, need: Need) -> Result<(), Failure> {
-        let by_alias = self.observed.recorded.connected_account_id.is_none()
-            && self.desired.spec.connected_account_id.is_none();
-        let is_shared = need == Need::Account && by_alias;
-        if is_shared {
-            self.slot = None;
-        }
-        let sources = &self.context.sources;
-        let look = sources.look(need, &self.desired, self.observed.clone());
-        let looked = look.await;
-        let seen = Instant::now();
-        if is_shared {
-            self.slot = self.context.slot().await;
-        }
-        self.observed = looked?;
-        if seen.elapsed() > FRESH {
-            self.observed.forget_account();
-        }
-        Ok(())
-    }
-
-    /// The end of a pass whose next call to Composio must leave the rate limit to others.
-    fn put_off(&self, plan: &Plan) -> Option<Passed> {
-        let calls = match plan {
-            Plan::Look(Need::Account | Need::AuthConfig) => true,
-            Plan::Do(effect) => effect.writes_to_composio(),
-            Plan::Look(Need::Secret) | Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) => false,
-        };
-        if !calls {
-            return None;
-        }
-        let project = &self.context.sources.project;
-        let urgency = urgency(&self.desired, &self.observed, project.now());
-        let wait = project.admit(urgency).err()?;
-        Some(Passed {
-            again: Some(Duration::try_from(wait).unwrap_or(self.context.pace.min)),
-            outcome: "Throttled",
-        })
-    }
-
-    /// The event of a plan that does nothing, if it is one. Only the Secret is read for it.
-    async fn quiet(&mut self) -> Option<Happened> {
-        if self.decide().plan == Plan::Look(Need::Secret) {
-            self.look(Need::Secret).await.ok()?;
-        }
-        match self.decide().plan {
-            Plan::Nothing => Some(Happened::Settled),
-            Plan::Wait(wait) => Some(Happened::Waiting(wait)),
-            Plan::Refuse(refusal) => Some(Happened::Refused(refusal)),
-            Plan::Look(_) | Plan::Do(_) => None,
-        }
-    }
-
-    async fn run(mut self) -> Result<Passed, Error> {
-        let mut effects = 0;
-        for _ in 0..MAX_ROUNDS {
-            let Decision { rule, plan } = self.decide();
-            if let Some(later) = self.put_off(&plan) {
-                self.write().await?;
-                return Ok(later);
-            }
-            match plan {
-                Plan::Nothing => return self.end(Happened::Settled).await,
-                Plan::Wait(wait) => return self.end(Happened::Waiting(wait)).await,
-                Plan::Refuse(refusal) => return self.end(Happened::Refused(refusal)).await,
-                Plan::Look(need) => {
-                    let looked = self.look(need).await;
-                    if self.slot.is_none() {
-                        self.write().await?;
-                        return Ok(STOPPED);
-                    }
-                    if let Err(failure) = looked {
-                        return self.end(Happened::Failed(failure)).await;
-                    }
-                }
-                Plan::Do(_) if effects == MAX_EFFECTS => break,
-                Plan::Do(effect) => {
-                    effects += 1;
-                    if must_be_kept(&self.ledger.written(), &self.observed.recorded) {
-                        match self.write().await? {
-                            Written::UpToDate => {}
-                            Written::Renewed => return Ok(AGAIN),
-                            Written::ObjectGone => return Ok(GONE),
-                        }
-                    }
-                    let before = self.desired.clone();
-                    match self.act(rule, &effect).await {
-                        Ok(Done::Released) => {
-                            self.told_release(&effect);
-                            return Ok(RELEASED);
-                        }
-                        Ok(done) => self.did(&effect, done, &before),
-                        Err(Trouble::Kubernetes(kube::Error::Api(status)))
-                            if status.is_conflict() =>
-                        {
-                            self.write().await?;
-                            return Ok(AGAIN);
-                        }
-                        Err(Trouble::Kubernetes(kube::Error::Api(status)))
-                            if status.is_not_found() =>
-                        {
-                            return Ok(GONE);
-                        }
-                        Err(Trouble::Kubernetes(error)) => return Err(error.into()),
-                        Err(Trouble::Composio(failure)) => {
-                            let next = failure.next(&effect, &self.desired);
-                            if next == AfterFailure::End {
-                                return self.end(Happened::Failed(failure)).await;
-                            }
-                            if next == AfterFailure::LookAgain {
-                                self.observed.forget_account();
-                            }
-                            if failure.reason == Reason::AuthConfigNotFound {
-                                self.context.sources.project.forget_auth_configs();
-                            }
-                            self.observed.refused.push(Refused {
-                                effect: effect.clone(),
-                                failure: failure.clone(),
-                            });
-                            self.note(Happened::Failed(failure));
-                        }
-                    }
-                }
-            }
-        }
-        // What was done does not stay done. The wait of a failure is the right one for it.
-        self.write().await?;
-        Ok(Passed {
-            again: Some(self.context.pace.min),
-            outcome: "DoesNotConverge",
-        })
-    }
-
-    async fn act(&mut self, rule: Rule, effect: &Effect) -> Result<Done, Trouble> {
-        let acted = act(
-            effect,
-            &self.context.sources.project,
-            self.api,
-            self.ledger.object(),
-            &self.desired,
-            self.observed.clone(),
-        )
-        .await;
-        let object = format!("{}/{}", self.desired.namespace, self.desired.name);
-        let rule = rule.as_str();
-        match &acted {
-            Ok(_) => info!(%object, rule, %effect, "effect applied"),
-            Err(Trouble::Composio(failure)) => {
-                warn!(%object, rule, %effect, reason = %failure.reason, "{}", failure.message);
-            }
-            Err(Trouble::Kubernetes(error)) => {
-                warn!(%object, rule, %effect, "{}", told(error));
-            }
-        }
-        let Acted {
-            done,
-            observed,
-            object,
-        } = acted?;
-        self.observed = observed;
-        if let Some(object) = object {
-            self.desired = Desired::of(&object, &self.context.flags);
-            self.ledger.patched(object);
-        }
-        Ok(done)
-    }
-
-    /// Reports an effect and tells of it. `before` is the object that it was decided on.
-    fn did(&mut self, effect: &Effect, done: Done, before: &Desired) {
-        let previous = self.observed.recorded.clone();
-        self.note(Happened::Did(done.clone()));
-        self.tell(news::of_effect(
-            effect,
-            &done,
-            before,
-            &previous,
-            &self.observed,
-        ));
-    }
-
-    /// What becomes of the account is told of an object that is gone by then: no status can say it.
-    fn told_release(&self, effect: &Effect) {
-        let recorded = &self.observed.recorded;
-        let done = Done::Released;
-        let news = news::of_effect(effect, &done, &self.desired, recorded, &self.observed);
-        self.tell(news);
-    }
-
-    fn tell(&self, news: Vec<News>) {
-        for one in news {
-            if one.is_unrevoked_deletion() {
-                self.context.metrics.deleted_unrevoked();
-            }
-            (self.context.tell)(self.ledger.object(), one);
-        }
-    }
-
-    /// Takes an event into the status, in memory.
-    fn note(&mut self, event: Happened) {
-        let outcome = Outcome {
-            observed: self.observed.clone(),
-            event,
-        };
-        let now = self.context.sources.project.now();
-        self.ledger.note(self.desired.clone(), outcome, now);
-        self.observed.recorded = self.ledger.unwritten();
-    }
-
-    async fn end(mut self, event: Happened) -> Result<Passed, Error> {
-        self.note(event.clone());
-        match self.write().await? {
-            Written::UpToDate => {}
-            Written::Renewed => return Ok(AGAIN),
-            Written::ObjectGone => return Ok(GONE),
-        }
-        let now = self.context.sources.project.now();
-        let outcome = match &event {
-            Happened::Settled => "Settled",
-            Happened::Waiting(wait) => wait.reason.as_str(),
-            Happened::Refused(refusal) => refusal.reason.as_str(),
-            Happened::Failed(failure) => failure.reason.as_str(),
-            Happened::Did(_) => "Did",
-        };
-        let again = next_look(
-            &self.desired,
-            &self.observed.recorded,
-            &event,
-            self.context.pace,
-            now,
-        );
-        Ok(Passed { again, outcome })
-    }
-
-    async fn write(&mut self) -> Result<Written, Error> {
-        let written = self.ledger.write(&self.context.sources).await?;
-        self.observed.recorded = self.ledger.written();
-        if let Some(previous) = self.ledger.take_replaced() {
-            self.tell(news::of_status(
-                &self.desired,
-                &previous,
-                &self.observed.recorded,
-            ));
-        }
-        Ok(written)
     }
 }

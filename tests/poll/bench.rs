@@ -19,6 +19,8 @@ use jiff::{SignedDuration, Timestamp};
 use kube::runtime::{reflector, watcher};
 use serde_json::json;
 
+use crate::support::simulated_clock;
+
 /// A project with accounts of ours and of others, and the poller over it.
 pub(super) struct Bench {
     pub(super) shared: Arc<Shared>,
@@ -77,7 +79,7 @@ impl Bench {
             transport(&shared),
             RecordKeys::derive(b"the API key", &Flags::default().project),
             Arc::new(Metrics::default()),
-            Arc::new(move || *lock(&clock.now)),
+            simulated_clock(move || *lock(&clock.now)),
             SignedDuration::from_mins(10),
         ));
         let (store, mut writer) = reflector::store();

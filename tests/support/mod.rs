@@ -16,14 +16,27 @@ pub(crate) mod watch;
 pub(crate) mod way;
 
 use std::fmt::Write;
-
 use std::time::Duration;
 
 use composio_operator::crd::ALIAS_ANNOTATION;
 use composio_operator::plan::{Flags, Pin};
+use composio_operator::project::Clock;
+use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+/// A clock of which both hands follow a simulated time.
+pub(crate) fn simulated_clock(
+    now: impl Fn() -> Timestamp + Clone + Send + Sync + 'static,
+) -> Clock {
+    let (begun, start) = (tokio::time::Instant::now(), now());
+    let wall = now.clone();
+    Clock::new(wall, move || {
+        let passed = now().duration_since(start);
+        begun + Duration::try_from(passed).unwrap_or_default()
+    })
+}
 
 /// An HTTP client for loopback: past every proxy in the environment, and following no redirect, which
 /// is how a sign-in ends, at wherever the callback is.

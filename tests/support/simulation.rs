@@ -44,6 +44,8 @@ pub(crate) struct Simulation {
     due: BTreeMap<String, Timestamp>,
     next_poll: Timestamp,
     uids: u64,
+    /// How many passes there were.
+    pub(crate) passes: usize,
     /// Whether another namespace cannot be read.
     hidden: bool,
 }
@@ -74,6 +76,7 @@ impl Simulation {
             due: BTreeMap::new(),
             next_poll: start,
             uids: 0,
+            passes: 0,
             hidden: false,
         }
     }
@@ -288,6 +291,7 @@ impl Simulation {
         self.refresh_cache().await;
         let before = self.object(name);
         let kept: Kept = serde_json::from_value(object).expect("it decodes");
+        self.passes += 1;
         let passed = reconcile(Arc::new(kept), &self.running.context).await;
         let again = passed.expect("the shelf does not fail").again;
         let after = self.object(name);

@@ -176,9 +176,13 @@ mod tests {
         watcher::Event,
     };
     use serde_json::{Value, json};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
 
-    use super::*;
-    use crate::plan::Flags;
+    use super::{super::census, *};
+    use crate::{http::serve, observe::DECODED, plan::Flags};
 
     struct Followed {
         writer: Writer<Kept>,
@@ -263,5 +267,52 @@ mod tests {
         assert_eq!(followed.counted(), ["2", "2"]);
         assert_eq!(followed.after(change(json!(true))), ["good"], "it goes on");
         assert_eq!(followed.counted(), ["2", "2"]);
+    }
+
+    /// What a scraper of `/metrics` is answered.
+    async fn scraped(address: std::net::SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let request = b"GET /metrics HTTP/1.1\r\nhost: operator\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.expect("it reads");
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer).await;
+        read.expect("it answers");
+        answer
+    }
+
+    #[tokio::test]
+    async fn fifty_scrapers_of_ten_thousand_objects_have_none_of_them_decoded() {
+        const OBJECTS: usize = 10_000;
+        let mut followed = Followed::new();
+        let ready = json!({"conditions": [{
+            "type": "Ready", "status": "False", "reason": "AwaitingUser", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]});
+        let each = (0..OBJECTS).map(|n| watched(&format!("mail-{n}"), json!(true), ready.clone()));
+        let list = [Event::Init].into_iter();
+        let list = list.chain(each.map(Event::InitApply));
+        followed.after(list.chain([Event::InitDone]));
+        let change = watched("mail-0", json!(true), json!({}));
+        followed.after([Event::Apply(change)]);
+        let metrics = Arc::new(followed.metrics);
+        metrics.count_objects_by({
+            let objects = followed.objects.clone();
+            move || census(objects.counts(), jiff::Timestamp::now())
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let address = listener.local_addr().expect("it is bound");
+        let serving = serve(listener, Arc::default(), metrics, std::future::pending());
+        let serving = tokio::spawn(serving);
+        let before = DECODED.get();
+        let scrapers = (0..50).map(|_| async move {
+            for _ in 0..5 {
+                let answer = scraped(address).await;
+                let waits = format!("{{reason=\"AwaitingUser\"}} {}", OBJECTS - 1);
+                assert!(answer.contains(&waits), "{answer}");
+            }
+        });
+        futures::future::join_all(scrapers).await;
+        serving.abort();
+        assert_eq!(DECODED.get() - before, 0, "objects were decoded");
     }
 }

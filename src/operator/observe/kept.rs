@@ -44,6 +44,12 @@ struct Partly {
     left_out: Vec<String>,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many objects this thread has read again, for tests of what must read none.
+    pub(crate) static DECODED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// What is in the text.
 #[derive(Serialize, Deserialize)]
 struct Rest<Metadata, Spec, Status> {
@@ -126,6 +132,8 @@ impl Kept {
     }
 
     fn unpack_what_is_there(&self) -> Result<ConnectedAccount, serde_json::Error> {
+        #[cfg(test)]
+        DECODED.set(DECODED.get() + 1);
         let text = match &self.content {
             Content::Whole(text) => text,
             Content::Partly(partly) => &partly.text,

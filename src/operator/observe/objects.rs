@@ -26,9 +26,12 @@ use crate::{
     plan::Flags,
 };
 
+mod auth_configs;
 mod changed;
+mod counts;
 
 use changed::is_changed;
+pub use counts::ObjectCounts;
 
 /// The objects as the watch keeps them. Cheap to clone.
 #[derive(Clone)]
@@ -55,6 +58,7 @@ struct Index {
     written: HashMap<u64, String>,
     /// The auth configs that are recorded in each namespace, and by how many.
     auth_configs: BTreeMap<(String, String), usize>,
+    counts: ObjectCounts,
 }
 
 /// By what an object may mean an account.
@@ -190,6 +194,11 @@ impl Objects {
         self.store.len()
     }
 
+    /// How many there are of each kind.
+    pub fn counts(&self) -> ObjectCounts {
+        self.lock().counts.clone()
+    }
+
     /// Whether a link of one of them waits for a person.
     pub(super) fn wait_for_a_person(&self, now: Timestamp) -> bool {
         let all = self.store.state();
@@ -225,31 +234,6 @@ impl Objects {
             .any(|object| object.recorded_id().is_some_and(|id| id != account.id))
     }
 
-    /// At most so many of the auth configs that are recorded, those of each namespace in turn: what is
-    /// written into the statuses of one keeps none of another out.
-    pub(super) fn auth_configs(&self, most: usize) -> Vec<String> {
-        let index = self.lock();
-        let mut rounds = BTreeSet::new();
-        let mut last = (None, 0);
-        for (namespace, id) in index.auth_configs.keys() {
-            let round = match last {
-                (Some(before), round) if before == namespace => round + 1,
-                _ => 0,
-            };
-            last = (Some(namespace), round);
-            if round < most {
-                rounds.insert((round, namespace, id));
-            }
-        }
-        let mut seen = BTreeSet::new();
-        rounds
-            .into_iter()
-            .filter(|(_, _, id)| seen.insert(*id))
-            .take(most)
-            .map(|(_, _, id)| id.clone())
-            .collect()
-    }
-
     /// What the identity of objects depends on.
     pub(super) fn flags(&self) -> &Flags {
         &self.flags
@@ -283,6 +267,7 @@ impl Index {
         if is_in_conflict(&object) {
             self.in_conflict.insert(place);
         }
+        self.counts.add(&object);
         if let Some(auth_config) = &object.status.auth_config {
             let key = (object.namespace(), auth_config.clone());
             *self.auth_configs.entry(key).or_default() += 1;
@@ -305,6 +290,7 @@ impl Index {
         self.in_conflict.remove(&place);
         let kept = self.objects.remove(&place)?;
         let object = summary(&kept)?;
+        self.counts.remove(&object);
         for key in self.keys_of(&object, flags) {
             self.keys.remove(&(key, place));
         }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use tokio::time::Instant;
 
@@ -35,7 +35,7 @@ const MOST_NEW_PAGES: usize = 30;
 /// The most pages of our own accounts in one tick, a resync apart.
 const MOST_OWN_PAGES: usize = 20;
 /// While more changes than can be read, our own accounts are asked for no more often than this.
-const BETWEEN_OVERFLOWS: SignedDuration = SignedDuration::from_secs(60);
+const BETWEEN_OVERFLOWS: Duration = Duration::from_secs(60);
 
 /// The poller of one project.
 pub struct Poll {
@@ -46,11 +46,11 @@ pub struct Poll {
     watermark: Option<Watermark>,
     /// A look at all recorded accounts that is not at its end.
     sweep: Option<Sweep>,
-    resync_at: Option<Timestamp>,
+    resync_at: Option<Instant>,
     /// What is newest was not read to its end: our own accounts must be asked for.
     overflowed: bool,
     /// Not before.
-    overflow_at: Option<Timestamp>,
+    overflow_at: Option<Instant>,
     failing: bool,
 }
 
@@ -168,7 +168,7 @@ impl Poll {
                 untold.clear();
             }
         };
-        let began = self.project.now();
+        let began = self.project.instant();
         self.begin_resync_if_due(began);
         // A resync reads all that is ours anyway, and proves whose project this is before anything is told.
         if self
@@ -179,6 +179,7 @@ impl Poll {
             self.read_newest(began, &mut tell).await?;
         }
         tell(self.project.snapshot(|snapshot| snapshot.take_overheard()));
+        self.forget_twins();
         let Some(sweep) = &mut self.sweep else {
             return Ok(());
         };
@@ -194,7 +195,7 @@ impl Poll {
             self.project.stands(sweep.generation(), standing);
             self.project.hold_up(sweep.generation(), held_up);
             tell(sweep.end(&self.project));
-            self.resync_at = began.saturating_add(signed(self.polling.resync)).ok();
+            self.resync_at = began.checked_add(self.polling.resync);
             let of_sweep = Watermark::of_sweep(sweep.began(), &self.project);
             self.watermark = self.watermark.or(of_sweep);
         }
@@ -202,7 +203,16 @@ impl Poll {
         Ok(())
     }
 
-    fn begin_resync_if_due(&mut self, now: Timestamp) {
+    /// Forgets the duplicates whose object is gone, or has no other account on record any more.
+    fn forget_twins(&self) {
+        let twins = self.project.snapshot(|snapshot| snapshot.all_twins());
+        for twin in twins.iter().filter(|one| !self.objects.have_another(one)) {
+            self.project
+                .snapshot(|snapshot| snapshot.forget_twin(&twin.id));
+        }
+    }
+
+    fn begin_resync_if_due(&mut self, now: Instant) {
         let unproved = self.project.closed().standing == Standing::Unproved;
         let generation = self.project.generation();
         let goes_on = self
@@ -219,11 +229,7 @@ impl Poll {
         self.sweep = Some(Sweep::resync(&self.project, &self.objects, self.polling));
     }
 
-    async fn read_newest(
-        &mut self,
-        now: Timestamp,
-        tell: impl FnMut(Changes),
-    ) -> Result<(), Error> {
+    async fn read_newest(&mut self, now: Instant, tell: impl FnMut(Changes)) -> Result<(), Error> {
         let is_twin = |account: &_| self.objects.have_another(account);
         let scan = newest::scan(&self.project, self.watermark, is_twin, tell).await?;
         self.watermark = scan.watermark;
@@ -233,7 +239,7 @@ impl Poll {
         let is_due = is_urgent || self.overflow_at.is_none_or(|at| at <= now);
         if self.overflowed && is_due && self.sweep.is_none() {
             self.overflowed = false;
-            self.overflow_at = now.saturating_add(BETWEEN_OVERFLOWS).ok();
+            self.overflow_at = Some(now + BETWEEN_OVERFLOWS);
             self.sweep = Some(Sweep::after_overflow(
                 &self.project,
                 &self.objects,
@@ -270,9 +276,11 @@ impl Poll {
     }
 
     async fn obey_rate_limit(&self) {
-        while let Some(until) = self.project.closed().paused_until {
-            let left = until.duration_since(self.project.now());
-            tokio::time::sleep(Duration::try_from(left).unwrap_or_default()).await;
+        loop {
+            match self.project.pause_left() {
+                Duration::ZERO => return,
+                left => tokio::time::sleep(left).await,
+            }
         }
     }
 

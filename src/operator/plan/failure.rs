@@ -97,6 +97,15 @@ impl Failure {
         }
     }
 
+    /// A write of the object that the apiserver refused, with what it says of that.
+    pub fn of_kubernetes(message: String) -> Self {
+        Self {
+            reason: Reason::KubernetesRefused,
+            message,
+            answer: Answer::NotNow { after: None },
+        }
+    }
+
     /// A refresh that was accepted and brought no link: as good as refused.
     pub fn no_link(state: &State) -> Self {
         Self {

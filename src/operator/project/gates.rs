@@ -1,12 +1,14 @@
-//! Whether the API key may be used, as its last answers tell. Pure: time is an argument.
+//! Whether the API key may be used, as its last answers tell. Pure: time is an argument, that of the monotonic
+//! clock, since nothing of it outlives the process.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 /// A closed gate is tried again after this, and twice as long each time.
-const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
+const FIRST_WAIT: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
 
 /// Two gates, because a key without the right to write gets the same 401 as a wrong key.
 #[derive(Debug, Default)]
@@ -14,7 +16,7 @@ pub(super) struct Gates {
     read: Option<Shut>,
     write: Option<Shut>,
     /// The organisation's rate limit is used up until then.
-    paused_until: Option<Timestamp>,
+    paused_until: Option<Instant>,
     /// What is known of the project itself.
     standing: Standing,
     /// Namespaces of which too much is missing, though the project is ours.
@@ -38,11 +40,12 @@ pub enum Standing {
 
 #[derive(Clone, Copy, Debug)]
 struct Shut {
-    until: Timestamp,
-    wait: SignedDuration,
+    until: Instant,
+    wait: Duration,
 }
 
-/// Which gates are closed, and until when.
+/// Which gates are closed, and until when: by the wall clock as it stands at this moment, for what is told and
+/// decided in its terms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Closed {
     /// Reading: until the poll, which goes on, gets through.
@@ -57,7 +60,7 @@ pub struct Closed {
 
 impl Gates {
     /// Takes note of an answer.
-    pub(super) fn note(&mut self, write: bool, status: Option<u16>, now: Timestamp) {
+    pub(super) fn note(&mut self, write: bool, status: Option<u16>, now: Instant) {
         let gate = if write {
             &mut self.write
         } else {
@@ -71,7 +74,7 @@ impl Gates {
                 }
                 let wait = gate.map_or(FIRST_WAIT, |shut| (shut.wait * 2).min(LONGEST_WAIT));
                 *gate = Some(Shut {
-                    until: now.saturating_add(wait).unwrap_or(Timestamp::MAX),
+                    until: now + wait,
                     wait,
                 });
             }
@@ -81,9 +84,8 @@ impl Gates {
     }
 
     /// Takes note of a 429: the limit is the organisation's, so nobody asks anything before its end.
-    pub(super) fn pause(&mut self, retry_after: SignedDuration, now: Timestamp) {
-        let until = now.saturating_add(retry_after).unwrap_or(Timestamp::MAX);
-        self.paused_until = self.paused_until.max(Some(until));
+    pub(super) fn pause(&mut self, retry_after: Duration, now: Instant) {
+        self.paused_until = self.paused_until.max(Some(now + retry_after));
     }
 
     /// Everything begins anew: the key is another one.
@@ -119,16 +121,25 @@ impl Gates {
     }
 
     /// What is closed now. Reading stays closed until a poll gets through, however long that takes.
-    pub(super) fn closed(&self, now: Timestamp) -> Closed {
+    pub(super) fn closed(&self, now: Instant, wall: Timestamp) -> Closed {
+        let told = |until: Instant| {
+            let left = SignedDuration::try_from(until.saturating_duration_since(now));
+            wall.saturating_add(left.unwrap_or(SignedDuration::MAX))
+                .unwrap_or(Timestamp::MAX)
+        };
+        let is_ahead = |until: &Instant| now < *until;
         Closed {
-            read_until: self.read.map(|shut| shut.until.max(now)),
-            write_until: self
-                .write
-                .map(|shut| shut.until)
-                .filter(|until| now < *until),
-            paused_until: self.paused_until.filter(|until| now < *until),
+            read_until: self.read.map(|shut| told(shut.until)),
+            write_until: (self.write.map(|shut| shut.until).filter(is_ahead)).map(told),
+            paused_until: self.paused_until.filter(is_ahead).map(told),
             standing: self.standing,
         }
+    }
+
+    /// For how long nothing is to be asked, because the rate limit is used up.
+    pub(super) fn pause_left(&self, now: Instant) -> Duration {
+        self.paused_until
+            .map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 }
 
@@ -140,9 +151,42 @@ mod tests {
         Timestamp::from_second(seconds).expect("a time")
     }
 
+    /// Gates whose clocks show the same seconds.
+    struct Timed {
+        gates: Gates,
+        start: Instant,
+    }
+
+    impl Timed {
+        fn new() -> Self {
+            Self {
+                gates: Gates::default(),
+                start: Instant::now(),
+            }
+        }
+
+        fn instant(&self, time: Timestamp) -> Instant {
+            self.start + Duration::from_secs(time.as_second().unsigned_abs())
+        }
+
+        fn note(&mut self, write: bool, status: Option<u16>, time: Timestamp) {
+            let now = self.instant(time);
+            self.gates.note(write, status, now);
+        }
+
+        fn pause(&mut self, seconds: u64, time: Timestamp) {
+            let now = self.instant(time);
+            self.gates.pause(Duration::from_secs(seconds), now);
+        }
+
+        fn closed(&self, time: Timestamp) -> Closed {
+            self.gates.closed(self.instant(time), time)
+        }
+    }
+
     #[test]
     fn reading_stays_closed_until_an_answer_is_good() {
-        let mut gates = Gates::default();
+        let mut gates = Timed::new();
         gates.note(false, Some(401), at(0));
         assert_eq!(
             gates.closed(at(3600)).read_until,
@@ -161,7 +205,7 @@ mod tests {
 
     #[test]
     fn writing_is_tried_again_at_a_growing_interval() {
-        let mut gates = Gates::default();
+        let mut gates = Timed::new();
         gates.note(true, Some(401), at(0));
         assert_eq!(gates.closed(at(1)).write_until, Some(at(30)));
         assert_eq!(
@@ -193,7 +237,7 @@ mod tests {
             .write_until
             .expect("closed")
             .duration_since(until);
-        assert_eq!(longest, LONGEST_WAIT);
+        assert_eq!(longest.as_secs().unsigned_abs(), LONGEST_WAIT.as_secs());
         gates.note(true, Some(201), until);
         assert_eq!(gates.closed(until), Closed::default());
     }
@@ -203,22 +247,39 @@ mod tests {
         let mut gates = Gates::default();
         let former = gates.generation();
         gates.stands(former, Standing::Ours);
-        assert_eq!(gates.closed(at(0)).standing, Standing::Ours);
+        assert_eq!(gates.closed(Instant::now(), at(0)).standing, Standing::Ours);
         gates.key_changed();
         gates.stands(former, Standing::Ours);
-        assert_eq!(gates.closed(at(0)).standing, Standing::Unproved);
+        assert_eq!(
+            gates.closed(Instant::now(), at(0)).standing,
+            Standing::Unproved
+        );
     }
 
     #[test]
     fn a_used_up_rate_limit_pauses_everything_for_as_long_as_was_asked() {
-        let mut gates = Gates::default();
-        gates.pause(SignedDuration::from_secs(40), at(0));
-        gates.pause(SignedDuration::from_secs(7), at(1));
+        let mut gates = Timed::new();
+        gates.pause(40, at(0));
+        gates.pause(7, at(1));
         assert_eq!(
             gates.closed(at(39)).paused_until,
             Some(at(40)),
             "the longest wait counts"
         );
         assert_eq!(gates.closed(at(40)), Closed::default());
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_put_back_lengthens_no_wait() {
+        let mut gates = Timed::new();
+        gates.pause(40, at(4000));
+        gates.note(true, Some(401), at(4000));
+        let later = gates.instant(at(4010));
+        let closed = gates.gates.closed(later, at(410));
+        assert_eq!(closed.paused_until, Some(at(440)), "half a minute is left");
+        assert_eq!(closed.write_until, Some(at(430)));
+        let over = gates.instant(at(4040));
+        assert_eq!(gates.gates.closed(over, at(440)), Closed::default());
+        assert_eq!(gates.gates.pause_left(over), Duration::ZERO);
     }
 }

@@ -1,20 +1,25 @@
 //! The accounts of a project as they were seen last. Pure: what was seen when is an argument, in a
 //! count of its own, because the clocks of two servers cannot order what one program saw.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::composio::model::{Account, each_once};
+
+/// So many duplicates are remembered. The one that changed longest ago is forgotten first; it is noticed again
+/// when it changes, and each time that its object is looked at.
+const MOST_TWINS: usize = 1000;
 
 /// The accounts of a project that are ours, as they were seen last.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     rows: HashMap<String, Row>,
     /// Accounts with the alias of an object that has another one on record, by id. There are none, but
-    /// where Composio let a second one be made.
+    /// where Composio let a second one be made. No more than [`MOST_TWINS`]: whoever may make accounts at
+    /// Composio decides how many there are.
     twins: HashMap<String, Account>,
     /// Ids whose account changed in the eyes of an object that does not manage it: who does is still to
     /// be told.
-    overheard: Changes,
+    overheard: BTreeSet<String>,
     seen: u64,
 }
 
@@ -78,14 +83,14 @@ impl Snapshot {
     pub fn overhear(&mut self, account: Account) {
         let known = self.rows.get(&account.id);
         if known.is_some_and(|row| matches!(&row.what, What::There(known) if **known != account)) {
-            self.overheard.push(account.id.clone());
+            self.overheard.insert(account.id.clone());
         }
         self.see(account);
     }
 
     /// The ids that were overheard since this was asked last.
     pub fn take_overheard(&mut self) -> Changes {
-        std::mem::take(&mut self.overheard)
+        std::mem::take(&mut self.overheard).into_iter().collect()
     }
 
     /// Takes in an account that carries the alias of an object which has another one on record.
@@ -95,6 +100,22 @@ impl Snapshot {
         if known.is_none_or(|known| account.updated_at >= known.updated_at) {
             self.twins.insert(account.id.clone(), account);
         }
+        if self.twins.len() > MOST_TWINS
+            && let Some(id) = oldest(&self.twins)
+        {
+            self.twins.remove(&id);
+        }
+    }
+
+    /// All that were noticed.
+    pub fn all_twins(&self) -> Vec<Account> {
+        self.twins.values().cloned().collect()
+    }
+
+    /// Forgets one that is a duplicate no more: it has another alias, or the object that has another account
+    /// on record is gone, or a list does not show it any more. Should it be one, it is noticed again.
+    pub fn forget_twin(&mut self, id: &str) {
+        self.twins.remove(id);
     }
 
     /// The account of that id, if it was noticed as a twin.
@@ -210,6 +231,11 @@ impl Snapshot {
         self.seen += 1;
         self.seen
     }
+}
+
+fn oldest(twins: &HashMap<String, Account>) -> Option<String> {
+    let oldest = twins.values().min_by_key(|account| account.updated_at)?;
+    Some(oldest.id.clone())
 }
 
 #[cfg(test)]
@@ -335,5 +361,34 @@ mod tests {
         let missed = snapshot.missed(began, vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(missed, Changes::new());
         assert!(snapshot.is_deleted("b") && !snapshot.is_deleted("a"));
+    }
+
+    #[test]
+    fn duplicates_without_end_are_not_all_remembered() {
+        let mut snapshot = Snapshot::default();
+        for n in 0..3 * MOST_TWINS {
+            let updated = i64::try_from(n).expect("few");
+            snapshot.twin(account(&format!("ca_{n}"), State::Active, updated));
+        }
+        assert_eq!(snapshot.all_twins().len(), MOST_TWINS);
+        let last = format!("ca_{}", 3 * MOST_TWINS - 1);
+        assert!(snapshot.noticed(&last).is_some(), "the newest stay");
+        snapshot.forget_twin(&last);
+        assert!(snapshot.noticed(&last).is_none());
+    }
+
+    #[test]
+    fn what_is_overheard_again_and_again_is_told_once() {
+        let mut snapshot = Snapshot::default();
+        for n in 0..10 {
+            let state = if n % 2 == 0 {
+                State::Active
+            } else {
+                State::Inactive
+            };
+            snapshot.overhear(account("a", state, n));
+        }
+        assert_eq!(snapshot.take_overheard(), ["a"]);
+        assert_eq!(snapshot.take_overheard(), Changes::new());
     }
 }

@@ -1,7 +1,4 @@
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::{FutureExt, future::join_all};
 
@@ -22,7 +19,7 @@ async fn who_waits_for_auth_configs_that_cannot_be_read_fails_with_the_others() 
     });
     let lifetime = SignedDuration::from_mins(10);
     let keys = RecordKeys::derive(b"the API key", "project");
-    let project = Project::new(transport, keys, Arc::default(), system_clock(), lifetime);
+    let project = Project::new(transport, keys, Arc::default(), Clock::system(), lifetime);
     let begun = Instant::now();
     let found = join_all((0..50).map(|_| project.auth_configs("gmail"))).await;
     assert!(found.iter().all(Result::is_err));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::Backoff;
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
     metrics::Metrics,
@@ -40,6 +41,8 @@ pub struct Context {
     pub flags: Flags,
     /// When to come again.
     pub pace: Pace,
+    /// Which objects are left alone for a while.
+    pub backoff: Backoff,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where news go.

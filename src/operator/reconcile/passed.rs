@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Passed {
     /// When to look again if nothing happens before.
     pub again: Option<Duration>,
-    /// For the metric: a reason of the conditions, or `Released`, `Gone`, `NotDecoded` or `Stopped`.
+    /// For the metric: a reason of the conditions, or a word for how else a pass ends.
     pub outcome: &'static str,
 }
 
@@ -34,3 +34,14 @@ pub(super) const STOPPED: Passed = Passed {
     again: None,
     outcome: "Stopped",
 };
+/// The rate limit is to be left to others for now.
+pub(super) const THROTTLED: &str = "Throttled";
+/// The last pass failed, and it is not yet time for the next one.
+pub(super) const BACKING_OFF: &str = "BackingOff";
+
+impl Passed {
+    /// Whether what a former pass failed at was tried again, and went through.
+    pub(super) fn is_success(&self) -> bool {
+        *self != AGAIN && *self != STOPPED && self.outcome != THROTTLED
+    }
+}

@@ -221,6 +221,12 @@ pub fn of_unreadable(fields: &[String], is_held: bool) -> News {
     warning(Topic::NotDecoded, note)
 }
 
+/// The news of an object on which the apiserver takes no write.
+pub fn of_refusal(refusal: &str) -> News {
+    let note = format!("the apiserver refused a write of the object: {refusal}");
+    warning(Topic::Trouble(Reason::KubernetesRefused), note)
+}
+
 /// The news of one write of the status, from what the apiserver had to what it has.
 pub fn of_status(
     desired: &Desired,
@@ -246,13 +252,22 @@ pub fn of_status(
         .collect()
 }
 
-/// What only a person can end, and a refusal of the provider. Synced always carries the reason.
+/// What a person may have to end. Synced always carries the reason.
 fn trouble(status: &ConnectedAccountStatus) -> Option<(Reason, &str)> {
     let synced = status.condition(condition::SYNCED)?;
     let reason = Reason::all().find(|reason| reason.as_str() == synced.reason)?;
-    let told = matches!(reason, Reason::RevokeRefused | Reason::DoesNotConverge)
-        || reason.progress() == Progress::Stalled;
-    told.then(|| (reason, sentence(status, reason).unwrap_or_default()))
+    warns(reason).then(|| (reason, sentence(status, reason).unwrap_or_default()))
+}
+
+/// Whether an object that comes to say so is told of: where only a person helps, and where what was to be done
+/// failed. Not where time alone helps within a minute or so.
+fn warns(reason: Reason) -> bool {
+    match reason {
+        Reason::OutcomeUnknown | Reason::RateLimited => false,
+        // It is told when the apiserver refuses, since it may refuse the status too.
+        Reason::KubernetesRefused => false,
+        other => !other.synced() || other.progress() == Progress::Stalled,
+    }
 }
 
 /// A request for a link that was handled, and brought none.

@@ -59,19 +59,19 @@ pub fn next_look(
         Happened::Settled => return secret,
         Happened::Did(_) => None,
     };
-    if let Some(until) = until {
-        // A time that is over and changed nothing is no reason to come again at once.
-        return Some(if now < until {
-            positive(until.duration_since(now))
-        } else {
-            pace.min
-        });
+    if let Some(until) = until.filter(|until| now < *until) {
+        return Some(positive(until.duration_since(now)));
     }
     let failing_since = status
         .condition(condition::SYNCED)
         .filter(|synced| synced.status == "False")
         .map(|synced| synced.last_transition_time.0);
-    failing_since.map(|since| positive(now.duration_since(since)).clamp(pace.min, pace.max))
+    let failing = failing_since.map(|since| positive(now.duration_since(since)));
+    // A time that is over and changed nothing is no reason to come again at once, nor again and again.
+    let is_over = until.map(|_| pace.min);
+    failing
+        .map(|failing| failing.clamp(pace.min, pace.max))
+        .or(is_over)
 }
 
 fn positive(duration: SignedDuration) -> Duration {

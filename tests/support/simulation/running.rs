@@ -9,8 +9,8 @@ use composio_operator::composio::{SendError, Transport};
 use composio_operator::metrics::Metrics;
 use composio_operator::observe::{Kept, Objects, Poll, Polling, Sources};
 use composio_operator::plan::Flags;
-use composio_operator::project::{Clock, Project};
-use composio_operator::reconcile::Context;
+use composio_operator::project::Project;
+use composio_operator::reconcile::{Backoff, Context};
 use composio_operator::record::RecordKeys;
 use composio_operator::report::Pace;
 use composio_operator::sandbox::world::World;
@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use super::shelf::{Shelf, client};
 use super::{INSTANCE, Mind, Repeats, lock};
+use crate::support::simulated_clock;
 
 /// What a restart of the operator throws away.
 pub(super) struct Running {
@@ -40,10 +41,10 @@ pub(super) fn run(
     flags: &Flags,
     mind: &Mind,
 ) -> Running {
-    let clock: Clock = {
+    let clock = simulated_clock({
         let now = Arc::clone(now);
-        Arc::new(move || *lock(&now))
-    };
+        move || *lock(&now)
+    });
     let metrics = Arc::new(Metrics::default());
     let project = Arc::new(Project::new(
         transport(world, shelf, now, &mind.repeats),
@@ -84,6 +85,7 @@ pub(super) fn run(
             slow: Duration::from_secs(600),
             secret: Duration::from_secs(300),
         },
+        backoff: Backoff::default(),
         metrics,
         tell: Box::new(|_, _| {}),
     };

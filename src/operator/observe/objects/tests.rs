@@ -1,4 +1,5 @@
 use kube::{ResourceExt, runtime::reflector};
+use serde_json::json;
 
 use super::*;
 use crate::crd::ConnectedAccount;
@@ -162,4 +163,80 @@ fn nothing_is_kept_of_the_writes_of_objects_that_are_gone() {
     tell(Event::Init);
     tell(Event::InitDone);
     assert!(objects.lock().written.is_empty());
+}
+
+#[test]
+fn what_is_counted_as_it_changes_is_what_a_count_of_all_would_find() {
+    let (store, mut writer) = reflector::store();
+    let objects = Objects::new(store, Flags::default());
+    let mut random = fastrand::Rng::with_seed(7);
+    let (mut lists, mut ends, mut changes) = (0, 0, 0);
+    let mut versions = 0..;
+    let mut drawn = |random: &mut fastrand::Rng| {
+        let reasons = [
+            "AwaitingUser",
+            "Revoked",
+            "Connected",
+            "a reason of tomorrow",
+        ];
+        let condition = |type_: &str, random: &mut fastrand::Rng| {
+            json!({
+                "type": type_, "status": "False", "message": "",
+                "reason": reasons[random.usize(..reasons.len())],
+                "lastTransitionTime": format!("2026-01-01T00:00:0{}Z", random.u8(..5)),
+            })
+        };
+        let conditions = [condition("Ready", random), condition("Synced", random)];
+        let states = [json!("ACTIVE"), json!("TOMORROW"), json!(7), json!(null)];
+        let enabled = if random.u8(..8) == 0 {
+            json!("odd")
+        } else {
+            json!(true)
+        };
+        let object = json!({
+            "metadata": {
+                "name": format!("mail-{}", random.u8(..20)), "namespace": "agents",
+                "uid": "u", "resourceVersion": versions.next().unwrap_or(0_u64).to_string(),
+            },
+            "spec": {"user": "u", "toolkit": "gmail", "enabled": enabled},
+            "status": {
+                "state": states[random.usize(..states.len())],
+                "conditions": conditions[random.usize(..3)..],
+            },
+        });
+        serde_json::from_str::<Kept>(&object.to_string()).expect("it has metadata")
+    };
+    for _ in 0..2000 {
+        let events = match random.u8(..40) {
+            0 => {
+                lists += 1;
+                let some = (0..random.usize(..30)).map(|_| Event::InitApply(drawn(&mut random)));
+                let some: Vec<_> = some.collect();
+                [Event::Init]
+                    .into_iter()
+                    .chain(some)
+                    .chain([Event::InitDone])
+                    .collect()
+            }
+            1..10 => {
+                ends += 1;
+                vec![Event::Delete(drawn(&mut random))]
+            }
+            _ => {
+                changes += 1;
+                vec![Event::Apply(drawn(&mut random))]
+            }
+        };
+        for event in events {
+            writer.apply_watcher_event(&event);
+            objects.follow(&event);
+        }
+        let mut all = ObjectCounts::default();
+        objects.all().for_each(|object| all.add(&object));
+        assert_eq!(objects.counts(), all);
+    }
+    assert!(
+        lists > 20 && ends > 200 && changes > 1000,
+        "{lists} {ends} {changes}"
+    );
 }

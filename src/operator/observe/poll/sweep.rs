@@ -8,6 +8,7 @@ use std::{
 
 use futures::{StreamExt, TryStreamExt, future::ready, stream};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{MOST_OWN_PAGES, PAGE, Polling, signed};
 use crate::{
@@ -32,7 +33,7 @@ pub(super) struct Sweep {
     generation: u64,
     /// Of the snapshot.
     mark: u64,
-    began: Timestamp,
+    began: Instant,
     asked: Vec<Asked>,
     /// Up to here it has come.
     done: usize,
@@ -86,9 +87,10 @@ impl Sweep {
     }
 
     fn begin(purpose: Purpose, project: &Project, objects: &Objects, polling: Polling) -> Self {
-        let began = project.now();
+        let began = project.instant();
         let mark = project.snapshot(|snapshot| snapshot.begin_scan());
-        let young_since = began
+        let young_since = project
+            .now()
             .saturating_sub(signed(polling.unseen))
             .unwrap_or(Timestamp::MIN);
         let keys = project.record_keys();
@@ -143,7 +145,7 @@ impl Sweep {
         self.generation
     }
 
-    pub(super) fn began(&self) -> Timestamp {
+    pub(super) fn began(&self) -> Instant {
         self.began
     }
 

@@ -58,6 +58,12 @@ fn the_next_look_is_taken_when_it_can_change_something() {
             Some(5),
         ),
         ("nor one long ago", until(-100), None, Some(5)),
+        (
+            "nor again and again while it fails",
+            until(-100),
+            Some(80),
+            Some(80),
+        ),
         ("the first failure", outage(), Some(0), Some(5)),
         (
             "the wait is as long as the failure has lasted",

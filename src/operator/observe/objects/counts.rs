@@ -1,0 +1,240 @@
+//! How many objects there are of each kind, counted as they come, change and go: whoever reads the metrics asks
+//! no object anything.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::Summary;
+use crate::{
+    composio::model::State,
+    crd::{Reason, condition},
+};
+
+/// The states that are counted under their own word.
+static STATES: [State; 7] = [
+    State::Initializing,
+    State::Initiated,
+    State::Active,
+    State::Expired,
+    State::Failed,
+    State::Inactive,
+    State::Revoked,
+];
+/// The reason of an object that cannot be read: what its conditions say nobody keeps up to date.
+const NOT_DECODED: &str = "NotDecoded";
+/// A state that this version does not know, and no state yet.
+const OTHER: &str = "other";
+const NONE: &str = "none";
+
+/// What is waited for as long as it is the reason of Ready: that a person opens a link, or asks for one.
+const WAITING: [Reason; 5] = [
+    Reason::AwaitingUser,
+    Reason::LinkIssued,
+    Reason::LinkExpired,
+    Reason::ReauthorizationRequired,
+    Reason::Revoked,
+];
+
+/// How many objects there are of each kind. The words are a closed set, and each is there, with zero too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObjectCounts {
+    /// By Composio's word for the account.
+    pub by_state: BTreeMap<&'static str, u64>,
+    /// By the reason of Ready.
+    pub by_ready: BTreeMap<&'static str, u64>,
+    /// By the reason of Synced.
+    pub by_synced: BTreeMap<&'static str, u64>,
+    /// How many have been waiting for a person since when.
+    waiting: BTreeMap<Timestamp, u64>,
+}
+
+/// Where one object is counted.
+struct Kind {
+    state: &'static str,
+    ready: &'static str,
+    synced: &'static str,
+    waits_since: Option<Timestamp>,
+}
+
+impl Default for ObjectCounts {
+    fn default() -> Self {
+        let zero = |word| (word, 0);
+        let states = STATES.iter().map(State::as_str).chain([OTHER, NONE]);
+        let reasons = Reason::all().map(Reason::as_str).chain([NONE, NOT_DECODED]);
+        let by_reason: BTreeMap<_, _> = reasons.map(zero).collect();
+        Self {
+            by_state: states.map(zero).collect(),
+            by_ready: by_reason.clone(),
+            by_synced: by_reason,
+            waiting: BTreeMap::new(),
+        }
+    }
+}
+
+impl ObjectCounts {
+    /// Since when the oldest has been waiting for a person.
+    pub fn longest_waiting_since(&self) -> Option<Timestamp> {
+        self.waiting.keys().next().copied()
+    }
+
+    pub(super) fn add(&mut self, object: &Summary) {
+        let kind = Kind::of(object);
+        for count in self.counts_of(&kind) {
+            *count += 1;
+        }
+        if let Some(since) = kind.waits_since {
+            *self.waiting.entry(since).or_default() += 1;
+        }
+    }
+
+    /// Takes out an object as it was added.
+    pub(super) fn remove(&mut self, object: &Summary) {
+        let kind = Kind::of(object);
+        for count in self.counts_of(&kind) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(since) = kind.waits_since
+            && let Some(count) = self.waiting.get_mut(&since)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting.remove(&since);
+            }
+        }
+    }
+
+    fn counts_of(&mut self, kind: &Kind) -> [&mut u64; 3] {
+        [
+            self.by_state.entry(kind.state).or_default(),
+            self.by_ready.entry(kind.ready).or_default(),
+            self.by_synced.entry(kind.synced).or_default(),
+        ]
+    }
+}
+
+impl Kind {
+    fn of(object: &Summary) -> Self {
+        let status = &object.status;
+        let state = status.state.as_deref().map_or(NONE, |word| {
+            let mut known = STATES.iter().map(State::as_str);
+            known.find(|known| *known == word).unwrap_or(OTHER)
+        });
+        if !object.is_readable {
+            return Self {
+                state,
+                ready: NOT_DECODED,
+                synced: NOT_DECODED,
+                waits_since: None,
+            };
+        }
+        let ready = status.condition(condition::READY);
+        let synced = status.condition(condition::SYNCED);
+        let waits = ready.filter(|ready| reason(ready).is_some_and(|one| WAITING.contains(&one)));
+        let word = |one: Option<&Condition>| one.and_then(reason).map_or(NONE, Reason::as_str);
+        Self {
+            state,
+            ready: word(ready),
+            synced: word(synced),
+            waits_since: waits.map(|ready| ready.last_transition_time.0),
+        }
+    }
+}
+
+fn reason(condition: &Condition) -> Option<Reason> {
+    Reason::all().find(|known| known.as_str() == condition.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+    use crate::{
+        crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus},
+        observe::Kept,
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn counted<'a>(objects: impl IntoIterator<Item = &'a Summary>) -> ObjectCounts {
+        let mut counts = ObjectCounts::default();
+        objects.into_iter().for_each(|object| counts.add(object));
+        counts
+    }
+
+    fn object(state: Option<&str>, reason: Option<&str>, since: i64) -> Summary {
+        let mut object = ConnectedAccount::new("a", ConnectedAccountSpec::default());
+        let condition = |type_: &str, reason: &str| Condition {
+            type_: type_.to_owned(),
+            status: "False".to_owned(),
+            reason: reason.to_owned(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: Time(at(since)),
+        };
+        let ready = reason.map(|reason| condition(condition::READY, reason));
+        // As it is where what was seen last of Ready stays.
+        let synced = reason.map(|_| condition(condition::SYNCED, "SecretMissing"));
+        object.status = Some(ConnectedAccountStatus {
+            state: state.map(str::to_owned),
+            conditions: ready.into_iter().chain(synced).collect(),
+            ..ConnectedAccountStatus::default()
+        });
+        let kept = Kept::pack(object).expect("JSON");
+        kept.summary().expect("JSON")
+    }
+
+    #[test]
+    fn each_object_is_counted_once_by_state_and_once_by_each_reason() {
+        let objects = [
+            object(Some("ACTIVE"), Some("Connected"), 0),
+            object(Some("ACTIVE"), Some("Connected"), 0),
+            object(Some("a word of tomorrow"), Some("UnknownState"), 0),
+            object(None, Some("a reason of another version"), 0),
+            object(None, None, 0),
+            Summary {
+                is_readable: false,
+                ..object(Some("ACTIVE"), Some("Connected"), 0)
+            },
+        ];
+        let mut counts = counted(&objects);
+        assert_eq!(counts.by_state["ACTIVE"], 3);
+        assert_eq!(counts.by_state["EXPIRED"], 0);
+        assert_eq!(counts.by_state[OTHER], 1);
+        assert_eq!(counts.by_state[NONE], 2);
+        assert_eq!(counts.by_ready["Connected"], 2);
+        assert_eq!(counts.by_ready[NOT_DECODED], 1);
+        assert_eq!(counts.by_ready["UnknownState"], 1);
+        assert_eq!(counts.by_ready[NONE], 2);
+        assert_eq!(counts.by_synced["SecretMissing"], 4);
+        assert_eq!(counts.by_synced[NOT_DECODED], 1);
+        assert_eq!(counts.by_synced[NONE], 1);
+        for counts in [&counts.by_state, &counts.by_ready, &counts.by_synced] {
+            assert_eq!(counts.values().sum::<u64>(), 6);
+        }
+        objects.iter().for_each(|object| counts.remove(object));
+        assert_eq!(counts, ObjectCounts::default());
+    }
+
+    #[test]
+    fn the_longest_wait_is_of_those_who_wait_for_a_person() {
+        let objects = [
+            object(None, Some("AwaitingUser"), 90),
+            object(None, Some("ReauthorizationRequired"), 40),
+            object(None, Some("Revoked"), 40),
+            object(None, Some("Connected"), 1),
+            object(None, Some("Conflict"), 2),
+        ];
+        let mut counts = counted(&objects);
+        for longest in [Some(40), Some(40), Some(90)] {
+            assert_eq!(counts.longest_waiting_since(), longest.map(at));
+            let next = if longest == Some(40) { 1 } else { 0 };
+            counts.remove(&objects[next]);
+        }
+        assert_eq!(counts.longest_waiting_since(), None);
+    }
+}

@@ -1,0 +1,263 @@
+//! How long objects are left alone whose pass failed, and since when others wait for their turn. Pure: time
+//! is an argument.
+
+use std::{
+    collections::{HashMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kube::ResourceExt;
+use tokio::time::Instant;
+
+use crate::{crd::ConnectedAccount, report::Pace};
+
+/// An object that was put off is forgotten after this, unless it comes again: it may not be there any more.
+const LONGEST_TURN: Duration = Duration::from_secs(60 * 60);
+
+/// So many may be remembered before those that are over are looked for.
+const FEW: usize = 64;
+
+/// The objects that are left alone for a while.
+///
+/// Nobody tells that an object is gone. It is forgotten some time after its wait is over: what is remembered is
+/// never more than twice what failed, or waited, of late.
+#[derive(Default)]
+pub struct Backoff {
+    failing: Mutex<Recent<Failing>>,
+    put_off: Mutex<Recent<PutOff>>,
+}
+
+/// What is remembered of objects, by their uids.
+struct Recent<T> {
+    by_uid: HashMap<String, T>,
+    /// Those that are over are looked for when there are so many: to look at all of them for each that is
+    /// added would take the longer the more there are.
+    most: usize,
+}
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self {
+            by_uid: HashMap::new(),
+            most: FEW,
+        }
+    }
+}
+
+impl<T> Recent<T> {
+    fn insert(&mut self, uid: &str, one: T, is_over: impl Fn(&T) -> bool) {
+        if self.by_uid.len() >= self.most {
+            self.by_uid.retain(|_, one| !is_over(one));
+            self.most = FEW.max(self.by_uid.len() * 2);
+        }
+        self.by_uid.insert(uid.to_owned(), one);
+    }
+}
+
+/// An object as a pass tries to make it true.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    uid: String,
+    /// Of everything that a person may change to end a refusal.
+    version: u64,
+}
+
+struct Failing {
+    version: u64,
+    since: Instant,
+    tried: Instant,
+    until: Instant,
+}
+
+struct PutOff {
+    version: u64,
+    since: Instant,
+}
+
+/// What comes of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Next {
+    /// When to try again.
+    pub(super) after: Duration,
+    /// Whether it is the first failure since a pass that went through.
+    pub(super) is_first: bool,
+}
+
+impl Attempt {
+    pub(super) fn of(object: &ConnectedAccount) -> Self {
+        let mut hasher = DefaultHasher::new();
+        let metadata = &object.metadata;
+        metadata.generation.hash(&mut hasher);
+        metadata.deletion_timestamp.is_some().hash(&mut hasher);
+        metadata.annotations.hash(&mut hasher);
+        metadata.finalizers.hash(&mut hasher);
+        Self {
+            uid: object.uid().unwrap_or_default(),
+            version: hasher.finish(),
+        }
+    }
+}
+
+impl Backoff {
+    /// For how long the object is still to be left alone, whoever triggers it. One that was changed since is
+    /// tried sooner: that may have helped.
+    pub(super) fn left(&self, attempt: &Attempt, pace: Pace, now: Instant) -> Option<Duration> {
+        let failing = lock(&self.failing);
+        let failing = failing.by_uid.get(&attempt.uid)?;
+        let until = match failing.version == attempt.version {
+            true => failing.until,
+            false => failing.until.min(failing.tried + pace.min),
+        };
+        let left = until.saturating_duration_since(now);
+        (left > Duration::ZERO).then_some(left)
+    }
+
+    /// Takes note of a failure. The wait is as long as it has lasted; `lasted` is how long that is by the
+    /// status, which a restart leaves as it is.
+    pub(super) fn failed(
+        &self,
+        attempt: &Attempt,
+        lasted: Duration,
+        pace: Pace,
+        now: Instant,
+    ) -> Next {
+        let mut failing = lock(&self.failing);
+        let known = failing.by_uid.get(&attempt.uid);
+        let (lasted, is_first) = match known {
+            Some(known) => (now.saturating_duration_since(known.since), false),
+            None => (lasted.min(pace.max), true),
+        };
+        let after = lasted.clamp(pace.min, pace.max);
+        let next = Failing {
+            version: attempt.version,
+            since: now.checked_sub(lasted).unwrap_or(now),
+            tried: now,
+            until: now + after,
+        };
+        failing.insert(&attempt.uid, next, |one| one.until + pace.max <= now);
+        Next { after, is_first }
+    }
+
+    /// Takes note of a pass that went through.
+    pub(super) fn succeeded(&self, attempt: &Attempt) {
+        lock(&self.failing).by_uid.remove(&attempt.uid);
+    }
+
+    /// Takes note that the object cannot have its turn now, and tells for how long it has been so.
+    pub(super) fn put_off(&self, attempt: &Attempt, now: Instant) -> Duration {
+        let mut put_off = lock(&self.put_off);
+        let known = put_off.by_uid.get(&attempt.uid);
+        if let Some(known) = known.filter(|known| known.version == attempt.version) {
+            return now.saturating_duration_since(known.since);
+        }
+        let one = PutOff {
+            version: attempt.version,
+            since: now,
+        };
+        put_off.insert(&attempt.uid, one, |one| one.since + LONGEST_TURN <= now);
+        Duration::ZERO
+    }
+
+    /// Takes note that the object has its turn.
+    pub(super) fn has_turn(&self, attempt: &Attempt) {
+        lock(&self.put_off).by_uid.remove(&attempt.uid);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACE: Pace = Pace {
+        min: Duration::from_secs(5),
+        max: Duration::from_secs(600),
+        slow: Duration::from_secs(600),
+        secret: Duration::from_secs(300),
+    };
+
+    fn attempt(uid: &str, generation: i64) -> Attempt {
+        let mut object = ConnectedAccount::default();
+        object.metadata.uid = Some(uid.to_owned());
+        object.metadata.generation = Some(generation);
+        Attempt::of(&object)
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_wait_doubles_up_to_the_longest() {
+        let (backoff, one) = (Backoff::default(), attempt("a", 1));
+        let mut now = Instant::now();
+        let mut waits = Vec::new();
+        for _ in 0..10 {
+            let next = backoff.failed(&one, Duration::ZERO, PACE, now);
+            assert_eq!(next.is_first, waits.is_empty());
+            assert_eq!(backoff.left(&one, PACE, now), Some(next.after));
+            now += next.after;
+            assert_eq!(backoff.left(&one, PACE, now), None);
+            waits.push(next.after.as_secs());
+        }
+        assert_eq!(waits, [5, 5, 10, 20, 40, 80, 160, 320, 600, 600]);
+    }
+
+    #[test]
+    fn a_restart_goes_on_with_what_the_status_says() {
+        let now = Instant::now();
+        for (lasted, wait) in [(0, 5), (300, 300), (100_000, 600)] {
+            let backoff = Backoff::default();
+            let next = backoff.failed(&attempt("a", 1), seconds(lasted), PACE, now);
+            assert_eq!(next.after, seconds(wait));
+        }
+    }
+
+    #[test]
+    fn an_object_that_was_changed_is_tried_sooner_but_not_at_every_change() {
+        let (backoff, now) = (Backoff::default(), Instant::now());
+        backoff.failed(&attempt("a", 1), seconds(300), PACE, now);
+        let changed = attempt("a", 2);
+        assert_eq!(backoff.left(&changed, PACE, now), Some(seconds(5)));
+        assert_eq!(backoff.left(&changed, PACE, now + seconds(5)), None);
+        let now = now + seconds(5);
+        let next = backoff.failed(&changed, Duration::ZERO, PACE, now);
+        assert_eq!(next.after, seconds(305), "it has lasted as long as before");
+        backoff.succeeded(&changed);
+        assert_eq!(backoff.left(&changed, PACE, now), None);
+        let next = backoff.failed(&changed, Duration::ZERO, PACE, now);
+        assert_eq!(next.after, seconds(5));
+    }
+
+    #[test]
+    fn objects_that_never_come_again_are_forgotten() {
+        let (backoff, now) = (Backoff::default(), Instant::now());
+        for n in 0..100_000 {
+            let now = now + seconds(n);
+            let gone = attempt(&format!("gone-{n}"), 1);
+            backoff.failed(&gone, Duration::ZERO, PACE, now);
+            backoff.put_off(&gone, now);
+        }
+        // As many as came within the time that each is remembered, twice.
+        let most = |time: Duration| 2 * usize::try_from(time.as_secs()).expect("few");
+        assert!(lock(&backoff.failing).by_uid.len() <= most(PACE.min + PACE.max));
+        assert!(lock(&backoff.put_off).by_uid.len() <= most(LONGEST_TURN));
+    }
+
+    #[test]
+    fn who_is_put_off_waits_since_the_first_time() {
+        let (backoff, now) = (Backoff::default(), Instant::now());
+        let one = attempt("a", 1);
+        assert_eq!(backoff.put_off(&one, now), Duration::ZERO);
+        assert_eq!(backoff.put_off(&one, now + seconds(4)), seconds(4));
+        let changed = attempt("a", 2);
+        assert_eq!(backoff.put_off(&changed, now + seconds(6)), Duration::ZERO);
+        backoff.has_turn(&changed);
+        assert_eq!(backoff.put_off(&changed, now + seconds(9)), Duration::ZERO);
+    }
+}
