@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::support::scene::gmail;
 use crate::support::simulated_clock;
 use crate::support::simulation::Simulation;
-use crate::support::story::condition;
+use crate::support::story::{condition, message};
 
 const LIMIT: u32 = 2000;
 const STEP: SignedDuration = SignedDuration::from_millis(50);
@@ -226,7 +226,7 @@ async fn an_object_that_waits_for_the_rate_limit_says_so_after_five_seconds() {
     let limited = Some("False RateLimited");
     assert_eq!(synced(&simulation, "second").as_deref(), limited);
     let object = simulation.object("second").expect("it is there");
-    let message = condition(&object, "Synced")["message"].to_string();
+    let message = message(&object, "Synced");
     assert!(message.contains("more urgent"), "{message}");
     let version = &object["metadata"]["resourceVersion"];
     simulation.advance(SignedDuration::from_secs(10)).await;

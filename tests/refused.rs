@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::operator::Operator;
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::simulation::Simulation;
-use crate::support::story::condition;
+use crate::support::story::{condition, message};
 use crate::support::wait;
 
 /// So many objects are refused in each test.
@@ -74,7 +74,7 @@ async fn hold(scene: &Scene<'_>, operator: &Operator, words: &str) {
         let object = scene
             .until(&name(n), "Synced", "False", "KubernetesRefused")
             .await;
-        let message = condition(&object, "Synced")["message"].to_string();
+        let message = message(&object, "Synced");
         assert!(message.contains(words), "{message}");
     }
     is_held(scene, operator).await;
