@@ -162,7 +162,7 @@ pub struct Run {
     #[command(flatten)]
     pub scope: Scope,
 
-    /// Address of /livez, /readyz and /metrics; [::] is 0.0.0.0 where there is no IPv6
+    /// Address of /livez, /readyz and /metrics; `[::]` is 0.0.0.0 where there is no IPv6
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_HTTP_ADDRESS",

@@ -18,6 +18,7 @@ use crate::{
     composio::{self, ListQuery},
     crd::ConnectedAccount,
     lease::SCOPES,
+    log::cause,
 };
 
 /// Why the check failed.
@@ -131,7 +132,7 @@ pub async fn run(
 async fn apiserver(client: &Client) -> Result<String, String> {
     match client.apiserver_version().await {
         Ok(version) => Ok(format!("Kubernetes {} answers", version.git_version)),
-        Err(error) => Err(format!("it does not answer: {error}")),
+        Err(error) => Err(format!("it does not answer: {}", cause(&error))),
     }
 }
 
@@ -147,7 +148,10 @@ async fn definition(client: &Client, namespace: Option<&str>) -> Result<String, 
             "the ConnectedAccount resource is not installed; let the chart install it (crds.enabled), or run: composio-operator crd | kubectl apply --server-side -f -"
                 .to_owned(),
         ),
-        Err(error) => Err(format!("ConnectedAccounts cannot be listed: {error}")),
+        Err(error) => Err(format!(
+            "ConnectedAccounts cannot be listed: {}",
+            cause(&error)
+        )),
     }
 }
 

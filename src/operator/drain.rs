@@ -16,6 +16,7 @@ use kube::{
 use tokio::time::Instant;
 
 use crate::crd::{ConnectedAccount, condition};
+use crate::log::cause;
 
 mod hook;
 pub use hook::Hook;
@@ -32,7 +33,7 @@ pub enum Error {
     )]
     Left(usize),
     /// The apiserver refused, or did not answer.
-    #[error("cannot {what} ConnectedAccounts: {error}")]
+    #[error("cannot {what} ConnectedAccounts: {}", cause(&**error))]
     Kubernetes {
         /// What was asked.
         what: &'static str,
@@ -40,7 +41,7 @@ pub enum Error {
         error: Box<kube::Error>,
     },
     /// Whether Helm uninstalls the release could not be found out.
-    #[error("cannot read {what}, so nothing is deleted: {error}")]
+    #[error("cannot read {what}, so nothing is deleted: {}", cause(&**error))]
     NotShown {
         /// Which object.
         what: String,

@@ -1,6 +1,9 @@
 //! Log lines: what is logged is up to `RUST_LOG`, how, and what never, is not.
 
-use std::io::{self, Write};
+use std::{
+    error::Error,
+    io::{self, Write},
+};
 
 use tracing::Metadata;
 use tracing_subscriber::{
@@ -12,6 +15,21 @@ use crate::{arguments::LogFormat, text};
 /// They log bodies, headers and errors that quote what could not be decoded: of a Secret, or of an
 /// object with its link. What they tell of failures the operator tells too, in words of its own.
 const NEVER: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
+
+/// What went wrong, without where: the last cause. What could not be decoded is not quoted, as the client
+/// would: it may be a link.
+pub fn cause(error: &(dyn Error + 'static)) -> String {
+    let mut error = error;
+    loop {
+        if let Some(kube::Error::SerdeError(_)) = error.downcast_ref() {
+            return "its answer has a form that is not known here".to_owned();
+        }
+        match error.source() {
+            Some(source) => error = source,
+            None => return error.to_string(),
+        }
+    }
+}
 
 /// Starts to log to standard error.
 pub fn start(format: LogFormat) {

@@ -13,6 +13,7 @@ use super::{COMPOSIO, KUBERNETES};
 use crate::{
     composio::Error as ComposioError,
     http::Health,
+    log::cause,
     metrics::Metrics,
     observe::{Followed, Kept, Objects, Poll, PollEvent},
     plan::ANOTHER_PROJECT,
@@ -75,7 +76,7 @@ pub(super) fn follow(
 /// Once the objects are known a watch that breaks is taken up where it was, and nothing says so but the
 /// next change: that is no reason to be unready.
 pub(super) fn tell_watch_error(health: &Health, error: &watcher::Error) {
-    let (is_taken_up, cause) = match error {
+    let (is_taken_up, client_error) = match error {
         watcher::Error::InitialListFailed(error) => (false, Some(error)),
         watcher::Error::NoResourceVersion => (false, None),
         watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
@@ -83,11 +84,11 @@ pub(super) fn tell_watch_error(health: &Health, error: &watcher::Error) {
         }
         watcher::Error::WatchError(_) => (true, None),
     };
-    let not_found = matches!(cause, Some(kube::Error::Api(status)) if status.code == 404);
+    let not_found = matches!(client_error, Some(kube::Error::Api(status)) if status.code == 404);
     let why = if not_found {
         NO_CRD.to_owned()
     } else {
-        format!("cannot watch ConnectedAccounts: {}", innermost(error))
+        format!("cannot watch ConnectedAccounts: {}", cause(error))
     };
     if is_taken_up && !not_found && health.is_ready(KUBERNETES) {
         warn!("{why}");
@@ -96,15 +97,6 @@ pub(super) fn tell_watch_error(health: &Health, error: &watcher::Error) {
     if health.not_ready(KUBERNETES, why.clone()) {
         error!("{why}");
     }
-}
-
-/// The last cause says what is wrong; the ones before it say where.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 pub(super) async fn poll_and_tell(

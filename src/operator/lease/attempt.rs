@@ -13,6 +13,7 @@ use super::{
     election::{Election, Next},
     scope::{SCOPES, ScopeHolder, Scopes, Turn},
 };
+use crate::log::cause;
 
 /// How a try ended.
 pub(super) enum Tried {
@@ -59,7 +60,7 @@ impl Attempts {
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() => {
                 Err("another one was quicker".to_owned())
             }
-            Ok(Err(error)) => Err(innermost(&error)),
+            Ok(Err(error)) => Err(cause(&error)),
             Err(_) => Err(format!("no answer within {limit:?}")),
         }
     }
@@ -145,7 +146,7 @@ impl Attempts {
         });
         match given_up.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!("the Lease was not given up: {}", innermost(&error)),
+            Ok(Err(error)) => warn!("the Lease was not given up: {}", cause(&error)),
             Err(_) => warn!("the Lease was not given up within {RELEASE:?}"),
         }
     }
@@ -164,13 +165,4 @@ async fn write(api: &Api<Lease>, name: &str, lease: &Lease) -> Result<Lease, kub
         return api.create(&PostParams::default(), lease).await;
     }
     api.replace(name, &PostParams::default(), lease).await
-}
-
-/// The last cause says what is wrong; the ones before it say where.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::log::cause;
+
 /// Of what the apiserver says so much is repeated.
 const MAX_REFUSAL: usize = 1000;
 
@@ -17,7 +19,7 @@ pub struct Failed {
 
 /// What kept a pass from its end. Composio's failures are none: they are told in the object's status.
 ///
-/// It has no source: what is below may quote the object, and a link in it.
+/// It has no source, and Debug says what Display does: what is below quotes the object, which may hold a link.
 #[derive(thiserror::Error)]
 pub enum Error {
     /// The object could not be unpacked.
@@ -80,7 +82,7 @@ pub(super) fn told(error: &kube::Error) -> String {
     match error {
         kube::Error::SerdeError(_) => "its answer has a form that is not known here".to_owned(),
         kube::Error::Api(status) => said(status),
-        other => other.to_string(),
+        other => cause(other),
     }
 }
 
@@ -100,15 +102,47 @@ impl From<kube::Error> for Error {
 mod tests {
     use super::*;
 
+    const LINK: &str = "https://connect.example/s3cr3t";
+
+    fn not_decoded() -> serde_json::Error {
+        let quoted = serde_json::from_value::<crate::crd::Link>(LINK.into());
+        quoted.expect_err("a text is no link")
+    }
+
+    /// All that a logger could make of it, its sources included.
+    fn all_texts(error: &dyn std::error::Error) -> Vec<String> {
+        let chain = std::iter::successors(Some(error), |error| error.source());
+        chain
+            .flat_map(|error| [error.to_string(), format!("{error:?}")])
+            .collect()
+    }
+
     #[test]
-    fn what_cannot_be_decoded_is_not_quoted() {
-        let quoted = serde_json::from_str::<crate::crd::Link>(r#""https://connect.example/1""#);
-        let error = kube::Error::SerdeError(quoted.expect_err("a text is no link"));
-        assert!(error.to_string().contains("https://"), "{error}");
-        let error = Error::from(error);
-        let told = "the apiserver: its answer has a form that is not known here";
-        assert_eq!(error.to_string(), told);
-        assert_eq!(format!("{error:?}"), told);
-        assert!(std::error::Error::source(&error).is_none());
+    fn what_cannot_be_decoded_is_quoted_by_no_error_and_no_source_of_one() {
+        let client = kube::Error::SerdeError(not_decoded());
+        let texts = all_texts(&client).join(" ");
+        assert!(texts.contains("s3cr3t"), "the client quotes it: {texts}");
+        for error in [Error::from(client), Error::from(not_decoded())] {
+            let texts = all_texts(&error);
+            assert_eq!(texts.len(), 2, "it has no source: {texts:?}");
+            assert!(!texts.concat().contains("s3cr3t"), "{texts:?}");
+        }
+        let error = Error::from(kube::Error::SerdeError(not_decoded()));
+        assert_eq!(
+            error.to_string(),
+            "the apiserver: its answer has a form that is not known here"
+        );
+    }
+
+    #[test]
+    fn what_the_apiserver_says_is_told() {
+        let status =
+            kube::core::Status::failure("the quota is used up", "Forbidden").with_code(403);
+        let error = Error::from(kube::Error::Api(status.boxed()));
+        assert!(error.is_forbidden());
+        assert!(
+            error.to_string().contains("the quota is used up"),
+            "{error}"
+        );
     }
 }
