@@ -439,13 +439,16 @@ impl Serialize for ConnectedAccountStatus {
     }
 }
 
-/// Conditions that say something: the type of the Kubernetes API has empty texts for what is missing.
+/// Conditions that say something: the type of the Kubernetes API has empty texts for what is missing. Those
+/// of other controllers are kept as they are: some leave the reason empty.
 fn conditions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Condition>, D::Error> {
     let conditions = Vec::<Condition>::deserialize(deserializer)?;
     let is_whole = |condition: &Condition| {
+        let is_ours = condition::ALL.contains(&condition.type_.as_str());
         !condition.type_.is_empty()
-            && !condition.reason.is_empty()
-            && ["True", "False", "Unknown"].contains(&condition.status.as_str())
+            && (!is_ours
+                || (!condition.reason.is_empty()
+                    && ["True", "False", "Unknown"].contains(&condition.status.as_str())))
     };
     if conditions.iter().all(is_whole) {
         Ok(conditions)

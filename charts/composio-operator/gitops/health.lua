@@ -26,11 +26,18 @@ local ready, stalled, synced = conditions.Ready, conditions.Stalled, conditions.
 
 if stalled ~= nil and stalled.status == "True" then
   hs.status = "Degraded"
-  hs.message = stalled.reason .. ": " .. stalled.message
+  -- The whole sentence is said once, on Ready or on Synced.
+  local said = stalled
+  for _, condition in ipairs({ ready, synced }) do
+    if condition.reason == stalled.reason and condition.message ~= "" then
+      said = condition
+    end
+  end
+  hs.message = stalled.reason .. ": " .. said.message
 elseif ready ~= nil and ready.status == "True" then
   hs.status = "Healthy"
   hs.message = ready.reason .. ": " .. ready.message
-elseif synced ~= nil and synced.status == "False" then
+elseif synced ~= nil and synced.status == "False" and synced.message ~= "" then
   hs.message = synced.reason .. ": " .. synced.message
 elseif ready ~= nil then
   hs.message = ready.reason .. ": " .. ready.message

@@ -122,7 +122,8 @@ fn several_odd_fields_are_left_out_together() {
 
 #[test]
 fn a_condition_that_is_not_whole_is_left_out_of_the_others() {
-    let good = whole()["conditions"][0].clone();
+    let mut good = whole()["conditions"][0].clone();
+    good["type"] = json!("Ready");
     for (field, value) in [
         ("type", None),
         ("status", None),
@@ -141,6 +142,19 @@ fn a_condition_that_is_not_whole_is_left_out_of_the_others() {
         let (read, left_out) = status(&written);
         assert_eq!(read["conditions"], json!([good]), "{bad}");
         assert_eq!(left_out, ["conditions[0]", "conditions[2]"], "{bad}");
+    }
+}
+
+#[test]
+fn a_condition_of_another_controller_is_kept_as_it_is() {
+    for (field, value) in [("reason", ""), ("status", "Perhaps"), ("message", "")] {
+        let mut theirs = whole()["conditions"][0].clone();
+        theirs["type"] = json!("team.example/Audited");
+        theirs[field] = json!(value);
+        let mut written = whole();
+        let conditions = written["conditions"].as_array_mut().expect("a list");
+        conditions.insert(0, theirs);
+        assert_eq!(status(&written), (written.clone(), Vec::new()));
     }
 }
 

@@ -73,7 +73,7 @@ impl Client {
         self.send(ask, page).await
     }
 
-    /// One account. [`Retry::Gone`] proves that it does not exist.
+    /// One account. [`Retry::Gone`](crate::Retry::Gone) proves that it does not exist.
     pub async fn get(&self, id: &str) -> Result<Account, Error> {
         let ask = Ask::by_id(Endpoint::Get, ACCOUNTS, id, "")?;
         self.send(ask, account).await
