@@ -329,8 +329,9 @@ fn unconnected(
         (Some(_), None) => false,
     };
     // Whenever the operator says that, it writes the link too: somebody took it out of the status.
-    let link_was_taken =
-        recorded.link.is_none() && recorded.says(condition::SYNCED, &[Reason::AwaitingUser]);
+    let link_was_taken = recorded.link.is_none()
+        && !account.state.is_dead()
+        && recorded.says(condition::SYNCED, &[Reason::AwaitingUser]);
     if !asked && !link_was_lost && !link_was_taken {
         return wait_for_request(observed);
     }

@@ -40,6 +40,14 @@ pub(super) fn verdict(
         },
     };
     let reason = match reason {
+        // It ran out between the decision and now: who says that the person is awaited shows the link.
+        Reason::AwaitingUser if status.link.is_none() => match status.first_connected_at {
+            None => Reason::LinkExpired,
+            Some(_) => Reason::ReauthorizationRequired,
+        },
+        other => other,
+    };
+    let reason = match reason {
         // Also past the link's expiry, so that a wave that went on is not called broken later.
         Reason::AwaitingUser | Reason::LinkExpired if content_with_link(desired, status) => {
             Reason::LinkIssued

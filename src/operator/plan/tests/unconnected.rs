@@ -295,6 +295,12 @@ fn a_link_that_somebody_took_out_of_the_status_is_issued_again() {
             does(refresh()),
         ),
         (
+            "but the sign-in has failed since",
+            object(),
+            waiting(account("ca_1").is(State::Failed)),
+            Waits(Reason::LinkExpired),
+        ),
+        (
             "it holds one that is over",
             object(),
             waiting(account("ca_1")).link_until(ago(1)),

@@ -95,7 +95,12 @@ fn a_transition_time_moves_only_with_the_status() {
 #[test]
 fn every_reason_makes_the_conditions_of_its_row() {
     for reason in Reason::all() {
-        let status = after(&object(), &ours(State::Active), waiting(reason));
+        let sight = match reason {
+            // It is said with the link alone.
+            Reason::AwaitingUser => seen(account("ca_1")).recorded("ca_1").good_link(),
+            _ => ours(State::Active),
+        };
+        let status = after(&object(), &sight, waiting(reason));
         let value = |type_| status.condition(type_).map(|found| found.status.as_str());
         assert_eq!(
             value(condition::SYNCED),

@@ -22,12 +22,20 @@ fn no_two_conditions_say_the_same_and_one_of_them_says_all() {
                     until: None,
                 })
             };
-            let known = || seen(account("ca_1").active()).recorded("ca_1");
+            let known = || match reason {
+                // It is said with the link alone.
+                Reason::AwaitingUser => seen(account("ca_1")).recorded("ca_1").good_link(),
+                _ => seen(account("ca_1").active()).recorded("ca_1"),
+            };
             let ready = after(&object(), &known(), Happened::Settled);
             let again = |status: &ConnectedAccountStatus| {
-                known().with(|observed| observed.recorded = status.clone())
+                known().with(|observed| {
+                    let link = observed.recorded.link.take();
+                    observed.recorded = status.clone();
+                    observed.recorded.link = link;
+                })
             };
-            let at_first = after(&object(), &seen_none(), event());
+            let at_first = after(&object(), &seen_none().good_link(), event());
             let then = after(&object(), &again(&ready), event());
             let same = after(&object(), &again(&then), event());
             for status in [&at_first, &then, &same] {
@@ -70,4 +78,25 @@ fn a_status_is_smaller_for_it() {
         3 * written < 2 * thrice,
         "{written} bytes of at most {thrice}"
     );
+}
+
+#[test]
+fn no_status_says_that_a_link_is_waited_for_without_the_link() {
+    let awaiting = || {
+        Happened::Waiting(Wait {
+            reason: Reason::AwaitingUser,
+            detail: String::new(),
+            until: None,
+        })
+    };
+    let ours = || seen(account("ca_1")).recorded("ca_1").link_issued(ago(600));
+    let says = |sight: &Sight| {
+        let status = after(&object(), sight, awaiting());
+        let synced = status.condition(condition::SYNCED).expect("always there");
+        synced.reason.clone()
+    };
+    assert_eq!(says(&ours().good_link()), "AwaitingUser");
+    assert_eq!(says(&ours().link_until(ago(0))), "LinkExpired");
+    let once = ours().once_connected().link_until(ago(0));
+    assert_eq!(says(&once), "ReauthorizationRequired");
 }
