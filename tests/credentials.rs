@@ -188,6 +188,13 @@ async fn a_new_version_is_sent_at_once_when_the_object_asks_for_it_or_changes() 
     spec["metadata"] = json!({"alias": "crm"});
     scene.declare("crm", spec).await;
     has(&scene, &id, json!({"api_key": "third-key"})).await;
+    // One pass sends both, the alias last.
+    wait::until("the alias is sent", SOON, async || {
+        let changes = scene.changes().await;
+        let is_sent = changes.last().is_some_and(|change| change == "PATCH alias");
+        is_sent.then_some(()).ok_or(format!("{changes:?}"))
+    })
+    .await;
     scene.ready("crm", "Connected").await;
     let changes = scene.changes().await;
     assert_eq!(changes, ["POST create", ROTATED, ROTATED, "PATCH alias"]);
