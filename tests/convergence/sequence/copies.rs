@@ -79,8 +79,11 @@ impl<G: Ground> Sequence<G> {
         // The annotation goes with it: what is left to find the account by is what is declared.
         let alias = pinned_alias(&object);
         let declared = &object["spec"]["metadata"]["alias"];
-        let computed = computed_alias("", self.ground.namespace(), name);
-        if alias != *declared && alias != json!(computed) {
+        let sought = match declared {
+            Value::Null => json!(computed_alias("", self.ground.namespace(), name)),
+            declared => declared.clone(),
+        };
+        if alias != sought {
             return String::new();
         }
         let pin = copied["metadata"]["annotations"][ALIAS_ANNOTATION].as_str();
