@@ -193,7 +193,7 @@ fn way_to_composio(arguments: &Reach) -> Result<(Transport, ApiKey), Failure> {
     let transport = composio::http::transport(HttpConfig {
         base_url: arguments.base_url.clone(),
         api_key: api_key.clone(),
-        user_agent: concat!("composio-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
+        user_agent: kubernetes::USER_AGENT.to_owned(),
         instance: instance(arguments),
         timeout: arguments.request_timeout,
         max_body: MAX_BODY,

@@ -366,6 +366,11 @@ impl Reason {
         TABLE.iter().map(|row| row.reason)
     }
 
+    /// The reason of that word; `None`: this version has none.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::all().find(|reason| reason.as_str() == word)
+    }
+
     fn row(self) -> &'static Row {
         &TABLE[self as usize]
     }

@@ -30,6 +30,13 @@ pub fn line(text: &str, limit: usize) -> String {
     plain.chain(is_cut.then_some('…')).collect()
 }
 
+/// The text with no URL in it, nor what is written together with one: any may be a link to sign in.
+pub fn without_urls(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| if word.contains("://") { "[URL] " } else { word })
+        .collect()
+}
+
 /// A sentence of somebody who may put anything into it: a [`line()`], of a URL no more than its host,
 /// since the rest may be a link to sign in, and nothing that looks like a token.
 pub fn sentence(text: &str) -> String {
@@ -114,6 +121,18 @@ mod tests {
             ("0123456789x", "012345678…", "it ends"),
         ] {
             assert_eq!(line(text, 10), shown, "{reason}");
+        }
+    }
+
+    #[test]
+    fn without_urls_a_text_keeps_all_its_other_words() {
+        for (text, shown) in [
+            ("nothing to hide", "nothing to hide"),
+            ("see https://a.example/x?t=1 first", "see [URL] first"),
+            ("\"link\":\"https://a.example/x\"", "[URL] "),
+            ("a\thttps://a\nb", "a\t[URL] b"),
+        ] {
+            assert_eq!(without_urls(text), shown);
         }
     }
 

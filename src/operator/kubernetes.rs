@@ -10,6 +10,8 @@ use tower::{BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLa
 
 use crate::lease::Leadership;
 
+/// Which program calls, and of which version: for the apiserver and for Composio.
+pub const USER_AGENT: &str = concat!("composio-operator/", env!("CARGO_PKG_VERSION"));
 /// Requests that may wait for their turn: far above what the concurrency allows.
 const QUEUE: usize = 1024;
 /// The longest wait for the headers of an answer. A watch's body may take longer.
@@ -29,7 +31,7 @@ pub async fn cluster() -> Result<Config, String> {
     // The apiserver names the field manager after it: what the operator owns is told in managedFields.
     config.headers.push((
         http::header::USER_AGENT,
-        http::HeaderValue::from_static(concat!("composio-operator/", env!("CARGO_PKG_VERSION"))),
+        http::HeaderValue::from_static(USER_AGENT),
     ));
     config.read_timeout = Some(SILENCE);
     if config.proxy_url.as_ref().is_some_and(is_from_environment) {

@@ -9,12 +9,14 @@ fn the_table_has_each_reason_at_its_own_place_under_its_own_name() {
             row.reason
         );
         assert_eq!(row.word, format!("{:?}", row.reason));
+        assert_eq!(Reason::named(row.word), Some(row.reason));
     }
     assert_eq!(
         TABLE.len(),
         Reason::AuthConfigAmbiguous as usize + 1,
         "a reason has no row"
     );
+    assert_eq!(Reason::named("AllIsWell"), None);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::composio::{
     model::{Account, Acl},
 };
 
-use super::{Desired, SecretSeen, sharing};
+use super::{Desired, Effect, SecretSeen, sharing};
 
 /// One change of an account, sent in a PATCH of its own: a refusal of one does not stop the others.
 #[derive(Clone, Debug, PartialEq, EnumDiscriminants)]
@@ -31,6 +31,14 @@ impl Change {
     /// Its kind.
     pub fn kind(&self) -> ChangeKind {
         self.into()
+    }
+
+    /// The step that makes it of the account.
+    pub(super) fn of(self, account: &Account) -> Effect {
+        Effect::Patch {
+            id: account.id.clone(),
+            change: self,
+        }
     }
 
     /// What is sent.

@@ -78,8 +78,7 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
             None if settled_before(desired, observed) => None,
             None => Some(sharing::whole(&declared)),
         };
-        decisions
-            .extend(patch.map(|patch| Rule::Share.does(change(account, Change::Sharing(patch)))));
+        decisions.extend(patch.map(|patch| Rule::Share.does(Change::Sharing(patch).of(account))));
     }
     decisions.push(credentials::difference(desired, observed, account));
     let kept = desired.spec.connected_account_id.is_some() && !desired.declares_alias();
@@ -95,17 +94,12 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
     let pin = desired.to_pin(claim, carries.unwrap_or(&desired.alias));
     if account.alias.as_deref() != carries {
         let alias = desired.alias.clone();
-        decisions.push(Rule::Rename.does(change(account, Change::Alias(alias))));
+        decisions.push(Rule::Rename.does(Change::Alias(alias).of(account)));
     } else if desired.pin.alias() != pin.as_deref() {
         // A restore that loses the status must find the account by its pin.
         decisions.push(Rule::PinAgain.does(Effect::Pin { alias: pin }));
     }
     decisions
-}
-
-fn change(account: &Account, change: Change) -> Effect {
-    let id = account.id.clone();
-    Effect::Patch { id, change }
 }
 
 /// Until when a correction has to wait, after too many of them for the same declaration.

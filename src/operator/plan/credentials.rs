@@ -52,7 +52,7 @@ pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Accou
     };
     match standing(desired, declared, observed) {
         Standing::Unusable(decision) => decision,
-        Standing::New => Rule::Rotate.does(send(account)),
+        Standing::New => Rule::Rotate.does(Change::Credentials.of(account)),
         Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
             Rule::AsDeclared.nothing()
         }
@@ -70,8 +70,8 @@ pub(super) fn revive(
 ) -> Decision {
     match standing(desired, declared, observed) {
         Standing::Unusable(decision) => decision,
-        Standing::New => match observed.refused_like(&send(account)) {
-            None => Rule::Revive.does(send(account)),
+        Standing::New => match observed.refused_like(&Change::Credentials.of(account)) {
+            None => Rule::Revive.does(Change::Credentials.of(account)),
             Some(refused) => stopped(Rule::CredentialsRejected, &refused.failure),
         },
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
@@ -98,18 +98,10 @@ pub(super) fn revive(
     }
 }
 
-/// The Secret's values are sent to the account.
-fn send(account: &Account) -> Effect {
-    Effect::Patch {
-        id: account.id.clone(),
-        change: Change::Credentials,
-    }
-}
-
 /// Only the pass that was refused knows what was answered; the status keeps it.
 fn rejected(observed: &Observed, account: &Account) -> Decision {
     let detail = observed
-        .refused_like(&send(account))
+        .refused_like(&Change::Credentials.of(account))
         .map(|refused| refused.failure.message.clone());
     Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, detail.unwrap_or_default())
 }

@@ -310,7 +310,7 @@ impl Rule {
         }))
     }
 
-    pub(super) fn decides(self, plan: Plan) -> Decision {
+    fn decides(self, plan: Plan) -> Decision {
         Decision { rule: self, plan }
     }
 }

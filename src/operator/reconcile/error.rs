@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::log::cause;
+use crate::{log::cause, text};
 
 /// Of what the apiserver says so much is repeated.
 const MAX_REFUSAL: usize = 1000;
@@ -66,9 +66,7 @@ const PASSES: [u16; 7] = [401, 404, 408, 409, 429, 503, 504];
 
 /// The apiserver's own words, but for URLs: it may quote the status, in which a link may stand.
 fn said(status: &kube::core::Status) -> String {
-    let words = status.message.split_inclusive(char::is_whitespace);
-    let shown = words.map(|word| if word.contains("://") { "[URL] " } else { word });
-    let shown: String = shown.collect();
+    let shown = text::without_urls(&status.message);
     let shown: String = shown.trim().chars().take(MAX_REFUSAL).collect();
     match shown.is_empty() {
         true => format!("{} ({})", status.reason, status.code),
@@ -80,7 +78,6 @@ fn said(status: &kube::core::Status) -> String {
 /// it may be a link.
 pub(super) fn told(error: &kube::Error) -> String {
     match error {
-        kube::Error::SerdeError(_) => "its answer has a form that is not known here".to_owned(),
         kube::Error::Api(status) => said(status),
         other => cause(other),
     }

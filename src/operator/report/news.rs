@@ -255,7 +255,7 @@ pub fn of_status(
 /// What a person may have to end. Synced always carries the reason.
 fn trouble(status: &ConnectedAccountStatus) -> Option<(Reason, &str)> {
     let synced = status.condition(condition::SYNCED)?;
-    let reason = Reason::all().find(|reason| reason.as_str() == synced.reason)?;
+    let reason = Reason::named(&synced.reason)?;
     warns(reason).then(|| (reason, sentence(status, reason).unwrap_or_default()))
 }
 
@@ -313,11 +313,7 @@ fn warning(topic: Topic, note: String) -> News {
 /// Without URLs, and no longer than the apiserver takes. What somebody else's message holds may be a
 /// connect link.
 fn fit(note: &str) -> String {
-    let note = text::line(note, MAX_NOTE);
-    let mut fit: String = note
-        .split_inclusive(char::is_whitespace)
-        .map(|word| if word.contains("://") { "[URL] " } else { word })
-        .collect();
+    let mut fit = text::without_urls(&text::line(note, MAX_NOTE));
     if fit.len() > MAX_NOTE {
         let dots = '…';
         let mut end = MAX_NOTE - dots.len_utf8();

@@ -24,6 +24,18 @@ mod messages;
 mod news;
 mod pace;
 
+/// What a pass may have seen of an account in that state.
+fn sights(state: State) -> [Sight; 5] {
+    let row = account("ca_1").is(state);
+    [
+        seen(row.clone()),
+        seen(row.clone()).recorded("ca_1"),
+        seen(row).recorded("ca_1").good_link().cached(),
+        seen_none().recorded("ca_1"),
+        not_looked(),
+    ]
+}
+
 fn waiting(reason: Reason) -> Happened {
     Happened::Waiting(Wait {
         reason,

@@ -143,7 +143,7 @@ impl Kind {
 }
 
 fn reason(condition: &Condition) -> Option<Reason> {
-    Reason::all().find(|known| known.as_str() == condition.reason)
+    Reason::named(&condition.reason)
 }
 
 #[cfg(test)]

@@ -10,17 +10,22 @@ pub(super) mod draw;
 pub(super) mod invariants;
 use draw::{failure, sight, wanted};
 
+/// How a pass may end that sees this.
+fn end(desired: &Desired, observed: &Observed, dice: &mut Dice) -> Happened {
+    match plan(desired, observed, NOW) {
+        Plan::Nothing => Happened::Settled,
+        Plan::Wait(wait) => Happened::Waiting(wait),
+        Plan::Refuse(refusal) => Happened::Refused(refusal),
+        Plan::Look(_) | Plan::Do(_) => Happened::Failed(failure(dice)),
+    }
+}
+
 #[test]
 fn whatever_is_planned_can_be_reported_in_plain_words() {
     for_seeds(10_000, |dice| {
         let Wanted(desired) = wanted(dice);
         let Sight(observed) = sight(dice, &desired);
-        let event = match plan(&desired, &observed, NOW) {
-            Plan::Nothing => Happened::Settled,
-            Plan::Wait(wait) => Happened::Waiting(wait),
-            Plan::Refuse(refusal) => Happened::Refused(refusal),
-            Plan::Look(_) | Plan::Do(_) => Happened::Failed(failure(dice)),
-        };
+        let event = end(&desired, &observed, dice);
         let previous = observed.recorded.clone();
         let outcome = Outcome { observed, event };
         let status = crate::report::report(&desired, &previous, &outcome, NOW);
@@ -133,12 +138,7 @@ fn a_status_of_any_json_is_read_field_by_field_and_stands_every_decision() {
                 good += usize::from(!left_out.is_empty());
             }
         }
-        let event = match plan(&desired, &observed, NOW) {
-            Plan::Nothing => Happened::Settled,
-            Plan::Wait(wait) => Happened::Waiting(wait),
-            Plan::Refuse(refusal) => Happened::Refused(refusal),
-            Plan::Look(_) | Plan::Do(_) => Happened::Failed(failure(dice)),
-        };
+        let event = end(&desired, &observed, dice);
         let previous = observed.recorded.clone();
         let outcome = Outcome { observed, event };
         let status = crate::report::report(&desired, &previous, &outcome, NOW);

@@ -32,14 +32,7 @@ fn a_steady_object_has_a_steady_status() {
             "REVOKED",
             "PAUSED",
         ] {
-            let row = account("ca_1").is(State::from(state));
-            for sight in [
-                seen(row.clone()),
-                seen(row.clone()).recorded("ca_1"),
-                seen(row).recorded("ca_1").good_link().cached(),
-                seen_none().recorded("ca_1"),
-                not_looked(),
-            ] {
+            for sight in sights(State::from(state)) {
                 for event in events() {
                     let outcome = Outcome {
                         observed: sight.0.clone(),

@@ -227,14 +227,7 @@ fn the_same_outcome_is_told_once() {
         object().deleted(DeletionPolicy::Revoke),
     ] {
         for state in ["INITIATED", "ACTIVE", "INACTIVE", "EXPIRED", "REVOKED"] {
-            let row = account("ca_1").is(State::from(state));
-            for sight in [
-                seen(row.clone()),
-                seen(row.clone()).recorded("ca_1"),
-                seen(row).recorded("ca_1").good_link().cached(),
-                seen_none().recorded("ca_1"),
-                not_looked(),
-            ] {
+            for sight in sights(State::from(state)) {
                 for event in &outcomes {
                     let once = after(&wanted, &sight, event.clone());
                     let again = sight
