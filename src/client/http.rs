@@ -1,11 +1,6 @@
 //! The network: requests joined to the base URL, with the key, a time limit and a bounded answer.
 
-use std::{
-    error::Error as _,
-    fmt,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{error::Error as _, fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::{
@@ -14,6 +9,7 @@ use futures::{
 };
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use memchr::memmem;
+use parking_lot::RwLock;
 use reqwest::{Url, redirect};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -58,7 +54,7 @@ impl ApiKey {
     /// and the former stays.
     pub fn replace(&self, key: &Sensitive) -> Result<bool, ConfigError> {
         let value = header_value(key)?;
-        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.write();
         let changed = *current != value;
         *current = value;
         Ok(changed)
@@ -70,10 +66,7 @@ impl ApiKey {
     }
 
     fn header(&self) -> HeaderValue {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.read().clone()
     }
 }
 

@@ -1,11 +1,6 @@
 //! `/livez`, `/readyz` and `/metrics`.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write,
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, fmt::Write, io, sync::Arc};
 
 use axum::{
     Router,
@@ -13,6 +8,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 use crate::metrics::Metrics;
@@ -47,34 +43,37 @@ impl Health {
 
     /// Says that a part is ready. Tells whether that is new.
     pub fn ready(&self, part: &'static str) -> bool {
-        !matches!(self.parts().insert(part, Part::Ready), Some(Part::Ready))
+        !matches!(
+            self.parts.lock().insert(part, Part::Ready),
+            Some(Part::Ready)
+        )
     }
 
     /// Says that a part has nothing to do, and why: the program is as ready as it can be.
     pub fn idle(&self, part: &'static str, why: impl Into<String>) {
-        self.parts().insert(part, Part::Idle(why.into()));
+        self.parts.lock().insert(part, Part::Idle(why.into()));
     }
 
     /// Says what of a part does not work while the rest does: that is no reason to be unready.
     pub fn degraded(&self, part: &'static str, why: impl Into<String>) {
-        self.parts().insert(part, Part::Degraded(why.into()));
+        self.parts.lock().insert(part, Part::Degraded(why.into()));
     }
 
     /// Says that a part is not ready, and why. Tells whether that is new.
     pub fn not_ready(&self, part: &'static str, why: impl Into<String>) -> bool {
         let why = why.into();
         let new = Part::NotReady(why.clone());
-        !matches!(self.parts().insert(part, new), Some(Part::NotReady(before)) if before == why)
+        !matches!(self.parts.lock().insert(part, new), Some(Part::NotReady(before)) if before == why)
     }
 
     /// Whether a part is ready.
     pub fn is_ready(&self, part: &'static str) -> bool {
-        matches!(self.parts().get(part), Some(Part::Ready))
+        matches!(self.parts.lock().get(part), Some(Part::Ready))
     }
 
     fn answer(&self) -> (StatusCode, String) {
         let (mut status, mut text) = (StatusCode::OK, String::new());
-        for (name, part) in self.parts().iter() {
+        for (name, part) in self.parts.lock().iter() {
             // Writing to a String cannot fail; the signature is that of `fmt::Write`.
             let _ = match part {
                 Part::Ready => writeln!(text, "[+] {name} ok"),
@@ -87,10 +86,6 @@ impl Health {
             };
         }
         (status, text)
-    }
-
-    fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, Part>> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

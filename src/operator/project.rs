@@ -1,12 +1,9 @@
 //! One Composio project: its client, its gates, its auth configs and the snapshot of its accounts.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
@@ -91,12 +88,12 @@ impl Project {
                     call.rate_limit.map(|limit| limit.remaining),
                 );
                 if let Some(date) = call.date {
-                    *lock(&offset) = Some(date.duration_since(clock.now()));
+                    *offset.lock() = Some(date.duration_since(clock.now()));
                 }
                 if let Some(limit) = call.rate_limit {
-                    lock(&budget).told(limit, clock.instant());
+                    budget.lock().told(limit, clock.instant());
                 }
-                let mut gates = lock(&gates);
+                let mut gates = gates.lock();
                 gates.note(call.endpoint.is_effect(), call.status, clock.instant());
                 if let Some(retry_after) = call.retry_after {
                     gates.pause(retry_after, clock.instant());
@@ -124,7 +121,7 @@ impl Project {
 
     /// By which records in statuses are signed and verified now.
     pub fn record_keys(&self) -> RecordKeys {
-        lock(&self.record_keys).clone()
+        self.record_keys.lock().clone()
     }
 
     /// The time by the wall clock: for what is written down.
@@ -139,7 +136,7 @@ impl Project {
 
     /// The time by Composio's clock, if an answer told it.
     pub fn composio_now(&self) -> Option<Timestamp> {
-        let offset = (*lock(&self.offset))?;
+        let offset = (*self.offset.lock())?;
         self.now().saturating_add(offset).ok()
     }
 
@@ -149,7 +146,7 @@ impl Project {
     /// The wait.
     pub fn admit(&self, urgency: Urgency) -> Result<(), Duration> {
         let now = self.instant();
-        let mut budget = lock(&self.budget);
+        let mut budget = self.budget.lock();
         match budget.admit(urgency, now) {
             Ok(()) => {
                 if urgency == Urgency::Polling {
@@ -167,17 +164,17 @@ impl Project {
 
     /// Until when reading and writing are closed, if they are.
     pub fn closed(&self) -> Closed {
-        lock(&self.gates).closed(self.instant(), self.now())
+        self.gates.lock().closed(self.instant(), self.now())
     }
 
     /// For how long nothing is to be asked, because the rate limit is used up.
     pub fn pause_left(&self) -> Duration {
-        lock(&self.gates).pause_left(self.instant())
+        self.gates.lock().pause_left(self.instant())
     }
 
     /// Works on the snapshot. The closure must not block.
     pub fn snapshot<T>(&self, work: impl FnOnce(&mut Snapshot) -> T) -> T {
-        work(&mut lock(&self.snapshot))
+        work(&mut self.snapshot.lock())
     }
 
     /// Forgets the duplicates of an account that a list does not show any more. That proves nothing: one that
@@ -269,23 +266,23 @@ impl Project {
     /// Forgets what the former API key was refused, or found, and which project it was of. What it signed
     /// stays good.
     pub fn key_changed(&self, keys: impl FnOnce(&RecordKeys) -> RecordKeys) {
-        let mut record_keys = lock(&self.record_keys);
+        let mut record_keys = self.record_keys.lock();
         *record_keys = keys(&record_keys);
         drop(record_keys);
-        lock(&self.gates).key_changed();
+        self.gates.lock().key_changed();
         self.forget_auth_configs();
         self.doubted.notify_one();
     }
 
     /// Which key is in use. To be asked before what is told to [`Project::stands`] is found out.
     pub fn generation(&self) -> u64 {
-        lock(&self.gates).generation()
+        self.gates.lock().generation()
     }
 
     /// Says whether the project of that key is the one in which the recorded accounts were made.
     pub fn stands(&self, generation: u64, standing: Standing) {
         let former = self.closed().standing;
-        lock(&self.gates).stands(generation, standing);
+        self.gates.lock().stands(generation, standing);
         if former != standing {
             // What another server said of them says nothing of ours.
             self.forget_auth_configs();
@@ -295,17 +292,17 @@ impl Project {
     /// Says for which namespaces nothing is to be concluded from an account not being there: so many of
     /// theirs are missing that it may be another project, and what others have says that it is not.
     pub fn hold_up(&self, generation: u64, namespaces: BTreeSet<String>) {
-        lock(&self.gates).hold_up(generation, namespaces);
+        self.gates.lock().hold_up(generation, namespaces);
     }
 
     /// Those namespaces.
     pub fn held_up(&self) -> Arc<BTreeSet<String>> {
-        lock(&self.gates).held_up()
+        self.gates.lock().held_up()
     }
 
     /// Takes back that the project is ours: it answers as if it were not.
     pub fn doubt(&self) {
-        let mut gates = lock(&self.gates);
+        let mut gates = self.gates.lock();
         let generation = gates.generation();
         gates.stands(generation, Standing::Unproved);
     }
@@ -324,10 +321,4 @@ impl Project {
 
 fn unsigned(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or_default()
-}
-
-/// A poisoned lock means that a thread panicked while it held plain data that is replaced as a whole;
-/// the data is still good.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

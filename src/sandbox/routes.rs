@@ -5,7 +5,7 @@ mod line;
 mod worlds;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 use super::page;
@@ -27,16 +28,10 @@ use worlds::Worlds;
 /// Requests larger than this are a 413. The largest legal one has two lists of 1000 long user ids.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Worlds that connections share. The lock is never held across an await.
+/// Worlds that connections share. The lock is never held across an await, and a panic in one request leaves
+/// nothing half done that matters to a test.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<Worlds>>);
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Worlds> {
-        // A panic in one request leaves nothing half done that matters to a test.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Serves until `shutdown` is done.
 pub(super) async fn serve(
@@ -64,7 +59,7 @@ async fn entry(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let request = http::Request::from_parts(parts, body);
-    let (outcome, latency) = answer(&mut shared.lock(), &request, Timestamp::now());
+    let (outcome, latency) = answer(&mut shared.0.lock(), &request, Timestamp::now());
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }

@@ -1,9 +1,8 @@
 //! Operators that are broken on purpose. What a broken build would send is made of what the real one
 //! sends, on its way through the proxies: there is no switch in the program.
 
-use std::sync::{Mutex, PoisonError};
-
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -47,7 +46,7 @@ impl Broken {
     /// What it had still to send is lost with it.
     pub(super) fn die(&self) {
         if let Broken::ReportedFirst(waiting) = self {
-            *waiting.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *waiting.lock() = None;
         }
     }
 
@@ -56,7 +55,7 @@ impl Broken {
         let Broken::ReportedFirst(waiting) = self else {
             return Fate::Pass;
         };
-        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = waiting.lock();
         if kind.what == "credentials" {
             let (go, may_go) = oneshot::channel();
             *waiting = Some(go);

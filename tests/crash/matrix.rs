@@ -1,10 +1,10 @@
 //! Every boundary of every scenario, and everything that can happen there.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use tokio::sync::Semaphore;
@@ -162,7 +162,7 @@ impl Matrix {
                 let run = run(lane, job.scenario, at, quiet(job.tries), &self.conditions).await;
                 let tries = job.tries + 1;
                 if !run.met && run.violation.is_none() && tries < TRIES {
-                    lock(&jobs).push_back(Job { tries, ..job });
+                    jobs.lock().push_back(Job { tries, ..job });
                     return None;
                 }
                 Some((job, run))
@@ -189,7 +189,7 @@ async fn in_lanes<J, T>(
     let lanes = lanes.iter().map(async |lane| {
         let mut done = Vec::new();
         loop {
-            let Some(job) = lock(queue).pop_front() else {
+            let Some(job) = queue.lock().pop_front() else {
                 return done;
             };
             // It is never closed.
@@ -198,10 +198,6 @@ async fn in_lanes<J, T>(
         }
     });
     join_all(lanes).await.into_iter().flatten().collect()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Results {

@@ -2,10 +2,11 @@
 //! that a run is about.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -65,7 +66,7 @@ struct Trap {
 impl Passage {
     /// Forgets everything, for a new run.
     pub(super) fn begin(&self, broken: Option<Arc<Broken>>) {
-        *self.lock() = Passing {
+        *self.0.lock() = Passing {
             broken,
             ..Passing::default()
         };
@@ -73,13 +74,13 @@ impl Passage {
 
     /// From now on requests are counted as those of that step.
     pub(super) fn enter(&self, step: &'static str) {
-        self.lock().step = step;
+        self.0.lock().step = step;
     }
 
     /// Sets a trap; the receiver hears when something was caught and done to.
     pub(super) fn trap(&self, boundary: Boundary, deed: Deed) -> oneshot::Receiver<()> {
         let (done, is_done) = oneshot::channel();
-        self.lock().trap = Some(Trap {
+        self.0.lock().trap = Some(Trap {
             boundary,
             deed,
             done,
@@ -89,17 +90,18 @@ impl Passage {
 
     /// Whether nothing has come to the trap yet.
     pub(super) fn is_set(&self) -> bool {
-        self.lock().trap.is_some()
+        self.0.lock().trap.is_some()
     }
 
     /// All boundaries that were crossed, in order.
     pub(super) fn crossed(&self) -> Vec<Boundary> {
-        self.lock().crossed.clone()
+        self.0.lock().crossed.clone()
     }
 
     /// How long nothing has been asked.
     pub(super) fn quiet(&self) -> Duration {
-        self.lock()
+        self.0
+            .lock()
             .last
             .map_or(Duration::MAX, |last| last.elapsed())
     }
@@ -117,7 +119,7 @@ impl Passage {
         let Some(kind) = Kind::of(server, &seen) else {
             return (seen, Fate::Pass);
         };
-        let broken = self.lock().broken.clone();
+        let broken = self.0.lock().broken.clone();
         let seen = match &broken {
             Some(broken) => broken.change(&kind, seen).await,
             None => seen,
@@ -134,7 +136,7 @@ impl Passage {
     }
 
     fn cross(&self, kind: &Kind) -> Fate {
-        let mut passing = self.lock();
+        let mut passing = self.0.lock();
         passing.last = Some(Instant::now());
         let step = passing.step;
         let count = passing.counts.entry((step, kind.clone())).or_default();
@@ -149,10 +151,6 @@ impl Passage {
             None => Fate::Pass,
             Some(Trap { deed, done, .. }) => fate(deed, done),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Passing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

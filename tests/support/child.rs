@@ -17,9 +17,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::random_hex;
 
@@ -240,13 +241,13 @@ impl Child {
 
     /// The exit status once the child is gone, by itself or by a signal.
     pub(crate) fn exited(&self) -> Option<ExitStatus> {
-        self.process().exited()
+        self.process.lock().exited()
     }
 
     /// Sends a signal; to a child that is gone, nothing.
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         // Held until the signal is sent: nobody can wait for the child and free its pid in between.
-        let mut process = self.process();
+        let mut process = self.process.lock();
         if process.exited().is_some() {
             return Ok(());
         }
@@ -280,10 +281,6 @@ impl Child {
             ))),
         }
     }
-
-    fn process(&self) -> MutexGuard<'_, Process> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Process {
@@ -301,10 +298,7 @@ impl Process {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let process = self
-            .process
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let process = self.process.get_mut();
         if process.exited().is_none() {
             drop(process.lifeline.take());
             wait_up_to(self.grace + LEEWAY, || process.child.try_wait());

@@ -7,7 +7,6 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use composio_operator::crd::ConnectedAccount;
@@ -25,6 +24,7 @@ use kube::client::ClientBuilder;
 use kube::client::retry::RetryPolicy;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
+use parking_lot::Mutex;
 use pem::Pem;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
@@ -335,7 +335,7 @@ impl ControlPlane {
 
     /// The processes of the control plane.
     pub(crate) fn pids(&self) -> Vec<u32> {
-        vec![self.apiserver().pid(), self.etcd.pid()]
+        vec![self.apiserver.lock().pid(), self.etcd.pid()]
     }
 
     /// The storage, for a test that halts it.
@@ -345,9 +345,9 @@ impl ControlPlane {
 
     /// Ends the API server as a machine that fails does.
     pub(crate) async fn kill_apiserver(&self) {
-        self.apiserver().signal(Signal::Kill).expect("it runs");
+        self.apiserver.lock().signal(Signal::Kill).expect("it runs");
         wait::until("the end of the server", READY, async || {
-            match self.apiserver().exited() {
+            match self.apiserver.lock().exited() {
                 Some(_) => Ok(()),
                 None => Err("it runs".to_owned()),
             }
@@ -363,14 +363,8 @@ impl ControlPlane {
             GRACE,
             &self.apiserver_command,
         );
-        *self.apiserver() = anew.expect("it starts");
+        *self.apiserver.lock() = anew.expect("it starts");
         wait::until("the server", READY, async || self.server.is_ready().await).await;
-    }
-
-    fn apiserver(&self) -> MutexGuard<'_, Child> {
-        self.apiserver
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the user asked of the resources that the operator uses, in order. A watch is there only

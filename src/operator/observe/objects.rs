@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -18,6 +18,7 @@ use kube::{
         watcher::Event,
     },
 };
+use parking_lot::Mutex;
 
 use super::{Kept, Summary};
 use crate::{
@@ -109,7 +110,7 @@ impl Objects {
     /// What is known of an object follows from its last version alone, however it became known: by a list,
     /// by a change, or by a list after a change.
     pub fn follow(&self, event: &Event<Kept>) -> Followed {
-        let mut index = self.lock();
+        let mut index = self.index.lock();
         let mut followed = Followed::default();
         match event {
             Event::Init | Event::InitApply(_) => {}
@@ -148,14 +149,14 @@ impl Objects {
 
     /// Says that the status of an object is being written: the event of it is no change by somebody else.
     pub fn begin_write(&self, object: &impl Resource) {
-        let mut index = self.lock();
+        let mut index = self.index.lock();
         let place = index.place(object);
         index.writing.insert(place);
     }
 
     /// Says that the write has ended, and which version it made, if it made one.
     pub fn end_write(&self, object: &impl Resource, version: Option<String>) {
-        let mut index = self.lock();
+        let mut index = self.index.lock();
         let place = index.place(object);
         index.writing.remove(&place);
         let known = index.objects.get(&place);
@@ -196,7 +197,7 @@ impl Objects {
 
     /// How many there are of each kind.
     pub fn counts(&self) -> ObjectCounts {
-        self.lock().counts.clone()
+        self.index.lock().counts.clone()
     }
 
     /// Whether a link of one of them waits for a person.
@@ -207,12 +208,12 @@ impl Objects {
 
     /// Those that may mean the account of that id.
     pub(super) fn with_id(&self, id: &str) -> Vec<Arc<Kept>> {
-        self.lock().with(&Key::Id(id))
+        self.index.lock().with(&Key::Id(id))
     }
 
     /// Those that may look for that alias of that user and toolkit.
     pub(super) fn with_alias(&self, user: &str, toolkit: &str, alias: &str) -> Vec<Arc<Kept>> {
-        let index = self.lock();
+        let index = self.index.lock();
         let mut with = index.with(&Key::Alias(user, toolkit, alias));
         with.extend(index.with(&Key::AliasOfSomebody(alias)));
         with
@@ -241,11 +242,7 @@ impl Objects {
 
     /// Those that lost an account to another object, and can have it.
     pub fn in_conflict(&self) -> Vec<ObjectRef<Kept>> {
-        self.lock().in_conflict()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        self.index.lock().in_conflict()
     }
 }
 

@@ -1,15 +1,11 @@
 //! What was read of auth configs, for a while and for as many names as are in use. The names come from objects,
 //! so whoever writes objects decides how many there are.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::lock;
 use crate::composio::error::Error;
 
 /// The most names of which anything is remembered. What is forgotten is read again, once.
@@ -49,7 +45,7 @@ impl<T: Clone> Cache<T> {
     }
 
     pub(super) fn clear(&self) {
-        lock(&self.by_name).clear();
+        self.by_name.lock().clear();
     }
 
     /// What is remembered of a name and not older than that, or else what `read` brings. `now` tells the time.
@@ -89,7 +85,7 @@ impl<T: Clone> Cache<T> {
     }
 
     fn entry(&self, name: &str, now: Instant) -> Arc<tokio::sync::Mutex<Remembered<T>>> {
-        let mut by_name = lock(&self.by_name);
+        let mut by_name = self.by_name.lock();
         if let Some(cached) = by_name.get_mut(name) {
             cached.asked = now;
             return Arc::clone(&cached.entry);
@@ -166,7 +162,7 @@ mod tests {
         }
 
         fn size(&self) -> usize {
-            lock(&self.cache.by_name).len()
+            self.cache.by_name.lock().len()
         }
     }
 

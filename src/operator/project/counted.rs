@@ -1,8 +1,9 @@
 //! Counts the calls that are under way, for the budget.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use super::lock;
+use parking_lot::Mutex;
+
 use crate::composio::{Budget, Transport};
 
 /// Counts what is under way, also when nobody waits for its end any more.
@@ -10,12 +11,12 @@ pub(super) fn counted(transport: Transport, budget: &Arc<Mutex<Budget>>) -> Tran
     struct UnderWay(Arc<Mutex<Budget>>);
     impl Drop for UnderWay {
         fn drop(&mut self) {
-            lock(&self.0).ended();
+            self.0.lock().ended();
         }
     }
     let budget = Arc::clone(budget);
     Arc::new(move |request| {
-        lock(&budget).sent();
+        budget.lock().sent();
         let under_way = UnderWay(Arc::clone(&budget));
         let answer = transport(request);
         Box::pin(async move {

@@ -1,12 +1,9 @@
 //! Looks for accounts by their users, taken together: whoever waits for one while another is under way is
 //! asked for in the next, all in one list. So an onboarding costs about one request an account.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
@@ -78,7 +75,7 @@ impl Together {
             toolkit: toolkit.to_owned(),
             alias: alias.to_owned(),
         };
-        if lock(&self.alone).remove(&who) {
+        if self.alone.lock().remove(&who) {
             return self.ask_for(client, &who).await;
         }
         let found = loop {
@@ -128,7 +125,7 @@ impl Together {
     }
 
     fn leave_alone(&self, who: impl IntoIterator<Item = Who>) {
-        let mut alone = lock(&self.alone);
+        let mut alone = self.alone.lock();
         alone.extend(who);
         // Whoever is forgotten is asked for with the others once more.
         while alone.len() > MOST_ALONE {
@@ -137,7 +134,7 @@ impl Together {
     }
 
     fn wait(&self, one: Waiting) {
-        let mut waiting = self.waiting();
+        let mut waiting = self.waiting.lock();
         waiting.push(one);
         if waiting.len() >= MOST_USERS {
             self.full.notify_one();
@@ -146,7 +143,7 @@ impl Together {
 
     async fn filled_or(&self, end: Instant) {
         let filled = async {
-            while self.waiting().len() < MOST_USERS {
+            while self.waiting.lock().len() < MOST_USERS {
                 self.full.notified().await;
             }
         };
@@ -156,7 +153,7 @@ impl Together {
 
     /// Those who are asked for in the next list: who waited longest, as many as fit.
     fn take(&self) -> Vec<Waiting> {
-        let mut waiting = self.waiting();
+        let mut waiting = self.waiting.lock();
         waiting.retain(|one| !one.answer.is_closed());
         let mut bytes = 0;
         let fit = waiting
@@ -169,10 +166,6 @@ impl Together {
             })
             .count();
         waiting.drain(..fit).collect()
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
-        lock(&self.waiting)
     }
 
     fn tell(&self, batch: Vec<Waiting>, listed: Result<Listing, Error>) {
@@ -189,10 +182,6 @@ impl Together {
             let _ = one.answer.send(answer);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn list(client: &Client, batch: &[Waiting]) -> Result<Listing, Error> {

@@ -4,11 +4,11 @@
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use kube::ResourceExt;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{crd::ConnectedAccount, report::Pace};
@@ -104,7 +104,7 @@ impl Backoff {
     /// For how long the object is still to be left alone, whoever triggers it. One that was changed since is
     /// tried sooner: that may have helped.
     pub(super) fn left(&self, attempt: &Attempt, pace: Pace, now: Instant) -> Option<Duration> {
-        let failing = lock(&self.failing);
+        let failing = self.failing.lock();
         let failing = failing.by_uid.get(&attempt.uid)?;
         let until = match failing.version == attempt.version {
             true => failing.until,
@@ -123,7 +123,7 @@ impl Backoff {
         pace: Pace,
         now: Instant,
     ) -> Next {
-        let mut failing = lock(&self.failing);
+        let mut failing = self.failing.lock();
         let known = failing.by_uid.get(&attempt.uid);
         let (lasted, is_first) = match known {
             Some(known) => (now.saturating_duration_since(known.since), false),
@@ -142,12 +142,12 @@ impl Backoff {
 
     /// Takes note of a pass that went through.
     pub(super) fn succeeded(&self, attempt: &Attempt) {
-        lock(&self.failing).by_uid.remove(&attempt.uid);
+        self.failing.lock().by_uid.remove(&attempt.uid);
     }
 
     /// Takes note that the object cannot have its turn now, and tells for how long it has been so.
     pub(super) fn put_off(&self, attempt: &Attempt, now: Instant) -> Duration {
-        let mut put_off = lock(&self.put_off);
+        let mut put_off = self.put_off.lock();
         let known = put_off.by_uid.get(&attempt.uid);
         if let Some(known) = known.filter(|known| known.version == attempt.version) {
             return now.saturating_duration_since(known.since);
@@ -162,12 +162,8 @@ impl Backoff {
 
     /// Takes note that the object has its turn.
     pub(super) fn has_turn(&self, attempt: &Attempt) {
-        lock(&self.put_off).by_uid.remove(&attempt.uid);
+        self.put_off.lock().by_uid.remove(&attempt.uid);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -245,8 +241,8 @@ mod tests {
         }
         // As many as came within the time that each is remembered, twice.
         let most = |time: Duration| 2 * usize::try_from(time.as_secs()).expect("few");
-        assert!(lock(&backoff.failing).by_uid.len() <= most(PACE.min + PACE.max));
-        assert!(lock(&backoff.put_off).by_uid.len() <= most(LONGEST_TURN));
+        assert!(backoff.failing.lock().by_uid.len() <= most(PACE.min + PACE.max));
+        assert!(backoff.put_off.lock().by_uid.len() <= most(LONGEST_TURN));
     }
 
     #[test]

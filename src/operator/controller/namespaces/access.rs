@@ -1,11 +1,9 @@
 //! Which of the watched namespaces can be read, and who is told when one cannot.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use kube::runtime::reflector::ObjectRef;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tracing::{error, info};
 
@@ -110,7 +108,7 @@ impl NamespaceAccess {
     /// The server refuses to show a namespace.
     pub(super) fn refused(&self, namespace: &str, why: &str) {
         let was_known = matches!(
-            self.lock().get(namespace),
+            self.0.namespaces.lock().get(namespace),
             Some(Access::Readable | Access::Lost(_))
         );
         let (access, meaning) = match was_known {
@@ -131,7 +129,7 @@ impl NamespaceAccess {
 
     /// Whether the objects of a namespace can neither be read nor written now.
     pub(crate) fn is_refused(&self, namespace: &str) -> bool {
-        let namespaces = self.lock();
+        let namespaces = self.0.namespaces.lock();
         let access = namespaces.get(namespace);
         access.is_some_and(|access| access.refusal().is_some())
     }
@@ -151,7 +149,7 @@ impl NamespaceAccess {
 
     /// What it was before.
     fn set(&self, namespace: &str, access: Access) -> Option<Access> {
-        let mut namespaces = self.lock();
+        let mut namespaces = self.0.namespaces.lock();
         let refused = access.refusal().is_some();
         let before = namespaces.insert(namespace.to_owned(), access);
         let is_unread = |access: &Access| matches!(access, Access::Unread(_));
@@ -170,11 +168,6 @@ impl NamespaceAccess {
             }
         }
         before
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Access>> {
-        let namespaces = self.0.namespaces.lock();
-        namespaces.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

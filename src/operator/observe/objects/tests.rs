@@ -159,10 +159,10 @@ fn nothing_is_kept_of_the_writes_of_objects_that_are_gone() {
     written("a", "2");
     // It goes while nobody watches.
     written("b", "2");
-    assert_eq!(objects.lock().written.len(), 1);
+    assert_eq!(objects.index.lock().written.len(), 1);
     tell(Event::Init);
     tell(Event::InitDone);
-    assert!(objects.lock().written.is_empty());
+    assert!(objects.index.lock().written.is_empty());
 }
 
 #[test]
