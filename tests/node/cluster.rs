@@ -281,6 +281,9 @@ async fn kubelet(folder: &Folder, kubeconfig: &str) -> Result<Child, String> {
         "failCgroupV1": false,
         "failSwapOn": false,
         "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%", "memory.available": "50Mi"},
+        // Whatever else is on this machine's disk: the images here can be pulled from nowhere, and the first
+        // that would go is the one that each new pod starts from.
+        "imageGCHighThresholdPercent": 100,
         "podLogsDir": path("pod-logs"),
         // What a test waits for.
         "syncFrequency": "5s",
