@@ -306,6 +306,35 @@ fn accounts_that_a_list_cannot_know_yet_are_no_sign_of_another_project() {
     });
 }
 
+#[test]
+fn a_change_that_is_listed_before_the_watch_says_whose_account_it_is_is_told_once_it_does() {
+    in_simulated_time(async {
+        let mut bench = Bench::new(1, 1, 50, false);
+        bench.tick().await;
+        // A pass has made the account, and its status write is on its way back.
+        let made = bench.project.client.get("ca_1").await;
+        let made = made.expect("it is there");
+        bench.project.snapshot(|snapshot| snapshot.see(made));
+        let mut recorded = object("ca_1");
+        recorded.metadata.resource_version = Some("2".to_owned());
+        bench.objects.begin_write(&recorded);
+        bench.pass_time(TICK);
+        bench.set("ca_1", "EXPIRED", bench.now());
+        for _ in 0..2 {
+            let (_, told) = bench.tick().await;
+            assert_eq!(told, BTreeSet::new(), "nobody says that it is theirs");
+            bench.pass_time(TICK);
+        }
+        let event = watcher::Event::Apply(kept(recorded.clone()));
+        bench.writer.apply_watcher_event(&event);
+        bench.objects.follow(&event);
+        bench.objects.end_write(&recorded, Some("2".to_owned()));
+        assert_eq!(bench.tick().await.1, BTreeSet::from(["ca_1".to_owned()]));
+        bench.pass_time(TICK);
+        assert_eq!(bench.tick().await.1, BTreeSet::new(), "told once");
+    });
+}
+
 /// Whether an account is remembered as a duplicate.
 fn is_noticed(bench: &Bench, id: &str) -> bool {
     let noticed = bench.project.snapshot(|snapshot| snapshot.noticed(id));

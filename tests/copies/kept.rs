@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{connected, gmail_of};
+use crate::support::child::Signal;
 use crate::support::sandbox::Asked;
 use crate::support::scene::{Operated, Scene};
 use crate::support::story::condition;
@@ -75,10 +76,14 @@ async fn what_is_missing_in_one_namespace_holds_up_that_namespace_and_no_other()
     }
     let ids = many(&scene).await;
     let before = scene.changes().await.len();
+    // All at one moment: that one account is gone is no riddle, and it is made anew.
+    let operator = &scene.operator.child;
+    operator.signal(Signal::Stop).expect("it runs");
     for id in &ids {
         let path = format!("accounts/{id}/delete");
         scene.sandbox.control("POST", &path, json!({})).await;
     }
+    operator.signal(Signal::Cont).expect("it runs");
     scene
         .until_synced_says("mail-0", "ProjectUnavailable", "of this one")
         .await;

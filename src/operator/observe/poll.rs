@@ -178,7 +178,7 @@ impl Poll {
         {
             self.read_newest(began, &mut tell).await?;
         }
-        tell(self.project.snapshot(|snapshot| snapshot.take_overheard()));
+        tell(self.project.snapshot(|snapshot| snapshot.take_untold()));
         self.forget_twins();
         let Some(sweep) = &mut self.sweep else {
             return Ok(());
@@ -290,7 +290,9 @@ impl Poll {
     }
 }
 
-/// The objects that one of these changes may mean something to.
+/// The objects that one of these changes may mean something to. A change that means something to none is
+/// kept for whoever records its account next: a pass makes an account known here before the watch shows whose
+/// it is.
 fn affected(
     project: &Project,
     objects: &Objects,
@@ -301,8 +303,12 @@ fn affected(
         twin.map(|twin| objects.with_alias_of(&twin))
     };
     let of_changes = changes.iter().flat_map(|id| {
-        let with_alias = twins_of(id).unwrap_or_default();
-        objects.with_id(id).into_iter().chain(with_alias)
+        let with_alias = twins_of(id);
+        let with_id = objects.with_id(id);
+        if with_id.is_empty() && with_alias.is_none() {
+            project.snapshot(|snapshot| snapshot.owe(id));
+        }
+        with_id.into_iter().chain(with_alias.unwrap_or_default())
     });
     let by_uid: BTreeMap<_, _> = of_changes
         .filter(|object| !object.is_unreadable())

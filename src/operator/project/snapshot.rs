@@ -17,9 +17,9 @@ pub struct Snapshot {
     /// where Composio let a second one be made. No more than [`MOST_TWINS`]: whoever may make accounts at
     /// Composio decides how many there are.
     twins: HashMap<String, Account>,
-    /// Ids whose account changed in the eyes of an object that does not manage it: who does is still to
-    /// be told.
-    overheard: BTreeSet<String>,
+    /// Ids whose account changed, and whose object was not told: one that does not manage it saw the change,
+    /// or the watch has not shown yet which object recorded the id.
+    untold: BTreeSet<String>,
     seen: u64,
 }
 
@@ -83,14 +83,22 @@ impl Snapshot {
     pub fn overhear(&mut self, account: Account) {
         let known = self.rows.get(&account.id);
         if known.is_some_and(|row| matches!(&row.what, What::There(known) if **known != account)) {
-            self.overheard.insert(account.id.clone());
+            self.untold.insert(account.id.clone());
         }
         self.see(account);
     }
 
-    /// The ids that were overheard since this was asked last.
-    pub fn take_overheard(&mut self) -> Changes {
-        std::mem::take(&mut self.overheard).into_iter().collect()
+    /// Takes note that a change of this account is still to be told: nobody has it on record yet. Of an
+    /// account that is not known here nobody is about to record it.
+    pub fn owe(&mut self, id: &str) {
+        if self.rows.contains_key(id) {
+            self.untold.insert(id.to_owned());
+        }
+    }
+
+    /// The ids whose change is still to be told, since this was asked last.
+    pub fn take_untold(&mut self) -> Changes {
+        std::mem::take(&mut self.untold).into_iter().collect()
     }
 
     /// Takes in an account that carries the alias of an object which has another one on record.
@@ -143,6 +151,7 @@ impl Snapshot {
     /// Takes in that we deleted an account.
     pub fn deleted(&mut self, id: &str) {
         self.twins.remove(id);
+        self.untold.remove(id);
         self.put(id.to_owned(), What::Deleted);
     }
 
@@ -220,6 +229,7 @@ impl Snapshot {
         self.rows
             .retain(|id, row| row.seen > began || ids.contains(id));
         self.rows.shrink_to_fit();
+        self.untold.retain(|id| self.rows.contains_key(id));
     }
 
     fn put(&mut self, id: String, what: What) {
@@ -388,7 +398,7 @@ mod tests {
             };
             snapshot.overhear(account("a", state, n));
         }
-        assert_eq!(snapshot.take_overheard(), ["a"]);
-        assert_eq!(snapshot.take_overheard(), Changes::new());
+        assert_eq!(snapshot.take_untold(), ["a"]);
+        assert_eq!(snapshot.take_untold(), Changes::new());
     }
 }
