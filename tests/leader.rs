@@ -16,6 +16,7 @@ use crate::support::way::Gate;
 mod guard;
 mod releases;
 mod replicas;
+mod scraped;
 
 use replicas::{LEASE, LEASE_DURATION, NAMES, Replicas, lease, not_renewed, order, short, turns};
 
