@@ -21,6 +21,9 @@ pub struct Error {
     pub carried_credentials: bool,
 }
 
+/// Composio's name for credentials that lack a field which the toolkit needs. Its number is 612.
+pub(super) const MISSING_FIELDS: &str = "ConnectedAccount_MissingRequiredFields";
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -76,7 +79,8 @@ pub struct Refusal {
     pub slug: Option<String>,
     /// Composio's number of the error; some are words.
     pub code: Option<String>,
-    /// A sentence. Empty if the call carried credentials, which it might repeat.
+    /// A sentence. Empty if the call carried credentials, which it might repeat; not where it names the
+    /// fields that these lack.
     pub message: Quote,
     /// What to do about it; treated as the message is.
     pub suggested_fix: Option<Quote>,
@@ -220,11 +224,16 @@ impl Error {
         matches!(&self.kind, Kind::Api(refusal) if refusal.alias_in_use)
     }
 
+    /// The credentials lack a field that the toolkit needs; the message names it.
+    pub fn lacks_fields(&self) -> bool {
+        self.slug() == Some(MISSING_FIELDS)
+    }
+
     /// The sentence for an object's status, without any of these values. Where they are not at hand, and
     /// for a call that carried credentials, of what Composio says no more than its name for it and the
     /// request id.
     pub fn for_user(&self, secrets: Option<&[Sensitive]>) -> String {
-        let repeated = secrets.filter(|_| !self.carried_credentials);
+        let repeated = secrets.filter(|_| !self.carried_credentials || self.lacks_fields());
         let secrets = secrets.unwrap_or_default();
         let id = match &self.request_id {
             Some(id) => format!(" (request {})", word(&without(id, secrets))),

@@ -117,9 +117,7 @@ pub async fn act(
             let state = created.state.unwrap_or(State::Initializing);
             let account = new_account(desired, auth_config, alias, created.id, state);
             observed.account = Seen::One(account);
-            Done::Created {
-                secret_version: secret_version(&observed),
-            }
+            Done::Created
         }
         Effect::Refresh { id } => {
             let callback = desired.spec.callback_url.as_deref();
@@ -164,9 +162,7 @@ pub async fn act(
                     if let Some(state) = patched.state {
                         set_state(&mut observed, id, state);
                     }
-                    Done::Rotated {
-                        secret_version: secret_version(&observed),
-                    }
+                    Done::Rotated
                 }
                 Change::Alias(_) | Change::Sharing(_) => Done::Changed,
             }
@@ -278,15 +274,6 @@ fn create_request(
         visibility: desired.visibility(),
         sharing: desired.access_list(),
     }
-}
-
-/// The version of the Secret whose values were sent.
-fn secret_version(observed: &Observed) -> String {
-    observed
-        .secret
-        .version()
-        .map(str::to_owned)
-        .unwrap_or_default()
 }
 
 /// The account that a POST has made, as far as its answer and our request tell.

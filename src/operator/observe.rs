@@ -135,7 +135,7 @@ impl Sources {
                 })
             }
             Need::Secret => Ok(Observed {
-                secret: secret::read(&self.client, desired).await,
+                secret: secret::read(&self.client, desired, &observed.keys).await,
                 ..observed
             }),
         }

@@ -12,7 +12,7 @@ mod change;
 mod checks;
 mod claim;
 mod connected;
-mod credentials;
+pub(crate) mod credentials;
 mod desired;
 mod effect;
 mod failure;
@@ -35,7 +35,9 @@ pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, Kind};
 pub use failure::{AfterFailure, Answer, Failure};
 pub(crate) use gone::is_ours;
-pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};
+pub use observed::{
+    AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, SecretVersion, Seen,
+};
 pub use pin::Pin;
 pub use rule::{Decision, Rule};
 pub use urgency::urgency;
@@ -137,15 +139,9 @@ pub enum Done {
         link: Link,
     },
     /// An account was made from the Secret.
-    Created {
-        /// The Secret's version.
-        secret_version: String,
-    },
+    Created,
     /// The Secret's values were sent to the account.
-    Rotated {
-        /// The Secret's version.
-        secret_version: String,
-    },
+    Rotated,
     /// The account was changed, as the observed account shows.
     Changed,
     /// The grant was revoked.

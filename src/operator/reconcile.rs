@@ -61,7 +61,8 @@ pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Fai
             outcome: BACKING_OFF,
         });
     }
-    match look_and_act(&kept, object, &attempt, context).await {
+    // On the heap: it is tens of kilobytes, and whoever holds a pass would hold them too.
+    match Box::pin(look_and_act(&kept, object, &attempt, context)).await {
         Ok(passed) => {
             if passed.is_success() {
                 context.backoff.succeeded(&attempt);

@@ -156,6 +156,9 @@ impl Failure {
                     ..
                 }),
             ) => (Reason::CredentialsRejected, Answer::Refused(status)),
+            (Retry::Never, Some(Effect::Create { .. })) if error.lacks_fields() => {
+                (Reason::CredentialsRejected, Answer::Refused(status))
+            }
             (Retry::Never, _) => (Reason::Rejected, Answer::Refused(status)),
         };
         Self {

@@ -186,15 +186,24 @@ pub enum SecretSeen {
     NotRead,
     /// It, or a key in it, is not there.
     Missing(String),
-    /// It holds something that must not be sent.
+    /// It must not be sent, or cannot be.
     Unfit(String),
-    /// It was read.
+    /// It was read; of a scheme without a Secret it is empty.
     Present {
-        /// `<uid>/<resourceVersion>`.
-        version: String,
-        /// Its keys and values.
+        /// Which one it is.
+        version: SecretVersion,
+        /// What is sent, by field of the scheme.
         values: BTreeMap<String, Sensitive>,
     },
+}
+
+/// Which state of a Secret was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretVersion {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
 }
 
 impl SecretSeen {
@@ -202,14 +211,6 @@ impl SecretSeen {
     pub fn values(&self) -> Option<&BTreeMap<String, Sensitive>> {
         match self {
             Self::Present { values, .. } => Some(values),
-            Self::NotUsed | Self::NotRead | Self::Missing(_) | Self::Unfit(_) => None,
-        }
-    }
-
-    /// Its version, where it was read.
-    pub fn version(&self) -> Option<&str> {
-        match self {
-            Self::Present { version, .. } => Some(version),
             Self::NotUsed | Self::NotRead | Self::Missing(_) | Self::Unfit(_) => None,
         }
     }

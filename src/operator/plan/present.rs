@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use crate::{
     composio::model::{Account, State},
-    crd::{Reason, condition},
+    crd::{CredentialsStep, Reason, condition},
 };
 
 use super::{
     AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin,
-    Rule, Seen, after, checks, connected, credentials, credentials::Standing, stopped, twins,
-    unconfirmed, usable_link,
+    Rule, Seen, after, asks_for_look, checks, connected, credentials, credentials::Standing,
+    stopped, twins, unconfirmed, usable_link,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
@@ -206,10 +206,28 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     };
     match credentials::standing(desired, declared, observed) {
         Standing::Unusable(decision) => decision,
-        Standing::New | Standing::Sent(_) => make(desired, observed, now, |auth_config, alias| {
+        Standing::Sent(CredentialsStep::Refused) if was_answered(desired, observed) => {
+            Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, "")
+        }
+        Standing::New
+        | Standing::NewOfNewAccount
+        | Standing::Untold
+        | Standing::Sent(
+            CredentialsStep::Created
+            | CredentialsStep::Remade
+            | CredentialsStep::Patched
+            | CredentialsStep::Assumed
+            | CredentialsStep::Refused,
+        ) => make(desired, observed, now, |auth_config, alias| {
             Rule::Create.does(Effect::Create { auth_config, alias })
         }),
     }
+}
+
+/// Whether what is declared now, and asked for, has had its answer: the same again would have the same.
+fn was_answered(desired: &Desired, observed: &Observed) -> bool {
+    observed.recorded.observed_generation == Some(desired.generation)
+        && !asks_for_look(desired, observed)
 }
 
 /// A POST is due. It is the one kind of call that cannot be repeated, so everything that can be known

@@ -47,6 +47,7 @@ pub enum Rule {
     AliasInUse,
     ReadSecret,
     SecretMissing,
+    SecretInvalid,
     Revive,
     Recreate,
     CredentialsRejected,
@@ -61,6 +62,7 @@ pub enum Rule {
     Disable,
     Share,
     Rotate,
+    Remake,
     Rename,
     PinAgain,
     Refused,
@@ -183,13 +185,14 @@ impl Rule {
                 "the Secret or a key in it is missing",
                 "wait for it; the account stays as it is",
             ),
-            Self::Revive => (
-                "credentials, no grant, a new version of the Secret",
-                "send it",
+            Self::SecretInvalid => (
+                "the Secret must not, or cannot, be sent",
+                "wait until it is corrected; the account stays as it is",
             ),
+            Self::Revive => ("credentials, no grant, other data in the Secret", "send it"),
             Self::Recreate => (
-                "credentials, no grant, sending did not help",
-                "delete the account, make it anew, once a version",
+                "credentials, no grant, sending did not help or cannot",
+                "delete the account, make it anew, once with that data",
             ),
             Self::CredentialsRejected => (
                 "credentials, and Composio does not take them",
@@ -217,7 +220,11 @@ impl Rule {
             Self::Enable => ("enabled, and the account is not", "enable it"),
             Self::Disable => ("disabled, and the account is not", "disable it"),
             Self::Share => ("another access list", "change it, who loses access first"),
-            Self::Rotate => ("a grant, and a new version of the Secret", "send it"),
+            Self::Rotate => ("a grant, and other data in the Secret", "send it"),
+            Self::Remake => (
+                "a grant, and other data in the Secret that only a new account takes",
+                "delete the account, without revoking, and make it anew",
+            ),
             Self::Rename => ("another alias", "rename the account"),
             Self::PinAgain => (
                 "the alias on the object is not the account's",

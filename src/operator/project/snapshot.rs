@@ -17,8 +17,7 @@ pub struct Snapshot {
     /// where Composio let a second one be made. No more than [`MOST_TWINS`]: whoever may make accounts at
     /// Composio decides how many there are.
     twins: HashMap<String, Account>,
-    /// Ids whose account changed, and whose object was not told: one that does not manage it saw the change,
-    /// or the watch has not shown yet which object recorded the id.
+    /// Ids whose account changed, and whose object was not told: another one saw it, or it is not known yet.
     untold: BTreeSet<String>,
     seen: u64,
 }
@@ -88,8 +87,7 @@ impl Snapshot {
         self.see(account);
     }
 
-    /// Takes note that a change of this account is still to be told: nobody has it on record yet. Of an
-    /// account that is not known here nobody is about to record it.
+    /// Takes note that a change is still to be told: nobody has that account on record yet.
     pub fn owe(&mut self, id: &str) {
         if self.rows.contains_key(id) {
             self.untold.insert(id.to_owned());
@@ -120,8 +118,7 @@ impl Snapshot {
         self.twins.values().cloned().collect()
     }
 
-    /// Forgets one that is a duplicate no more: it has another alias, or the object that has another account
-    /// on record is gone, or a list does not show it any more. Should it be one, it is noticed again.
+    /// Forgets one that is a duplicate no more. Should it be one, it is noticed again.
     pub fn forget_twin(&mut self, id: &str) {
         self.twins.remove(id);
     }
@@ -160,9 +157,8 @@ impl Snapshot {
         self.count()
     }
 
-    /// Takes in rows that were asked for because they are new: those that are known here, whatever else
-    /// the project holds is not ours to keep, and that are not older by Composio's own clock: a page may
-    /// be older than a look.
+    /// Takes in rows that were asked for because they are new: those that are known here, since the others
+    /// are not ours to keep, and not older by Composio's own clock: a page may be older than a look.
     pub fn newest(&mut self, began: u64, rows: Vec<Account>) -> Changes {
         let mut rows = each_once(rows);
         rows.retain(|listed| match self.rows.get(&listed.id) {
@@ -244,8 +240,8 @@ impl Snapshot {
 }
 
 fn oldest(twins: &HashMap<String, Account>) -> Option<String> {
-    let oldest = twins.values().min_by_key(|account| account.updated_at)?;
-    Some(oldest.id.clone())
+    let oldest = twins.values().min_by_key(|account| account.updated_at);
+    oldest.map(|account| account.id.clone())
 }
 
 #[cfg(test)]

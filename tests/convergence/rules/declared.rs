@@ -145,11 +145,27 @@ pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
         Rule::SecretMissing => {
             waits(&[Reason::SecretMissing]) && matches!(observed.secret, SecretSeen::Missing(_))
         }
+        Rule::SecretInvalid => {
+            waits(&[Reason::SecretInvalid]) && matches!(observed.secret, SecretSeen::Unfit(_))
+        }
         Rule::Revive => {
-            sight.sends_credentials(effect) && free && !sight.connected() && sight.version_is_new()
+            sight.sends_credentials(effect)
+                && free
+                && !sight.connected()
+                && sight.secret_was_written()
         }
         Rule::Rotate => {
-            sight.sends_credentials(effect) && free && sight.connected() && sight.version_is_new()
+            sight.sends_credentials(effect)
+                && free
+                && sight.connected()
+                && sight.secret_was_written()
+        }
+        Rule::Remake => {
+            matches!(effect, Some(Effect::Delete { revoke: false, .. }))
+                && free
+                && sight.has_credentials()
+                && sight.connected()
+                && sight.secret_was_written()
         }
         Rule::Recreate => {
             matches!(effect, Some(Effect::Delete { revoke: false, .. }))

@@ -73,10 +73,17 @@ impl Sight<'_> {
         refused.any(|refused| refused.effect.kind() == kind)
     }
 
-    pub(super) fn version_is_new(&self) -> bool {
-        let sent = self.observed.recorded.credentials.as_ref();
+    /// Whether the recorded account may have other data than the Secret holds.
+    pub(super) fn secret_was_written(&self) -> bool {
+        let recorded = &self.observed.recorded;
         match &self.observed.secret {
-            SecretSeen::Present { version, .. } => sent.is_none_or(|sent| sent.version != *version),
+            SecretSeen::Present { version, .. } => {
+                recorded.credentials.as_ref().is_none_or(|sent| {
+                    sent.account_id != recorded.connected_account_id
+                        || sent.uid != version.uid
+                        || sent.resource_version != version.resource_version
+                })
+            }
             SecretSeen::NotUsed
             | SecretSeen::NotRead
             | SecretSeen::Missing(_)

@@ -234,10 +234,9 @@ fn whatever_is_seen_the_rules_hold() {
                             sent.is_some_and(|sent| sent.step == CredentialsStep::Patched)
                         }
                     };
+                    let is_dead = account.is_some_and(|account| account.state != State::Active);
                     assert!(
-                        !revoke
-                            && makes_room
-                            && account.is_some_and(|account| account.state != State::Active),
+                        !revoke && ((makes_room && is_dead) || takes_no_change(desired, observed)),
                         "a declared object's account is deleted: {}",
                         told()
                     );
@@ -262,7 +261,11 @@ fn whatever_is_seen_the_rules_hold() {
                         && recorded
                         && desired.spec.credentials.is_some()
                         && matches!(&observed.secret, SecretSeen::Present { version, .. }
-                            if sent.is_none_or(|sent| sent.version != *version)),
+                        if sent.is_none_or(|sent| {
+                            sent.account_id != observed.recorded.connected_account_id
+                                || (&sent.uid, &sent.resource_version)
+                                    != (&version.uid, &version.resource_version)
+                        })),
                     "{}",
                     told()
                 );

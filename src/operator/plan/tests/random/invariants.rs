@@ -94,9 +94,10 @@ struct Invariants {
 }
 
 impl Invariants {
-    const CASES: [&str; 8] = [
+    const CASES: [&str; 9] = [
         "the account of a declared object is alive",
         "one account is shown twice",
+        "the Secret holds what only a new account takes",
         "the status names an account that is not the object's",
         "an account is there by its declared alias alone",
         "the pin is another object's",
@@ -144,7 +145,7 @@ impl Invariants {
             let is_kept = recorded == Some(id) || kept.is_some_and(|kept| kept.id == id);
             let alive = about.iter().any(|account| account.state == State::Active);
             held(
-                !(is_kept && alive),
+                !(is_kept && alive) || takes_no_change(desired, observed),
                 "ends the live account of a declared object",
             )?;
             // What a Secret made can be made again; a person's grant cannot.
@@ -177,6 +178,7 @@ impl Invariants {
         let cases = [
             present && recorded && claim == Some(Claim::Own) && account.state == State::Active,
             present && recorded && ids.len() < rows.len(),
+            present && recorded && claim == Some(Claim::Own) && takes_no_change(desired, observed),
             recorded && claim.is_none(),
             claim == Some(Claim::DeclaredAlias),
             matches!(desired.pin, Pin::Foreign { .. }),
