@@ -210,6 +210,7 @@ fn settings(arguments: &Run) -> Settings {
         flags: Flags {
             alias_prefix: arguments.alias_prefix.clone(),
             unknown_outcome_wait: signed(arguments.unknown_outcome_wait),
+            revoke_patience: signed(arguments.revoke_patience),
             ..Flags::default()
         },
         pace: Pace {

@@ -88,6 +88,7 @@ pub mod condition {
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Account", type_ = "string", json_path = ".status.connectedAccountId", priority = 1),
+    printcolumn(name = "Identity", type_ = "string", json_path = ".status.identity", priority = 1),
     printcolumn(name = "Auth config", type_ = "string", json_path = ".status.authConfig", priority = 1),
     // As text: a date column shows a time in the future as <invalid>.
     printcolumn(name = "Link expires", type_ = "string", json_path = ".status.link.expiresAt", priority = 1),
@@ -447,6 +448,10 @@ pub struct ConnectedAccountStatus {
     /// Composio's reason for the state, at most 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
+    /// Who signed in, as the provider names them: an address, a user name. Absent where Composio does not show
+    /// it. It tells, and proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// The link that a person must open, while it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,

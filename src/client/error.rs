@@ -61,6 +61,8 @@ pub enum Kind {
         /// How long to leave the whole organisation alone.
         retry_after: Duration,
     },
+    /// 429 from the edge before Composio, which tells no limit: it says nothing of the organisation's.
+    TurnedAway,
     /// An error in Composio's own form.
     Api(Box<Refusal>),
     /// An error status in another form, or none: a proxy or a gateway answered, not Composio.
@@ -128,6 +130,7 @@ impl Error {
             | Kind::NotUnderstood { .. }
             // About the base URL, not about what was declared.
             | Kind::Redirect { .. }
+            | Kind::TurnedAway
             // Not Composio's word, so it proves nothing about the object: neither that it is gone
             // nor that it is wrong.
             | Kind::Gateway { .. } => Retry::Backoff,
@@ -151,7 +154,8 @@ impl Error {
             Kind::NotSent(_)
             | Kind::Connect(_)
             | Kind::Redirect { .. }
-            | Kind::RateLimited { .. } => false,
+            | Kind::RateLimited { .. }
+            | Kind::TurnedAway => false,
             Kind::Timeout | Kind::Cut(_) | Kind::NotUnderstood { .. } => true,
             Kind::TooLarge { status, .. } | Kind::Gateway { status } => {
                 !(400..=499).contains(status) || *status == 408
@@ -175,7 +179,7 @@ impl Error {
             | Kind::NotUnderstood { status, .. }
             | Kind::Redirect { status, .. }
             | Kind::Gateway { status } => Some(*status),
-            Kind::RateLimited { .. } => Some(429),
+            Kind::RateLimited { .. } | Kind::TurnedAway => Some(429),
             Kind::Api(refusal) => Some(refusal.status),
         }
     }
@@ -192,6 +196,7 @@ impl Error {
             | Kind::NotUnderstood { .. }
             | Kind::Redirect { .. }
             | Kind::RateLimited { .. }
+            | Kind::TurnedAway
             | Kind::Gateway { .. } => None,
         }
     }
@@ -207,6 +212,12 @@ impl Error {
             self.kind,
             Kind::NotUnderstood { .. } | Kind::TooLarge { .. }
         )
+    }
+
+    /// 403 of a list, in Composio's form: the organisation is blocked, whatever is listed.
+    pub fn refuses_project(&self) -> bool {
+        let is_list = matches!(self.endpoint, Endpoint::List | Endpoint::AuthConfigs);
+        is_list && matches!(&self.kind, Kind::Api(refusal) if refusal.status == 403)
     }
 
     /// 403.
@@ -254,6 +265,7 @@ impl Error {
             Kind::TooLarge { .. } | Kind::NotUnderstood { .. } => Class::NotUnderstood,
             Kind::Redirect { .. } => Class::Redirect,
             Kind::RateLimited { .. } => Class::RateLimited,
+            Kind::TurnedAway => Class::TurnedAway,
             Kind::Api(refusal) if refusal.status < 500 => Class::Refused,
             Kind::Api(_) => Class::ServerError,
             Kind::Gateway { .. } => Class::Gateway,
@@ -287,6 +299,10 @@ impl Error {
             Kind::RateLimited { retry_after } => {
                 let wait = retry_after.as_secs();
                 format!("the rate limit is used up (429), to be tried again in {wait} s")
+            }
+            Kind::TurnedAway => {
+                "turned away before Composio (429, with no limit told), to be tried again within seconds"
+                    .to_owned()
             }
             Kind::Gateway { status } => {
                 format!("{status}, not in Composio's form: a proxy or gateway answered")

@@ -27,7 +27,7 @@ pub mod text;
 mod wire;
 
 pub use budget::{Budget, Urgency};
-pub use call::{Call, Class, Endpoint, RateLimit};
+pub use call::{Call, Class, Deprecation, Endpoint, RateLimit};
 pub use connected_accounts::{
     CreateRequest, Created, Deleted, LinkRequest, Linked, ListQuery, OrderBy, Page, PatchRequest,
     Patched, Refreshed, Revoked, SharingPatch,

@@ -28,6 +28,8 @@ pub struct Account {
     pub state: State,
     /// `status_reason`, as sent.
     pub state_reason: Option<String>,
+    /// Who signed in, as the provider names them: an address, a user name. Absent for many toolkits.
+    pub identity: Option<String>,
     /// Who may use the account.
     pub visibility: Visibility,
     /// The access list of a shared account; `None` when Composio did not return one.

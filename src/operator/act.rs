@@ -18,11 +18,8 @@ use crate::{
     project::Project,
 };
 
-/// How long a link lives where Composio does not say.
+/// How long a link lives where Composio does not say, and at most.
 const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
-
-/// A link that lives longer does so by mistake.
-const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// An effect that went through.
 pub struct Acted {
@@ -106,7 +103,11 @@ pub async fn act(
             observed.account = Seen::One(account);
             project.expect_person();
             Done::Linked {
-                link: link(&redirect_url, expires_at, project.now()),
+                link: link(
+                    &redirect_url,
+                    expires_at.map(|time| project.by_our_clock(time)),
+                    project.now(),
+                ),
             }
         }
         Effect::Create { auth_config, alias } => {
@@ -292,6 +293,7 @@ fn new_account(
         auth_config: auth_config.to_owned(),
         state,
         state_reason: None,
+        identity: None,
         visibility: desired.visibility(),
         sharing: desired.access_list(),
         created_at: None,
@@ -299,13 +301,13 @@ fn new_account(
     }
 }
 
+/// A link that was issued just now. `expires_at` is by our clock.
 fn link(url: &SensitiveUrl, expires_at: Option<Timestamp>, now: Timestamp) -> Link {
-    // A time beyond any sense could not be written into a status, and the link would be lost with it.
-    let [earliest, latest] = [-LONGEST_LIFETIME, LONGEST_LIFETIME]
-        .map(|offset| now.saturating_add(offset).unwrap_or(now));
+    let latest = now.saturating_add(LINK_LIFETIME).unwrap_or(now);
+    // One that is over already was told by a clock that nothing is known of: the person must see it.
     let expires_at = expires_at
-        .map(|time| time.clamp(earliest, latest))
-        .unwrap_or_else(|| now.saturating_add(LINK_LIFETIME).unwrap_or(now));
+        .filter(|time| *time > now)
+        .map_or(latest, |time| time.min(latest));
     // As it is written: anything finer would look like a change at every comparison.
     let expires_at = Timestamp::from_second(expires_at.as_second()).unwrap_or(expires_at);
     Link {

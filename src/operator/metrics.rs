@@ -39,6 +39,7 @@ pub struct Metrics {
     last_poll: Gauge<f64, AtomicU64>,
 
     throttled: Family<UrgencyLabel, Counter<f64, AtomicU64>>,
+    deprecated_calls: Family<EndpointLabel, Counter>,
     unrevoked: Counter,
     objects: Family<StateLabel, Gauge>,
     objects_by_reason: Family<ReasonLabel, Gauge>,
@@ -112,6 +113,7 @@ impl Default for Metrics {
             gate_closed: Family::default(),
             last_poll: Gauge::default(),
             throttled: Family::default(),
+            deprecated_calls: Family::default(),
             unrevoked: Counter::default(),
             objects: Family::default(),
             objects_by_reason: Family::default(),
@@ -190,6 +192,11 @@ impl Default for Metrics {
             "For how long work was put off to leave the organisation's rate limit to others, by its urgency",
             Unit::Seconds,
             metrics.throttled.clone(),
+        );
+        registry.register(
+            "composio_deprecated_calls",
+            "Answers of Composio that announce the end of the endpoint, by endpoint",
+            metrics.deprecated_calls.clone(),
         );
         registry.register(
             "unrevoked_deletions",
@@ -303,6 +310,13 @@ impl Metrics {
         self.throttled
             .get_or_create(&UrgencyLabel { urgency })
             .inc_by(seconds);
+    }
+
+    /// Counts an answer that announces the end of its endpoint.
+    pub fn deprecated(&self, endpoint: &'static str) {
+        self.deprecated_calls
+            .get_or_create(&EndpointLabel { endpoint })
+            .inc();
     }
 
     /// Counts an account that was deleted although its provider had refused to revoke the grant.

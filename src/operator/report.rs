@@ -261,6 +261,7 @@ fn forget(status: &mut ConnectedAccountStatus) {
     status.adopted = None;
     status.state = None;
     status.state_reason = None;
+    status.identity = None;
     status.link = None;
     status.connected_at = None;
     status.credentials = None;
@@ -341,6 +342,10 @@ fn record_account(
         .as_ref()
         .zip(secrets)
         .map(|(reason, secrets)| text::sentence(&without(reason, &secrets)));
+    // Where it is not shown any more nothing is taken back, but of another sign-in it may be another one.
+    if account.identity.is_some() || became_active {
+        status.identity.clone_from(&account.identity);
+    }
     status.auth_config = Some(account.auth_config.clone());
 }
 

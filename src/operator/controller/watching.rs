@@ -147,12 +147,15 @@ pub(super) async fn poll_and_tell(
 /// A rejected key is everybody's business, and so is a Composio that was never reached. An outage that
 /// comes later heals by itself: to be unready for it would only hold up what has nothing to do with it.
 fn tell_poll_error(health: &Health, error: &ComposioError) {
-    if !error.is_unauthorized() && health.is_ready(COMPOSIO) {
+    if !error.is_unauthorized() && !error.refuses_project() && health.is_ready(COMPOSIO) {
         warn!("{error}");
         return;
     }
     let why = if error.is_unauthorized() {
-        "Composio rejects the API key (401): give the operator a valid one, with the right to read and write connected accounts".to_owned()
+        // Where the address is not allowed Composio names it in what it suggests.
+        format!(
+            "Composio rejects the API key (401): give the operator a valid one, with the right to read and write connected accounts; {error}"
+        )
     } else {
         error.to_string()
     };

@@ -1,7 +1,7 @@
 //! What to do for an object that is being deleted: its account ends as the policy says, then it is
 //! let go.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{
     composio::model::{Account, State},
@@ -15,8 +15,7 @@ use super::{
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
 /// its agreement: a namespace must not hang for ever.
-const REVOKE_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
-const REVOKE_ATTEMPTS: u32 = 5;
+const REVOKE_ATTEMPTS: u32 = 3;
 
 /// Whether the object can be let go without asking Composio: nothing of it is there, or nothing of it
 /// is to be touched.
@@ -148,7 +147,7 @@ fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp
             Rule::DeletingDelete.does(Effect::Delete { id, revoke: false })
         }
         DeletionPolicy::Revoke => match &account.state {
-            State::Active if !provider_keeps_refusing(observed, now) => {
+            State::Active if !provider_keeps_refusing(desired, observed, now) => {
                 revoke(desired, observed, id)
             }
             // Only an active account can be revoked; one that was not, in this pass, waits disabled.
@@ -203,12 +202,10 @@ fn put_off(observed: &Observed) -> Option<Decision> {
     }
 }
 
-fn provider_keeps_refusing(observed: &Observed, now: Timestamp) -> bool {
-    observed
-        .recorded
-        .revoke_refusals
-        .as_ref()
-        .is_some_and(|refusals| {
-            refusals.count >= REVOKE_ATTEMPTS && now >= after(refusals.since.0, REVOKE_PATIENCE)
-        })
+fn provider_keeps_refusing(desired: &Desired, observed: &Observed, now: Timestamp) -> bool {
+    let patience = desired.flags.revoke_patience;
+    let refusals = observed.recorded.revoke_refusals.as_ref();
+    refusals.is_some_and(|refusals| {
+        refusals.count >= REVOKE_ATTEMPTS && now >= after(refusals.since.0, patience)
+    })
 }

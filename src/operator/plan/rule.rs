@@ -265,7 +265,7 @@ impl Rule {
             ),
             Self::DeletingRevoked => ("being deleted: the grant is revoked", "delete the account"),
             Self::DeletingCannotRevoke => (
-                "being deleted: it cannot be revoked, or the provider refused for an hour",
+                "being deleted: it cannot be revoked, or the provider has refused for `--revoke-patience`",
                 "delete it, revocation asked for",
             ),
             Self::DeletingNoGrant => (

@@ -258,6 +258,7 @@ mod tests {
             auth_config: "ac_1".to_owned(),
             state,
             state_reason: None,
+            identity: None,
             visibility: Visibility::Private,
             sharing: None,
             created_at: None,

@@ -247,21 +247,21 @@ fn a_revocation_that_fails_is_tried_again_but_not_for_ever() {
             Waits(Reason::RevokeRefused),
         ),
         (
-            "four refusals are not enough",
+            "two refusals are not enough",
             gone(),
-            active().revoke_refused(ago(4000), 4),
+            active().revoke_refused(ago(4000), 2),
             does(revoke()),
         ),
         (
-            "nor is less than an hour",
+            "nor is less than ten minutes",
             gone(),
-            active().revoke_refused(ago(3599), 9),
+            active().revoke_refused(ago(599), 9),
             does(revoke()),
         ),
         (
             "a namespace must not hang for ever",
             gone(),
-            active().revoke_refused(ago(3600), 5),
+            active().revoke_refused(ago(600), 3),
             does(delete(true)),
         ),
     ]);

@@ -197,6 +197,7 @@ fn any_row(dice: &mut Dice) -> Account {
         auth_config: dice.text(&AUTH_CONFIGS),
         state: State::from(dice.text(&STATES).as_str()),
         state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
+        identity: None,
         visibility: dice.of(&[Visibility::Private, Visibility::Shared]),
         sharing: dice.maybe(|dice| Acl {
             allow_all: dice.once_in(2),
@@ -242,6 +243,7 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
         auth_config: dice.maybe(|dice| dice.text(&AUTH_CONFIGS)),
         state: dice.maybe(|dice| dice.text(&STATES)),
         state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
+        identity: None,
         link: dice.maybe(|dice| Link {
             url: dice.text(&["https://connect.example/1"]),
             expires_at: Time(dice.time(&times())),
