@@ -211,15 +211,8 @@ impl Scheme {
                 (!has("access_token")).then_some("access_token")
             }
             Self::S2sOauth2 if has("access_token") => None,
-            Self::ApiKey => {
-                let any = [
-                    "api_key",
-                    "generic_api_key",
-                    "bearer_token",
-                    "basic_encoded",
-                ];
-                (!any.iter().any(|name| has(name))).then_some("api_key")
-            }
+            // Which of its many fields holds the key is the toolkit's business.
+            Self::ApiKey => present.is_empty().then_some("api_key"),
             // The clients' models ask for no password.
             Self::Basic => (!has("username")).then_some("username"),
             Self::ServiceAccount => present.is_empty().then_some("credentials_json"),
