@@ -7,12 +7,13 @@
 //!
 //! | path | is |
 //! |---|---|
-//! | `/api/v3.1` | the API: connected accounts, links, auth configs, session info |
+//! | `/api/v3.1` | the API: connected accounts, links, auth configs, webhook subscriptions, session info |
 //! | `/connect/{token}` | the hosted sign-in page, for a person in a browser |
 //! | `/_sandbox` | control calls, JSON in and out, without an API key and not in the request log |
 //! | `/` | the list of control calls, as `composio-operator sandbox --help` has it |
 //!
 //! Links point at the host that the creating request named, so they work through port forwards.
+//! Webhooks are delivered over real HTTP to loopback URLs, and to no others.
 //!
 //! # Seeds
 //!

@@ -40,6 +40,12 @@
 //!   enabled again. `PATCH /auth_configs` is not emulated: a control call disables one.
 //! - A sign-in that waits for its verification is INITIATED, and has ten minutes from then on. After
 //!   the wrong user nothing makes the row ACTIVE again, neither refresh nor credentials.
+//! - A second webhook subscription is a 409. A delivery that was not answered 2xx is repeated after 10
+//!   seconds, one minute and five; each attempt has a timestamp of its own. After a rotation the old
+//!   secret signs too for a day. The key of the signature is the secret's text, `whsec_` and all, as
+//!   Composio's SDK takes it. Whatever version is asked for, the payload is that of V3.
+//! - Events about anything but a dead OAuth 2 grant are not told, and nothing is sent to another
+//!   machine: a delivery to a URL that is not loopback is listed as not sent.
 //! - Credentials are believed, as Composio believes them, but the emulated provider refuses values
 //!   that begin with `invalid`: with `validate_credentials` that is a 400 at creation, and a PATCH
 //!   with such a value does not revive a row.
@@ -56,6 +62,7 @@ mod change;
 mod control;
 mod create;
 mod credential_body;
+mod delivery;
 mod fault;
 mod ids;
 mod item;
@@ -76,6 +83,7 @@ mod switches;
 #[cfg(test)]
 mod tests;
 mod verification;
+mod webhook;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
@@ -83,6 +91,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use account::{Grant, GrantEnd, Sharing, State};
 pub use control::{AccountView, Budget, ControlError, GrantView, Person};
+pub use delivery::{Attempt, Delivery, Post};
 pub use fault::{Fault, FaultAnswer, HalfBody};
 pub use latency::{Latency, LatencyError, Milliseconds};
 pub use log::Entry;
@@ -99,6 +108,7 @@ use limit::Window;
 use log::Log;
 use refusal::Refusal;
 use store::{AliasKey, Store};
+use webhook::Webhooks;
 
 /// The path that all endpoints are under.
 pub const API: &str = "/api/v3.1";
@@ -129,6 +139,7 @@ pub struct World {
     /// The seed's accounts are still to be made.
     unsown: bool,
     project: Project,
+    webhooks: Webhooks,
     /// Auth configs whose disabling has still to reach their accounts.
     just_disabled: Vec<usize>,
 }
@@ -161,6 +172,7 @@ impl World {
             draws: 0,
             unsown: true,
             project: Project::of(&seed),
+            webhooks: Webhooks::default(),
             just_disabled: Vec::new(),
             seed,
         }
@@ -271,6 +283,15 @@ impl World {
             ("POST", ["connected_accounts", id, "revoke"]) => self.revoke(call, id),
             ("DELETE", ["connected_accounts", id]) => self.delete(call, id),
             ("GET", ["auth", "session", "info"]) => self.session_info(call),
+            ("POST", ["webhook_subscriptions"]) => self.subscribe(call),
+            ("GET", ["webhook_subscriptions"]) => self.list_subscriptions(call),
+            ("GET", ["webhook_subscriptions", "event_types"]) => Ok(webhook::event_types()),
+            ("GET", ["webhook_subscriptions", id]) => self.subscription(id),
+            ("PATCH", ["webhook_subscriptions", id]) => self.change_subscription(call, id),
+            ("DELETE", ["webhook_subscriptions", id]) => self.unsubscribe(id),
+            ("POST", ["webhook_subscriptions", id, "rotate_secret"]) => {
+                self.rotate_secret(call, id)
+            }
             ("GET", ["auth_configs"]) => self.list_auth_configs(call),
             ("GET", ["auth_configs", id]) => self.get_auth_config(id),
             (_, _) => Err(unknown()),

@@ -206,6 +206,7 @@ fn call(world: &mut World, request: &Request<Bytes>, now: Timestamp) -> Result<V
             world.change_project(body(request)?)?;
             Ok(json!(world.project()))
         }
+        ("GET", ["deliveries"]) => Ok(json!({"deliveries": world.deliveries()})),
         ("GET", ["clock"]) => Ok(clock(world, now)),
         ("POST", ["clock"]) => {
             set_clock(world, &body(request)?, now)?;

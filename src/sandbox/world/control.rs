@@ -127,6 +127,9 @@ impl World {
             account.state = State::Expired;
             account.reason = Some(why.to_owned());
         });
+        if why == reason::GRANT_DIED {
+            self.announce(n, now);
+        }
         Ok(())
     }
 

@@ -111,13 +111,14 @@ impl World {
         const UUID: &str = "00000000-0000-4000-8000-000000000000";
         let now = iso(call.now);
         let project = &self.project;
+        let subscribed = self.webhooks.url();
         Ok(Reply::ok(json!({
             "project": {
                 "auto_id": 1, "id": UUID, "nano_id": project.id, "name": project.name,
                 "org_id": UUID,
                 "org": {"id": project.organisation_id, "name": "sandbox", "plan": "hobby"},
                 "email": "owner@sandbox.example", "created_at": now, "updated_at": now,
-                "webhook_url": null, "event_webhook_url": null, "webhook_secret": null,
+                "webhook_url": subscribed, "event_webhook_url": null, "webhook_secret": null,
                 "triggers_enabled": true, "last_subscribed_at": null, "deleted": false,
                 "is_new_webhook": true, "webhook_version": "V3",
             },

@@ -144,6 +144,24 @@ impl Refusal {
         )
     }
 
+    pub(super) fn subscribed_already() -> Self {
+        Self::new(
+            409,
+            1902,
+            "WebhookSubscription_Conflict",
+            "This project has a webhook subscription already: a project has one",
+        )
+    }
+
+    pub(super) fn no_such_subscription(id: &str) -> Self {
+        Self::new(
+            404,
+            1901,
+            "WebhookSubscription_NotFound",
+            format!("Webhook subscription {id} not found"),
+        )
+    }
+
     pub(super) fn not_supported(scheme: &str) -> Self {
         Self::new(
             501,

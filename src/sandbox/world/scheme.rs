@@ -153,6 +153,11 @@ impl Scheme {
         self.facts().redirects
     }
 
+    /// Whether Composio refreshes its tokens by OAuth 2.
+    pub(super) fn has_refresh_tokens(self) -> bool {
+        matches!(self, Self::Oauth2 | Self::DcrOauth | Self::CimdOauth)
+    }
+
     /// The fields the hosted sign-in page asks a person for. Together they are also enough to make
     /// an account from credentials in hand.
     pub fn fields(self) -> &'static [&'static str] {

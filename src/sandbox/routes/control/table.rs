@@ -97,6 +97,12 @@ pub(crate) const ROUTES: &[(&str, &str, &str, &str)] = &[
         "{id?, organisation_id?, verifier_url?, same_browser?}",
         "changes it; what is absent stays",
     ),
+    (
+        "GET",
+        "/_sandbox/deliveries",
+        "",
+        "webhooks, and what became of each attempt",
+    ),
     ("GET", "/_sandbox/clock", "", "the world's time"),
     (
         "POST",

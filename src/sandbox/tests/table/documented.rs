@@ -47,6 +47,29 @@ pub(super) const DOCUMENTED: &[(&str, &str, &[u16])] = &[
         &[200, 400, 401, 404, 429],
     ),
     ("GET", "/auth/session/info", &[200, 401, 429]),
+    ("POST", "/webhook_subscriptions", &[201, 400, 401, 409, 429]),
+    ("GET", "/webhook_subscriptions", &[200, 401, 429]),
+    (
+        "GET",
+        "/webhook_subscriptions/event_types",
+        &[200, 401, 429],
+    ),
+    ("GET", "/webhook_subscriptions/{id}", &[200, 401, 404, 429]),
+    (
+        "PATCH",
+        "/webhook_subscriptions/{id}",
+        &[200, 400, 401, 404, 429],
+    ),
+    (
+        "DELETE",
+        "/webhook_subscriptions/{id}",
+        &[200, 401, 404, 429],
+    ),
+    (
+        "POST",
+        "/webhook_subscriptions/{id}/rotate_secret",
+        &[200, 401, 404, 429],
+    ),
     ("GET", "/auth_configs", &[200, 401, 429]),
     ("GET", "/auth_configs/{id}", &[200, 401, 404, 429]),
 ];
@@ -63,6 +86,8 @@ pub(super) enum How {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Given {
     AnAccount,
+    /// A webhook subscription, whose id stands for `{id}`.
+    Subscription,
     /// Instead of the ACTIVE account one whose sign-in is to be verified; `{session}` in the body is
     /// its session.
     Session,
@@ -101,11 +126,23 @@ fn body(body: Value) -> Request {
     Request { body, ..asked() }
 }
 
+fn subscribed(body: Value) -> Request {
+    Request {
+        given: Given::Subscription,
+        ..self::body(body)
+    }
+}
+
 fn verifying(body: Value) -> Request {
     Request {
         given: Given::Session,
         ..self::body(body)
     }
+}
+
+/// What a subscription is asked for with.
+pub(super) fn subscription(url: &str) -> Value {
+    json!({"webhook_url": url, "enabled_events": ["composio.connected_account.expired"]})
 }
 
 fn holds(mut request: Request, holds: &'static str) -> How {
@@ -285,6 +322,38 @@ pub(super) fn case(method: &str, path: &str, status: u16) -> Option<How> {
             "not found",
         ),
         ("GET", "/auth/session/info", 200) => holds(asked(), "pr_"),
+
+        ("POST", "/webhook_subscriptions", 201) => {
+            holds(body(subscription("https://app.test/hook")), "whsec_")
+        }
+        ("POST", "/webhook_subscriptions", 400) => {
+            holds(body(subscription("http://app.test/hook")), "HTTPS")
+        }
+        ("POST", "/webhook_subscriptions", 409) => holds(
+            subscribed(subscription("https://app.test/other")),
+            "already",
+        ),
+        ("GET", "/webhook_subscriptions", 200) => holds(subscribed(Value::Null), "REDACTED"),
+        ("GET", "/webhook_subscriptions/event_types", 200) => {
+            holds(asked(), "composio.connected_account.expired")
+        }
+        ("GET", "/webhook_subscriptions/{id}", 200) => {
+            holds(subscribed(Value::Null), "app.test/hook")
+        }
+        ("PATCH", "/webhook_subscriptions/{id}", 200) => holds(
+            subscribed(json!({"webhook_url": "https://app.test/moved"})),
+            "app.test/moved",
+        ),
+        ("PATCH", "/webhook_subscriptions/{id}", 400) => {
+            holds(subscribed(json!({"enabled_events": []})), "enabled_events")
+        }
+        ("DELETE", "/webhook_subscriptions/{id}", 200) => holds(subscribed(Value::Null), "success"),
+        ("POST", "/webhook_subscriptions/{id}/rotate_secret", 200) => {
+            holds(subscribed(Value::Null), "whsec_")
+        }
+        (_, "/webhook_subscriptions/{id}" | "/webhook_subscriptions/{id}/rotate_secret", 404) => {
+            holds(nobody(subscribed(json!({}))), "ca_none")
+        }
         _ => return None,
     })
 }

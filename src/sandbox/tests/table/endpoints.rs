@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::documented::{DOCUMENTED, Given, How, Request, asked, case};
+use super::documented::{DOCUMENTED, Given, How, Request, asked, case, subscription};
 use super::{Place, Served};
 
 #[tokio::test]
@@ -35,6 +35,12 @@ async fn given(place: &Place<'_>, request: &mut Request) -> (String, String) {
         return (id.clone(), id);
     }
     let id = place.active(request.config, "ann").await;
+    if request.given == Given::Subscription {
+        let body = subscription("https://app.test/hook");
+        let (status, answer) = place.api("POST", "/webhook_subscriptions", body).await;
+        assert_eq!(status, 201, "{answer}");
+        return (id, answer["id"].as_str().unwrap().to_owned());
+    }
     (id.clone(), id)
 }
 

@@ -5,6 +5,7 @@ mod create;
 mod keys;
 mod list;
 mod sign_in;
+mod webhook;
 
 use super::Place;
 
@@ -16,6 +17,7 @@ pub(super) async fn check(place: &Place<'_>, id: &str) {
         "list" | "item" | "configs" => list::check(place, id).await,
         "status" | "sign_in" => sign_in::check(place, id).await,
         "patch" | "refresh" | "revoke" | "delete" | "so" => accounts::check(place, id).await,
+        "webhook" => webhook::check(place, id).await,
         _ => panic!("no case for {id}"),
     }
 }

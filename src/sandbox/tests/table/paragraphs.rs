@@ -182,6 +182,16 @@ const COVERS: &[(&str, &[By])] = &[
             Answer("GET", "/auth_configs/{id}", 404),
         ],
     ),
+    ("webhook.signed", &[Case]),
+    ("webhook.again", &[Case]),
+    (
+        "webhook.subscriptions",
+        &[
+            Case,
+            Answer("POST", "/webhook_subscriptions", 409),
+            Answer("POST", "/webhook_subscriptions/{id}/rotate_secret", 200),
+        ],
+    ),
     (
         "sign_in.verified",
         &[

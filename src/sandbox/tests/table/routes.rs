@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::documented::subscription;
 use super::failures::{faults, latency};
 use super::worlds::worlds;
 use super::{Place, Served};
@@ -335,6 +336,24 @@ async fn check(place: &Place<'_>, method: &str, route: &str, id: &str) {
             let wrong = json!({"verifier_url": "/verify"});
             assert_eq!(place.try_control(method, route, wrong).await.0, 400);
             seen(place, id, "ACTIVE").await;
+        }
+        ("GET", "deliveries") => {
+            assert_eq!(call(Value::Null).await["deliveries"], json!([]));
+            let body = subscription("https://app.test/hook");
+            place.api("POST", "/webhook_subscriptions", body).await;
+            let end = format!("accounts/{id}/end-grant");
+            place.control("POST", &end, Value::Null).await;
+            let delivery = call(Value::Null).await["deliveries"][0].clone();
+            assert_eq!(
+                (&delivery["account"], &delivery["due"]),
+                (&json!(id), &Value::Null)
+            );
+            let told = delivery["attempts"][0]["error"].as_str().unwrap();
+            assert!(
+                told.contains("loopback"),
+                "nothing leaves this machine: {told}"
+            );
+            seen(place, id, "EXPIRED").await;
         }
         ("GET" | "POST" | "DELETE", "worlds") => worlds(place, method, id).await,
         _ => panic!("no case for {method} {route}"),
