@@ -71,6 +71,7 @@ pub(crate) fn world(seed: u64) -> Seed {
         get_lag_seconds: [0, 0, 5][random.usize(..3)],
         max_page: [None, Some(1), Some(1), Some(2)][random.usize(..4)],
         shifting_pages: random.bool(),
+        ..Switches::default()
     };
     Seed {
         entropy: seed,
