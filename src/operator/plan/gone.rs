@@ -152,13 +152,16 @@ fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp
                 revoke(desired, observed, id)
             }
             // Only an active account can be revoked; one that was not, in this pass, waits disabled.
-            State::Inactive => match (put_off(observed), observed.refused(Kind::Enable)) {
-                (Some(waits), _) => waits,
-                (None, None) => Rule::DeletingEnable.does(Effect::Enable { id }),
-                (None, Some(_)) => {
-                    Rule::DeletingCannotRevoke.does(Effect::Delete { id, revoke: true })
+            State::Inactive => {
+                let enable = Effect::Enable { id: id.clone() };
+                match (put_off(observed, &id), observed.refused_exactly(&enable)) {
+                    (Some(waits), _) => waits,
+                    (None, None) => Rule::DeletingEnable.does(enable),
+                    (None, Some(_)) => {
+                        Rule::DeletingCannotRevoke.does(Effect::Delete { id, revoke: true })
+                    }
                 }
-            },
+            }
             State::Revoked => Rule::DeletingRevoked.does(Effect::Delete { id, revoke: false }),
             // The person may have consented a moment ago, and an expired account may hold a live
             // refresh token: ask Composio to revoke in the background.
@@ -174,13 +177,15 @@ fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp
 
 /// An active account, to be revoked before it is deleted.
 fn revoke(desired: &Desired, observed: &Observed, id: String) -> Decision {
-    let Some(refused) = observed.refused(Kind::Revoke) else {
-        return Rule::DeletingRevoke.does(Effect::Revoke { id });
+    let revoke = Effect::Revoke { id: id.clone() };
+    let Some(refused) = observed.refused_exactly(&revoke) else {
+        return Rule::DeletingRevoke.does(revoke);
     };
-    if let Some(waits) = put_off(observed) {
+    if let Some(waits) = put_off(observed, &id) {
         // It was enabled only to be revoked.
-        return if !desired.spec.enabled && observed.refused(Kind::Disable).is_none() {
-            Rule::DeletingProviderRefuses.does(Effect::Disable { id })
+        let disable = Effect::Disable { id };
+        return if !desired.spec.enabled && observed.refused_exactly(&disable).is_none() {
+            Rule::DeletingProviderRefuses.does(disable)
         } else {
             waits
         };
@@ -192,9 +197,10 @@ fn revoke(desired: &Desired, observed: &Observed, id: String) -> Decision {
     Rule::DeletingCannotRevoke.does(Effect::Delete { id, revoke: true })
 }
 
-/// What to wait for when a revocation that was tried in this pass may go through later.
-fn put_off(observed: &Observed) -> Option<Decision> {
-    let failure = &observed.refused(Kind::Revoke)?.failure;
+/// What to wait for when a revocation of that account that was tried in this pass may go through later.
+fn put_off(observed: &Observed, id: &str) -> Option<Decision> {
+    let revoke = Effect::Revoke { id: id.to_owned() };
+    let failure = &observed.refused_exactly(&revoke)?.failure;
     match failure.answer {
         Answer::Refused(_) => None,
         Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => {

@@ -95,6 +95,13 @@ impl Observed {
             .find(|refused| refused.effect.kind() == kind)
     }
 
+    /// The refusal in this pass of exactly that effect: what is refused of one account says nothing of another.
+    pub(super) fn refused_exactly(&self, effect: &Effect) -> Option<&Refused> {
+        self.refused
+            .iter()
+            .find(|refused| refused.effect == *effect)
+    }
+
     /// The refusal in this pass of an effect like that one.
     pub(super) fn refused_like(&self, effect: &Effect) -> Option<&Refused> {
         self.refused

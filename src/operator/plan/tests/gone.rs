@@ -358,6 +358,41 @@ fn of_several_accounts_the_recorded_or_else_the_best_ends_last() {
 }
 
 #[test]
+fn what_is_refused_of_one_account_says_nothing_of_another() {
+    let gone = || object().deleted(Revoke);
+    let of_another = |effect: fn(String) -> Effect| effect("ca_2".into());
+    let revoke_another = || of_another(|id| Effect::Revoke { id });
+    let enable_another = || of_another(|id| Effect::Enable { id });
+    let last = |row: Row| seen(row).recorded("ca_1").connected(ago(9000));
+    check([
+        (
+            "a second one could not be revoked, and is deleted: the recorded one is asked for itself",
+            gone(),
+            last(account("ca_1").active()).refused(revoke_another(), rejected()),
+            does(revoke()),
+        ),
+        (
+            "also where it is disabled",
+            gone(),
+            last(account("ca_1").inactive()).refused(revoke_another(), later()),
+            does(enable()),
+        ),
+        (
+            "a second one could not be enabled",
+            gone(),
+            last(account("ca_1").inactive()).refused(enable_another(), rejected()),
+            does(enable()),
+        ),
+        (
+            "one that was not tried was not enabled for it either",
+            gone().disabled(),
+            last(account("ca_1").active()).refused(revoke_another(), later()),
+            does(revoke()),
+        ),
+    ]);
+}
+
+#[test]
 fn an_id_that_somebody_wrote_into_the_status_gives_no_right() {
     let foreign = account("ca_1")
         .active()
