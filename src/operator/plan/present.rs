@@ -28,12 +28,11 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
     let account = match &observed.account {
         Seen::NotLooked => return Rule::LookAfresh.looks(Need::Account),
-        Seen::Absent if recorded => return vanished(desired, observed, now),
-        Seen::Absent => return absent(desired, observed, now),
+        Seen::Absent => return not_there(desired, observed, now),
         Seen::One(account) => account,
         Seen::Many(accounts) => match accounts.first() {
             Some(kept) => kept,
-            None => return absent(desired, observed, now),
+            None => return not_there(desired, observed, now),
         },
     };
     let claim = observed.claim(desired, account);
@@ -52,6 +51,10 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         let other = format!("account {id} was asked for, {} was shown", account.id);
         return Rule::Mismatch.refuses(Reason::Mismatch, other);
     }
+    let is_proved = recorded && is_proved(desired, observed, account);
+    if let Some(marks) = lost_marks(desired, claim.filter(|_| is_proved).zip(Some(account))) {
+        return marks;
+    }
     let differs = if recorded {
         checks::made_elsewhere(desired, account)
     } else {
@@ -69,15 +72,12 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     if !recorded {
         return adopt(desired, claim, account);
     }
+    if let Some(marks) = lost_marks(desired, Some((claim, account))) {
+        return marks;
+    }
     if let State::Unknown(word) = &account.state {
         let detail = format!("the state is {word:?}");
         return Rule::UnknownState.waits(Reason::UnknownState, detail, None);
-    }
-    // Somebody took our marks off the object: without them nobody would find the account, or end it.
-    if !desired.is_marked() {
-        return Rule::RestoreMarks.does(Effect::Pin {
-            alias: desired.to_pin(claim, account.alias.as_deref().unwrap_or(&desired.alias)),
-        });
     }
     if let Some(twin) = twins::to_delete(desired, observed) {
         return Rule::DeleteDuplicate.does(Effect::Delete {
@@ -170,6 +170,44 @@ fn adopt(desired: &Desired, claim: Claim, account: &Account) -> Decision {
     Rule::Adopt.does(Effect::Pin {
         alias: desired.to_pin(claim, alias),
     })
+}
+
+/// Somebody took our marks off the object: without them nobody would find its account, or end it. `managed` is
+/// the account that the object has on record and claims; without it the pin tells that there may be one. They
+/// are written again before anything that only waits: the object may be deleted meanwhile.
+fn lost_marks(desired: &Desired, managed: Option<(Claim, &Account)>) -> Option<Decision> {
+    let alias = match (managed, &desired.pin) {
+        _ if desired.is_marked() => return None,
+        (Some((claim, account)), _) => {
+            desired.to_pin(claim, account.alias.as_deref().unwrap_or(&desired.alias))
+        }
+        (None, Pin::Own { alias: Some(alias) }) => Some(alias.clone()),
+        (
+            None,
+            Pin::Own { alias: None } | Pin::Former { .. } | Pin::Foreign { .. } | Pin::Absent,
+        ) => {
+            return None;
+        }
+    };
+    Some(Rule::RestoreMarks.does(Effect::Pin { alias }))
+}
+
+/// Whether something other than its name in the declaration tells that the account is this object's own. What
+/// is only named to it is looked at more closely before it is taken over.
+fn is_proved(desired: &Desired, observed: &Observed, account: &Account) -> bool {
+    let proved = desired.claimant().without_names();
+    proved.claim(&observed.recorded, &observed.keys, account) == Some(Claim::Own)
+}
+
+/// No account is there.
+fn not_there(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
+    if let Some(marks) = lost_marks(desired, None) {
+        return marks;
+    }
+    match observed.recorded.connected_account_id {
+        Some(_) => vanished(desired, observed, now),
+        None => absent(desired, observed, now),
+    }
 }
 
 /// The recorded account is not there. One that was made a moment ago may not be visible yet.
