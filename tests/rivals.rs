@@ -2,6 +2,7 @@
 //! does not touch. The real pass and poll under simulated time.
 
 use composio_operator::sandbox::world::Seed;
+use http::Request;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -79,4 +80,58 @@ async fn what_a_forged_status_makes_another_object_see_is_told_to_the_owner() {
     let account = accounts.iter().find(|account| account.id == id);
     let account = json!(account.expect("it is there"));
     assert_eq!(account["status"], "ACTIVE", "{told}");
+}
+
+/// An account of the same user, made by hand and connected.
+fn by_hand(simulation: &mut Simulation, alias: &str) -> String {
+    let now = simulation.now();
+    let body = json!({"auth_config_id": "ac_gmail", "user_id": "u", "alias": alias});
+    let request = Request::builder()
+        .method("POST")
+        .uri("/api/v3.1/connected_accounts/link")
+        .header("x-api-key", "sandbox")
+        .body(body.to_string().into())
+        .expect("a request");
+    let mut world = simulation.world();
+    let answer = world.exchange(&request, now).expect("no fault is set");
+    let made: Value = serde_json::from_slice(answer.body()).expect("JSON");
+    let id = made["connected_account_id"].as_str().expect("an id");
+    world.consent(id, now).expect("it waits for its person");
+    id.to_owned()
+}
+
+#[tokio::test]
+async fn an_account_that_another_object_has_does_not_end_with_one_that_only_names_it() {
+    for deletion_policy in ["Revoke", "Delete"] {
+        let mut simulation = Simulation::new(Seed::default());
+        let id = by_hand(&mut simulation, "by-hand");
+        let theirs = by_hand(&mut simulation, "theirs");
+        let mut spec = naming(&id);
+        spec["deletionPolicy"] = json!(deletion_policy);
+        simulation.apply("former", spec.clone());
+        settle(&mut simulation).await;
+        assert_eq!(reason(&simulation, "former"), "Connected");
+        // Its status says another account by now, and nobody puts that right.
+        let mut suspended = spec.clone();
+        suspended["suspend"] = json!(true);
+        simulation.apply("former", suspended);
+        settle(&mut simulation).await;
+        let status = json!({"connectedAccountId": theirs, "record": null});
+        simulation.merge("former", json!({"status": status}));
+        settle(&mut simulation).await;
+        simulation.apply("owner", spec);
+        settle(&mut simulation).await;
+        assert_eq!(
+            recorded(&simulation, "owner"),
+            json!(id),
+            "{}",
+            simulation.told()
+        );
+        simulation.delete("former");
+        simulation.advance(LONG).await;
+        assert!(simulation.object("former").is_none());
+        let told = simulation.told();
+        assert_eq!(reason(&simulation, "owner"), "Connected", "{told}");
+        assert_eq!(recorded(&simulation, "owner"), json!(id), "{told}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The eyes: what is remembered (no I/O), what is read afresh (one I/O each), and the poller that keeps
 //! the memory.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kube::Api;
 
@@ -78,6 +78,8 @@ impl Sources {
             },
             auth_config: AuthConfigCheck::NotAsked,
             holder,
+            // Of these nothing is concluded before they are looked at.
+            others_held: BTreeSet::new(),
             all_objects_known: self.objects.are_complete(),
             gate: self.gate(&desired.namespace),
             refused: Vec::new(),
@@ -113,10 +115,20 @@ impl Sources {
                 let holder = account
                     .account()
                     .and_then(|account| self.holder(desired, &observed.recorded, &keys, account));
+                let others_held = account
+                    .others()
+                    .iter()
+                    .filter(|other| {
+                        let holder = self.holder(desired, &observed.recorded, &keys, other);
+                        holder.is_some()
+                    })
+                    .map(|other| other.id.clone())
+                    .collect();
                 Ok(Observed {
                     keys,
                     account,
                     holder,
+                    others_held,
                     all_objects_known: self.objects.are_complete(),
                     fresh: true,
                     gate: self.gate(&desired.namespace),

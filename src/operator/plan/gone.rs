@@ -73,16 +73,13 @@ pub(super) fn decide(
     match &observed.account {
         Seen::NotLooked => Rule::LookAfresh.looks(Need::Account),
         Seen::Absent => absent(desired, observed, since, now),
-        Seen::One(_) | Seen::Many(_) if observed.holder.is_some() => {
-            Rule::DeletingNotOurs.does(Effect::Release)
-        }
         Seen::One(account) => end_all(desired, observed, std::slice::from_ref(account), now),
         Seen::Many(accounts) => end_all(desired, observed, accounts, now),
     }
 }
 
-/// Ends what is the object's own: the recorded one, or else the first, whose grant is the likeliest to be
-/// alive, as the policy says, after the others.
+/// Ends what is the object's own, and managed by no other object: the recorded one, or else the first, whose
+/// grant is the likeliest to be alive, as the policy says, after the others.
 fn end_all(
     desired: &Desired,
     observed: &Observed,
@@ -92,7 +89,7 @@ fn end_all(
     let ours = || {
         accounts
             .iter()
-            .filter(|account| is_ours(desired, observed, account))
+            .filter(|account| is_ours(desired, observed, account) && !observed.is_held(account))
     };
     let recorded = observed.recorded.connected_account_id.as_ref();
     let is_recorded = |account: &&Account| recorded == Some(&account.id);

@@ -9,8 +9,8 @@ use crate::{
 
 use super::{
     AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin,
-    Rule, Seen, after, checks, connected, credentials, credentials::Standing, stopped, twins,
-    unconfirmed, usable_link,
+    Rule, Seen, after, checks, connected, credentials, credentials::Standing, marks, stopped,
+    twins, unconfirmed, usable_link,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
@@ -51,8 +51,9 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         let other = format!("account {id} was asked for, {} was shown", account.id);
         return Rule::Mismatch.refuses(Reason::Mismatch, other);
     }
-    let is_proved = recorded && is_proved(desired, observed, account);
-    if let Some(marks) = lost_marks(desired, claim.filter(|_| is_proved).zip(Some(account))) {
+    let is_proved = recorded && marks::are_for(desired, observed, account);
+    let managed = claim.filter(|_| is_proved).zip(Some(account));
+    if let Some(marks) = marks::restored(desired, managed) {
         return marks;
     }
     let differs = if recorded {
@@ -72,7 +73,7 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     if !recorded {
         return adopt(desired, claim, account);
     }
-    if let Some(marks) = lost_marks(desired, Some((claim, account))) {
+    if let Some(marks) = marks::restored(desired, Some((claim, account))) {
         return marks;
     }
     if let State::Unknown(word) = &account.state {
@@ -172,36 +173,9 @@ fn adopt(desired: &Desired, claim: Claim, account: &Account) -> Decision {
     })
 }
 
-/// Somebody took our marks off the object: without them nobody would find its account, or end it. `managed` is
-/// the account that the object has on record and claims; without it the pin tells that there may be one. They
-/// are written again before anything that only waits: the object may be deleted meanwhile.
-fn lost_marks(desired: &Desired, managed: Option<(Claim, &Account)>) -> Option<Decision> {
-    let alias = match (managed, &desired.pin) {
-        _ if desired.is_marked() => return None,
-        (Some((claim, account)), _) => {
-            desired.to_pin(claim, account.alias.as_deref().unwrap_or(&desired.alias))
-        }
-        (None, Pin::Own { alias: Some(alias) }) => Some(alias.clone()),
-        (
-            None,
-            Pin::Own { alias: None } | Pin::Former { .. } | Pin::Foreign { .. } | Pin::Absent,
-        ) => {
-            return None;
-        }
-    };
-    Some(Rule::RestoreMarks.does(Effect::Pin { alias }))
-}
-
-/// Whether something other than its name in the declaration tells that the account is this object's own. What
-/// is only named to it is looked at more closely before it is taken over.
-fn is_proved(desired: &Desired, observed: &Observed, account: &Account) -> bool {
-    let proved = desired.claimant().without_names();
-    proved.claim(&observed.recorded, &observed.keys, account) == Some(Claim::Own)
-}
-
 /// No account is there.
 fn not_there(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
-    if let Some(marks) = lost_marks(desired, None) {
+    if let Some(marks) = marks::restored(desired, None) {
         return marks;
     }
     match observed.recorded.connected_account_id {

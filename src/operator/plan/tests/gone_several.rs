@@ -82,3 +82,41 @@ fn what_is_refused_of_one_account_says_nothing_of_another() {
         ),
     ]);
 }
+
+#[test]
+fn what_another_object_manages_stays_when_it_is_seen_beside_the_own_one() {
+    let gone = || object().deleted(Revoke);
+    let forged = || {
+        let recorded = account("ca_1").active().called("by-hand");
+        let rows = vec![recorded.0, account("ca_2").active().0];
+        sight(Seen::of(rows, Some("ca_1")), true).named_by_status("ca_1")
+    };
+    check([
+        (
+            "it was found under the own pin, and another object has it on record",
+            gone(),
+            forged().other_is_held("ca_2"),
+            does(Effect::Release),
+        ),
+        (
+            "nobody else has it",
+            gone(),
+            forged(),
+            does(Effect::Revoke { id: "ca_2".into() }),
+        ),
+        (
+            "the record is a copy of another object's: the own one beside it ends all the same",
+            gone(),
+            forged().held_by("agents/original"),
+            does(Effect::Revoke { id: "ca_2".into() }),
+        ),
+        (
+            "the own one ends alone",
+            gone(),
+            seen_all(vec![account("ca_1").active(), account("ca_2").expired()])
+                .recorded("ca_1")
+                .other_is_held("ca_2"),
+            does(revoke()),
+        ),
+    ]);
+}
