@@ -347,7 +347,10 @@ fn unconnected(
     if !asked && !link_was_lost && !link_was_taken {
         return wait_for_request(observed);
     }
-    if let Some(refused) = observed.refused(Kind::Refresh) {
+    let refresh = Effect::Refresh {
+        id: account.id.clone(),
+    };
+    if let Some(refused) = observed.refused_exactly(&refresh) {
         let stands = observed
             .refused(Kind::Delete)
             .or(Some(refused).filter(|refused| refused.failure.reason == Reason::Forbidden));
@@ -370,7 +373,5 @@ fn unconnected(
             return Rule::OutcomeUnknown.waits(Reason::OutcomeUnknown, "", Some(until));
         }
     }
-    Rule::SignInAgain.does(Effect::Refresh {
-        id: account.id.clone(),
-    })
+    Rule::SignInAgain.does(refresh)
 }

@@ -238,7 +238,9 @@ fn whatever_is_seen_the_rules_hold() {
                     );
                 } else if !gone {
                     let makes_room = match desired.spec.credentials {
-                        None => observed.refused(Kind::Refresh).is_some(),
+                        None => observed
+                            .refused_exactly(&Effect::Refresh { id: id.clone() })
+                            .is_some(),
                         Some(_) => {
                             let sent = observed.recorded.credentials.as_ref();
                             sent.is_some_and(|sent| sent.step == CredentialsStep::Patched)
