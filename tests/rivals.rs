@@ -135,3 +135,63 @@ async fn an_account_that_another_object_has_does_not_end_with_one_that_only_name
         assert_eq!(recorded(&simulation, "owner"), json!(id), "{told}");
     }
 }
+
+/// The object is given a record that nobody here can verify, of an account that is not its own.
+fn forge(simulation: &mut Simulation, name: &str, theirs: &str) {
+    let record = json!({"keyId": "AAAAAAAA", "mac": "AAAA"});
+    let status = json!({"connectedAccountId": theirs, "record": record});
+    simulation.merge(name, json!({"status": status}));
+}
+
+#[tokio::test]
+async fn the_account_that_an_object_names_is_found_beside_a_record_that_nobody_can_verify() {
+    for (is_taken, expected) in [(false, "Connected"), (true, "Conflict")] {
+        let mut simulation = Simulation::new(Seed::default());
+        let id = by_hand(&mut simulation, "by-hand");
+        let theirs = by_hand(&mut simulation, "theirs");
+        let mut suspended = naming(&id);
+        suspended["suspend"] = json!(true);
+        simulation.apply("named", naming(&id));
+        settle(&mut simulation).await;
+        simulation.apply("named", suspended);
+        settle(&mut simulation).await;
+        forge(&mut simulation, "named", &theirs);
+        settle(&mut simulation).await;
+        // Its pin finds it no more.
+        let now = simulation.now();
+        let renamed = simulation.world().rename_by_hand(&id, "renamed", now);
+        renamed.expect("it is there");
+        if is_taken {
+            simulation.apply("owner", naming(&id));
+            settle(&mut simulation).await;
+            assert_eq!(recorded(&simulation, "owner"), json!(id));
+        }
+        simulation.apply("named", naming(&id));
+        simulation.advance(LONG).await;
+        let told = simulation.told();
+        assert_eq!(reason(&simulation, "named"), expected, "{told}");
+        assert_ne!(recorded(&simulation, "named"), json!(theirs), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn the_account_that_an_object_names_ends_with_it_whatever_is_written_into_its_status() {
+    let mut simulation = Simulation::new(Seed::default());
+    let id = by_hand(&mut simulation, "by-hand");
+    let theirs = by_hand(&mut simulation, "theirs");
+    simulation.apply("named", naming(&id));
+    settle(&mut simulation).await;
+    let now = simulation.now();
+    let renamed = simulation.world().rename_by_hand(&id, "renamed", now);
+    renamed.expect("it is there");
+    forge(&mut simulation, "named", &theirs);
+    simulation.delete("named");
+    simulation.advance(LONG).await;
+    assert!(simulation.object("named").is_none());
+    let now = simulation.now();
+    let accounts = simulation.world().accounts(now);
+    let left = accounts.iter().map(|account| json!(account));
+    let left = left.filter(|account| account["deleted_at"].is_null());
+    let left: Vec<Value> = left.map(|account| account["id"].clone()).collect();
+    assert_eq!(left, [json!(theirs)], "{}", simulation.told());
+}

@@ -14,7 +14,7 @@ use crate::{
 impl Sources {
     /// The accounts that the object may mean: the recorded id, else the declared one, else our alias.
     /// Only a GET that says so proves that an id is gone; a list is a hint. Where the recorded account is not
-    /// this object's, its own is looked for beside it.
+    /// this object's, its own is looked for beside it, by the declared id too.
     pub(super) async fn find(
         &self,
         desired: &Desired,
@@ -41,16 +41,20 @@ impl Sources {
             // Before the object goes, an account that carries its alias must have been looked for.
             Presence::Gone { .. } => true,
         };
-        if found.is_empty() && look_further {
-            return Ok(self.by_alias(desired, None).await?);
-        }
-        let needs_others = found.iter().any(|account| {
+        let is_claimed = |account: &Account| desired.claim(recorded, keys, account).is_some();
+        let has_twins = |account: &Account| {
             let twins = self.project.snapshot(|snapshot| snapshot.twins(account));
-            let is_claimed = desired.claim(recorded, keys, account).is_some();
-            !twins.is_empty() || !is_claimed
-        });
-        if needs_others {
-            let others = self.by_alias(desired, Some(id)).await?;
+            !twins.is_empty()
+        };
+        if found.is_empty() && look_further {
+            return Ok(self.without_record(desired, id).await?);
+        }
+        let is_anothers = !found.iter().all(is_claimed);
+        if is_anothers || found.iter().any(has_twins) {
+            let others = match is_anothers {
+                true => self.without_record(desired, id).await?,
+                false => self.by_alias(desired, Some(id)).await?,
+            };
             for account in &found {
                 self.project.forget_twins(account, &others);
             }
@@ -73,6 +77,18 @@ impl Sources {
     fn others_are_to_know(&self, desired: &Desired, id: &str, recorded: Option<&String>) -> bool {
         let is_recorded = recorded.is_some_and(|recorded| recorded == id);
         !is_recorded || self.objects.have_recorded(id, &desired.uid)
+    }
+
+    /// What the object means besides the account of that id, which has been looked for: another one that it
+    /// names, and what carries its alias. A record that cannot be verified is no reason to overlook either.
+    async fn without_record(&self, desired: &Desired, id: &String) -> Result<Vec<Account>, Error> {
+        let declared = desired.spec.connected_account_id.as_ref();
+        let mut found = match declared.filter(|declared| *declared != id) {
+            Some(declared) => self.by_id(desired, declared, Some(id)).await?,
+            None => Vec::new(),
+        };
+        found.extend(self.by_alias(desired, Some(id)).await?);
+        Ok(found)
     }
 
     async fn by_id(
