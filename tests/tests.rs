@@ -23,6 +23,7 @@ mod main_job;
 mod namespaces;
 mod poll;
 mod refused;
+mod rivals;
 mod secrets;
 mod structure;
 #[allow(dead_code, reason = "each binary uses its part of it")]

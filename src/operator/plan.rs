@@ -17,6 +17,7 @@ mod desired;
 mod effect;
 mod failure;
 mod gone;
+mod marks;
 mod observed;
 mod pin;
 mod present;

@@ -11,6 +11,8 @@ mod copies;
 mod declare;
 mod hands;
 
+use declare::is_let_go_by_hand;
+
 /// What is declared in a sequence. `rival` wants the same account as `spare`.
 pub(crate) const NAMES: [&str; 6] = ["mail", "crm", "chat", "spare", "rival", "odd"];
 /// How many accounts each user has besides, where pages shift.
@@ -254,7 +256,9 @@ impl<G: Ground> Sequence<G> {
             let spec = &latest.map_or(&object, |(_, object)| object)["spec"];
             match spec["deletionPolicy"].as_str() {
                 Some("Retain") => drop(self.retained.insert(id.to_owned())),
-                Some("Revoke") => drop(self.ended.insert(id.to_owned())),
+                Some("Revoke") if !is_let_go_by_hand(&object) => {
+                    self.ended.insert(id.to_owned());
+                }
                 _ => {}
             }
         }

@@ -211,6 +211,15 @@ impl Objects {
         self.index.lock().with(&Key::Id(id))
     }
 
+    /// Whether an object other than the one of that uid has the account on record.
+    pub(super) fn have_recorded(&self, id: &str, uid: &str) -> bool {
+        self.with_id(id)
+            .iter()
+            .filter(|kept| kept.meta().uid.as_deref() != Some(uid))
+            .filter_map(|kept| summary(kept))
+            .any(|other| other.recorded_id() == Some(id))
+    }
+
     /// Those that may look for that alias of that user and toolkit.
     pub(super) fn with_alias(&self, user: &str, toolkit: &str, alias: &str) -> Vec<Arc<Kept>> {
         let index = self.index.lock();

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin,
-    Rule, Seen, after, asks_for_look, checks, connected, credentials, credentials::Standing,
+    Rule, Seen, after, asks_for_look, checks, connected, credentials, credentials::Standing, marks,
     stopped, twins, unconfirmed, usable_link,
 };
 
@@ -28,12 +28,11 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
     let account = match &observed.account {
         Seen::NotLooked => return Rule::LookAfresh.looks(Need::Account),
-        Seen::Absent if recorded => return vanished(desired, observed, now),
-        Seen::Absent => return absent(desired, observed, now),
+        Seen::Absent => return not_there(desired, observed, now),
         Seen::One(account) => account,
         Seen::Many(accounts) => match accounts.first() {
             Some(kept) => kept,
-            None => return absent(desired, observed, now),
+            None => return not_there(desired, observed, now),
         },
     };
     let claim = observed.claim(desired, account);
@@ -52,6 +51,11 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         let other = format!("account {id} was asked for, {} was shown", account.id);
         return Rule::Mismatch.refuses(Reason::Mismatch, other);
     }
+    let is_proved = recorded && marks::are_for(desired, observed, account);
+    let managed = claim.filter(|_| is_proved).zip(Some(account));
+    if let Some(marks) = marks::restored(desired, managed) {
+        return marks;
+    }
     let differs = if recorded {
         checks::made_elsewhere(desired, account)
     } else {
@@ -69,15 +73,12 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     if !recorded {
         return adopt(desired, claim, account);
     }
+    if let Some(marks) = marks::restored(desired, Some((claim, account))) {
+        return marks;
+    }
     if let State::Unknown(word) = &account.state {
         let detail = format!("the state is {word:?}");
         return Rule::UnknownState.waits(Reason::UnknownState, detail, None);
-    }
-    // Somebody took our marks off the object: without them nobody would find the account, or end it.
-    if !desired.is_marked() {
-        return Rule::RestoreMarks.does(Effect::Pin {
-            alias: desired.to_pin(claim, account.alias.as_deref().unwrap_or(&desired.alias)),
-        });
     }
     if let Some(twin) = twins::to_delete(desired, observed) {
         return Rule::DeleteDuplicate.does(Effect::Delete {
@@ -170,6 +171,17 @@ fn adopt(desired: &Desired, claim: Claim, account: &Account) -> Decision {
     Rule::Adopt.does(Effect::Pin {
         alias: desired.to_pin(claim, alias),
     })
+}
+
+/// No account is there.
+fn not_there(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
+    if let Some(marks) = marks::restored(desired, None) {
+        return marks;
+    }
+    match observed.recorded.connected_account_id {
+        Some(_) => vanished(desired, observed, now),
+        None => absent(desired, observed, now),
+    }
 }
 
 /// The recorded account is not there. One that was made a moment ago may not be visible yet.
@@ -353,7 +365,10 @@ fn unconnected(
     if !asked && !link_was_lost && !link_was_taken {
         return wait_for_request(observed);
     }
-    if let Some(refused) = observed.refused(Kind::Refresh) {
+    let refresh = Effect::Refresh {
+        id: account.id.clone(),
+    };
+    if let Some(refused) = observed.refused_exactly(&refresh) {
         let stands = observed
             .refused(Kind::Delete)
             .or(Some(refused).filter(|refused| refused.failure.reason == Reason::Forbidden));
@@ -376,7 +391,5 @@ fn unconnected(
             return Rule::OutcomeUnknown.waits(Reason::OutcomeUnknown, "", Some(until));
         }
     }
-    Rule::SignInAgain.does(Effect::Refresh {
-        id: account.id.clone(),
-    })
+    Rule::SignInAgain.does(refresh)
 }

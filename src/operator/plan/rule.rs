@@ -25,6 +25,7 @@ pub enum Rule {
     LookAfresh,
     ProjectUnavailable,
     HeldByAnother,
+    RestoreMarks,
     Mismatch,
     HolderUnknown,
     UnknownState,
@@ -33,7 +34,6 @@ pub enum Rule {
     NotOurs,
     Unproved,
     Adopt,
-    RestoreMarks,
     DeleteDuplicate,
     AccountNotFound,
     OutcomeUnknown,
@@ -109,6 +109,10 @@ impl Rule {
             ),
             Self::ProjectUnavailable => ("the project cannot be used now", "wait"),
             Self::HeldByAnother => ("another object manages the account", "refuse: Conflict"),
+            Self::RestoreMarks => (
+                "an account is, or may be, there, and finalizer or alias was taken off the object",
+                "write both again",
+            ),
             Self::Mismatch => (
                 "what was found differs in something that cannot be changed",
                 "refuse: Mismatch",
@@ -137,10 +141,6 @@ impl Rule {
             Self::Adopt => (
                 "an account is found that is ours and not recorded",
                 "pin, then record it",
-            ),
-            Self::RestoreMarks => (
-                "finalizer or alias was taken off the object",
-                "write both again",
             ),
             Self::DeleteDuplicate => (
                 "a second account with our alias holds nobody's grant",

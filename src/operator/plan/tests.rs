@@ -13,6 +13,7 @@ mod credentials;
 mod every;
 mod failures;
 mod gone;
+mod gone_several;
 mod pins;
 mod present;
 mod random;

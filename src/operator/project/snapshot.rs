@@ -78,13 +78,23 @@ impl Snapshot {
         self.put(account.id.clone(), What::There(Box::new(account)));
     }
 
-    /// The same for a look of an object that does not have it on record.
+    /// The same for a look of an object that is not the one to be told.
     pub fn overhear(&mut self, account: Account) {
-        let known = self.rows.get(&account.id);
-        if known.is_some_and(|row| matches!(&row.what, What::There(known) if **known != account)) {
-            self.untold.insert(account.id.clone());
-        }
+        self.note_untold(&account.id, |known| *known != account);
         self.see(account);
+    }
+
+    /// Takes in a proof, by such a look, that an account is gone. No list would tell it any more.
+    pub fn overhear_gone(&mut self, id: &str) {
+        self.note_untold(id, |_| true);
+        self.gone(id);
+    }
+
+    fn note_untold(&mut self, id: &str, is_another: impl FnOnce(&Account) -> bool) {
+        let known = self.rows.get(id);
+        if known.is_some_and(|row| matches!(&row.what, What::There(known) if is_another(known))) {
+            self.untold.insert(id.to_owned());
+        }
     }
 
     /// Takes note that a change is still to be told: nobody has that account on record yet.
@@ -245,157 +255,4 @@ fn oldest(twins: &HashMap<String, Account>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::composio::model::{State, Visibility};
-
-    fn account(id: &str, state: State, updated: i64) -> Account {
-        Account {
-            id: id.to_owned(),
-            alias: None,
-            user_id: None,
-            toolkit: "gmail".to_owned(),
-            auth_config: "ac_1".to_owned(),
-            state,
-            state_reason: None,
-            identity: None,
-            visibility: Visibility::Private,
-            sharing: None,
-            created_at: None,
-            updated_at: jiff::Timestamp::from_second(updated).ok(),
-        }
-    }
-
-    fn state(snapshot: &Snapshot, id: &str) -> Option<State> {
-        match snapshot.known(id) {
-            Known::There(account) => Some(account.state),
-            Known::Nothing | Known::Gone => None,
-        }
-    }
-
-    #[test]
-    fn a_scan_tells_exactly_what_changed() {
-        let mut snapshot = Snapshot::default();
-        let began = snapshot.begin_scan();
-        let rows = vec![
-            account("a", State::Active, 1),
-            account("b", State::Active, 1),
-        ];
-        assert_eq!(snapshot.listed(began, rows.clone()).len(), 2);
-        let began = snapshot.begin_scan();
-        assert_eq!(
-            snapshot.listed(began, rows),
-            Changes::new(),
-            "the same rows are no change"
-        );
-        let began = snapshot.begin_scan();
-        let changed = vec![account("a", State::Expired, 2)];
-        assert_eq!(snapshot.listed(began, changed), ["a"]);
-        assert_eq!(snapshot.missed(began, vec!["b".to_owned()]), ["b"]);
-        assert_eq!(
-            snapshot.known("b"),
-            Known::Nothing,
-            "absence from a list is no proof"
-        );
-    }
-
-    #[test]
-    fn what_is_not_ours_is_neither_kept_nor_told() {
-        let mut snapshot = Snapshot::default();
-        snapshot.see(account("a", State::Active, 1));
-        let began = snapshot.begin_scan();
-        let rows = vec![
-            account("a", State::Expired, 2),
-            account("somebody's", State::Active, 2),
-        ];
-        assert_eq!(snapshot.newest(began, rows), ["a"]);
-        assert_eq!(snapshot.size(), 1);
-    }
-
-    #[test]
-    fn what_nobody_records_any_more_is_dropped_unless_it_was_seen_meanwhile() {
-        let mut snapshot = Snapshot::default();
-        for id in ["ours", "former"] {
-            snapshot.see(account(id, State::Active, 1));
-        }
-        let began = snapshot.begin_scan();
-        snapshot.see(account("new", State::Active, 2));
-        snapshot.keep(began, &HashSet::from(["ours".to_owned()]));
-        assert_eq!(snapshot.known("former"), Known::Nothing);
-        assert_eq!(snapshot.size(), 2, "whose id is not in any cache yet");
-    }
-
-    #[test]
-    fn a_scan_that_began_earlier_does_not_overwrite_a_look() {
-        let mut snapshot = Snapshot::default();
-        let began = snapshot.begin_scan();
-        snapshot.see(account("a", State::Inactive, 5));
-        snapshot.gone("b");
-        snapshot.see(account("c", State::Active, 5));
-        let stale = vec![
-            account("a", State::Active, 4),
-            account("b", State::Active, 4),
-        ];
-        assert_eq!(snapshot.listed(began, stale), Changes::new());
-        let missed = snapshot.missed(began, vec!["c".to_owned()]);
-        assert_eq!(missed, Changes::new());
-        assert_eq!(state(&snapshot, "a"), Some(State::Inactive));
-        assert_eq!(snapshot.known("b"), Known::Gone);
-        assert_eq!(state(&snapshot, "c"), Some(State::Active));
-    }
-
-    #[test]
-    fn the_newest_never_take_a_row_back_in_time_and_a_look_at_all_may() {
-        let mut snapshot = Snapshot::default();
-        snapshot.see(account("a", State::Inactive, 5));
-        let older = vec![account("a", State::Active, 4)];
-        let began = snapshot.begin_scan();
-        assert_eq!(snapshot.newest(began, older.clone()), Changes::new());
-        assert_eq!(state(&snapshot, "a"), Some(State::Inactive));
-        assert_eq!(
-            snapshot.listed(began, older),
-            ["a"],
-            "or a change that is stamped early would be missed for ever"
-        );
-    }
-
-    #[test]
-    fn a_proof_that_an_account_is_gone_is_not_missed_again_and_again() {
-        let mut snapshot = Snapshot::default();
-        snapshot.gone("a");
-        snapshot.deleted("b");
-        let began = snapshot.begin_scan();
-        let missed = snapshot.missed(began, vec!["a".to_owned(), "b".to_owned()]);
-        assert_eq!(missed, Changes::new());
-        assert!(snapshot.is_deleted("b") && !snapshot.is_deleted("a"));
-    }
-
-    #[test]
-    fn duplicates_without_end_are_not_all_remembered() {
-        let mut snapshot = Snapshot::default();
-        for n in 0..3 * MOST_TWINS {
-            let updated = i64::try_from(n).expect("few");
-            snapshot.twin(account(&format!("ca_{n}"), State::Active, updated));
-        }
-        assert_eq!(snapshot.all_twins().len(), MOST_TWINS);
-        let last = format!("ca_{}", 3 * MOST_TWINS - 1);
-        assert!(snapshot.noticed(&last).is_some(), "the newest stay");
-        snapshot.forget_twin(&last);
-        assert!(snapshot.noticed(&last).is_none());
-    }
-
-    #[test]
-    fn what_is_overheard_again_and_again_is_told_once() {
-        let mut snapshot = Snapshot::default();
-        for n in 0..10 {
-            let state = if n % 2 == 0 {
-                State::Active
-            } else {
-                State::Inactive
-            };
-            snapshot.overhear(account("a", state, n));
-        }
-        assert_eq!(snapshot.take_untold(), ["a"]);
-        assert_eq!(snapshot.take_untold(), Changes::new());
-    }
-}
+mod tests;

@@ -70,10 +70,11 @@ pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
             is_it && free && !sight.recorded() && !sight.absent()
         }
         Rule::RestoreMarks => {
+            let was_pinned = desired.pin.is_own() && desired.pin.alias().is_some();
             matches!(effect, Some(Effect::Pin { .. }))
                 && free
-                && sight.recorded()
                 && !sight.marked()
+                && (sight.recorded() || was_pinned)
         }
         Rule::DeleteDuplicate => {
             let id = recorded.connected_account_id.as_ref();

@@ -5,7 +5,7 @@ use composio_operator::crd::{DeletionPolicy, Reason};
 use composio_operator::plan::{Decision, Effect, Kind, Need, Plan, Proof, Rule};
 use jiff::Timestamp;
 
-use super::sight::Sight;
+use super::sight::{Sight, about};
 
 const CONNECTED: &[State] = &[State::Active, State::Inactive];
 
@@ -50,16 +50,16 @@ pub(super) fn fits(sight: &Sight<'_>, decision: &Decision, since: Timestamp) -> 
         }
         Rule::DeletingEnable => {
             revokes
-                && !sight.refused(Kind::Revoke)
-                && matches!(plan, Plan::Do(Effect::Enable { id }) if sight.shows(id, &[State::Inactive]))
+                && matches!(plan, Plan::Do(Effect::Enable { id })
+                    if sight.shows(id, &[State::Inactive]) && !sight.refused_for(Kind::Revoke, id))
         }
         Rule::DeletingRevoked => revokes && deletes(false, &[State::Revoked]),
         Rule::DeletingCannotRevoke => {
             revokes
                 && deletes(true, CONNECTED)
-                && (sight.refused(Kind::Revoke)
-                    || sight.refused(Kind::Enable)
-                    || observed.recorded.revoke_refusals.is_some())
+                && (deleted(true).is_some_and(|id| {
+                    sight.refused_for(Kind::Revoke, id) || sight.refused_for(Kind::Enable, id)
+                }) || observed.recorded.revoke_refusals.is_some())
         }
         Rule::DeletingNoGrant => {
             revokes && deleted(true).is_some_and(|id| !sight.shows(id, CONNECTED))
@@ -68,12 +68,17 @@ pub(super) fn fits(sight: &Sight<'_>, decision: &Decision, since: Timestamp) -> 
             revokes
                 && sight.refused(Kind::Revoke)
                 && match plan {
-                    Plan::Do(effect) => effect.kind() == Kind::Disable && !desired.spec.enabled,
-                    _ => {
-                        desired.spec.enabled
-                            || !sight.is(&[State::Active])
-                            || sight.refused(Kind::Disable)
+                    Plan::Do(effect) => {
+                        effect.kind() == Kind::Disable
+                            && !desired.spec.enabled
+                            && about(effect).is_some_and(|id| sight.refused_for(Kind::Revoke, id))
                     }
+                    // The one that was tried waits as declared. Another one beside it was not tried yet.
+                    _ => sight.refused_ids(Kind::Revoke).all(|id| {
+                        desired.spec.enabled
+                            || !sight.shows(id, &[State::Active])
+                            || sight.refused_for(Kind::Disable, id)
+                    }),
                 }
         }
         Rule::DeletingGone => releases && sight.absent() && (sight.recorded() || *now > since),

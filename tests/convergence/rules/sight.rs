@@ -73,6 +73,20 @@ impl Sight<'_> {
         refused.any(|refused| refused.effect.kind() == kind)
     }
 
+    /// Whether that was refused for that account.
+    pub(super) fn refused_for(&self, kind: Kind, id: &str) -> bool {
+        let mut refused = self.refused_ids(kind);
+        refused.any(|refused| refused == id)
+    }
+
+    /// The accounts for which that was refused: one of several may be tried alone.
+    pub(super) fn refused_ids(&self, kind: Kind) -> impl Iterator<Item = &str> {
+        let refused = self.observed.refused.iter();
+        refused
+            .filter(move |refused| refused.effect.kind() == kind)
+            .filter_map(|refused| about(&refused.effect))
+    }
+
     /// Whether the recorded account may have other data than the Secret holds.
     pub(super) fn secret_was_written(&self) -> bool {
         let recorded = &self.observed.recorded;
@@ -124,5 +138,16 @@ impl Sight<'_> {
 
     pub(super) fn several(&self) -> bool {
         matches!(self.observed.account, Seen::Many(_))
+    }
+}
+
+/// The account that an effect of a deletion is about.
+pub(super) fn about(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::Enable { id }
+        | Effect::Disable { id }
+        | Effect::Revoke { id }
+        | Effect::Delete { id, .. } => Some(id),
+        _ => None,
     }
 }

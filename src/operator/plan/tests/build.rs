@@ -1,6 +1,6 @@
 //! Objects, accounts and observations, told in English.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
@@ -77,6 +77,7 @@ pub(crate) fn sight(account: Seen, fresh: bool) -> Sight {
         secret: SecretSeen::NotUsed,
         auth_config: AuthConfigCheck::Fit("ac_1".into()),
         holder: None,
+        others_held: BTreeSet::new(),
         all_objects_known: true,
         gate: Gate::default(),
         refused: Vec::new(),
@@ -240,6 +241,13 @@ impl Sight {
             observed.holder = Some(Holder {
                 object: object.into(),
             });
+        })
+    }
+
+    /// One of several that is not the first is managed by another object.
+    pub(crate) fn other_is_held(self, id: &str) -> Self {
+        self.with(|observed| {
+            observed.others_held.insert(id.into());
         })
     }
 

@@ -1,6 +1,9 @@
 //! What holds for every combination of what can be wanted and seen.
 
-use super::*;
+use super::{
+    random::invariants::{rows, target},
+    *,
+};
 use crate::{
     composio::model::State,
     crd::{CredentialsStep, DeletionPolicy},
@@ -173,9 +176,16 @@ fn whatever_is_seen_the_rules_hold() {
             "acts behind a closed gate: {}",
             told()
         );
+        // What goes with an object may be seen beside an account of another one.
+        let ends_its_own = gone
+            && target(effect).is_some_and(|id| {
+                let mut rows = rows(&observed.account).iter();
+                rows.all(|row| row.id != id || !observed.is_held(row))
+            });
         assert!(
             observed.holder.is_none()
                 || account.is_none()
+                || ends_its_own
                 || matches!(effect, Effect::Release | Effect::Forget),
             "acts on another object's account: {}",
             told()
@@ -228,7 +238,9 @@ fn whatever_is_seen_the_rules_hold() {
                     );
                 } else if !gone {
                     let makes_room = match desired.spec.credentials {
-                        None => observed.refused(Kind::Refresh).is_some(),
+                        None => observed
+                            .refused_exactly(&Effect::Refresh { id: id.clone() })
+                            .is_some(),
                         Some(_) => {
                             let sent = observed.recorded.credentials.as_ref();
                             sent.is_some_and(|sent| sent.step == CredentialsStep::Patched)

@@ -317,47 +317,6 @@ fn only_an_account_of_its_own_ends_with_an_object() {
 }
 
 #[test]
-fn of_several_accounts_the_recorded_or_else_the_best_ends_last() {
-    let gone = || object().deleted(Revoke);
-    let two = || seen_all(vec![account("ca_1").expired(), account("ca_2").active()]);
-    check([
-        (
-            "duplicates go first, without revocation: it might end the whole grant",
-            gone(),
-            two(),
-            does(delete(false)),
-        ),
-        (
-            "the recorded one is never a duplicate, and what has a grant ends as the policy says",
-            gone(),
-            two().recorded("ca_1"),
-            does(Effect::Revoke { id: "ca_2".into() }),
-        ),
-        (
-            "also a disabled one",
-            gone(),
-            seen_all(vec![account("ca_1").active(), account("ca_2").inactive()]).recorded("ca_1"),
-            does(Effect::Enable { id: "ca_2".into() }),
-        ),
-        (
-            "a refused one is not repeated",
-            gone(),
-            two().refused(delete(false), rejected()),
-            Refuses(Reason::Rejected),
-        ),
-        (
-            "one that is not as declared is not ours",
-            gone(),
-            seen_all(vec![
-                account("ca_1").active(),
-                account("ca_2").expired().shared(None),
-            ]),
-            does(revoke()),
-        ),
-    ]);
-}
-
-#[test]
 fn an_id_that_somebody_wrote_into_the_status_gives_no_right() {
     let foreign = account("ca_1")
         .active()

@@ -1,6 +1,6 @@
 //! What can be wanted and seen, drawn by a dice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 
@@ -310,6 +310,7 @@ pub(in crate::plan::tests) fn sight_of_several(dice: &mut Dice, desired: &Desire
         account: Seen::Many(rows),
         fresh: true,
         holder: None,
+        others_held: BTreeSet::new(),
         all_objects_known: true,
         gate: Gate::default(),
         refused: Vec::new(),
@@ -329,6 +330,12 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight
         }
     };
     let recorded = recorded(dice, account.account().map(|account| account.id.as_str()));
+    let first = account.account().map(|first| &first.id);
+    let others = account.others().iter();
+    let others_held = others
+        .filter(|other| first != Some(&other.id) && dice.once_in(8))
+        .map(|other| other.id.clone())
+        .collect();
     let closed = |dice: &mut Dice| dice.once_in(12).then(|| dice.time(&times()));
     Sight(Observed {
         recorded,
@@ -356,6 +363,7 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight
         holder: dice.once_in(8).then(|| Holder {
             object: dice.text(&["agents/older"]),
         }),
+        others_held,
         all_objects_known: !dice.once_in(3),
         gate: Gate {
             read_closed_until: closed(dice),
