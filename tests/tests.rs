@@ -28,4 +28,5 @@ mod secrets;
 mod structure;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;
+mod telemetry;
 mod undecoded;

@@ -22,7 +22,7 @@ use crate::{
 const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
 /// An effect that went through.
-pub struct Acted {
+pub struct EffectResult {
     /// The facts of the answer.
     pub done: Done,
     /// What is observed with the answer taken in.
@@ -33,7 +33,7 @@ pub struct Acted {
 
 /// An effect that did not.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum EffectError {
     /// Composio's side.
     Composio(Failure),
     /// The apiserver's side.
@@ -58,10 +58,11 @@ pub async fn act(
     object: &ConnectedAccount,
     desired: &Desired,
     mut observed: Observed,
-) -> Result<Acted, Trouble> {
+) -> Result<EffectResult, EffectError> {
     let client = &project.client;
     let secrets = observed.secrets();
-    let failed = |error| Trouble::Composio(Failure::of_effect(&error, effect, secrets.as_deref()));
+    let failed =
+        |error| EffectError::Composio(Failure::of_effect(&error, effect, secrets.as_deref()));
     let mut patched = None;
     let done = match effect {
         Effect::Pin { alias } => {
@@ -137,7 +138,7 @@ pub async fn act(
                     }
                 }
                 (None, State::Active) => Done::Changed,
-                (None, state) => return Err(Trouble::Composio(Failure::no_link(&state))),
+                (None, state) => return Err(EffectError::Composio(Failure::no_link(&state))),
             }
         }
         Effect::Enable { id } => {
@@ -186,7 +187,7 @@ pub async fn act(
         project.snapshot(|snapshot| snapshot.see(account.clone()));
     }
     observed.done.push(effect.clone());
-    Ok(Acted {
+    Ok(EffectResult {
         done,
         observed,
         object: patched,
@@ -199,13 +200,13 @@ async fn patch_metadata(
     api: &Api<ConnectedAccount>,
     object: &ConnectedAccount,
     mut metadata: Value,
-) -> Result<ConnectedAccount, Trouble> {
+) -> Result<ConnectedAccount, EffectError> {
     metadata["uid"] = json!(object.uid());
     metadata["resourceVersion"] = json!(object.resource_version());
     let patch = Patch::Merge(json!({"metadata": metadata}));
     api.patch(&object.name_any(), &PatchParams::default(), &patch)
         .await
-        .map_err(Trouble::Kubernetes)
+        .map_err(EffectError::Kubernetes)
 }
 
 fn pinned(

@@ -12,6 +12,7 @@ use crate::{
         error::{Error, Retry},
         model::{Account, AuthConfig},
     },
+    log,
     metrics::Metrics,
     record::RecordKeys,
 };
@@ -84,6 +85,9 @@ impl Project {
             let (offset, budget) = (Arc::clone(&offset), Arc::clone(&budget));
             let metrics = Arc::clone(&metrics);
             Arc::new(move |call: &Call| {
+                if let Some(id) = &call.request_id {
+                    log::record_request(id);
+                }
                 metrics.composio_call(
                     call.endpoint.as_str(),
                     call.class.as_str(),
