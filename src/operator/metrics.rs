@@ -7,16 +7,21 @@ use std::{
 };
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
 mod controller;
+mod labels;
 mod process;
 
 use controller::ControllerMetrics;
 pub use controller::QueueReading;
+use labels::{
+    BuildLabel, CallLabel, EndpointLabel, GateLabel, NamespaceLabel, ReasonLabel, StateLabel,
+    UrgencyLabel, WriteLabel,
+};
 use process::Process;
 
 /// How many objects there are of each kind. The words are a closed set.
@@ -59,55 +64,6 @@ pub struct Metrics {
     not_decoded: Counter,
     status_fields_not_decoded: Counter,
     namespace_unreachable: Family<NamespaceLabel, Gauge>,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct BuildLabel {
-    version: &'static str,
-    revision: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct WriteLabel {
-    kind: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct EndpointLabel {
-    endpoint: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct CallLabel {
-    endpoint: &'static str,
-    class: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct UrgencyLabel {
-    urgency: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct StateLabel {
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReasonLabel {
-    reason: &'static str,
-}
-
-/// Not `namespace`: that is the label of the pod that is scraped.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct NamespaceLabel {
-    watched_namespace: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct GateLabel {
-    gate: &'static str,
 }
 
 /// The words for how urgent work is: there from the start, so that a rate can be read of the first.
