@@ -8,9 +8,9 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin,
-    Rule, Seen, after, asks_for_look, checks, connected, credentials, credentials::Standing, marks,
-    stopped, twins, unconfirmed, usable_link,
+    AccountLookup, AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need,
+    Observed, Pin, Rule, after, asks_for_look, checks, connected, credentials,
+    credentials::CredentialsState, duplicates, marks, stopped, unconfirmed, usable_link,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
@@ -19,18 +19,21 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         let rule = Rule::Suspended;
         return match observed.account {
             // It is still observed: whether it is gone, too.
-            Seen::NotLooked if recorded => rule.looks(Need::Account),
-            Seen::Absent if recorded => rule.waits(Reason::Suspended, "the account is gone", None),
-            Seen::NotLooked | Seen::Absent | Seen::One(_) | Seen::Many(_) => {
-                rule.waits(Reason::Suspended, "", None)
+            AccountLookup::NotLooked if recorded => rule.looks(Need::Account),
+            AccountLookup::Absent if recorded => {
+                rule.waits(Reason::Suspended, "the account is gone", None)
             }
+            AccountLookup::NotLooked
+            | AccountLookup::Absent
+            | AccountLookup::One(_)
+            | AccountLookup::Many(_) => rule.waits(Reason::Suspended, "", None),
         };
     }
     let account = match &observed.account {
-        Seen::NotLooked => return Rule::LookAfresh.looks(Need::Account),
-        Seen::Absent => return not_there(desired, observed, now),
-        Seen::One(account) => account,
-        Seen::Many(accounts) => match accounts.first() {
+        AccountLookup::NotLooked => return Rule::LookAfresh.looks(Need::Account),
+        AccountLookup::Absent => return not_there(desired, observed, now),
+        AccountLookup::One(account) => account,
+        AccountLookup::Many(accounts) => match accounts.first() {
             Some(kept) => kept,
             None => return not_there(desired, observed, now),
         },
@@ -80,9 +83,9 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         let detail = format!("the state is {word:?}");
         return Rule::UnknownState.waits(Reason::UnknownState, detail, None);
     }
-    if let Some(twin) = twins::to_delete(desired, observed) {
+    if let Some(duplicate) = duplicates::to_delete(desired, observed) {
         return Rule::DeleteDuplicate.does(Effect::Delete {
-            id: twin.id.clone(),
+            id: duplicate.id.clone(),
             revoke: false,
         });
     }
@@ -109,10 +112,10 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
 /// proved it to be its own, or the pin tells that the object is a copy.
 fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
     let has_own = match &observed.account {
-        Seen::Many(accounts) => accounts
+        AccountLookup::Many(accounts) => accounts
             .iter()
             .any(|other| observed.claim(desired, other) == Some(Claim::Own)),
-        Seen::NotLooked | Seen::Absent | Seen::One(_) => false,
+        AccountLookup::NotLooked | AccountLookup::Absent | AccountLookup::One(_) => false,
     };
     let may_be_true =
         observed.is_record_of_another_key(desired) || observed.recorded.adopted.is_some();
@@ -216,15 +219,15 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
             Rule::Link.does(Effect::Link { auth_config, alias })
         });
     };
-    match credentials::standing(desired, declared, observed) {
-        Standing::Unusable(decision) => decision,
-        Standing::Sent(CredentialsStep::Refused) if was_answered(desired, observed) => {
+    match credentials::state(desired, declared, observed) {
+        CredentialsState::Unusable(decision) => decision,
+        CredentialsState::Sent(CredentialsStep::Refused) if was_answered(desired, observed) => {
             Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, "")
         }
-        Standing::New
-        | Standing::NewOfNewAccount
-        | Standing::Untold
-        | Standing::Sent(
+        CredentialsState::New
+        | CredentialsState::NeedsNewAccount
+        | CredentialsState::Unverifiable
+        | CredentialsState::Sent(
             CredentialsStep::Created
             | CredentialsStep::Remade
             | CredentialsStep::Patched
