@@ -13,9 +13,10 @@ use crate::{
     http::Health,
     lease::Leadership,
     metrics::{Census, Metrics},
-    observe::{ObjectCounts, Polling},
     plan::Flags,
+    poll::Polling,
     report::Pace,
+    store::ObjectCounts,
 };
 
 mod events;

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-use crate::{metrics::QueueReading, observe::Kept};
+use crate::{metrics::QueueReading, store::PackedObject};
 
 /// At the start so many objects are handed to kube at a time: what waits there is in memory, and all of
 /// them at once would be, for ever, most of what is.
@@ -35,7 +35,7 @@ const FEW: usize = 256;
 /// The queue before it is opened.
 pub(super) struct Queue {
     trigger: Trigger,
-    triggered: mpsc::UnboundedReceiver<ObjectRef<Kept>>,
+    triggered: mpsc::UnboundedReceiver<ObjectRef<PackedObject>>,
 }
 
 /// The way into the queue, and what is known of it. Cheap to clone.
@@ -44,7 +44,7 @@ pub(crate) struct Trigger(Arc<Inner>);
 
 struct Inner {
     is_open: AtomicBool,
-    sender: mpsc::UnboundedSender<ObjectRef<Kept>>,
+    sender: mpsc::UnboundedSender<ObjectRef<PackedObject>>,
     waiting: Mutex<Waiting>,
     /// Limits how many objects of the start are with kube.
     start_places: Semaphore,
@@ -59,18 +59,18 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn key(&self, object: &ObjectRef<Kept>) -> u64 {
+    fn key(&self, object: &ObjectRef<PackedObject>) -> u64 {
         self.hasher.hash_one((&object.namespace, &object.name))
     }
 
     /// Whatever is due first counts, as in kube's scheduler.
-    fn wait(&mut self, object: &ObjectRef<Kept>, due: Instant) {
+    fn wait(&mut self, object: &ObjectRef<PackedObject>, due: Instant) {
         let key = self.key(object);
         let known = self.due.entry(key).or_insert(due);
         *known = due.min(*known);
     }
 
-    fn remove(&mut self, object: &ObjectRef<Kept>) {
+    fn remove(&mut self, object: &ObjectRef<PackedObject>) {
         let key = self.key(object);
         self.due.remove(&key);
         // After the start, hardly any object waits.
@@ -116,9 +116,9 @@ impl Queue {
     pub(super) fn open<I>(
         self,
         all: impl FnOnce() -> I,
-    ) -> impl Stream<Item = ReconcileRequest<Kept>> + Send + 'static
+    ) -> impl Stream<Item = ReconcileRequest<PackedObject>> + Send + 'static
     where
-        I: Iterator<Item = ObjectRef<Kept>>,
+        I: Iterator<Item = ObjectRef<PackedObject>>,
     {
         let Self { trigger, triggered } = self;
         trigger.0.is_open.store(true, Ordering::Release);
@@ -143,7 +143,7 @@ impl Queue {
 
     /// Who was triggered so far, for a test of what triggers.
     #[cfg(test)]
-    pub(super) fn drain(&mut self) -> Vec<ObjectRef<Kept>> {
+    pub(super) fn drain(&mut self) -> Vec<ObjectRef<PackedObject>> {
         std::iter::from_fn(|| self.triggered.try_recv().ok()).collect()
     }
 
@@ -159,7 +159,7 @@ impl Queue {
 impl Trigger {
     /// Asks for a pass over an object. Until the queue is open nothing is kept: then all objects come anyway, and
     /// whoever waits for months to lead must not remember each change.
-    pub(crate) fn send(&self, object: ObjectRef<Kept>) {
+    pub(crate) fn send(&self, object: ObjectRef<PackedObject>) {
         if !self.0.is_open.load(Ordering::Acquire) {
             return;
         }
@@ -169,12 +169,12 @@ impl Trigger {
     }
 
     /// A pass over the object begins.
-    pub(super) fn begun(&self, object: &ObjectRef<Kept>) {
+    pub(super) fn begun(&self, object: &ObjectRef<PackedObject>) {
         self.0.waiting.lock().remove(object);
     }
 
     /// A pass over the object has ended, and the next one is due after `again`, if it is.
-    pub(super) fn ended(&self, object: &ObjectRef<Kept>, again: Option<Duration>) {
+    pub(super) fn ended(&self, object: &ObjectRef<PackedObject>, again: Option<Duration>) {
         self.0.start_places.add_permits(1);
         if let Some(again) = again {
             let due = Instant::now() + again;
@@ -183,7 +183,7 @@ impl Trigger {
     }
 
     /// The object is not there any more: kube drops it from its queue.
-    pub(super) fn dropped(&self, object: &ObjectRef<Kept>) {
+    pub(super) fn dropped(&self, object: &ObjectRef<PackedObject>) {
         self.0.waiting.lock().remove(object);
     }
 
@@ -193,7 +193,7 @@ impl Trigger {
     }
 }
 
-fn request(object: ObjectRef<Kept>) -> ReconcileRequest<Kept> {
+fn request(object: ObjectRef<PackedObject>) -> ReconcileRequest<PackedObject> {
     ReconcileRequest {
         obj_ref: object,
         reason: ReconcileReason::Unknown,
@@ -204,11 +204,11 @@ fn request(object: ObjectRef<Kept>) -> ReconcileRequest<Kept> {
 mod tests {
     use super::*;
 
-    fn object(name: &str) -> ObjectRef<Kept> {
+    fn object(name: &str) -> ObjectRef<PackedObject> {
         ObjectRef::new(name).within("agents")
     }
 
-    fn named(requests: Vec<ReconcileRequest<Kept>>) -> Vec<String> {
+    fn named(requests: Vec<ReconcileRequest<PackedObject>>) -> Vec<String> {
         let names = requests.into_iter().map(|request| request.obj_ref.name);
         names.collect()
     }

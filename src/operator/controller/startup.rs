@@ -36,13 +36,15 @@ use crate::{
     composio::KeyChanges,
     http::Health,
     lease::Leadership,
+    look::Sources,
     metrics::Metrics,
-    observe::{Kept, Objects, Poll, Sources},
     plan::decide,
+    poll::Poll,
     project::{Clock, Project},
     reconcile::{Backoff, Context, Emit, Slots},
     record::RecordKeys,
     report::report,
+    store::{Objects, PackedObject},
 };
 
 /// For so long the reconciles wait for the first poll, which answers for all objects at once.
@@ -82,7 +84,7 @@ struct Controller {
     metrics: Arc<Metrics>,
     project: Arc<Project>,
     objects: Objects,
-    store: Store<Kept>,
+    store: Store<PackedObject>,
     access: NamespaceAccess,
     queue: Queue,
     /// What goes on beside the passes. Aborted when this is dropped.
@@ -103,7 +105,7 @@ impl Controller {
     /// What the watch brings, for ever.
     fn watch(
         &self,
-        writer: Writer<Kept>,
+        writer: Writer<PackedObject>,
         known: Arc<SetOnce<()>>,
     ) -> impl Future<Output = ()> + use<> {
         let namespaces = &self.settings.namespaces;

@@ -12,9 +12,10 @@ use crate::{
     http::Health,
     log::cause,
     metrics::Metrics,
-    observe::{Followed, Kept, Objects, Poll, PollEvent},
     plan::ANOTHER_PROJECT,
-    project::{Project, Standing},
+    poll::{Poll, PollEvent},
+    project::{Project, ProjectIdentity},
+    store::{Followed, Objects, PackedObject},
 };
 
 /// How to say that the definition is missing.
@@ -22,7 +23,7 @@ const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it
 
 /// Tells once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
 /// status that is no harm, and the next write mends it. Anything else keeps the object from being acted on.
-fn report_odd(kept: &Kept, metrics: &Metrics) {
+fn report_odd(kept: &PackedObject, metrics: &Metrics) {
     let object = format!(
         "{}/{}",
         kept.namespace().unwrap_or_default(),
@@ -40,7 +41,7 @@ fn report_odd(kept: &Kept, metrics: &Metrics) {
 
 /// Follows what the watch brings besides the objects themselves.
 pub(super) fn follow(
-    event: &watcher::Event<Kept>,
+    event: &watcher::Event<PackedObject>,
     health: &Health,
     metrics: &Metrics,
     objects: &Objects,
@@ -108,7 +109,7 @@ pub(super) async fn poll_and_report(
         metrics.gates(
             closed.read_until.is_some(),
             closed.write_until.is_some(),
-            closed.standing == Standing::Foreign,
+            closed.identity == ProjectIdentity::Foreign,
         );
         let failed = matches!(event, PollEvent::Failed(_));
         match event {
@@ -169,10 +170,10 @@ mod tests {
         super::{census, queue::Queue},
         *,
     };
-    use crate::{http::serve, observe::DECODED, plan::Flags};
+    use crate::{http::serve, plan::Flags, store::DECODED};
 
     struct Followed {
-        writer: Writer<Kept>,
+        writer: Writer<PackedObject>,
         objects: Objects,
         metrics: Metrics,
         health: Health,
@@ -190,7 +191,7 @@ mod tests {
         }
 
         /// Which objects are triggered by these events.
-        fn after(&mut self, events: impl IntoIterator<Item = Event<Kept>>) -> Vec<String> {
+        fn after(&mut self, events: impl IntoIterator<Item = Event<PackedObject>>) -> Vec<String> {
             let mut queue = Queue::opened();
             let (trigger, known) = (queue.trigger(), SetOnce::new());
             for event in events {
@@ -218,7 +219,7 @@ mod tests {
         }
     }
 
-    fn watched(name: &str, enabled: Value, status: Value) -> Kept {
+    fn watched(name: &str, enabled: Value, status: Value) -> PackedObject {
         let object = json!({
             "metadata": {"name": name, "namespace": "agents", "uid": name},
             "spec": {"user": "u", "toolkit": "gmail", "enabled": enabled},

@@ -12,8 +12,8 @@ use tracing::{Instrument, warn};
 use super::{jittered, namespaces::NamespaceAccess, queue::Trigger};
 use crate::{
     log::pass_span,
-    observe::Kept,
     reconcile::{Context, ReconcileResult, reconcile},
+    store::PackedObject,
 };
 
 /// What works on the objects.
@@ -25,7 +25,10 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Goes over an object, and says when to come again. A failure is one of the answers: it has its wait.
-    pub(super) async fn pass(self: Arc<Self>, object: Arc<Kept>) -> Result<Action, Infallible> {
+    pub(super) async fn pass(
+        self: Arc<Self>,
+        object: Arc<PackedObject>,
+    ) -> Result<Action, Infallible> {
         let at = ObjectRef::from_obj(&*object);
         self.trigger.begun(&at);
         let begun = Instant::now();
@@ -39,7 +42,7 @@ impl Worker {
         Ok(again.map_or_else(Action::await_change, Action::requeue))
     }
 
-    async fn reconcile(&self, object: Arc<Kept>, namespace: &str) -> ReconcileResult {
+    async fn reconcile(&self, object: Arc<PackedObject>, namespace: &str) -> ReconcileResult {
         if self.access.is_refused(namespace) {
             // Nothing of it could be read or written. It is triggered once the namespace can be.
             return ReconcileResult::NAMESPACE_UNREACHABLE;

@@ -11,22 +11,26 @@ use super::{
 };
 
 /// What is to be made of the Secret.
-pub(super) enum Standing {
+pub(super) enum CredentialsState {
     /// Nothing can be made of it; the decision says why.
     Unusable(Decision),
     /// The account is to have this data, which a PATCH takes.
     New,
     /// The account is to have this data, and only a new one takes it.
-    NewOfNewAccount,
+    NeedsNewAccount,
     /// Nothing tells whether the account has this data, and no PATCH takes it.
-    Untold,
+    Unverifiable,
     /// This data was sent, and this came of it.
     Sent(CredentialsStep),
 }
 
-pub(super) fn standing(desired: &Desired, declared: &Credentials, observed: &Observed) -> Standing {
+pub(super) fn state(
+    desired: &Desired,
+    declared: &Credentials,
+    observed: &Observed,
+) -> CredentialsState {
     if let SecretSeen::NotUsed | SecretSeen::NotRead = &observed.secret {
-        return Standing::Unusable(Rule::ReadSecret.looks(Need::Secret));
+        return CredentialsState::Unusable(Rule::ReadSecret.looks(Need::Secret));
     }
     let name = declared.secret_ref.as_ref().map(|secret| &secret.name);
     let detail = |what: &str| {
@@ -34,19 +38,23 @@ pub(super) fn standing(desired: &Desired, declared: &Credentials, observed: &Obs
         format!("Secret {namespace}/{name} {what}")
     };
     match &observed.secret {
-        SecretSeen::Missing(why) => {
-            Standing::Unusable(Rule::SecretMissing.waits(Reason::SecretMissing, detail(why), None))
-        }
-        SecretSeen::Unfit(why) => {
-            Standing::Unusable(Rule::SecretInvalid.waits(Reason::SecretInvalid, detail(why), None))
-        }
+        SecretSeen::Missing(why) => CredentialsState::Unusable(Rule::SecretMissing.waits(
+            Reason::SecretMissing,
+            detail(why),
+            None,
+        )),
+        SecretSeen::Unfit(why) => CredentialsState::Unusable(Rule::SecretInvalid.waits(
+            Reason::SecretInvalid,
+            detail(why),
+            None,
+        )),
         SecretSeen::NotUsed | SecretSeen::NotRead | SecretSeen::Present { .. } => {
             of_data(desired, declared, observed)
         }
     }
 }
 
-fn of_data(desired: &Desired, declared: &Credentials, observed: &Observed) -> Standing {
+fn of_data(desired: &Desired, declared: &Credentials, observed: &Observed) -> CredentialsState {
     let recorded = &observed.recorded;
     let sent = recorded
         .credentials
@@ -56,16 +64,16 @@ fn of_data(desired: &Desired, declared: &Credentials, observed: &Observed) -> St
     let Some(sent) = sent else {
         // What was sent before, or by whom, is not known: a PATCH makes it known.
         return if is_patchable {
-            Standing::New
+            CredentialsState::New
         } else {
-            Standing::Untold
+            CredentialsState::Unverifiable
         };
     };
     match change(desired, &observed.keys, &observed.secret, sent) {
-        SecretChange::Same => Standing::Sent(sent.step),
-        SecretChange::Patchable | SecretChange::Unknown if is_patchable => Standing::New,
+        SecretChange::Same => CredentialsState::Sent(sent.step),
+        SecretChange::Patchable | SecretChange::Unknown if is_patchable => CredentialsState::New,
         SecretChange::Patchable | SecretChange::CreateOnly | SecretChange::Unknown => {
-            Standing::NewOfNewAccount
+            CredentialsState::NeedsNewAccount
         }
     }
 }
@@ -135,18 +143,18 @@ pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Accou
     let Some(declared) = &desired.spec.credentials else {
         return Rule::AsDeclared.nothing();
     };
-    match standing(desired, declared, observed) {
-        Standing::Unusable(decision) => decision,
-        Standing::New => Rule::Rotate.does(Change::Credentials.of(account)),
-        Standing::NewOfNewAccount => make_anew(Rule::Remake, desired, observed, account),
-        Standing::Untold
-        | Standing::Sent(
+    match state(desired, declared, observed) {
+        CredentialsState::Unusable(decision) => decision,
+        CredentialsState::New => Rule::Rotate.does(Change::Credentials.of(account)),
+        CredentialsState::NeedsNewAccount => make_anew(Rule::Remake, desired, observed, account),
+        CredentialsState::Unverifiable
+        | CredentialsState::Sent(
             CredentialsStep::Created
             | CredentialsStep::Remade
             | CredentialsStep::Patched
             | CredentialsStep::Assumed,
         ) => Rule::AsDeclared.nothing(),
-        Standing::Sent(CredentialsStep::Refused) => rejected(observed, account),
+        CredentialsState::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
 }
 
@@ -158,19 +166,21 @@ pub(super) fn revive(
     observed: &Observed,
     account: &Account,
 ) -> Decision {
-    match standing(desired, declared, observed) {
-        Standing::Unusable(decision) => decision,
-        Standing::New => match observed.refused_like(&Change::Credentials.of(account)) {
+    match state(desired, declared, observed) {
+        CredentialsState::Unusable(decision) => decision,
+        CredentialsState::New => match observed.refused_like(&Change::Credentials.of(account)) {
             None => Rule::Revive.does(Change::Credentials.of(account)),
             Some(refused) => stopped(Rule::CredentialsRejected, &refused.failure),
         },
-        Standing::NewOfNewAccount => make_anew(Rule::Recreate, desired, observed, account),
+        CredentialsState::NeedsNewAccount => make_anew(Rule::Recreate, desired, observed, account),
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
-        Standing::Sent(CredentialsStep::Patched) if observed.recorded.connected_at.is_none() => {
+        CredentialsState::Sent(CredentialsStep::Patched)
+            if observed.recorded.connected_at.is_none() =>
+        {
             make_anew(Rule::Recreate, desired, observed, account)
         }
-        Standing::Untold
-        | Standing::Sent(
+        CredentialsState::Unverifiable
+        | CredentialsState::Sent(
             CredentialsStep::Created
             | CredentialsStep::Remade
             | CredentialsStep::Patched
@@ -179,7 +189,7 @@ pub(super) fn revive(
             Reason::CredentialsRejected,
             format!("the account made from the Secret is {}", account.state),
         ),
-        Standing::Sent(CredentialsStep::Refused) => rejected(observed, account),
+        CredentialsState::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
 }
 

@@ -7,65 +7,53 @@ use crate::composio::model::{Account, each_once};
 
 /// So many duplicates are remembered. The one that changed longest ago is forgotten first; it is noticed again
 /// when it changes, and each time that its object is looked at.
-const MOST_TWINS: usize = 1000;
+const MAX_DUPLICATES: usize = 1000;
 
 /// The accounts of a project that are ours, as they were seen last.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     rows: HashMap<String, Row>,
     /// Accounts with the alias of an object that has another one on record, by id. There are none, but
-    /// where Composio let a second one be made. No more than [`MOST_TWINS`]: whoever may make accounts at
+    /// where Composio let a second one be made. No more than [`MAX_DUPLICATES`]: whoever may make accounts at
     /// Composio decides how many there are.
-    twins: HashMap<String, Account>,
-    /// Ids whose account changed, and whose object was not told: another one saw it, or it is not known yet.
-    untold: BTreeSet<String>,
+    duplicates: HashMap<String, Account>,
+    /// Ids of accounts that changed without the object that owns them being told: another object saw the
+    /// change, or the watch has not shown yet which object recorded the id.
+    unowned_changes: BTreeSet<String>,
     seen: u64,
 }
 
 #[derive(Debug)]
 struct Row {
-    what: What,
+    account: CachedAccount,
     seen: u64,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum What {
-    There(Box<Account>),
-    /// By proof.
-    Gone,
-    /// It is gone because we deleted it.
-    Deleted,
-}
-
-/// What the snapshot knows of an id.
+/// An account as it was seen last, or the proof that there is none of that id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Nothing.
-    Nothing,
-    /// It is gone, by proof.
-    Gone,
-    /// It was there.
-    There(Box<Account>),
+pub enum CachedAccount {
+    /// The account.
+    Present(Box<Account>),
+    /// A GET answered that there is none.
+    Absent,
+    /// We deleted it ourselves.
+    Deleted,
 }
 
 /// The ids whose account is not as it was before a scan.
 pub type Changes = Vec<String>;
 
 impl Snapshot {
-    /// What is known of an id.
-    pub fn known(&self, id: &str) -> Known {
-        match self.rows.get(id).map(|row| &row.what) {
-            None => Known::Nothing,
-            Some(What::Gone | What::Deleted) => Known::Gone,
-            Some(What::There(account)) => Known::There(account.clone()),
-        }
+    /// The account of an id as it was seen last; `None` where it never was, or only missing in a list.
+    pub fn cached(&self, id: &str) -> Option<CachedAccount> {
+        self.rows.get(id).map(|row| row.account.clone())
     }
 
     /// Whether we deleted it ourselves.
     pub fn is_deleted(&self, id: &str) -> bool {
         self.rows
             .get(id)
-            .is_some_and(|row| row.what == What::Deleted)
+            .is_some_and(|row| row.account == CachedAccount::Deleted)
     }
 
     /// Of how many ids anything is known.
@@ -75,91 +63,103 @@ impl Snapshot {
 
     /// Takes in what a fresh look, or the answer to an effect, says of an account.
     pub fn see(&mut self, account: Account) {
-        self.put(account.id.clone(), What::There(Box::new(account)));
+        self.put(
+            account.id.clone(),
+            CachedAccount::Present(Box::new(account)),
+        );
     }
 
-    /// The same for a look of an object that is not the one to be told.
-    pub fn overhear(&mut self, account: Account) {
-        self.note_untold(&account.id, |known| *known != account);
+    /// The same for a look by an object that is not the one to be told: the owner is to be told of a change.
+    pub fn see_unowned(&mut self, account: Account) {
+        self.note_unowned_change(&account.id, |cached| *cached != account);
         self.see(account);
     }
 
     /// Takes in a proof, by such a look, that an account is gone. No list would tell it any more.
-    pub fn overhear_gone(&mut self, id: &str) {
-        self.note_untold(id, |_| true);
-        self.gone(id);
+    pub fn see_unowned_absent(&mut self, id: &str) {
+        self.note_unowned_change(id, |_| true);
+        self.absent(id);
     }
 
-    fn note_untold(&mut self, id: &str, is_another: impl FnOnce(&Account) -> bool) {
-        let known = self.rows.get(id);
-        if known.is_some_and(|row| matches!(&row.what, What::There(known) if is_another(known))) {
-            self.untold.insert(id.to_owned());
+    fn note_unowned_change(&mut self, id: &str, is_another: impl FnOnce(&Account) -> bool) {
+        let cached = self.rows.get(id);
+        if cached.is_some_and(
+            |row| matches!(&row.account, CachedAccount::Present(cached) if is_another(cached)),
+        ) {
+            self.unowned_changes.insert(id.to_owned());
         }
     }
 
-    /// Takes note that a change is still to be told: nobody has that account on record yet.
-    pub fn owe(&mut self, id: &str) {
+    /// Keeps a change of this account until an object has it on record. An account that is not cached is
+    /// left out: nobody is about to record it.
+    pub fn keep_unowned_change(&mut self, id: &str) {
         if self.rows.contains_key(id) {
-            self.untold.insert(id.to_owned());
+            self.unowned_changes.insert(id.to_owned());
         }
     }
 
-    /// The ids whose change is still to be told, since this was asked last.
-    pub fn take_untold(&mut self) -> Changes {
-        std::mem::take(&mut self.untold).into_iter().collect()
+    /// Takes the unowned changes that came since the last call.
+    pub fn take_unowned_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.unowned_changes)
+            .into_iter()
+            .collect()
     }
 
     /// Takes in an account that carries the alias of an object which has another one on record.
-    pub fn twin(&mut self, account: Account) {
-        let known = self.twins.get(&account.id);
+    pub fn note_duplicate(&mut self, account: Account) {
+        let known = self.duplicates.get(&account.id);
         // A page may be older than the one before.
         if known.is_none_or(|known| account.updated_at >= known.updated_at) {
-            self.twins.insert(account.id.clone(), account);
+            self.duplicates.insert(account.id.clone(), account);
         }
-        if self.twins.len() > MOST_TWINS
-            && let Some(id) = oldest(&self.twins)
+        if self.duplicates.len() > MAX_DUPLICATES
+            && let Some(id) = oldest(&self.duplicates)
         {
-            self.twins.remove(&id);
+            self.duplicates.remove(&id);
         }
     }
 
     /// All that were noticed.
-    pub fn all_twins(&self) -> Vec<Account> {
-        self.twins.values().cloned().collect()
+    pub fn all_duplicates(&self) -> Vec<Account> {
+        self.duplicates.values().cloned().collect()
     }
 
     /// Forgets one that is a duplicate no more. Should it be one, it is noticed again.
-    pub fn forget_twin(&mut self, id: &str) {
-        self.twins.remove(id);
+    pub fn forget_duplicate(&mut self, id: &str) {
+        self.duplicates.remove(id);
     }
 
-    /// The account of that id, if it was noticed as a twin.
-    pub fn noticed(&self, id: &str) -> Option<Account> {
-        self.twins.get(id).cloned()
+    /// The account of that id, if it was noticed as a duplicate.
+    pub fn duplicate(&self, id: &str) -> Option<Account> {
+        self.duplicates.get(id).cloned()
     }
 
     /// The other accounts of the same user, toolkit and alias that were noticed.
-    pub fn twins(&self, account: &Account) -> Vec<Account> {
-        let is_twin = |other: &&Account| {
+    pub fn duplicates_of(&self, account: &Account) -> Vec<Account> {
+        let is_duplicate = |other: &&Account| {
             other.id != account.id
                 && other.alias.is_some()
                 && (&other.alias, &other.toolkit) == (&account.alias, &account.toolkit)
                 && other.user_id == account.user_id
         };
-        self.twins.values().filter(is_twin).cloned().collect()
+        self.duplicates
+            .values()
+            .filter(is_duplicate)
+            .cloned()
+            .collect()
     }
 
     /// Takes in that a look has proved an account to be gone.
-    pub fn gone(&mut self, id: &str) {
-        self.twins.remove(id);
-        self.put(id.to_owned(), What::Gone);
+    pub fn absent(&mut self, id: &str) {
+        self.duplicates.remove(id);
+        self.put(id.to_owned(), CachedAccount::Absent);
     }
 
     /// Takes in that we deleted an account.
     pub fn deleted(&mut self, id: &str) {
-        self.twins.remove(id);
-        self.untold.remove(id);
-        self.put(id.to_owned(), What::Deleted);
+        self.duplicates.remove(id);
+        self.unowned_changes.remove(id);
+        self.put(id.to_owned(), CachedAccount::Deleted);
     }
 
     /// Marks the beginning of a scan, or of one request of it, before it is sent.
@@ -167,15 +167,15 @@ impl Snapshot {
         self.count()
     }
 
-    /// Takes in rows that were asked for because they are new: those that are known here, since the others
-    /// are not ours to keep, and not older by Composio's own clock: a page may be older than a look.
-    pub fn newest(&mut self, began: u64, rows: Vec<Account>) -> Changes {
+    /// Takes in rows of a change scan: those that are cached here, since the others are not ours to keep, and
+    /// not older by Composio's own clock: a page may be older than a look.
+    pub fn scanned(&mut self, began: u64, rows: Vec<Account>) -> Changes {
         let mut rows = each_once(rows);
         rows.retain(|listed| match self.rows.get(&listed.id) {
             None => false,
-            Some(row) => match &row.what {
-                What::There(known) => listed.updated_at >= known.updated_at,
-                What::Gone | What::Deleted => true,
+            Some(row) => match &row.account {
+                CachedAccount::Present(known) => listed.updated_at >= known.updated_at,
+                CachedAccount::Absent | CachedAccount::Deleted => true,
             },
         });
         self.listed(began, rows)
@@ -188,17 +188,17 @@ impl Snapshot {
         let mut changes = Changes::new();
         for listed in each_once(rows) {
             let id = listed.id.clone();
-            let what = What::There(Box::new(listed));
+            let account = CachedAccount::Present(Box::new(listed));
             match self.rows.get_mut(&id) {
                 Some(row) if row.seen > began => continue,
                 Some(row) => {
                     row.seen = seen;
-                    if row.what == what {
+                    if row.account == account {
                         continue;
                     }
-                    row.what = what;
+                    row.account = account;
                 }
-                None => drop(self.rows.insert(id.clone(), Row { what, seen })),
+                None => drop(self.rows.insert(id.clone(), Row { account, seen })),
             }
             changes.push(id);
         }
@@ -212,7 +212,10 @@ impl Snapshot {
         for id in ids {
             let is_known = match self.rows.get(&id) {
                 None => false,
-                Some(row) => row.seen > began || matches!(row.what, What::Gone | What::Deleted),
+                Some(row) => {
+                    row.seen > began
+                        || matches!(row.account, CachedAccount::Absent | CachedAccount::Deleted)
+                }
             };
             if !is_known {
                 self.rows.remove(&id);
@@ -226,7 +229,7 @@ impl Snapshot {
     pub fn is_alive_since(&self, began: u64, id: &str) -> bool {
         self.rows
             .get(id)
-            .is_some_and(|row| row.seen > began && matches!(row.what, What::There(_)))
+            .is_some_and(|row| row.seen > began && matches!(row.account, CachedAccount::Present(_)))
     }
 
     /// Drops what is nobody's any more, but not what was seen after that mark: it may be somebody's
@@ -235,12 +238,12 @@ impl Snapshot {
         self.rows
             .retain(|id, row| row.seen > began || ids.contains(id));
         self.rows.shrink_to_fit();
-        self.untold.retain(|id| self.rows.contains_key(id));
+        self.unowned_changes.retain(|id| self.rows.contains_key(id));
     }
 
-    fn put(&mut self, id: String, what: What) {
+    fn put(&mut self, id: String, account: CachedAccount) {
         let seen = self.count();
-        self.rows.insert(id, Row { what, seen });
+        self.rows.insert(id, Row { account, seen });
     }
 
     fn count(&mut self) -> u64 {
@@ -249,8 +252,8 @@ impl Snapshot {
     }
 }
 
-fn oldest(twins: &HashMap<String, Account>) -> Option<String> {
-    let oldest = twins.values().min_by_key(|account| account.updated_at);
+fn oldest(duplicates: &HashMap<String, Account>) -> Option<String> {
+    let oldest = duplicates.values().min_by_key(|account| account.updated_at);
     oldest.map(|account| account.id.clone())
 }
 

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::Backoff;
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
+    look::Sources,
     metrics::Metrics,
-    observe::Sources,
     plan::{Decision, Desired, Flags, Observed, Outcome},
     report::{Pace, news::News},
 };

@@ -6,12 +6,12 @@ use tracing::warn;
 use super::Context;
 use crate::{
     crd::{ConnectedAccount, FINALIZER},
-    observe::{Kept, Summary},
     report::news,
+    store::{PackedObject, Summary},
 };
 
 /// Says in an event that an object is left alone. An event needs no more of it than its metadata.
-pub(super) fn emit(kept: &Kept, context: &Context) {
+pub(super) fn emit(kept: &PackedObject, context: &Context) {
     let Ok(Summary { metadata, .. }) = kept.summary() else {
         return;
     };

@@ -12,7 +12,7 @@ use crate::{
     crd::{Reason, condition},
     http::Health,
     metrics::Metrics,
-    observe::{Kept, Objects, Summary},
+    store::{Objects, PackedObject, Summary},
 };
 
 /// The part of readiness that tells of the watched namespaces. It is never the reason to be unready: whoever
@@ -170,7 +170,7 @@ impl NamespaceAccess {
     }
 }
 
-fn reference(object: &Summary) -> ObjectRef<Kept> {
+fn reference(object: &Summary) -> ObjectRef<PackedObject> {
     let name = object.metadata.name.as_deref().unwrap_or_default();
     ObjectRef::new(name).within(&object.namespace())
 }

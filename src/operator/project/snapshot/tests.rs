@@ -19,9 +19,9 @@ fn account(id: &str, state: State, updated: i64) -> Account {
 }
 
 fn state(snapshot: &Snapshot, id: &str) -> Option<State> {
-    match snapshot.known(id) {
-        Known::There(account) => Some(account.state),
-        Known::Nothing | Known::Gone => None,
+    match snapshot.cached(id) {
+        Some(CachedAccount::Present(account)) => Some(account.state),
+        Some(CachedAccount::Absent | CachedAccount::Deleted) | None => None,
     }
 }
 
@@ -45,8 +45,8 @@ fn a_scan_tells_exactly_what_changed() {
     assert_eq!(snapshot.listed(began, changed), ["a"]);
     assert_eq!(snapshot.missed(began, vec!["b".to_owned()]), ["b"]);
     assert_eq!(
-        snapshot.known("b"),
-        Known::Nothing,
+        snapshot.cached("b"),
+        None,
         "absence from a list is no proof"
     );
 }
@@ -60,7 +60,7 @@ fn what_is_not_ours_is_neither_kept_nor_told() {
         account("a", State::Expired, 2),
         account("somebody's", State::Active, 2),
     ];
-    assert_eq!(snapshot.newest(began, rows), ["a"]);
+    assert_eq!(snapshot.scanned(began, rows), ["a"]);
     assert_eq!(snapshot.size(), 1);
 }
 
@@ -73,7 +73,7 @@ fn what_nobody_records_any_more_is_dropped_unless_it_was_seen_meanwhile() {
     let began = snapshot.begin_scan();
     snapshot.see(account("new", State::Active, 2));
     snapshot.keep(began, &HashSet::from(["ours".to_owned()]));
-    assert_eq!(snapshot.known("former"), Known::Nothing);
+    assert_eq!(snapshot.cached("former"), None);
     assert_eq!(snapshot.size(), 2, "whose id is not in any cache yet");
 }
 
@@ -82,7 +82,7 @@ fn a_scan_that_began_earlier_does_not_overwrite_a_look() {
     let mut snapshot = Snapshot::default();
     let began = snapshot.begin_scan();
     snapshot.see(account("a", State::Inactive, 5));
-    snapshot.gone("b");
+    snapshot.absent("b");
     snapshot.see(account("c", State::Active, 5));
     let stale = vec![
         account("a", State::Active, 4),
@@ -92,7 +92,7 @@ fn a_scan_that_began_earlier_does_not_overwrite_a_look() {
     let missed = snapshot.missed(began, vec!["c".to_owned()]);
     assert_eq!(missed, Changes::new());
     assert_eq!(state(&snapshot, "a"), Some(State::Inactive));
-    assert_eq!(snapshot.known("b"), Known::Gone);
+    assert_eq!(snapshot.cached("b"), Some(CachedAccount::Absent));
     assert_eq!(state(&snapshot, "c"), Some(State::Active));
 }
 
@@ -102,7 +102,7 @@ fn the_newest_never_take_a_row_back_in_time_and_a_look_at_all_may() {
     snapshot.see(account("a", State::Inactive, 5));
     let older = vec![account("a", State::Active, 4)];
     let began = snapshot.begin_scan();
-    assert_eq!(snapshot.newest(began, older.clone()), Changes::new());
+    assert_eq!(snapshot.scanned(began, older.clone()), Changes::new());
     assert_eq!(state(&snapshot, "a"), Some(State::Inactive));
     assert_eq!(
         snapshot.listed(began, older),
@@ -114,7 +114,7 @@ fn the_newest_never_take_a_row_back_in_time_and_a_look_at_all_may() {
 #[test]
 fn a_proof_that_an_account_is_gone_is_not_missed_again_and_again() {
     let mut snapshot = Snapshot::default();
-    snapshot.gone("a");
+    snapshot.absent("a");
     snapshot.deleted("b");
     let began = snapshot.begin_scan();
     let missed = snapshot.missed(began, vec!["a".to_owned(), "b".to_owned()]);
@@ -125,31 +125,31 @@ fn a_proof_that_an_account_is_gone_is_not_missed_again_and_again() {
 #[test]
 fn duplicates_without_end_are_not_all_remembered() {
     let mut snapshot = Snapshot::default();
-    for n in 0..3 * MOST_TWINS {
+    for n in 0..3 * MAX_DUPLICATES {
         let updated = i64::try_from(n).expect("few");
-        snapshot.twin(account(&format!("ca_{n}"), State::Active, updated));
+        snapshot.note_duplicate(account(&format!("ca_{n}"), State::Active, updated));
     }
-    assert_eq!(snapshot.all_twins().len(), MOST_TWINS);
-    let last = format!("ca_{}", 3 * MOST_TWINS - 1);
-    assert!(snapshot.noticed(&last).is_some(), "the newest stay");
-    snapshot.forget_twin(&last);
-    assert!(snapshot.noticed(&last).is_none());
+    assert_eq!(snapshot.all_duplicates().len(), MAX_DUPLICATES);
+    let last = format!("ca_{}", 3 * MAX_DUPLICATES - 1);
+    assert!(snapshot.duplicate(&last).is_some(), "the newest stay");
+    snapshot.forget_duplicate(&last);
+    assert!(snapshot.duplicate(&last).is_none());
 }
 
 #[test]
 fn that_an_account_is_gone_is_told_also_if_another_object_has_found_it_out() {
     let mut snapshot = Snapshot::default();
     snapshot.see(account("a", State::Active, 1));
-    snapshot.overhear_gone("a");
-    snapshot.overhear_gone("unknown");
-    assert_eq!(snapshot.known("a"), Known::Gone);
-    assert_eq!(snapshot.take_untold(), ["a"]);
-    snapshot.overhear_gone("a");
-    assert_eq!(snapshot.take_untold(), Changes::new(), "once");
+    snapshot.see_unowned_absent("a");
+    snapshot.see_unowned_absent("unknown");
+    assert_eq!(snapshot.cached("a"), Some(CachedAccount::Absent));
+    assert_eq!(snapshot.take_unowned_changes(), ["a"]);
+    snapshot.see_unowned_absent("a");
+    assert_eq!(snapshot.take_unowned_changes(), Changes::new(), "once");
 }
 
 #[test]
-fn what_is_overheard_again_and_again_is_told_once() {
+fn an_unowned_change_is_told_once_however_often_it_is_seen() {
     let mut snapshot = Snapshot::default();
     for n in 0..10 {
         let state = if n % 2 == 0 {
@@ -157,8 +157,8 @@ fn what_is_overheard_again_and_again_is_told_once() {
         } else {
             State::Inactive
         };
-        snapshot.overhear(account("a", state, n));
+        snapshot.see_unowned(account("a", state, n));
     }
-    assert_eq!(snapshot.take_untold(), ["a"]);
-    assert_eq!(snapshot.take_untold(), Changes::new());
+    assert_eq!(snapshot.take_unowned_changes(), ["a"]);
+    assert_eq!(snapshot.take_unowned_changes(), Changes::new());
 }

@@ -1,6 +1,6 @@
 //! The accounts that an object may mean, looked for in Composio.
 
-use super::{Sources, proof};
+use super::Sources;
 use crate::{
     composio::{
         error::{Error, Retry},
@@ -8,6 +8,7 @@ use crate::{
     },
     crd::ConnectedAccountStatus,
     plan::{Desired, Presence},
+    proof::ProjectProof,
     record::RecordKeys,
 };
 
@@ -32,31 +33,35 @@ impl Sources {
         }
         if found.is_empty()
             && on_record.is_some()
-            && !proof::auth_configs(&self.project, &self.objects, recorded).await?
+            && !ProjectProof::new(&self.project, &self.objects)
+                .has_recorded_auth_config(recorded)
+                .await?
         {
             return Err(Unseen::Elsewhere(id.clone()));
         }
         let look_further = match desired.presence {
             Presence::Present => on_record.is_none(),
             // Before the object goes, an account that carries its alias must have been looked for.
-            Presence::Gone { .. } => true,
+            Presence::Deleting { .. } => true,
         };
         let is_claimed = |account: &Account| desired.claim(recorded, keys, account).is_some();
-        let has_twins = |account: &Account| {
-            let twins = self.project.snapshot(|snapshot| snapshot.twins(account));
-            !twins.is_empty()
+        let has_duplicates = |account: &Account| {
+            let duplicates = self
+                .project
+                .snapshot(|snapshot| snapshot.duplicates_of(account));
+            !duplicates.is_empty()
         };
         if found.is_empty() && look_further {
             return Ok(self.without_record(desired, id).await?);
         }
         let is_anothers = !found.iter().all(is_claimed);
-        if is_anothers || found.iter().any(has_twins) {
+        if is_anothers || found.iter().any(has_duplicates) {
             let others = match is_anothers {
                 true => self.without_record(desired, id).await?,
                 false => self.by_alias(desired, Some(id)).await?,
             };
             for account in &found {
-                self.project.forget_twins(account, &others);
+                self.project.forget_duplicates(account, &others);
             }
             found.extend(others.into_iter().filter(|other| other.id != *id));
         }
@@ -67,7 +72,7 @@ impl Sources {
     fn see(&self, desired: &Desired, account: &Account, recorded: Option<&String>) {
         let others_know = self.others_are_to_know(desired, &account.id, recorded);
         self.project.snapshot(|snapshot| match others_know {
-            true => snapshot.overhear(account.clone()),
+            true => snapshot.see_unowned(account.clone()),
             false => snapshot.see(account.clone()),
         });
     }
@@ -105,8 +110,8 @@ impl Sources {
             Err(error) if error.retry() == Retry::Gone => {
                 let others_know = self.others_are_to_know(desired, id, recorded);
                 self.project.snapshot(|snapshot| match others_know {
-                    true => snapshot.overhear_gone(id),
-                    false => snapshot.gone(id),
+                    true => snapshot.see_unowned_absent(id),
+                    false => snapshot.absent(id),
                 });
                 Ok(Vec::new())
             }

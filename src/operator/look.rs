@@ -1,0 +1,183 @@
+//! The two looks at an object's account: the remembered one, without I/O, and the fresh one, a request for each
+//! thing that the plan needs.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use kube::Api;
+
+use crate::{
+    composio::error::Error,
+    crd::{ConnectedAccount, ConnectedAccountStatus},
+    plan::{
+        AccountLookup, AuthConfigCheck, Desired, Failure, Gate, Need, Observed, Proof, SecretSeen,
+    },
+    project::{CachedAccount, Project, ProjectIdentity},
+    store::{Objects, PackedObject},
+};
+
+mod auth_config;
+mod find;
+mod holder;
+mod secret;
+
+use find::Unseen;
+
+/// Where the accounts of one project are looked up.
+#[derive(Clone)]
+pub struct Sources {
+    /// The project whose accounts these are.
+    pub project: Arc<Project>,
+    /// The objects whose accounts are in that project, as the watch has them.
+    pub objects: Objects,
+    /// To read Secrets by name.
+    pub client: kube::Client,
+}
+
+impl Sources {
+    /// What is known without asking anybody.
+    pub fn remembered(&self, desired: &Desired, recorded: ConnectedAccountStatus) -> Observed {
+        let account = match &recorded.connected_account_id {
+            None => AccountLookup::NotLooked,
+            Some(id) => match self.project.snapshot(|snapshot| snapshot.cached(id)) {
+                None => AccountLookup::NotLooked,
+                Some(CachedAccount::Absent | CachedAccount::Deleted) => AccountLookup::Absent,
+                Some(CachedAccount::Present(account))
+                    if account.is_of(&desired.spec.user, &desired.spec.toolkit) =>
+                {
+                    let mut all = self
+                        .project
+                        .snapshot(|snapshot| snapshot.duplicates_of(&account));
+                    all.push(*account);
+                    AccountLookup::of(all, Some(id))
+                }
+                // Not what was ever recorded by us: a look tells what it is.
+                Some(CachedAccount::Present(_)) => AccountLookup::NotLooked,
+            },
+        };
+        let keys = self.project.record_keys();
+        // Only who lost against another object can have lost: that is seen at a fresh look first.
+        let holder = account
+            .account()
+            .filter(|_| holder::has_lost(&recorded))
+            .and_then(|account| self.holder(desired, &recorded, &keys, account));
+        Observed {
+            recorded,
+            keys,
+            account,
+            fresh: false,
+            secret: match desired.spec.credentials {
+                None => SecretSeen::NotUsed,
+                Some(_) => SecretSeen::NotRead,
+            },
+            auth_config: AuthConfigCheck::NotAsked,
+            holder,
+            // Of these nothing is concluded before they are looked at.
+            others_held: BTreeSet::new(),
+            all_objects_known: self.objects.are_complete(),
+            gate: self.gate(&desired.namespace),
+            refused: Vec::new(),
+            done: Vec::new(),
+        }
+    }
+
+    /// Reads what the plan needs, and puts it into what is observed.
+    ///
+    /// # Errors
+    /// When Composio does not answer; nothing is concluded from that. A Secret that cannot be read is
+    /// no error but missing.
+    pub async fn look(
+        &self,
+        need: Need,
+        desired: &Desired,
+        observed: Observed,
+    ) -> Result<Observed, Failure> {
+        let secrets = observed.secrets();
+        let failed = |error: &Error| Failure::of_look(error, secrets.as_deref());
+        match need {
+            Need::Account => {
+                let keys = self.project.record_keys();
+                let found = self
+                    .find(desired, &observed.recorded, &keys)
+                    .await
+                    .map_err(|unseen| match unseen {
+                        Unseen::Error(error) => failed(&error),
+                        Unseen::Elsewhere(id) => Failure::of_another_project(&id),
+                    })?;
+                let recorded = observed.recorded.connected_account_id.as_deref();
+                let account = AccountLookup::of(found, recorded);
+                let holder = account
+                    .account()
+                    .and_then(|account| self.holder(desired, &observed.recorded, &keys, account));
+                let others_held = account
+                    .others()
+                    .iter()
+                    .filter(|other| {
+                        let holder = self.holder(desired, &observed.recorded, &keys, other);
+                        holder.is_some()
+                    })
+                    .map(|other| other.id.clone())
+                    .collect();
+                Ok(Observed {
+                    keys,
+                    account,
+                    holder,
+                    others_held,
+                    all_objects_known: self.objects.are_complete(),
+                    fresh: true,
+                    gate: self.gate(&desired.namespace),
+                    ..observed
+                })
+            }
+            Need::AuthConfig => {
+                let auth_config = self
+                    .auth_config(desired)
+                    .await
+                    .map_err(|error| failed(&error))?;
+                Ok(Observed {
+                    auth_config,
+                    ..observed
+                })
+            }
+            Need::Secret => Ok(Observed {
+                secret: secret::read(&self.client, desired, &observed.keys).await,
+                ..observed
+            }),
+        }
+    }
+
+    /// Whether the project may be used for the objects of a namespace.
+    pub fn gate(&self, namespace: &str) -> Gate {
+        let closed = self.project.closed();
+        Gate {
+            read_closed_until: closed.read_until,
+            write_closed_until: closed.write_until,
+            paused_until: closed.paused_until,
+            proof: match closed.identity {
+                ProjectIdentity::Ours if self.project.held_up().contains(namespace) => {
+                    Proof::Failed
+                }
+                ProjectIdentity::Ours => Proof::Given,
+                ProjectIdentity::Unproved => Proof::Awaited,
+                ProjectIdentity::Foreign => Proof::Failed,
+            },
+        }
+    }
+
+    /// Reads an object as the watch would bring it.
+    ///
+    /// # Errors
+    /// When the apiserver does not answer, or with something that is no object.
+    pub async fn read(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<PackedObject>, kube::Error> {
+        let api = Api::<PackedObject>::namespaced(self.client.clone(), namespace);
+        api.get_opt(name).await
+    }
+
+    /// The objects' interface in one namespace.
+    pub fn api(&self, namespace: &str) -> Api<ConnectedAccount> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+}
