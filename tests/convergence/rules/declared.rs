@@ -100,7 +100,7 @@ pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
         }
         Rule::FindAuthConfig => {
             *plan == Plan::Look(Need::AuthConfig)
-                && sight.absent()
+                && (sight.absent() || sight.may_remake())
                 && observed.auth_config == AuthConfigCheck::NotAsked
         }
         Rule::NoAuthConfig => {
@@ -109,7 +109,7 @@ pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
                 Reason::AuthConfigDisabled,
                 Reason::AuthConfigAmbiguous,
                 Reason::ToolkitMismatch,
-            ]) && sight.absent()
+            ]) && (sight.absent() || sight.may_remake())
                 && matches!(observed.auth_config, AuthConfigCheck::Unfit { .. })
         }
         Rule::Mark => {
@@ -162,11 +162,9 @@ pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
                 && sight.secret_was_written()
         }
         Rule::Remake => {
-            matches!(effect, Some(Effect::Delete { revoke: false, .. }))
-                && free
-                && sight.has_credentials()
-                && sight.connected()
-                && sight.secret_was_written()
+            let may_wait = waits(&[Reason::DoesNotConverge]);
+            let ends = matches!(effect, Some(Effect::Delete { revoke: false, .. })) && free;
+            (ends || may_wait) && sight.may_remake()
         }
         Rule::Recreate => {
             matches!(effect, Some(Effect::Delete { revoke: false, .. }))

@@ -87,6 +87,11 @@ impl Sight<'_> {
             .filter_map(|refused| about(&refused.effect))
     }
 
+    /// Whether a live account may have to make room for one with other data.
+    pub(super) fn may_remake(&self) -> bool {
+        self.has_credentials() && self.connected() && self.secret_was_written()
+    }
+
     /// Whether the recorded account may have other data than the Secret holds.
     pub(super) fn secret_was_written(&self) -> bool {
         let recorded = &self.observed.recorded;
