@@ -21,7 +21,11 @@ async fn a_copy_in_another_namespace_gets_an_account_of_its_own_and_takes_nothin
     let second = beside(&first, "copy").await;
     for (name, with_status) in [("mail", false), ("with-status", true)] {
         let copy = backup(&first, "mail", name).await;
+        // Object and status are two writes, and it must not see the one without the other.
+        let operator = &second.operator.child;
+        operator.signal(Signal::Stop).expect("it runs");
         restore(&second, &copy, with_status).await;
+        operator.signal(Signal::Cont).expect("it runs");
         let own = another_account(&second, name, &id).await;
         second.until(name, "Ready", "False", "AwaitingUser").await;
         second.event(name, "CopyDetected").await;
