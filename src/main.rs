@@ -21,8 +21,8 @@ use composio_operator::{
     lease::{Candidate, Elector, Leadership, Lost, NotLeading, Scope, Standing, Timing},
     log,
     metrics::Metrics,
-    observe::Polling,
     plan::Flags,
+    poll::Polling,
     report::Pace,
     sandbox,
 };

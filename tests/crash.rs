@@ -55,8 +55,11 @@ async fn unknown_outcomes(circumstance: &str, switches: Value) {
 async fn of_several_accounts_those_of_nobody_are_deleted_and_those_of_a_person_are_not() {
     let matrix = Matrix::new(unknown::WAITS).await;
     let matrix = matrix.with_switches(json!({"alias_not_unique": true}));
-    let twins = [scenario::twin_of_nobody(), scenario::twin_of_a_person()];
-    let results = matrix.everywhere(&twins, |_| Vec::new()).await;
+    let duplicates = [
+        scenario::duplicate_of_nobody(),
+        scenario::duplicate_of_a_person(),
+    ];
+    let results = matrix.everywhere(&duplicates, |_| Vec::new()).await;
     results.must_hold();
     // So late that another account was made from the same Secret.
     let too_late = [scenario::from_a_secret()];

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use composio_operator::plan::computed_alias;
-use composio_operator::project::Standing;
+use composio_operator::project::ProjectIdentity;
 use composio_operator::sandbox::world::World;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -197,7 +197,7 @@ fn an_account_that_vanished_is_told_at_the_next_resync_and_once() {
         bench.pass_time(RESYNC);
         assert_eq!(bench.tick().await.1, BTreeSet::from(["ca_7".to_owned()]));
         // The object is looked at, and Composio says that it is gone.
-        bench.project.snapshot(|snapshot| snapshot.gone("ca_7"));
+        bench.project.snapshot(|snapshot| snapshot.absent("ca_7"));
         bench.pass_time(RESYNC);
         assert_eq!(bench.tick().await.1, BTreeSet::new());
     });
@@ -228,9 +228,9 @@ fn a_stamp_of_the_future_does_not_hide_what_comes_after_it() {
 fn too_many_missing_accounts_make_the_project_another_one_until_they_are_back() {
     in_simulated_time(async {
         let mut bench = Bench::new(60, 0, 50, false);
-        let standing = |bench: &Bench| bench.project.closed().standing;
+        let identity = |bench: &Bench| bench.project.closed().identity;
         bench.tick().await;
-        assert_eq!(standing(&bench), Standing::Ours);
+        assert_eq!(identity(&bench), ProjectIdentity::Ours);
         for n in 0..7 {
             let now = bench.now();
             let mut world = bench.world();
@@ -240,7 +240,7 @@ fn too_many_missing_accounts_make_the_project_another_one_until_they_are_back() 
         }
         bench.pass_time(RESYNC);
         let (_, told) = bench.tick().await;
-        assert_eq!(standing(&bench), Standing::Foreign);
+        assert_eq!(identity(&bench), ProjectIdentity::Foreign);
         assert_eq!(told.len(), 7, "they say so");
         // Those that were deleted by us are not missing.
         bench.project.snapshot(|snapshot| {
@@ -251,13 +251,13 @@ fn too_many_missing_accounts_make_the_project_another_one_until_they_are_back() 
         bench.pass_time(TICK);
         bench.tick().await;
         assert_eq!(
-            standing(&bench),
-            Standing::Foreign,
+            identity(&bench),
+            ProjectIdentity::Foreign,
             "only a resync can tell"
         );
         bench.pass_time(RESYNC);
         let (_, told) = bench.tick().await;
-        assert_eq!(standing(&bench), Standing::Ours);
+        assert_eq!(identity(&bench), ProjectIdentity::Ours);
         assert_eq!(told.len(), 60, "everything that waited goes on");
     });
 }
@@ -274,7 +274,7 @@ fn a_person_may_say_that_missing_accounts_are_gone() {
                 .expect("it is there");
         }
         bench.tick().await;
-        assert_eq!(bench.project.closed().standing, Standing::Ours);
+        assert_eq!(bench.project.closed().identity, ProjectIdentity::Ours);
     });
 }
 
@@ -295,12 +295,12 @@ fn accounts_that_a_list_cannot_know_yet_are_no_sign_of_another_project() {
         bench.pass_time(SignedDuration::from_secs(30));
         bench.project.doubt();
         bench.tick().await;
-        assert_eq!(bench.project.closed().standing, Standing::Ours);
+        assert_eq!(bench.project.closed().identity, ProjectIdentity::Ours);
         bench.pass_time(RESYNC);
         bench.tick().await;
         assert_eq!(
-            bench.project.closed().standing,
-            Standing::Foreign,
+            bench.project.closed().identity,
+            ProjectIdentity::Foreign,
             "two minutes later a list knows them"
         );
     });

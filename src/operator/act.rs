@@ -14,7 +14,7 @@ use crate::{
         model::{Account, Credentials, SensitiveUrl, State},
     },
     crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, OWN_ACCOUNT_ANNOTATION},
-    plan::{Change, Desired, Done, Effect, Failure, Observed, Pin, SecretSeen, Seen},
+    plan::{AccountLookup, Change, Desired, Done, Effect, Failure, Observed, Pin, SecretSeen},
     project::Project,
 };
 
@@ -103,7 +103,7 @@ pub async fn act(
                 expires_at,
             } = linked;
             let account = new_account(desired, auth_config, alias, id, State::Initializing);
-            observed.account = Seen::One(account);
+            observed.account = AccountLookup::One(account);
             project.expect_person();
             Done::Linked {
                 link: link(&redirect_url, expires_at, project.now()),
@@ -116,7 +116,7 @@ pub async fn act(
             observed.fresh = created.state.is_some();
             let state = created.state.unwrap_or(State::Initializing);
             let account = new_account(desired, auth_config, alias, created.id, state);
-            observed.account = Seen::One(account);
+            observed.account = AccountLookup::One(account);
             Done::Created {
                 secret_version: secret_version(&observed),
             }

@@ -34,13 +34,15 @@ use tracing::{info, warn};
 use crate::{
     composio::{ApiKey, Transport},
     http::Health,
+    look::Sources,
     metrics::{Census, Metrics},
-    observe::{Kept, ObjectCounts, Objects, Poll, Polling, Sources},
     plan::{Flags, decide},
+    poll::{Poll, Polling},
     project::{Clock, Project},
     reconcile::{Backoff, Context, Failed, reconcile},
     record::RecordKeys,
     report::{Pace, report},
+    store::{ObjectCounts, Objects, PackedObject},
 };
 
 mod events;
@@ -240,7 +242,7 @@ pub async fn run(
             let pass = pass.inspect(move |_| backlog.add_permits(1));
             CancelableJoinHandle::spawn(pass, &Handle::current())
         },
-        |object: Arc<Kept>, failed: &Failed, _| {
+        |object: Arc<PackedObject>, failed: &Failed, _| {
             warn!(object = %ObjectRef::from_obj(&*object), "{failed}");
             Action::requeue(jittered(failed.again))
         },
@@ -307,7 +309,7 @@ async fn follow_key(
 }
 
 async fn pass(
-    object: Arc<Kept>,
+    object: Arc<PackedObject>,
     context: Arc<Context>,
     access: NamespaceAccess,
 ) -> Result<Action, Failed> {
@@ -339,7 +341,7 @@ fn jittered(wait: Duration) -> Duration {
     wait + wait.mul_f64(fastrand::f64() / 10.0)
 }
 
-fn request(object: ObjectRef<Kept>) -> ReconcileRequest<Kept> {
+fn request(object: ObjectRef<PackedObject>) -> ReconcileRequest<PackedObject> {
     ReconcileRequest {
         obj_ref: object,
         reason: ReconcileReason::Unknown,

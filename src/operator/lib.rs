@@ -14,10 +14,13 @@
 //! | module | is |
 //! |---|---|
 //! | [`plan`] | the only decider, pure |
-//! | [`observe`] | what is remembered, what is read afresh, and the poller |
+//! | [`store`] | the objects as the watch has them |
+//! | [`poll`] | the poller: scans for changes, and asks for every account on record |
+//! | [`look`] | what is remembered, and what is read afresh |
+//! | [`proof`] | whether the project is the one that the recorded accounts are in |
 //! | [`act`] | one effect, one call |
 //! | [`report`] | the only builder of a status, and what events tell of it, pure |
-//! | [`reconcile`] | one pass: observe → plan → act → report |
+//! | [`reconcile`] | one pass: look → plan → act → report |
 //! | [`controller`] | watches, triggers, concurrency, shutdown |
 //! | [`project`] | client, gates, auth configs and snapshot of one Composio project |
 //! | [`record`] | the proof that a record in a status was written by this operator |
@@ -46,10 +49,13 @@ pub mod http;
 pub mod kubernetes;
 pub mod lease;
 pub mod log;
+pub mod look;
 pub mod metrics;
-pub mod observe;
 pub mod plan;
+pub mod poll;
 pub mod project;
+pub mod proof;
 pub mod reconcile;
 pub mod record;
 pub mod report;
+pub mod store;

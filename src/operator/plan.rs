@@ -13,10 +13,11 @@ mod checks;
 mod claim;
 mod connected;
 mod credentials;
+mod deleting;
 mod desired;
+mod duplicates;
 mod effect;
 mod failure;
-mod gone;
 mod observed;
 mod pin;
 mod present;
@@ -24,18 +25,19 @@ mod rule;
 mod sharing;
 #[cfg(test)]
 pub(crate) mod tests;
-mod twins;
 mod urgency;
 
 pub use change::{Change, ChangeKind};
 pub use claim::{Claim, Claimant};
 pub use composio_api::{computed_alias, is_computed_form};
 pub use connected::CORRECTIONS_WINDOW;
+pub(crate) use deleting::is_ours;
 pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, Kind};
 pub use failure::{AfterFailure, Answer, Failure};
-pub(crate) use gone::is_ours;
-pub use observed::{AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen, Seen};
+pub use observed::{
+    AccountLookup, AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen,
+};
 pub use pin::Pin;
 pub use rule::{Decision, Rule};
 pub use urgency::urgency;
@@ -176,7 +178,7 @@ pub enum Done {
 /// # Errors
 /// None: what cannot be done is a `Wait` or a `Refuse` with its reason.
 pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
-    if desired.presence != Presence::Present && gone::needs_no_look(desired, observed) {
+    if desired.presence != Presence::Present && deleting::needs_no_look(desired, observed) {
         return Rule::DeletingUntouched.does(Effect::Release);
     }
     let mut decision = first_rule(desired, observed, now);
@@ -208,7 +210,7 @@ pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decisio
 fn first_rule(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     match desired.presence {
         Presence::Present => present::decide(desired, observed, now),
-        Presence::Gone { since } => gone::decide(desired, observed, since, now),
+        Presence::Deleting { since } => deleting::decide(desired, observed, since, now),
     }
 }
 
@@ -230,7 +232,7 @@ fn project_unavailable(desired: &Desired, observed: &Observed) -> Decision {
     let gate = &observed.gate;
     let rule = match desired.presence {
         Presence::Present => Rule::ProjectUnavailable,
-        Presence::Gone { .. } => Rule::DeletingProjectUnavailable,
+        Presence::Deleting { .. } => Rule::DeletingProjectUnavailable,
     };
     match (gate.paused_until, gate.proof) {
         (Some(until), _) => rule.waits(Reason::RateLimited, "", Some(until)),

@@ -20,18 +20,18 @@ mod cache;
 mod clock;
 mod counted;
 mod gates;
+mod lookup_batcher;
 mod snapshot;
 #[cfg(test)]
 mod tests;
-mod together;
 
 use cache::Cache;
 pub use clock::Clock;
 use counted::counted;
 use gates::Gates;
-pub use gates::{Closed, Standing};
-pub use snapshot::{Changes, Known, Snapshot};
-use together::Together;
+pub use gates::{Closed, ProjectIdentity};
+use lookup_batcher::LookupBatcher;
+pub use snapshot::{CachedAccount, Changes, Snapshot};
 
 /// Who is put off does not come back before this.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
@@ -46,7 +46,7 @@ pub struct Project {
     budget: Arc<Mutex<Budget>>,
     metrics: Arc<Metrics>,
     auth_configs: AuthConfigs,
-    together: Together,
+    lookups: LookupBatcher,
     /// Told when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
     /// Told when the project may be another one, so that it is proved at once.
@@ -110,7 +110,7 @@ impl Project {
                 by_id: Cache::new(unsigned(auth_config_lifetime)),
                 by_toolkit: Cache::new(unsigned(auth_config_lifetime)),
             },
-            together: Together::default(),
+            lookups: LookupBatcher::default(),
             person_expected: Notify::new(),
             doubted: Notify::new(),
             offset,
@@ -179,11 +179,11 @@ impl Project {
 
     /// Forgets the duplicates of an account that a list does not show any more. That proves nothing: one that
     /// is there is noticed again when it changes.
-    pub fn forget_twins(&self, account: &Account, listed: &[Account]) {
+    pub fn forget_duplicates(&self, account: &Account, listed: &[Account]) {
         self.snapshot(|snapshot| {
-            for twin in snapshot.twins(account) {
-                if listed.iter().all(|other| other.id != twin.id) {
-                    snapshot.forget_twin(&twin.id);
+            for duplicate in snapshot.duplicates_of(account) {
+                if listed.iter().all(|other| other.id != duplicate.id) {
+                    snapshot.forget_duplicate(&duplicate.id);
                 }
             }
         });
@@ -211,7 +211,7 @@ impl Project {
         toolkit: &str,
         alias: &str,
     ) -> Result<Vec<Account>, Error> {
-        self.together.look(&self.client, user, toolkit, alias).await
+        self.lookups.look(&self.client, user, toolkit, alias).await
     }
 
     /// Reads an auth config, or remembers it.
@@ -274,16 +274,16 @@ impl Project {
         self.doubted.notify_one();
     }
 
-    /// Which key is in use. To be asked before what is told to [`Project::stands`] is found out.
+    /// Which key is in use. To be asked before what is told to [`Project::identify`] is found out.
     pub fn generation(&self) -> u64 {
         self.gates.lock().generation()
     }
 
     /// Says whether the project of that key is the one in which the recorded accounts were made.
-    pub fn stands(&self, generation: u64, standing: Standing) {
-        let former = self.closed().standing;
-        self.gates.lock().stands(generation, standing);
-        if former != standing {
+    pub fn identify(&self, generation: u64, identity: ProjectIdentity) {
+        let former = self.closed().identity;
+        self.gates.lock().identify(generation, identity);
+        if former != identity {
             // What another server said of them says nothing of ours.
             self.forget_auth_configs();
         }
@@ -304,7 +304,7 @@ impl Project {
     pub fn doubt(&self) {
         let mut gates = self.gates.lock();
         let generation = gates.generation();
-        gates.stands(generation, Standing::Unproved);
+        gates.identify(generation, ProjectIdentity::Unproved);
     }
 
     /// Waits until the project may be another one than it was.

@@ -6,8 +6,8 @@ use kube::ResourceExt;
 
 use crate::{
     crd::{ConnectedAccount, Reason, condition},
-    observe::Kept,
     report::news,
+    store::PackedObject,
 };
 
 mod backoff;
@@ -44,7 +44,7 @@ use passed::{AGAIN, BACKING_OFF, GONE, NOT_DECODED, STOPPED};
 /// # Errors
 /// When the apiserver fails, or this program has kept what it cannot read. Nothing is lost by it: the
 /// alias that was pinned before the first POST finds the account again.
-pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Failed> {
+pub async fn reconcile(kept: Arc<PackedObject>, context: &Context) -> Result<Passed, Failed> {
     if kept.is_unreadable() {
         unreadable::tell(&kept, context);
         return Ok(NOT_DECODED);
@@ -74,7 +74,7 @@ pub async fn reconcile(kept: Arc<Kept>, context: &Context) -> Result<Passed, Fai
 
 /// How long to leave an object alone whose pass failed. What the apiserver has refused is told once: where the
 /// status does not say it, it could not be written either.
-fn failed(kept: &Kept, attempt: &Attempt, error: Error, context: &Context) -> Failed {
+fn failed(kept: &PackedObject, attempt: &Attempt, error: Error, context: &Context) -> Failed {
     let object = kept.unpack().unwrap_or_default();
     let project = &context.sources.project;
     let status = object.status.as_ref();
@@ -99,7 +99,7 @@ fn failed(kept: &Kept, attempt: &Attempt, error: Error, context: &Context) -> Fa
 }
 
 async fn look_and_act(
-    kept: &Kept,
+    kept: &PackedObject,
     object: ConnectedAccount,
     attempt: &Attempt,
     context: &Context,

@@ -202,7 +202,7 @@ fn record_event(
             // The row made room for a new link, which is due for the same reason as the refresh was.
             Presence::Present => lose(status),
             // The record stays: it proves that there was an account, and that it is gone.
-            Presence::Gone { .. } => {}
+            Presence::Deleting { .. } => {}
         },
         Happened::Failed(failure) => {
             match failure.answer {

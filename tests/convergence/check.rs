@@ -106,8 +106,8 @@ impl<G: Ground> Sequence<G> {
                     .await);
             }
         }
-        for (name, twin) in self.twins.clone() {
-            let Some(account) = self.account(&twin).await else {
+        for (name, duplicate) in self.duplicates.clone() {
+            let Some(account) = self.account(&duplicate).await else {
                 continue;
             };
             let Some(object) = self.ground.object(name).await else {
@@ -120,11 +120,15 @@ impl<G: Ground> Sequence<G> {
             let is_known = object["status"]["state"] != "PAUSED";
             // One that a page leaves out when it is new may never be noticed.
             let is_told = !self.switches.shifting_pages;
-            let is_twin =
-                is_told && own.is_some_and(|id| id != twin) && account["alias"] == pin && is_known;
-            if is_twin && is_over && account["deleted_at"].is_null() && self.key.is_some() {
+            let is_duplicate = is_told
+                && own.is_some_and(|id| id != duplicate)
+                && account["alias"] == pin
+                && is_known;
+            if is_duplicate && is_over && account["deleted_at"].is_null() && self.key.is_some() {
                 return Err(self
-                    .told(&format!("{twin}, a twin of {name}, is still there"))
+                    .told(&format!(
+                        "{duplicate}, a duplicate of {name}, is still there"
+                    ))
                     .await);
             }
         }
@@ -317,9 +321,9 @@ impl<G: Ground> Sequence<G> {
                 continue;
             };
             // Which of two with one alias is the object's own nobody may know.
-            let has_twins = self.twins.iter().any(|(whose, _)| *whose == name);
+            let has_duplicates = self.duplicates.iter().any(|(whose, _)| *whose == name);
             let is_shared = ["spare", "rival"].contains(&name);
-            if is_shared || has_twins || !object["metadata"]["deletionTimestamp"].is_null() {
+            if is_shared || has_duplicates || !object["metadata"]["deletionTimestamp"].is_null() {
                 continue;
             }
             let pin = pinned_alias(&object);

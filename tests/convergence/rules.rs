@@ -78,7 +78,7 @@ pub(crate) fn holds(
         observed,
         now,
     };
-    let is_of_this_table = matches!(desired.presence, Presence::Gone { .. })
+    let is_of_this_table = matches!(desired.presence, Presence::Deleting { .. })
         == decision.rule.as_str().starts_with("Deleting")
         || decision.rule == Rule::LookAfresh;
     let acts_on_a_look = match &decision.plan {
@@ -87,7 +87,7 @@ pub(crate) fn holds(
     };
     let fits = match desired.presence {
         Presence::Present => declared::fits(&sight, decision),
-        Presence::Gone { since } => deleting::fits(&sight, decision, since),
+        Presence::Deleting { since } => deleting::fits(&sight, decision, since),
     };
     if is_of_this_table && acts_on_a_look && fits {
         return Ok(());

@@ -42,7 +42,7 @@ pub(crate) struct Sequence<G> {
     /// The last declaration of each object that is not deleted.
     pub(super) declared: Vec<(&'static str, Value)>,
     /// Accounts that were made by hand under the alias of an object's own.
-    pub(super) twins: Vec<(&'static str, String)>,
+    pub(super) duplicates: Vec<(&'static str, String)>,
     /// The value in the Secret of `crm`, if there is one.
     pub(super) key: Option<String>,
     /// Whether Composio refused something by a fault, or a grant was called revoked that is not: then one
@@ -109,7 +109,7 @@ impl<G: Ground> Sequence<G> {
             let_go: BTreeSet::new(),
             ended: BTreeSet::new(),
             declared: Vec::new(),
-            twins: Vec::new(),
+            duplicates: Vec::new(),
             key: None,
             refused: false,
             killed: Vec::new(),
@@ -291,7 +291,7 @@ impl<G: Ground> Sequence<G> {
             26 => self.take_marks(name).await,
             27 => self.auth_config().await,
             28 if name == "chat" => self.share_by_hand(name).await,
-            28..31 => self.make_twin(name).await,
+            28..31 => self.make_duplicate(name).await,
             31 if ["rival", "odd"].contains(&name) => self.restore_and_delete(name).await,
             31 | 32 => self.lose_a_call_and_delete(name).await,
             33 if self.names.contains(&"crm") => self.end_the_key().await,

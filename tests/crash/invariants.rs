@@ -21,7 +21,7 @@ pub(super) struct Facts {
     /// Accounts that somebody deleted in Composio, which does not end their grants.
     pub(super) deleted_by_hand: BTreeSet<String>,
     /// A second account under the object's alias, to which a person has signed in.
-    pub(super) twin_of_a_person: Option<String>,
+    pub(super) duplicate_of_a_person: Option<String>,
     /// The deletion policy that was declared last.
     pub(super) policy: String,
 }
@@ -35,7 +35,7 @@ type Holds = Result<(), String>;
 /// The first of them that does not hold.
 pub(super) fn check(facts: &Facts, then: Then) -> Holds {
     let is_a_persons =
-        |account: &&Value| account["id"].as_str() == facts.twin_of_a_person.as_deref();
+        |account: &&Value| account["id"].as_str() == facts.duplicate_of_a_person.as_deref();
     let live: Vec<&Value> = facts
         .accounts
         .iter()

@@ -49,7 +49,7 @@ pub(super) struct World<'a> {
     key: String,
     deleted_by_hand: BTreeSet<String>,
     /// The second account, and whether a person has signed in to it.
-    twin: Option<(String, bool)>,
+    duplicate: Option<(String, bool)>,
     policy: String,
     value: Option<String>,
     operators: usize,
@@ -113,7 +113,7 @@ impl<'a> Lane<'a> {
             name: format!("account-{run}"),
             key,
             deleted_by_hand: BTreeSet::new(),
-            twin: None,
+            duplicate: None,
             policy: "Revoke".to_owned(),
             value: None,
             operators: 0,
@@ -171,10 +171,10 @@ impl World<'_> {
                 let sandbox = self.lane.sandbox;
                 let made = sandbox.api_as(&self.key, "POST", path, body).await;
                 let id = made["connected_account_id"].as_str().expect("it is made");
-                self.twin = Some((id.to_owned(), false));
+                self.duplicate = Some((id.to_owned(), false));
             }
             Act::OfTwin(what) => {
-                let (id, is_a_persons) = self.twin.as_mut().expect("there is one");
+                let (id, is_a_persons) = self.duplicate.as_mut().expect("there is one");
                 *is_a_persons = *what == "consent";
                 let path = format!("accounts/{id}/{what}");
                 self.control("POST", &path, json!({})).await;
@@ -267,8 +267,8 @@ impl World<'_> {
             sharing,
             key,
             deleted_by_hand: self.deleted_by_hand.clone(),
-            twin_of_a_person: self
-                .twin
+            duplicate_of_a_person: self
+                .duplicate
                 .clone()
                 .and_then(|(id, is_a_persons)| is_a_persons.then_some(id)),
             policy: self.policy.clone(),

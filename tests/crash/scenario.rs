@@ -268,14 +268,14 @@ fn vanished() -> Scenario {
 }
 
 /// A second account under the same alias, whose link nobody ever saw, runs out.
-pub(super) fn twin_of_nobody() -> Scenario {
+pub(super) fn duplicate_of_nobody() -> Scenario {
     Scenario {
-        name: "twin of nobody",
+        name: "duplicate of nobody",
         accounts: json!([]),
         steps: vec![
             step("link", [Act::Declare(gmail())], Then::AwaitingUser),
             step(
-                "twin",
+                "duplicate",
                 [Act::Twin, Act::OfTwin("expire")],
                 Then::AwaitingUser,
             ),
@@ -285,14 +285,14 @@ pub(super) fn twin_of_nobody() -> Scenario {
 }
 
 /// A person signs in to a second account under the same alias. It is theirs, whatever comes.
-pub(super) fn twin_of_a_person() -> Scenario {
+pub(super) fn duplicate_of_a_person() -> Scenario {
     Scenario {
-        name: "twin of a person",
+        name: "duplicate of a person",
         accounts: json!([]),
         steps: vec![
             step("link", [Act::Declare(gmail())], Then::AwaitingUser),
             step(
-                "twin",
+                "duplicate",
                 [Act::Twin, Act::OfTwin("consent")],
                 Then::AwaitingUser,
             ),

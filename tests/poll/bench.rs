@@ -8,11 +8,12 @@ use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
 use composio_operator::crd::ConnectedAccount;
 use composio_operator::metrics::Metrics;
-use composio_operator::observe::{Kept, Objects, Poll, PollEvent, Polling};
 use composio_operator::plan::{Flags, computed_alias};
-use composio_operator::project::{Known, Project};
+use composio_operator::poll::{Poll, PollEvent, Polling};
+use composio_operator::project::{CachedAccount, Project};
 use composio_operator::record::RecordKeys;
 use composio_operator::sandbox::world::{Seed, SeedAccount, World};
+use composio_operator::store::{Objects, PackedObject};
 use futures::FutureExt;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
@@ -26,7 +27,7 @@ pub(super) struct Bench {
     pub(super) shared: Arc<Shared>,
     pub(super) project: Arc<Project>,
     pub(super) objects: Objects,
-    pub(super) writer: reflector::store::Writer<Kept>,
+    pub(super) writer: reflector::store::Writer<PackedObject>,
     pub(super) poll: Poll,
     /// By object, which is named after the account.
     pub(super) ours: Vec<String>,
@@ -145,9 +146,9 @@ impl Bench {
     }
 
     pub(super) fn remembered(&self, id: &str) -> Option<String> {
-        match self.project.snapshot(|snapshot| snapshot.known(id)) {
-            Known::There(account) => Some(account.state.as_str().to_owned()),
-            Known::Gone | Known::Nothing => None,
+        match self.project.snapshot(|snapshot| snapshot.cached(id)) {
+            Some(CachedAccount::Present(account)) => Some(account.state.as_str().to_owned()),
+            Some(CachedAccount::Absent | CachedAccount::Deleted) | None => None,
         }
     }
 
@@ -165,8 +166,8 @@ impl Bench {
     }
 }
 
-pub(super) fn kept(object: ConnectedAccount) -> Kept {
-    Kept::pack(object).expect("JSON")
+pub(super) fn kept(object: ConnectedAccount) -> PackedObject {
+    PackedObject::pack(object).expect("JSON")
 }
 
 pub(super) fn object(id: &str) -> ConnectedAccount {

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use composio_operator::observe::Kept;
 use composio_operator::plan::Flags;
 use composio_operator::reconcile::reconcile;
 use composio_operator::sandbox::world::{Seed, World};
+use composio_operator::store::PackedObject;
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::watcher;
 use serde_json::{Value, json};
@@ -290,7 +290,7 @@ impl Simulation {
         }
         self.refresh_cache().await;
         let before = self.object(name);
-        let kept: Kept = serde_json::from_value(object).expect("it decodes");
+        let kept: PackedObject = serde_json::from_value(object).expect("it decodes");
         self.passes += 1;
         let passed = reconcile(Arc::new(kept), &self.running.context).await;
         let again = passed.expect("the shelf does not fail").again;

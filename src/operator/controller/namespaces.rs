@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::observe::Kept;
+use crate::store::PackedObject;
 
 mod access;
 mod merge;
@@ -37,7 +37,7 @@ const PAGE: u32 = 200;
 /// A namespace is not listed again sooner than this because something in it was refused.
 const RECHECK: Duration = Duration::from_secs(10);
 
-type Change = Event<Kept>;
+type Change = Event<PackedObject>;
 type Changes = BoxStream<'static, Result<Change, watcher::Error>>;
 
 /// What happens in these namespaces, or in all if none is named. `objects` is the store that is fed by
@@ -48,10 +48,10 @@ type Changes = BoxStream<'static, Result<Change, watcher::Error>>;
 pub(super) fn changes(
     client: &Client,
     namespaces: &[String],
-    objects: Store<Kept>,
+    objects: Store<PackedObject>,
     access: &NamespaceAccess,
 ) -> Changes {
-    let watch = |api: Api<Kept>| {
+    let watch = |api: Api<PackedObject>| {
         let config = watcher::Config::default().page_size(PAGE);
         watcher(api, config).boxed()
     };

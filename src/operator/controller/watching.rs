@@ -15,9 +15,10 @@ use crate::{
     http::Health,
     log::cause,
     metrics::Metrics,
-    observe::{Followed, Kept, Objects, Poll, PollEvent},
     plan::ANOTHER_PROJECT,
-    project::{Project, Standing},
+    poll::{Poll, PollEvent},
+    project::{Project, ProjectIdentity},
+    store::{Followed, Objects, PackedObject},
 };
 
 /// How to say that the definition is missing.
@@ -25,7 +26,7 @@ const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it
 
 /// Tells once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
 /// status that is no harm, and the next write mends it. Anything else keeps the object from being acted on.
-fn tell_odd(kept: &Kept, metrics: &Metrics) {
+fn tell_odd(kept: &PackedObject, metrics: &Metrics) {
     let object = format!(
         "{}/{}",
         kept.namespace().unwrap_or_default(),
@@ -43,11 +44,11 @@ fn tell_odd(kept: &Kept, metrics: &Metrics) {
 
 /// Follows what the watch brings besides the objects themselves.
 pub(super) fn follow(
-    event: &watcher::Event<Kept>,
+    event: &watcher::Event<PackedObject>,
     health: &Health,
     metrics: &Metrics,
     objects: &Objects,
-    trigger: &mpsc::UnboundedSender<ObjectRef<Kept>>,
+    trigger: &mpsc::UnboundedSender<ObjectRef<PackedObject>>,
     known: &watch::Sender<bool>,
 ) {
     let mut trigger = |object| {
@@ -104,7 +105,7 @@ pub(super) async fn poll_and_tell(
     project: Arc<Project>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
-    trigger: mpsc::UnboundedSender<ObjectRef<Kept>>,
+    trigger: mpsc::UnboundedSender<ObjectRef<PackedObject>>,
     polled_once: oneshot::Sender<()>,
 ) {
     let mut polled_once = Some(polled_once);
@@ -117,7 +118,7 @@ pub(super) async fn poll_and_tell(
         metrics.gates(
             closed.read_until.is_some(),
             closed.write_until.is_some(),
-            closed.standing == Standing::Foreign,
+            closed.identity == ProjectIdentity::Foreign,
         );
         let failed = matches!(event, PollEvent::Failed(_));
         match event {
@@ -174,10 +175,10 @@ mod tests {
     };
 
     use super::{super::census, *};
-    use crate::{http::serve, observe::DECODED, plan::Flags};
+    use crate::{http::serve, plan::Flags, store::DECODED};
 
     struct Followed {
-        writer: Writer<Kept>,
+        writer: Writer<PackedObject>,
         objects: Objects,
         metrics: Metrics,
         health: Health,
@@ -195,7 +196,7 @@ mod tests {
         }
 
         /// Which objects are triggered by these events.
-        fn after(&mut self, events: impl IntoIterator<Item = Event<Kept>>) -> Vec<String> {
+        fn after(&mut self, events: impl IntoIterator<Item = Event<PackedObject>>) -> Vec<String> {
             let (trigger, mut triggered) = mpsc::unbounded_channel();
             let (known, _) = watch::channel(false);
             for event in events {
@@ -224,7 +225,7 @@ mod tests {
         }
     }
 
-    fn watched(name: &str, enabled: Value, status: Value) -> Kept {
+    fn watched(name: &str, enabled: Value, status: Value) -> PackedObject {
         let object = json!({
             "metadata": {"name": name, "namespace": "agents", "uid": name},
             "spec": {"user": "u", "toolkit": "gmail", "enabled": enabled},

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// What is to be made of the Secret.
-pub(super) enum Standing {
+pub(super) enum CredentialsState {
     /// Nothing can be made of it; the decision says why.
     Unusable(Decision),
     /// This version was not sent to the recorded account.
@@ -20,28 +20,32 @@ pub(super) enum Standing {
     Sent(CredentialsStep),
 }
 
-pub(super) fn standing(desired: &Desired, declared: &Credentials, observed: &Observed) -> Standing {
+pub(super) fn state(
+    desired: &Desired,
+    declared: &Credentials,
+    observed: &Observed,
+) -> CredentialsState {
     let version = match &observed.secret {
         SecretSeen::NotUsed | SecretSeen::NotRead => {
-            return Standing::Unusable(Rule::ReadSecret.looks(Need::Secret));
+            return CredentialsState::Unusable(Rule::ReadSecret.looks(Need::Secret));
         }
         SecretSeen::Missing(why) => {
             let (namespace, name) = (&desired.namespace, &declared.secret_ref.name);
             let detail = format!("Secret {namespace}/{name} {why}");
             let waits = Rule::SecretMissing.waits(Reason::SecretMissing, detail, None);
-            return Standing::Unusable(waits);
+            return CredentialsState::Unusable(waits);
         }
         SecretSeen::Unfit(why) => {
             let refuses =
                 Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, why.clone());
-            return Standing::Unusable(refuses);
+            return CredentialsState::Unusable(refuses);
         }
         SecretSeen::Present { version, .. } => version,
     };
     match &observed.recorded.credentials {
-        Some(sent) if sent.version == *version => Standing::Sent(sent.step),
+        Some(sent) if sent.version == *version => CredentialsState::Sent(sent.step),
         // What was sent before, or by whom, is not known: a PATCH makes it known.
-        Some(_) | None => Standing::New,
+        Some(_) | None => CredentialsState::New,
     }
 }
 
@@ -50,13 +54,13 @@ pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Accou
     let Some(declared) = &desired.spec.credentials else {
         return Rule::AsDeclared.nothing();
     };
-    match standing(desired, declared, observed) {
-        Standing::Unusable(decision) => decision,
-        Standing::New => Rule::Rotate.does(Change::Credentials.of(account)),
-        Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
+    match state(desired, declared, observed) {
+        CredentialsState::Unusable(decision) => decision,
+        CredentialsState::New => Rule::Rotate.does(Change::Credentials.of(account)),
+        CredentialsState::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
             Rule::AsDeclared.nothing()
         }
-        Standing::Sent(CredentialsStep::Refused) => rejected(observed, account),
+        CredentialsState::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
 }
 
@@ -68,14 +72,16 @@ pub(super) fn revive(
     observed: &Observed,
     account: &Account,
 ) -> Decision {
-    match standing(desired, declared, observed) {
-        Standing::Unusable(decision) => decision,
-        Standing::New => match observed.refused_like(&Change::Credentials.of(account)) {
+    match state(desired, declared, observed) {
+        CredentialsState::Unusable(decision) => decision,
+        CredentialsState::New => match observed.refused_like(&Change::Credentials.of(account)) {
             None => Rule::Revive.does(Change::Credentials.of(account)),
             Some(refused) => stopped(Rule::CredentialsRejected, &refused.failure),
         },
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
-        Standing::Sent(CredentialsStep::Patched) if observed.recorded.connected_at.is_none() => {
+        CredentialsState::Sent(CredentialsStep::Patched)
+            if observed.recorded.connected_at.is_none() =>
+        {
             match (
                 observed.refused(Kind::Delete),
                 unconfirmed(desired, observed, account),
@@ -88,13 +94,13 @@ pub(super) fn revive(
                 }),
             }
         }
-        Standing::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
+        CredentialsState::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
             Rule::CredentialsRejected.refuses(
                 Reason::CredentialsRejected,
                 format!("the account made from the Secret is {}", account.state),
             )
         }
-        Standing::Sent(CredentialsStep::Refused) => rejected(observed, account),
+        CredentialsState::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
 }
 

@@ -45,7 +45,7 @@ pub enum Presence {
     /// It is declared.
     Present,
     /// It is being deleted.
-    Gone {
+    Deleting {
         /// Its deletion timestamp.
         since: Timestamp,
     },
@@ -109,7 +109,7 @@ impl Desired {
             generation: object.metadata.generation.unwrap_or_default(),
             presence: match &object.metadata.deletion_timestamp {
                 None => Presence::Present,
-                Some(time) => Presence::Gone { since: time.0 },
+                Some(time) => Presence::Deleting { since: time.0 },
             },
             spec: object.spec.clone(),
             finalizer: object

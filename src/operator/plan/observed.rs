@@ -20,7 +20,7 @@ pub struct Observed {
     /// By which records are signed and verified.
     pub keys: RecordKeys,
     /// The account.
-    pub account: Seen,
+    pub account: AccountLookup,
     /// Whether the account was read in this pass, rather than remembered; and the object too, but before
     /// its first mark, which the apiserver takes for the version alone that is known here.
     pub fresh: bool,
@@ -44,7 +44,7 @@ pub struct Observed {
 impl Observed {
     /// Nothing that was seen of the account counts any more.
     pub fn forget_account(&mut self) {
-        self.account = Seen::NotLooked;
+        self.account = AccountLookup::NotLooked;
         self.fresh = false;
     }
 
@@ -109,7 +109,7 @@ impl Observed {
     clippy::large_enum_variant,
     reason = "there is one of it a pass; a box would only be in the way"
 )]
-pub enum Seen {
+pub enum AccountLookup {
     /// Nothing.
     NotLooked,
     /// It is not there.
@@ -120,7 +120,7 @@ pub enum Seen {
     Many(Vec<Account>),
 }
 
-impl Seen {
+impl AccountLookup {
     /// What a look that found these accounts has seen: the recorded one, then active before disabled
     /// before others, the newest first.
     pub fn of(accounts: Vec<Account>, recorded: Option<&str>) -> Self {

@@ -8,9 +8,9 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin,
-    Rule, Seen, after, checks, connected, credentials, credentials::Standing, stopped, twins,
-    unconfirmed, usable_link,
+    AccountLookup, AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need,
+    Observed, Pin, Rule, after, checks, connected, credentials, credentials::CredentialsState,
+    duplicates, stopped, unconfirmed, usable_link,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
@@ -19,19 +19,22 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         let rule = Rule::Suspended;
         return match observed.account {
             // It is still observed: whether it is gone, too.
-            Seen::NotLooked if recorded => rule.looks(Need::Account),
-            Seen::Absent if recorded => rule.waits(Reason::Suspended, "the account is gone", None),
-            Seen::NotLooked | Seen::Absent | Seen::One(_) | Seen::Many(_) => {
-                rule.waits(Reason::Suspended, "", None)
+            AccountLookup::NotLooked if recorded => rule.looks(Need::Account),
+            AccountLookup::Absent if recorded => {
+                rule.waits(Reason::Suspended, "the account is gone", None)
             }
+            AccountLookup::NotLooked
+            | AccountLookup::Absent
+            | AccountLookup::One(_)
+            | AccountLookup::Many(_) => rule.waits(Reason::Suspended, "", None),
         };
     }
     let account = match &observed.account {
-        Seen::NotLooked => return Rule::LookAfresh.looks(Need::Account),
-        Seen::Absent if recorded => return vanished(desired, observed, now),
-        Seen::Absent => return absent(desired, observed, now),
-        Seen::One(account) => account,
-        Seen::Many(accounts) => match accounts.first() {
+        AccountLookup::NotLooked => return Rule::LookAfresh.looks(Need::Account),
+        AccountLookup::Absent if recorded => return vanished(desired, observed, now),
+        AccountLookup::Absent => return absent(desired, observed, now),
+        AccountLookup::One(account) => account,
+        AccountLookup::Many(accounts) => match accounts.first() {
             Some(kept) => kept,
             None => return absent(desired, observed, now),
         },
@@ -79,9 +82,9 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
             alias: desired.to_pin(claim, account.alias.as_deref().unwrap_or(&desired.alias)),
         });
     }
-    if let Some(twin) = twins::to_delete(desired, observed) {
+    if let Some(duplicate) = duplicates::to_delete(desired, observed) {
         return Rule::DeleteDuplicate.does(Effect::Delete {
-            id: twin.id.clone(),
+            id: duplicate.id.clone(),
             revoke: false,
         });
     }
@@ -108,10 +111,10 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
 /// proved it to be its own, or the pin tells that the object is a copy.
 fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
     let has_own = match &observed.account {
-        Seen::Many(accounts) => accounts
+        AccountLookup::Many(accounts) => accounts
             .iter()
             .any(|other| observed.claim(desired, other) == Some(Claim::Own)),
-        Seen::NotLooked | Seen::Absent | Seen::One(_) => false,
+        AccountLookup::NotLooked | AccountLookup::Absent | AccountLookup::One(_) => false,
     };
     let may_be_true =
         observed.is_record_of_another_key(desired) || observed.recorded.adopted.is_some();
@@ -204,11 +207,13 @@ fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
             Rule::Link.does(Effect::Link { auth_config, alias })
         });
     };
-    match credentials::standing(desired, declared, observed) {
-        Standing::Unusable(decision) => decision,
-        Standing::New | Standing::Sent(_) => make(desired, observed, now, |auth_config, alias| {
-            Rule::Create.does(Effect::Create { auth_config, alias })
-        }),
+    match credentials::state(desired, declared, observed) {
+        CredentialsState::Unusable(decision) => decision,
+        CredentialsState::New | CredentialsState::Sent(_) => {
+            make(desired, observed, now, |auth_config, alias| {
+                Rule::Create.does(Effect::Create { auth_config, alias })
+            })
+        }
     }
 }
 

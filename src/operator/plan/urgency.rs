@@ -9,7 +9,7 @@ use super::{Desired, Effect, Observed, Plan, Presence, asks_for_look, first_rule
 /// How urgent the calls are that come next: those of the effect that is due by what is known so far, or
 /// of the look before it.
 pub fn urgency(desired: &Desired, observed: &Observed, now: Timestamp) -> Urgency {
-    if matches!(desired.presence, Presence::Gone { .. }) {
+    if matches!(desired.presence, Presence::Deleting { .. }) {
         return Urgency::Withdrawal;
     }
     match first_rule(desired, observed, now).plan {

@@ -18,7 +18,7 @@ pub(super) struct Gates {
     /// The organisation's rate limit is used up until then.
     paused_until: Option<Instant>,
     /// What is known of the project itself.
-    standing: Standing,
+    identity: ProjectIdentity,
     /// Namespaces of which too much is missing, though the project is ours.
     held_up: Arc<BTreeSet<String>>,
     /// Which key this is of: an answer to the former one proves nothing of the next.
@@ -28,7 +28,7 @@ pub(super) struct Gates {
 /// Whether the project is the one in which the recorded accounts were made. With the key of another
 /// one, or at another server, everything looks gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
+pub enum ProjectIdentity {
     /// It was not asked yet, since the start or since the key changed.
     #[default]
     Unproved,
@@ -55,7 +55,7 @@ pub struct Closed {
     /// Everything: as long as Composio asked, because the rate limit is used up.
     pub paused_until: Option<Timestamp>,
     /// Everything that rests on an account not being there, unless the project is proved to be ours.
-    pub standing: Standing,
+    pub identity: ProjectIdentity,
 }
 
 impl Gates {
@@ -102,9 +102,9 @@ impl Gates {
     }
 
     /// Takes note of what was found out with the key of that generation.
-    pub(super) fn stands(&mut self, generation: u64, standing: Standing) {
+    pub(super) fn identify(&mut self, generation: u64, identity: ProjectIdentity) {
         if generation == self.generation {
-            self.standing = standing;
+            self.identity = identity;
         }
     }
 
@@ -132,7 +132,7 @@ impl Gates {
             read_until: self.read.map(|shut| told(shut.until)),
             write_until: (self.write.map(|shut| shut.until).filter(is_ahead)).map(told),
             paused_until: self.paused_until.filter(is_ahead).map(told),
-            standing: self.standing,
+            identity: self.identity,
         }
     }
 
@@ -246,13 +246,16 @@ mod tests {
     fn what_was_found_out_with_the_former_key_proves_nothing_of_the_next() {
         let mut gates = Gates::default();
         let former = gates.generation();
-        gates.stands(former, Standing::Ours);
-        assert_eq!(gates.closed(Instant::now(), at(0)).standing, Standing::Ours);
-        gates.key_changed();
-        gates.stands(former, Standing::Ours);
+        gates.identify(former, ProjectIdentity::Ours);
         assert_eq!(
-            gates.closed(Instant::now(), at(0)).standing,
-            Standing::Unproved
+            gates.closed(Instant::now(), at(0)).identity,
+            ProjectIdentity::Ours
+        );
+        gates.key_changed();
+        gates.identify(former, ProjectIdentity::Ours);
+        assert_eq!(
+            gates.closed(Instant::now(), at(0)).identity,
+            ProjectIdentity::Unproved
         );
     }
 

@@ -7,66 +7,53 @@ use crate::composio::model::{Account, each_once};
 
 /// So many duplicates are remembered. The one that changed longest ago is forgotten first; it is noticed again
 /// when it changes, and each time that its object is looked at.
-const MOST_TWINS: usize = 1000;
+const MAX_DUPLICATES: usize = 1000;
 
 /// The accounts of a project that are ours, as they were seen last.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     rows: HashMap<String, Row>,
     /// Accounts with the alias of an object that has another one on record, by id. There are none, but
-    /// where Composio let a second one be made. No more than [`MOST_TWINS`]: whoever may make accounts at
+    /// where Composio let a second one be made. No more than [`MAX_DUPLICATES`]: whoever may make accounts at
     /// Composio decides how many there are.
-    twins: HashMap<String, Account>,
-    /// Ids whose account changed, and whose object was not told: one that does not manage it saw the change,
-    /// or the watch has not shown yet which object recorded the id.
-    untold: BTreeSet<String>,
+    duplicates: HashMap<String, Account>,
+    /// Ids of accounts that changed without the object that owns them being told: another object saw the
+    /// change, or the watch has not shown yet which object recorded the id.
+    unowned_changes: BTreeSet<String>,
     seen: u64,
 }
 
 #[derive(Debug)]
 struct Row {
-    what: What,
+    account: CachedAccount,
     seen: u64,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum What {
-    There(Box<Account>),
-    /// By proof.
-    Gone,
-    /// It is gone because we deleted it.
-    Deleted,
-}
-
-/// What the snapshot knows of an id.
+/// An account as it was seen last, or the proof that there is none of that id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Nothing.
-    Nothing,
-    /// It is gone, by proof.
-    Gone,
-    /// It was there.
-    There(Box<Account>),
+pub enum CachedAccount {
+    /// The account.
+    Present(Box<Account>),
+    /// A GET answered that there is none.
+    Absent,
+    /// We deleted it ourselves.
+    Deleted,
 }
 
 /// The ids whose account is not as it was before a scan.
 pub type Changes = Vec<String>;
 
 impl Snapshot {
-    /// What is known of an id.
-    pub fn known(&self, id: &str) -> Known {
-        match self.rows.get(id).map(|row| &row.what) {
-            None => Known::Nothing,
-            Some(What::Gone | What::Deleted) => Known::Gone,
-            Some(What::There(account)) => Known::There(account.clone()),
-        }
+    /// The account of an id as it was seen last; `None` where it never was, or only missing in a list.
+    pub fn cached(&self, id: &str) -> Option<CachedAccount> {
+        self.rows.get(id).map(|row| row.account.clone())
     }
 
     /// Whether we deleted it ourselves.
     pub fn is_deleted(&self, id: &str) -> bool {
         self.rows
             .get(id)
-            .is_some_and(|row| row.what == What::Deleted)
+            .is_some_and(|row| row.account == CachedAccount::Deleted)
     }
 
     /// Of how many ids anything is known.
@@ -76,83 +63,94 @@ impl Snapshot {
 
     /// Takes in what a fresh look, or the answer to an effect, says of an account.
     pub fn see(&mut self, account: Account) {
-        self.put(account.id.clone(), What::There(Box::new(account)));
+        self.put(
+            account.id.clone(),
+            CachedAccount::Present(Box::new(account)),
+        );
     }
 
-    /// The same for a look of an object that does not have it on record.
-    pub fn overhear(&mut self, account: Account) {
+    /// The same for a look by an object that does not have it on record: the owner is to be told of a change.
+    pub fn see_unowned(&mut self, account: Account) {
         let known = self.rows.get(&account.id);
-        if known.is_some_and(|row| matches!(&row.what, What::There(known) if **known != account)) {
-            self.untold.insert(account.id.clone());
+        if known.is_some_and(
+            |row| matches!(&row.account, CachedAccount::Present(known) if **known != account),
+        ) {
+            self.unowned_changes.insert(account.id.clone());
         }
         self.see(account);
     }
 
-    /// Takes note that a change of this account is still to be told: nobody has it on record yet. Of an
-    /// account that is not known here nobody is about to record it.
-    pub fn owe(&mut self, id: &str) {
+    /// Keeps a change of this account until an object has it on record. An account that is not cached is
+    /// left out: nobody is about to record it.
+    pub fn keep_unowned_change(&mut self, id: &str) {
         if self.rows.contains_key(id) {
-            self.untold.insert(id.to_owned());
+            self.unowned_changes.insert(id.to_owned());
         }
     }
 
-    /// The ids whose change is still to be told, since this was asked last.
-    pub fn take_untold(&mut self) -> Changes {
-        std::mem::take(&mut self.untold).into_iter().collect()
+    /// Takes the unowned changes that came since the last call.
+    pub fn take_unowned_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.unowned_changes)
+            .into_iter()
+            .collect()
     }
 
     /// Takes in an account that carries the alias of an object which has another one on record.
-    pub fn twin(&mut self, account: Account) {
-        let known = self.twins.get(&account.id);
+    pub fn note_duplicate(&mut self, account: Account) {
+        let known = self.duplicates.get(&account.id);
         // A page may be older than the one before.
         if known.is_none_or(|known| account.updated_at >= known.updated_at) {
-            self.twins.insert(account.id.clone(), account);
+            self.duplicates.insert(account.id.clone(), account);
         }
-        if self.twins.len() > MOST_TWINS
-            && let Some(id) = oldest(&self.twins)
+        if self.duplicates.len() > MAX_DUPLICATES
+            && let Some(id) = oldest(&self.duplicates)
         {
-            self.twins.remove(&id);
+            self.duplicates.remove(&id);
         }
     }
 
     /// All that were noticed.
-    pub fn all_twins(&self) -> Vec<Account> {
-        self.twins.values().cloned().collect()
+    pub fn all_duplicates(&self) -> Vec<Account> {
+        self.duplicates.values().cloned().collect()
     }
 
     /// Forgets one that is a duplicate no more: it has another alias, or the object that has another account
     /// on record is gone, or a list does not show it any more. Should it be one, it is noticed again.
-    pub fn forget_twin(&mut self, id: &str) {
-        self.twins.remove(id);
+    pub fn forget_duplicate(&mut self, id: &str) {
+        self.duplicates.remove(id);
     }
 
-    /// The account of that id, if it was noticed as a twin.
-    pub fn noticed(&self, id: &str) -> Option<Account> {
-        self.twins.get(id).cloned()
+    /// The account of that id, if it was noticed as a duplicate.
+    pub fn duplicate(&self, id: &str) -> Option<Account> {
+        self.duplicates.get(id).cloned()
     }
 
     /// The other accounts of the same user, toolkit and alias that were noticed.
-    pub fn twins(&self, account: &Account) -> Vec<Account> {
-        let is_twin = |other: &&Account| {
+    pub fn duplicates_of(&self, account: &Account) -> Vec<Account> {
+        let is_duplicate = |other: &&Account| {
             other.id != account.id
                 && other.alias.is_some()
                 && (&other.alias, &other.toolkit) == (&account.alias, &account.toolkit)
                 && other.user_id == account.user_id
         };
-        self.twins.values().filter(is_twin).cloned().collect()
+        self.duplicates
+            .values()
+            .filter(is_duplicate)
+            .cloned()
+            .collect()
     }
 
     /// Takes in that a look has proved an account to be gone.
-    pub fn gone(&mut self, id: &str) {
-        self.twins.remove(id);
-        self.put(id.to_owned(), What::Gone);
+    pub fn absent(&mut self, id: &str) {
+        self.duplicates.remove(id);
+        self.put(id.to_owned(), CachedAccount::Absent);
     }
 
     /// Takes in that we deleted an account.
     pub fn deleted(&mut self, id: &str) {
-        self.twins.remove(id);
-        self.untold.remove(id);
-        self.put(id.to_owned(), What::Deleted);
+        self.duplicates.remove(id);
+        self.unowned_changes.remove(id);
+        self.put(id.to_owned(), CachedAccount::Deleted);
     }
 
     /// Marks the beginning of a scan, or of one request of it, before it is sent.
@@ -160,16 +158,16 @@ impl Snapshot {
         self.count()
     }
 
-    /// Takes in rows that were asked for because they are new: those that are known here, whatever else
+    /// Takes in rows of a change scan: those that are cached here, whatever else
     /// the project holds is not ours to keep, and that are not older by Composio's own clock: a page may
     /// be older than a look.
-    pub fn newest(&mut self, began: u64, rows: Vec<Account>) -> Changes {
+    pub fn scanned(&mut self, began: u64, rows: Vec<Account>) -> Changes {
         let mut rows = each_once(rows);
         rows.retain(|listed| match self.rows.get(&listed.id) {
             None => false,
-            Some(row) => match &row.what {
-                What::There(known) => listed.updated_at >= known.updated_at,
-                What::Gone | What::Deleted => true,
+            Some(row) => match &row.account {
+                CachedAccount::Present(known) => listed.updated_at >= known.updated_at,
+                CachedAccount::Absent | CachedAccount::Deleted => true,
             },
         });
         self.listed(began, rows)
@@ -182,17 +180,17 @@ impl Snapshot {
         let mut changes = Changes::new();
         for listed in each_once(rows) {
             let id = listed.id.clone();
-            let what = What::There(Box::new(listed));
+            let account = CachedAccount::Present(Box::new(listed));
             match self.rows.get_mut(&id) {
                 Some(row) if row.seen > began => continue,
                 Some(row) => {
                     row.seen = seen;
-                    if row.what == what {
+                    if row.account == account {
                         continue;
                     }
-                    row.what = what;
+                    row.account = account;
                 }
-                None => drop(self.rows.insert(id.clone(), Row { what, seen })),
+                None => drop(self.rows.insert(id.clone(), Row { account, seen })),
             }
             changes.push(id);
         }
@@ -206,7 +204,10 @@ impl Snapshot {
         for id in ids {
             let is_known = match self.rows.get(&id) {
                 None => false,
-                Some(row) => row.seen > began || matches!(row.what, What::Gone | What::Deleted),
+                Some(row) => {
+                    row.seen > began
+                        || matches!(row.account, CachedAccount::Absent | CachedAccount::Deleted)
+                }
             };
             if !is_known {
                 self.rows.remove(&id);
@@ -220,7 +221,7 @@ impl Snapshot {
     pub fn is_alive_since(&self, began: u64, id: &str) -> bool {
         self.rows
             .get(id)
-            .is_some_and(|row| row.seen > began && matches!(row.what, What::There(_)))
+            .is_some_and(|row| row.seen > began && matches!(row.account, CachedAccount::Present(_)))
     }
 
     /// Drops what is nobody's any more, but not what was seen after that mark: it may be somebody's
@@ -229,12 +230,12 @@ impl Snapshot {
         self.rows
             .retain(|id, row| row.seen > began || ids.contains(id));
         self.rows.shrink_to_fit();
-        self.untold.retain(|id| self.rows.contains_key(id));
+        self.unowned_changes.retain(|id| self.rows.contains_key(id));
     }
 
-    fn put(&mut self, id: String, what: What) {
+    fn put(&mut self, id: String, account: CachedAccount) {
         let seen = self.count();
-        self.rows.insert(id, Row { what, seen });
+        self.rows.insert(id, Row { account, seen });
     }
 
     fn count(&mut self) -> u64 {
@@ -243,8 +244,10 @@ impl Snapshot {
     }
 }
 
-fn oldest(twins: &HashMap<String, Account>) -> Option<String> {
-    let oldest = twins.values().min_by_key(|account| account.updated_at)?;
+fn oldest(duplicates: &HashMap<String, Account>) -> Option<String> {
+    let oldest = duplicates
+        .values()
+        .min_by_key(|account| account.updated_at)?;
     Some(oldest.id.clone())
 }
 
@@ -270,9 +273,9 @@ mod tests {
     }
 
     fn state(snapshot: &Snapshot, id: &str) -> Option<State> {
-        match snapshot.known(id) {
-            Known::There(account) => Some(account.state),
-            Known::Nothing | Known::Gone => None,
+        match snapshot.cached(id) {
+            Some(CachedAccount::Present(account)) => Some(account.state),
+            Some(CachedAccount::Absent | CachedAccount::Deleted) | None => None,
         }
     }
 
@@ -296,8 +299,8 @@ mod tests {
         assert_eq!(snapshot.listed(began, changed), ["a"]);
         assert_eq!(snapshot.missed(began, vec!["b".to_owned()]), ["b"]);
         assert_eq!(
-            snapshot.known("b"),
-            Known::Nothing,
+            snapshot.cached("b"),
+            None,
             "absence from a list is no proof"
         );
     }
@@ -311,7 +314,7 @@ mod tests {
             account("a", State::Expired, 2),
             account("somebody's", State::Active, 2),
         ];
-        assert_eq!(snapshot.newest(began, rows), ["a"]);
+        assert_eq!(snapshot.scanned(began, rows), ["a"]);
         assert_eq!(snapshot.size(), 1);
     }
 
@@ -324,7 +327,7 @@ mod tests {
         let began = snapshot.begin_scan();
         snapshot.see(account("new", State::Active, 2));
         snapshot.keep(began, &HashSet::from(["ours".to_owned()]));
-        assert_eq!(snapshot.known("former"), Known::Nothing);
+        assert_eq!(snapshot.cached("former"), None);
         assert_eq!(snapshot.size(), 2, "whose id is not in any cache yet");
     }
 
@@ -333,7 +336,7 @@ mod tests {
         let mut snapshot = Snapshot::default();
         let began = snapshot.begin_scan();
         snapshot.see(account("a", State::Inactive, 5));
-        snapshot.gone("b");
+        snapshot.absent("b");
         snapshot.see(account("c", State::Active, 5));
         let stale = vec![
             account("a", State::Active, 4),
@@ -343,7 +346,7 @@ mod tests {
         let missed = snapshot.missed(began, vec!["c".to_owned()]);
         assert_eq!(missed, Changes::new());
         assert_eq!(state(&snapshot, "a"), Some(State::Inactive));
-        assert_eq!(snapshot.known("b"), Known::Gone);
+        assert_eq!(snapshot.cached("b"), Some(CachedAccount::Absent));
         assert_eq!(state(&snapshot, "c"), Some(State::Active));
     }
 
@@ -353,7 +356,7 @@ mod tests {
         snapshot.see(account("a", State::Inactive, 5));
         let older = vec![account("a", State::Active, 4)];
         let began = snapshot.begin_scan();
-        assert_eq!(snapshot.newest(began, older.clone()), Changes::new());
+        assert_eq!(snapshot.scanned(began, older.clone()), Changes::new());
         assert_eq!(state(&snapshot, "a"), Some(State::Inactive));
         assert_eq!(
             snapshot.listed(began, older),
@@ -365,7 +368,7 @@ mod tests {
     #[test]
     fn a_proof_that_an_account_is_gone_is_not_missed_again_and_again() {
         let mut snapshot = Snapshot::default();
-        snapshot.gone("a");
+        snapshot.absent("a");
         snapshot.deleted("b");
         let began = snapshot.begin_scan();
         let missed = snapshot.missed(began, vec!["a".to_owned(), "b".to_owned()]);
@@ -376,19 +379,19 @@ mod tests {
     #[test]
     fn duplicates_without_end_are_not_all_remembered() {
         let mut snapshot = Snapshot::default();
-        for n in 0..3 * MOST_TWINS {
+        for n in 0..3 * MAX_DUPLICATES {
             let updated = i64::try_from(n).expect("few");
-            snapshot.twin(account(&format!("ca_{n}"), State::Active, updated));
+            snapshot.note_duplicate(account(&format!("ca_{n}"), State::Active, updated));
         }
-        assert_eq!(snapshot.all_twins().len(), MOST_TWINS);
-        let last = format!("ca_{}", 3 * MOST_TWINS - 1);
-        assert!(snapshot.noticed(&last).is_some(), "the newest stay");
-        snapshot.forget_twin(&last);
-        assert!(snapshot.noticed(&last).is_none());
+        assert_eq!(snapshot.all_duplicates().len(), MAX_DUPLICATES);
+        let last = format!("ca_{}", 3 * MAX_DUPLICATES - 1);
+        assert!(snapshot.duplicate(&last).is_some(), "the newest stay");
+        snapshot.forget_duplicate(&last);
+        assert!(snapshot.duplicate(&last).is_none());
     }
 
     #[test]
-    fn what_is_overheard_again_and_again_is_told_once() {
+    fn an_unowned_change_is_told_once_however_often_it_is_seen() {
         let mut snapshot = Snapshot::default();
         for n in 0..10 {
             let state = if n % 2 == 0 {
@@ -396,9 +399,9 @@ mod tests {
             } else {
                 State::Inactive
             };
-            snapshot.overhear(account("a", state, n));
+            snapshot.see_unowned(account("a", state, n));
         }
-        assert_eq!(snapshot.take_untold(), ["a"]);
-        assert_eq!(snapshot.take_untold(), Changes::new());
+        assert_eq!(snapshot.take_unowned_changes(), ["a"]);
+        assert_eq!(snapshot.take_unowned_changes(), Changes::new());
     }
 }

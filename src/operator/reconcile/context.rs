@@ -8,8 +8,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::Backoff;
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
+    look::Sources,
     metrics::Metrics,
-    observe::Sources,
     plan::{Decision, Desired, Flags, Observed, Outcome},
     report::{Pace, news::News},
 };

@@ -9,9 +9,10 @@ use tracing::warn;
 use super::{Error, Report, told};
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
-    observe::{Kept, Sources},
+    look::Sources,
     plan::{Desired, Outcome},
     report::must_be_kept,
+    store::PackedObject,
 };
 
 /// The waits between two tries to write.
@@ -106,7 +107,7 @@ impl<'a> Ledger<'a> {
 
     /// Takes the object as it was read anew. What is written is the status, and it must be written also when
     /// the declaration cannot be read any more: then the former one stays here, and no pass goes on with it.
-    fn renew(&mut self, kept: &Kept) -> Result<(), serde_json::Error> {
+    fn renew(&mut self, kept: &PackedObject) -> Result<(), serde_json::Error> {
         if kept.is_unreadable() {
             let summary = kept.summary()?;
             self.object.metadata = summary.metadata;

@@ -6,12 +6,12 @@ use tracing::warn;
 use super::Context;
 use crate::{
     crd::{ConnectedAccount, FINALIZER},
-    observe::{Kept, Summary},
     report::news,
+    store::{PackedObject, Summary},
 };
 
 /// Tells that an object is left alone. An event needs no more of it than its metadata.
-pub(super) fn tell(kept: &Kept, context: &Context) {
+pub(super) fn tell(kept: &PackedObject, context: &Context) {
     let Ok(Summary { metadata, .. }) = kept.summary() else {
         return;
     };

@@ -36,7 +36,7 @@ pub(super) fn verdict(
         Happened::Failed(failure) => (failure.reason, failure.message.as_str()),
         Happened::Did(_) => match desired.presence {
             Presence::Present => (Reason::Progressing, ""),
-            Presence::Gone { .. } => (Reason::Deleting, ""),
+            Presence::Deleting { .. } => (Reason::Deleting, ""),
         },
     };
     let reason = match reason {

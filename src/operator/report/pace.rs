@@ -36,7 +36,7 @@ pub fn next_look(
     // Secrets are not watched: a new version is found by looking.
     let secret = match desired.presence {
         Presence::Present => desired.spec.credentials.as_ref().map(|_| pace.secret),
-        Presence::Gone { .. } => None,
+        Presence::Deleting { .. } => None,
     };
     let until = match event {
         Happened::Waiting(wait) => wait.until,

@@ -2,7 +2,7 @@
 
 use composio_operator::composio::State;
 use composio_operator::plan::{
-    Change, Claim, Desired, Effect, Kind, Observed, Pin, SecretSeen, Seen,
+    AccountLookup, Change, Claim, Desired, Effect, Kind, Observed, Pin, SecretSeen,
 };
 use jiff::Timestamp;
 
@@ -25,7 +25,7 @@ impl Sight<'_> {
     }
 
     pub(super) fn absent(&self) -> bool {
-        self.observed.account == Seen::Absent
+        self.observed.account == AccountLookup::Absent
     }
 
     pub(super) fn may_be_anothers(&self) -> bool {
@@ -96,9 +96,9 @@ impl Sight<'_> {
     /// Whether the row of that account is so.
     pub(super) fn shows(&self, id: &str, states: &[State]) -> bool {
         let rows = match &self.observed.account {
-            Seen::NotLooked | Seen::Absent => &[],
-            Seen::One(account) => std::slice::from_ref(account),
-            Seen::Many(accounts) => accounts.as_slice(),
+            AccountLookup::NotLooked | AccountLookup::Absent => &[],
+            AccountLookup::One(account) => std::slice::from_ref(account),
+            AccountLookup::Many(accounts) => accounts.as_slice(),
         };
         let mut rows = rows.iter().filter(|row| row.id == id);
         rows.any(|row| states.contains(&row.state))
@@ -116,6 +116,6 @@ impl Sight<'_> {
     }
 
     pub(super) fn several(&self) -> bool {
-        matches!(self.observed.account, Seen::Many(_))
+        matches!(self.observed.account, AccountLookup::Many(_))
     }
 }

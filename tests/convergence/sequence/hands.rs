@@ -128,7 +128,7 @@ impl<G: Ground> Sequence<G> {
     }
 
     /// Where nothing stops it, a second account gets the alias of an object's own.
-    pub(super) async fn make_twin(&mut self, name: &'static str) -> String {
+    pub(super) async fn make_duplicate(&mut self, name: &'static str) -> String {
         let Some(id) = self.recorded(name).await else {
             return String::new();
         };
@@ -159,18 +159,18 @@ impl<G: Ground> Sequence<G> {
         };
         self.ground.clear_faults().await;
         let made = self.ground.api("POST", path, &body).await;
-        let Some(twin) = made[field].as_str() else {
-            return format!("no twin of {id}: {made}");
+        let Some(duplicate) = made[field].as_str() else {
+            return format!("no duplicate of {id}: {made}");
         };
-        self.retained.insert(twin.to_owned());
-        self.twins.push((name, twin.to_owned()));
+        self.retained.insert(duplicate.to_owned());
+        self.duplicates.push((name, duplicate.to_owned()));
         let deleted = self.random.u32(..4) == 0;
         if deleted {
             let before = self.objects().await;
             self.pass(before, 300).await;
             self.delete(name).await;
         }
-        format!("{twin} is a twin of {id}, which is deleted: {deleted}")
+        format!("{duplicate} is a duplicate of {id}, which is deleted: {deleted}")
     }
 
     /// What finds an account after that is its alias alone: it must be the one that the object knows.
@@ -189,7 +189,7 @@ impl<G: Ground> Sequence<G> {
                 return String::new();
             }
             // Of two with its alias nobody can tell any more which one it had.
-            if self.twins.iter().any(|(whose, _)| *whose == name) {
+            if self.duplicates.iter().any(|(whose, _)| *whose == name) {
                 self.retained.insert(id.to_owned());
             }
         }

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
+use composio_operator::look::Sources;
 use composio_operator::metrics::Metrics;
-use composio_operator::observe::{Kept, Objects, Poll, Polling, Sources};
 use composio_operator::plan::Flags;
+use composio_operator::poll::{Poll, Polling};
 use composio_operator::project::Project;
 use composio_operator::reconcile::{Backoff, Context};
 use composio_operator::record::RecordKeys;
 use composio_operator::report::Pace;
 use composio_operator::sandbox::world::World;
+use composio_operator::store::{Objects, PackedObject};
 use futures::FutureExt;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
@@ -29,7 +31,7 @@ use crate::support::simulated_clock;
 pub(super) struct Running {
     pub(super) context: Context,
     pub(super) poll: Poll,
-    pub(super) writer: reflector::store::Writer<Kept>,
+    pub(super) writer: reflector::store::Writer<PackedObject>,
     /// What the cache knows, which may lag behind the shelf.
     pub(super) cached: BTreeMap<String, Value>,
 }

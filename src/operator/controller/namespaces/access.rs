@@ -12,7 +12,7 @@ use crate::{
     crd::{Reason, condition},
     http::Health,
     metrics::Metrics,
-    observe::{Kept, Objects, Summary},
+    store::{Objects, PackedObject, Summary},
 };
 
 /// The part of readiness that tells of the watched namespaces. It is never the reason to be unready: whoever
@@ -29,7 +29,7 @@ struct Inner {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     objects: Objects,
-    trigger: mpsc::UnboundedSender<ObjectRef<Kept>>,
+    trigger: mpsc::UnboundedSender<ObjectRef<PackedObject>>,
 }
 
 /// What the last list or watch of a namespace came to.
@@ -61,7 +61,7 @@ impl NamespaceAccess {
         health: Arc<Health>,
         metrics: Arc<Metrics>,
         objects: Objects,
-        trigger: mpsc::UnboundedSender<ObjectRef<Kept>>,
+        trigger: mpsc::UnboundedSender<ObjectRef<PackedObject>>,
     ) -> Self {
         let each = || namespaces.iter().cloned();
         for namespace in namespaces {
@@ -171,7 +171,7 @@ impl NamespaceAccess {
     }
 }
 
-fn reference(object: &Summary) -> ObjectRef<Kept> {
+fn reference(object: &Summary) -> ObjectRef<PackedObject> {
     let name = object.metadata.name.as_deref().unwrap_or_default();
     ObjectRef::new(name).within(&object.namespace())
 }

@@ -8,7 +8,7 @@ use std::{
 use kube::{ResourceExt, runtime::watcher::Event};
 
 use super::Change;
-use crate::observe::Kept;
+use crate::store::PackedObject;
 
 /// Where several watches are.
 pub(super) struct Merge {
@@ -20,7 +20,7 @@ pub(super) struct Merge {
     again: BTreeMap<String, BTreeSet<String>>,
 }
 
-type Named = BTreeMap<String, Kept>;
+type Named = BTreeMap<String, PackedObject>;
 
 /// How far the first list of a namespace is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Merge {
         &mut self,
         from: &str,
         event: Change,
-        known: impl FnOnce() -> Vec<Arc<Kept>>,
+        known: impl FnOnce() -> Vec<Arc<PackedObject>>,
     ) -> Vec<Change> {
         if self.is_one {
             if matches!(event, Event::InitDone) {
@@ -157,17 +157,17 @@ mod tests {
     use super::*;
     use crate::crd::{ConnectedAccount, ConnectedAccountSpec};
 
-    fn object(namespace: &str, name: &str) -> Kept {
+    fn object(namespace: &str, name: &str) -> PackedObject {
         let mut object = ConnectedAccount::new(name, ConnectedAccountSpec::default());
         object.metadata.namespace = Some(namespace.to_owned());
-        Kept::pack(object).expect("JSON")
+        PackedObject::pack(object).expect("JSON")
     }
 
     /// The events in words, and the store that they make.
     #[derive(Default)]
     struct Told {
         words: Vec<String>,
-        store: BTreeMap<String, Kept>,
+        store: BTreeMap<String, PackedObject>,
     }
 
     impl Told {
@@ -184,7 +184,7 @@ mod tests {
 
         fn hear(&mut self, events: Vec<Change>) {
             for event in events {
-                let name = |object: &Kept| {
+                let name = |object: &PackedObject| {
                     format!(
                         "{}/{}",
                         object.namespace().unwrap_or_default(),

@@ -11,8 +11,8 @@ use crate::{
         ReadyWhen, Reason, SecretRef, Sharing, Tally,
     },
     plan::{
-        Answer, AuthConfigCheck, Desired, Effect, Failure, Flags, Gate, Holder, Observed, Pin,
-        Presence, Proof, Refused, SecretSeen, Seen,
+        AccountLookup, Answer, AuthConfigCheck, Desired, Effect, Failure, Flags, Gate, Holder,
+        Observed, Pin, Presence, Proof, Refused, SecretSeen,
     },
     record::RecordKeys,
 };
@@ -64,7 +64,7 @@ pub(crate) fn object() -> Wanted {
 #[derive(Clone, Debug)]
 pub(crate) struct Sight(pub(crate) Observed);
 
-pub(crate) fn sight(account: Seen, fresh: bool) -> Sight {
+pub(crate) fn sight(account: AccountLookup, fresh: bool) -> Sight {
     Sight(Observed {
         recorded: ConnectedAccountStatus::default(),
         keys: keys(),
@@ -82,24 +82,24 @@ pub(crate) fn sight(account: Seen, fresh: bool) -> Sight {
 
 /// A fresh look that found the account.
 pub(crate) fn seen(row: Row) -> Sight {
-    sight(Seen::One(row.0), true)
+    sight(AccountLookup::One(row.0), true)
 }
 
 /// A fresh look that found several.
 pub(crate) fn seen_all(rows: Vec<Row>) -> Sight {
     sight(
-        Seen::of(rows.into_iter().map(|row| row.0).collect(), None),
+        AccountLookup::of(rows.into_iter().map(|row| row.0).collect(), None),
         true,
     )
 }
 
 /// A fresh look that found none.
 pub(crate) fn seen_none() -> Sight {
-    sight(Seen::Absent, true)
+    sight(AccountLookup::Absent, true)
 }
 
 pub(crate) fn not_looked() -> Sight {
-    sight(Seen::NotLooked, false)
+    sight(AccountLookup::NotLooked, false)
 }
 
 impl Sight {

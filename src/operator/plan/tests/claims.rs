@@ -119,8 +119,10 @@ fn an_id_that_somebody_wrote_into_the_status_is_dropped_and_nothing_is_done_to_i
             object(),
             seen_all(vec![account("ca_2").active(), strange()])
                 .with(|observed| {
-                    observed.account =
-                        Seen::of(vec![account("ca_2").active().0, strange().0], Some("ca_1"));
+                    observed.account = AccountLookup::of(
+                        vec![account("ca_2").active().0, strange().0],
+                        Some("ca_1"),
+                    );
                 })
                 .recorded_with_another_key("ca_1"),
             does(Effect::Forget),
@@ -150,7 +152,8 @@ fn an_id_that_somebody_wrote_into_the_status_is_dropped_and_nothing_is_done_to_i
             "the own one is",
             object().deleted(DeletionPolicy::Delete),
             seen(account("ca_2")).with(|observed| {
-                observed.account = Seen::of(vec![account("ca_2").0, strange().0], Some("ca_1"));
+                observed.account =
+                    AccountLookup::of(vec![account("ca_2").0, strange().0], Some("ca_1"));
                 observed.recorded.connected_account_id = Some("ca_1".into());
             }),
             does(Effect::Delete {

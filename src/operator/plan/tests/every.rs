@@ -132,12 +132,13 @@ fn whatever_is_seen_the_rules_hold() {
     every(|wanted, sight, plan| {
         let (desired, observed) = (&wanted.0, &sight.0);
         let told = || format!("{plan:?} for {desired:?} on {observed:?}");
-        let gone = desired.presence != Presence::Present;
+        let is_deleting = desired.presence != Presence::Present;
         let retained = desired.spec.deletion_policy == DeletionPolicy::Retain;
         let recorded = observed.recorded.connected_account_id.is_some();
         let account = observed.account.account();
         if !observed.fresh {
-            let untouched = gone && (retained || (!recorded && desired.pin.alias().is_none()));
+            let untouched =
+                is_deleting && (retained || (!recorded && desired.pin.alias().is_none()));
             assert!(
                 !matches!(plan, Plan::Refuse(_)),
                 "a cached look refuses: {}",
@@ -151,7 +152,7 @@ fn whatever_is_seen_the_rules_hold() {
         }
         if *plan == Plan::Look(Need::Secret) {
             assert!(
-                !gone && desired.spec.credentials.is_some() && !desired.spec.suspend,
+                !is_deleting && desired.spec.credentials.is_some() && !desired.spec.suspend,
                 "a Secret is read for nothing: {}",
                 told()
             );
@@ -164,7 +165,7 @@ fn whatever_is_seen_the_rules_hold() {
         }
         let Plan::Do(effect) = plan else { return };
         assert!(
-            gone || !desired.spec.suspend,
+            is_deleting || !desired.spec.suspend,
             "a suspended object acts: {}",
             told()
         );
@@ -181,18 +182,22 @@ fn whatever_is_seen_the_rules_hold() {
             told()
         );
         match effect {
-            Effect::Pin { .. } => assert!(!gone, "{}", told()),
-            Effect::Unpin => assert!(!gone && account.is_none() && !recorded, "{}", told()),
-            Effect::Adopt => assert!(!gone && !recorded && desired.is_marked(), "{}", told()),
+            Effect::Pin { .. } => assert!(!is_deleting, "{}", told()),
+            Effect::Unpin => assert!(!is_deleting && account.is_none() && !recorded, "{}", told()),
+            Effect::Adopt => assert!(
+                !is_deleting && !recorded && desired.is_marked(),
+                "{}",
+                told()
+            ),
             Effect::Forget => assert!(
-                !gone
+                !is_deleting
                     && recorded
                     && account.is_none_or(|account| observed.claim(desired, account).is_none()),
                 "{}",
                 told()
             ),
             Effect::Link { alias, .. } | Effect::Create { alias, .. } => {
-                assert!(!gone && !recorded && account.is_none(), "{}", told());
+                assert!(!is_deleting && !recorded && account.is_none(), "{}", told());
                 assert!(
                     desired.is_marked() && desired.pin.alias() == Some(alias),
                     "a POST before the marks: {}",
@@ -205,7 +210,7 @@ fn whatever_is_seen_the_rules_hold() {
                 );
             }
             Effect::Refresh { .. } => assert!(
-                !gone
+                !is_deleting
                     && recorded
                     && desired.spec.credentials.is_none()
                     && account.is_some_and(|account| account.state != State::Active),
@@ -214,19 +219,23 @@ fn whatever_is_seen_the_rules_hold() {
             ),
             Effect::Delete { id, revoke } => {
                 let recorded_id = observed.recorded.connected_account_id.as_deref();
-                if !gone && recorded_id != Some(id.as_str()) {
+                if !is_deleting && recorded_id != Some(id.as_str()) {
                     let made_anew = desired.spec.credentials.is_some();
-                    let twin = match &observed.account {
-                        Seen::Many(accounts) => accounts.iter().find(|twin| twin.id == *id),
-                        Seen::NotLooked | Seen::Absent | Seen::One(_) => None,
+                    let duplicate = match &observed.account {
+                        AccountLookup::Many(accounts) => {
+                            accounts.iter().find(|duplicate| duplicate.id == *id)
+                        }
+                        AccountLookup::NotLooked
+                        | AccountLookup::Absent
+                        | AccountLookup::One(_) => None,
                     };
-                    let twin = twin.unwrap_or_else(|| panic!("which? {}", told()));
+                    let duplicate = duplicate.unwrap_or_else(|| panic!("which? {}", told()));
                     assert!(
-                        !revoke && recorded && (made_anew || twin.timed_out()),
+                        !revoke && recorded && (made_anew || duplicate.timed_out()),
                         "an account is deleted that may hold a grant: {}",
                         told()
                     );
-                } else if !gone {
+                } else if !is_deleting {
                     let makes_room = match desired.spec.credentials {
                         None => observed.refused(Kind::Refresh).is_some(),
                         Some(_) => {
@@ -242,10 +251,10 @@ fn whatever_is_seen_the_rules_hold() {
                         told()
                     );
                 }
-                assert!(!(gone && retained), "{}", told());
+                assert!(!(is_deleting && retained), "{}", told());
                 assert!(observed.refused(Kind::Delete).is_none(), "{}", told());
             }
-            Effect::Enable { .. } | Effect::Revoke { .. } if gone => assert!(
+            Effect::Enable { .. } | Effect::Revoke { .. } if is_deleting => assert!(
                 desired.spec.deletion_policy == DeletionPolicy::Revoke,
                 "{}",
                 told()
@@ -258,7 +267,7 @@ fn whatever_is_seen_the_rules_hold() {
             } => {
                 let sent = observed.recorded.credentials.as_ref();
                 assert!(
-                    !gone
+                    !is_deleting
                         && recorded
                         && desired.spec.credentials.is_some()
                         && matches!(&observed.secret, SecretSeen::Present { version, .. }
@@ -268,10 +277,10 @@ fn whatever_is_seen_the_rules_hold() {
                 );
             }
             Effect::Patch { .. } => {
-                assert!(!gone && recorded, "{}", told());
+                assert!(!is_deleting && recorded, "{}", told());
             }
             Effect::Revoke { .. } => panic!("a declared object's grant is revoked: {}", told()),
-            Effect::Release => assert!(gone && desired.finalizer, "{}", told()),
+            Effect::Release => assert!(is_deleting && desired.finalizer, "{}", told()),
         }
     });
 }

@@ -3,43 +3,48 @@
 use super::*;
 use crate::composio::model::Account;
 
-fn of(ids: &[&str]) -> Seen {
+fn of(ids: &[&str]) -> AccountLookup {
     let accounts: Vec<Account> = ids.iter().map(|id| account(id).0).collect();
-    Seen::of(accounts, None)
+    AccountLookup::of(accounts, None)
 }
 
-fn ids(seen: &Seen) -> Vec<&str> {
+fn ids(seen: &AccountLookup) -> Vec<&str> {
     match seen {
-        Seen::NotLooked => vec!["not looked"],
-        Seen::Absent => Vec::new(),
-        Seen::One(account) => vec![&account.id],
-        Seen::Many(accounts) => accounts.iter().map(|account| account.id.as_str()).collect(),
+        AccountLookup::NotLooked => vec!["not looked"],
+        AccountLookup::Absent => Vec::new(),
+        AccountLookup::One(account) => vec![&account.id],
+        AccountLookup::Many(accounts) => {
+            accounts.iter().map(|account| account.id.as_str()).collect()
+        }
     }
 }
 
 #[test]
 fn none_one_and_several_accounts_are_told_apart() {
-    assert_eq!(of(&[]), Seen::Absent);
-    assert!(matches!(of(&["ca_1"]), Seen::One(_)));
-    assert!(matches!(of(&["ca_1", "ca_2"]), Seen::Many(_)));
-    assert!(matches!(of(&["ca_1", "ca_1"]), Seen::One(_)));
+    assert_eq!(of(&[]), AccountLookup::Absent);
+    assert!(matches!(of(&["ca_1"]), AccountLookup::One(_)));
+    assert!(matches!(of(&["ca_1", "ca_2"]), AccountLookup::Many(_)));
+    assert!(matches!(of(&["ca_1", "ca_1"]), AccountLookup::One(_)));
 }
 
 #[test]
 fn an_account_that_goes_leaves_the_others() {
-    assert_eq!(of(&["ca_1"]).without("ca_1"), Seen::Absent);
+    assert_eq!(of(&["ca_1"]).without("ca_1"), AccountLookup::Absent);
     assert_eq!(ids(&of(&["ca_1"]).without("ca_2")), ["ca_1"]);
     assert_eq!(ids(&of(&["ca_1", "ca_2"]).without("ca_1")), ["ca_2"]);
     assert!(matches!(
         of(&["ca_1", "ca_2"]).without("ca_1"),
-        Seen::One(_)
+        AccountLookup::One(_)
     ));
     assert_eq!(
         ids(&of(&["ca_1", "ca_2"]).without("ca_3")),
         ["ca_1", "ca_2"]
     );
-    assert_eq!(Seen::Absent.without("ca_1"), Seen::Absent);
-    assert_eq!(Seen::NotLooked.without("ca_1"), Seen::NotLooked);
+    assert_eq!(AccountLookup::Absent.without("ca_1"), AccountLookup::Absent);
+    assert_eq!(
+        AccountLookup::NotLooked.without("ca_1"),
+        AccountLookup::NotLooked
+    );
 }
 
 #[test]
@@ -49,8 +54,8 @@ fn the_account_that_was_changed_and_no_other_is_given_to_be_changed() {
         (of(&["ca_1"]), "ca_2", None),
         (of(&["ca_1", "ca_2"]), "ca_2", Some("ca_2")),
         (of(&["ca_1", "ca_2"]), "ca_3", None),
-        (Seen::Absent, "ca_1", None),
-        (Seen::NotLooked, "ca_1", None),
+        (AccountLookup::Absent, "ca_1", None),
+        (AccountLookup::NotLooked, "ca_1", None),
     ] {
         let given = seen.account_mut(id).map(|account| account.id.clone());
         assert_eq!(given.as_deref(), expected, "{id} of {seen:?}");
@@ -61,18 +66,23 @@ fn the_account_that_was_changed_and_no_other_is_given_to_be_changed() {
 fn a_forgotten_look_is_no_look() {
     let mut observed = seen(account("ca_1").active()).recorded("ca_1").0;
     observed.forget_account();
-    assert_eq!(observed.account, Seen::NotLooked);
+    assert_eq!(observed.account, AccountLookup::NotLooked);
     assert!(!observed.fresh);
 }
 
 #[test]
 fn the_values_of_a_secret_are_known_where_there_is_none_or_it_was_read() {
-    let values = |secret| sight(Seen::Absent, true).secret(secret).0.secrets();
+    let values = |secret| {
+        sight(AccountLookup::Absent, true)
+            .secret(secret)
+            .0
+            .secrets()
+    };
     assert_eq!(
         values(SecretSeen::NotUsed).map(|values| values.len()),
         Some(0)
     );
-    let read = sight(Seen::Absent, true).with_secret().0.secrets();
+    let read = sight(AccountLookup::Absent, true).with_secret().0.secrets();
     assert_eq!(read.map(|values| values.len()), Some(1));
     for secret in [
         SecretSeen::NotRead,

@@ -130,9 +130,9 @@ fn an_account_is_ended_with_an_object_only_where_nobody_else_can_have_it() {
 
 #[test]
 fn a_second_account_under_a_declared_alias_may_be_anothers() {
-    let twin = || account("ca_2").never_finished();
+    let duplicate = || account("ca_2").never_finished();
     let two = |alias: &str| {
-        let both = [account("ca_1").active(), twin()];
+        let both = [account("ca_1").active(), duplicate()];
         seen_all(both.map(|row| row.called(alias)).into())
             .recorded("ca_1")
             .connected(ago(100))

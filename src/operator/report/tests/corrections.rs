@@ -1,7 +1,7 @@
 use super::{facts::time, *};
 
 #[test]
-fn a_twin_that_went_leaves_the_record_alone() {
+fn a_duplicate_that_went_leaves_the_record_alone() {
     let sight = seen(account("ca_1").active())
         .recorded("ca_1")
         .recorded_state(State::Active)

@@ -101,8 +101,8 @@ fn what_is_gone_is_forgotten_with_all_that_was_its_own() {
             "an unused one earns none"
         );
     }
-    let gone = object().deleted(DeletionPolicy::Delete);
-    let status = after(&gone, &connected(), did(Done::Deleted));
+    let deleted = object().deleted(DeletionPolicy::Delete);
+    let status = after(&deleted, &connected(), did(Done::Deleted));
     assert_eq!(
         status.connected_account_id.as_deref(),
         Some("ca_1"),
@@ -326,17 +326,17 @@ fn an_unknown_outcome_counts_from_the_last_one_until_it_is_known() {
 #[test]
 fn refusals_of_the_provider_are_counted() {
     let refusal = || failed(Reason::RevokeRefused, LATER);
-    let gone = object().deleted(DeletionPolicy::Revoke);
+    let deleted = object().deleted(DeletionPolicy::Revoke);
     let row = || seen(account("ca_1").active()).recorded("ca_1");
-    let first = after(&gone, &row(), refusal())
+    let first = after(&deleted, &row(), refusal())
         .revoke_refusals
         .expect("counted");
     assert_eq!((first.since.0, first.count), (NOW, 1));
-    let sixth = after(&gone, &row().revoke_refused(ago(4000), 5), refusal());
+    let sixth = after(&deleted, &row().revoke_refused(ago(4000), 5), refusal());
     let sixth = sixth.revoke_refusals.expect("counted");
     assert_eq!((sixth.since.0, sixth.count), (ago(4000), 6));
     let outage = after(
-        &gone,
+        &deleted,
         &row().revoke_refused(ago(4000), 5),
         failed(Reason::OutcomeUnknown, Answer::Unknown),
     );

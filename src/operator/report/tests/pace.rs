@@ -112,7 +112,7 @@ fn the_next_look_is_taken_when_it_can_change_something() {
 #[test]
 fn a_secret_is_looked_at_again_by_time_alone() {
     let wanted = || object().made_from_secret();
-    let gone = wanted().deleted(crate::crd::DeletionPolicy::Delete);
+    let deleted = wanted().deleted(crate::crd::DeletionPolicy::Delete);
     for (sentence, wanted, event, expected) in [
         (
             "it may change at any time",
@@ -134,7 +134,7 @@ fn a_secret_is_looked_at_again_by_time_alone() {
         ),
         (
             "nor for what is being deleted",
-            gone,
+            deleted,
             waiting(Reason::Deleting),
             None,
         ),

@@ -123,6 +123,6 @@ impl Wanted {
     }
 
     pub(crate) fn deleted_at(self, since: Timestamp) -> Self {
-        self.with(|desired| desired.presence = Presence::Gone { since })
+        self.with(|desired| desired.presence = Presence::Deleting { since })
     }
 }

@@ -106,7 +106,7 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> Wanted {
         desired.ignored_link_request = dice.once_in(8).then(|| dice.text(&TOKENS));
         desired.reconcile_request = dice.maybe(|dice| dice.text(&TOKENS));
         if dice.once_in(2) {
-            desired.presence = Presence::Gone {
+            desired.presence = Presence::Deleting {
                 since: dice.time(&times()),
             };
         }
@@ -257,7 +257,7 @@ pub(in crate::plan::tests) fn sight_of_several(dice: &mut Dice, desired: &Desire
         .map(|_| row(dice, desired))
         .collect();
     Sight(Observed {
-        account: Seen::Many(rows),
+        account: AccountLookup::Many(rows),
         fresh: true,
         holder: None,
         all_objects_known: true,
@@ -269,13 +269,13 @@ pub(in crate::plan::tests) fn sight_of_several(dice: &mut Dice, desired: &Desire
 
 pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight {
     let account = match dice.number(8) {
-        0 => Seen::NotLooked,
-        1 | 2 => Seen::Absent,
-        3..6 => Seen::One(row(dice, desired)),
-        6 => Seen::Many(rows(dice, desired)),
+        0 => AccountLookup::NotLooked,
+        1 | 2 => AccountLookup::Absent,
+        3..6 => AccountLookup::One(row(dice, desired)),
+        6 => AccountLookup::Many(rows(dice, desired)),
         _ => {
             let recorded = dice.once_in(2).then_some("ca_1");
-            Seen::of(rows(dice, desired), recorded)
+            AccountLookup::of(rows(dice, desired), recorded)
         }
     };
     let recorded = recorded(dice, account.account().map(|account| account.id.as_str()));

@@ -75,11 +75,11 @@ pub(in crate::plan::tests) fn target(effect: &Effect) -> Option<&str> {
     }
 }
 
-pub(in crate::plan::tests) fn rows(seen: &Seen) -> &[Account] {
+pub(in crate::plan::tests) fn rows(seen: &AccountLookup) -> &[Account] {
     match seen {
-        Seen::NotLooked | Seen::Absent => &[],
-        Seen::One(account) => std::slice::from_ref(account),
-        Seen::Many(accounts) => accounts,
+        AccountLookup::NotLooked | AccountLookup::Absent => &[],
+        AccountLookup::One(account) => std::slice::from_ref(account),
+        AccountLookup::Many(accounts) => accounts,
     }
 }
 
@@ -121,7 +121,8 @@ impl Invariants {
             false => Err(rule.to_owned()),
         };
         held(
-            observed.account != Seen::NotLooked || (!present && *effect == Effect::Release),
+            observed.account != AccountLookup::NotLooked
+                || (!present && *effect == Effect::Release),
             "acts without a look",
         )?;
         let Some(id) = target(effect) else {
@@ -254,7 +255,7 @@ fn each_fault_that_is_planted_into_a_decision_is_found() {
             "a row that is shown twice is deleted as its own second",
             "ends the live account of a declared object",
             |desired, observed| match &observed.account {
-                Seen::Many(rows)
+                AccountLookup::Many(rows)
                     if observed.fresh
                         && desired.presence == Presence::Present
                         && observed.holder.is_none()

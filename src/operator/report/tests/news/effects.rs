@@ -23,7 +23,7 @@ fn revoked(tokens: &[&str]) -> Done {
 fn each_effect_is_told_in_its_own_words() {
     const NORMAL: bool = false;
     const WARNING: bool = true;
-    let gone = || object().deleted(DeletionPolicy::Revoke);
+    let deleted = || object().deleted(DeletionPolicy::Revoke);
     let linked = || Done::Linked { link: good_link() };
     let refresh = || Effect::Refresh { id: id() };
     let enable = || Effect::Enable { id: id() };
@@ -105,7 +105,7 @@ fn each_effect_is_told_in_its_own_words() {
         ),
         (
             "enabled only to be revoked",
-            gone(),
+            deleted(),
             ours(account("ca_1").active()),
             enable(),
             Done::Changed,
@@ -134,7 +134,7 @@ fn each_effect_is_told_in_its_own_words() {
         ),
         (
             "disabled again after a revocation that failed",
-            gone().disabled(),
+            deleted().disabled(),
             ours(account("ca_1").inactive()),
             disable(),
             Done::Changed,
@@ -170,7 +170,7 @@ fn each_effect_is_told_in_its_own_words() {
         ),
         (
             "what was revoked",
-            gone(),
+            deleted(),
             ours(account("ca_1").active()),
             revoke(),
             revoked(&["access_token", "refresh_token"]),
@@ -179,7 +179,7 @@ fn each_effect_is_told_in_its_own_words() {
         ),
         (
             "should Composio ever send the token itself, it is not passed on",
-            gone(),
+            deleted(),
             ours(account("ca_1").active()),
             revoke(),
             revoked(&["ya29.A0ARrdaM", "refresh_token"]),
@@ -188,7 +188,7 @@ fn each_effect_is_told_in_its_own_words() {
         ),
         (
             "nothing was left to revoke",
-            gone(),
+            deleted(),
             ours(account("ca_1").active()),
             revoke(),
             revoked(&[]),
@@ -197,7 +197,7 @@ fn each_effect_is_told_in_its_own_words() {
         ),
         (
             "deleted",
-            gone(),
+            deleted(),
             ours(account("ca_1").active()),
             delete(false),
             Done::Deleted,
@@ -206,7 +206,7 @@ fn each_effect_is_told_in_its_own_words() {
         ),
         (
             "deleted without knowing what becomes of the grant",
-            gone(),
+            deleted(),
             ours(account("ca_1").expired()),
             delete(true),
             Done::Deleted,
@@ -215,7 +215,7 @@ fn each_effect_is_told_in_its_own_words() {
         ),
         (
             "deleted though the provider does not agree",
-            gone(),
+            deleted(),
             ours(account("ca_1").active()).revoke_refused(ago(4000), 5),
             delete(true),
             Done::Deleted,

@@ -51,12 +51,12 @@ mod tests {
     use super::{super::tests::object, *};
     use crate::{
         crd::{ConnectedAccount, ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION},
-        observe::Kept,
+        store::PackedObject,
     };
 
     fn summary(object: &ConnectedAccount) -> Summary {
-        let kept = Kept::pack(object.clone()).expect("JSON");
-        kept.summary().expect("JSON")
+        let packed = PackedObject::pack(object.clone()).expect("JSON");
+        packed.summary().expect("JSON")
     }
 
     #[test]

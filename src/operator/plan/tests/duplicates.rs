@@ -7,17 +7,17 @@ use composio_testing::for_seeds;
 use crate::composio::model::State;
 
 /// Two accounts with our alias; the first is recorded.
-fn two(kept: Row, twin: Row) -> Sight {
-    seen_all(vec![kept, twin])
+fn two(kept: Row, duplicate: Row) -> Sight {
+    seen_all(vec![kept, duplicate])
         .recorded("ca_1")
         .link_issued(ago(900))
 }
 
-fn twin() -> Row {
+fn duplicate() -> Row {
     account("ca_2")
 }
 
-fn delete_twin() -> Effect {
+fn delete_duplicate() -> Effect {
     Effect::Delete {
         id: "ca_2".into(),
         revoke: false,
@@ -27,30 +27,30 @@ fn delete_twin() -> Effect {
 #[test]
 fn of_several_accounts_those_go_that_hold_nobodys_grant() {
     let active = || account("ca_1").active();
-    let by_hand = || twin().with(|account| account.state_reason = Some("by an admin".into()));
+    let by_hand = || duplicate().with(|account| account.state_reason = Some("by an admin".into()));
     check([
         (
             "its sign-in was never finished",
             object(),
-            two(active(), twin().never_finished()).connected(ago(100)),
-            does(delete_twin()),
+            two(active(), duplicate().never_finished()).connected(ago(100)),
+            does(delete_duplicate()),
         ),
         (
             "also where the kept one waits for its person",
             object(),
-            two(account("ca_1"), twin().never_finished()).good_link(),
-            does(delete_twin()),
+            two(account("ca_1"), duplicate().never_finished()).good_link(),
+            does(delete_duplicate()),
         ),
         (
             "it may be finished yet",
             object(),
-            two(active(), twin()).connected(ago(100)),
+            two(active(), duplicate()).connected(ago(100)),
             nothing(),
         ),
         (
             "it is alive, and nobody knows whose work it is",
             object(),
-            two(active(), twin().active()).connected(ago(100)),
+            two(active(), duplicate().active()).connected(ago(100)),
             nothing(),
         ),
         (
@@ -62,7 +62,7 @@ fn of_several_accounts_those_go_that_hold_nobodys_grant() {
         (
             "its grant was alive, and revoked",
             object(),
-            two(active(), twin().is(State::Revoked)).connected(ago(100)),
+            two(active(), duplicate().is(State::Revoked)).connected(ago(100)),
             nothing(),
         ),
         (
@@ -70,7 +70,7 @@ fn of_several_accounts_those_go_that_hold_nobodys_grant() {
             object(),
             two(
                 active(),
-                twin()
+                duplicate()
                     .never_finished()
                     .with(|account| account.auth_config = "ac_2".into()),
             )
@@ -80,7 +80,7 @@ fn of_several_accounts_those_go_that_hold_nobodys_grant() {
         (
             "a refusal is not repeated, and does not stop the rest",
             object().disabled(),
-            two(active(), twin().never_finished())
+            two(active(), duplicate().never_finished())
                 .connected(ago(100))
                 .refused(delete(false), rejected()),
             does(disable()),
@@ -88,16 +88,16 @@ fn of_several_accounts_those_go_that_hold_nobodys_grant() {
         (
             "what a Secret made can be made again",
             object().made_from_secret(),
-            two(active(), twin().active())
+            two(active(), duplicate().active())
                 .connected(ago(100))
                 .with_secret()
                 .sent("uid/7", crate::crd::CredentialsStep::Created),
-            does(delete_twin()),
+            does(delete_duplicate()),
         ),
         (
             "a remembered one is looked at first",
             object(),
-            two(active(), twin().never_finished())
+            two(active(), duplicate().never_finished())
                 .connected(ago(100))
                 .cached(),
             looks(Need::Account),
@@ -112,23 +112,27 @@ fn a_row_that_a_list_repeats_is_one_account() {
             account.updated_at = Timestamp::from_second(updated).ok();
         })
     };
-    let seen = |rows: Vec<Row>| Seen::of(rows.into_iter().map(|row| row.0).collect(), None);
+    let seen =
+        |rows: Vec<Row>| AccountLookup::of(rows.into_iter().map(|row| row.0).collect(), None);
     let (old, new) = (|| row(1, State::Initiated), || row(2, State::Active));
     for rows in [
         vec![old(), new()],
         vec![new(), old()],
         vec![new(), new(), old()],
     ] {
-        assert_eq!(seen(rows), Seen::One(new().0), "the newest counts");
+        assert_eq!(seen(rows), AccountLookup::One(new().0), "the newest counts");
     }
     let equal = vec![row(1, State::Active), row(1, State::Inactive)];
     assert_eq!(
         seen(equal),
-        Seen::One(row(1, State::Inactive).0),
+        AccountLookup::One(row(1, State::Inactive).0),
         "of equally new ones what was read last"
     );
     let two = seen(vec![new(), account("ca_2").expired(), new()]);
-    assert_eq!(two, Seen::Many(vec![new().0, account("ca_2").expired().0]));
+    assert_eq!(
+        two,
+        AccountLookup::Many(vec![new().0, account("ca_2").expired().0])
+    );
 }
 
 /// However a look comes to show an account twice, it is no duplicate of itself.
@@ -136,7 +140,7 @@ fn a_row_that_a_list_repeats_is_one_account() {
 fn no_rule_deletes_the_account_that_is_kept_as_a_duplicate() {
     let twice = |row: Row| {
         let rows = vec![row.0.clone(), row.0];
-        sight(Seen::Many(rows), true)
+        sight(AccountLookup::Many(rows), true)
             .recorded("ca_1")
             .link_issued(ago(900))
     };
@@ -172,7 +176,7 @@ fn others_beside_it_never_end_the_account_that_is_kept() {
     for_seeds(60_000, |dice| {
         let Wanted(desired) = wanted(dice);
         let Sight(mut observed) = sight_of_several(dice, &desired);
-        let Seen::Many(rows) = observed.account.clone() else {
+        let AccountLookup::Many(rows) = observed.account.clone() else {
             return;
         };
         let Plan::Do(Effect::Delete { id, .. } | Effect::Revoke { id }) =
@@ -192,7 +196,8 @@ fn others_beside_it_never_end_the_account_that_is_kept() {
         }
         ends += 1;
         let planned = plan(&desired, &observed, NOW);
-        observed.account = Seen::Many(rows.into_iter().filter(|row| row.id == id).collect());
+        observed.account =
+            AccountLookup::Many(rows.into_iter().filter(|row| row.id == id).collect());
         assert_eq!(
             plan(&desired, &observed, NOW),
             planned,
@@ -209,7 +214,7 @@ fn others_beside_it_never_end_the_account_that_is_kept() {
 fn the_recorded_account_is_kept_even_if_another_is_better() {
     let rows = || vec![account("ca_2").active().0, account("ca_1").expired().0];
     let kept = |recorded| {
-        Seen::of(rows(), recorded)
+        AccountLookup::of(rows(), recorded)
             .account()
             .map(|account| account.id.clone())
     };

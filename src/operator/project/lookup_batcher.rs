@@ -1,4 +1,4 @@
-//! Looks for accounts by their users, taken together: whoever waits for one while another is under way is
+//! Looks for accounts by their users, taken lookups: whoever waits for one while another is under way is
 //! asked for in the next, all in one list. So an onboarding costs about one request an account.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -12,42 +12,42 @@ use tokio::{
 use crate::composio::{Client, ListQuery, Listing, error::Error, model::Account};
 
 /// So many users are asked for in one list: about as many rows as a page has.
-const MOST_USERS: usize = 50;
+const MAX_USERS: usize = 50;
 /// And so many bytes of their names: a URL is only so long.
-const MOST_BYTES: usize = 2000;
+const MAX_BYTES: usize = 2000;
 /// A list that is not full begins so long after the one before: who comes meanwhile is in it. The first
 /// of all does not wait.
-const PACE: Duration = Duration::from_millis(100);
+const BATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// So many are remembered to be asked for alone.
-const MOST_ALONE: usize = 1000;
+const MAX_ALONE: usize = 1000;
 
 /// Those who wait for a look, and whose turn it is to take one.
 #[derive(Default)]
-pub(super) struct Together {
-    waiting: Mutex<Vec<Waiting>>,
+pub(super) struct LookupBatcher {
+    waiting: Mutex<Vec<PendingLookup>>,
     /// Told when there are enough of them for a list.
     full: Notify,
     /// Whose turn it is, and when the last list began.
     turn: tokio::sync::Mutex<Option<Instant>>,
     /// Those for whom a list could not be read to its end: one user with very many accounts must not keep
     /// the others from theirs again.
-    alone: Mutex<BTreeSet<Who>>,
+    alone: Mutex<BTreeSet<LookupKey>>,
 }
 
-struct Waiting {
-    who: Who,
+struct PendingLookup {
+    key: LookupKey,
     answer: oneshot::Sender<Result<Found, Error>>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Who {
+struct LookupKey {
     user: String,
     toolkit: String,
     alias: String,
 }
 
-impl Who {
+impl LookupKey {
     /// Whether the row is one of those that are looked for. One that tells no user may be.
     fn seeks(&self, row: &Account) -> bool {
         row.is_of(&self.user, &self.toolkit) && row.alias.as_deref() == Some(&self.alias)
@@ -61,7 +61,7 @@ struct Found {
     is_unsure: bool,
 }
 
-impl Together {
+impl LookupBatcher {
     /// The accounts of a user and toolkit with that alias, by a list that begins now or later.
     pub(super) async fn look(
         &self,
@@ -70,18 +70,18 @@ impl Together {
         toolkit: &str,
         alias: &str,
     ) -> Result<Vec<Account>, Error> {
-        let who = Who {
+        let key = LookupKey {
             user: user.to_owned(),
             toolkit: toolkit.to_owned(),
             alias: alias.to_owned(),
         };
-        if self.alone.lock().remove(&who) {
-            return self.ask_for(client, &who).await;
+        if self.alone.lock().remove(&key) {
+            return self.ask_for(client, &key).await;
         }
         let found = loop {
             let (answer, mut answered) = oneshot::channel();
-            self.wait(Waiting {
-                who: who.clone(),
+            self.wait(PendingLookup {
+                key: key.clone(),
                 answer,
             });
             tokio::select! {
@@ -93,7 +93,7 @@ impl Together {
                     // Whoever is ready at this moment shall be in it.
                     tokio::task::yield_now().await;
                     if let Some(last) = *last {
-                        self.filled_or(last + PACE).await;
+                        self.filled_or(last + BATCH_INTERVAL).await;
                     }
                     *last = Some(Instant::now());
                     let batch = self.take();
@@ -107,43 +107,43 @@ impl Together {
             // Whoever took the look for us was stopped, or there was no room for us in it.
         };
         if found.is_unsure {
-            return self.ask_for(client, &who).await;
+            return self.ask_for(client, &key).await;
         }
         Ok(found.rows)
     }
 
     /// Asks for one alone.
-    async fn ask_for(&self, client: &Client, who: &Who) -> Result<Vec<Account>, Error> {
-        let query = query([who].into_iter());
+    async fn ask_for(&self, client: &Client, key: &LookupKey) -> Result<Vec<Account>, Error> {
+        let query = query([key].into_iter());
         let listed = client
-            .list_whole(&query, |row| who.seeks(row), usize::MAX)
+            .list_whole(&query, |row| key.seeks(row), usize::MAX)
             .await;
         if listed.as_ref().is_err_and(Error::is_not_understood) {
-            self.leave_alone([who.clone()]);
+            self.leave_alone([key.clone()]);
         }
         listed
     }
 
-    fn leave_alone(&self, who: impl IntoIterator<Item = Who>) {
+    fn leave_alone(&self, keys: impl IntoIterator<Item = LookupKey>) {
         let mut alone = self.alone.lock();
-        alone.extend(who);
+        alone.extend(keys);
         // Whoever is forgotten is asked for with the others once more.
-        while alone.len() > MOST_ALONE {
+        while alone.len() > MAX_ALONE {
             alone.pop_first();
         }
     }
 
-    fn wait(&self, one: Waiting) {
+    fn wait(&self, one: PendingLookup) {
         let mut waiting = self.waiting.lock();
         waiting.push(one);
-        if waiting.len() >= MOST_USERS {
+        if waiting.len() >= MAX_USERS {
             self.full.notify_one();
         }
     }
 
     async fn filled_or(&self, end: Instant) {
         let filled = async {
-            while self.waiting.lock().len() < MOST_USERS {
+            while self.waiting.lock().len() < MAX_USERS {
                 self.full.notified().await;
             }
         };
@@ -152,31 +152,31 @@ impl Together {
     }
 
     /// Those who are asked for in the next list: who waited longest, as many as fit.
-    fn take(&self) -> Vec<Waiting> {
+    fn take(&self) -> Vec<PendingLookup> {
         let mut waiting = self.waiting.lock();
         waiting.retain(|one| !one.answer.is_closed());
         let mut bytes = 0;
         let fit = waiting
             .iter()
-            .take(MOST_USERS)
+            .take(MAX_USERS)
             .take_while(|one| {
                 let first = bytes == 0;
-                bytes += one.who.user.len() + 1;
-                first || bytes <= MOST_BYTES
+                bytes += one.key.user.len() + 1;
+                first || bytes <= MAX_BYTES
             })
             .count();
         waiting.drain(..fit).collect()
     }
 
-    fn tell(&self, batch: Vec<Waiting>, listed: Result<Listing, Error>) {
+    fn tell(&self, batch: Vec<PendingLookup>, listed: Result<Listing, Error>) {
         if listed.as_ref().is_err_and(Error::is_not_understood) {
-            self.leave_alone(batch.iter().map(|one| one.who.clone()));
+            self.leave_alone(batch.iter().map(|one| one.key.clone()));
         }
-        let alone = batch.iter().all(|one| one.who.user == batch[0].who.user);
+        let alone = batch.iter().all(|one| one.key.user == batch[0].key.user);
         for one in batch {
             let answer = match &listed {
                 Err(error) => Err(error.clone()),
-                Ok(listing) => Ok(of(&one.who, listing, alone)),
+                Ok(listing) => Ok(of(&one.key, listing, alone)),
             };
             // Who does not wait any more need not be told.
             let _ = one.answer.send(answer);
@@ -184,15 +184,15 @@ impl Together {
     }
 }
 
-async fn list(client: &Client, batch: &[Waiting]) -> Result<Listing, Error> {
-    let query = query(batch.iter().map(|one| &one.who));
-    let is_sought = |row: &Account| batch.iter().any(|one| one.who.seeks(row));
+async fn list(client: &Client, batch: &[PendingLookup]) -> Result<Listing, Error> {
+    let query = query(batch.iter().map(|one| &one.key));
+    let is_sought = |row: &Account| batch.iter().any(|one| one.key.seeks(row));
     client.list_all(&query, is_sought, usize::MAX).await
 }
 
-fn query<'a>(who: impl Iterator<Item = &'a Who>) -> ListQuery {
-    let (users, toolkits): (BTreeSet<String>, BTreeSet<String>) = who
-        .map(|who| (who.user.clone(), who.toolkit.clone()))
+fn query<'a>(keys: impl Iterator<Item = &'a LookupKey>) -> ListQuery {
+    let (users, toolkits): (BTreeSet<String>, BTreeSet<String>) = keys
+        .map(|key| (key.user.clone(), key.toolkit.clone()))
         .unzip();
     ListQuery {
         user_ids: users.into_iter().collect(),
@@ -201,11 +201,11 @@ fn query<'a>(who: impl Iterator<Item = &'a Who>) -> ListQuery {
     }
 }
 
-fn of(who: &Who, listing: &Listing, alone: bool) -> Found {
+fn of(key: &LookupKey, listing: &Listing, alone: bool) -> Found {
     let rows: Vec<Account> = listing
         .rows
         .iter()
-        .filter(|row| who.seeks(row))
+        .filter(|row| key.seeks(row))
         .cloned()
         .collect();
     let tells_nobody = rows.iter().any(|row| row.user_id.is_none());

@@ -1,5 +1,5 @@
-//! The eyes: what is remembered (no I/O), what is read afresh (one I/O each), and the poller that keeps
-//! the memory.
+//! The two looks at an object's account: the remembered one, without I/O, and the fresh one, a request for each
+//! thing that the plan needs.
 
 use std::sync::Arc;
 
@@ -10,34 +10,27 @@ use crate::{
         error::{Error, Retry},
         model::Account,
     },
-    crd::{ConnectedAccount, ConnectedAccountStatus, Reason, condition},
+    crd::{ConnectedAccount, ConnectedAccountStatus},
     plan::{
-        AuthConfigCheck, Claim, Desired, Failure, Gate, Holder, Need, Observed, Presence, Proof,
-        SecretSeen, Seen,
+        AccountLookup, AuthConfigCheck, Desired, Failure, Gate, Need, Observed, Presence, Proof,
+        SecretSeen,
     },
-    project::{Known, Project, Standing},
-    record::{Proven, RecordKeys},
+    project::{CachedAccount, Project, ProjectIdentity},
+    proof::ProjectProof,
+    record::RecordKeys,
+    store::{Objects, PackedObject},
 };
 
-mod kept;
-mod objects;
-mod poll;
-mod proof;
+mod auth_config;
+mod holder;
 mod secret;
 
-#[cfg(test)]
-pub(crate) use kept::DECODED;
-pub use kept::{Kept, Summary};
-use objects::summary;
-pub use objects::{Followed, ObjectCounts, Objects};
-pub use poll::{Poll, PollEvent, Polling};
-
-/// Where everything is looked up.
+/// Where the accounts of one project are looked up.
 #[derive(Clone)]
 pub struct Sources {
     /// The project whose accounts these are.
     pub project: Arc<Project>,
-    /// The objects, as the watch keeps them.
+    /// The objects whose accounts are in that project, as the watch has them.
     pub objects: Objects,
     /// To read Secrets by name.
     pub client: kube::Client,
@@ -47,26 +40,28 @@ impl Sources {
     /// What is known without asking anybody.
     pub fn remembered(&self, desired: &Desired, recorded: ConnectedAccountStatus) -> Observed {
         let account = match &recorded.connected_account_id {
-            None => Seen::NotLooked,
-            Some(id) => match self.project.snapshot(|snapshot| snapshot.known(id)) {
-                Known::Nothing => Seen::NotLooked,
-                Known::Gone => Seen::Absent,
-                Known::There(account)
+            None => AccountLookup::NotLooked,
+            Some(id) => match self.project.snapshot(|snapshot| snapshot.cached(id)) {
+                None => AccountLookup::NotLooked,
+                Some(CachedAccount::Absent | CachedAccount::Deleted) => AccountLookup::Absent,
+                Some(CachedAccount::Present(account))
                     if account.is_of(&desired.spec.user, &desired.spec.toolkit) =>
                 {
-                    let mut all = self.project.snapshot(|snapshot| snapshot.twins(&account));
+                    let mut all = self
+                        .project
+                        .snapshot(|snapshot| snapshot.duplicates_of(&account));
                     all.push(*account);
-                    Seen::of(all, Some(id))
+                    AccountLookup::of(all, Some(id))
                 }
                 // Not what was ever recorded by us: a look tells what it is.
-                Known::There(_) => Seen::NotLooked,
+                Some(CachedAccount::Present(_)) => AccountLookup::NotLooked,
             },
         };
         let keys = self.project.record_keys();
         // Only who lost against another object can have lost: that is seen at a fresh look first.
         let holder = account
             .account()
-            .filter(|_| lost(&recorded))
+            .filter(|_| holder::has_lost(&recorded))
             .and_then(|account| self.holder(desired, &recorded, &keys, account));
         Observed {
             recorded,
@@ -110,7 +105,7 @@ impl Sources {
                         Unseen::Elsewhere(id) => Failure::of_another_project(&id),
                     })?;
                 let recorded = observed.recorded.connected_account_id.as_deref();
-                let account = Seen::of(found, recorded);
+                let account = AccountLookup::of(found, recorded);
                 let holder = account
                     .account()
                     .and_then(|account| self.holder(desired, &observed.recorded, &keys, account));
@@ -148,11 +143,13 @@ impl Sources {
             read_closed_until: closed.read_until,
             write_closed_until: closed.write_until,
             paused_until: closed.paused_until,
-            proof: match closed.standing {
-                Standing::Ours if self.project.held_up().contains(namespace) => Proof::Failed,
-                Standing::Ours => Proof::Given,
-                Standing::Unproved => Proof::Awaited,
-                Standing::Foreign => Proof::Failed,
+            proof: match closed.identity {
+                ProjectIdentity::Ours if self.project.held_up().contains(namespace) => {
+                    Proof::Failed
+                }
+                ProjectIdentity::Ours => Proof::Given,
+                ProjectIdentity::Unproved => Proof::Awaited,
+                ProjectIdentity::Foreign => Proof::Failed,
             },
         }
     }
@@ -177,27 +174,31 @@ impl Sources {
         }
         if found.is_empty()
             && recorded.connected_account_id.is_some()
-            && !proof::auth_configs(&self.project, &self.objects, recorded).await?
+            && !ProjectProof::new(&self.project, &self.objects)
+                .has_recorded_auth_config(recorded)
+                .await?
         {
             return Err(Unseen::Elsewhere(id.clone()));
         }
         let look_further = match desired.presence {
             Presence::Present => recorded.connected_account_id.is_none(),
             // Before the object goes, an account that carries its alias must have been looked for.
-            Presence::Gone { .. } => true,
+            Presence::Deleting { .. } => true,
         };
         if found.is_empty() && look_further {
             return Ok(self.by_alias(desired, None).await?);
         }
         let needs_others = found.iter().any(|account| {
-            let twins = self.project.snapshot(|snapshot| snapshot.twins(account));
+            let duplicates = self
+                .project
+                .snapshot(|snapshot| snapshot.duplicates_of(account));
             let is_claimed = desired.claim(recorded, keys, account).is_some();
-            !twins.is_empty() || !is_claimed
+            !duplicates.is_empty() || !is_claimed
         });
         if needs_others {
             let others = self.by_alias(desired, Some(id)).await?;
             for account in &found {
-                self.project.forget_twins(account, &others);
+                self.project.forget_duplicates(account, &others);
             }
             found.extend(others.into_iter().filter(|other| other.id != *id));
         }
@@ -210,7 +211,7 @@ impl Sources {
             if recorded == Some(&account.id) {
                 snapshot.see(account.clone());
             } else {
-                snapshot.overhear(account.clone());
+                snapshot.see_unowned(account.clone());
             }
         });
     }
@@ -226,7 +227,7 @@ impl Sources {
                 Ok(vec![account])
             }
             Err(error) if error.retry() == Retry::Gone => {
-                self.project.snapshot(|snapshot| snapshot.gone(id));
+                self.project.snapshot(|snapshot| snapshot.absent(id));
                 Ok(Vec::new())
             }
             Err(error) => Err(error),
@@ -249,117 +250,16 @@ impl Sources {
         Ok(found)
     }
 
-    /// Another object that manages the account. Whose own it is goes before who found it by a declared alias,
-    /// who has it recorded before who has not, also while it is being deleted; else the older one. An id in a
-    /// status is no more than that: a record that is proved goes before one of a key that is not known, and one
-    /// that is neither counts for nothing.
-    fn holder(
-        &self,
-        desired: &Desired,
-        recorded: &ConnectedAccountStatus,
-        keys: &RecordKeys,
-        account: &Account,
-    ) -> Option<Holder> {
-        let rank = |claim, status: &ConnectedAccountStatus, own_alias: &str| {
-            let has_it = status.connected_account_id.as_ref() == Some(&account.id);
-            let proven = match account.alias.as_deref() == Some(own_alias) {
-                true => Proven::Valid,
-                false => keys.verify(status.record.as_ref(), own_alias, &account.id),
-            };
-            let is_own = claim == Some(Claim::Own);
-            let place = match (has_it, proven) {
-                (true, Proven::Valid) => 0,
-                // What was found by a declared alias is never signed.
-                (true, Proven::UnknownKey) => 1,
-                (true, Proven::Invalid) if !is_own => 1,
-                (true, Proven::Invalid) | (false, _) => 2,
-            };
-            (!is_own, place)
-        };
-        // Of our own object the store may not know yet what was written last.
-        let claim = desired.claim(recorded, keys, account);
-        let ours = (
-            rank(claim, recorded, &desired.own_alias),
-            desired.created,
-            Some(desired.uid.clone()),
-        );
-        // Whoever does not have it recorded would find it by id or alias, as this object did.
-        let mut others = self.objects.with_id(&account.id);
-        if let Some(alias) = &account.alias {
-            let spec = &desired.spec;
-            others.extend(self.objects.with_alias(&spec.user, &spec.toolkit, alias));
-        }
-        let others = others.iter().filter_map(|other| summary(other));
-        others
-            .filter(|other| other.metadata.uid.as_ref() != Some(&desired.uid))
-            .filter_map(|other| {
-                let claim = other.claim(desired, keys, account)?;
-                let metadata = &other.metadata;
-                let precedence = (
-                    rank(Some(claim), &other.status, &other.own_alias(&desired.flags)),
-                    metadata.creation_timestamp.as_ref().map(|time| time.0),
-                    metadata.uid.clone(),
-                );
-                Some((precedence, other))
-            })
-            .filter(|(precedence, _)| *precedence < ours)
-            .min_by(|(one, _), (another, _)| one.cmp(another))
-            .map(|(_, Summary { metadata, .. })| Holder {
-                object: format!(
-                    "{}/{}",
-                    metadata.namespace.unwrap_or_default(),
-                    metadata.name.unwrap_or_default()
-                ),
-            })
-    }
-
-    /// Whether an account can be made, and from which auth config. A link names no toolkit, so a wrong
-    /// auth config would make an account that our list never finds.
-    async fn auth_config(&self, desired: &Desired) -> Result<AuthConfigCheck, Error> {
-        let toolkit = &desired.spec.toolkit;
-        let unfit = |reason, detail: String| AuthConfigCheck::Unfit { reason, detail };
-        let Some(id) = &desired.spec.auth_config else {
-            let all = self.project.auth_configs(toolkit).await?;
-            let fit: Vec<_> = all
-                .into_iter()
-                .filter(|found| found.enabled && found.toolkit == *toolkit)
-                .collect();
-            return Ok(match fit.as_slice() {
-                [] => unfit(
-                    Reason::AuthConfigNotFound,
-                    format!("the project has no enabled auth config of toolkit {toolkit:?}"),
-                ),
-                [only] => AuthConfigCheck::Fit(only.id.clone()),
-                several => unfit(
-                    Reason::AuthConfigAmbiguous,
-                    several
-                        .iter()
-                        .map(|found| found.id.as_str())
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                ),
-            });
-        };
-        Ok(match self.project.auth_config(id).await? {
-            None => unfit(Reason::AuthConfigNotFound, format!("there is no {id}")),
-            Some(found) if found.toolkit != *toolkit => unfit(
-                Reason::ToolkitMismatch,
-                format!(
-                    "{id} is of toolkit {:?}, declared is {toolkit:?}",
-                    found.toolkit
-                ),
-            ),
-            Some(found) if !found.enabled => unfit(Reason::AuthConfigDisabled, id.clone()),
-            Some(found) => AuthConfigCheck::Fit(found.id),
-        })
-    }
-
     /// Reads an object as the watch would bring it.
     ///
     /// # Errors
     /// When the apiserver does not answer, or with something that is no object.
-    pub async fn read(&self, namespace: &str, name: &str) -> Result<Option<Kept>, kube::Error> {
-        let api = Api::<Kept>::namespaced(self.client.clone(), namespace);
+    pub async fn read(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<PackedObject>, kube::Error> {
+        let api = Api::<PackedObject>::namespaced(self.client.clone(), namespace);
         api.get_opt(name).await
     }
 
@@ -367,11 +267,6 @@ impl Sources {
     pub fn api(&self, namespace: &str) -> Api<ConnectedAccount> {
         Api::namespaced(self.client.clone(), namespace)
     }
-}
-
-/// Whether the last report says that another object manages the account.
-fn lost(recorded: &ConnectedAccountStatus) -> bool {
-    recorded.says(condition::SYNCED, &[Reason::Conflict])
 }
 
 /// Why a look at the account has seen nothing, neither that it is there nor that it is gone.

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::{
         crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus},
-        observe::Kept,
+        store::PackedObject,
     };
 
     fn at(second: i64) -> Timestamp {
@@ -184,8 +184,8 @@ mod tests {
             conditions: ready.into_iter().chain(synced).collect(),
             ..ConnectedAccountStatus::default()
         });
-        let kept = Kept::pack(object).expect("JSON");
-        kept.summary().expect("JSON")
+        let packed = PackedObject::pack(object).expect("JSON");
+        packed.summary().expect("JSON")
     }
 
     #[test]

@@ -75,23 +75,23 @@ fn one_each(tells_users: bool) -> Server {
     })
 }
 
-async fn ids(together: &Together, server: &Server, user: &str) -> Result<Vec<String>, Error> {
-    let found = together.look(&server.client, user, "gmail", "a").await?;
+async fn ids(batcher: &LookupBatcher, server: &Server, user: &str) -> Result<Vec<String>, Error> {
+    let found = batcher.look(&server.client, user, "gmail", "a").await?;
     Ok(found.into_iter().map(|row| row.id).collect())
 }
 
 async fn look(server: &Server, users: usize) -> Vec<Result<Vec<String>, Error>> {
-    let together = Together::default();
-    look_again(&together, server, users).await
+    let batcher = LookupBatcher::default();
+    look_again(&batcher, server, users).await
 }
 
 async fn look_again(
-    together: &Together,
+    batcher: &LookupBatcher,
     server: &Server,
     users: usize,
 ) -> Vec<Result<Vec<String>, Error>> {
     let names: Vec<String> = (0..users).map(|n| format!("user-{n}")).collect();
-    join_all(names.iter().map(|user| ids(together, server, user))).await
+    join_all(names.iter().map(|user| ids(batcher, server, user))).await
 }
 
 fn each_has_its_own(found: &[Result<Vec<String>, Error>]) {
@@ -109,22 +109,22 @@ async fn who_waits_at_the_same_moment_is_asked_for_in_one_list() {
 
 #[tokio::test(start_paused = true)]
 async fn who_comes_alone_waits_for_nobody_and_who_comes_soon_after_is_joined() {
-    let together = Together::default();
+    let batcher = LookupBatcher::default();
     let server = Server::new(Duration::ZERO, |_, _| page(Vec::new()));
     let begun = Instant::now();
-    assert_eq!(ids(&together, &server, "a").await, Ok(Vec::new()));
+    assert_eq!(ids(&batcher, &server, "a").await, Ok(Vec::new()));
     assert_eq!(begun.elapsed(), Duration::ZERO);
     let later = |user, after| {
-        let (together, server) = (&together, &server);
+        let (batcher, server) = (&batcher, &server);
         async move {
             tokio::time::sleep(Duration::from_millis(after)).await;
-            ids(together, server, user).await
+            ids(batcher, server, user).await
         }
     };
     let found = tokio::join!(later("b", 10), later("c", 50), later("d", 99));
     assert_eq!(found, (Ok(Vec::new()), Ok(Vec::new()), Ok(Vec::new())));
     assert_eq!(server.asked(), 2, "three of them in one list");
-    assert_eq!(begun.elapsed(), PACE);
+    assert_eq!(begun.elapsed(), BATCH_INTERVAL);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,10 +146,10 @@ async fn rows_with_another_alias_are_not_brought() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_that_is_stopped_leaves_nobody_waiting() {
-    let together = Together::default();
+    let batcher = LookupBatcher::default();
     let server = Server::new(QUICK, |_, _| page(Vec::new()));
-    let stopped = tokio::time::timeout(Duration::from_millis(10), ids(&together, &server, "a"));
-    let (stopped, other) = tokio::join!(stopped, ids(&together, &server, "b"));
+    let stopped = tokio::time::timeout(Duration::from_millis(10), ids(&batcher, &server, "a"));
+    let (stopped, other) = tokio::join!(stopped, ids(&batcher, &server, "b"));
     assert!(stopped.is_err());
     assert_eq!(other, Ok(Vec::new()));
 }
@@ -186,14 +186,14 @@ async fn one_whose_list_does_not_end_keeps_the_others_from_theirs_only_once() {
         }
         one
     });
-    let together = Together::default();
-    for found in look_again(&together, &server, 3).await {
+    let batcher = LookupBatcher::default();
+    for found in look_again(&batcher, &server, 3).await {
         let error = found.expect_err("it has no end");
         let words =
             "could not list accounts: the answer (200) was not understood: the list does not end";
         assert!(error.to_string().starts_with(words), "{error}");
     }
-    let found = look_again(&together, &server, 3).await;
+    let found = look_again(&batcher, &server, 3).await;
     assert_eq!(found[0], Ok(vec!["of-user-0".to_owned()]));
     assert!(found[1].is_err());
     assert_eq!(found[2], Ok(vec!["of-user-2".to_owned()]));

@@ -13,13 +13,11 @@ use tokio::time::Instant;
 use super::{MOST_OWN_PAGES, PAGE, Polling, signed};
 use crate::{
     composio::{ListQuery, Urgency, error::Error, model::Account},
-    observe::{
-        Objects, Summary,
-        proof::{Count, Missing},
-    },
     plan::Flags,
     project::{Changes, Project},
+    proof::{Count, Missing},
     record::{Proven, RecordKeys},
+    store::{Objects, Summary},
 };
 
 /// Requests at the same time: after a restart everything waits for them.
@@ -28,8 +26,8 @@ const AT_A_TIME: usize = 4;
 const LONGEST_ID: usize = 128;
 
 /// A look at all recorded accounts, in pieces.
-pub(super) struct Sweep {
-    purpose: Purpose,
+pub(super) struct Resync {
+    extent: Extent,
     generation: u64,
     /// Of the snapshot.
     mark: u64,
@@ -42,11 +40,11 @@ pub(super) struct Sweep {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// It is due.
-    Resync,
-    /// The newest changes are too many to be read.
-    Overflow,
+enum Extent {
+    /// To the end in one tick; what is missing then counts as proof.
+    Full,
+    /// A bounded part a tick: the changes were too many for a scan.
+    Bounded,
 }
 
 struct Asked {
@@ -75,18 +73,18 @@ struct Piece {
     missed: Vec<usize>,
 }
 
-impl Sweep {
+impl Resync {
     /// Over everything, and at its end it is known what is missing.
-    pub(super) fn resync(project: &Project, objects: &Objects, polling: Polling) -> Self {
-        Self::begin(Purpose::Resync, project, objects, polling)
+    pub(super) fn full(project: &Project, objects: &Objects, polling: Polling) -> Self {
+        Self::begin(Extent::Full, project, objects, polling)
     }
 
     /// Over everything, a bounded part a tick.
     pub(super) fn after_overflow(project: &Project, objects: &Objects, polling: Polling) -> Self {
-        Self::begin(Purpose::Overflow, project, objects, polling)
+        Self::begin(Extent::Bounded, project, objects, polling)
     }
 
-    fn begin(purpose: Purpose, project: &Project, objects: &Objects, polling: Polling) -> Self {
+    fn begin(extent: Extent, project: &Project, objects: &Objects, polling: Polling) -> Self {
         let began = project.instant();
         let mark = project.snapshot(|snapshot| snapshot.begin_scan());
         let young_since = project
@@ -118,7 +116,7 @@ impl Sweep {
         }
         let asked = asked.into_values().collect();
         Self {
-            purpose,
+            extent,
             generation: project.generation(),
             mark,
             began,
@@ -129,8 +127,8 @@ impl Sweep {
         }
     }
 
-    pub(super) fn is_resync(&self) -> bool {
-        self.purpose == Purpose::Resync
+    pub(super) fn is_full(&self) -> bool {
+        self.extent == Extent::Full
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -156,9 +154,9 @@ impl Sweep {
         project: &Project,
         mut tell: impl FnMut(Changes),
     ) -> Result<(), Error> {
-        let most = match self.purpose {
-            Purpose::Resync => usize::MAX,
-            Purpose::Overflow => MOST_OWN_PAGES,
+        let most = match self.extent {
+            Extent::Full => usize::MAX,
+            Extent::Bounded => MOST_OWN_PAGES,
         };
         let end = most.saturating_mul(PAGE).saturating_add(self.done);
         let ranges = pieces(self.done, end.min(self.asked.len()));
@@ -180,7 +178,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// What was there and what was not. What was seen since the sweep began is no matter of it.
+    /// What was there and what was not. What was seen since it began is left out.
     pub(super) fn count(&self, project: &Project) -> Count {
         let has_valid = self.asked.iter().any(|asked| asked.witness == Witness::Yes);
         let is_witness = |asked: &Asked| match asked.witness {

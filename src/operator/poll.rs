@@ -1,5 +1,5 @@
-//! The poller: asks for what is newest in the project, now and then for every account that is recorded,
-//! and tells which objects to look at. What it costs follows from what changes and from what is ours,
+//! The poller of a project: scans for changes, now and then asks for every account on record (the resync), and
+//! tells which objects to look at. What it costs follows from what changes and from what is ours,
 //! and not from what else the project holds.
 
 use std::{
@@ -12,27 +12,24 @@ use jiff::SignedDuration;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use tokio::time::Instant;
 
-use super::{
-    Kept, Objects,
-    proof::{self, Missing},
-};
 use crate::{
     composio::error::{Error, Retry},
-    crd::ConnectedAccountStatus,
-    project::{Changes, Project, Standing},
+    project::{Changes, Project, ProjectIdentity},
+    proof::ProjectProof,
+    store::{Objects, PackedObject},
 };
 
-mod newest;
-mod sweep;
+mod change_scan;
+mod resync;
 
-use newest::{End, Watermark};
-use sweep::Sweep;
+use change_scan::{End, Watermark};
+use resync::Resync;
 
 /// Rows a page, and ids a request. Composio allows no larger page, and not every proxy a longer URL.
 const PAGE: usize = 50;
-/// The most pages of what is newest in one tick.
+/// The most pages that a change scan reads in one tick.
 const MOST_NEW_PAGES: usize = 30;
-/// The most pages of our own accounts in one tick, a resync apart.
+/// The most pages of our own accounts in one tick, a full resync apart.
 const MOST_OWN_PAGES: usize = 20;
 /// While more changes than can be read, our own accounts are asked for no more often than this.
 const BETWEEN_OVERFLOWS: Duration = Duration::from_secs(60);
@@ -44,12 +41,13 @@ pub struct Poll {
     polling: Polling,
     /// What was read of the newest changes.
     watermark: Option<Watermark>,
-    /// A look at all recorded accounts that is not at its end.
-    sweep: Option<Sweep>,
+    /// A resync that is not at its end.
+    resync: Option<Resync>,
+    /// When the next full resync is due.
     resync_at: Option<Instant>,
-    /// What is newest was not read to its end: our own accounts must be asked for.
+    /// A change scan did not come to its end: our own accounts must be asked for.
     overflowed: bool,
-    /// Not before.
+    /// Before then no change scan that overflows starts a resync, unless what is new was not read.
     overflow_at: Option<Instant>,
     failing: bool,
 }
@@ -57,7 +55,7 @@ pub struct Poll {
 /// How the project is polled.
 #[derive(Clone, Copy, Debug)]
 pub struct Polling {
-    /// How often what is newest is listed while nobody is expected.
+    /// The time between two change scans while nobody is expected.
     pub interval: Duration,
     /// The same while a link waits for a person.
     pub waiting: Duration,
@@ -88,7 +86,7 @@ impl Poll {
             objects,
             polling,
             watermark: None,
-            sweep: None,
+            resync: None,
             resync_at: None,
             overflowed: false,
             overflow_at: None,
@@ -100,7 +98,7 @@ impl Poll {
     /// poll to `tell`.
     pub async fn run(
         mut self,
-        mut trigger: impl FnMut(ObjectRef<Kept>),
+        mut trigger: impl FnMut(ObjectRef<PackedObject>),
         mut tell: impl FnMut(PollEvent),
     ) {
         loop {
@@ -118,15 +116,15 @@ impl Poll {
     /// - A change of a recorded account is told at the next tick if Composio moves its `updated_at` and
     ///   shows it at once; ten seconds later, or a minute while very much changes, if it shows it within
     ///   ten seconds; else, and if the account vanished, at the next resync.
-    /// - The requests of a tick are bounded. Only a resync takes one for each page of our own ids.
+    /// - The requests of a tick are bounded. Only a full resync takes one for each page of our own ids.
     ///
     /// # Assumptions
     /// None of clocks: Composio's stamps may differ from its answers' dates, and both from our time.
     ///
     /// # Errors
     /// Told as [`PollEvent::Failed`]; the next tick goes on where this one failed.
-    pub async fn tick(&mut self, mut trigger: impl FnMut(ObjectRef<Kept>)) -> PollEvent {
-        let before = self.project.closed().standing;
+    pub async fn tick(&mut self, mut trigger: impl FnMut(ObjectRef<PackedObject>)) -> PollEvent {
+        let before = self.project.closed().identity;
         let held_before = self.project.held_up();
         let polled = self.poll(&mut trigger).await;
         let failed_before = std::mem::replace(&mut self.failing, polled.is_err());
@@ -137,12 +135,12 @@ impl Poll {
             }
             return PollEvent::Failed(error);
         }
-        match self.project.closed().standing {
-            Standing::Foreign => return PollEvent::Foreign,
-            Standing::Ours if failed_before || before != Standing::Ours => {
+        match self.project.closed().identity {
+            ProjectIdentity::Foreign => return PollEvent::Foreign,
+            ProjectIdentity::Ours if failed_before || before != ProjectIdentity::Ours => {
                 self.objects.readable().for_each(trigger);
             }
-            Standing::Ours | Standing::Unproved => {
+            ProjectIdentity::Ours | ProjectIdentity::Unproved => {
                 let held = self.project.held_up();
                 let is_free = |namespace: Option<&String>| {
                     namespace.is_some_and(|one| held_before.contains(one) && !held.contains(one))
@@ -156,69 +154,81 @@ impl Poll {
         PollEvent::Listed
     }
 
-    async fn poll(&mut self, mut trigger: impl FnMut(ObjectRef<Kept>)) -> Result<(), Error> {
+    async fn poll(
+        &mut self,
+        mut trigger: impl FnMut(ObjectRef<PackedObject>),
+    ) -> Result<(), Error> {
         let (project, objects) = (Arc::clone(&self.project), self.objects.clone());
         // Each page at once: whoever is on the first does not wait for the last. But nobody is told before
         // it is known whose project this is.
-        let mut untold = Changes::new();
+        let mut held_back = Changes::new();
         let mut tell = |changes: Changes| {
-            untold.extend(changes);
-            if project.closed().standing != Standing::Unproved {
-                affected(&project, &objects, &untold).for_each(&mut trigger);
-                untold.clear();
+            held_back.extend(changes);
+            if project.closed().identity != ProjectIdentity::Unproved {
+                affected(&project, &objects, &held_back).for_each(&mut trigger);
+                held_back.clear();
             }
         };
         let began = self.project.instant();
         self.begin_resync_if_due(began);
-        // A resync reads all that is ours anyway, and proves whose project this is before anything is told.
+        // A full resync reads all that is ours anyway, and proves whose project this is before anything is told.
         if self
-            .sweep
+            .resync
             .as_ref()
-            .is_none_or(|sweep| sweep.is_empty() || !sweep.is_resync())
+            .is_none_or(|resync| resync.is_empty() || !resync.is_full())
         {
-            self.read_newest(began, &mut tell).await?;
+            self.scan_changes(began, &mut tell).await?;
         }
-        tell(self.project.snapshot(|snapshot| snapshot.take_untold()));
-        self.forget_twins();
-        let Some(sweep) = &mut self.sweep else {
+        tell(
+            self.project
+                .snapshot(|snapshot| snapshot.take_unowned_changes()),
+        );
+        self.forget_duplicates();
+        let Some(resync) = &mut self.resync else {
             return Ok(());
         };
-        sweep.go_on(&self.project, &mut tell).await?;
-        if !sweep.is_done() {
+        resync.go_on(&self.project, &mut tell).await?;
+        if !resync.is_done() {
             return Ok(());
         }
-        if sweep.is_resync() {
-            let (standing, held_up) = match self.polling.accept_missing {
-                true => (Standing::Ours, BTreeSet::new()),
-                false => prove(sweep, &self.project, &self.objects).await?,
+        if resync.is_full() {
+            let (identity, held_up) = match self.polling.accept_missing {
+                true => (ProjectIdentity::Ours, BTreeSet::new()),
+                false => {
+                    let proof = ProjectProof::new(&self.project, &self.objects);
+                    proof.judge(&resync.count(&self.project)).await?
+                }
             };
-            self.project.stands(sweep.generation(), standing);
-            self.project.hold_up(sweep.generation(), held_up);
-            tell(sweep.end(&self.project));
+            self.project.identify(resync.generation(), identity);
+            self.project.hold_up(resync.generation(), held_up);
+            tell(resync.end(&self.project));
             self.resync_at = began.checked_add(self.polling.resync);
-            let of_sweep = Watermark::of_sweep(sweep.began(), &self.project);
-            self.watermark = self.watermark.or(of_sweep);
+            let after_resync = Watermark::after_resync(resync.began(), &self.project);
+            self.watermark = self.watermark.or(after_resync);
         }
-        self.sweep = None;
+        self.resync = None;
         Ok(())
     }
 
     /// Forgets the duplicates whose object is gone, or has no other account on record any more.
-    fn forget_twins(&self) {
-        let twins = self.project.snapshot(|snapshot| snapshot.all_twins());
-        for twin in twins.iter().filter(|one| !self.objects.have_another(one)) {
+    fn forget_duplicates(&self) {
+        let duplicates = self.project.snapshot(|snapshot| snapshot.all_duplicates());
+        for duplicate in duplicates
+            .iter()
+            .filter(|one| !self.objects.have_another(one))
+        {
             self.project
-                .snapshot(|snapshot| snapshot.forget_twin(&twin.id));
+                .snapshot(|snapshot| snapshot.forget_duplicate(&duplicate.id));
         }
     }
 
     fn begin_resync_if_due(&mut self, now: Instant) {
-        let unproved = self.project.closed().standing == Standing::Unproved;
+        let unproved = self.project.closed().identity == ProjectIdentity::Unproved;
         let generation = self.project.generation();
         let goes_on = self
-            .sweep
+            .resync
             .as_ref()
-            .is_some_and(|sweep| sweep.is_resync() && sweep.generation() == generation);
+            .is_some_and(|resync| resync.is_full() && resync.generation() == generation);
         if goes_on || !(unproved || self.resync_at.is_none_or(|at| at <= now)) {
             return;
         }
@@ -226,21 +236,21 @@ impl Poll {
             // That of another project says nothing.
             self.watermark = None;
         }
-        self.sweep = Some(Sweep::resync(&self.project, &self.objects, self.polling));
+        self.resync = Some(Resync::full(&self.project, &self.objects, self.polling));
     }
 
-    async fn read_newest(&mut self, now: Instant, tell: impl FnMut(Changes)) -> Result<(), Error> {
-        let is_twin = |account: &_| self.objects.have_another(account);
-        let scan = newest::scan(&self.project, self.watermark, is_twin, tell).await?;
+    async fn scan_changes(&mut self, now: Instant, tell: impl FnMut(Changes)) -> Result<(), Error> {
+        let is_duplicate = |account: &_| self.objects.have_another(account);
+        let scan = change_scan::scan(&self.project, self.watermark, is_duplicate, tell).await?;
         self.watermark = scan.watermark;
         // What is new and could not be read is waited for. What may have come late is seldom anything.
         let is_urgent = scan.end == End::TooManyNew;
         self.overflowed |= is_urgent || scan.end == End::TooManyLate;
         let is_due = is_urgent || self.overflow_at.is_none_or(|at| at <= now);
-        if self.overflowed && is_due && self.sweep.is_none() {
+        if self.overflowed && is_due && self.resync.is_none() {
             self.overflowed = false;
             self.overflow_at = Some(now + BETWEEN_OVERFLOWS);
-            self.sweep = Some(Sweep::after_overflow(
+            self.resync = Some(Resync::after_overflow(
                 &self.project,
                 &self.objects,
                 self.polling,
@@ -297,16 +307,16 @@ fn affected(
     project: &Project,
     objects: &Objects,
     changes: &[String],
-) -> impl Iterator<Item = ObjectRef<Kept>> {
-    let twins_of = |id| {
-        let twin = project.snapshot(|snapshot| snapshot.noticed(id));
-        twin.map(|twin| objects.with_alias_of(&twin))
+) -> impl Iterator<Item = ObjectRef<PackedObject>> {
+    let with_alias_of_duplicate = |id| {
+        let duplicate = project.snapshot(|snapshot| snapshot.duplicate(id));
+        duplicate.map(|duplicate| objects.with_alias_of(&duplicate))
     };
     let of_changes = changes.iter().flat_map(|id| {
-        let with_alias = twins_of(id);
+        let with_alias = with_alias_of_duplicate(id);
         let with_id = objects.with_id(id);
         if with_id.is_empty() && with_alias.is_none() {
-            project.snapshot(|snapshot| snapshot.owe(id));
+            project.snapshot(|snapshot| snapshot.keep_unowned_change(id));
         }
         with_id.into_iter().chain(with_alias.unwrap_or_default())
     });
@@ -315,41 +325,6 @@ fn affected(
         .map(|object| (object.uid(), ObjectRef::from_obj(&*object)))
         .collect();
     by_uid.into_values()
-}
-
-/// Whether the accounts of a sweep, or else the recorded auth configs, prove the project to be ours, and in
-/// which namespaces nothing is to be concluded from what is missing.
-async fn prove(
-    sweep: &Sweep,
-    project: &Project,
-    objects: &Objects,
-) -> Result<(Standing, BTreeSet<String>), Error> {
-    let count = sweep.count(project);
-    let nobody = ConnectedAccountStatus::default();
-    let standing = count
-        .prove(
-            project.closed().standing,
-            proof::auth_configs(project, objects, &nobody),
-        )
-        .await?;
-    let Missing { expected, missed } = count.total();
-    if standing == Standing::Foreign {
-        tracing::error!(
-            missed,
-            expected,
-            found = count.found,
-            "accounts on record are not in this project"
-        );
-        return Ok((standing, BTreeSet::new()));
-    }
-    let held_up = count.held_up();
-    for namespace in &held_up {
-        tracing::error!(
-            namespace,
-            "too many accounts on record of this namespace are not in the project: its objects wait"
-        );
-    }
-    Ok((standing, held_up))
 }
 
 fn signed(duration: Duration) -> SignedDuration {

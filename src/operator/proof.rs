@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
-use super::Objects;
 use crate::{
-    composio::error::Error, crd::ConnectedAccountStatus, project::Project, project::Standing,
+    composio::error::Error,
+    crd::ConnectedAccountStatus,
+    project::{Project, ProjectIdentity},
+    store::Objects,
 };
 
 /// So many auth configs of other objects are asked for before the project counts as another one.
@@ -21,22 +23,22 @@ const MOST_MISSED_OF: usize = 10;
 
 /// What a look at all recorded accounts has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count {
+pub(crate) struct Count {
     /// Those that were there.
-    pub(super) found: usize,
+    pub(crate) found: usize,
     /// What was missing, by the namespace of the objects.
-    pub(super) missing: BTreeMap<String, Missing>,
+    pub(crate) missing: BTreeMap<String, Missing>,
 }
 
 /// Of the records of one namespace that are witnesses: those that verify, and where the API key was changed
 /// so that none does, those of another key. What somebody wrote into a status is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Missing {
+pub(crate) struct Missing {
     /// Those that should have been there: not those that are being deleted, or were by us, or are so
     /// young that a list may not know them yet.
-    pub(super) expected: usize,
+    pub(crate) expected: usize,
     /// Those of the expected that were not there.
-    pub(super) missed: usize,
+    pub(crate) missed: usize,
 }
 
 impl Missing {
@@ -60,7 +62,7 @@ impl Missing {
 
 impl Count {
     /// Of all namespaces together.
-    pub(super) fn total(&self) -> Missing {
+    pub(crate) fn total(&self) -> Missing {
         self.missing
             .values()
             .fold(Missing::default(), |sum, one| sum.and(*one))
@@ -68,7 +70,7 @@ impl Count {
 
     /// Whether so much is missing that the project must be another one. One namespace alone never says so
     /// where there are others: the rest must say the same without the one that misses most.
-    pub(super) fn is_suspicious(&self) -> bool {
+    pub(crate) fn is_suspicious(&self) -> bool {
         let witnesses = || self.missing.iter().filter(|(_, one)| one.expected > 0);
         let worst = witnesses().max_by_key(|(_, one)| one.missed);
         let others = witnesses()
@@ -78,7 +80,7 @@ impl Count {
     }
 
     /// The namespaces of which so much is missing that nothing is concluded from it for their objects.
-    pub(super) fn held_up(&self) -> BTreeSet<String> {
+    pub(crate) fn held_up(&self) -> BTreeSet<String> {
         self.missing
             .iter()
             .filter(|(_, one)| one.is_suspicious())
@@ -91,50 +93,98 @@ impl Count {
     ///
     /// # Errors
     /// As it has.
-    pub(super) async fn prove(
+    pub(crate) async fn prove(
         &self,
-        former: Standing,
+        former: ProjectIdentity,
         has_auth_config: impl Future<Output = Result<bool, Error>>,
-    ) -> Result<Standing, Error> {
+    ) -> Result<ProjectIdentity, Error> {
         if self.is_suspicious() {
-            return Ok(Standing::Foreign);
+            return Ok(ProjectIdentity::Foreign);
         }
         let is_ours = match former {
             _ if self.found > 0 => true,
-            Standing::Foreign => self.total().missed == 0,
-            Standing::Unproved | Standing::Ours => has_auth_config.await?,
+            ProjectIdentity::Foreign => self.total().missed == 0,
+            ProjectIdentity::Unproved | ProjectIdentity::Ours => has_auth_config.await?,
         };
         Ok(if is_ours {
-            Standing::Ours
+            ProjectIdentity::Ours
         } else {
-            Standing::Foreign
+            ProjectIdentity::Foreign
         })
     }
 }
 
-/// Whether an auth config that is recorded is there: the object's own, or else another object's. Where
-/// nothing is recorded there is nothing to prove.
-///
-/// # Errors
-/// When Composio does not answer.
-pub(super) async fn auth_configs(
-    project: &Project,
-    objects: &Objects,
-    own: &ConnectedAccountStatus,
-) -> Result<bool, Error> {
-    if let Some(own) = &own.auth_config
-        && project.has_auth_config(own, OLDEST_PROOF).await?
-    {
-        return Ok(true);
+/// Whose project one project is, by what the objects that belong to it have on record.
+pub(crate) struct ProjectProof<'a> {
+    project: &'a Project,
+    objects: &'a Objects,
+}
+
+impl<'a> ProjectProof<'a> {
+    /// `objects` are those whose accounts are in that project.
+    pub(crate) fn new(project: &'a Project, objects: &'a Objects) -> Self {
+        Self { project, objects }
     }
-    let mut others = objects.auth_configs(MOST_PROOFS + 1);
-    others.retain(|other| own.auth_config.as_ref() != Some(other));
-    for id in others.iter().take(MOST_PROOFS) {
-        if project.has_auth_config(id, OLDEST_PROOF).await? {
+
+    /// Whether the accounts that a resync found, or else the recorded auth configs, prove the project to be
+    /// ours, and in which namespaces nothing is to be concluded from what is missing.
+    ///
+    /// # Errors
+    /// When Composio does not answer.
+    pub(crate) async fn judge(
+        &self,
+        count: &Count,
+    ) -> Result<(ProjectIdentity, BTreeSet<String>), Error> {
+        let nobody = ConnectedAccountStatus::default();
+        let identity = count
+            .prove(
+                self.project.closed().identity,
+                self.has_recorded_auth_config(&nobody),
+            )
+            .await?;
+        let Missing { expected, missed } = count.total();
+        if identity == ProjectIdentity::Foreign {
+            tracing::error!(
+                missed,
+                expected,
+                found = count.found,
+                "accounts on record are not in this project"
+            );
+            return Ok((identity, BTreeSet::new()));
+        }
+        let held_up = count.held_up();
+        for namespace in &held_up {
+            tracing::error!(
+                namespace,
+                "too many accounts on record of this namespace are not in the project: its objects wait"
+            );
+        }
+        Ok((identity, held_up))
+    }
+
+    /// Whether an auth config that is recorded is there: the object's own, or else another object's. Where
+    /// nothing is recorded there is nothing to prove.
+    ///
+    /// # Errors
+    /// When Composio does not answer.
+    pub(crate) async fn has_recorded_auth_config(
+        &self,
+        own: &ConnectedAccountStatus,
+    ) -> Result<bool, Error> {
+        if let Some(own) = &own.auth_config
+            && self.project.has_auth_config(own, OLDEST_PROOF).await?
+        {
             return Ok(true);
         }
+        let mut others = self.objects.auth_configs(MOST_PROOFS + 1);
+        others.retain(|other| own.auth_config.as_ref() != Some(other));
+        for id in others.iter().take(MOST_PROOFS) {
+            if self.project.has_auth_config(id, OLDEST_PROOF).await? {
+                return Ok(true);
+            }
+        }
+        Ok(own.auth_config.is_none() && others.is_empty())
     }
-    Ok(own.auth_config.is_none() && others.is_empty())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(super) fn object(name: &str, version: &str, id: Option<&str>) -> ConnectedAc
     object
 }
 
-fn names(objects: Vec<Arc<Kept>>) -> Vec<String> {
+fn names(objects: Vec<Arc<PackedObject>>) -> Vec<String> {
     objects.iter().map(|object| object.name_any()).collect()
 }
 
@@ -27,12 +27,12 @@ fn names(objects: Vec<Arc<Kept>>) -> Vec<String> {
 fn an_object_is_found_by_what_it_says_now_and_not_by_what_it_said() {
     let (store, mut writer) = reflector::store();
     let objects = Objects::new(store, Flags::default());
-    let mut tell = |event: Event<Kept>| {
+    let mut tell = |event: Event<PackedObject>| {
         writer.apply_watcher_event(&event);
         let changed = objects.follow(&event).changed.into_iter();
         changed.map(|object| object.name).collect::<Vec<_>>()
     };
-    let object = |name, version, id| Kept::pack(object(name, version, id)).expect("JSON");
+    let object = |name, version, id| PackedObject::pack(object(name, version, id)).expect("JSON");
     tell(Event::Init);
     tell(Event::InitApply(object("a", "1", Some("ca_1"))));
     tell(Event::InitApply(object("b", "2", None)));
@@ -63,7 +63,7 @@ fn an_object_is_found_by_what_it_says_now_and_not_by_what_it_said() {
 }
 
 /// One that has the account and cannot be read.
-fn unreadable(spec: serde_json::Value) -> Kept {
+fn unreadable(spec: serde_json::Value) -> PackedObject {
     let object = serde_json::json!({
         "metadata": {"name": "a", "namespace": "ns", "uid": "a", "resourceVersion": "9"},
         "spec": spec,
@@ -77,13 +77,13 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
     let readable = || {
         let mut object = object("a", "1", Some("ca_0"));
         object.spec.toolkit = "slack".to_owned();
-        Kept::pack(object).expect("JSON")
+        PackedObject::pack(object).expect("JSON")
     };
     let odd = serde_json::json!({"user": "u", "toolkit": "gmail", "enabled": "perhaps"});
     let no_user = serde_json::json!({"user": 7, "toolkit": "gmail"});
     for spec in [odd, no_user] {
         let odd = || unreadable(spec.clone());
-        let list = |object: Kept| [Event::Init, Event::InitApply(object), Event::InitDone];
+        let list = |object: PackedObject| [Event::Init, Event::InitApply(object), Event::InitDone];
         let ways = [
             Vec::from(list(odd())),
             [Vec::from(list(readable())), vec![Event::Apply(odd())]].concat(),
@@ -141,21 +141,21 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
 fn nothing_is_kept_of_the_writes_of_objects_that_are_gone() {
     let (store, mut writer) = reflector::store();
     let objects = Objects::new(store, Flags::default());
-    let mut tell = |event: Event<Kept>| {
+    let mut tell = |event: Event<PackedObject>| {
         writer.apply_watcher_event(&event);
         objects.follow(&event);
     };
-    let kept = |name, version| Kept::pack(object(name, version, None)).expect("JSON");
+    let packed = |name, version| PackedObject::pack(object(name, version, None)).expect("JSON");
     let written = |name, version: &str| {
         let object = object(name, "1", None);
         objects.begin_write(&object);
         objects.end_write(&object, Some(version.to_owned()));
     };
     for name in ["a", "b"] {
-        tell(Event::Apply(kept(name, "1")));
+        tell(Event::Apply(packed(name, "1")));
     }
     // Its last event comes before the answer.
-    tell(Event::Delete(kept("a", "3")));
+    tell(Event::Delete(packed("a", "3")));
     written("a", "2");
     // It goes while nobody watches.
     written("b", "2");
@@ -204,7 +204,7 @@ fn what_is_counted_as_it_changes_is_what_a_count_of_all_would_find() {
                 "conditions": conditions[random.usize(..3)..],
             },
         });
-        serde_json::from_str::<Kept>(&object.to_string()).expect("it has metadata")
+        serde_json::from_str::<PackedObject>(&object.to_string()).expect("it has metadata")
     };
     for _ in 0..2000 {
         let events = match random.u8(..40) {

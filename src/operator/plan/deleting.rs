@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Answer, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed, Pin, Rule, Seen,
-    after, checks, ends_with_object, stopped,
+    AccountLookup, Answer, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed,
+    Pin, Rule, after, checks, ends_with_object, stopped,
 };
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
@@ -71,13 +71,15 @@ pub(super) fn decide(
         return Rule::DeletingMayShowUp.waits(Reason::Deleting, "nothing is left to do here", None);
     }
     match &observed.account {
-        Seen::NotLooked => Rule::LookAfresh.looks(Need::Account),
-        Seen::Absent => absent(desired, observed, since, now),
-        Seen::One(_) | Seen::Many(_) if observed.holder.is_some() => {
+        AccountLookup::NotLooked => Rule::LookAfresh.looks(Need::Account),
+        AccountLookup::Absent => absent(desired, observed, since, now),
+        AccountLookup::One(_) | AccountLookup::Many(_) if observed.holder.is_some() => {
             Rule::DeletingNotOurs.does(Effect::Release)
         }
-        Seen::One(account) => end_all(desired, observed, std::slice::from_ref(account), now),
-        Seen::Many(accounts) => end_all(desired, observed, accounts, now),
+        AccountLookup::One(account) => {
+            end_all(desired, observed, std::slice::from_ref(account), now)
+        }
+        AccountLookup::Many(accounts) => end_all(desired, observed, accounts, now),
     }
 }
 

@@ -8,7 +8,7 @@ use kube::Resource;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::value::RawValue;
 
-use super::{Kept, STATUS};
+use super::{PackedObject, STATUS};
 use crate::crd::{ConnectedAccount, ConnectedAccountStatus, Decoded, decode};
 
 /// What is used of an object, each part to be read for itself.
@@ -66,7 +66,7 @@ impl From<Metadata> for ObjectMeta {
     }
 }
 
-impl<'de> Deserialize<'de> for Kept {
+impl<'de> Deserialize<'de> for PackedObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The whole text first: the parser cannot go on behind a mistake.
         let text = Box::<RawValue>::deserialize(deserializer)?;
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Kept {
                 part(STATUS, status, &mut left_out)
             }),
         };
-        Kept::pack_partly(object, left_out).map_err(D::Error::custom)
+        PackedObject::pack_partly(object, left_out).map_err(D::Error::custom)
     }
 }
 
@@ -134,23 +134,23 @@ mod tests {
     fn what_is_used_is_kept_and_what_is_not_is_dropped() {
         let sent = object("mail", json!({"observedGeneration": 2, "conditions": []}));
         let whole: ConnectedAccount = serde_json::from_value(sent.clone()).expect("it is one");
-        let kept = read(&sent);
+        let packed = read(&sent);
         let mut expected = whole;
         expected.metadata.labels = None;
         expected.metadata.managed_fields = None;
         let annotations = expected.annotations_mut();
         annotations.retain(|name, _| name == ALIAS_ANNOTATION);
-        let [kept, expected] = [&kept.unpack().expect("it was packed"), &expected]
+        let [packed, expected] = [&packed.unpack().expect("it was packed"), &expected]
             .map(|one| serde_json::to_value(one).expect("JSON"));
-        assert_eq!(kept, expected);
+        assert_eq!(packed, expected);
     }
 
-    fn read(sent: &Value) -> Kept {
+    fn read(sent: &Value) -> PackedObject {
         serde_json::from_str(&sent.to_string()).expect("whatever has a name")
     }
 
     /// The same with something else in that place of it.
-    fn with(place: &str, value: Value) -> Kept {
+    fn with(place: &str, value: Value) -> PackedObject {
         let mut sent = object(
             "mail",
             json!({"connectedAccountId": "ca_1", "authConfig": "ac_1"}),
@@ -168,7 +168,8 @@ mod tests {
             "metadata": {"resourceVersion": "9"},
             "items": [object("a", json!({})), odd, object("c", json!({}))],
         });
-        let list: ObjectList<Kept> = serde_json::from_str(&list.to_string()).expect("a list");
+        let list: ObjectList<PackedObject> =
+            serde_json::from_str(&list.to_string()).expect("a list");
         let readable: Vec<_> = list
             .items
             .iter()
@@ -184,9 +185,9 @@ mod tests {
             ("/status", json!([1, "ca_2"]), "status"),
             ("/status/authConfig", json!(7), "status.authConfig"),
         ] {
-            let kept = with(place, value);
-            assert_eq!(kept.left_out(), [left_out]);
-            let object = kept.unpack().expect("it is readable");
+            let packed = with(place, value);
+            assert_eq!(packed.left_out(), [left_out]);
+            let object = packed.unpack().expect("it is readable");
             assert_eq!(object.spec.user, "u");
             let id = object.status.and_then(|status| status.connected_account_id);
             assert_ne!(id.as_deref(), Some("ca_2"));
@@ -241,10 +242,10 @@ mod tests {
             },
         ];
         for case in cases {
-            let kept = with(case.place, case.value);
-            assert_eq!(kept.left_out(), [case.left_out]);
-            assert!(kept.unpack().is_err(), "{}", case.left_out);
-            let summary = kept.summary().expect("it is known");
+            let packed = with(case.place, case.value);
+            assert_eq!(packed.left_out(), [case.left_out]);
+            assert!(packed.unpack().is_err(), "{}", case.left_out);
+            let summary = packed.summary().expect("it is known");
             assert!(!summary.is_readable);
             assert_eq!(summary.user.as_deref(), case.user, "{}", case.left_out);
             assert_eq!(summary.recorded_id(), Some("ca_1"));
@@ -260,7 +261,7 @@ mod tests {
         for (type_, status) in [("ADDED", json!({})), ("DELETED", json!({"link": 7}))] {
             // In this order, as the apiserver does.
             let event = format!(r#"{{"type":"{type_}","object":{}}}"#, object("a", status));
-            match serde_json::from_str::<WatchEvent<Kept>>(&event).expect("an event") {
+            match serde_json::from_str::<WatchEvent<PackedObject>>(&event).expect("an event") {
                 WatchEvent::Added(one) => assert!(one.left_out().is_empty()),
                 WatchEvent::Deleted(one) => {
                     assert_eq!(one.left_out(), ["status.link"]);
@@ -273,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_has_no_metadata_is_no_object() {
-        serde_json::from_str::<Kept>(r#"{"spec":{"user":"u","toolkit":"gmail"}}"#)
+        serde_json::from_str::<PackedObject>(r#"{"spec":{"user":"u","toolkit":"gmail"}}"#)
             .expect_err("nobody knows which it is");
     }
 }

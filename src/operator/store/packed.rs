@@ -1,5 +1,5 @@
-//! An object as it is kept. All of them are in memory for as long as the program runs, and nearly all of
-//! them wait for nothing: so what is kept is their text, which is a third of what the fields take.
+//! An object as the store packs it. All of them are in memory for as long as the program runs, and nearly all of
+//! them wait for nothing: so their text is held, which is a third of what the fields take.
 
 use std::{borrow::Cow, fmt};
 
@@ -19,9 +19,9 @@ pub use summary::Summary;
 /// Where what is said of an account stands.
 const STATUS: &str = "status";
 
-/// An object as it is kept.
+/// An object as the store holds it: its identity, and the rest as text.
 #[derive(Clone)]
-pub struct Kept {
+pub struct PackedObject {
     /// Which object it is in which version, and nothing else.
     identity: ObjectMeta,
     /// Until when its link can be used: every poll asks all objects.
@@ -58,7 +58,7 @@ struct Rest<Metadata, Spec, Status> {
     status: Status,
 }
 
-impl Kept {
+impl PackedObject {
     /// Packs an object.
     ///
     /// # Errors
@@ -160,22 +160,22 @@ impl Kept {
     }
 
     /// Whether it has a link that can be used at that time.
-    pub(super) fn waits_for_a_person(&self, now: Timestamp) -> bool {
+    pub(in crate::store) fn waits_for_a_person(&self, now: Timestamp) -> bool {
         self.link_until.is_some_and(|until| now < until)
     }
 }
 
 /// The text may hold a link.
-impl fmt::Debug for Kept {
+impl fmt::Debug for PackedObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept")
+        f.debug_struct("PackedObject")
             .field("namespace", &self.identity.namespace)
             .field("name", &self.identity.name)
             .finish_non_exhaustive()
     }
 }
 
-impl Resource for Kept {
+impl Resource for PackedObject {
     type DynamicType = ();
     type Scope = <ConnectedAccount as Resource>::Scope;
 

@@ -7,7 +7,7 @@ use super::Objects;
 impl Objects {
     /// At most so many of the auth configs that are recorded, those of each namespace in turn: what is
     /// written into the statuses of one keeps none of another out.
-    pub(in crate::observe) fn auth_configs(&self, most: usize) -> Vec<String> {
+    pub(crate) fn auth_configs(&self, most: usize) -> Vec<String> {
         let index = self.index.lock();
         let mut rounds = BTreeSet::new();
         let mut last = (None, 0);

@@ -1,4 +1,4 @@
-//! What is newest in the project: pages of the list, newest change first, up to what was read before.
+//! The change scan: pages of the project's list, newest change first, up to what an earlier scan has read.
 
 use std::time::Duration;
 
@@ -17,18 +17,18 @@ const LATE: Duration = Duration::from_secs(10);
 
 /// Up to where the newest changes were read. Pure: times are arguments.
 ///
-/// What is stamped later than all that was read is read by every scan. What may have come late is read by a
-/// thorough scan, one in [`LATE`]: while much changes, every scan would else read the same pages again.
+/// Every scan reads what is stamped later than all that was read. What may have come late is read by a
+/// recheck, one in [`LATE`]: while much changes, every scan would else read the same pages again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Watermark {
     /// The newest stamp when the last scan began.
     stamp: Timestamp,
     /// When, by our clock, the scan began that was the first to see it.
     seen_at: Instant,
-    /// The newest stamp when the last thorough scan began.
-    thorough_stamp: Timestamp,
+    /// The newest stamp when the last recheck began.
+    recheck_stamp: Timestamp,
     /// When, by our clock, that was.
-    thorough_at: Instant,
+    recheck_at: Instant,
     /// Whether everything has been read since that was stamped before and may have come late.
     settled: bool,
 }
@@ -39,7 +39,7 @@ enum Depth {
     /// To what was read before.
     New,
     /// Further: to what cannot have come later than it was read.
-    Thorough,
+    Recheck,
 }
 
 /// How a scan went.
@@ -64,7 +64,7 @@ pub(super) enum End {
 
 impl Watermark {
     /// After all our accounts were asked for, what changed before is known.
-    pub(super) fn of_sweep(began: Instant, project: &Project) -> Option<Self> {
+    pub(super) fn after_resync(began: Instant, project: &Project) -> Option<Self> {
         let since = project.instant().saturating_duration_since(began);
         let since = SignedDuration::try_from(since).ok()?;
         let stamp = project.composio_now()?.saturating_sub(since).ok()?;
@@ -75,18 +75,18 @@ impl Watermark {
         Self {
             stamp,
             seen_at: began,
-            thorough_stamp: stamp,
-            thorough_at: began,
+            recheck_stamp: stamp,
+            recheck_at: began,
             settled: false,
         }
     }
 
     /// What a scan that begins at that time has to be.
     fn depth(&self, began: Instant) -> Depth {
-        if began.saturating_duration_since(self.thorough_at) < LATE {
+        if began.saturating_duration_since(self.recheck_at) < LATE {
             Depth::New
         } else {
-            Depth::Thorough
+            Depth::Recheck
         }
     }
 
@@ -97,8 +97,8 @@ impl Watermark {
         }
         match depth {
             Depth::New => stamp < self.stamp,
-            Depth::Thorough => {
-                let latest = self.thorough_stamp.saturating_sub(LATE);
+            Depth::Recheck => {
+                let latest = self.recheck_stamp.saturating_sub(LATE);
                 stamp < latest.unwrap_or(Timestamp::MIN)
             }
         }
@@ -113,9 +113,9 @@ impl Watermark {
             return Some(Self::new(newest, began));
         };
         let depth = former.depth(began);
-        let (thorough_stamp, thorough_at) = match depth {
-            Depth::New => (former.thorough_stamp, former.thorough_at),
-            Depth::Thorough => (newest, began),
+        let (recheck_stamp, recheck_at) = match depth {
+            Depth::New => (former.recheck_stamp, former.recheck_at),
+            Depth::Recheck => (newest, began),
         };
         // Older than the former where the newest row vanished: then more is read, not less.
         let is_same = former.stamp == newest;
@@ -123,19 +123,19 @@ impl Watermark {
         Some(Self {
             stamp: newest,
             seen_at: if is_same { former.seen_at } else { began },
-            thorough_stamp,
-            thorough_at,
-            settled: is_same && (former.settled || (has_waited && depth == Depth::Thorough)),
+            recheck_stamp,
+            recheck_at,
+            settled: is_same && (former.settled || (has_waited && depth == Depth::Recheck)),
         })
     }
 }
 
-/// Reads the newest changes. `is_twin` tells an account that carries the alias of an object which has
+/// Reads the newest changes. `is_duplicate` tells an account that carries the alias of an object which has
 /// another one on record. The changes of each page go to `tell`.
 pub(super) async fn scan(
     project: &Project,
     former: Option<Watermark>,
-    is_twin: impl Fn(&Account) -> bool,
+    is_duplicate: impl Fn(&Account) -> bool,
     mut tell: impl FnMut(Changes),
 ) -> Result<Scan, Error> {
     let began = project.instant();
@@ -176,14 +176,14 @@ pub(super) async fn scan(
         }
         let mut changes = Changes::new();
         for row in &page.items {
-            if is_twin(row) {
+            if is_duplicate(row) {
                 changes.push(row.id.clone());
-                project.snapshot(|snapshot| snapshot.twin(row.clone()));
+                project.snapshot(|snapshot| snapshot.note_duplicate(row.clone()));
             } else {
-                project.snapshot(|snapshot| snapshot.forget_twin(&row.id));
+                project.snapshot(|snapshot| snapshot.forget_duplicate(&row.id));
             }
         }
-        changes.extend(project.snapshot(|snapshot| snapshot.newest(mark, page.items)));
+        changes.extend(project.snapshot(|snapshot| snapshot.scanned(mark, page.items)));
         tell(changes);
         if is_complete {
             end = End::Complete;
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_come_late_is_read_again_by_a_thorough_scan() {
+    fn what_may_come_late_is_read_again_by_a_recheck() {
         let busy = after(&[(1000, 1000), (1004, 1004), (1008, 1008)]);
         assert!(ends(busy, 1009, 1007));
         assert!(!ends(busy, 1010, 990), "committed ten seconds late");

@@ -80,7 +80,7 @@ impl Summary {
     /// What the object has to say for an account that another one has found, if it manages the account or
     /// would as soon as it looks for one. An id that only its status names is none of its claims. A user or
     /// toolkit that cannot be read may be the other's.
-    pub(in crate::observe) fn claim(
+    pub(crate) fn claim(
         &self,
         other: &Desired,
         keys: &RecordKeys,
@@ -116,7 +116,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::observe::Kept;
+    use crate::store::PackedObject;
 
     fn summary(spec: Value, status: Value) -> Summary {
         let pin = Pin::annotation(&Flags::default(), "agents", "mail", Some("pinned"));
@@ -127,8 +127,9 @@ mod tests {
             },
             "spec": spec, "status": status,
         });
-        let kept: Kept = serde_json::from_str(&object.to_string()).expect("it has metadata");
-        kept.summary().expect("it was packed")
+        let packed: PackedObject =
+            serde_json::from_str(&object.to_string()).expect("it has metadata");
+        packed.summary().expect("it was packed")
     }
 
     #[test]

@@ -206,41 +206,41 @@ fn an_account_ends_as_the_policy_says() {
 #[test]
 fn a_revocation_that_fails_is_tried_again_but_not_for_ever() {
     let active = || ours(account("ca_1").active());
-    let gone = || object().deleted(Revoke);
+    let deleted = || object().deleted(Revoke);
     check([
         (
             "the toolkit cannot revoke",
-            gone(),
+            deleted(),
             active().refused(revoke(), rejected()),
             does(delete(true)),
         ),
         (
             "we may not",
-            gone(),
+            deleted(),
             active().refused(revoke(), failure(Reason::Forbidden, Answer::Refused(403))),
             Refuses(Reason::Forbidden),
         ),
         (
             "the provider refuses now",
-            gone(),
+            deleted(),
             active().refused(revoke(), later()),
             Waits(Reason::RevokeRefused),
         ),
         (
             "an account that was enabled only for it is disabled again",
-            gone().disabled(),
+            deleted().disabled(),
             active().refused(revoke(), later()),
             does(disable()),
         ),
         (
             "and left so until the next try",
-            gone().disabled(),
+            deleted().disabled(),
             ours(account("ca_1").inactive()).refused(revoke(), later()),
             Waits(Reason::RevokeRefused),
         ),
         (
             "that cannot be done either",
-            gone().disabled(),
+            deleted().disabled(),
             active()
                 .refused(revoke(), later())
                 .refused(disable(), rejected()),
@@ -248,19 +248,19 @@ fn a_revocation_that_fails_is_tried_again_but_not_for_ever() {
         ),
         (
             "four refusals are not enough",
-            gone(),
+            deleted(),
             active().revoke_refused(ago(4000), 4),
             does(revoke()),
         ),
         (
             "nor is less than an hour",
-            gone(),
+            deleted(),
             active().revoke_refused(ago(3599), 9),
             does(revoke()),
         ),
         (
             "a namespace must not hang for ever",
-            gone(),
+            deleted(),
             active().revoke_refused(ago(3600), 5),
             does(delete(true)),
         ),
@@ -269,47 +269,47 @@ fn a_revocation_that_fails_is_tried_again_but_not_for_ever() {
 
 #[test]
 fn only_an_account_of_its_own_ends_with_an_object() {
-    let gone = || object().deleted(Revoke);
+    let deleted = || object().deleted(Revoke);
     check([
         (
             "found by its pin: a crash lost the record",
-            gone(),
+            deleted(),
             seen(account("ca_1").active()),
             does(revoke()),
         ),
         (
             "found by its pin, and not what is declared",
-            gone(),
+            deleted(),
             seen(account("ca_1").active().shared(None)),
             does(Effect::Release),
         ),
         (
             "of another auth config than the declared one",
-            gone().through("ac_2"),
+            deleted().through("ac_2"),
             seen(account("ca_1").active()),
             does(Effect::Release),
         ),
         (
             "recorded: the checks were passed then",
-            gone().through("ac_2"),
+            deleted().through("ac_2"),
             ours(account("ca_1").active()),
             does(revoke()),
         ),
         (
             "taken over by id",
-            gone().taking_over("ca_1"),
+            deleted().taking_over("ca_1"),
             seen(account("ca_1").active().nameless()),
             does(revoke()),
         ),
         (
             "another object has it",
-            gone(),
+            deleted(),
             ours(account("ca_1").active()).held_by("agents/older"),
             does(Effect::Release),
         ),
         (
             "the recorded one is gone, another carries the alias and is not what is declared",
-            gone(),
+            deleted(),
             seen(account("ca_1").shared(None)).recorded("ca_0"),
             does(Effect::Release),
         ),
@@ -318,36 +318,36 @@ fn only_an_account_of_its_own_ends_with_an_object() {
 
 #[test]
 fn of_several_accounts_the_recorded_or_else_the_best_ends_last() {
-    let gone = || object().deleted(Revoke);
+    let deleted = || object().deleted(Revoke);
     let two = || seen_all(vec![account("ca_1").expired(), account("ca_2").active()]);
     check([
         (
             "duplicates go first, without revocation: it might end the whole grant",
-            gone(),
+            deleted(),
             two(),
             does(delete(false)),
         ),
         (
             "the recorded one is never a duplicate, and what has a grant ends as the policy says",
-            gone(),
+            deleted(),
             two().recorded("ca_1"),
             does(Effect::Revoke { id: "ca_2".into() }),
         ),
         (
             "also a disabled one",
-            gone(),
+            deleted(),
             seen_all(vec![account("ca_1").active(), account("ca_2").inactive()]).recorded("ca_1"),
             does(Effect::Enable { id: "ca_2".into() }),
         ),
         (
             "a refused one is not repeated",
-            gone(),
+            deleted(),
             two().refused(delete(false), rejected()),
             Refuses(Reason::Rejected),
         ),
         (
             "one that is not as declared is not ours",
-            gone(),
+            deleted(),
             seen_all(vec![
                 account("ca_1").active(),
                 account("ca_2").expired().shared(None),

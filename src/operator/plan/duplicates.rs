@@ -3,14 +3,14 @@
 
 use crate::composio::model::{Account, State};
 
-use super::{Desired, Kind, Observed, Seen, checks};
+use super::{AccountLookup, Desired, Kind, Observed, checks};
 
 /// The next account to delete besides the one that is kept, which is the recorded one.
 ///
 /// Only what holds nobody's grant: a sign-in that Composio itself says was never finished, or what a
 /// Secret made, which can be made again. Whatever else has our alias is left alone.
 pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a Account> {
-    let Seen::Many(accounts) = &observed.account else {
+    let AccountLookup::Many(accounts) = &observed.account else {
         return None;
     };
     if observed.refused(Kind::Delete).is_some() {
@@ -24,13 +24,13 @@ pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option
     accounts
         .iter()
         .filter(|account| !kept.contains(&Some(&account.id)))
-        .filter(|account| is_twin(desired, observed, account))
+        .filter(|account| is_duplicate(desired, observed, account))
         .filter(|account| !checks::may_be_anothers(desired, observed, account))
         .find(|account| desired.spec.credentials.is_some() || was_never_connected(account))
 }
 
 /// Whether it is an account that this object has made, as far as that can be told.
-fn is_twin(desired: &Desired, observed: &Observed, account: &Account) -> bool {
+fn is_duplicate(desired: &Desired, observed: &Observed, account: &Account) -> bool {
     desired.pin.is_own()
         && desired.pin.alias().is_some()
         && account.alias.as_deref() == desired.pin.alias()

@@ -1,4 +1,4 @@
-//! The objects as the watch keeps them, and an index of who may mean which account: a pass over one
+//! The objects of a project as the watch has them, and an index of who may mean which account: a pass over one
 //! object must not cost more because there are many others.
 
 use std::{
@@ -20,7 +20,7 @@ use kube::{
 };
 use parking_lot::Mutex;
 
-use super::{Kept, Summary};
+use super::{PackedObject, Summary};
 use crate::{
     composio::model::Account,
     crd::{Reason, condition},
@@ -34,10 +34,10 @@ mod counts;
 use changed::is_changed;
 pub use counts::ObjectCounts;
 
-/// The objects as the watch keeps them. Cheap to clone.
+/// The objects of one project as the watch has them. Cheap to clone.
 #[derive(Clone)]
 pub struct Objects {
-    store: Store<Kept>,
+    store: Store<PackedObject>,
     flags: Arc<Flags>,
     index: Arc<Mutex<Index>>,
     incomplete: Arc<AtomicBool>,
@@ -48,7 +48,7 @@ pub struct Objects {
 struct Index {
     hasher: RandomState,
     /// By namespace and name: one that was made anew under a name is another one in the place of the first.
-    objects: HashMap<u64, Arc<Kept>>,
+    objects: HashMap<u64, Arc<PackedObject>>,
     /// Key and place.
     keys: BTreeSet<(u64, u64)>,
     /// The places of those that lost an account to another object.
@@ -77,14 +77,14 @@ enum Key<'a> {
 #[derive(Default)]
 pub struct Followed {
     /// The objects that must be looked at for it.
-    pub changed: Vec<ObjectRef<Kept>>,
+    pub changed: Vec<ObjectRef<PackedObject>>,
     /// Those of which something cannot be read now that could be before, or something else.
-    pub odd: Vec<Arc<Kept>>,
+    pub odd: Vec<Arc<PackedObject>>,
 }
 
 impl Objects {
-    /// The objects of that store. [`Objects::follow`] must hear of each event that it takes in.
-    pub fn new(store: Store<Kept>, flags: Flags) -> Self {
+    /// The objects of that store, whose accounts are in the project that the flags name. [`Objects::follow`] must hear of each event that it takes in.
+    pub fn new(store: Store<PackedObject>, flags: Flags) -> Self {
         Self {
             store,
             flags: Arc::new(flags),
@@ -109,7 +109,7 @@ impl Objects {
     /// # Guarantees
     /// What is known of an object follows from its last version alone, however it became known: by a list,
     /// by a change, or by a list after a change.
-    pub fn follow(&self, event: &Event<Kept>) -> Followed {
+    pub fn follow(&self, event: &Event<PackedObject>) -> Followed {
         let mut index = self.index.lock();
         let mut followed = Followed::default();
         match event {
@@ -161,7 +161,7 @@ impl Objects {
         index.writing.remove(&place);
         let known = index.objects.get(&place);
         // Of one that is gone by now no event will come.
-        let is_to_come = known.is_some_and(|kept| kept.meta().resource_version != version);
+        let is_to_come = known.is_some_and(|packed| packed.meta().resource_version != version);
         if let Some(version) = version.filter(|_| is_to_come) {
             index.written.insert(place, version);
         }
@@ -172,22 +172,22 @@ impl Objects {
         self.store
             .state()
             .into_iter()
-            .filter_map(|kept| summary(&kept))
+            .filter_map(|packed| summary(&packed))
     }
 
     /// Which there are.
-    pub fn refs(&self) -> impl Iterator<Item = ObjectRef<Kept>> + use<> {
+    pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
         self.store
             .state()
             .into_iter()
-            .map(|kept| ObjectRef::from_obj(&*kept))
+            .map(|packed| ObjectRef::from_obj(&*packed))
     }
 
     /// Those with which something can be done.
-    pub(super) fn readable(&self) -> impl Iterator<Item = ObjectRef<Kept>> + use<> {
+    pub(crate) fn readable(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
         let all = self.store.state().into_iter();
-        all.filter(|kept| !kept.is_unreadable())
-            .map(|kept| ObjectRef::from_obj(&*kept))
+        all.filter(|packed| !packed.is_unreadable())
+            .map(|packed| ObjectRef::from_obj(&*packed))
     }
 
     /// How many there are.
@@ -201,18 +201,23 @@ impl Objects {
     }
 
     /// Whether a link of one of them waits for a person.
-    pub(super) fn wait_for_a_person(&self, now: Timestamp) -> bool {
+    pub(crate) fn wait_for_a_person(&self, now: Timestamp) -> bool {
         let all = self.store.state();
-        all.iter().any(|kept| kept.waits_for_a_person(now))
+        all.iter().any(|packed| packed.waits_for_a_person(now))
     }
 
     /// Those that may mean the account of that id.
-    pub(super) fn with_id(&self, id: &str) -> Vec<Arc<Kept>> {
+    pub(crate) fn with_id(&self, id: &str) -> Vec<Arc<PackedObject>> {
         self.index.lock().with(&Key::Id(id))
     }
 
     /// Those that may look for that alias of that user and toolkit.
-    pub(super) fn with_alias(&self, user: &str, toolkit: &str, alias: &str) -> Vec<Arc<Kept>> {
+    pub(crate) fn with_alias(
+        &self,
+        user: &str,
+        toolkit: &str,
+        alias: &str,
+    ) -> Vec<Arc<PackedObject>> {
         let index = self.index.lock();
         let mut with = index.with(&Key::Alias(user, toolkit, alias));
         with.extend(index.with(&Key::AliasOfSomebody(alias)));
@@ -220,7 +225,7 @@ impl Objects {
     }
 
     /// Those that may look for the account by its alias.
-    pub(super) fn with_alias_of(&self, account: &Account) -> Vec<Arc<Kept>> {
+    pub(crate) fn with_alias_of(&self, account: &Account) -> Vec<Arc<PackedObject>> {
         match (&account.user_id, &account.alias) {
             (Some(user), Some(alias)) => self.with_alias(user, &account.toolkit, alias),
             _ => Vec::new(),
@@ -228,20 +233,20 @@ impl Objects {
     }
 
     /// Whether the account has the alias of an object that has another account on record.
-    pub(super) fn have_another(&self, account: &Account) -> bool {
+    pub(crate) fn have_another(&self, account: &Account) -> bool {
         self.with_alias_of(account)
             .iter()
-            .filter_map(|kept| summary(kept))
+            .filter_map(|packed| summary(packed))
             .any(|object| object.recorded_id().is_some_and(|id| id != account.id))
     }
 
     /// What the identity of objects depends on.
-    pub(super) fn flags(&self) -> &Flags {
+    pub(crate) fn flags(&self) -> &Flags {
         &self.flags
     }
 
     /// Those that lost an account to another object, and can have it.
-    pub fn in_conflict(&self) -> Vec<ObjectRef<Kept>> {
+    pub fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
         self.index.lock().in_conflict()
     }
 }
@@ -250,15 +255,15 @@ impl Index {
     /// Takes in an object, after what was known of it before.
     fn put(
         &mut self,
-        known: Option<Arc<Kept>>,
-        kept: Arc<Kept>,
+        known: Option<Arc<PackedObject>>,
+        packed: Arc<PackedObject>,
         flags: &Flags,
         followed: &mut Followed,
     ) {
-        let Some(object) = summary(&kept) else {
+        let Some(object) = summary(&packed) else {
             return;
         };
-        let place = self.place(&*kept);
+        let place = self.place(&*packed);
         let keys = self.keys_of(&object, flags);
         self.keys.extend(keys.into_iter().map(|key| (key, place)));
         if is_in_conflict(&object) {
@@ -270,23 +275,23 @@ impl Index {
             *self.auth_configs.entry(key).or_default() += 1;
         }
         let was_odd = known.as_ref().map_or(&[][..], |known| known.left_out());
-        if !kept.left_out().is_empty() && kept.left_out() != was_odd {
-            followed.odd.push(Arc::clone(&kept));
+        if !packed.left_out().is_empty() && packed.left_out() != was_odd {
+            followed.odd.push(Arc::clone(&packed));
         }
         let known = known.and_then(|known| summary(&known));
-        let by_us = self.is_own_write(place, &kept);
+        let by_us = self.is_own_write(place, &packed);
         if is_changed(known.as_ref(), &object, by_us) {
-            followed.changed.push(ObjectRef::from_obj(&*kept));
+            followed.changed.push(ObjectRef::from_obj(&*packed));
         }
-        self.objects.insert(place, kept);
+        self.objects.insert(place, packed);
     }
 
     /// Takes an object out, as it was indexed, which need not be as it is now.
-    fn take_out(&mut self, object: &Kept, flags: &Flags) -> Option<Arc<Kept>> {
+    fn take_out(&mut self, object: &PackedObject, flags: &Flags) -> Option<Arc<PackedObject>> {
         let place = self.place(object);
         self.in_conflict.remove(&place);
-        let kept = self.objects.remove(&place)?;
-        let object = summary(&kept)?;
+        let packed = self.objects.remove(&place)?;
+        let object = summary(&packed)?;
         self.counts.remove(&object);
         for key in self.keys_of(&object, flags) {
             self.keys.remove(&(key, place));
@@ -300,10 +305,10 @@ impl Index {
                 }
             }
         }
-        Some(kept)
+        Some(packed)
     }
 
-    fn with(&self, key: &Key<'_>) -> Vec<Arc<Kept>> {
+    fn with(&self, key: &Key<'_>) -> Vec<Arc<PackedObject>> {
         let key = self.hasher.hash_one(key);
         self.keys
             .range((key, u64::MIN)..=(key, u64::MAX))
@@ -312,8 +317,8 @@ impl Index {
     }
 
     /// Whether this version of an object came of our own write of its status.
-    fn is_own_write(&mut self, place: u64, kept: &Kept) -> bool {
-        let version = kept.meta().resource_version.as_ref();
+    fn is_own_write(&mut self, place: u64, packed: &PackedObject) -> bool {
+        let version = packed.meta().resource_version.as_ref();
         let is_last = self
             .written
             .get(&place)
@@ -325,18 +330,18 @@ impl Index {
     }
 
     /// By what the object may mean an account.
-    fn claims(&self, kept: &Kept, flags: &Flags) -> BTreeSet<u64> {
-        let object = summary(kept);
+    fn claims(&self, packed: &PackedObject, flags: &Flags) -> BTreeSet<u64> {
+        let object = summary(packed);
         let keys = object.map(|object| self.keys_of(&object, flags));
         keys.into_iter().flatten().collect()
     }
 
-    fn in_conflict(&self) -> Vec<ObjectRef<Kept>> {
+    fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
         self.in_conflict
             .iter()
             .filter_map(|place| self.objects.get(place))
-            .filter(|kept| !kept.is_unreadable())
-            .map(|kept| ObjectRef::from_obj(&**kept))
+            .filter(|packed| !packed.is_unreadable())
+            .map(|packed| ObjectRef::from_obj(&**packed))
             .collect()
     }
 
@@ -363,13 +368,13 @@ impl Index {
     }
 }
 
-/// What is kept was written by this program: that it cannot be read is its own mistake, and one object less
+/// This program wrote what is packed: that it cannot be read is its own mistake, and one object less
 /// is better than none.
-pub(super) fn summary(kept: &Kept) -> Option<Summary> {
-    let summary = kept.summary();
+pub(crate) fn summary(packed: &PackedObject) -> Option<Summary> {
+    let summary = packed.summary();
     if summary.is_err() {
         // Why would quote it, and it may hold a link.
-        tracing::error!(object = ?kept, "what was kept of it cannot be read");
+        tracing::error!(object = ?packed, "what was kept of it cannot be read");
     }
     summary.ok()
 }
