@@ -21,11 +21,14 @@ mod failure;
 mod observed;
 mod pin;
 mod present;
+mod recorded;
 mod rule;
 mod sharing;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unrecorded;
 mod urgency;
+mod waiting;
 
 pub use change::{Change, ChangeKind};
 pub use claim::{Claim, Claimant};

@@ -1,8 +1,15 @@
 //! Whether an account that was found can be the declared one: what of it cannot be changed.
 
-use crate::composio::model::Account;
+use crate::{composio::model::Account, crd::Reason};
 
-use super::{Desired, Observed};
+use super::{Decision, Desired, Observed, Rule};
+
+/// The refusal where another object manages the account.
+pub(super) fn held_by_another(observed: &Observed, account: &Account) -> Option<Decision> {
+    let holder = observed.holder.as_ref()?;
+    let detail = format!("account {} is managed by {}", account.id, holder.object);
+    Some(Rule::HeldByAnother.refuses(Reason::Conflict, detail))
+}
 
 /// Whether an object that is not known may manage the account.
 ///

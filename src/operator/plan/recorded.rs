@@ -1,0 +1,111 @@
+//! An account is on record: whether it is there, whether it is this object's, and what is put right before its
+//! grant matters.
+
+use jiff::Timestamp;
+
+use crate::{
+    composio::model::{Account, State},
+    crd::Reason,
+};
+
+use super::{
+    AccountLookup, Claim, Decision, Desired, Effect, NOT_VISIBLE, Observed, Pin, Rule, checks,
+    connected, duplicates, waiting,
+};
+
+/// The recorded account is not there. One that was made a moment ago may not be visible yet.
+pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
+    match observed.hidden_until(desired.flags.unknown_outcome_wait, now) {
+        Some(until) => Rule::NotVisibleYet.waits(Reason::Progressing, NOT_VISIBLE, Some(until)),
+        None => Rule::AccountGone.does(Effect::Forget),
+    }
+}
+
+/// It is there, or was not what the id said.
+pub(super) fn found(
+    desired: &Desired,
+    observed: &Observed,
+    account: &Account,
+    now: Timestamp,
+) -> Decision {
+    let Some(claim) = observed.claim(desired, account) else {
+        return disown(desired, observed, account);
+    };
+    if let Some(held) = checks::held_by_another(observed, account) {
+        return held;
+    }
+    if let Some(id) = &observed.recorded.connected_account_id
+        && *id != account.id
+    {
+        let other = format!("account {id} was asked for, {} was shown", account.id);
+        return Rule::Mismatch.refuses(Reason::Mismatch, other);
+    }
+    if let Some(difference) = checks::made_elsewhere(desired, account) {
+        return Rule::Mismatch.refuses(Reason::Mismatch, difference);
+    }
+    if let State::Unknown(word) = &account.state {
+        let detail = format!("the state is {word:?}");
+        return Rule::UnknownState.waits(Reason::UnknownState, detail, None);
+    }
+    // Somebody took our marks off the object: without them nobody would find the account, or end it.
+    if !desired.is_marked() {
+        return Rule::RestoreMarks.does(Effect::Pin {
+            alias: desired.to_pin(claim, account.alias.as_deref().unwrap_or(&desired.alias)),
+        });
+    }
+    if let Some(duplicate) = duplicates::to_delete(desired, observed) {
+        return Rule::DeleteDuplicate.does(Effect::Delete {
+            id: duplicate.id.clone(),
+            revoke: false,
+        });
+    }
+    let had_grant = observed.recorded.connected_at.is_some();
+    match account.state {
+        // Disabled before it ever had a grant: to enable it would call it connected.
+        State::Inactive
+            if desired.spec.enabled && !had_grant && desired.spec.credentials.is_none() =>
+        {
+            waiting::decide(desired, observed, account, now)
+        }
+        State::Active | State::Inactive => connected::decide(desired, observed, account, now),
+        State::Initializing
+        | State::Initiated
+        | State::Expired
+        | State::Failed
+        | State::Revoked => waiting::decide(desired, observed, account, now),
+        State::Unknown(_) => Rule::UnknownState.nothing(),
+    }
+}
+
+/// The status names an account that is not this object's: it was copied, or written by hand. Where the
+/// API key was changed the record may still be true, and only a person can tell, unless another object has
+/// proved it to be its own, or the pin tells that the object is a copy.
+fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
+    let has_own = match &observed.account {
+        AccountLookup::Many(accounts) => accounts
+            .iter()
+            .any(|other| observed.claim(desired, other) == Some(Claim::Own)),
+        AccountLookup::NotLooked | AccountLookup::Absent | AccountLookup::One(_) => false,
+    };
+    let may_be_true =
+        observed.is_record_of_another_key(desired) || observed.recorded.adopted.is_some();
+    let is_held = observed.holder.is_some();
+    let is_copy = match &desired.pin {
+        Pin::Foreign { .. } => true,
+        // It is found again by the pin, and then the refusal says what the pin does.
+        Pin::Former { alias, .. } => account.alias.as_ref() == Some(alias),
+        Pin::Own { .. } | Pin::Absent => false,
+    };
+    if has_own || is_held || is_copy || !may_be_true {
+        return Rule::NotOurs.does(Effect::Forget);
+    }
+    Rule::Unproved.refuses(
+        Reason::AliasChanged,
+        format!(
+            "account {} has the alias {:?}, the alias of this object is {:?}",
+            account.id,
+            account.alias.as_deref().unwrap_or_default(),
+            desired.alias
+        ),
+    )
+}
