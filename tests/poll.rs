@@ -337,7 +337,7 @@ fn a_change_that_is_listed_before_the_watch_says_whose_account_it_is_is_told_onc
 
 /// Whether an account is remembered as a duplicate.
 fn is_noticed(bench: &Bench, id: &str) -> bool {
-    let noticed = bench.project.snapshot(|snapshot| snapshot.noticed(id));
+    let noticed = bench.project.snapshot(|snapshot| snapshot.duplicate(id));
     noticed.is_some()
 }
 

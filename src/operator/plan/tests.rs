@@ -14,10 +14,13 @@ mod deleting;
 mod duplicates;
 mod every;
 mod failures;
+mod order;
 mod pins;
 mod present;
 mod random;
 mod records;
+#[path = "../../../tests/convergence/rules/mod.rs"]
+mod rules;
 mod seen;
 mod sharing;
 mod suspended;

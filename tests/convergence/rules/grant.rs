@@ -1,0 +1,172 @@
+//! An account with a grant: what of it differs from what is declared, in the order in which it is made right.
+
+use composio_operator::composio::State;
+use composio_operator::composio::model::Visibility;
+use composio_operator::crd::{CredentialsStep, Reason, condition};
+use composio_operator::plan::{Change, Claim, Failure, Kind, Rule, SecretSeen};
+use jiff::SignedDuration;
+
+use super::sight::{Sight, after};
+
+/// Something that differs.
+struct Difference<'a> {
+    /// The rule that makes it right.
+    rule: Rule,
+    /// Whether somebody may be changing it back.
+    is_correction: bool,
+    /// That it was refused in this pass.
+    refused: Option<&'a Failure>,
+}
+
+fn differences<'a>(sight: &Sight<'a>) -> Vec<Difference<'a>> {
+    let due = [
+        (
+            Rule::Enable,
+            true,
+            enable_is_due(sight),
+            sight.refusal(&[Kind::Enable]),
+        ),
+        (
+            Rule::Disable,
+            true,
+            disable_is_due(sight),
+            sight.refusal(&[Kind::Disable]),
+        ),
+        (
+            Rule::Share,
+            true,
+            share_is_due(sight),
+            sight.refused_change(|change| matches!(change, Change::Sharing(_))),
+        ),
+        (
+            Rule::Rotate,
+            false,
+            sight.has_credentials() && sight.version_is_new(),
+            sight.refused_change(|change| *change == Change::Credentials),
+        ),
+        (
+            Rule::Rename,
+            true,
+            rename_is_due(sight),
+            sight.refused_change(|change| matches!(change, Change::Alias(_))),
+        ),
+        (
+            Rule::PinAgain,
+            false,
+            pin_is_due(sight),
+            sight.refusal(&[Kind::Pin]),
+        ),
+    ];
+    let due = due.into_iter().filter(|(_, _, is_due, _)| *is_due);
+    due.map(|(rule, is_correction, _, refused)| Difference {
+        rule,
+        is_correction,
+        refused,
+    })
+    .collect()
+}
+
+/// Whether that difference is there, was not refused in this pass and does not have to wait.
+pub(super) fn is_open(rule: Rule, sight: &Sight<'_>) -> bool {
+    let mut differences = differences(sight).into_iter();
+    let difference = differences.find(|one| one.rule == rule);
+    sight.has_grant()
+        && difference.is_some_and(|one| one.refused.is_none() && !is_put_off(&one, sight))
+}
+
+/// The first refusal of a difference that is there.
+pub(super) fn first_refusal<'a>(sight: &Sight<'a>) -> Option<&'a Failure> {
+    let mut differences = differences(sight).into_iter();
+    differences.find_map(|one| one.refused)
+}
+
+/// Whether a correction has to wait, and what is told is that. Of what stands in the way the last is told: the
+/// Secret after the state and the access list, and the alias after the Secret.
+pub(super) fn does_not_converge(sight: &Sight<'_>) -> bool {
+    let waits = |one: &Difference<'_>| one.refused.is_none() && is_put_off(one, sight);
+    let waiting = differences(sight).into_iter().filter(waits);
+    let waiting: Vec<Rule> = waiting.map(|one| one.rule).collect();
+    sight.has_grant()
+        && match secret_is_in_the_way(sight) {
+            true => waiting.contains(&Rule::Rename),
+            false => !waiting.is_empty(),
+        }
+}
+
+fn secret_is_in_the_way(sight: &Sight<'_>) -> bool {
+    let is_unusable = matches!(
+        sight.observed.secret,
+        SecretSeen::Missing(_) | SecretSeen::Unfit(_)
+    );
+    sight.has_credentials() && (is_unusable || was_sent(sight, &[CredentialsStep::Refused]))
+}
+
+/// Whether the version that was read was sent, and one of these came of it.
+pub(super) fn was_sent(sight: &Sight<'_>, steps: &[CredentialsStep]) -> bool {
+    let sent = sight.observed.recorded.credentials.as_ref();
+    sent.is_some_and(|sent| {
+        sight.observed.secret.version() == Some(&sent.version) && steps.contains(&sent.step)
+    })
+}
+
+fn is_put_off(one: &Difference<'_>, sight: &Sight<'_>) -> bool {
+    one.is_correction && sight.observed.done.is_empty() && corrections_are_slow(sight)
+}
+
+/// Three corrections of one declaration are made at once, then one in ten minutes; after an hour it begins anew.
+fn corrections_are_slow(sight: &Sight<'_>) -> bool {
+    let recorded = &sight.observed.recorded;
+    let Some(tally) = &recorded.corrections else {
+        return false;
+    };
+    let slow = i64::from(tally.count) - 2;
+    let minutes = (slow * 10).min(60);
+    slow > 0
+        && recorded.observed_generation == Some(sight.desired.generation)
+        && sight.now < after(tally.since.0, SignedDuration::from_mins(minutes))
+}
+
+fn enable_is_due(sight: &Sight<'_>) -> bool {
+    sight.desired.spec.enabled && sight.is(&[State::Inactive])
+}
+
+fn disable_is_due(sight: &Sight<'_>) -> bool {
+    !sight.desired.spec.enabled && sight.is(&[State::Active])
+}
+
+fn share_is_due(sight: &Sight<'_>) -> bool {
+    let recorded = &sight.observed.recorded;
+    let (Some(declared), Some(account)) = (sight.desired.access_list(), sight.account()) else {
+        return false;
+    };
+    let synced = recorded.condition(condition::SYNCED);
+    let was_sent = recorded.says(condition::SYNCED, &[Reason::Connected, Reason::Disabled])
+        && synced.and_then(|synced| synced.observed_generation) == Some(sight.desired.generation);
+    account.visibility == Visibility::Shared
+        && match &account.sharing {
+            Some(current) => *current != declared,
+            // What Composio does not show is sent once for each declaration.
+            None => !was_sent,
+        }
+}
+
+/// The alias of an account that was taken over by its id stays, unless one is declared.
+fn alias_stays(sight: &Sight<'_>) -> bool {
+    sight.desired.spec.connected_account_id.is_some() && !sight.desired.declares_alias()
+}
+
+fn rename_is_due(sight: &Sight<'_>) -> bool {
+    let carried = sight.account().and_then(|account| account.alias.as_ref());
+    sight.claim() == Some(Claim::Own)
+        && !alias_stays(sight)
+        && carried != Some(&sight.desired.alias)
+}
+
+fn pin_is_due(sight: &Sight<'_>) -> bool {
+    let carried = sight.account().and_then(|account| account.alias.as_deref());
+    let alias = carried.filter(|_| alias_stays(sight));
+    let alias = alias.unwrap_or(&sight.desired.alias);
+    sight.claim() == Some(Claim::Own)
+        && !rename_is_due(sight)
+        && sight.desired.pin.alias() != sight.pin_of(alias)
+}
