@@ -9,10 +9,11 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY tests tests
+ARG COMMIT=unknown
 # Static glibc: since 2.34 it resolves names by itself. A target must be named, or build scripts would be
 # static too and procedural macros could not be built.
 RUN target=$(rustc -vV | sed -n 's/^host: //p') \
-    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin composio-operator --target "$target" \
+    && COMPOSIO_OPERATOR_REVISION="$COMMIT" RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin composio-operator --target "$target" \
     && cp "target/$target/release/composio-operator" /composio-operator
 
 FROM scratch

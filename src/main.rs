@@ -1,7 +1,6 @@
 //! The command line, the one place that builds clients and spawns.
 
 use std::{
-    convert::Infallible,
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -14,7 +13,7 @@ use composio_operator::{
     arguments::{self, Cli, Command, LogFormat, Reach, Run},
     check,
     composio::{self, ApiKey, HttpConfig, Sensitive, Transport, http::MAX_BODY},
-    controller::{self, COMPOSIO, KUBERNETES, Settings, Signals},
+    controller::{self, COMPOSIO, Connections, KUBERNETES, Settings},
     crd, drain,
     http::{self as health, Health},
     kubernetes,
@@ -26,12 +25,9 @@ use composio_operator::{
     report::Pace,
     sandbox,
 };
-use futures::FutureExt;
 use jiff::SignedDuration;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{Notify, oneshot, watch},
-};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 /// How often the key file is looked at.
@@ -91,8 +87,9 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     prepare_tls();
     let (transport, api_key) = way_to_composio(&arguments.composio)?;
     let cluster = kubernetes::cluster().await?;
-    let (leadership, elector) = candidate(&arguments, &cluster)?;
-    let client = kubernetes::client(cluster, &leadership)?;
+    let metrics = Arc::new(Metrics::default());
+    let (leadership, elector) = candidate(&arguments, &cluster, &metrics)?;
+    let client = kubernetes::client(cluster, &leadership, Arc::clone(&metrics))?;
     let listener = sandbox::listen(arguments.http_address)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", arguments.http_address))?;
@@ -100,21 +97,16 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     info!(address = %listener.local_addr()?, "serving /livez, /readyz and /metrics");
 
     let health = Arc::new(Health::of(&[KUBERNETES, COMPOSIO, LEADERSHIP]));
-    let metrics = Arc::new(Metrics::default());
-    let (stop, stopped) = stop_channel()?;
+    let stop = CancellationToken::new();
+    tokio::spawn(cancel_at_signal(stop.clone(), stop_signal()?));
     let server = tokio::spawn(health::serve(
         listener,
         Arc::clone(&health),
         Arc::clone(&metrics),
-        until(stopped.clone()),
+        stop.clone().cancelled_owned(),
     ));
-    let key_changed = Arc::new(Notify::new());
     if let Some(file) = arguments.composio.api_key_file.clone() {
-        tokio::spawn(follow_key_file(
-            file,
-            api_key.clone(),
-            Arc::clone(&key_changed),
-        ));
+        tokio::spawn(follow_key_file(file, api_key.clone()));
     }
     tokio::spawn(tell_leadership(
         leadership.clone(),
@@ -124,35 +116,35 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     // Everybody else does not come so far as to ask: this is for a leader that was frozen in its work.
     let held = leadership.clone();
     let while_leading = composio::http::only_while(transport, move || held.is_held(), NotLeading);
-    let (all_has_ended, work) = oneshot::channel();
-    let mut electing = tokio::spawn(elect(elector, work));
+    // Only then may another replica lead.
+    let work_has_ended = CancellationToken::new();
+    let mut electing = tokio::spawn(elect(elector, work_has_ended.clone()));
     let controller = controller::run(
-        client,
-        while_leading,
+        Connections {
+            client,
+            transport: while_leading,
+            api_key,
+            leadership,
+        },
         settings(&arguments),
         health,
         metrics,
-        Signals {
-            leading: leadership.held().boxed(),
-            api_key,
-            key_changed,
-            shutdown: until(stopped.clone()).boxed(),
-        },
+        stop.clone(),
     );
     let ended = tokio::select! {
         ended = controller => {
-            drop(all_has_ended);
+            work_has_ended.cancel();
             electing.await??;
             ended
         }
         lost = &mut electing => return Ok(lost??),
-        () = grace(stopped) => {
+        () = grace(&stop) => {
             // They may still take effect. The Lease is left to run out, which gives them the time.
             warn!("calls in flight were cut off");
             Ok(())
         }
     };
-    stop.send_replace(true);
+    stop.cancel();
     // Whoever still asks for metrics is not waited for.
     let _ = tokio::time::timeout(SERVER_GRACE, server).await;
     Ok(ended?)
@@ -163,7 +155,11 @@ async fn check(arguments: arguments::Check) -> Result<(), Failure> {
     let (transport, _) = way_to_composio(&arguments.composio)?;
     let composio = composio::Client::new(transport, Arc::new(|_| ()));
     let namespaces = &arguments.scope.watch_namespace;
-    let kubernetes = kubernetes::client(kubernetes::cluster().await?, &Leadership::alone())?;
+    let kubernetes = kubernetes::client(
+        kubernetes::cluster().await?,
+        &Leadership::alone(),
+        Arc::default(),
+    )?;
     let namespace = arguments.lease_namespace.as_deref();
     let lease = namespace.map(|namespace| (namespace, arguments.lease_name.as_str()));
     Ok(check::run(kubernetes, composio, namespaces, lease, &mut io::stdout()).await?)
@@ -172,7 +168,11 @@ async fn check(arguments: arguments::Check) -> Result<(), Failure> {
 async fn drain(arguments: arguments::Drain) -> Result<(), Failure> {
     prepare_tls();
     let namespaces = &arguments.scope.watch_namespace;
-    let kubernetes = kubernetes::client(kubernetes::cluster().await?, &Leadership::alone())?;
+    let kubernetes = kubernetes::client(
+        kubernetes::cluster().await?,
+        &Leadership::alone(),
+        Arc::default(),
+    )?;
     let hook = arguments.hook.map(|hook| drain::Hook {
         release: hook.release,
         namespace: hook.release_namespace,
@@ -210,6 +210,7 @@ fn settings(arguments: &Run) -> Settings {
         flags: Flags {
             alias_prefix: arguments.alias_prefix.clone(),
             unknown_outcome_wait: signed(arguments.unknown_outcome_wait),
+            revoke_patience: signed(arguments.revoke_patience),
             ..Flags::default()
         },
         pace: Pace {
@@ -246,7 +247,7 @@ fn read_key_file(file: &Path) -> Result<Sensitive, Failure> {
 }
 
 /// Takes a new key from the file as soon as it is there. Whatever is wrong with it, the former stays.
-async fn follow_key_file(file: PathBuf, api_key: ApiKey, key_changed: Arc<Notify>) {
+async fn follow_key_file(file: PathBuf, api_key: ApiKey) {
     let mut told = None;
     loop {
         tokio::time::sleep(KEY_FILE_INTERVAL).await;
@@ -254,10 +255,7 @@ async fn follow_key_file(file: PathBuf, api_key: ApiKey, key_changed: Arc<Notify
             .map_err(|error| error.to_string())
             .and_then(|key| api_key.replace(&key).map_err(|error| error.to_string()));
         match taken {
-            Ok(true) => {
-                info!("the API key has changed, the new one is used from now on");
-                key_changed.notify_one();
-            }
+            Ok(true) => info!("the API key has changed, the new one is used from now on"),
             Ok(false) => {}
             Err(error) if told.as_ref() == Some(&error) => continue,
             Err(error) => {
@@ -275,6 +273,7 @@ async fn follow_key_file(file: PathBuf, api_key: ApiKey, key_changed: Arc<Notify
 fn candidate(
     arguments: &Run,
     cluster: &kube::Config,
+    metrics: &Arc<Metrics>,
 ) -> Result<(Leadership, Option<Elector>), Failure> {
     if !arguments.leader_elect {
         return Ok((Leadership::alone(), None));
@@ -284,7 +283,7 @@ fn candidate(
         arguments.renew_deadline,
         arguments.retry_period,
     )?;
-    let client = kubernetes::bare_client(cluster.clone())?;
+    let client = kubernetes::bare_client(cluster.clone(), Arc::clone(metrics))?;
     let namespace = arguments.lease_namespace.as_ref();
     // A process that is started anew under the same name is another candidate.
     let identity = format!(
@@ -305,13 +304,12 @@ fn candidate(
     Ok((leadership, Some(elector)))
 }
 
-async fn elect(elector: Option<Elector>, work: oneshot::Receiver<Infallible>) -> Result<(), Lost> {
-    // Nothing is sent: it ends when the sender does.
-    let has_ended = async { drop(work.await) };
+/// Leads until all work has ended.
+async fn elect(elector: Option<Elector>, work_has_ended: CancellationToken) -> Result<(), Lost> {
     match elector {
-        Some(elector) => elector.run(has_ended).await,
+        Some(elector) => elector.run(work_has_ended.cancelled()).await,
         None => {
-            has_ended.await;
+            work_has_ended.cancelled().await;
             Ok(())
         }
     }
@@ -348,19 +346,13 @@ fn host_name() -> String {
         .unwrap_or_else(|_| "composio-operator".to_owned())
 }
 
-/// Turns true at SIGTERM or SIGINT.
-fn stop_channel() -> Result<(watch::Sender<bool>, watch::Receiver<bool>), Failure> {
-    let (stop, stopped) = watch::channel(false);
-    let signalled = stop_signal()?;
-    let sender = stop.clone();
-    tokio::spawn(async move {
-        signalled.await;
-        info!("stopping");
-        sender.send_replace(true);
-    });
-    Ok((stop, stopped))
+async fn cancel_at_signal(stop: CancellationToken, signalled: impl Future<Output = ()>) {
+    signalled.await;
+    info!("stopping");
+    stop.cancel();
 }
 
+/// Done at SIGTERM or SIGINT.
 fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -372,12 +364,7 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     })
 }
 
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // The sender lives as long as `run`: an error here means that everything ends anyway.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-async fn grace(stopped: watch::Receiver<bool>) {
-    until(stopped).await;
+async fn grace(stop: &CancellationToken) {
+    stop.cancelled().await;
     tokio::time::sleep(SHUTDOWN_GRACE).await;
 }

@@ -210,9 +210,8 @@ fn each_planted_fault_is_found() {
 }
 
 /// Neighbours of the table whose exchange is planted. The unit tests of `plan` exchange all of them.
-const EXCHANGED: [(Rule, Rule); 4] = [
+const EXCHANGED: [(Rule, Rule); 3] = [
     (Rule::NotVisibleYet, Rule::AccountGone),
-    (Rule::DisabledAndDead, Rule::LinkOver),
     (Rule::Mark, Rule::Link),
     (Rule::DeletingMayShowUp, Rule::DeletingGone),
 ];

@@ -23,8 +23,10 @@ mod main_job;
 mod namespaces;
 mod poll;
 mod refused;
+mod rivals;
 mod secrets;
 mod structure;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;
+mod telemetry;
 mod undecoded;

@@ -88,6 +88,7 @@ pub mod condition {
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Account", type_ = "string", json_path = ".status.connectedAccountId", priority = 1),
+    printcolumn(name = "Identity", type_ = "string", json_path = ".status.identity", priority = 1),
     printcolumn(name = "Auth config", type_ = "string", json_path = ".status.authConfig", priority = 1),
     // As text: a date column shows a time in the future as <invalid>.
     printcolumn(name = "Link expires", type_ = "string", json_path = ".status.link.expiresAt", priority = 1),
@@ -296,14 +297,21 @@ pub struct Metadata {
 /// Where the credentials of an account come from.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("(self.scheme == 'NO_AUTH') != has(self.secretRef)")
+        .message("secretRef must name the Secret, but for the scheme NO_AUTH, which has none")
+        .field_path(".secretRef").reason(Reason::FieldValueInvalid)
+)]
 pub struct Credentials {
     /// Composio's auth scheme, which says what the Secret holds: `API_KEY`, a key; `BEARER_TOKEN`, a token;
     /// `BASIC`, a user name and a password; `BASIC_WITH_JWT`, those and a JWT; `GOOGLE_SERVICE_ACCOUNT` and
-    /// `SERVICE_ACCOUNT`, the fields of a service account. Immutable.
+    /// `SERVICE_ACCOUNT`, the fields of a service account; `S2S_OAUTH2`, client credentials; `BILLCOM_AUTH` and
+    /// `CALCOM_AUTH`, what these toolkits ask for; `NO_AUTH`, nothing. Immutable.
     #[x_kube(validation = Rule::new("self == oldSelf").message("scheme is immutable: make a new object").reason(Reason::FieldValueForbidden))]
     pub scheme: Scheme,
     /// The Secret whose keys are the scheme's field names.
-    pub secret_ref: SecretRef,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretRef>,
 }
 
 /// The auth schemes that need no person.
@@ -320,9 +328,27 @@ pub enum Scheme {
     BasicWithJwt,
     GoogleServiceAccount,
     ServiceAccount,
+    S2sOauth2,
+    NoAuth,
+    BillcomAuth,
+    CalcomAuth,
 }
 
 impl Scheme {
+    /// Whether the credentials of an account that exists can be changed. Those of the others are taken with a
+    /// new account only.
+    pub fn is_patchable(self) -> bool {
+        match self {
+            Self::ApiKey
+            | Self::BearerToken
+            | Self::Basic
+            | Self::BasicWithJwt
+            | Self::GoogleServiceAccount
+            | Self::ServiceAccount => true,
+            Self::S2sOauth2 | Self::NoAuth | Self::BillcomAuth | Self::CalcomAuth => false,
+        }
+    }
+
     /// Composio's own word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -332,18 +358,58 @@ impl Scheme {
             Self::BasicWithJwt => "BASIC_WITH_JWT",
             Self::GoogleServiceAccount => "GOOGLE_SERVICE_ACCOUNT",
             Self::ServiceAccount => "SERVICE_ACCOUNT",
+            Self::S2sOauth2 => "S2S_OAUTH2",
+            Self::NoAuth => "NO_AUTH",
+            Self::BillcomAuth => "BILLCOM_AUTH",
+            Self::CalcomAuth => "CALCOM_AUTH",
         }
     }
 }
 
 /// A Secret in the object's own namespace.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct SecretRef {
     /// Name of the Secret.
     // It becomes part of a request's path: nothing but a name may stand there.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("!format.dns1123Subdomain().validate(self).hasValue()").message("name must be a Secret's name: lower-case letters, digits, '-' and '.', a letter or digit at both ends"))]
     pub name: String,
+    /// Which keys are sent, and as which of the scheme's fields: field name to key of the Secret. Absent: every
+    /// key, as the field of its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "secret_keys_schema")]
+    pub keys: Option<BTreeMap<String, String>>,
+    /// Whether a byte order mark at the beginning of a value and one line end at its end are left out: an
+    /// editor or `echo` has put them there.
+    #[serde(default = "yes")]
+    pub trim: bool,
+}
+
+impl Default for SecretRef {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            keys: None,
+            trim: true,
+        }
+    }
+}
+
+/// `status` and `authScheme` would overwrite what the operator itself says in the same place of the call.
+fn secret_keys_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 64,
+        "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 253},
+        "x-kubernetes-validations": [{
+            "rule": "self.all(field, field.matches('^[A-Za-z0-9_.-]{1,128}$'))",
+            "message": "keys must map field names of the scheme: letters, digits, '_', '.' and '-'",
+        }, {
+            "rule": "!('status' in self) && !('authScheme' in self)",
+            "message": "keys must not map the fields status and authScheme: the operator says them",
+        }],
+    })
 }
 
 /// What the operator knows of the account. Every time in it is by the operator's clock.
@@ -359,6 +425,9 @@ pub struct ConnectedAccountStatus {
     /// The account that is managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_account_id: Option<String>,
+    /// The account that was managed before this one: whoever names it must name the new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_connected_account_id: Option<String>,
     /// Proves that this operator recorded `connectedAccountId` for this object: a copy of the status, or
     /// an id written by hand, does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -379,6 +448,10 @@ pub struct ConnectedAccountStatus {
     /// Composio's reason for the state, at most 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
+    /// Who signed in, as the provider names them: an address, a user name. Absent where Composio does not show
+    /// it. It tells, and proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// The link that a person must open, while it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,
@@ -398,7 +471,7 @@ pub struct ConnectedAccountStatus {
     /// The last value of the annotation `composio.dev/reconcile-requested-at` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-    /// What became of the Secret.
+    /// Which data of the Secret the account has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<CredentialsStatus>,
     /// Since when the outcome of the last effect is unknown.
@@ -521,18 +594,31 @@ impl fmt::Debug for Link {
     }
 }
 
-/// What became of the Secret.
+/// Which data of the Secret the account has, and how it got it.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialsStatus {
-    /// `<uid>/<resourceVersion>` of the Secret that was sent last.
-    pub version: String,
-    /// What was done with it: `Created`, an account was made from it; `Patched`, it was sent to the account;
-    /// `Refused`, Composio did not take it.
+    /// The account that the data was sent to; absent: none was made from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    /// `metadata.uid` of the Secret. Of a scheme without a Secret it is empty.
+    pub uid: String,
+    /// `metadata.resourceVersion` of the Secret when its data was read.
+    pub resource_version: String,
+    /// Names the key of the signatures.
+    pub key_id: String,
+    /// HMAC-SHA256 over the object's computed alias, the account's id, the name of the Secret, the scheme and
+    /// all fields, in base64. It tells whether other data is to be sent, and nothing of the data.
+    pub mac: String,
+    /// The same over the fields that Composio takes with a new account only.
+    pub create_only_mac: String,
+    /// What was done with the data: `Created`, an account was made from it; `Remade`, one was in place of
+    /// `previousConnectedAccountId`; `Patched`, it was sent to the account; `Refused`, Composio did not take it; `Assumed`, the account was found, and its scheme takes no
+    /// change: it is taken to have it.
     pub step: CredentialsStep,
 }
 
-/// What was done with a version of the Secret.
+/// What was done with the data of the Secret.
 #[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     missing_docs,
@@ -540,8 +626,10 @@ pub struct CredentialsStatus {
 )]
 pub enum CredentialsStep {
     Created,
+    Remade,
     Patched,
     Refused,
+    Assumed,
 }
 
 /// A count and when it began.

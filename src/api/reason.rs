@@ -17,6 +17,7 @@ pub enum Reason {
     Progressing,
     Deleting,
     SecretMissing,
+    SecretInvalid,
     OutcomeUnknown,
     ComposioUnavailable,
     RateLimited,
@@ -96,7 +97,7 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 32] = {
+const TABLE: [Row; 33] = {
     use Progress::{None, Reconciling, Stalled};
     use ReadyRule::{False, Kept, True, Unknown};
     use Reason as R;
@@ -164,6 +165,14 @@ const TABLE: [Row; 32] = {
             false,
             Reconciling,
             "The Secret, or a key in it, is not there yet. Create it; the operator looks again by itself.",
+        ),
+        row(
+            R::SecretInvalid,
+            "SecretInvalid",
+            Kept,
+            false,
+            Reconciling,
+            "The Secret cannot be sent as it is, and nothing of it was. The message says why: correct it, or name another; the operator looks again by itself.",
         ),
         row(
             R::OutcomeUnknown,

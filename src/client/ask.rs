@@ -104,6 +104,9 @@ pub(super) fn refused(
         );
     }
     let (kind, request_id) = refusal::refusal(status, answer.body(), secret);
+    if status == StatusCode::TOO_MANY_REQUESTS && !call::tells_of_limit(answer.headers()) {
+        return (Kind::TurnedAway, request_id);
+    }
     if status == StatusCode::TOO_MANY_REQUESTS {
         let retry_after = call::retry_after(answer.headers());
         return (Kind::RateLimited { retry_after }, request_id);
@@ -172,6 +175,7 @@ impl Client {
             },
             date: call::date(&headers),
             request_id,
+            deprecation: call::deprecation(&headers),
         };
         tracing::debug!(
             endpoint = call.endpoint.as_str(),

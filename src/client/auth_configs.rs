@@ -108,10 +108,12 @@ fn auth_configs(_: StatusCode, body: &[u8]) -> Result<AuthConfigPage, String> {
         items, next_cursor, ..
     } = object::<PageWire<AuthConfigWire>>(body)?;
     let rows = items.0.ok_or_else(|| lacks("items"))?;
-    let items = rows
-        .into_iter()
-        .filter_map(|row| auth_config_of(row.0?).ok())
-        .collect();
+    // Half a list would make an ambiguous choice look like the only one.
+    let items = rows.into_iter().enumerate().map(|(n, row)| {
+        let config = auth_config_of(row.0.unwrap_or_default());
+        config.map_err(|why| format!("auth config {} on the page: {why}", n + 1))
+    });
+    let items = items.collect::<Result<_, _>>()?;
     Ok(AuthConfigPage {
         items,
         next_cursor: next_cursor.cursor()?,

@@ -75,6 +75,8 @@ pub struct Budget {
     /// The most calls that were under way at a time in this window: by so much may answers be out of order.
     most_in_flight: u64,
     polled_at: Option<Instant>,
+    /// The edge has turned calls away: nothing but a withdrawal goes before.
+    turned_away_until: Option<Instant>,
 }
 
 impl Budget {
@@ -92,6 +94,11 @@ impl Budget {
     /// The time at which what is known now is out of date.
     pub fn admit(&mut self, urgency: Urgency, now: Instant) -> Result<(), Instant> {
         self.renew(now);
+        if let Some(until) = self.turned_away_until.filter(|until| now < *until)
+            && urgency != Urgency::Withdrawal
+        {
+            return Err(until);
+        }
         let Some(window) = &self.window else {
             return Ok(());
         };
@@ -112,6 +119,13 @@ impl Budget {
             Some(floor) if now < floor => Err(until.min(floor)),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Takes note that the edge has turned a call away, and leaves it alone for that long: it says nothing of
+    /// the limit.
+    pub fn turned_away(&mut self, wait: Duration, now: Instant) {
+        let until = now + wait;
+        self.turned_away_until = self.turned_away_until.max(Some(until));
     }
 
     /// Takes note that a poll was admitted.
@@ -333,6 +347,17 @@ mod tests {
         budget.ended();
         budget.told(told(498), at(1));
         assert_eq!(budget.window.and_then(|window| window.left), Some(497));
+    }
+
+    #[test]
+    fn the_edge_is_left_alone_for_seconds_and_withdrawals_go_on() {
+        let mut budget = after_answer(1000);
+        budget.turned_away(Duration::from_secs(7), at(1));
+        budget.turned_away(Duration::from_secs(3), at(2));
+        assert_eq!(budget.admit(Urgency::Polling, at(7)), Err(at(8)));
+        assert_eq!(budget.admit(Urgency::Request, at(7)), Err(at(8)));
+        assert_eq!(budget.admit(Urgency::Withdrawal, at(7)), Ok(()));
+        assert_eq!(budget.admit(Urgency::Creation, at(8)), Ok(()));
     }
 
     #[test]

@@ -136,8 +136,10 @@ pub enum Class {
     Success,
     /// Composio refused: a 4xx in its own form, 429 apart.
     Refused,
-    /// 429.
+    /// 429 of the organisation's limit.
     RateLimited,
+    /// 429 of the edge, which tells no limit.
+    TurnedAway,
     /// A 5xx in Composio's own form.
     ServerError,
     /// An error status that is not Composio's own: a proxy or a gateway in between.
@@ -161,6 +163,7 @@ impl Class {
             Self::Success => "success",
             Self::Refused => "refused",
             Self::RateLimited => "rate_limited",
+            Self::TurnedAway => "turned_away",
             Self::ServerError => "server_error",
             Self::Gateway => "gateway",
             Self::Redirect => "redirect",
@@ -204,6 +207,17 @@ pub struct Call {
     pub date: Option<Timestamp>,
     /// To be quoted to Composio's support.
     pub request_id: Option<String>,
+    /// The endpoint is about to be removed: what the headers `Deprecation` and `Sunset` say.
+    pub deprecation: Option<Deprecation>,
+}
+
+/// What an answer tells of the end of its endpoint, in the words of its headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deprecation {
+    /// Since when, or `true`.
+    pub deprecated: Option<String>,
+    /// When it will be removed.
+    pub sunset: Option<String>,
 }
 
 /// Without a Retry-After: the length of Composio's fixed window.
@@ -231,6 +245,11 @@ pub(super) fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
     })
 }
 
+/// Whether a 429 is of the organisation's limit: the edge tells neither that nor how long to wait.
+pub(super) fn tells_of_limit(headers: &HeaderMap) -> bool {
+    rate_limit(headers).is_some() || headers.contains_key(header::RETRY_AFTER)
+}
+
 pub(super) fn retry_after(headers: &HeaderMap) -> Duration {
     let asked = text(headers, header::RETRY_AFTER.as_str()).and_then(|value| match value.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -245,6 +264,16 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Duration {
 
 pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(text(headers, header::DATE.as_str())?)
+}
+
+pub(super) fn deprecation(headers: &HeaderMap) -> Option<Deprecation> {
+    let told = |name| {
+        text(headers, name)
+            .filter(|value| !value.is_empty())
+            .map(word)
+    };
+    let (deprecated, sunset) = (told("deprecation"), told("sunset"));
+    (deprecated.is_some() || sunset.is_some()).then_some(Deprecation { deprecated, sunset })
 }
 
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {

@@ -21,6 +21,9 @@ pub struct Error {
     pub carried_credentials: bool,
 }
 
+/// Composio's name for credentials that lack a field which the toolkit needs. Its number is 612.
+pub(super) const MISSING_FIELDS: &str = "ConnectedAccount_MissingRequiredFields";
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -58,6 +61,8 @@ pub enum Kind {
         /// How long to leave the whole organisation alone.
         retry_after: Duration,
     },
+    /// 429 from the edge before Composio, which tells no limit: it says nothing of the organisation's.
+    TurnedAway,
     /// An error in Composio's own form.
     Api(Box<Refusal>),
     /// An error status in another form, or none: a proxy or a gateway answered, not Composio.
@@ -76,7 +81,8 @@ pub struct Refusal {
     pub slug: Option<String>,
     /// Composio's number of the error; some are words.
     pub code: Option<String>,
-    /// A sentence. Empty if the call carried credentials, which it might repeat.
+    /// A sentence. Empty if the call carried credentials, which it might repeat; not where it names the
+    /// fields that these lack.
     pub message: Quote,
     /// What to do about it; treated as the message is.
     pub suggested_fix: Option<Quote>,
@@ -124,6 +130,7 @@ impl Error {
             | Kind::NotUnderstood { .. }
             // About the base URL, not about what was declared.
             | Kind::Redirect { .. }
+            | Kind::TurnedAway
             // Not Composio's word, so it proves nothing about the object: neither that it is gone
             // nor that it is wrong.
             | Kind::Gateway { .. } => Retry::Backoff,
@@ -147,7 +154,8 @@ impl Error {
             Kind::NotSent(_)
             | Kind::Connect(_)
             | Kind::Redirect { .. }
-            | Kind::RateLimited { .. } => false,
+            | Kind::RateLimited { .. }
+            | Kind::TurnedAway => false,
             Kind::Timeout | Kind::Cut(_) | Kind::NotUnderstood { .. } => true,
             Kind::TooLarge { status, .. } | Kind::Gateway { status } => {
                 !(400..=499).contains(status) || *status == 408
@@ -171,7 +179,7 @@ impl Error {
             | Kind::NotUnderstood { status, .. }
             | Kind::Redirect { status, .. }
             | Kind::Gateway { status } => Some(*status),
-            Kind::RateLimited { .. } => Some(429),
+            Kind::RateLimited { .. } | Kind::TurnedAway => Some(429),
             Kind::Api(refusal) => Some(refusal.status),
         }
     }
@@ -188,6 +196,7 @@ impl Error {
             | Kind::NotUnderstood { .. }
             | Kind::Redirect { .. }
             | Kind::RateLimited { .. }
+            | Kind::TurnedAway
             | Kind::Gateway { .. } => None,
         }
     }
@@ -205,6 +214,12 @@ impl Error {
         )
     }
 
+    /// 403 of a list, in Composio's form: the organisation is blocked, whatever is listed.
+    pub fn refuses_project(&self) -> bool {
+        let is_list = matches!(self.endpoint, Endpoint::List | Endpoint::AuthConfigs);
+        is_list && matches!(&self.kind, Kind::Api(refusal) if refusal.status == 403)
+    }
+
     /// 403.
     pub fn is_forbidden(&self) -> bool {
         self.status() == Some(403)
@@ -220,11 +235,16 @@ impl Error {
         matches!(&self.kind, Kind::Api(refusal) if refusal.alias_in_use)
     }
 
+    /// The credentials lack a field that the toolkit needs; the message names it.
+    pub fn lacks_fields(&self) -> bool {
+        self.slug() == Some(MISSING_FIELDS)
+    }
+
     /// The sentence for an object's status, without any of these values. Where they are not at hand, and
     /// for a call that carried credentials, of what Composio says no more than its name for it and the
     /// request id.
     pub fn for_user(&self, secrets: Option<&[Sensitive]>) -> String {
-        let repeated = secrets.filter(|_| !self.carried_credentials);
+        let repeated = secrets.filter(|_| !self.carried_credentials || self.lacks_fields());
         let secrets = secrets.unwrap_or_default();
         let id = match &self.request_id {
             Some(id) => format!(" (request {})", word(&without(id, secrets))),
@@ -245,6 +265,7 @@ impl Error {
             Kind::TooLarge { .. } | Kind::NotUnderstood { .. } => Class::NotUnderstood,
             Kind::Redirect { .. } => Class::Redirect,
             Kind::RateLimited { .. } => Class::RateLimited,
+            Kind::TurnedAway => Class::TurnedAway,
             Kind::Api(refusal) if refusal.status < 500 => Class::Refused,
             Kind::Api(_) => Class::ServerError,
             Kind::Gateway { .. } => Class::Gateway,
@@ -278,6 +299,10 @@ impl Error {
             Kind::RateLimited { retry_after } => {
                 let wait = retry_after.as_secs();
                 format!("the rate limit is used up (429), to be tried again in {wait} s")
+            }
+            Kind::TurnedAway => {
+                "turned away before Composio (429, with no limit told), to be tried again within seconds"
+                    .to_owned()
             }
             Kind::Gateway { status } => {
                 format!("{status}, not in Composio's form: a proxy or gateway answered")

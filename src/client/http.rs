@@ -9,9 +9,8 @@ use futures::{
 };
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use memchr::memmem;
-use parking_lot::RwLock;
 use reqwest::{Url, redirect};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::{model::Sensitive, quote::Quote};
 
@@ -42,22 +41,46 @@ pub enum SendError {
 /// The project's API key, shared by everything that sends: a new content is used from the next
 /// call on. Debug does not show it.
 #[derive(Clone)]
-pub struct ApiKey(Arc<RwLock<HeaderValue>>);
+pub struct ApiKey(Arc<watch::Sender<HeaderValue>>);
+
+/// The keys that come after the one that was in use when this was made.
+pub struct KeyChanges {
+    key: ApiKey,
+    changes: watch::Receiver<HeaderValue>,
+}
+
+impl KeyChanges {
+    /// Waits for another key, and returns it.
+    pub async fn next(&mut self) -> Sensitive {
+        // The sender is ours too, so it is never gone.
+        let _ = self.changes.changed().await;
+        self.key.current()
+    }
+}
 
 impl ApiKey {
     /// Takes the key without the white space around it (a file ends with a line end).
     pub fn new(key: &Sensitive) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(RwLock::new(header_value(key)?))))
+        Ok(Self(Arc::new(watch::Sender::new(header_value(key)?))))
     }
 
     /// Replaces the key, and tells whether it is another one. A key that cannot be one is an error
     /// and the former stays.
     pub fn replace(&self, key: &Sensitive) -> Result<bool, ConfigError> {
         let value = header_value(key)?;
-        let mut current = self.0.write();
-        let changed = *current != value;
-        *current = value;
-        Ok(changed)
+        Ok(self.0.send_if_modified(|current| {
+            let changed = *current != value;
+            *current = value;
+            changed
+        }))
+    }
+
+    /// The changes of the key from now on.
+    pub fn changes(&self) -> KeyChanges {
+        KeyChanges {
+            key: self.clone(),
+            changes: self.0.subscribe(),
+        }
     }
 
     /// The key in use, for redaction.
@@ -66,7 +89,7 @@ impl ApiKey {
     }
 
     fn header(&self) -> HeaderValue {
-        self.0.read().clone()
+        self.0.borrow().clone()
     }
 }
 

@@ -27,13 +27,13 @@ pub mod text;
 mod wire;
 
 pub use budget::{Budget, Urgency};
-pub use call::{Call, Class, Endpoint, RateLimit};
+pub use call::{Call, Class, Deprecation, Endpoint, RateLimit};
 pub use connected_accounts::{
     CreateRequest, Created, Deleted, LinkRequest, Linked, ListQuery, OrderBy, Page, PatchRequest,
     Patched, Refreshed, Revoked, SharingPatch,
 };
 pub use error::{Error, Kind, Refusal, Retry};
-pub use http::{ApiKey, ConfigError, HttpConfig, SendError, Transport};
+pub use http::{ApiKey, ConfigError, HttpConfig, KeyChanges, SendError, Transport};
 pub use model::{
     Account, Acl, AuthConfig, Credentials, Sensitive, SensitiveUrl, State, Visibility,
 };

@@ -28,6 +28,8 @@ pub struct Account {
     pub state: State,
     /// `status_reason`, as sent.
     pub state_reason: Option<String>,
+    /// Who signed in, as the provider names them: an address, a user name. Absent for many toolkits.
+    pub identity: Option<String>,
     /// Who may use the account.
     pub visibility: Visibility,
     /// The access list of a shared account; `None` when Composio did not return one.
@@ -297,6 +299,26 @@ pub fn without(text: &str, secrets: &[Sensitive]) -> String {
         text.replace(needle, "[redacted]")
     })
 }
+
+/// The fields of credentials that a PATCH of an account takes. Any other one is taken with a new account only.
+pub const PATCHABLE_FIELDS: [&str; 16] = [
+    "api_key",
+    "api_key_prefix",
+    "application_id",
+    "basic_encoded",
+    "bearer_token",
+    "credentials_json",
+    "generic_api_key",
+    "generic_id",
+    "generic_secret",
+    "generic_token",
+    "installation_id",
+    "password",
+    "private_key",
+    "token",
+    "user_agent",
+    "username",
+];
 
 /// The fields of one auth scheme, from a Secret. The Secret's keys are the scheme's field names.
 #[derive(Clone, Debug, PartialEq, Eq)]

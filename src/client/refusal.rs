@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::{
-    error::{Kind, Refusal},
+    error::{Kind, MISSING_FIELDS, Refusal},
     lenient::{Lenient, objects},
     model::{KEPT, beginning},
     quote::{Quote, word},
@@ -70,11 +70,13 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], secret: bool) -> (Kind, O
         .suggested_fix
         .given()
         .or_else(|| error.suggested_fix_camel.given());
+    // What it names are fields, and whoever has the values at hand takes them out.
+    let is_told = !secret || slug.as_deref() == Some(MISSING_FIELDS);
     let refusal = Refusal {
         status: status.as_u16(),
         slug,
         code: error.code.given().map(shown),
-        message: Quote::new(if secret { String::new() } else { message }),
+        message: Quote::new(if is_told { message } else { String::new() }),
         suggested_fix: fix.filter(|_| !secret).map(Quote::new),
         alias_in_use,
     };

@@ -18,14 +18,11 @@ use crate::{
     project::Project,
 };
 
-/// How long a link lives where Composio does not say.
+/// How long a link lives where Composio does not say, and at most.
 const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
-/// A link that lives longer does so by mistake.
-const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-
 /// An effect that went through.
-pub struct Acted {
+pub struct EffectResult {
     /// The facts of the answer.
     pub done: Done,
     /// What is observed with the answer taken in.
@@ -36,7 +33,7 @@ pub struct Acted {
 
 /// An effect that did not.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum EffectError {
     /// Composio's side.
     Composio(Failure),
     /// The apiserver's side.
@@ -61,10 +58,11 @@ pub async fn act(
     object: &ConnectedAccount,
     desired: &Desired,
     mut observed: Observed,
-) -> Result<Acted, Trouble> {
+) -> Result<EffectResult, EffectError> {
     let client = &project.client;
     let secrets = observed.secrets();
-    let failed = |error| Trouble::Composio(Failure::of_effect(&error, effect, secrets.as_deref()));
+    let failed =
+        |error| EffectError::Composio(Failure::of_effect(&error, effect, secrets.as_deref()));
     let mut patched = None;
     let done = match effect {
         Effect::Pin { alias } => {
@@ -106,7 +104,11 @@ pub async fn act(
             observed.account = AccountLookup::One(account);
             project.expect_person();
             Done::Linked {
-                link: link(&redirect_url, expires_at, project.now()),
+                link: link(
+                    &redirect_url,
+                    expires_at.map(|time| project.by_our_clock(time)),
+                    project.now(),
+                ),
             }
         }
         Effect::Create { auth_config, alias } => {
@@ -117,9 +119,7 @@ pub async fn act(
             let state = created.state.unwrap_or(State::Initializing);
             let account = new_account(desired, auth_config, alias, created.id, state);
             observed.account = AccountLookup::One(account);
-            Done::Created {
-                secret_version: secret_version(&observed),
-            }
+            Done::Created
         }
         Effect::Refresh { id } => {
             let callback = desired.spec.callback_url.as_deref();
@@ -138,7 +138,7 @@ pub async fn act(
                     }
                 }
                 (None, State::Active) => Done::Changed,
-                (None, state) => return Err(Trouble::Composio(Failure::no_link(&state))),
+                (None, state) => return Err(EffectError::Composio(Failure::no_link(&state))),
             }
         }
         Effect::Enable { id } => {
@@ -164,9 +164,7 @@ pub async fn act(
                     if let Some(state) = patched.state {
                         set_state(&mut observed, id, state);
                     }
-                    Done::Rotated {
-                        secret_version: secret_version(&observed),
-                    }
+                    Done::Rotated
                 }
                 Change::Alias(_) | Change::Sharing(_) => Done::Changed,
             }
@@ -189,7 +187,7 @@ pub async fn act(
         project.snapshot(|snapshot| snapshot.see(account.clone()));
     }
     observed.done.push(effect.clone());
-    Ok(Acted {
+    Ok(EffectResult {
         done,
         observed,
         object: patched,
@@ -202,13 +200,13 @@ async fn patch_metadata(
     api: &Api<ConnectedAccount>,
     object: &ConnectedAccount,
     mut metadata: Value,
-) -> Result<ConnectedAccount, Trouble> {
+) -> Result<ConnectedAccount, EffectError> {
     metadata["uid"] = json!(object.uid());
     metadata["resourceVersion"] = json!(object.resource_version());
     let patch = Patch::Merge(json!({"metadata": metadata}));
     api.patch(&object.name_any(), &PatchParams::default(), &patch)
         .await
-        .map_err(Trouble::Kubernetes)
+        .map_err(EffectError::Kubernetes)
 }
 
 fn pinned(
@@ -280,15 +278,6 @@ fn create_request(
     }
 }
 
-/// The version of the Secret whose values were sent.
-fn secret_version(observed: &Observed) -> String {
-    observed
-        .secret
-        .version()
-        .map(str::to_owned)
-        .unwrap_or_default()
-}
-
 /// The account that a POST has made, as far as its answer and our request tell.
 fn new_account(
     desired: &Desired,
@@ -305,6 +294,7 @@ fn new_account(
         auth_config: auth_config.to_owned(),
         state,
         state_reason: None,
+        identity: None,
         visibility: desired.visibility(),
         sharing: desired.access_list(),
         created_at: None,
@@ -312,13 +302,13 @@ fn new_account(
     }
 }
 
+/// A link that was issued just now. `expires_at` is by our clock.
 fn link(url: &SensitiveUrl, expires_at: Option<Timestamp>, now: Timestamp) -> Link {
-    // A time beyond any sense could not be written into a status, and the link would be lost with it.
-    let [earliest, latest] = [-LONGEST_LIFETIME, LONGEST_LIFETIME]
-        .map(|offset| now.saturating_add(offset).unwrap_or(now));
+    let latest = now.saturating_add(LINK_LIFETIME).unwrap_or(now);
+    // One that is over already was told by a clock that nothing is known of: the person must see it.
     let expires_at = expires_at
-        .map(|time| time.clamp(earliest, latest))
-        .unwrap_or_else(|| now.saturating_add(LINK_LIFETIME).unwrap_or(now));
+        .filter(|time| *time > now)
+        .map_or(latest, |time| time.min(latest));
     // As it is written: anything finer would look like a change at every comparison.
     let expires_at = Timestamp::from_second(expires_at.as_second()).unwrap_or(expires_at);
     Link {

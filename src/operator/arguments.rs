@@ -257,6 +257,10 @@ pub struct Run {
     #[arg(long, env = "COMPOSIO_OPERATOR_UNKNOWN_OUTCOME_WAIT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub unknown_outcome_wait: Duration,
 
+    /// How long, and three times at least, a provider may refuse to revoke the grant of an object that is being deleted: the account is deleted after it, revocation asked for
+    #[arg(long, env = "COMPOSIO_OPERATOR_REVOKE_PATIENCE", value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub revoke_patience: Duration,
+
     /// Shortest wait after a failure
     #[arg(long, env = "COMPOSIO_OPERATOR_BACKOFF_MIN", value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub backoff_min: Duration,

@@ -1,6 +1,6 @@
 //! The way to the apiserver: every request on it ends, and none of them writes but the leader's.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kube::{
     Client, Config,
@@ -8,7 +8,10 @@ use kube::{
 };
 use tower::{BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
 
-use crate::lease::Leadership;
+use crate::{lease::Leadership, metrics::Metrics};
+
+mod writes;
+use writes::CountWrites;
 
 /// Which program calls, and of which version: for the apiserver and for Composio.
 pub const USER_AGENT: &str = concat!("composio-operator/", env!("CARGO_PKG_VERSION"));
@@ -46,9 +49,14 @@ pub async fn cluster() -> Result<Config, String> {
 ///
 /// # Errors
 /// When the cluster's certificates cannot be used.
-pub fn client(cluster: Config, leadership: &Leadership) -> Result<Client, BoxError> {
+pub fn client(
+    cluster: Config,
+    leadership: &Leadership,
+    metrics: Arc<Metrics>,
+) -> Result<Client, BoxError> {
     let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(2), 3, true)?;
     Ok(ClientBuilder::try_from(cluster)?
+        .with_layer(&CountWrites(metrics))
         .with_layer(&leadership.guard())
         .with_layer(&BufferLayer::new(QUEUE))
         .with_layer(&RetryLayer::new(retry))
@@ -61,8 +69,10 @@ pub fn client(cluster: Config, leadership: &Leadership) -> Result<Client, BoxErr
 ///
 /// # Errors
 /// As above.
-pub fn bare_client(cluster: Config) -> Result<Client, BoxError> {
-    Ok(ClientBuilder::try_from(cluster)?.build())
+pub fn bare_client(cluster: Config, metrics: Arc<Metrics>) -> Result<Client, BoxError> {
+    Ok(ClientBuilder::try_from(cluster)?
+        .with_layer(&CountWrites(metrics))
+        .build())
 }
 
 fn is_from_environment(proxy: &http::Uri) -> bool {

@@ -5,12 +5,15 @@ use std::{
     io::{self, Write},
 };
 
-use tracing::Metadata;
+use tracing::{Metadata, Span, field::Empty, info_span};
 use tracing_subscriber::{
     EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
 use crate::{arguments::LogFormat, text};
+
+mod fields;
+use fields::LastOfEach;
 
 /// They log bodies, headers and errors that quote what could not be decoded: of a Secret, or of an
 /// object with its link. What they tell of failures the operator tells too, in words of its own.
@@ -31,6 +34,33 @@ pub fn cause(error: &(dyn Error + 'static)) -> String {
     }
 }
 
+/// The span of a pass over an object. Each line of the log that is written in it holds the object, and what is
+/// known by then: the account, the rule that decided last, and the id of the last request to Composio.
+pub fn pass_span(namespace: &str, name: &str) -> Span {
+    info_span!(
+        "reconcile",
+        object = format!("{namespace}/{name}"),
+        account = Empty,
+        rule = Empty,
+        request_id = Empty,
+    )
+}
+
+/// Puts the account into the span of the pass. Outside of a pass nothing happens.
+pub fn record_account(id: &str) {
+    Span::current().record("account", id);
+}
+
+/// Puts the rule that has decided into the span of the pass.
+pub fn record_rule(rule: &'static str) {
+    Span::current().record("rule", rule);
+}
+
+/// Puts the id by which Composio knows the last request into the span of the pass.
+pub fn record_request(id: &str) {
+    Span::current().record("request_id", id);
+}
+
 /// Starts to log to standard error.
 pub fn start(format: LogFormat) {
     let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned());
@@ -39,7 +69,7 @@ pub fn start(format: LogFormat) {
         .with_ansi(false)
         .with_writer(|| Plain(io::stderr()));
     let lines = match format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => lines.fmt_fields(LastOfEach::default()).boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
     tracing_subscriber::registry()
@@ -108,6 +138,52 @@ mod tests {
         type Writer = Plain<Kept>;
         fn make_writer(&'a self) -> Self::Writer {
             Plain(self.clone())
+        }
+    }
+
+    /// The line of a pass that has decided three times, and was answered twice.
+    fn line_of_pass<L>(layer: impl FnOnce(Kept) -> L) -> String
+    where
+        L: Layer<tracing_subscriber::Registry> + Send + Sync,
+    {
+        let kept = Kept::default();
+        let subscriber = tracing_subscriber::registry().with(layer(kept.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            pass_span("agents", "mail").in_scope(|| {
+                record_rule("LookAfresh");
+                record_request("req_1");
+                record_rule("Mark");
+                record_rule("Link");
+                record_account("ca_1");
+                record_request("req_2");
+                tracing::info!(effect = "Link", "effect applied");
+            });
+            tracing::info!("outside");
+        });
+        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_line_of_a_pass_holds_each_field_once_and_as_it_was_last() {
+        let fields = r#"object="agents/mail" rule="Link" account="ca_1" request_id="req_2""#;
+        let text = line_of_pass(|kept| {
+            let lines = fmt::layer().with_ansi(false).with_writer(kept);
+            lines.fmt_fields(LastOfEach::default())
+        });
+        assert!(text.contains("effect applied effect=\"Link\""), "{text}");
+        assert!(text.contains(&format!("reconcile{{{fields}}}")), "{text}");
+        let json = line_of_pass(|kept| fmt::layer().with_writer(kept).json());
+        let line: serde_json::Value =
+            serde_json::from_str(json.lines().next().unwrap()).expect("JSON");
+        assert_eq!(line["fields"]["message"], "effect applied");
+        let span = serde_json::json!({
+            "name": "reconcile", "object": "agents/mail", "account": "ca_1", "rule": "Link",
+            "request_id": "req_2",
+        });
+        assert_eq!(line["span"], span);
+        for all in [text, json] {
+            let outside = all.lines().last().unwrap();
+            assert!(!outside.contains("agents/mail"), "{outside}");
         }
     }
 

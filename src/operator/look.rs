@@ -1,29 +1,26 @@
 //! The two looks at an object's account: the remembered one, without I/O, and the fresh one, a request for each
 //! thing that the plan needs.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kube::Api;
 
 use crate::{
-    composio::{
-        error::{Error, Retry},
-        model::Account,
-    },
+    composio::error::Error,
     crd::{ConnectedAccount, ConnectedAccountStatus},
     plan::{
-        AccountLookup, AuthConfigCheck, Desired, Failure, Gate, Need, Observed, Presence, Proof,
-        SecretSeen,
+        AccountLookup, AuthConfigCheck, Desired, Failure, Gate, Need, Observed, Proof, SecretSeen,
     },
     project::{CachedAccount, Project, ProjectIdentity},
-    proof::ProjectProof,
-    record::RecordKeys,
     store::{Objects, PackedObject},
 };
 
 mod auth_config;
+mod find;
 mod holder;
 mod secret;
+
+use find::Unseen;
 
 /// Where the accounts of one project are looked up.
 #[derive(Clone)]
@@ -74,6 +71,8 @@ impl Sources {
             },
             auth_config: AuthConfigCheck::NotAsked,
             holder,
+            // Of these nothing is concluded before they are looked at.
+            others_held: BTreeSet::new(),
             all_objects_known: self.objects.are_complete(),
             gate: self.gate(&desired.namespace),
             refused: Vec::new(),
@@ -109,10 +108,20 @@ impl Sources {
                 let holder = account
                     .account()
                     .and_then(|account| self.holder(desired, &observed.recorded, &keys, account));
+                let others_held = account
+                    .others()
+                    .iter()
+                    .filter(|other| {
+                        let holder = self.holder(desired, &observed.recorded, &keys, other);
+                        holder.is_some()
+                    })
+                    .map(|other| other.id.clone())
+                    .collect();
                 Ok(Observed {
                     keys,
                     account,
                     holder,
+                    others_held,
                     all_objects_known: self.objects.are_complete(),
                     fresh: true,
                     gate: self.gate(&desired.namespace),
@@ -130,7 +139,7 @@ impl Sources {
                 })
             }
             Need::Secret => Ok(Observed {
-                secret: secret::read(&self.client, desired).await,
+                secret: secret::read(&self.client, desired, &observed.keys).await,
                 ..observed
             }),
         }
@@ -154,102 +163,6 @@ impl Sources {
         }
     }
 
-    /// The accounts that the object may mean: the recorded id, else the declared one, else our alias.
-    /// Only a GET that says so proves that an id is gone; a list is a hint. Where the recorded account is not
-    /// this object's, its own is looked for beside it.
-    async fn find(
-        &self,
-        desired: &Desired,
-        recorded: &ConnectedAccountStatus,
-        keys: &RecordKeys,
-    ) -> Result<Vec<Account>, Unseen> {
-        let id = recorded.connected_account_id.as_ref();
-        let Some(id) = id.or(desired.spec.connected_account_id.as_ref()) else {
-            return Ok(self.by_alias(desired, None).await?);
-        };
-        let mut found = self.by_id(id, recorded).await?;
-        if recorded.connected_account_id.is_some() {
-            // Somebody else's is none of ours, whoever wrote it into the status.
-            found.retain(|account| account.is_of(&desired.spec.user, &desired.spec.toolkit));
-        }
-        if found.is_empty()
-            && recorded.connected_account_id.is_some()
-            && !ProjectProof::new(&self.project, &self.objects)
-                .has_recorded_auth_config(recorded)
-                .await?
-        {
-            return Err(Unseen::Elsewhere(id.clone()));
-        }
-        let look_further = match desired.presence {
-            Presence::Present => recorded.connected_account_id.is_none(),
-            // Before the object goes, an account that carries its alias must have been looked for.
-            Presence::Deleting { .. } => true,
-        };
-        if found.is_empty() && look_further {
-            return Ok(self.by_alias(desired, None).await?);
-        }
-        let needs_others = found.iter().any(|account| {
-            let duplicates = self
-                .project
-                .snapshot(|snapshot| snapshot.duplicates_of(account));
-            let is_claimed = desired.claim(recorded, keys, account).is_some();
-            !duplicates.is_empty() || !is_claimed
-        });
-        if needs_others {
-            let others = self.by_alias(desired, Some(id)).await?;
-            for account in &found {
-                self.project.forget_duplicates(account, &others);
-            }
-            found.extend(others.into_iter().filter(|other| other.id != *id));
-        }
-        Ok(found)
-    }
-
-    /// What was seen of an account. Who manages it must hear of it, also if another object has looked.
-    fn see(&self, account: &Account, recorded: Option<&String>) {
-        self.project.snapshot(|snapshot| {
-            if recorded == Some(&account.id) {
-                snapshot.see(account.clone());
-            } else {
-                snapshot.see_unowned(account.clone());
-            }
-        });
-    }
-
-    async fn by_id(
-        &self,
-        id: &str,
-        recorded: &ConnectedAccountStatus,
-    ) -> Result<Vec<Account>, Error> {
-        match self.project.client.get(id).await {
-            Ok(account) => {
-                self.see(&account, recorded.connected_account_id.as_ref());
-                Ok(vec![account])
-            }
-            Err(error) if error.retry() == Retry::Gone => {
-                self.project.snapshot(|snapshot| snapshot.absent(id));
-                Ok(Vec::new())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn by_alias(
-        &self,
-        desired: &Desired,
-        recorded: Option<&String>,
-    ) -> Result<Vec<Account>, Error> {
-        let spec = &desired.spec;
-        let found = self
-            .project
-            .accounts_of(&spec.user, &spec.toolkit, desired.sought_alias())
-            .await?;
-        for account in &found {
-            self.see(account, recorded);
-        }
-        Ok(found)
-    }
-
     /// Reads an object as the watch would bring it.
     ///
     /// # Errors
@@ -266,19 +179,5 @@ impl Sources {
     /// The objects' interface in one namespace.
     pub fn api(&self, namespace: &str) -> Api<ConnectedAccount> {
         Api::namespaced(self.client.clone(), namespace)
-    }
-}
-
-/// Why a look at the account has seen nothing, neither that it is there nor that it is gone.
-enum Unseen {
-    /// Composio did not answer.
-    Error(Error),
-    /// The project is not the one in which the account of that id was made.
-    Elsewhere(String),
-}
-
-impl From<Error> for Unseen {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
     }
 }

@@ -7,10 +7,22 @@ use std::{
 };
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+
+mod controller;
+mod labels;
+mod process;
+
+use controller::ControllerMetrics;
+pub use controller::QueueReading;
+use labels::{
+    BuildLabel, CallLabel, EndpointLabel, GateLabel, NamespaceLabel, ReasonLabel, StateLabel,
+    UrgencyLabel, WriteLabel,
+};
+use process::Process;
 
 /// How many objects there are of each kind. The words are a closed set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,7 +43,8 @@ type TakeCensus = Box<dyn Fn() -> Census + Send + Sync>;
 /// The program's metrics. Labels come from closed sets.
 pub struct Metrics {
     registry: Registry,
-    reconciles: Family<OutcomeLabel, Counter>,
+    controller: ControllerMetrics,
+    kubernetes_writes: Family<WriteLabel, Counter>,
     calls: Family<CallLabel, Counter>,
     call_seconds: Family<EndpointLabel, Histogram, fn() -> Histogram>,
     rate_limit_remaining: Gauge<i64>,
@@ -39,6 +52,7 @@ pub struct Metrics {
     last_poll: Gauge<f64, AtomicU64>,
 
     throttled: Family<UrgencyLabel, Counter<f64, AtomicU64>>,
+    deprecated_calls: Family<EndpointLabel, Counter>,
     unrevoked: Counter,
     objects: Family<StateLabel, Gauge>,
     objects_by_reason: Family<ReasonLabel, Gauge>,
@@ -52,50 +66,20 @@ pub struct Metrics {
     namespace_unreachable: Family<NamespaceLabel, Gauge>,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OutcomeLabel {
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct EndpointLabel {
-    endpoint: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct CallLabel {
-    endpoint: &'static str,
-    class: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct UrgencyLabel {
-    urgency: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct StateLabel {
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReasonLabel {
-    reason: &'static str,
-}
-
-/// Not `namespace`: that is the label of the pod that is scraped.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct NamespaceLabel {
-    watched_namespace: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct GateLabel {
-    gate: &'static str,
-}
-
 /// The words for how urgent work is: there from the start, so that a rate can be read of the first.
 const URGENCIES: [&str; 5] = ["withdrawal", "request", "creation", "drift", "polling"];
+
+/// What is written to the apiserver: there from the start, as above.
+const WRITES: [&str; 4] = ["status", "metadata", "event", "lease"];
+
+/// The revision is told by whoever builds, in the environment.
+const BUILD: BuildLabel = BuildLabel {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: match option_env!("COMPOSIO_OPERATOR_REVISION") {
+        Some(revision) => revision,
+        None => "unknown",
+    },
+};
 
 fn call_histogram() -> Histogram {
     Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
@@ -104,14 +88,16 @@ fn call_histogram() -> Histogram {
 impl Default for Metrics {
     fn default() -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix("composio_operator"),
-            reconciles: Family::default(),
+            registry: Registry::default(),
+            controller: ControllerMetrics::default(),
+            kubernetes_writes: Family::default(),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(call_histogram),
             rate_limit_remaining: Gauge::default(),
             gate_closed: Family::default(),
             last_poll: Gauge::default(),
             throttled: Family::default(),
+            deprecated_calls: Family::default(),
             unrevoked: Counter::default(),
             objects: Family::default(),
             objects_by_reason: Family::default(),
@@ -128,10 +114,27 @@ impl Default for Metrics {
             drop(metrics.throttled.get_or_create(&UrgencyLabel { urgency }));
         }
         let registry = &mut metrics.registry;
+        registry.register_collector(Box::new(Process));
+        let registry = registry.sub_registry_with_prefix("composio_operator");
+        let build = Family::<BuildLabel, Gauge>::default();
+        build.get_or_create(&BUILD).set(1);
         registry.register(
-            "reconciles",
-            "Reconciles by their outcome",
-            metrics.reconciles.clone(),
+            "build_info",
+            "1, with what this program was built from",
+            build,
+        );
+        metrics.controller.register(registry);
+        for kind in WRITES {
+            let label = WriteLabel {
+                kind,
+                result: "success",
+            };
+            drop(metrics.kubernetes_writes.get_or_create(&label));
+        }
+        registry.register(
+            "kubernetes_writes",
+            "Requests that write to the apiserver, each try, by what is written and how it was answered",
+            metrics.kubernetes_writes.clone(),
         );
         registry.register(
             "composio_requests",
@@ -192,6 +195,11 @@ impl Default for Metrics {
             metrics.throttled.clone(),
         );
         registry.register(
+            "composio_deprecated_calls",
+            "Answers of Composio that announce the end of the endpoint, by endpoint",
+            metrics.deprecated_calls.clone(),
+        );
+        registry.register(
             "unrevoked_deletions",
             "Accounts that were deleted although their provider had refused to revoke the grant",
             metrics.unrevoked.clone(),
@@ -222,11 +230,10 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a reconcile. `outcome` is a reason of a condition, or one of the controller's own words.
-    pub fn reconciled(&self, outcome: &'static str) {
-        self.reconciles
-            .get_or_create(&OutcomeLabel { outcome })
-            .inc();
+    /// Counts a request that writes to the apiserver.
+    pub fn kubernetes_write(&self, kind: &'static str, result: &'static str) {
+        let label = WriteLabel { kind, result };
+        self.kubernetes_writes.get_or_create(&label).inc();
     }
 
     /// Counts a request to Composio.
@@ -305,6 +312,13 @@ impl Metrics {
             .inc_by(seconds);
     }
 
+    /// Counts an answer that announces the end of its endpoint.
+    pub fn deprecated(&self, endpoint: &'static str) {
+        self.deprecated_calls
+            .get_or_create(&EndpointLabel { endpoint })
+            .inc();
+    }
+
     /// Counts an account that was deleted although its provider had refused to revoke the grant.
     pub fn deleted_unrevoked(&self) {
         self.unrevoked.inc();
@@ -321,6 +335,7 @@ impl Metrics {
         if let Some(take_census) = self.census.get() {
             self.counted(take_census());
         }
+        self.controller.read();
         let mut text = String::new();
         // Writing to a String cannot fail; the signature is that of `fmt::Write`.
         let _ = encode(&mut text, &self.registry);

@@ -12,12 +12,13 @@ mod change;
 mod checks;
 mod claim;
 mod connected;
-mod credentials;
+pub(crate) mod credentials;
 mod deleting;
 mod desired;
 mod duplicates;
 mod effect;
 mod failure;
+mod marks;
 mod observed;
 mod pin;
 mod present;
@@ -40,6 +41,7 @@ pub use effect::{Effect, Kind};
 pub use failure::{AfterFailure, Answer, Failure};
 pub use observed::{
     AccountLookup, AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen,
+    SecretVersion,
 };
 pub use pin::Pin;
 pub use rule::{Decision, Rule};
@@ -142,15 +144,9 @@ pub enum Done {
         link: Link,
     },
     /// An account was made from the Secret.
-    Created {
-        /// The Secret's version.
-        secret_version: String,
-    },
+    Created,
     /// The Secret's values were sent to the account.
-    Rotated {
-        /// The Secret's version.
-        secret_version: String,
-    },
+    Rotated,
     /// The account was changed, as the observed account shows.
     Changed,
     /// The grant was revoked.

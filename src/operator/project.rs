@@ -8,10 +8,11 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     composio::{
-        Budget, Call, Client, Transport, Urgency,
+        Budget, Call, Class, Client, Endpoint, Transport, Urgency,
         error::{Error, Retry},
         model::{Account, AuthConfig},
     },
+    log,
     metrics::Metrics,
     record::RecordKeys,
 };
@@ -19,6 +20,7 @@ use crate::{
 mod cache;
 mod clock;
 mod counted;
+mod deprecations;
 mod gates;
 mod lookup_batcher;
 mod snapshot;
@@ -28,6 +30,7 @@ mod tests;
 use cache::Cache;
 pub use clock::Clock;
 use counted::counted;
+use deprecations::Deprecations;
 use gates::Gates;
 pub use gates::{Closed, ProjectIdentity};
 use lookup_batcher::LookupBatcher;
@@ -76,11 +79,15 @@ impl Project {
         let gates = Arc::new(Mutex::new(Gates::default()));
         let offset = Arc::new(Mutex::new(None));
         let budget = Arc::new(Mutex::new(Budget::default()));
+        let deprecations = Deprecations::default();
         let observer = {
             let (gates, clock) = (Arc::clone(&gates), clock.clone());
             let (offset, budget) = (Arc::clone(&offset), Arc::clone(&budget));
             let metrics = Arc::clone(&metrics);
             Arc::new(move |call: &Call| {
+                if let Some(id) = &call.request_id {
+                    log::record_request(id);
+                }
                 metrics.composio_call(
                     call.endpoint.as_str(),
                     call.class.as_str(),
@@ -93,8 +100,19 @@ impl Project {
                 if let Some(limit) = call.rate_limit {
                     budget.lock().told(limit, clock.instant());
                 }
+                if call.class == Class::TurnedAway {
+                    budget.lock().turned_away(edge_wait(), clock.instant());
+                }
+                if let Some(deprecation) = &call.deprecation {
+                    deprecations.tell(call.endpoint, deprecation, clock.instant());
+                    metrics.deprecated(call.endpoint.as_str());
+                }
                 let mut gates = gates.lock();
-                gates.note(call.endpoint.is_effect(), call.status, clock.instant());
+                gates.note(
+                    call.endpoint.is_effect(),
+                    refuses_key(call),
+                    clock.instant(),
+                );
                 if let Some(retry_after) = call.retry_after {
                     gates.pause(retry_after, clock.instant());
                 }
@@ -138,6 +156,12 @@ impl Project {
     pub fn composio_now(&self) -> Option<Timestamp> {
         let offset = (*self.offset.lock())?;
         self.now().saturating_add(offset).ok()
+    }
+
+    /// A time of Composio's by our clock; as it is, where no answer has told Composio's clock.
+    pub fn by_our_clock(&self, composios: Timestamp) -> Timestamp {
+        let offset = (*self.offset.lock()).unwrap_or_default();
+        composios.saturating_sub(offset).unwrap_or(composios)
     }
 
     /// Whether the organisation's rate limit leaves room for a call; if not, how long to wait.
@@ -317,6 +341,19 @@ impl Project {
         self.auth_configs.by_id.clear();
         self.auth_configs.by_toolkit.clear();
     }
+}
+
+/// The status of an answer, where a refusal of the whole project counts as one of the key: nobody is refused a
+/// list for what he lists.
+fn refuses_key(call: &Call) -> Option<u16> {
+    let is_list = matches!(call.endpoint, Endpoint::List | Endpoint::AuthConfigs);
+    let is_block = is_list && call.class == Class::Refused && call.status == Some(403);
+    if is_block { Some(401) } else { call.status }
+}
+
+/// The edge turns calls away for blocks of fifteen to thirty seconds: not all come back at the same moment.
+fn edge_wait() -> Duration {
+    Duration::from_millis(fastrand::u64(5_000..15_000))
 }
 
 fn unsigned(duration: SignedDuration) -> Duration {

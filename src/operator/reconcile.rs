@@ -13,18 +13,19 @@ use crate::{
 mod backoff;
 mod context;
 mod error;
-mod ledger;
 mod pass;
-mod passed;
+mod result;
+mod state;
+mod status_writer;
 mod unreadable;
 use backoff::Attempt;
 pub use backoff::Backoff;
-pub use context::{Context, Decide, Report, Tell};
-use error::told;
+pub use context::{Context, Decide, Emit, Report, Slots};
+use error::describe;
 pub use error::{Error, Failed};
 use pass::Pass;
-pub use passed::Passed;
-use passed::{AGAIN, BACKING_OFF, GONE, NOT_DECODED, STOPPED};
+pub use result::ReconcileResult;
+use state::Step;
 
 /// Makes one object's account as declared, as far as that is possible now.
 ///
@@ -44,10 +45,13 @@ use passed::{AGAIN, BACKING_OFF, GONE, NOT_DECODED, STOPPED};
 /// # Errors
 /// When the apiserver fails, or this program has kept what it cannot read. Nothing is lost by it: the
 /// alias that was pinned before the first POST finds the account again.
-pub async fn reconcile(kept: Arc<PackedObject>, context: &Context) -> Result<Passed, Failed> {
+pub async fn reconcile(
+    kept: Arc<PackedObject>,
+    context: &Context,
+) -> Result<ReconcileResult, Failed> {
     if kept.is_unreadable() {
-        unreadable::tell(&kept, context);
-        return Ok(NOT_DECODED);
+        unreadable::emit(&kept, context);
+        return Ok(ReconcileResult::NOT_DECODED);
     }
     let object = kept.unpack().map_err(|error| Failed {
         error: error.into(),
@@ -56,12 +60,10 @@ pub async fn reconcile(kept: Arc<PackedObject>, context: &Context) -> Result<Pas
     let attempt = Attempt::of(&object);
     let now = context.sources.project.instant();
     if let Some(left) = context.backoff.left(&attempt, context.pace, now) {
-        return Ok(Passed {
-            again: Some(left),
-            outcome: BACKING_OFF,
-        });
+        return Ok(ReconcileResult::backing_off(left));
     }
-    match look_and_act(&kept, object, &attempt, context).await {
+    // On the heap: it is tens of kilobytes, and whoever holds a pass would hold them too.
+    match Box::pin(look_and_act(&kept, object, &attempt, context)).await {
         Ok(passed) => {
             if passed.is_success() {
                 context.backoff.succeeded(&attempt);
@@ -90,7 +92,7 @@ fn failed(kept: &PackedObject, attempt: &Attempt, error: Error, context: &Contex
         && since.is_none()
         && let Some(refusal) = error.refusal()
     {
-        (context.tell)(&object, news::of_refusal(&refusal));
+        (context.emit)(&object, news::of_refusal(&refusal));
     }
     Failed {
         error,
@@ -103,44 +105,44 @@ async fn look_and_act(
     object: ConnectedAccount,
     attempt: &Attempt,
     context: &Context,
-) -> Result<Passed, Error> {
+) -> Result<ReconcileResult, Error> {
     let api = context.sources.api(&object.namespace().unwrap_or_default());
-    let Some(slot) = context.slot().await else {
-        return Ok(STOPPED);
+    let Some(slot) = context.slots.take().await else {
+        return Ok(ReconcileResult::STOPPED);
     };
     let mut remembered = Pass::begin(&api, context, slot, object);
-    if let Some(event) = remembered.quiet().await {
+    let step = remembered.first_step().await;
+    if let Step::End(event) = step {
         return remembered.end(event).await;
     }
-    if let Some(later) = remembered.put_off(&remembered.decide().plan) {
+    if let Some(wait) = remembered.throttled(&step) {
         let now = context.sources.project.instant();
         let waited = context.backoff.put_off(attempt, now);
-        return remembered.wait_for_turn(later, waited).await;
+        return remembered.wait_for_turn(wait, waited).await;
     }
     context.backoff.has_turn(attempt);
-    let slot = if remembered.is_to_be_marked() {
+    let slot = if remembered.state.is_to_be_marked() {
         match remembered.run().await? {
             // The watch lags behind.
-            AGAIN => context.slot().await,
-            passed => return Ok(passed),
+            ReconcileResult::CONFLICTED => context.slots.take().await,
+            ended => return Ok(ended),
         }
     } else {
-        remembered.slot
+        remembered.into_slot()
     };
     let Some(slot) = slot else {
-        return Ok(STOPPED);
+        return Ok(ReconcileResult::STOPPED);
     };
     // The watch may lag behind our own last write.
     let namespace = kept.namespace().unwrap_or_default();
     let current = context.sources.read(&namespace, &kept.name_any()).await?;
     match current {
         // The watch brings it too, and then it is told.
-        Some(current) if current.is_unreadable() => Ok(NOT_DECODED),
+        Some(current) if current.is_unreadable() => Ok(ReconcileResult::NOT_DECODED),
         Some(current) if current.uid() == kept.uid() => {
-            Pass::begin(&api, context, slot, current.unpack()?)
-                .run()
-                .await
+            let fresh = Pass::begin(&api, context, slot, current.unpack()?);
+            fresh.run().await
         }
-        Some(_) | None => Ok(GONE),
+        Some(_) | None => Ok(ReconcileResult::GONE),
     }
 }

@@ -1,8 +1,9 @@
-//! The proof that a record in a status was written by this operator for this object. A status can be copied,
-//! restored or edited, and an account id in it would be taken for the object's own.
+//! What a status proves: that a record in it was written by this operator for this object, and which data of a
+//! Secret the account has. A status can be copied, restored or edited, and an account id in it would be taken for
+//! the object's own.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use ring::{
@@ -10,10 +11,15 @@ use ring::{
     hmac::{self, HMAC_SHA256},
 };
 
-use crate::crd::AccountRecord;
+use crate::{
+    composio::model::{PATCHABLE_FIELDS, Sensitive},
+    crd::{AccountRecord, CredentialsStatus, Scheme},
+};
 
-/// What the derived key is for: another use has another key.
-const PURPOSE: &[u8] = b"record/v1";
+/// What a derived key is for: another use has another key.
+const RECORDS: &[u8] = b"record/v1";
+/// The same for the data of Secrets.
+const SECRETS: &[u8] = b"secret/v1";
 /// Signed with each key: what comes of it names the key and tells nothing of it.
 const KEY_NAME: &[u8] = b"key";
 /// Bytes of the key's name that are written.
@@ -22,15 +28,55 @@ const KEY_ID: usize = 6;
 /// Signs records and verifies them. The secret it is derived from is the project's API key.
 #[derive(Clone)]
 pub struct RecordKeys {
-    current: RecordKey,
+    current: Arc<RecordKey>,
     /// Until it is changed again, or the process ends, what the former key signed is still good.
-    former: Option<RecordKey>,
+    former: Option<Arc<RecordKey>>,
 }
 
-#[derive(Clone)]
 struct RecordKey {
     id: String,
     key: hmac::Key,
+    secrets: hmac::Key,
+}
+
+/// The data of a Secret, and what it was sent for: the same data is another thing for another account, or it
+/// could be found out by guessing it for one.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretData<'a> {
+    /// The computed alias of the object.
+    pub own_alias: &'a str,
+    /// The account that has it; `None`: none was made from it.
+    pub account: Option<&'a str>,
+    /// Name of the Secret.
+    pub secret: &'a str,
+    /// Of the account.
+    pub scheme: Scheme,
+    /// What is sent.
+    pub fields: &'a BTreeMap<String, Sensitive>,
+}
+
+/// The signatures of the data of a Secret, in base64.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretMacs {
+    /// Names the key.
+    pub key_id: String,
+    /// Over all fields.
+    pub all: String,
+    /// Over those that no PATCH takes.
+    pub create_only: String,
+}
+
+/// What is recorded of the data that an account has, beside the data that the Secret holds now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretChange {
+    /// It is the same.
+    Same,
+    /// A field that a PATCH takes is another one.
+    Patchable,
+    /// A field that only a new account takes is another one.
+    CreateOnly,
+    /// That cannot be told: it was signed with another key.
+    Unknown,
 }
 
 /// What a record proves.
@@ -48,7 +94,7 @@ impl RecordKeys {
     /// The keys for one project, `kind/name`.
     pub fn derive(secret: &[u8], project: &str) -> Self {
         Self {
-            current: RecordKey::derive(secret, project),
+            current: Arc::new(RecordKey::derive(secret, project)),
             former: None,
         }
     }
@@ -56,11 +102,11 @@ impl RecordKeys {
     /// The keys after a change of the secret.
     #[must_use]
     pub fn rotated(&self, secret: &[u8], project: &str) -> Self {
-        let current = RecordKey::derive(secret, project);
+        let current = Arc::new(RecordKey::derive(secret, project));
         let former = if current.id == self.current.id {
             self.former.clone()
         } else {
-            Some(self.current.clone())
+            Some(Arc::clone(&self.current))
         };
         Self { current, former }
     }
@@ -99,12 +145,42 @@ impl RecordKeys {
         self.verify_parts(record, &[own_alias, id, url])
     }
 
+    /// The signatures of the data of a Secret.
+    pub fn sign_secret(&self, data: &SecretData<'_>) -> SecretMacs {
+        self.current.sign_secret(data)
+    }
+
+    /// What is different from the data that the account has.
+    pub fn secret_change(&self, sent: &CredentialsStatus, data: &SecretData<'_>) -> SecretChange {
+        let Some(key) = self.named(&sent.key_id) else {
+            return SecretChange::Unknown;
+        };
+        let macs = key.sign_secret(data);
+        if sent.mac == macs.all {
+            SecretChange::Same
+        } else if sent.create_only_mac == macs.create_only {
+            SecretChange::Patchable
+        } else {
+            SecretChange::CreateOnly
+        }
+    }
+
+    /// Whether this text is what the keys in use are derived from: it must not be sent as somebody's
+    /// credentials.
+    pub fn are_derived_from(&self, text: &[u8], project: &str) -> bool {
+        self.named(&RecordKey::derive(text, project).id).is_some()
+    }
+
+    fn named(&self, id: &str) -> Option<&RecordKey> {
+        let mut keys = std::iter::once(&self.current).chain(&self.former);
+        keys.find(|key| key.id == id).map(Arc::as_ref)
+    }
+
     fn verify_parts(&self, record: Option<&AccountRecord>, parts: &[&str]) -> Proven {
         let Some(record) = record else {
             return Proven::Invalid;
         };
-        let mut keys = std::iter::once(&self.current).chain(&self.former);
-        let Some(key) = keys.find(|key| key.id == record.key_id) else {
+        let Some(key) = self.named(&record.key_id) else {
             return Proven::UnknownKey;
         };
         let is_valid = BASE64_STANDARD_NO_PAD
@@ -121,7 +197,7 @@ impl RecordKeys {
 /// Equal keys have equal names.
 impl PartialEq for RecordKeys {
     fn eq(&self, other: &Self) -> bool {
-        let id = |key: &Option<RecordKey>| key.as_ref().map(|key| key.id.clone());
+        let id = |key: &Option<Arc<RecordKey>>| key.as_ref().map(|key| key.id.clone());
         self.current.id == other.current.id && id(&self.former) == id(&other.former)
     }
 }
@@ -134,27 +210,51 @@ impl fmt::Debug for RecordKeys {
 
 impl RecordKey {
     fn derive(secret: &[u8], project: &str) -> Self {
-        struct Length;
-        impl KeyType for Length {
-            fn len(&self) -> usize {
-                32
-            }
-        }
-        let salt = hkdf::Salt::new(HKDF_SHA256, project.as_bytes());
-        let mut bytes = [0; 32];
-        // Neither fails for a length of 32, which is far below what the hash allows.
-        let filled = salt
-            .extract(secret)
-            .expand(&[PURPOSE], Length)
-            .and_then(|okm| okm.fill(&mut bytes));
-        debug_assert!(filled.is_ok());
-        let key = hmac::Key::new(HMAC_SHA256, &bytes);
+        let extracted = hkdf::Salt::new(HKDF_SHA256, project.as_bytes()).extract(secret);
+        let key = derived(&extracted, RECORDS);
         let name = hmac::sign(&key, KEY_NAME);
         Self {
             id: BASE64_STANDARD_NO_PAD.encode(&name.as_ref()[..KEY_ID]),
             key,
+            secrets: derived(&extracted, SECRETS),
         }
     }
+
+    fn sign_secret(&self, data: &SecretData<'_>) -> SecretMacs {
+        let mac = |is_signed: fn(&str) -> bool| {
+            let fields = data.fields.iter().filter(|(name, _)| is_signed(name));
+            let fields = fields.flat_map(|(name, value)| [name.as_str(), value.expose()]);
+            let of = [
+                data.own_alias,
+                data.account.unwrap_or_default(),
+                data.secret,
+                data.scheme.as_str(),
+            ];
+            let parts: Vec<&str> = of.into_iter().chain(fields).collect();
+            BASE64_STANDARD_NO_PAD.encode(hmac::sign(&self.secrets, &message(&parts)))
+        };
+        SecretMacs {
+            key_id: self.id.clone(),
+            all: mac(|_| true),
+            create_only: mac(|name| !PATCHABLE_FIELDS.contains(&name)),
+        }
+    }
+}
+
+fn derived(extracted: &hkdf::Prk, purpose: &[u8]) -> hmac::Key {
+    struct Length;
+    impl KeyType for Length {
+        fn len(&self) -> usize {
+            32
+        }
+    }
+    let mut bytes = [0; 32];
+    // Neither fails for a length of 32, which is far below what the hash allows.
+    let filled = extracted
+        .expand(&[purpose], Length)
+        .and_then(|okm| okm.fill(&mut bytes));
+    debug_assert!(filled.is_ok());
+    hmac::Key::new(HMAC_SHA256, &bytes)
 }
 
 /// Each part with its length, so that no two lists of parts make one message. The project is in the key.

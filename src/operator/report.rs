@@ -7,10 +7,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::{
     composio::model::{Account, State, without},
-    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep, Reason, Tally, condition},
+    crd::{ConnectedAccountStatus, CredentialsStep, Reason, Tally, condition},
     plan::{
-        Answer, CORRECTIONS_WINDOW, Desired, Done, Happened, Outcome, Pin, Presence, SecretSeen,
-        Wait, usable_link,
+        Answer, CORRECTIONS_WINDOW, Desired, Done, Happened, Outcome, Pin, Presence, Refusal, Wait,
+        usable_link,
     },
     record::Proven,
     text,
@@ -20,12 +20,14 @@ mod claim;
 mod conditions;
 pub mod news;
 mod pace;
+mod secret;
 #[cfg(test)]
 mod tests;
 
 use claim::record_claim;
 use conditions::{conditions, verdict};
 pub use pace::{Pace, next_look};
+use secret::{record_secret, renew_secret};
 
 /// The longest message of a condition: several sentences of Composio's, and a list of ids.
 const MAX_MESSAGE: usize = 2048;
@@ -170,32 +172,36 @@ fn record_event(
             status.last_link_issued_at = Some(MicroTime(now));
             status.last_handled_link_request = desired.link_request.clone();
         }
-        Happened::Did(Done::Created { secret_version }) => {
+        Happened::Did(Done::Created) => {
             status.unknown_since = None;
             if let Some(account) = account {
                 take(status, account);
             }
-            status.credentials = Some(CredentialsStatus {
-                version: secret_version.clone(),
-                step: CredentialsStep::Created,
-            });
+            let step = match status.previous_connected_account_id {
+                Some(_) => CredentialsStep::Remade,
+                None => CredentialsStep::Created,
+            };
+            record_secret(status, desired, outcome, step);
         }
-        Happened::Did(Done::Rotated { secret_version }) => {
+        Happened::Did(Done::Rotated) => {
             status.unknown_since = None;
             // What is recorded from here on tells whether this version brought it back to life.
             if !account.is_some_and(|account| account.state.is_connected()) {
                 status.connected_at = None;
             }
-            status.credentials = Some(CredentialsStatus {
-                version: secret_version.clone(),
-                step: CredentialsStep::Patched,
-            });
+            record_secret(status, desired, outcome, CredentialsStep::Patched);
         }
         Happened::Did(Done::Revoked { .. }) => {
             status.unknown_since = None;
             status.revoke_refusals = None;
         }
-        Happened::Did(Done::Forgotten | Done::Disowned) => lose(status),
+        Happened::Did(Done::Disowned) => {
+            let previous = status.previous_connected_account_id.take();
+            lose(status);
+            // It was never this object's.
+            status.previous_connected_account_id = previous;
+        }
+        Happened::Did(Done::Forgotten) => lose(status),
         Happened::Did(Done::Deleted) => match desired.presence {
             // A second one under our alias went, and the recorded one is still there.
             Presence::Present if is_recorded(status, account) => {}
@@ -210,13 +216,8 @@ fn record_event(
                 Answer::Unknown => status.unknown_since = Some(MicroTime(now)),
                 Answer::NotNow { .. } | Answer::Refused(_) | Answer::LookAgain => {}
             }
-            if failure.reason == Reason::CredentialsRejected
-                && let SecretSeen::Present { version, .. } = &outcome.observed.secret
-            {
-                status.credentials = Some(CredentialsStatus {
-                    version: version.clone(),
-                    step: CredentialsStep::Refused,
-                });
+            if failure.reason == Reason::CredentialsRejected {
+                record_secret(status, desired, outcome, CredentialsStep::Refused);
             }
             if failure.reason == Reason::RevokeRefused {
                 let refusals = status.revoke_refusals.get_or_insert(Tally {
@@ -234,6 +235,9 @@ fn take(status: &mut ConnectedAccountStatus, account: &Account) {
         forget(status);
         status.connected_account_id = Some(account.id.clone());
     }
+    if status.previous_connected_account_id.as_ref() == Some(&account.id) {
+        status.previous_connected_account_id = None;
+    }
 }
 
 /// The recorded account is gone.
@@ -247,11 +251,17 @@ fn lose(status: &mut ConnectedAccountStatus) {
 }
 
 fn forget(status: &mut ConnectedAccountStatus) {
-    status.connected_account_id = None;
+    let was_usable = status.connected_at.is_some()
+        || (status.credentials.as_ref()).is_some_and(|sent| sent.step != CredentialsStep::Refused);
+    // Nobody names one that was never connected.
+    if let Some(id) = status.connected_account_id.take().filter(|_| was_usable) {
+        status.previous_connected_account_id = Some(id);
+    }
     status.record = None;
     status.adopted = None;
     status.state = None;
     status.state_reason = None;
+    status.identity = None;
     status.link = None;
     status.connected_at = None;
     status.credentials = None;
@@ -320,6 +330,10 @@ fn record_account(
         signed_in,
         is_decided,
     );
+    let is_judged = |refusal: &Refusal| refusal.reason == Reason::CredentialsRejected;
+    if is_decided || matches!(&outcome.event, Happened::Refused(one) if is_judged(one)) {
+        renew_secret(status, desired, outcome);
+    }
     status.state = Some(account.state.as_str().to_owned());
     // It may repeat a value of the Secret, which is recognised only where the Secret was read.
     let secrets = outcome.observed.secrets();
@@ -328,6 +342,10 @@ fn record_account(
         .as_ref()
         .zip(secrets)
         .map(|(reason, secrets)| text::sentence(&without(reason, &secrets)));
+    // Where it is not shown any more nothing is taken back, but of another sign-in it may be another one.
+    if account.identity.is_some() || became_active {
+        status.identity.clone_from(&account.identity);
+    }
     status.auth_config = Some(account.auth_config.clone());
 }
 

@@ -94,6 +94,7 @@ mod tests {
             ),
             ("projekt: x\n", "projekt"),
             ("limit: many\n", "line 1"),
+            ("verifier_url: /verify\n", "document 1: verifier_url"),
             (
                 "auth_configs:\n- {id: ac_a, toolkit: a, scheme: SECRET}\n",
                 "SECRET",

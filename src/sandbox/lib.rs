@@ -7,12 +7,13 @@
 //!
 //! | path | is |
 //! |---|---|
-//! | `/api/v3.1` | the API: connected accounts, links, auth configs |
+//! | `/api/v3.1` | the API: connected accounts, links, auth configs, webhook subscriptions, session info |
 //! | `/connect/{token}` | the hosted sign-in page, for a person in a browser |
 //! | `/_sandbox` | control calls, JSON in and out, without an API key and not in the request log |
 //! | `/` | the list of control calls, as `composio-operator sandbox --help` has it |
 //!
 //! Links point at the host that the creating request named, so they work through port forwards.
+//! Webhooks are delivered over real HTTP to loopback URLs, and to no others.
 //!
 //! # Seeds
 //!
@@ -23,11 +24,16 @@
 //! ```yaml
 //! api_key: sandbox            # every field has a default
 //! project: acme
+//! project_id: pr_acme         # made of the API key, when absent
+//! organisation_id: ok_acme
+//! verifier_url: https://app.example/verify   # who verifies sign-ins; nobody, when absent
+//! same_browser: false         # whether a sign-in must end in the browser where it began
 //! limit: 2000                 # requests per minute
 //! max_page: 50
 //! auth_configs:
 //! - {id: ac_gmail, toolkit: gmail}
 //! - {id: ac_jira, toolkit: jira, scheme: API_KEY, managed: false, enabled: true, can_revoke: false}
+//! - {id: ac_zendesk, toolkit: zendesk, requires: [subdomain]}
 //! accounts:
 //! - {auth_config: ac_gmail, user_id: ann, alias: work}
 //! - {id: ca_old, auth_config: ac_gmail, user_id: bob, status: EXPIRED, status_reason: why not}
@@ -142,8 +148,8 @@ fn manual() -> String {
          configs ac_gmail, ac_slack, ac_github (OAuth of Composio's), ac_hubspot (API key), ac_custom (an \
          OAuth app of one's own), ac_disabled, and ac_trello, whose toolkit cannot revoke. A link leads to a \
          page where a person presses Connect or Cancel.\n\n\
-         A seed file has one YAML document for each world, with the fields api_key, project, limit, \
-         max_page, auth_configs, accounts and switches. Each API key enters a world of its own.\n\n\
+         A seed file has one YAML document for each world, with the fields api_key, project, project_id, \
+         organisation_id, verifier_url, same_browser, limit, max_page, auth_configs, accounts and switches. Each API key enters a world of its own.\n\n\
          Control calls are under /_sandbox/ and take and give JSON. They are for the first world, or for \
          the one that ?key= or x-api-key names:\n\n",
     );

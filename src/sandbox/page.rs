@@ -3,7 +3,8 @@
 //!
 //! `GET /connect/{token}` shows it and moves the account to INITIATED; `POST` with a field `action`
 //! (`connect` or `cancel`) ends it with a 303 to the callback, or with a last page where there is
-//! no callback. Unknown links are a 404, expired and superseded ones a 410, used ones a 409.
+//! no callback. Where the project binds a sign-in to one browser, a cookie tells which one opened the
+//! link first. Unknown links are a 404, expired and superseded ones a 410, used ones a 409.
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -19,7 +20,14 @@ pub(super) fn answer(
     now: Timestamp,
 ) -> Response<Bytes> {
     match *request.method() {
-        Method::GET => show(world.open_sign_in(token, now)),
+        Method::GET => {
+            let sign_in = world.open_sign_in(token, now);
+            let bound = match sign_in {
+                SignIn::Open(_) => world.bind_browser(token),
+                SignIn::Unknown | SignIn::Expired(_) | SignIn::Used(_) => None,
+            };
+            with_cookie(show(sign_in), bound)
+        }
         Method::POST => submit(world, request, token, now),
         _ => {
             let mut response = html(
@@ -57,6 +65,9 @@ fn submit(
     };
     let outcome = match action.as_deref() {
         Some("connect") => match filled_in(view.scheme, fields) {
+            Ok(_) if world.is_other_browser(token, cookie(request)) => {
+                world.complete_elsewhere(token, now)
+            }
             Ok(fields) => world.complete_sign_in(token, fields, now),
             Err(missing) => {
                 let problem = format!("Please fill in: {}.", label(missing));
@@ -70,6 +81,26 @@ fn submit(
         Ok(finished) => done(&finished, &view),
         Err(sign_in) => show(sign_in),
     }
+}
+
+/// What a browser is known by, where a sign-in must be finished in the one that opened it.
+const COOKIE: &str = "sandbox_browser";
+
+fn cookie(request: &Request<Bytes>) -> Option<&str> {
+    let cookies = request.headers().get(header::COOKIE)?.to_str().ok()?;
+    cookies
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value)
+}
+
+fn with_cookie(mut response: Response<Bytes>, name: Option<String>) -> Response<Bytes> {
+    let text = name.map(|name| format!("{COOKIE}={name}; Path=/connect; HttpOnly; SameSite=Lax"));
+    if let Some(Ok(value)) = text.map(HeaderValue::try_from) {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
 }
 
 /// The scheme's fields and nothing else; the first one that is empty otherwise.

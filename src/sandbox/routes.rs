@@ -1,9 +1,11 @@
 //! HTTP around the world: API, hosted page and control calls, each a function of request and time.
 
 mod control;
+mod courier;
 mod line;
 mod worlds;
 
+use std::future::IntoFuture as _;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +16,12 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::StreamExt as _;
+use futures::future::{Either, select};
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use super::page;
 use super::world::{API, Cut, HalfBody, Seed};
@@ -31,7 +35,11 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 /// Worlds that connections share. The lock is never held across an await, and a panic in one request leaves
 /// nothing half done that matters to a test.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<Worlds>>);
+struct Shared {
+    worlds: Arc<Mutex<Worlds>>,
+    /// Something was asked, so there may be something to deliver.
+    asked: Arc<Notify>,
+}
 
 /// Serves until `shutdown` is done.
 pub(super) async fn serve(
@@ -40,13 +48,21 @@ pub(super) async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let worlds = Worlds::new(seeds, listener.local_addr()?);
+    let shared = Shared {
+        worlds: Arc::new(Mutex::new(worlds)),
+        asked: Arc::default(),
+    };
     let app = Router::new()
         .fallback(entry)
-        .with_state(Shared(Arc::new(Mutex::new(worlds))))
+        .with_state(shared.clone())
         .into_make_service_with_connect_info::<Connection>();
-    axum::serve(Lines(listener), app)
+    let served = axum::serve(Lines(listener), app)
         .with_graceful_shutdown(shutdown)
-        .await
+        .into_future();
+    match select(served, Box::pin(courier::run(shared))).await {
+        Either::Left((served, _)) => served,
+        Either::Right(((), served)) => served.await,
+    }
 }
 
 async fn entry(
@@ -59,7 +75,8 @@ async fn entry(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let request = http::Request::from_parts(parts, body);
-    let (outcome, latency) = answer(&mut shared.0.lock(), &request, Timestamp::now());
+    let (outcome, latency) = answer(&mut shared.worlds.lock(), &request, Timestamp::now());
+    shared.asked.notify_one();
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }

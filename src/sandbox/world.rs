@@ -13,11 +13,14 @@
 //!   configs; pages shift while rows come and go. [`Switches::shifting_pages`] makes them shift all the time.
 //! - Array filters may be repeated or comma-joined: the documentation shows the first, both official
 //!   clients send the second. A user id that contains a comma is also matched as a whole.
-//! - A page is 50 rows at most also for auth configs: the clients' models speak of 200, the
-//!   documentation says that whatever is asked is clamped to 50.
+//! - A page of accounts is 50 rows at most, whatever is asked; [`Switches::max_page`] makes it the 200
+//!   that others have seen. One of auth configs has 20 rows, and 200 at most.
 //! - `connection.user_id` may be absent at creation, as the clients have it, and is `default` then.
 //!   The deprecated `connection.data` and `connection.redirect_uri` are still understood.
 //! - `code` of an error is a number: the documentation also knows texts, the clients' models do not.
+//!   600, 607, 612, 10401 and 10429 were seen; the others are made up.
+//! - A connection without the fields that its toolkit needs ([`AuthConfig::requires`]) is a 400 of
+//!   code 612, and so are credentials without the field that their scheme needs.
 //! - `validate_credentials` is understood: the documentation has it, the newest clients do not.
 //! - Unknown fields are ignored: the clients send along what their caller adds.
 //! - `state.val` has the fields which the clients' models ask for. Not every scheme has FAILED and
@@ -30,8 +33,19 @@
 //! - A body field of a wrong type, a text that is too long or an enum word that is unknown is a 400.
 //! - A disabled auth config takes no new accounts (400); those it has live on.
 //! - `refresh` works in every state but INACTIVE and REVOKED (400), asks a person anew for redirect
-//!   schemes and has ten minutes of its own; an ACTIVE row stays ACTIVE meanwhile. For other
-//!   schemes it changes nothing and has no URL; for `NO_AUTH` it is a 501.
+//!   schemes and has ten minutes of its own; an ACTIVE row stays ACTIVE meanwhile, unless
+//!   [`Switches::refresh_reopens_active`] says otherwise. For other schemes it changes nothing and
+//!   has no URL; for `NO_AUTH` it is a 501.
+//! - An account that Composio has set INACTIVE with its auth config stays so when the config is
+//!   enabled again. `PATCH /auth_configs` is not emulated: a control call disables one.
+//! - A sign-in that waits for its verification is INITIATED, and has ten minutes from then on. After
+//!   the wrong user nothing makes the row ACTIVE again, neither refresh nor credentials.
+//! - A second webhook subscription is a 409. A delivery that was not answered 2xx is repeated after 10
+//!   seconds, one minute and five; each attempt has a timestamp of its own. After a rotation the old
+//!   secret signs too for a day. The key of the signature is the secret's text, `whsec_` and all, as
+//!   Composio's SDK takes it. Whatever version is asked for, the payload is that of V3.
+//! - Events about anything but a dead OAuth 2 grant are not told, and nothing is sent to another
+//!   machine: a delivery to a URL that is not loopback is listed as not sent.
 //! - Credentials are believed, as Composio believes them, but the emulated provider refuses values
 //!   that begin with `invalid`: with `validate_credentials` that is a 400 at creation, and a PATCH
 //!   with such a value does not revive a row.
@@ -43,10 +57,12 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod account;
+mod answer;
 mod change;
 mod control;
 mod create;
 mod credential_body;
+mod delivery;
 mod fault;
 mod ids;
 mod item;
@@ -55,6 +71,7 @@ mod limit;
 mod list;
 mod log;
 mod page;
+mod project;
 mod query;
 mod refusal;
 mod scheme;
@@ -62,29 +79,36 @@ mod seed;
 mod sharing;
 mod sign_in;
 mod store;
+mod switches;
 #[cfg(test)]
 mod tests;
+mod verification;
+mod webhook;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, header};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 pub use account::{Grant, GrantEnd, Sharing, State};
-pub use control::{AccountView, Budget, ControlError, GrantView};
+pub use control::{AccountView, Budget, ControlError, GrantView, Person};
+pub use delivery::{Attempt, Delivery, Post};
 pub use fault::{Fault, FaultAnswer, HalfBody};
 pub use latency::{Latency, LatencyError, Milliseconds};
 pub use log::Entry;
+pub use project::{Project, ProjectChange};
 pub use scheme::Scheme;
-pub use seed::{Account as SeedAccount, AuthConfig, Seed, Switches};
+pub use seed::{Account as SeedAccount, AuthConfig, Seed};
 pub use sign_in::{Finished, SignIn, SignInView};
+pub use switches::Switches;
 
+use answer::{Reply, json_response, json_text};
 use fault::Faults;
 use ids::Ids;
 use limit::Window;
 use log::Log;
 use refusal::Refusal;
 use store::{AliasKey, Store};
+use webhook::Webhooks;
 
 /// The path that all endpoints are under.
 pub const API: &str = "/api/v3.1";
@@ -114,6 +138,10 @@ pub struct World {
     draws: u64,
     /// The seed's accounts are still to be made.
     unsown: bool,
+    project: Project,
+    webhooks: Webhooks,
+    /// Auth configs whose disabling has still to reach their accounts.
+    just_disabled: Vec<usize>,
 }
 
 /// One request, taken apart.
@@ -124,36 +152,6 @@ struct Call<'a> {
     body: &'a Bytes,
     base: String,
     now: Timestamp,
-}
-
-/// A good answer, and the account it is about.
-struct Reply {
-    status: u16,
-    /// JSON.
-    body: String,
-    account: Option<String>,
-}
-
-impl Reply {
-    fn ok(body: Value) -> Self {
-        Self::text(body.to_string())
-    }
-
-    fn text(body: String) -> Self {
-        Self {
-            status: 200,
-            body,
-            account: None,
-        }
-    }
-
-    fn created(body: Value, account: String) -> Self {
-        Self {
-            status: 201,
-            body: body.to_string(),
-            account: Some(account),
-        }
-    }
 }
 
 impl World {
@@ -173,6 +171,9 @@ impl World {
             latency: Latency::default(),
             draws: 0,
             unsown: true,
+            project: Project::of(&seed),
+            webhooks: Webhooks::default(),
+            just_disabled: Vec::new(),
             seed,
         }
     }
@@ -191,7 +192,7 @@ impl World {
     pub fn handle(&mut self, request: &Request<Bytes>, now: Timestamp) -> Response<Bytes> {
         self.exchange(request, now).unwrap_or_else(|Cut| {
             let mut response = Response::new(Bytes::from_static(b"the connection was cut"));
-            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            *response.status_mut() = http::StatusCode::BAD_GATEWAY;
             response
         })
     }
@@ -213,7 +214,9 @@ impl World {
             now,
         };
         let fault = self.faults.take(call.method, call.path);
-        let admitted = self.window.admit(now);
+        // What the edge refuses does not reach the organisation's budget.
+        let at_the_edge = fault.as_ref().is_some_and(Fault::at_the_edge);
+        let admitted = at_the_edge || self.window.admit(now);
         let mut concerned = None;
         let outcome = match &fault {
             Some(fault) if !fault.after_commit() => {
@@ -229,7 +232,7 @@ impl World {
                 }
             }
         };
-        let outcome = outcome.map(|response| self.dress(response, now, &request_id));
+        let outcome = outcome.map(|response| self.dress(response, &call, &request_id));
         self.record(request, &call, &request_id, concerned, fault, &outcome);
         outcome
     }
@@ -250,10 +253,10 @@ impl World {
             .headers()
             .get("x-api-key")
             .map(HeaderValue::as_bytes);
-        let result = if key == Some(self.api_key.as_bytes()) {
-            self.endpoint(call)
-        } else {
-            Err(Refusal::unauthorized())
+        let result = match key {
+            Some(key) if key == self.api_key.as_bytes() => self.endpoint(call),
+            Some(key) if key.starts_with(b"uak_") => Err(Refusal::key_of_a_user()),
+            Some(_) | None => Err(Refusal::unauthorized()),
         };
         match result {
             Ok(reply) => {
@@ -271,6 +274,7 @@ impl World {
         match (call.method, segments.as_slice()) {
             ("POST", ["connected_accounts", "link"]) => self.link(call),
             ("POST", ["connected_accounts"]) => self.create(call),
+            ("POST", ["connected_accounts", "complete_auth"]) => self.complete_auth(call),
             ("GET", ["connected_accounts"]) => self.list_accounts(call),
             ("GET", ["connected_accounts", id]) => self.get_account(call, id),
             ("PATCH", ["connected_accounts", id]) => self.patch(call, id),
@@ -278,34 +282,20 @@ impl World {
             ("POST", ["connected_accounts", id, "refresh"]) => self.refresh(call, id),
             ("POST", ["connected_accounts", id, "revoke"]) => self.revoke(call, id),
             ("DELETE", ["connected_accounts", id]) => self.delete(call, id),
+            ("GET", ["auth", "session", "info"]) => self.session_info(call),
+            ("POST", ["webhook_subscriptions"]) => self.subscribe(call),
+            ("GET", ["webhook_subscriptions"]) => self.list_subscriptions(call),
+            ("GET", ["webhook_subscriptions", "event_types"]) => Ok(webhook::event_types()),
+            ("GET", ["webhook_subscriptions", id]) => self.subscription(id),
+            ("PATCH", ["webhook_subscriptions", id]) => self.change_subscription(call, id),
+            ("DELETE", ["webhook_subscriptions", id]) => self.unsubscribe(id),
+            ("POST", ["webhook_subscriptions", id, "rotate_secret"]) => {
+                self.rotate_secret(call, id)
+            }
             ("GET", ["auth_configs"]) => self.list_auth_configs(call),
             ("GET", ["auth_configs", id]) => self.get_auth_config(id),
             (_, _) => Err(unknown()),
         }
-    }
-
-    /// The headers which every answer carries.
-    fn dress(
-        &self,
-        mut response: Response<Bytes>,
-        now: Timestamp,
-        request_id: &str,
-    ) -> Response<Bytes> {
-        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        let (limit, remaining) = self.window.state(now);
-        let headers = response.headers_mut();
-        for (name, value) in [
-            ("date", date),
-            ("x-request-id", request_id.to_owned()),
-            ("x-ratelimit", limit.to_string()),
-            ("x-ratelimit-remaining", remaining.to_string()),
-            ("x-ratelimit-window-size", "60s".to_owned()),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        }
-        response
     }
 
     /// The world's time, after all that had to happen until then has happened.
@@ -315,6 +305,7 @@ impl World {
             self.sow(now);
         }
         self.store.settle(now);
+        self.settle_configs(now);
         now
     }
 
@@ -353,19 +344,4 @@ fn query_of<T>(request: &Request<T>) -> Vec<(String, String)> {
     form_urlencoded::parse(request.uri().query().unwrap_or("").as_bytes())
         .into_owned()
         .collect()
-}
-
-fn json_response(status: u16, body: &Value) -> Response<Bytes> {
-    json_text(status, body.to_string())
-}
-
-fn json_text(status: u16, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=utf-8"),
-    );
-    response
 }

@@ -9,15 +9,15 @@ use crate::support::scene::{Scene, gmail};
 
 const ALERTS: &str = include_str!("../../charts/composio-operator/files/alerts.yaml");
 const DASHBOARD: &str = include_str!("../../charts/composio-operator/files/dashboard.json");
-const PREFIX: &str = "composio_operator_";
+/// How the names of what the operator tells begin: its own, and those that every process has.
+const PREFIXES: [&str; 2] = ["composio_operator_", "process_"];
 
 /// The names of the operator's metrics in a text.
 fn names(text: &str) -> BTreeSet<String> {
-    text.match_indices(PREFIX)
-        .map(|(at, _)| {
-            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            text[at..].chars().take_while(|c| word(*c)).collect()
-        })
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.split(|c| !is_word(c))
+        .filter(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+        .map(str::to_owned)
         .collect()
 }
 

@@ -11,6 +11,8 @@ mod copies;
 mod declare;
 mod hands;
 
+use declare::is_let_go_by_hand;
+
 /// What is declared in a sequence. `rival` wants the same account as `spare`.
 pub(crate) const NAMES: [&str; 6] = ["mail", "crm", "chat", "spare", "rival", "odd"];
 /// How many accounts each user has besides, where pages shift.
@@ -71,6 +73,7 @@ pub(crate) fn world(seed: u64) -> Seed {
         get_lag_seconds: [0, 0, 5][random.usize(..3)],
         max_page: [None, Some(1), Some(1), Some(2)][random.usize(..4)],
         shifting_pages: random.bool(),
+        ..Switches::default()
     };
     Seed {
         entropy: seed,
@@ -253,7 +256,9 @@ impl<G: Ground> Sequence<G> {
             let spec = &latest.map_or(&object, |(_, object)| object)["spec"];
             match spec["deletionPolicy"].as_str() {
                 Some("Retain") => drop(self.retained.insert(id.to_owned())),
-                Some("Revoke") => drop(self.ended.insert(id.to_owned())),
+                Some("Revoke") if !is_let_go_by_hand(&object) => {
+                    self.ended.insert(id.to_owned());
+                }
                 _ => {}
             }
         }

@@ -135,7 +135,7 @@ fn change(body: &Value, query: &str) -> &'static str {
     let named = names.iter().find(|(field, _)| body.get(field).is_some());
     match named {
         Some((_, what)) => what,
-        None if query.contains("revoke_on_delete") => "revoke_on_delete",
+        None if query.contains("revoke_on_delete=true") => "revoke_on_delete",
         None => "",
     }
 }

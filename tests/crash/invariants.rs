@@ -175,8 +175,10 @@ fn is_as_declared(facts: &Facts, object: &Value, account: &Value) -> Holds {
     let (version, value) = facts.key.as_ref().ok_or("there is no Secret")?;
     let held = &account["credentials"]["api_key"];
     same("the key", held, &fingerprint(value).into())?;
-    let sent = &object["status"]["credentials"]["version"];
-    same("the version", sent, &version.as_str().into())
+    let sent = &object["status"]["credentials"];
+    let word = |field: &str| sent[field].as_str().unwrap_or_default();
+    let sent = format!("{}/{}", word("uid"), word("resourceVersion"));
+    same("the version", &sent.into(), &version.as_str().into())
 }
 
 fn says(object: &Value, type_: &str, status: &str, reason: &str) -> Holds {

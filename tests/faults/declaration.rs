@@ -127,17 +127,30 @@ async fn a_secret_that_is_missing_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_missing_in_the_secret_is_named_and_waited_for() {
-    let scene = Scene::new("no-secret-key").await.operated().await;
+async fn a_field_that_composio_misses_is_named_and_the_next_data_is_sent() {
+    let scene = Scene::new("no-field").await.operated().await;
+    let refusal = json!({
+        "method": "POST", "path": "/connected_accounts", "status": 400, "times": 1,
+        "body": {"error": {
+            "message": "Missing required fields: generic_api_key. You gave a-hubspot-key.",
+            "code": 612, "status": 400, "slug": "ConnectedAccount_MissingRequiredFields",
+            "request_id": "req-of-the-refusal",
+        }},
+    });
+    scene.sandbox.control("POST", "fault", refusal).await;
     scene
-        .secret("half", json!({"token": "another scheme's"}))
+        .secret("half", json!({"bearer_token": "a-hubspot-key"}))
         .await;
     scene.declare("crm", hubspot("half")).await;
-    let object = scene.until("crm", "Synced", "False", "SecretMissing").await;
-    let words = "/half has no key api_key or generic_api_key";
-    assert!(message(&object, "Synced").contains(words), "{object}");
+    let words = "Missing required fields: generic_api_key. You gave [redacted].";
+    let told = scene
+        .until_synced_says("crm", "CredentialsRejected", words)
+        .await;
+    assert_eq!(told["status"]["credentials"]["step"], "Refused", "{told}");
+    scene.secrets_read(2).await;
+    assert_eq!(scene.changes().await, ["POST create"], "asked again");
     scene
-        .secret("half", json!({"api_key": "a-hubspot-key"}))
+        .secret("half", json!({"generic_api_key": "a-hubspot-key"}))
         .await;
     scene.ready("crm", "Connected").await;
 }

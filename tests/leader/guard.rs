@@ -34,7 +34,7 @@ impl Replica {
         let cluster = cluster(scene).await;
         let seconds = Duration::from_secs;
         let timing = Timing::new(seconds(6), seconds(4), seconds(1)).expect("times that fit");
-        let bare = kubernetes::bare_client(cluster.clone()).expect("a client");
+        let bare = kubernetes::bare_client(cluster.clone(), Arc::default()).expect("a client");
         let candidate = Candidate {
             lease: LEASE.to_owned(),
             identity: format!("{name}_1"),
@@ -43,7 +43,7 @@ impl Replica {
         };
         let (elector, leadership) = Elector::new(bare, &scene.namespace, candidate);
         let election = tokio::spawn(async { drop(elector.run(pending()).await) });
-        let guarded = kubernetes::client(cluster, &leadership).expect("a client");
+        let guarded = kubernetes::client(cluster, &leadership, Arc::default()).expect("a client");
         let direct = transport(HttpConfig {
             base_url: scene.sandbox.url().to_owned(),
             api_key: ApiKey::new(&Sensitive::new(API_KEY)).expect("a key"),

@@ -159,7 +159,7 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
     scene
         .secret(
             "key",
-            json!({"api_key": VALUE, "subdomain": PASSWORD, "again": "s3cr3t"}),
+            json!({"api_key": VALUE, "subdomain": PASSWORD, "user_agent": "s3cr3t"}),
         )
         .await;
     scene.until("crm", "Synced", "True", "Connected").await;

@@ -74,7 +74,9 @@ impl Asked {
             ("PATCH", ["connected_accounts", _]) if self.body.get("connection").is_some() => {
                 "credentials"
             }
-            ("DELETE", ["connected_accounts", _]) if self.query.contains("revoke_on_delete") => {
+            ("DELETE", ["connected_accounts", _])
+                if self.query.contains("revoke_on_delete=true") =>
+            {
                 "(revoke_on_delete)"
             }
             ("DELETE", ["connected_accounts", _]) => "",

@@ -40,10 +40,11 @@ impl Client {
     /// Deletes the account; with `revoke_on_delete` Composio also tries to revoke its grant, and
     /// never tells whether it could.
     pub async fn delete(&self, id: &str, revoke_on_delete: bool) -> Result<Deleted, Error> {
+        // In words, both: what Composio does by default may come to change.
         let query = if revoke_on_delete {
             "?revoke_on_delete=true"
         } else {
-            ""
+            "?revoke_on_delete=false"
         };
         let ask = Ask::by_id(Endpoint::Delete, ACCOUNTS, id, query)?;
         self.send(ask, deleted).await

@@ -141,6 +141,21 @@ struct ItemWire {
     toolkit: Lenient<ToolkitWire>,
     auth_config: Lenient<IdWire>,
     experimental: Lenient<ExperimentalWire>,
+    state: Lenient<StateWire>,
+}
+
+/// What holds the credentials. This one text is read of them, and all else is passed over.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct StateWire {
+    val: Lenient<IdentityWire>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct IdentityWire {
+    #[serde(rename = "displayName")]
+    display_name: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -158,7 +173,7 @@ struct AclWire {
     not_allowed_user_ids: Texts,
 }
 
-objects!(ItemWire, ExperimentalWire, AclWire);
+objects!(ItemWire, ExperimentalWire, AclWire, StateWire, IdentityWire);
 
 fn account_of(item: ItemWire) -> Result<Account, (Option<String>, String)> {
     let id = item.id.id();
@@ -174,6 +189,11 @@ fn account_of(item: ItemWire) -> Result<Account, (Option<String>, String)> {
         alias: item.alias.name(),
         user_id: item.user_id.user(),
         state_reason: item.status_reason.sentence(),
+        identity: item
+            .state
+            .0
+            .and_then(|state| state.val.0)
+            .and_then(|val| val.display_name.name()),
         visibility: match experimental.account_type.0.as_deref() {
             Some("SHARED") => Visibility::Shared,
             // A word that is not known opens nothing to anybody.

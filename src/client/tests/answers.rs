@@ -21,6 +21,7 @@ async fn a_page_is_read() {
             auth_config: "ac_1Kd8fQzYwTqL".into(),
             state: State::Active,
             state_reason: None,
+            identity: None,
             visibility: Visibility::Shared,
             sharing: Some(Acl {
                 allow_all: false,
@@ -57,6 +58,26 @@ async fn one_odd_row_does_not_hide_the_others() {
     );
     assert_eq!(row.alias.as_deref(), Some("12"));
     assert_eq!(page.next_cursor, None);
+}
+
+#[tokio::test]
+async fn who_signed_in_is_read_and_nothing_else_of_the_credentials() {
+    let of = async |body: &str| Fake::saying(200, body).client.get("ca_1").await.unwrap();
+    let account = of(recorded!("account_active.json")).await;
+    assert_eq!(account.identity.as_deref(), Some("support@acme.com"));
+    assert_secretless(&account);
+    assert_eq!(of(recorded!("account_initiated.json")).await.identity, None);
+    for odd in ["7", "null", "{}", "\"\"", "\"a\\nb\""] {
+        let body = recorded!("account_active.json").replace(
+            "\"support@acme.com\",\n      \"exp",
+            &format!("{odd},\n      \"exp"),
+        );
+        assert_eq!(
+            of(&body).await.identity.as_deref(),
+            (odd == "7").then_some("7"),
+            "{odd}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -243,7 +243,7 @@ async fn each_failure_says_when_to_try_again_and_whether_it_may_have_happened() 
             Link,
             429,
             recorded!("error_429.json"),
-            Retry::After(Duration::from_secs(60)),
+            Retry::Backoff,
             false,
             "refused before it was heard",
         ),
@@ -344,7 +344,11 @@ async fn retry_after_is_obeyed_up_to_ten_minutes() {
             600,
             "nor for ever",
         ),
-        (&[], 60, "absent: the window"),
+        (
+            &[("X-RateLimit", "2000"), ("X-RateLimit-Remaining", "0")],
+            60,
+            "absent: the window",
+        ),
     ] {
         let fake = Fake::answering([with_headers(429, recorded!("error_429.json"), headers)]);
         let error = fail(&fake, Endpoint::List).await;
@@ -360,6 +364,38 @@ async fn retry_after_is_obeyed_up_to_ten_minutes() {
         );
         assert_eq!(fake.told().class, Class::RateLimited);
     }
+}
+
+#[tokio::test]
+async fn a_429_of_the_edge_is_no_word_of_the_organisations_limit() {
+    let body =
+        r#"{"error": {"code": 10429, "slug": "HTTP_TooManyRequests", "message": "slow down"}}"#;
+    let fake = Fake::saying(429, body);
+    let error = fail(&fake, Endpoint::Link).await;
+    assert_eq!(error.retry(), Retry::Backoff);
+    assert!(!error.outcome_unknown(), "refused before it was heard");
+    let told = fake.told();
+    assert_eq!((told.class, told.retry_after), (Class::TurnedAway, None));
+}
+
+#[tokio::test]
+async fn the_end_of_an_endpoint_is_told() {
+    let headers = [
+        ("Deprecation", "@1758499200"),
+        ("Sunset", "Mon, 21 Dec 2026 00:00:00 GMT"),
+    ];
+    let fake = Fake::answering([with_headers(
+        200,
+        recorded!("account_active.json"),
+        &headers,
+    )]);
+    fake.client.get("ca_1").await.expect("it is there");
+    let told = fake.told().deprecation.clone().expect("it is told");
+    assert_eq!(told.deprecated.as_deref(), Some("@1758499200"));
+    assert_eq!(
+        told.sunset.as_deref(),
+        Some("Mon, 21 Dec 2026 00:00:00 GMT")
+    );
 }
 
 #[tokio::test]

@@ -14,7 +14,8 @@ pub(super) fn config(base_url: &str) -> HttpConfig {
         api_key: ApiKey::new(&Sensitive::new("sk-project")).unwrap(),
         user_agent: "test/1".into(),
         instance: "test-cluster".into(),
-        timeout: 5 * SECOND,
+        // No test waits for it, and a busy machine needs seconds.
+        timeout: 60 * SECOND,
         max_body: MAX,
     }
 }

@@ -142,7 +142,10 @@ async fn each_call_is_the_documented_request() {
 
     let fake = Fake::saying(200, recorded!("delete_200.json"));
     fake.client.delete("ca_1", false).await.unwrap();
-    expect_empty(&fake, "DELETE /api/v3.1/connected_accounts/ca_1");
+    expect_empty(
+        &fake,
+        "DELETE /api/v3.1/connected_accounts/ca_1?revoke_on_delete=false",
+    );
     fake.client.delete("ca_1", true).await.unwrap();
     expect_empty(
         &fake,
@@ -201,7 +204,7 @@ async fn an_id_that_would_name_another_path_is_not_sent() {
 
 #[tokio::test]
 async fn auth_configs_are_read_to_the_last_page_and_only_of_the_toolkit() {
-    let other = r#"{"items": [{"id": "ac_x", "status": "ENABLED", "toolkit": {"slug": "slack"}}, 7], "next_cursor": "Mg"}"#;
+    let other = r#"{"items": [{"id": "ac_x", "status": "ENABLED", "toolkit": {"slug": "slack"}}], "next_cursor": "Mg"}"#;
     let fake = Fake::answering([
         answer(200, other),
         answer(200, recorded!("auth_config_list.json")),
@@ -223,6 +226,15 @@ async fn auth_configs_are_read_to_the_last_page_and_only_of_the_toolkit() {
     assert!(
         endless.client.auth_configs("gmail").await.is_err(),
         "pages that do not end"
+    );
+    let odd = r#"{"items": [{"id": "ac_1", "toolkit": {"slug": "gmail"}}, {"id": "ac_2"}]}"#;
+    let half = Fake::saying(200, odd).client.auth_configs("gmail").await;
+    let told = half
+        .expect_err("one of them may be of the toolkit")
+        .to_string();
+    assert!(
+        told.contains("auth config 2 on the page: it has no toolkit.slug"),
+        "{told}"
     );
 }
 

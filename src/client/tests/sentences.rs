@@ -27,7 +27,7 @@ async fn an_error_is_one_sentence_for_a_person() {
             Endpoint::List,
             429,
             recorded!("error_429.json"),
-            "could not list accounts: the rate limit is used up (429), to be tried again in 60 s",
+            "could not list accounts: turned away before Composio (429, with no limit told), to be tried again within seconds",
         ),
     ] {
         let error = fail(&Fake::saying(status, body), endpoint).await;

@@ -75,7 +75,7 @@ const fn text((pattern, says): (&'static str, &'static str)) -> Values {
 }
 
 /// What each flag of `run` takes. The others take whatever is not empty.
-const TABLE: [(&str, Values); 20] = [
+const TABLE: [(&str, Values); 21] = [
     ("request-timeout", DURATIONS),
     ("watch-namespace", text(NAMESPACE)),
     ("lease-namespace", text(NAMESPACE)),
@@ -90,6 +90,7 @@ const TABLE: [(&str, Values); 20] = [
     ("resync-interval", DURATIONS),
     ("accept-missing", Values::Bool),
     ("unknown-outcome-wait", DURATIONS),
+    ("revoke-patience", DURATIONS),
     ("backoff-min", DURATIONS),
     ("backoff-max", DURATIONS),
     ("stalled-interval", DURATIONS),

@@ -1,7 +1,7 @@
 //! Kubernetes events: a bounded queue, and one task that publishes what is in it. No pass waits for it,
 //! and none fails by it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -11,7 +11,7 @@ use kube::{
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
 
-use crate::{crd::ConnectedAccount, reconcile::Tell, report::news::News};
+use crate::{crd::ConnectedAccount, metrics::Metrics, reconcile::Emit, report::news::News};
 
 /// Who reports.
 const CONTROLLER: &str = "composio-operator";
@@ -50,7 +50,7 @@ impl Publishing {
 }
 
 /// Starts to publish.
-pub(super) fn publish(client: Client, instance: &str) -> (Tell, Publishing) {
+pub(super) fn publish(client: Client, instance: &str, metrics: Arc<Metrics>) -> (Emit, Publishing) {
     let reporter = Reporter {
         controller: CONTROLLER.to_owned(),
         instance: Some(instance.chars().take(MAX_INSTANCE).collect()),
@@ -84,16 +84,18 @@ pub(super) fn publish(client: Client, instance: &str) -> (Tell, Publishing) {
             }
         }
     });
-    let tell = move |object: &ConnectedAccount, news: News| {
+    let emit = move |object: &ConnectedAccount, news: News| {
         if object.name_any().len() > MAX_NAME {
+            metrics.event_dropped("name_too_long");
             debug!(object = %object.name_any(), "its name is too long for events");
         } else if (!news.warning && queue.capacity() <= WARNINGS)
             || queue.try_send((reference(object), event(news))).is_err()
         {
+            metrics.event_dropped("queue_full");
             debug!(object = %object.name_any(), "an event was dropped: too many wait");
         }
     };
-    (Box::new(tell), Publishing(task))
+    (Box::new(emit), Publishing(task))
 }
 
 /// Whether nothing new can be made in the namespace because it is being deleted.

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use kube::{
-    ResourceExt,
-    runtime::{reflector::ObjectRef, watcher},
-};
-use tokio::sync::{mpsc, oneshot, watch};
+use kube::{ResourceExt, runtime::watcher};
+use tokio::sync::SetOnce;
 use tracing::{error, info, warn};
 
-use super::{COMPOSIO, KUBERNETES};
+use super::{COMPOSIO, KUBERNETES, queue::Trigger};
 use crate::{
     composio::Error as ComposioError,
     http::Health,
@@ -26,7 +23,7 @@ const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it
 
 /// Tells once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
 /// status that is no harm, and the next write mends it. Anything else keeps the object from being acted on.
-fn tell_odd(kept: &PackedObject, metrics: &Metrics) {
+fn report_odd(kept: &PackedObject, metrics: &Metrics) {
     let object = format!(
         "{}/{}",
         kept.namespace().unwrap_or_default(),
@@ -48,35 +45,33 @@ pub(super) fn follow(
     health: &Health,
     metrics: &Metrics,
     objects: &Objects,
-    trigger: &mpsc::UnboundedSender<ObjectRef<PackedObject>>,
-    known: &watch::Sender<bool>,
+    trigger: &Trigger,
+    known: &SetOnce<()>,
 ) {
-    let mut trigger = |object| {
-        // The receiver lives as long as the controller.
-        let _ = trigger.send(object);
-    };
     let Followed { changed, odd } = objects.follow(event);
-    odd.iter().for_each(|kept| tell_odd(kept, metrics));
-    changed.into_iter().for_each(&mut trigger);
+    odd.iter().for_each(|kept| report_odd(kept, metrics));
+    changed.into_iter().for_each(|object| trigger.send(object));
     match event {
         watcher::Event::InitDone => {
             if health.ready(KUBERNETES) {
                 info!(objects = objects.count(), "the objects are known");
             }
-            known.send_replace(true);
+            // A list that comes again says nothing new.
+            let _ = known.set(());
         }
         watcher::Event::Delete(_) | watcher::Event::Apply(_) => drop(health.ready(KUBERNETES)),
         watcher::Event::Init | watcher::Event::InitApply(_) => {}
     }
     // Whoever lost against an object that is gone may have its account now.
     if matches!(event, watcher::Event::Delete(_) | watcher::Event::InitDone) {
-        objects.in_conflict().into_iter().for_each(&mut trigger);
+        let losers = objects.in_conflict();
+        losers.into_iter().for_each(|object| trigger.send(object));
     }
 }
 
 /// Once the objects are known a watch that breaks is taken up where it was, and nothing says so but the
 /// next change: that is no reason to be unready.
-pub(super) fn tell_watch_error(health: &Health, error: &watcher::Error) {
+pub(super) fn report_watch_error(health: &Health, error: &watcher::Error) {
     let (is_taken_up, client_error) = match error {
         watcher::Error::InitialListFailed(error) => (false, Some(error)),
         watcher::Error::NoResourceVersion => (false, None),
@@ -100,20 +95,16 @@ pub(super) fn tell_watch_error(health: &Health, error: &watcher::Error) {
     }
 }
 
-pub(super) async fn poll_and_tell(
+/// Polls for ever. `polled` is set when the first poll has ended, however it did.
+pub(super) async fn poll_and_report(
     poll: Poll,
     project: Arc<Project>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
-    trigger: mpsc::UnboundedSender<ObjectRef<PackedObject>>,
-    polled_once: oneshot::Sender<()>,
+    trigger: Trigger,
+    polled: Arc<SetOnce<()>>,
 ) {
-    let mut polled_once = Some(polled_once);
-    let trigger = move |object| {
-        // The receiver lives as long as the controller.
-        let _ = trigger.send(object);
-    };
-    let tell = move |event| {
+    let report = move |event| {
         let closed = project.closed();
         metrics.gates(
             closed.read_until.is_some(),
@@ -132,28 +123,29 @@ pub(super) async fn poll_and_tell(
                     error!("{ANOTHER_PROJECT}");
                 }
             }
-            PollEvent::Failed(error) => tell_poll_error(&health, &error),
+            PollEvent::Failed(error) => report_poll_error(&health, &error),
         }
         if !failed {
             metrics.polled(project.now().as_microsecond() as f64 / 1e6);
         }
-        if let Some(polled_once) = polled_once.take() {
-            // As above.
-            let _ = polled_once.send(());
-        }
+        // Of all polls the first is waited for.
+        let _ = polled.set(());
     };
-    poll.run(trigger, tell).await;
+    poll.run(|object| trigger.send(object), report).await;
 }
 
 /// A rejected key is everybody's business, and so is a Composio that was never reached. An outage that
 /// comes later heals by itself: to be unready for it would only hold up what has nothing to do with it.
-fn tell_poll_error(health: &Health, error: &ComposioError) {
-    if !error.is_unauthorized() && health.is_ready(COMPOSIO) {
+fn report_poll_error(health: &Health, error: &ComposioError) {
+    if !error.is_unauthorized() && !error.refuses_project() && health.is_ready(COMPOSIO) {
         warn!("{error}");
         return;
     }
     let why = if error.is_unauthorized() {
-        "Composio rejects the API key (401): give the operator a valid one, with the right to read and write connected accounts".to_owned()
+        // Where the address is not allowed Composio names it in what it suggests.
+        format!(
+            "Composio rejects the API key (401): give the operator a valid one, with the right to read and write connected accounts; {error}"
+        )
     } else {
         error.to_string()
     };
@@ -174,7 +166,10 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
-    use super::{super::census, *};
+    use super::{
+        super::{census, queue::Queue},
+        *,
+    };
     use crate::{http::serve, plan::Flags, store::DECODED};
 
     struct Followed {
@@ -197,16 +192,15 @@ mod tests {
 
         /// Which objects are triggered by these events.
         fn after(&mut self, events: impl IntoIterator<Item = Event<PackedObject>>) -> Vec<String> {
-            let (trigger, mut triggered) = mpsc::unbounded_channel();
-            let (known, _) = watch::channel(false);
+            let mut queue = Queue::opened();
+            let (trigger, known) = (queue.trigger(), SetOnce::new());
             for event in events {
                 self.writer.apply_watcher_event(&event);
                 let (health, metrics) = (&self.health, &self.metrics);
                 follow(&event, health, metrics, &self.objects, &trigger, &known);
             }
-            std::iter::from_fn(|| triggered.try_recv().ok())
-                .map(|object| object.name)
-                .collect()
+            let triggered = queue.drain().into_iter();
+            triggered.map(|object| object.name).collect()
         }
 
         /// Objects that could not be read, and fields of statuses.

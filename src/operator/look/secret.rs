@@ -7,24 +7,46 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::{
     composio::model::Sensitive,
-    crd::Scheme,
-    plan::{Desired, SecretSeen},
+    crd::SecretRef,
+    plan::{Desired, SecretSeen, SecretVersion},
+    record::RecordKeys,
 };
 
-/// Keys that would overwrite what the operator itself says in the same place of the call.
+/// Fields that would overwrite what the operator itself says in the same place of the call.
 const FORBIDDEN: [&str; 2] = ["status", "authScheme"];
+/// Types of Secrets that are credentials for Kubernetes, for its registries or of its servers, and never for a
+/// toolkit.
+const NEVER_SENT: [&str; 6] = [
+    "kubernetes.io/service-account-token",
+    "kubernetes.io/tls",
+    "kubernetes.io/dockercfg",
+    "kubernetes.io/dockerconfigjson",
+    "bootstrap.kubernetes.io/token",
+    "helm.sh/release.v1",
+];
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What is known of the object's Secret. One read of the apiserver where one is declared.
-pub(super) async fn read(client: &Client, desired: &Desired) -> SecretSeen {
+pub(super) async fn read(client: &Client, desired: &Desired, keys: &RecordKeys) -> SecretSeen {
     let Some(credentials) = &desired.spec.credentials else {
         return SecretSeen::NotUsed;
     };
-    let name = &credentials.secret_ref.name;
+    let Some(secret_ref) = &credentials.secret_ref else {
+        return SecretSeen::Present {
+            version: SecretVersion::default(),
+            values: BTreeMap::new(),
+        };
+    };
     match Api::<Secret>::namespaced(client.clone(), &desired.namespace)
-        .get_opt(name)
+        .get_opt(&secret_ref.name)
         .await
     {
-        Ok(Some(secret)) => judge(secret, credentials.scheme),
+        Ok(Some(secret)) => {
+            let is_key_of_ours = |value: &str| {
+                keys.are_derived_from(value.trim().as_bytes(), &desired.flags.project)
+            };
+            judge(secret, secret_ref, is_key_of_ours)
+        }
         Ok(None) => SecretSeen::Missing("does not exist".to_owned()),
         Err(kube::Error::Api(status)) if status.is_forbidden() => {
             SecretSeen::Missing("may not be read by the operator".to_owned())
@@ -33,50 +55,76 @@ pub(super) async fn read(client: &Client, desired: &Desired) -> SecretSeen {
     }
 }
 
-/// Whether the Secret holds what the scheme needs, and nothing that must not be sent.
-fn judge(secret: Secret, scheme: Scheme) -> SecretSeen {
-    let version = format!(
-        "{}/{}",
-        secret.uid().unwrap_or_default(),
-        secret.resource_version().unwrap_or_default()
-    );
+/// What the Secret holds for the scheme, and whether it may be sent. Which fields a toolkit needs only Composio
+/// can tell.
+fn judge(
+    secret: Secret,
+    secret_ref: &SecretRef,
+    is_key_of_ours: impl Fn(&str) -> bool,
+) -> SecretSeen {
+    if let Some(type_) = secret
+        .type_
+        .as_deref()
+        .filter(|one| NEVER_SENT.contains(one))
+    {
+        return SecretSeen::Unfit(format!("is of the type {type_}, which is never sent"));
+    }
+    let version = SecretVersion {
+        uid: secret.uid().unwrap_or_default(),
+        resource_version: secret.resource_version().unwrap_or_default(),
+    };
+    let mut data = secret.data.unwrap_or_default();
+    let chosen: Vec<(String, String)> = match &secret_ref.keys {
+        Some(keys) => keys.clone().into_iter().collect(),
+        None => data.keys().map(|key| (key.clone(), key.clone())).collect(),
+    };
     let mut values = BTreeMap::new();
-    for (key, value) in secret.data.unwrap_or_default() {
-        if FORBIDDEN.contains(&key.as_str()) {
-            return SecretSeen::Unfit(format!("the Secret must not have a key {key:?}"));
+    for (field, key) in chosen {
+        if FORBIDDEN.contains(&field.as_str()) {
+            return SecretSeen::Unfit(format!(
+                "has a key {key:?}, which would overwrite what the operator says: name the others in secretRef.keys"
+            ));
         }
-        let Ok(text) = String::from_utf8(value.0) else {
-            return SecretSeen::Unfit(format!("the value of key {key:?} is not UTF-8 text"));
+        let Some(value) = data.get_mut(&key) else {
+            return SecretSeen::Missing(format!("has no key {key:?}"));
         };
-        values.insert(key, Sensitive::new(text));
+        // Two fields may have one key.
+        let value = match secret_ref.keys {
+            Some(_) => value.0.clone(),
+            None => std::mem::take(&mut value.0),
+        };
+        let Ok(text) = String::from_utf8(value) else {
+            return SecretSeen::Unfit(format!("has a key {key:?} whose value is not UTF-8 text"));
+        };
+        let text = if secret_ref.trim {
+            trimmed(&text)
+        } else {
+            &text
+        };
+        if is_key_of_ours(text) {
+            return SecretSeen::Unfit(
+                "holds the operator's own API key, which is never sent".to_owned(),
+            );
+        }
+        if !text.trim().is_empty() {
+            values.insert(field, Sensitive::new(text));
+        } else if secret_ref.keys.is_some() {
+            return SecretSeen::Missing(format!("has no value at key {key:?}"));
+        }
     }
-    match missing(scheme, |key| {
-        values
-            .get(key)
-            .is_some_and(|value| !value.expose().is_empty())
-    }) {
-        Some(what) => SecretSeen::Missing(what),
-        None if values.is_empty() => SecretSeen::Missing("is empty".to_owned()),
-        None => SecretSeen::Present { version, values },
+    if values.is_empty() {
+        return SecretSeen::Missing("holds no value".to_owned());
     }
+    SecretSeen::Present { version, values }
 }
 
-/// The key that the scheme cannot do without. The schemes not named here have fields of their
-/// toolkit's choosing, so that only Composio can tell.
-fn missing(scheme: Scheme, has: impl Fn(&str) -> bool) -> Option<String> {
-    let (any_of, all_of): (&[&str], &[&str]) = match scheme {
-        Scheme::ApiKey => (&["api_key", "generic_api_key"], &[]),
-        Scheme::BearerToken => (&[], &["token"]),
-        Scheme::Basic => (&[], &["username", "password"]),
-        Scheme::GoogleServiceAccount | Scheme::ServiceAccount | Scheme::BasicWithJwt => (&[], &[]),
-    };
-    if !any_of.is_empty() && !any_of.iter().any(|key| has(key)) {
-        return Some(format!("has no key {}", any_of.join(" or ")));
+/// Without what an editor puts before a text, and `echo` behind it.
+fn trimmed(text: &str) -> &str {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    match text.strip_suffix('\n') {
+        Some(line) => line.strip_suffix('\r').unwrap_or(line),
+        None => text,
     }
-    all_of
-        .iter()
-        .find(|key| !has(key))
-        .map(|key| format!("has no key {key}"))
 }
 
 #[cfg(test)]
@@ -84,6 +132,8 @@ mod tests {
     use k8s_openapi::ByteString;
 
     use super::*;
+
+    const OURS: &str = "the operator's key";
 
     fn secret(data: &[(&str, &[u8])]) -> Secret {
         Secret {
@@ -96,77 +146,168 @@ mod tests {
         }
     }
 
+    fn all() -> SecretRef {
+        SecretRef::default()
+    }
+
+    fn only(keys: &[(&str, &str)]) -> SecretRef {
+        let keys = keys.iter();
+        SecretRef {
+            keys: Some(
+                keys.map(|(field, key)| ((*field).to_owned(), (*key).to_owned()))
+                    .collect(),
+            ),
+            ..all()
+        }
+    }
+
+    /// What would be sent, or why nothing is.
+    fn judged(secret: Secret, secret_ref: &SecretRef) -> Result<Vec<(String, String)>, String> {
+        match judge(secret, secret_ref, |value| value == OURS) {
+            SecretSeen::Present { values, .. } => {
+                let values = values.into_iter();
+                Ok(values
+                    .map(|(field, value)| (field, value.expose().to_owned()))
+                    .collect())
+            }
+            SecretSeen::Missing(why) => Err(format!("missing: {why}")),
+            SecretSeen::Unfit(why) => Err(format!("unfit: {why}")),
+            SecretSeen::NotUsed | SecretSeen::NotRead => Err("not read".to_owned()),
+        }
+    }
+
     #[test]
-    fn a_secret_is_taken_only_when_it_holds_what_the_scheme_needs() {
+    fn what_a_secret_holds_is_sent_as_it_was_meant() {
         struct Case {
-            scheme: Scheme,
             data: &'static [(&'static str, &'static [u8])],
-            expect: Result<(), &'static str>,
+            by: SecretRef,
+            expect: Result<&'static [(&'static str, &'static str)], &'static str>,
             reason: &'static str,
         }
+        let untouched = SecretRef {
+            trim: false,
+            ..all()
+        };
         let cases = [
             Case {
-                scheme: Scheme::ApiKey,
-                data: &[("api_key", b"k")],
-                expect: Ok(()),
-                reason: "the plain case",
+                data: &[("bearer_token", b"k"), ("subdomain", b"acme")],
+                by: all(),
+                expect: Ok(&[("bearer_token", "k"), ("subdomain", "acme")]),
+                reason: "which fields a toolkit needs only Composio knows",
             },
             Case {
-                scheme: Scheme::ApiKey,
-                data: &[("generic_api_key", b"k")],
-                expect: Ok(()),
-                reason: "Composio's other name",
+                data: &[("api_key", b"k\n")],
+                by: all(),
+                expect: Ok(&[("api_key", "k")]),
+                reason: "echo key | base64",
             },
             Case {
-                scheme: Scheme::ApiKey,
-                data: &[("token", b"k")],
-                expect: Err("has no key api_key or generic_api_key"),
-                reason: "another scheme's key",
+                data: &[("api_key", b"\xef\xbb\xbfk\r\n")],
+                by: all(),
+                expect: Ok(&[("api_key", "k")]),
+                reason: "saved by an editor of Windows",
             },
             Case {
-                scheme: Scheme::ApiKey,
-                data: &[("api_key", b"")],
-                expect: Err("has no key api_key or generic_api_key"),
-                reason: "an empty value is none",
+                data: &[("private_key", b"-----BEGIN\nk\n\n")],
+                by: all(),
+                expect: Ok(&[("private_key", "-----BEGIN\nk\n")]),
+                reason: "one line end, and none within",
             },
             Case {
-                scheme: Scheme::Basic,
-                data: &[("username", b"u")],
-                expect: Err("has no key password"),
-                reason: "half of it",
+                data: &[("api_key", b"\xef\xbb\xbfk\n")],
+                by: untouched.clone(),
+                expect: Ok(&[("api_key", "\u{feff}k\n")]),
+                reason: "trim: false",
             },
             Case {
-                scheme: Scheme::BearerToken,
+                data: &[("username", b"u"), ("password", b"")],
+                by: all(),
+                expect: Ok(&[("username", "u")]),
+                reason: "an empty value is none, and a password need not be",
+            },
+            Case {
+                data: &[("api_key", b" \n")],
+                by: untouched,
+                expect: Err("missing: holds no value"),
+                reason: "white space is no key",
+            },
+            Case {
                 data: &[],
-                expect: Err("has no key token"),
+                by: all(),
+                expect: Err("missing: holds no value"),
                 reason: "an empty Secret",
             },
             Case {
-                scheme: Scheme::ServiceAccount,
-                data: &[],
-                expect: Err("is empty"),
-                reason: "nothing to send",
+                data: &[("API_TOKEN", b"k"), ("url", b"x"), ("status", b"x")],
+                by: only(&[("generic_api_key", "API_TOKEN")]),
+                expect: Ok(&[("generic_api_key", "k")]),
+                reason: "one key of a Secret that is somebody else's, under the name that the scheme has for it",
             },
             Case {
-                scheme: Scheme::ApiKey,
+                data: &[("a", b"k")],
+                by: only(&[("username", "a"), ("password", "a")]),
+                expect: Ok(&[("password", "k"), ("username", "k")]),
+                reason: "one key for two fields",
+            },
+            Case {
+                data: &[("a", b"k")],
+                by: only(&[("token", "b")]),
+                expect: Err("missing: has no key \"b\""),
+                reason: "what is named must be there",
+            },
+            Case {
+                data: &[("a", b"\t")],
+                by: only(&[("token", "a")]),
+                expect: Err("missing: has no value at key \"a\""),
+                reason: "and hold something",
+            },
+            Case {
                 data: &[("api_key", b"k"), ("status", b"ACTIVE")],
-                expect: Err("the Secret must not have a key \"status\""),
+                by: all(),
+                expect: Err(
+                    "unfit: has a key \"status\", which would overwrite what the operator says: name the others in secretRef.keys",
+                ),
                 reason: "would overwrite the state that we send",
             },
             Case {
-                scheme: Scheme::ApiKey,
                 data: &[("api_key", &[0xff])],
-                expect: Err("the value of key \"api_key\" is not UTF-8 text"),
+                by: all(),
+                expect: Err("unfit: has a key \"api_key\" whose value is not UTF-8 text"),
                 reason: "JSON holds text only",
+            },
+            Case {
+                data: &[("api_key", b"the operator's key\n")],
+                by: all(),
+                expect: Err("unfit: holds the operator's own API key, which is never sent"),
+                reason: "it would go to whom a tenant names",
             },
         ];
         for case in cases {
-            let seen = match judge(secret(case.data), case.scheme) {
-                SecretSeen::Present { .. } => Ok(()),
-                SecretSeen::Missing(why) | SecretSeen::Unfit(why) => Err(why),
-                SecretSeen::NotUsed | SecretSeen::NotRead => Err("not read".to_owned()),
-            };
-            assert_eq!(seen, case.expect.map_err(str::to_owned), "{}", case.reason);
+            let expect = case.expect.map(|values| {
+                let values = values.iter();
+                values
+                    .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))
+                    .collect()
+            });
+            let judged = judged(secret(case.data), &case.by);
+            assert_eq!(judged, expect.map_err(str::to_owned), "{}", case.reason);
         }
+    }
+
+    #[test]
+    fn credentials_of_kubernetes_itself_are_never_sent() {
+        for type_ in NEVER_SENT {
+            let secret = Secret {
+                type_: Some(type_.to_owned()),
+                ..secret(&[("api_key", b"k")])
+            };
+            let why = format!("unfit: is of the type {type_}, which is never sent");
+            assert_eq!(judged(secret, &all()), Err(why));
+        }
+        let opaque = Secret {
+            type_: Some("Opaque".to_owned()),
+            ..secret(&[("api_key", b"k")])
+        };
+        assert!(judged(opaque, &all()).is_ok());
     }
 }

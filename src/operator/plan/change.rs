@@ -5,7 +5,7 @@ use strum::{EnumDiscriminants, EnumIter, IntoStaticStr};
 
 use crate::composio::{
     PatchRequest, SharingPatch,
-    model::{Account, Acl},
+    model::{Account, Acl, PATCHABLE_FIELDS},
 };
 
 use super::{Desired, Effect, SecretSeen, sharing};
@@ -47,7 +47,12 @@ impl Change {
         match self {
             Self::Alias(alias) => request.alias = Some(alias.clone()),
             Self::Sharing(patch) => request.sharing = Some(patch.clone()),
-            Self::Credentials => request.credentials = Some(desired.credentials(secret)),
+            Self::Credentials => {
+                let mut credentials = desired.credentials(secret);
+                let is_taken = |name: &str| PATCHABLE_FIELDS.contains(&name);
+                credentials.fields.retain(|name, _| is_taken(name));
+                request.credentials = Some(credentials);
+            }
         }
         request
     }

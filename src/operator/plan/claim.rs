@@ -64,6 +64,16 @@ impl<'a> Claimant<'a> {
         (alias.is_some() && alias == self.declared_alias).then_some(Claim::DeclaredAlias)
     }
 
+    /// The same claimant without the ids that were named to it: what else proves an account to be its own.
+    #[must_use]
+    pub fn without_names(self) -> Self {
+        Self {
+            connected_account_id: None,
+            own_account: None,
+            ..self
+        }
+    }
+
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
     pub fn sought_alias(&self) -> &'a str {
         let declared = self.declared_alias.unwrap_or(self.own_alias);

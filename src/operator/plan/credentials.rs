@@ -1,9 +1,9 @@
-//! What the Secret asks for: its values are sent once for each of its versions, and never is a person
-//! asked instead.
+//! What the Secret asks for: its data is sent once, and never is a person asked instead.
 
 use crate::{
     composio::model::Account,
-    crd::{Credentials, CredentialsStep, Reason},
+    crd::{Credentials, CredentialsStatus, CredentialsStep, Reason},
+    record::{RecordKeys, SecretChange, SecretData},
 };
 
 use super::{
@@ -14,9 +14,13 @@ use super::{
 pub(super) enum CredentialsState {
     /// Nothing can be made of it; the decision says why.
     Unusable(Decision),
-    /// This version was not sent to the recorded account.
+    /// The account is to have this data, which a PATCH takes.
     New,
-    /// This version was sent, and this came of it.
+    /// The account is to have this data, and only a new one takes it.
+    NewOfNewAccount,
+    /// Nothing tells whether the account has this data, and no PATCH takes it.
+    Untold,
+    /// This data was sent, and this came of it.
     Sent(CredentialsStep),
 }
 
@@ -25,28 +29,113 @@ pub(super) fn state(
     declared: &Credentials,
     observed: &Observed,
 ) -> CredentialsState {
-    let version = match &observed.secret {
-        SecretSeen::NotUsed | SecretSeen::NotRead => {
-            return CredentialsState::Unusable(Rule::ReadSecret.looks(Need::Secret));
-        }
-        SecretSeen::Missing(why) => {
-            let (namespace, name) = (&desired.namespace, &declared.secret_ref.name);
-            let detail = format!("Secret {namespace}/{name} {why}");
-            let waits = Rule::SecretMissing.waits(Reason::SecretMissing, detail, None);
-            return CredentialsState::Unusable(waits);
-        }
-        SecretSeen::Unfit(why) => {
-            let refuses =
-                Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, why.clone());
-            return CredentialsState::Unusable(refuses);
-        }
-        SecretSeen::Present { version, .. } => version,
-    };
-    match &observed.recorded.credentials {
-        Some(sent) if sent.version == *version => CredentialsState::Sent(sent.step),
-        // What was sent before, or by whom, is not known: a PATCH makes it known.
-        Some(_) | None => CredentialsState::New,
+    if let SecretSeen::NotUsed | SecretSeen::NotRead = &observed.secret {
+        return CredentialsState::Unusable(Rule::ReadSecret.looks(Need::Secret));
     }
+    let name = declared.secret_ref.as_ref().map(|secret| &secret.name);
+    let detail = |what: &str| {
+        let (namespace, name) = (&desired.namespace, name.map_or("", String::as_str));
+        format!("Secret {namespace}/{name} {what}")
+    };
+    match &observed.secret {
+        SecretSeen::Missing(why) => CredentialsState::Unusable(Rule::SecretMissing.waits(
+            Reason::SecretMissing,
+            detail(why),
+            None,
+        )),
+        SecretSeen::Unfit(why) => CredentialsState::Unusable(Rule::SecretInvalid.waits(
+            Reason::SecretInvalid,
+            detail(why),
+            None,
+        )),
+        SecretSeen::NotUsed | SecretSeen::NotRead | SecretSeen::Present { .. } => {
+            of_data(desired, declared, observed)
+        }
+    }
+}
+
+fn of_data(desired: &Desired, declared: &Credentials, observed: &Observed) -> CredentialsState {
+    let recorded = &observed.recorded;
+    let sent = recorded
+        .credentials
+        .as_ref()
+        .filter(|sent| sent.account_id == recorded.connected_account_id);
+    let is_patchable = declared.scheme.is_patchable();
+    let Some(sent) = sent else {
+        // What was sent before, or by whom, is not known: a PATCH makes it known.
+        return if is_patchable {
+            CredentialsState::New
+        } else {
+            CredentialsState::Untold
+        };
+    };
+    match change(desired, &observed.keys, &observed.secret, sent) {
+        SecretChange::Same => CredentialsState::Sent(sent.step),
+        SecretChange::Patchable | SecretChange::Unknown if is_patchable => CredentialsState::New,
+        SecretChange::Patchable | SecretChange::CreateOnly | SecretChange::Unknown => {
+            CredentialsState::NewOfNewAccount
+        }
+    }
+}
+
+/// What of the data is another one than what is recorded as sent. A Secret that was not written since is the
+/// same, whatever its record was signed with.
+pub(crate) fn change(
+    desired: &Desired,
+    keys: &RecordKeys,
+    secret: &SecretSeen,
+    sent: &CredentialsStatus,
+) -> SecretChange {
+    let SecretSeen::Present { version, .. } = secret else {
+        return SecretChange::Same;
+    };
+    let is_unwritten =
+        (&sent.uid, &sent.resource_version) == (&version.uid, &version.resource_version);
+    match data(desired, secret, sent.account_id.as_deref()) {
+        Some(data) if !is_unwritten => keys.secret_change(sent, &data),
+        Some(_) | None => SecretChange::Same,
+    }
+}
+
+/// The data that is sent for an account; `None`: there is none.
+fn data<'a>(
+    desired: &'a Desired,
+    secret: &'a SecretSeen,
+    account: Option<&'a str>,
+) -> Option<SecretData<'a>> {
+    let declared = desired.spec.credentials.as_ref()?;
+    let secret_ref = declared.secret_ref.as_ref();
+    Some(SecretData {
+        own_alias: &desired.own_alias,
+        account,
+        secret: secret_ref.map_or("", |secret| &secret.name),
+        scheme: declared.scheme,
+        fields: secret.values()?,
+    })
+}
+
+/// The record that this data of the Secret was sent, or refused.
+pub(crate) fn record(
+    desired: &Desired,
+    observed: &Observed,
+    account: Option<&str>,
+    step: CredentialsStep,
+) -> Option<CredentialsStatus> {
+    let SecretSeen::Present { version, .. } = &observed.secret else {
+        return None;
+    };
+    let macs = observed
+        .keys
+        .sign_secret(&data(desired, &observed.secret, account)?);
+    Some(CredentialsStatus {
+        account_id: account.map(str::to_owned),
+        uid: version.uid.clone(),
+        resource_version: version.resource_version.clone(),
+        key_id: macs.key_id,
+        mac: macs.all,
+        create_only_mac: macs.create_only,
+        step,
+    })
 }
 
 /// For an account with a grant: what the Secret makes different, or what is in the way of knowing.
@@ -57,14 +146,19 @@ pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Accou
     match state(desired, declared, observed) {
         CredentialsState::Unusable(decision) => decision,
         CredentialsState::New => Rule::Rotate.does(Change::Credentials.of(account)),
-        CredentialsState::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
-            Rule::AsDeclared.nothing()
-        }
+        CredentialsState::NewOfNewAccount => make_anew(Rule::Remake, desired, observed, account),
+        CredentialsState::Untold
+        | CredentialsState::Sent(
+            CredentialsStep::Created
+            | CredentialsStep::Remade
+            | CredentialsStep::Patched
+            | CredentialsStep::Assumed,
+        ) => Rule::AsDeclared.nothing(),
         CredentialsState::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
 }
 
-/// For an account without a grant: a new version may bring it back to life. Where it does not, the
+/// For an account without a grant: other data may bring it back to life. Where it does not, the
 /// account is made anew from it, once.
 pub(super) fn revive(
     desired: &Desired,
@@ -78,30 +172,38 @@ pub(super) fn revive(
             None => Rule::Revive.does(Change::Credentials.of(account)),
             Some(refused) => stopped(Rule::CredentialsRejected, &refused.failure),
         },
+        CredentialsState::NewOfNewAccount => make_anew(Rule::Recreate, desired, observed, account),
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
         CredentialsState::Sent(CredentialsStep::Patched)
             if observed.recorded.connected_at.is_none() =>
         {
-            match (
-                observed.refused(Kind::Delete),
-                unconfirmed(desired, observed, account),
-            ) {
-                (Some(refused), _) => stopped(Rule::Refused, &refused.failure),
-                (None, Some(unconfirmed)) => unconfirmed,
-                (None, None) => Rule::Recreate.does(Effect::Delete {
-                    id: account.id.clone(),
-                    revoke: false,
-                }),
-            }
+            make_anew(Rule::Recreate, desired, observed, account)
         }
-        CredentialsState::Sent(CredentialsStep::Created | CredentialsStep::Patched) => {
-            Rule::CredentialsRejected.refuses(
-                Reason::CredentialsRejected,
-                format!("the account made from the Secret is {}", account.state),
-            )
-        }
+        CredentialsState::Untold
+        | CredentialsState::Sent(
+            CredentialsStep::Created
+            | CredentialsStep::Remade
+            | CredentialsStep::Patched
+            | CredentialsStep::Assumed,
+        ) => Rule::CredentialsRejected.refuses(
+            Reason::CredentialsRejected,
+            format!("the account made from the Secret is {}", account.state),
+        ),
         CredentialsState::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
+}
+
+/// The account makes room for one with this data, without revocation: no person has signed in to it.
+fn make_anew(rule: Rule, desired: &Desired, observed: &Observed, account: &Account) -> Decision {
+    if let Some(refused) = observed.refused(Kind::Delete) {
+        return stopped(Rule::Refused, &refused.failure);
+    }
+    unconfirmed(desired, observed, account).unwrap_or_else(|| {
+        rule.does(Effect::Delete {
+            id: account.id.clone(),
+            revoke: false,
+        })
+    })
 }
 
 /// Only the pass that was refused knows what was answered; the status keeps it.

@@ -1,7 +1,7 @@
 //! What to do for an object that is being deleted: its account ends as the policy says, then it is
 //! let go.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{
     composio::model::{Account, State},
@@ -15,8 +15,7 @@ use super::{
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
 /// its agreement: a namespace must not hang for ever.
-const REVOKE_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
-const REVOKE_ATTEMPTS: u32 = 5;
+const REVOKE_ATTEMPTS: u32 = 3;
 
 /// Whether the object can be let go without asking Composio: nothing of it is there, or nothing of it
 /// is to be touched.
@@ -73,9 +72,6 @@ pub(super) fn decide(
     match &observed.account {
         AccountLookup::NotLooked => Rule::LookAfresh.looks(Need::Account),
         AccountLookup::Absent => absent(desired, observed, since, now),
-        AccountLookup::One(_) | AccountLookup::Many(_) if observed.holder.is_some() => {
-            Rule::DeletingNotOurs.does(Effect::Release)
-        }
         AccountLookup::One(account) => {
             end_all(desired, observed, std::slice::from_ref(account), now)
         }
@@ -83,8 +79,8 @@ pub(super) fn decide(
     }
 }
 
-/// Ends what is the object's own: the recorded one, or else the first, whose grant is the likeliest to be
-/// alive, as the policy says, after the others.
+/// Ends what is the object's own, and managed by no other object: the recorded one, or else the first, whose
+/// grant is the likeliest to be alive, as the policy says, after the others.
 fn end_all(
     desired: &Desired,
     observed: &Observed,
@@ -94,7 +90,7 @@ fn end_all(
     let ours = || {
         accounts
             .iter()
-            .filter(|account| is_ours(desired, observed, account))
+            .filter(|account| is_ours(desired, observed, account) && !observed.is_held(account))
     };
     let recorded = observed.recorded.connected_account_id.as_ref();
     let is_recorded = |account: &&Account| recorded == Some(&account.id);
@@ -150,17 +146,20 @@ fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp
             Rule::DeletingDelete.does(Effect::Delete { id, revoke: false })
         }
         DeletionPolicy::Revoke => match &account.state {
-            State::Active if !provider_keeps_refusing(observed, now) => {
+            State::Active if !provider_keeps_refusing(desired, observed, now) => {
                 revoke(desired, observed, id)
             }
             // Only an active account can be revoked; one that was not, in this pass, waits disabled.
-            State::Inactive => match (put_off(observed), observed.refused(Kind::Enable)) {
-                (Some(waits), _) => waits,
-                (None, None) => Rule::DeletingEnable.does(Effect::Enable { id }),
-                (None, Some(_)) => {
-                    Rule::DeletingCannotRevoke.does(Effect::Delete { id, revoke: true })
+            State::Inactive => {
+                let enable = Effect::Enable { id: id.clone() };
+                match (put_off(observed, &id), observed.refused_exactly(&enable)) {
+                    (Some(waits), _) => waits,
+                    (None, None) => Rule::DeletingEnable.does(enable),
+                    (None, Some(_)) => {
+                        Rule::DeletingCannotRevoke.does(Effect::Delete { id, revoke: true })
+                    }
                 }
-            },
+            }
             State::Revoked => Rule::DeletingRevoked.does(Effect::Delete { id, revoke: false }),
             // The person may have consented a moment ago, and an expired account may hold a live
             // refresh token: ask Composio to revoke in the background.
@@ -176,13 +175,15 @@ fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp
 
 /// An active account, to be revoked before it is deleted.
 fn revoke(desired: &Desired, observed: &Observed, id: String) -> Decision {
-    let Some(refused) = observed.refused(Kind::Revoke) else {
-        return Rule::DeletingRevoke.does(Effect::Revoke { id });
+    let revoke = Effect::Revoke { id: id.clone() };
+    let Some(refused) = observed.refused_exactly(&revoke) else {
+        return Rule::DeletingRevoke.does(revoke);
     };
-    if let Some(waits) = put_off(observed) {
+    if let Some(waits) = put_off(observed, &id) {
         // It was enabled only to be revoked.
-        return if !desired.spec.enabled && observed.refused(Kind::Disable).is_none() {
-            Rule::DeletingProviderRefuses.does(Effect::Disable { id })
+        let disable = Effect::Disable { id };
+        return if !desired.spec.enabled && observed.refused_exactly(&disable).is_none() {
+            Rule::DeletingProviderRefuses.does(disable)
         } else {
             waits
         };
@@ -194,9 +195,10 @@ fn revoke(desired: &Desired, observed: &Observed, id: String) -> Decision {
     Rule::DeletingCannotRevoke.does(Effect::Delete { id, revoke: true })
 }
 
-/// What to wait for when a revocation that was tried in this pass may go through later.
-fn put_off(observed: &Observed) -> Option<Decision> {
-    let failure = &observed.refused(Kind::Revoke)?.failure;
+/// What to wait for when a revocation of that account that was tried in this pass may go through later.
+fn put_off(observed: &Observed, id: &str) -> Option<Decision> {
+    let revoke = Effect::Revoke { id: id.to_owned() };
+    let failure = &observed.refused_exactly(&revoke)?.failure;
     match failure.answer {
         Answer::Refused(_) => None,
         Answer::NotNow { .. } | Answer::Unknown | Answer::LookAgain => {
@@ -205,12 +207,10 @@ fn put_off(observed: &Observed) -> Option<Decision> {
     }
 }
 
-fn provider_keeps_refusing(observed: &Observed, now: Timestamp) -> bool {
-    observed
-        .recorded
-        .revoke_refusals
-        .as_ref()
-        .is_some_and(|refusals| {
-            refusals.count >= REVOKE_ATTEMPTS && now >= after(refusals.since.0, REVOKE_PATIENCE)
-        })
+fn provider_keeps_refusing(desired: &Desired, observed: &Observed, now: Timestamp) -> bool {
+    let patience = desired.flags.revoke_patience;
+    let refusals = observed.recorded.revoke_refusals.as_ref();
+    refusals.is_some_and(|refusals| {
+        refusals.count >= REVOKE_ATTEMPTS && now >= after(refusals.since.0, patience)
+    })
 }

@@ -27,6 +27,9 @@ pub struct Flags {
     pub alias_prefix: String,
     /// How long an effect whose outcome is unknown may still take effect.
     pub unknown_outcome_wait: SignedDuration,
+    /// How long a provider may refuse to revoke the account of an object that goes, before the account is
+    /// deleted all the same.
+    pub revoke_patience: SignedDuration,
 }
 
 impl Default for Flags {
@@ -35,6 +38,7 @@ impl Default for Flags {
             project: ONLY_PROJECT.to_owned(),
             alias_prefix: String::new(),
             unknown_outcome_wait: SignedDuration::from_secs(60),
+            revoke_patience: SignedDuration::from_mins(10),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option
     accounts
         .iter()
         .filter(|account| !kept.contains(&Some(&account.id)))
-        .filter(|account| is_duplicate(desired, observed, account))
+        .filter(|account| is_duplicate(desired, observed, account) && !observed.is_held(account))
         .filter(|account| !checks::may_be_anothers(desired, observed, account))
         .find(|account| desired.spec.credentials.is_some() || was_never_connected(account))
 }

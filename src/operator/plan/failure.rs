@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     composio::{
+        Endpoint,
         error::{Error, Retry},
         model::{Sensitive, State},
     },
@@ -118,7 +119,7 @@ impl Failure {
     fn of(error: &Error, effect: Option<&Effect>, secrets: Option<&[Sensitive]>) -> Self {
         let status = error.status().unwrap_or_default();
         let (reason, answer) = match (error.retry(), effect) {
-            _ if error.is_unauthorized() => {
+            _ if error.is_unauthorized() || error.refuses_project() => {
                 (Reason::ProjectUnavailable, Answer::NotNow { after: None })
             }
             (Retry::After(after), _) => {
@@ -156,11 +157,18 @@ impl Failure {
                     ..
                 }),
             ) => (Reason::CredentialsRejected, Answer::Refused(status)),
+            (Retry::Never, Some(Effect::Create { .. })) if error.lacks_fields() => {
+                (Reason::CredentialsRejected, Answer::Refused(status))
+            }
             (Retry::Never, _) => (Reason::Rejected, Answer::Refused(status)),
         };
+        let mut message = error.for_user(secrets);
+        if error.endpoint == Endpoint::AuthConfigs && error.is_not_understood() {
+            message.push_str("; name the auth config in spec.authConfig");
+        }
         Self {
             reason,
-            message: error.for_user(secrets),
+            message,
             answer,
         }
     }

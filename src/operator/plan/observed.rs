@@ -1,6 +1,6 @@
 //! What is seen: the recorded status, the Secret, the auth config, the account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -28,8 +28,10 @@ pub struct Observed {
     pub secret: SecretSeen,
     /// Whether an account can be made from the auth config; asked only when one is to be made.
     pub auth_config: AuthConfigCheck,
-    /// Another object that manages this account.
+    /// Another object that manages the account that is dealt with.
     pub holder: Option<Holder>,
+    /// The ids of those others of several that another object manages.
+    pub others_held: BTreeSet<String>,
     /// Whether every object was looked through for it. Else one in a namespace that the apiserver does not
     /// show may be the holder.
     pub all_objects_known: bool,
@@ -60,6 +62,14 @@ impl Observed {
     /// What the object has to say for an account being its own.
     pub fn claim(&self, desired: &Desired, account: &Account) -> Option<Claim> {
         desired.claim(&self.recorded, &self.keys, account)
+    }
+
+    /// Whether another object manages the account, which is one of those that were seen.
+    pub(super) fn is_held(&self, account: &Account) -> bool {
+        match self.account.account() {
+            Some(first) if first.id == account.id => self.holder.is_some(),
+            Some(_) | None => self.others_held.contains(&account.id),
+        }
     }
 
     /// Whether the record was signed with a key that is not known here.
@@ -93,6 +103,13 @@ impl Observed {
         self.refused
             .iter()
             .find(|refused| refused.effect.kind() == kind)
+    }
+
+    /// The refusal in this pass of exactly that effect: what is refused of one account says nothing of another.
+    pub(super) fn refused_exactly(&self, effect: &Effect) -> Option<&Refused> {
+        self.refused
+            .iter()
+            .find(|refused| refused.effect == *effect)
     }
 
     /// The refusal in this pass of an effect like that one.
@@ -153,6 +170,14 @@ impl AccountLookup {
         }
     }
 
+    /// The others of several.
+    pub fn others(&self) -> &[Account] {
+        match self {
+            Self::NotLooked | Self::Absent | Self::One(_) => &[],
+            Self::Many(accounts) => accounts.get(1..).unwrap_or_default(),
+        }
+    }
+
     /// The account of that id, for changing what an effect has changed.
     pub fn account_mut(&mut self, id: &str) -> Option<&mut Account> {
         match self {
@@ -186,15 +211,24 @@ pub enum SecretSeen {
     NotRead,
     /// It, or a key in it, is not there.
     Missing(String),
-    /// It holds something that must not be sent.
+    /// It must not be sent, or cannot be.
     Unfit(String),
-    /// It was read.
+    /// It was read; of a scheme without a Secret it is empty.
     Present {
-        /// `<uid>/<resourceVersion>`.
-        version: String,
-        /// Its keys and values.
+        /// Which one it is.
+        version: SecretVersion,
+        /// What is sent, by field of the scheme.
         values: BTreeMap<String, Sensitive>,
     },
+}
+
+/// Which state of a Secret was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretVersion {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
 }
 
 impl SecretSeen {
@@ -202,14 +236,6 @@ impl SecretSeen {
     pub fn values(&self) -> Option<&BTreeMap<String, Sensitive>> {
         match self {
             Self::Present { values, .. } => Some(values),
-            Self::NotUsed | Self::NotRead | Self::Missing(_) | Self::Unfit(_) => None,
-        }
-    }
-
-    /// Its version, where it was read.
-    pub fn version(&self) -> Option<&str> {
-        match self {
-            Self::Present { version, .. } => Some(version),
             Self::NotUsed | Self::NotRead | Self::Missing(_) | Self::Unfit(_) => None,
         }
     }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::crd::Reason;
 
-use super::{AccountLookup, Decision, Desired, Need, Observed, Rule, recorded, unrecorded};
+use super::{AccountLookup, Decision, Desired, Need, Observed, Rule, marks, recorded, unrecorded};
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     let is_recorded = observed.recorded.connected_account_id.is_some();
@@ -21,17 +21,27 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
     let account = match &observed.account {
         AccountLookup::NotLooked => return Rule::LookAfresh.looks(Need::Account),
-        AccountLookup::Absent if is_recorded => return recorded::absent(desired, observed, now),
-        AccountLookup::Absent => return unrecorded::absent(desired, observed, now),
+        AccountLookup::Absent => return not_there(desired, observed, now),
         AccountLookup::One(account) => account,
         AccountLookup::Many(accounts) => match accounts.first() {
             Some(kept) => kept,
-            None => return unrecorded::absent(desired, observed, now),
+            None => return not_there(desired, observed, now),
         },
     };
     match is_recorded {
         true => recorded::found(desired, observed, account, now),
         false => unrecorded::found(desired, observed, account),
+    }
+}
+
+/// No account is there.
+fn not_there(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
+    if let Some(marks) = marks::restored(desired, None) {
+        return marks;
+    }
+    match observed.recorded.connected_account_id {
+        Some(_) => recorded::absent(desired, observed, now),
+        None => unrecorded::absent(desired, observed, now),
     }
 }
 

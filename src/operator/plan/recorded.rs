@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     AccountLookup, Claim, Decision, Desired, Effect, NOT_VISIBLE, Observed, Pin, Rule, checks,
-    connected, duplicates, waiting,
+    connected, duplicates, marks, waiting,
 };
 
 /// The recorded account is not there. One that was made a moment ago may not be visible yet.
@@ -40,18 +40,20 @@ pub(super) fn found(
         let other = format!("account {id} was asked for, {} was shown", account.id);
         return Rule::Mismatch.refuses(Reason::Mismatch, other);
     }
+    let managed = Some((claim, account));
+    let proved = managed.filter(|_| marks::are_for(desired, observed, account));
+    if let Some(marks) = marks::restored(desired, proved) {
+        return marks;
+    }
     if let Some(difference) = checks::made_elsewhere(desired, account) {
         return Rule::Mismatch.refuses(Reason::Mismatch, difference);
+    }
+    if let Some(marks) = marks::restored(desired, managed) {
+        return marks;
     }
     if let State::Unknown(word) = &account.state {
         let detail = format!("the state is {word:?}");
         return Rule::UnknownState.waits(Reason::UnknownState, detail, None);
-    }
-    // Somebody took our marks off the object: without them nobody would find the account, or end it.
-    if !desired.is_marked() {
-        return Rule::RestoreMarks.does(Effect::Pin {
-            alias: desired.to_pin(claim, account.alias.as_deref().unwrap_or(&desired.alias)),
-        });
     }
     if let Some(duplicate) = duplicates::to_delete(desired, observed) {
         return Rule::DeleteDuplicate.does(Effect::Delete {

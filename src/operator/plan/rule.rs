@@ -25,16 +25,16 @@ pub enum Rule {
     Suspended,
     ProjectUnavailable,
     LookAfresh,
-    NotVisibleYet,
-    AccountGone,
     NotOurs,
     HeldByAnother,
+    RestoreMarks,
     Mismatch,
+    NotVisibleYet,
+    AccountGone,
     Unproved,
     HolderUnknown,
     Adopt,
     UnknownState,
-    RestoreMarks,
     DeleteDuplicate,
     AccountNotFound,
     AwaitUser,
@@ -46,12 +46,14 @@ pub enum Rule {
     Share,
     ReadSecret,
     Rotate,
+    Remake,
     Rename,
     PinAgain,
     AliasInUse,
     Refused,
     DoesNotConverge,
     SecretMissing,
+    SecretInvalid,
     CreationRefused,
     Revive,
     Recreate,
@@ -110,6 +112,19 @@ impl Rule {
                 "what is remembered asks for something",
                 "look at both sides afresh",
             ),
+            Self::NotOurs => (
+                "the recorded account is not this object's",
+                "drop the record, leave the account alone",
+            ),
+            Self::HeldByAnother => ("another object manages the account", "refuse: Conflict"),
+            Self::RestoreMarks => (
+                "an account is, or may be, there, and finalizer or alias was taken off the object",
+                "write both again",
+            ),
+            Self::Mismatch => (
+                "what was found differs in something that cannot be changed",
+                "refuse: Mismatch",
+            ),
             Self::NotVisibleYet => (
                 "the recorded account is not there, and was made a moment ago",
                 "wait: it may not be visible yet",
@@ -117,15 +132,6 @@ impl Rule {
             Self::AccountGone => (
                 "the recorded account is gone",
                 "forget it, go on as without",
-            ),
-            Self::NotOurs => (
-                "the recorded account is not this object's",
-                "drop the record, leave the account alone",
-            ),
-            Self::HeldByAnother => ("another object manages the account", "refuse: Conflict"),
-            Self::Mismatch => (
-                "what was found differs in something that cannot be changed",
-                "refuse: Mismatch",
             ),
             Self::Unproved => (
                 "the account has another alias, and nothing proves that it is this object's",
@@ -140,10 +146,6 @@ impl Rule {
                 "pin, then record it",
             ),
             Self::UnknownState => ("the state is a word that is not known", "wait"),
-            Self::RestoreMarks => (
-                "finalizer or alias was taken off the object",
-                "write both again",
-            ),
             Self::DeleteDuplicate => (
                 "a second account with our alias holds nobody's grant",
                 "delete it, without revoking",
@@ -163,7 +165,11 @@ impl Rule {
             Self::Disable => ("disabled, and the account is not", "disable it"),
             Self::Share => ("another access list", "change it, who loses access first"),
             Self::ReadSecret => ("credentials are declared", "read the Secret"),
-            Self::Rotate => ("a grant, and a new version of the Secret", "send it"),
+            Self::Rotate => ("a grant, and other data in the Secret", "send it"),
+            Self::Remake => (
+                "a grant, and other data in the Secret that only a new account takes",
+                "delete the account, without revoking, and make it anew",
+            ),
             Self::Rename => ("another alias", "rename the account"),
             Self::PinAgain => (
                 "the alias on the object is not the account's",
@@ -182,17 +188,18 @@ impl Rule {
                 "the Secret or a key in it is missing",
                 "wait for it; the account stays as it is",
             ),
+            Self::SecretInvalid => (
+                "the Secret must not, or cannot, be sent",
+                "wait until it is corrected; the account stays as it is",
+            ),
             Self::CreationRefused => (
                 "Composio refused to make the account",
                 "take the alias off the object, tell",
             ),
-            Self::Revive => (
-                "credentials, no grant, a new version of the Secret",
-                "send it",
-            ),
+            Self::Revive => ("credentials, no grant, other data in the Secret", "send it"),
             Self::Recreate => (
-                "credentials, no grant, sending did not help",
-                "delete the account, make it anew, once a version",
+                "credentials, no grant, sending did not help or cannot",
+                "delete the account, make it anew, once with that data",
             ),
             Self::CredentialsRejected => (
                 "credentials, and Composio does not take them",
@@ -273,7 +280,7 @@ impl Rule {
             ),
             Self::DeletingRevoked => ("being deleted: the grant is revoked", "delete the account"),
             Self::DeletingCannotRevoke => (
-                "being deleted: it cannot be revoked, or the provider refused for an hour",
+                "being deleted: it cannot be revoked, or the provider has refused for `--revoke-patience`",
                 "delete it, revocation asked for",
             ),
             Self::DeletingNoGrant => (

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::record::{Proven, RecordKeys};
+use crate::record::{Proven, RecordKeys, SecretChange};
 
 mod after_failure;
 pub(crate) mod build;
@@ -11,6 +11,7 @@ mod claims;
 mod connected;
 mod credentials;
 mod deleting;
+mod deleting_several;
 mod duplicates;
 mod every;
 mod failures;
@@ -69,4 +70,16 @@ fn check(cases: impl IntoIterator<Item = (&'static str, Wanted, Sight, Due)>) {
         };
         assert!(right, "{sentence}: planned {plan:?}");
     }
+}
+
+/// Whether the Secret holds other data than was sent, which no PATCH takes.
+fn takes_no_change(desired: &Desired, observed: &Observed) -> bool {
+    let (Some(declared), Some(sent)) = (&desired.spec.credentials, &observed.recorded.credentials)
+    else {
+        return false;
+    };
+    let change = crate::plan::credentials::change(desired, &observed.keys, &observed.secret, sent);
+    sent.account_id == observed.recorded.connected_account_id
+        && change != SecretChange::Same
+        && (change == SecretChange::CreateOnly || !declared.scheme.is_patchable())
 }

@@ -2,19 +2,25 @@
 
 use jiff::Timestamp;
 
-use crate::{composio::model::Account, crd::Reason};
+use crate::{
+    composio::model::Account,
+    crd::{CredentialsStep, Reason},
+};
 
 use super::{
     AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, Need, Observed, Pin, Rule, after,
-    checks,
+    asks_for_look, checks,
     credentials::{self, CredentialsState},
-    waiting,
+    marks, waiting,
 };
 
 /// One that the object may mean is there.
 pub(super) fn found(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
     if let Some(held) = checks::held_by_another(observed, account) {
         return held;
+    }
+    if let Some(marks) = marks::restored(desired, None) {
+        return marks;
     }
     if let Some(difference) = checks::mismatch(desired, account) {
         return Rule::Mismatch.refuses(Reason::Mismatch, difference);
@@ -90,12 +96,28 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     };
     match credentials::state(desired, declared, observed) {
         CredentialsState::Unusable(decision) => decision,
-        CredentialsState::New | CredentialsState::Sent(_) => {
-            make(desired, observed, now, |auth_config, alias| {
-                Rule::Create.does(Effect::Create { auth_config, alias })
-            })
+        CredentialsState::Sent(CredentialsStep::Refused) if was_answered(desired, observed) => {
+            Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, "")
         }
+        CredentialsState::New
+        | CredentialsState::NewOfNewAccount
+        | CredentialsState::Untold
+        | CredentialsState::Sent(
+            CredentialsStep::Created
+            | CredentialsStep::Remade
+            | CredentialsStep::Patched
+            | CredentialsStep::Assumed
+            | CredentialsStep::Refused,
+        ) => make(desired, observed, now, |auth_config, alias| {
+            Rule::Create.does(Effect::Create { auth_config, alias })
+        }),
     }
+}
+
+/// Whether what is declared now, and asked for, has had its answer: the same again would have the same.
+fn was_answered(desired: &Desired, observed: &Observed) -> bool {
+    observed.recorded.observed_generation == Some(desired.generation)
+        && !asks_for_look(desired, observed)
 }
 
 /// A POST is due. It is the one kind of call that cannot be repeated, so everything that can be known

@@ -47,7 +47,10 @@ pub(super) fn decide(
     if !asked && !link_was_lost && !link_was_taken {
         return wait_for_request(observed);
     }
-    if let Some(refused) = observed.refused(Kind::Refresh) {
+    let refresh = Effect::Refresh {
+        id: account.id.clone(),
+    };
+    if let Some(refused) = observed.refused_exactly(&refresh) {
         let stands = observed
             .refused(Kind::Delete)
             .or(Some(refused).filter(|refused| refused.failure.reason == Reason::Forbidden));
@@ -70,9 +73,7 @@ pub(super) fn decide(
             return Rule::OutcomeUnknown.waits(Reason::OutcomeUnknown, "", Some(until));
         }
     }
-    Rule::SignInAgain.does(Effect::Refresh {
-        id: account.id.clone(),
-    })
+    Rule::SignInAgain.does(refresh)
 }
 
 /// Whether a person asks for a link and was not answered yet.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
 
 use super::Backoff;
 use crate::{
@@ -24,13 +25,13 @@ pub type Report = Box<
         + Sync,
 >;
 
-/// Takes news of an object away to be told. It must not wait: what cannot be taken now is lost.
-pub type Tell = Box<dyn Fn(&ConnectedAccount, News) + Send + Sync>;
+/// Takes an event of an object to be published. It must not wait: what cannot be taken now is lost.
+pub type Emit = Box<dyn Fn(&ConnectedAccount, News) + Send + Sync>;
 
 /// What every pass needs.
 pub struct Context {
-    /// How many passes may be at work at a time. Closed at the end: then none begins anything new.
-    pub slots: Semaphore,
+    /// How many passes are at work at a time.
+    pub slots: Slots,
     /// Where everything is looked up.
     pub sources: Sources,
     /// The decider.
@@ -45,13 +46,54 @@ pub struct Context {
     pub backoff: Backoff,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Where news go.
-    pub tell: Tell,
+    /// Where events go.
+    pub emit: Emit,
 }
 
-impl Context {
-    /// A slot to work in; none any more at the end.
-    pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
-        self.slots.acquire().await.ok()
+/// Limits how many passes are at work at a time. Others may have begun, and wait.
+pub struct Slots {
+    free: Semaphore,
+    stop: CancellationToken,
+}
+
+/// The right to be at work, until it is dropped.
+pub(super) type Slot<'a> = SemaphorePermit<'a>;
+
+impl Slots {
+    /// So many; none is given away once `stop` is cancelled.
+    pub fn new(concurrency: u16, stop: CancellationToken) -> Self {
+        Self {
+            free: Semaphore::new(concurrency.into()),
+            stop,
+        }
+    }
+
+    /// A slot, once one is free. `None` at the end: nothing new is to be begun.
+    pub(super) async fn take(&self) -> Option<Slot<'_>> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            slot = self.free.acquire() => slot.ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_the_stop_no_slot_is_given_away_whether_one_is_free_or_waited_for() {
+        let stop = CancellationToken::new();
+        let slots = Slots::new(1, stop.clone());
+        let slot = slots.take().await.expect("one is free");
+        let mut waits = Box::pin(slots.take());
+        assert!((&mut waits).now_or_never().is_none(), "it is taken");
+        stop.cancel();
+        assert!(waits.await.is_none());
+        drop(slot);
+        assert!(slots.take().await.is_none(), "one is free");
     }
 }

@@ -26,7 +26,7 @@ pub enum Error {
     #[error("what was kept of the object cannot be read")]
     Kept,
     /// A read or write of the object failed.
-    #[error("the apiserver: {}", told(.0))]
+    #[error("the apiserver: {}", describe(.0))]
     Kubernetes(Box<kube::Error>),
 }
 
@@ -76,7 +76,7 @@ fn said(status: &kube::core::Status) -> String {
 
 /// Without what could not be decoded, and what the apiserver quotes, which the client's own words would repeat:
 /// it may be a link.
-pub(super) fn told(error: &kube::Error) -> String {
+pub(super) fn describe(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => said(status),
         other => cause(other),

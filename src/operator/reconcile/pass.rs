@@ -1,29 +1,23 @@
-//! The rounds of one pass.
+//! The rounds of one pass: decide → admit → look | act | end.
 
 use std::time::Duration;
 
 use kube::Api;
-use tokio::{sync::SemaphorePermit, time::Instant};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
-    Context, Error, Passed,
-    ledger::{Ledger, Written},
-    passed::{AGAIN, GONE, RELEASED, STOPPED, THROTTLED},
-    told,
+    Context, Error, ReconcileResult,
+    context::Slot,
+    describe,
+    state::{Next, State, Step, StepResult},
+    status_writer::Written,
 };
 use crate::{
-    act::{Acted, Trouble, act},
-    crd::{ConnectedAccount, Reason, condition},
-    plan::{
-        AfterFailure, Decision, Desired, Done, Effect, Failure, Happened, Need, Observed, Outcome,
-        Plan, Presence, Refused, Rule, Wait, urgency,
-    },
-    report::{
-        must_be_kept,
-        news::{self, News},
-        next_look,
-    },
+    act::{EffectError, act},
+    crd::{ConnectedAccount, Reason},
+    plan::{Effect, Happened, Need, Wait, urgency},
+    report::{must_be_kept, news, next_look},
 };
 
 /// The most effects of one pass: to take over an account that differs in everything takes eight, of
@@ -41,312 +35,188 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const NOT_ITS_TURN: &str =
     "what is left of it in this minute is kept for other users of it and for what is more urgent";
 
-/// An object, what is seen of its account, and what is to be written of both.
+/// A pass at work.
 pub(super) struct Pass<'a> {
-    api: &'a Api<ConnectedAccount>,
     context: &'a Context,
+    api: &'a Api<ConnectedAccount>,
     /// None while the object is looked for together with others.
-    pub(super) slot: Option<SemaphorePermit<'a>>,
-    desired: Desired,
-    observed: Observed,
-    ledger: Ledger<'a>,
+    slot: Option<Slot<'a>>,
+    pub(super) state: State<'a>,
+    effects: usize,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn begin(
         api: &'a Api<ConnectedAccount>,
         context: &'a Context,
-        slot: SemaphorePermit<'a>,
+        slot: Slot<'a>,
         object: ConnectedAccount,
     ) -> Self {
-        let desired = Desired::of(&object, &context.flags);
-        let recorded = object.status.clone().unwrap_or_default();
-        let observed = context.sources.remembered(&desired, recorded);
         Self {
-            api,
             context,
+            api,
             slot: Some(slot),
-            desired,
-            observed,
-            ledger: Ledger::new(object, &context.report),
+            state: State::remembered(context, object),
+            effects: 0,
         }
     }
 
-    pub(super) fn decide(&self) -> Decision {
-        (self.context.decide)(
-            &self.desired,
-            &self.observed,
-            self.context.sources.project.now(),
-        )
+    /// The right to be at work, for the pass that goes on.
+    pub(super) fn into_slot(self) -> Option<Slot<'a>> {
+        self.slot
     }
 
-    /// Whether nothing can be done but to mark the object, once the account was looked for. The apiserver
-    /// refuses that unless the object is still as it is known here: no look at it can tell more.
-    pub(super) fn is_to_be_marked(&self) -> bool {
-        self.desired.presence == Presence::Present
-            && !self.desired.is_marked()
-            && self.observed.recorded.connected_account_id.is_none()
+    /// The first step by what is remembered. Only the Secret is read for it.
+    pub(super) async fn first_step(&mut self) -> Step {
+        match self.state.decide() {
+            Step::Look(Need::Secret) => match self.look(Need::Secret).await {
+                looked @ StepResult::Looked(_) => {
+                    self.state.apply(looked);
+                    self.state.decide()
+                }
+                _ => Step::Look(Need::Secret),
+            },
+            step => step,
+        }
     }
 
-    /// Looks. Whoever is asked for together with others keeps nobody from joining them.
-    async fn look(&mut self, need: Need) -> Result<(), Failure> {
-        let by_alias = self.observed.recorded.connected_account_id.is_none()
-            && self.desired.spec.connected_account_id.is_none();
-        let is_shared = need == Need::Account && by_alias;
-        if is_shared {
-            self.slot = None;
+    /// Goes on until there is nothing left to do now.
+    pub(super) async fn run(mut self) -> Result<ReconcileResult, Error> {
+        for _ in 0..MAX_ROUNDS {
+            let step = self.state.decide();
+            if let Some(ended) = self.admit(&step).await? {
+                return Ok(ended);
+            }
+            let result = match step {
+                Step::Look(need) => self.look(need).await,
+                Step::Act(effect) => self.act(effect).await,
+                Step::End(event) => return self.end(event).await,
+            };
+            match self.state.apply(result) {
+                Next::Decide => {}
+                Next::End(event) => return self.end(event).await,
+                Next::Leave(ended) => return self.leave(ended).await,
+                Next::Drop(ended) => return Ok(ended),
+                Next::Fail(error) => return self.fail(error).await,
+            }
         }
-        let sources = &self.context.sources;
-        let look = sources.look(need, &self.desired, self.observed.clone());
-        let looked = look.await;
-        let seen = Instant::now();
-        if is_shared {
-            self.slot = self.context.slot().await;
-        }
-        self.observed = looked?;
-        if seen.elapsed() > FRESH {
-            self.observed.forget_account();
-        }
-        Ok(())
+        let ended = self.does_not_converge();
+        self.leave(ended).await
     }
 
-    /// The end of a pass whose next call to Composio must leave the rate limit to others.
-    pub(super) fn put_off(&self, plan: &Plan) -> Option<Passed> {
-        let calls = match plan {
-            Plan::Look(Need::Account | Need::AuthConfig) => true,
-            Plan::Do(effect) => effect.writes_to_composio(),
-            Plan::Look(Need::Secret) | Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) => false,
+    /// Whether the step may be taken now; if not, how the pass has ended. Before an effect, what the former ones
+    /// have learned is written.
+    async fn admit(&mut self, step: &Step) -> Result<Option<ReconcileResult>, Error> {
+        if let Some(wait) = self.throttled(step) {
+            self.write().await?;
+            return Ok(Some(ReconcileResult::throttled(wait)));
+        }
+        let Step::Act(_) = step else {
+            return Ok(None);
+        };
+        if self.effects == MAX_EFFECTS {
+            self.write().await?;
+            return Ok(Some(self.does_not_converge()));
+        }
+        self.effects += 1;
+        if must_be_kept(&self.state.status.written(), &self.state.observed.recorded) {
+            return self.save().await;
+        }
+        Ok(None)
+    }
+
+    /// For how long the next call to Composio must leave the rate limit to others.
+    pub(super) fn throttled(&self, step: &Step) -> Option<Duration> {
+        let calls = match step {
+            Step::Look(Need::Account | Need::AuthConfig) => true,
+            Step::Act(effect) => effect.writes_to_composio(),
+            Step::Look(Need::Secret) | Step::End(_) => false,
         };
         if !calls {
             return None;
         }
         let project = &self.context.sources.project;
-        let urgency = urgency(&self.desired, &self.observed, project.now());
-        let wait = project.admit(urgency).err()?;
-        Some(Passed {
-            again: Some(wait),
-            outcome: THROTTLED,
-        })
+        let State {
+            desired, observed, ..
+        } = &self.state;
+        project
+            .admit(urgency(desired, observed, project.now()))
+            .err()
     }
 
-    /// The end of a pass that is put off. Of an object of which nothing is said yet as it is declared now, that
-    /// is said once it has waited for a while.
-    pub(super) async fn wait_for_turn(
-        self,
-        later: Passed,
-        waited: Duration,
-    ) -> Result<Passed, Error> {
-        let synced = self.observed.recorded.condition(condition::SYNCED);
-        let said_of = synced.and_then(|synced| synced.observed_generation);
-        if said_of == Some(self.desired.generation) {
-            return Ok(later);
+    /// Looks. Whoever is asked for together with others keeps nobody from joining them, so the slot is given
+    /// away meanwhile.
+    async fn look(&mut self, need: Need) -> StepResult {
+        let State {
+            desired, observed, ..
+        } = &self.state;
+        let by_alias = observed.recorded.connected_account_id.is_none()
+            && desired.spec.connected_account_id.is_none();
+        let is_shared = need == Need::Account && by_alias;
+        if is_shared {
+            self.slot = None;
         }
-        if waited < PATIENCE {
-            return Ok(Passed {
-                again: later.again.map(|again| again.min(PATIENCE - waited)),
-                ..later
-            });
-        }
-        let ended = self
-            .end(Happened::Waiting(Wait {
-                reason: Reason::RateLimited,
-                detail: NOT_ITS_TURN.to_owned(),
-                until: None,
-            }))
-            .await?;
-        Ok(match ended {
-            AGAIN | GONE => ended,
-            _ => later,
-        })
-    }
-
-    /// The event of a plan that does nothing, if it is one. Only the Secret is read for it.
-    pub(super) async fn quiet(&mut self) -> Option<Happened> {
-        if self.decide().plan == Plan::Look(Need::Secret) {
-            self.look(Need::Secret).await.ok()?;
-        }
-        match self.decide().plan {
-            Plan::Nothing => Some(Happened::Settled),
-            Plan::Wait(wait) => Some(Happened::Waiting(wait)),
-            Plan::Refuse(refusal) => Some(Happened::Refused(refusal)),
-            Plan::Look(_) | Plan::Do(_) => None,
-        }
-    }
-
-    pub(super) async fn run(mut self) -> Result<Passed, Error> {
-        let mut effects = 0;
-        for _ in 0..MAX_ROUNDS {
-            let Decision { rule, plan } = self.decide();
-            if let Some(later) = self.put_off(&plan) {
-                self.write().await?;
-                return Ok(later);
+        let sources = &self.context.sources;
+        let looked = sources.look(need, desired, observed.clone()).await;
+        let seen = Instant::now();
+        if is_shared {
+            self.slot = self.context.slots.take().await;
+            if self.slot.is_none() {
+                return StepResult::Stopped;
             }
-            match plan {
-                Plan::Nothing => return self.end(Happened::Settled).await,
-                Plan::Wait(wait) => return self.end(Happened::Waiting(wait)).await,
-                Plan::Refuse(refusal) => return self.end(Happened::Refused(refusal)).await,
-                Plan::Look(need) => {
-                    let looked = self.look(need).await;
-                    if self.slot.is_none() {
-                        self.write().await?;
-                        return Ok(STOPPED);
-                    }
-                    if let Err(failure) = looked {
-                        return self.end(Happened::Failed(failure)).await;
-                    }
+        }
+        match looked {
+            Ok(mut observed) => {
+                if seen.elapsed() > FRESH {
+                    observed.forget_account();
                 }
-                Plan::Do(_) if effects == MAX_EFFECTS => break,
-                Plan::Do(effect) => {
-                    effects += 1;
-                    if must_be_kept(&self.ledger.written(), &self.observed.recorded) {
-                        match self.write().await? {
-                            Written::UpToDate => {}
-                            Written::Renewed => return Ok(AGAIN),
-                            Written::ObjectGone => return Ok(GONE),
-                        }
-                    }
-                    let before = self.desired.clone();
-                    match self.act(rule, &effect).await {
-                        Ok(Done::Released) => {
-                            self.told_release(&effect);
-                            return Ok(RELEASED);
-                        }
-                        Ok(done) => self.did(&effect, done, &before),
-                        Err(Trouble::Kubernetes(kube::Error::Api(status)))
-                            if status.is_conflict() =>
-                        {
-                            self.write().await?;
-                            return Ok(AGAIN);
-                        }
-                        Err(Trouble::Kubernetes(kube::Error::Api(status)))
-                            if status.is_not_found() =>
-                        {
-                            return Ok(GONE);
-                        }
-                        Err(Trouble::Kubernetes(error)) => return self.refused(error).await,
-                        Err(Trouble::Composio(failure)) => {
-                            let next = failure.next(&effect, &self.desired);
-                            if next == AfterFailure::End {
-                                return self.end(Happened::Failed(failure)).await;
-                            }
-                            if next == AfterFailure::LookAgain {
-                                self.observed.forget_account();
-                            }
-                            if failure.reason == Reason::AuthConfigNotFound {
-                                self.context.sources.project.forget_auth_configs();
-                            }
-                            self.observed.refused.push(Refused {
-                                effect: effect.clone(),
-                                failure: failure.clone(),
-                            });
-                            self.note(Happened::Failed(failure));
-                        }
-                    }
-                }
+                StepResult::Looked(Box::new(observed))
             }
+            Err(failure) => StepResult::NotLooked(failure),
         }
-        // What was done does not stay done. The wait of a failure is the right one for it.
-        self.write().await?;
-        Ok(Passed {
-            again: Some(self.context.pace.min),
-            outcome: "DoesNotConverge",
-        })
     }
 
-    /// The end of a pass whose effect the apiserver did not take. A refusal is told in the status, if that is
-    /// taken.
-    async fn refused(mut self, error: kube::Error) -> Result<Passed, Error> {
-        let error = Error::from(error);
-        if let Some(refusal) = error.refusal() {
-            self.note(Happened::Failed(Failure::of_kubernetes(refusal)));
-            if let Err(another) = self.write().await {
-                warn!(object = %format!("{}/{}", self.desired.namespace, self.desired.name), "{another}");
-            }
-        }
-        Err(error)
-    }
-
-    async fn act(&mut self, rule: Rule, effect: &Effect) -> Result<Done, Trouble> {
-        let acted = act(
-            effect,
-            &self.context.sources.project,
-            self.api,
-            self.ledger.object(),
-            &self.desired,
-            self.observed.clone(),
-        )
-        .await;
-        let object = format!("{}/{}", self.desired.namespace, self.desired.name);
-        let rule = rule.as_str();
-        match &acted {
-            Ok(_) => info!(%object, rule, %effect, "effect applied"),
-            Err(Trouble::Composio(failure)) => {
-                warn!(%object, rule, %effect, reason = %failure.reason, "{}", failure.message);
-            }
-            Err(Trouble::Kubernetes(error)) => {
-                warn!(%object, rule, %effect, "{}", told(error));
-            }
-        }
-        let Acted {
-            done,
+    /// Acts.
+    async fn act(&self, effect: Effect) -> StepResult {
+        let State {
+            desired,
             observed,
+            status,
+            ..
+        } = &self.state;
+        let project = &self.context.sources.project;
+        let object = status.object();
+        let acted = act(
+            &effect,
+            project,
+            self.api,
             object,
-        } = acted?;
-        self.observed = observed;
-        if let Some(object) = object {
-            self.desired = Desired::of(&object, &self.context.flags);
-            self.ledger.patched(object);
-        }
-        Ok(done)
-    }
-
-    /// Reports an effect and tells of it. `before` is the object that it was decided on.
-    fn did(&mut self, effect: &Effect, done: Done, before: &Desired) {
-        let previous = self.observed.recorded.clone();
-        self.note(Happened::Did(done.clone()));
-        self.tell(news::of_effect(
-            effect,
-            &done,
-            before,
-            &previous,
-            &self.observed,
-        ));
-    }
-
-    /// What becomes of the account is told of an object that is gone by then: no status can say it.
-    fn told_release(&self, effect: &Effect) {
-        let recorded = &self.observed.recorded;
-        let done = Done::Released;
-        let news = news::of_effect(effect, &done, &self.desired, recorded, &self.observed);
-        self.tell(news);
-    }
-
-    fn tell(&self, news: Vec<News>) {
-        for one in news {
-            if one.is_unrevoked_deletion() {
-                self.context.metrics.deleted_unrevoked();
+            desired,
+            observed.clone(),
+        );
+        match acted.await {
+            Ok(result) => {
+                State::log_account_of(&result.observed);
+                info!(%effect, "effect applied");
+                StepResult::Acted(effect, Box::new(result))
             }
-            (self.context.tell)(self.ledger.object(), one);
+            Err(error) => {
+                match &error {
+                    EffectError::Composio(failure) => {
+                        warn!(%effect, reason = %failure.reason, "{}", failure.message);
+                    }
+                    EffectError::Kubernetes(error) => warn!(%effect, "{}", describe(error)),
+                }
+                StepResult::NotActed(effect, error)
+            }
         }
     }
 
-    /// Takes an event into the status, in memory.
-    fn note(&mut self, event: Happened) {
-        let outcome = Outcome {
-            observed: self.observed.clone(),
-            event,
-        };
-        let now = self.context.sources.project.now();
-        self.ledger.note(self.desired.clone(), outcome, now);
-        self.observed.recorded = self.ledger.unwritten();
-    }
-
-    pub(super) async fn end(mut self, event: Happened) -> Result<Passed, Error> {
-        self.note(event.clone());
-        match self.write().await? {
-            Written::UpToDate => {}
-            Written::Renewed => return Ok(AGAIN),
-            Written::ObjectGone => return Ok(GONE),
+    /// Reports what the pass has come to, and ends it.
+    pub(super) async fn end(mut self, event: Happened) -> Result<ReconcileResult, Error> {
+        self.state.note(event.clone());
+        if let Some(ended) = self.save().await? {
+            return Ok(ended);
         }
         let now = self.context.sources.project.now();
         let outcome = match &event {
@@ -356,25 +226,75 @@ impl<'a> Pass<'a> {
             Happened::Failed(failure) => failure.reason.as_str(),
             Happened::Did(_) => "Did",
         };
-        let again = next_look(
-            &self.desired,
-            &self.observed.recorded,
-            &event,
-            self.context.pace,
-            now,
-        );
-        Ok(Passed { again, outcome })
+        let (desired, recorded) = (&self.state.desired, &self.state.observed.recorded);
+        let again = next_look(desired, recorded, &event, self.context.pace, now);
+        Ok(ReconcileResult { again, outcome })
+    }
+
+    /// Ends a pass of which nothing new is reported.
+    async fn leave(mut self, ended: ReconcileResult) -> Result<ReconcileResult, Error> {
+        self.write().await?;
+        Ok(ended)
+    }
+
+    /// Ends a pass whose effect the apiserver did not take.
+    async fn fail(mut self, error: Error) -> Result<ReconcileResult, Error> {
+        if error.refusal().is_some()
+            && let Err(another) = self.write().await
+        {
+            warn!("{another}");
+        }
+        Err(error)
+    }
+
+    /// The end of a pass that is put off. Of an object of which nothing is said yet as it is declared now, that
+    /// is said once it has waited for a while.
+    pub(super) async fn wait_for_turn(
+        self,
+        wait: Duration,
+        waited: Duration,
+    ) -> Result<ReconcileResult, Error> {
+        let said_of = self.state.observed.recorded.observed_generation;
+        if said_of == Some(self.state.desired.generation) {
+            return Ok(ReconcileResult::throttled(wait));
+        }
+        if waited < PATIENCE {
+            let wait = wait.min(PATIENCE - waited);
+            return Ok(ReconcileResult::throttled(wait));
+        }
+        let ended = self
+            .end(Happened::Waiting(Wait {
+                reason: Reason::RateLimited,
+                detail: NOT_ITS_TURN.to_owned(),
+                until: None,
+            }))
+            .await?;
+        Ok(match ended {
+            ReconcileResult::CONFLICTED | ReconcileResult::GONE => ended,
+            _ => ReconcileResult::throttled(wait),
+        })
+    }
+
+    fn does_not_converge(&self) -> ReconcileResult {
+        ReconcileResult::does_not_converge(self.context.pace.min)
+    }
+
+    /// Writes what is pending. If the object is another one than was decided on, the pass has ended.
+    async fn save(&mut self) -> Result<Option<ReconcileResult>, Error> {
+        Ok(match self.write().await? {
+            Written::UpToDate => None,
+            Written::Renewed => Some(ReconcileResult::CONFLICTED),
+            Written::ObjectGone => Some(ReconcileResult::GONE),
+        })
     }
 
     async fn write(&mut self) -> Result<Written, Error> {
-        let written = self.ledger.write(&self.context.sources).await?;
-        self.observed.recorded = self.ledger.written();
-        if let Some(previous) = self.ledger.take_replaced() {
-            self.tell(news::of_status(
-                &self.desired,
-                &previous,
-                &self.observed.recorded,
-            ));
+        let state = &mut self.state;
+        let written = state.status.write(&self.context.sources).await?;
+        state.observed.recorded = state.status.written();
+        if let Some(previous) = state.status.take_replaced() {
+            let recorded = &state.observed.recorded;
+            state.emit(news::of_status(&state.desired, &previous, recorded));
         }
         Ok(written)
     }

@@ -10,8 +10,8 @@ use crate::{
     store::{PackedObject, Summary},
 };
 
-/// Tells that an object is left alone. An event needs no more of it than its metadata.
-pub(super) fn tell(kept: &PackedObject, context: &Context) {
+/// Says in an event that an object is left alone. An event needs no more of it than its metadata.
+pub(super) fn emit(kept: &PackedObject, context: &Context) {
     let Ok(Summary { metadata, .. }) = kept.summary() else {
         return;
     };
@@ -21,14 +21,9 @@ pub(super) fn tell(kept: &PackedObject, context: &Context) {
     };
     let is_held = bare.metadata.deletion_timestamp.is_some()
         && bare.finalizers().iter().any(|mark| mark == FINALIZER);
-    let told = news::of_unreadable(kept.left_out(), is_held);
+    let event = news::of_unreadable(kept.left_out(), is_held);
     if is_held {
-        let object = format!(
-            "{}/{}",
-            bare.namespace().unwrap_or_default(),
-            bare.name_any()
-        );
-        warn!(%object, "{}", told.note);
+        warn!("{}", event.note);
     }
-    (context.tell)(&bare, told);
+    (context.emit)(&bare, event);
 }

@@ -3,7 +3,7 @@
 use crate::{
     composio::model::Account,
     crd::{Adopted, ConnectedAccountStatus},
-    plan::{Claim, Claimant, Desired},
+    plan::{Claim, Desired},
     record::RecordKeys,
 };
 
@@ -20,11 +20,7 @@ pub(super) fn record_claim(
     is_decided: bool,
 ) {
     status.alias.clone_from(&account.alias);
-    let proved = Claimant {
-        connected_account_id: None,
-        own_account: None,
-        ..desired.claimant()
-    };
+    let proved = desired.claimant().without_names();
     let is_proved = proved.claim(status, keys, account) == Some(Claim::Own);
     match desired.claim(status, keys, account) {
         Some(Claim::DeclaredAlias) if !signed_in => {

@@ -184,9 +184,12 @@ fn deleted(id: &str, revoke: bool, declared: bool, previous: &ConnectedAccountSt
             format!("account {id} was deleted; revocation was requested, its outcome is unknown")
         }
         (false, false) => format!("account {id} was deleted"),
-        (false, true) if is_recorded => {
-            format!("account {id} was deleted to make room for a new one")
-        }
+        (false, true) if is_recorded => match &previous.credentials {
+            Some(_) => format!(
+                "account {id} was deleted to make room for a new one: it cannot be given what the Secret holds now"
+            ),
+            None => format!("account {id} was deleted to make room for a new one"),
+        },
         (false, true) => {
             format!(
                 "account {id} was deleted: a second one under the same alias, without a grant that is kept"
@@ -246,10 +249,29 @@ pub fn of_status(
     let trouble = trouble(status)
         .filter(|(reason, _)| Some(*reason) != self::trouble(previous).map(|(reason, _)| reason))
         .map(|(reason, message)| warning(Topic::Trouble(reason), message.to_owned()));
-    [connection, ignored(desired, previous, status), trouble]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        replaced(previous, status),
+        connection,
+        ignored(desired, previous, status),
+        trouble,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Another account than the one that was connected before: whoever names that one by its id loses it.
+fn replaced(previous: &ConnectedAccountStatus, status: &ConnectedAccountStatus) -> Option<News> {
+    let (former, id) = (
+        status.previous_connected_account_id.as_ref()?,
+        status.connected_account_id.as_ref()?,
+    );
+    (previous.connected_account_id.as_ref() != Some(id)).then(|| {
+        let note = format!(
+            "account {id} is in the place of {former}: sessions that name {former} must name the new id"
+        );
+        warning(Topic::AccountReplaced, note)
+    })
 }
 
 /// What a person may have to end. Synced always carries the reason.

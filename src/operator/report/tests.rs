@@ -85,12 +85,8 @@ fn events() -> Vec<Happened> {
         did(Done::Adopted),
         did(Done::Forgotten),
         did(Done::Linked { link: good_link() }),
-        did(Done::Created {
-            secret_version: "uid/7".into(),
-        }),
-        did(Done::Rotated {
-            secret_version: "uid/7".into(),
-        }),
+        did(Done::Created),
+        did(Done::Rotated),
         did(Done::Changed),
         did(Done::Revoked { tokens: Vec::new() }),
         did(Done::Deleted),

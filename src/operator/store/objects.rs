@@ -211,6 +211,15 @@ impl Objects {
         self.index.lock().with(&Key::Id(id))
     }
 
+    /// Whether an object other than the one of that uid has the account on record.
+    pub(crate) fn have_recorded(&self, id: &str, uid: &str) -> bool {
+        self.with_id(id)
+            .iter()
+            .filter(|packed| packed.meta().uid.as_deref() != Some(uid))
+            .filter_map(|packed| summary(packed))
+            .any(|other| other.recorded_id() == Some(id))
+    }
+
     /// Those that may look for that alias of that user and toolkit.
     pub(crate) fn with_alias(
         &self,

@@ -155,7 +155,7 @@ fn call(world: &mut World, request: &Request<Bytes>, now: Timestamp) -> Result<V
         ("GET", ["accounts"]) => Ok(json!({"accounts": world.accounts(now)})),
         ("GET", ["accounts", id]) => account(world, id, now),
         ("POST", ["accounts", id, "consent"]) => {
-            let finished = world.consent(id, now)?;
+            let finished = world.consent_as(id, body_or_default(request)?, now)?;
             Ok(json!({"finished": finished, "account": account(world, id, now)?}))
         }
         ("POST", ["accounts", id, "cancel"]) => {
@@ -201,6 +201,12 @@ fn call(world: &mut World, request: &Request<Bytes>, now: Timestamp) -> Result<V
             world.put_auth_config(config.clone())?;
             Ok(json!(config))
         }
+        ("GET", ["project"]) => Ok(json!(world.project())),
+        ("POST", ["project"]) => {
+            world.change_project(body(request)?)?;
+            Ok(json!(world.project()))
+        }
+        ("GET", ["deliveries"]) => Ok(json!({"deliveries": world.deliveries()})),
         ("GET", ["clock"]) => Ok(clock(world, now)),
         ("POST", ["clock"]) => {
             set_clock(world, &body(request)?, now)?;
@@ -291,6 +297,14 @@ fn since(request: &Request<Bytes>) -> Result<u64, Mistake> {
         })?;
     }
     Ok(since)
+}
+
+/// As [`body`], but there may be none.
+fn body_or_default<T: DeserializeOwned + Default>(request: &Request<Bytes>) -> Result<T, Mistake> {
+    if request.body().is_empty() {
+        return Ok(T::default());
+    }
+    body(request)
 }
 
 fn body<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Mistake> {

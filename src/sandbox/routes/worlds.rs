@@ -6,11 +6,13 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request};
+use jiff::Timestamp;
 
-use crate::world::{Seed, World};
+use crate::world::{Post, Seed, World};
 
 pub(super) struct Worlds {
     /// Never empty. A world keeps the key it was made with as its name.
@@ -18,6 +20,16 @@ pub(super) struct Worlds {
     base: String,
     /// Makes the ids of one run differ from those of the next.
     chance: RandomState,
+}
+
+/// An attempt to deliver that is over.
+pub(super) struct Sent {
+    /// The name of the world that it is of.
+    pub(super) world: String,
+    /// The delivery's.
+    pub(super) id: String,
+    /// The status of the answer, or why there is none.
+    pub(super) outcome: Result<u16, String>,
 }
 
 impl Worlds {
@@ -112,6 +124,28 @@ impl Worlds {
             Some(key) => self
                 .position(&key)
                 .ok_or_else(|| format!("there is no world of the API key {key:?}")),
+        }
+    }
+
+    /// What is to be delivered now, with the name of its world, and how long until there is more.
+    pub(super) fn due_posts(&mut self, now: Timestamp) -> (Vec<(String, Post)>, Option<Duration>) {
+        let mut posts = Vec::new();
+        let mut next: Option<Duration> = None;
+        for (name, world) in &mut self.worlds {
+            let due = world.due_posts(now);
+            posts.extend(due.into_iter().map(|post| (name.clone(), post)));
+            let wait = world.next_post_in(now);
+            let wait = wait.map(|wait| Duration::try_from(wait).unwrap_or_default());
+            next = next.into_iter().chain(wait).min();
+        }
+        (posts, next)
+    }
+
+    /// What became of a delivery; its world may be gone.
+    pub(super) fn posted(&mut self, sent: Sent, now: Timestamp) {
+        let mut worlds = self.worlds.iter_mut();
+        if let Some((_, world)) = worlds.find(|(name, _)| *name == sent.world) {
+            world.posted(&sent.id, sent.outcome, now);
         }
     }
 

@@ -115,6 +115,7 @@ async fn what_users_wrote_cannot_become_markup() {
             managed: true,
             enabled: true,
             can_revoke: true,
+            requires: Vec::new(),
         }],
         ..Seed::default()
     };

@@ -13,6 +13,8 @@ pub(super) mod reason {
     pub(in crate::world) const CALLBACK_FAILED: &str =
         "OAuth callback failed during token exchange";
     pub(in crate::world) const BY_USER: &str = "Connection status updated by user";
+    pub(in crate::world) const CONFIG_DISABLED: &str = "Auth config is disabled";
+    pub(in crate::world) const NOT_VERIFIED: &str = "IDENTITY_VERIFICATION_FAILED";
     pub(in crate::world) const REVOKED: &str = "Revoked via user-initiated revoke endpoint";
     pub(in crate::world) const REVOKED_ON_DELETE: &str = "Revoked as part of connection delete";
 }
@@ -159,6 +161,27 @@ pub(super) struct Link {
     pub(super) expires_at: Timestamp,
     pub(super) callback: Option<String>,
     pub(super) used: bool,
+    /// What the browser that opened it is known by, where it must be finished in the same one.
+    pub(super) browser: Option<String>,
+    /// The sign-in is done, and waits for the application to say whose it was.
+    pub(super) unverified: Option<Session>,
+}
+
+/// A sign-in that is to be verified.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) uri: String,
+    pub(super) expires_at: Timestamp,
+    pub(super) consent: Consent,
+}
+
+/// What a person brings along who agrees.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Consent {
+    /// The filled-in fields of a key scheme.
+    pub(super) fields: Vec<(String, String)>,
+    /// Who it is at the provider, where the provider tells.
+    pub(super) display_name: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -181,6 +204,8 @@ pub(super) struct Account {
     pub(super) credentials: Vec<Credential>,
     pub(super) prefilled: Map<String, Value>,
     pub(super) link: Option<Link>,
+    /// Who really signed in, where the provider tells.
+    pub(super) display_name: Option<String>,
 }
 
 impl Account {
@@ -205,6 +230,11 @@ impl Account {
         self.link.as_ref().filter(|link| {
             state_allows && self.deleted_at.is_none() && !link.used && now < link.expires_at
         })
+    }
+
+    /// Whether nothing can make it ACTIVE any more.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.state == State::Failed && self.reason.as_deref() == Some(reason::NOT_VERIFIED)
     }
 
     /// Credentials have arrived, or the person has agreed.

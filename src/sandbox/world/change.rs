@@ -59,7 +59,13 @@ impl World {
         }
         let credentials = match &body.connection {
             None => None,
-            Some(connection) => Some(patched(scheme, &connection.state)?),
+            Some(connection) => {
+                let changes = patched(scheme, &connection.state)?;
+                if self.switches.patch_knows_its_fields {
+                    connection.state.must_be_known()?;
+                }
+                Some(changes)
+            }
         };
         if let Some(alias) = body.alias.as_deref().filter(|alias| !alias.is_empty()) {
             self.check_alias(&account.user, config, alias, Some(n))?;
@@ -165,7 +171,13 @@ impl World {
         }
         let account = self.store.at(n);
         let scheme = self.configs[account.config].scheme;
+        if account.is_terminal() {
+            return Err(Refusal::bad_request(
+                "A connection whose identity verification failed cannot be refreshed",
+            ));
+        }
         let after = match account.state {
+            State::Active if self.switches.refresh_reopens_active => State::Initiated,
             State::Active => State::Active,
             State::Initializing | State::Initiated | State::Expired | State::Failed => {
                 if self.switches.refresh_leaves_expired {
@@ -304,7 +316,7 @@ fn new_credentials(account: &mut Account, scheme: Scheme, revives: bool) {
             .credentials
             .iter()
             .all(|credential| credential.accepted);
-    if !works {
+    if !works || account.is_terminal() {
         return;
     }
     match account.state {

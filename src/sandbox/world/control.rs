@@ -1,19 +1,21 @@
 //! What a test or a demo can do to a world, besides asking it as a client.
 
+mod dashboard;
 mod view;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
 use super::World;
-use super::account::{Account, Grant, GrantEnd, State, reason};
+use super::account::{Account, Consent, Grant, GrantEnd, State, reason};
 use super::fault::{Fault, Faults};
 use super::ids::{Ids, mix};
 use super::latency::Latency;
 use super::log::Entry;
-use super::seed::{AuthConfig, Switches};
 use super::sign_in::{Act, Finished};
+use super::switches::Switches;
 
 pub use view::{AccountView, Budget, GrantView};
 
@@ -29,6 +31,17 @@ pub enum ControlError {
     /// The value is not allowed.
     #[error("{0}")]
     Invalid(String),
+}
+
+/// Who finishes a sign-in, and where.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Person {
+    /// Who it is at the provider: an address, a user name. The provider does not tell, when absent.
+    pub display_name: Option<String>,
+    /// In another browser than the one that opened the link, which matters where the project binds a
+    /// sign-in to one.
+    pub other_browser: bool,
 }
 
 impl World {
@@ -57,14 +70,27 @@ impl World {
 
     /// The person finishes the sign-in.
     pub fn consent(&mut self, id: &str, now: Timestamp) -> Result<Finished, ControlError> {
+        self.consent_as(id, Person::default(), now)
+    }
+
+    /// As [`World::consent`], and it is told who the person is and where.
+    pub fn consent_as(
+        &mut self,
+        id: &str,
+        person: Person,
+        now: Timestamp,
+    ) -> Result<Finished, ControlError> {
         let (n, now) = self.open_row(id, now)?;
-        let scheme = self.configs[self.store.at(n).config].scheme;
-        let fields = scheme
-            .fields()
-            .iter()
-            .map(|name| ((*name).to_owned(), "from-the-person".to_owned()))
-            .collect();
-        Ok(self.finish(n, Act::Agree(fields), now))
+        let config = &self.configs[self.store.at(n).config];
+        if person.other_browser && self.project.same_browser && config.managed {
+            return Ok(self.finish(n, Act::AgreeElsewhere, now));
+        }
+        let filled = |name: &&str| ((*name).to_owned(), "from-the-person".to_owned());
+        let consent = Consent {
+            fields: config.scheme.fields().iter().map(filled).collect(),
+            display_name: person.display_name,
+        };
+        Ok(self.finish(n, Act::Agree(consent), now))
     }
 
     /// The person declines.
@@ -101,6 +127,9 @@ impl World {
             account.state = State::Expired;
             account.reason = Some(why.to_owned());
         });
+        if why == reason::GRANT_DIED {
+            self.announce(n, now);
+        }
         Ok(())
     }
 
@@ -118,73 +147,6 @@ impl World {
         self.expire(id, now)
     }
 
-    /// Somebody enables or disables the account in the dashboard, where no rule stops them.
-    pub fn set_enabled(
-        &mut self,
-        id: &str,
-        enabled: bool,
-        now: Timestamp,
-    ) -> Result<(), ControlError> {
-        let (n, now) = self.row(id, now)?;
-        self.store.change(n, now, |account| {
-            account.state = if enabled {
-                State::Active
-            } else {
-                State::Inactive
-            };
-            account.ever_active |= enabled;
-            account.reason = Some(reason::BY_USER.to_owned());
-        });
-        Ok(())
-    }
-
-    /// Somebody deletes the account in the dashboard, and leaves its grant alone.
-    pub fn delete_by_hand(&mut self, id: &str, now: Timestamp) -> Result<(), ControlError> {
-        let (n, now) = self.row(id, now)?;
-        self.bury(n, None, now);
-        Ok(())
-    }
-
-    /// Somebody gives the account another alias; an empty one is none.
-    pub fn rename_by_hand(
-        &mut self,
-        id: &str,
-        alias: &str,
-        now: Timestamp,
-    ) -> Result<(), ControlError> {
-        let (n, now) = self.row(id, now)?;
-        let account = self.store.at(n);
-        if !alias.is_empty() {
-            self.check_alias(&account.user, account.config, alias, Some(n))
-                .map_err(|refusal| ControlError::NotPossible(refusal.message().to_owned()))?;
-        }
-        self.rename(n, alias.to_owned(), now);
-        Ok(())
-    }
-
-    /// Sets any word as status, also one that Composio does not have. ACTIVE brings a live grant.
-    pub fn force_state(
-        &mut self,
-        id: &str,
-        word: &str,
-        why: Option<String>,
-        now: Timestamp,
-    ) -> Result<(), ControlError> {
-        let (n, now) = self.row(id, now)?;
-        if word.is_empty() {
-            return Err(ControlError::Invalid("state must not be empty".to_owned()));
-        }
-        self.store.change(n, now, |account| {
-            account.state = State::from_word(word);
-            account.reason = why;
-            if account.state == State::Active {
-                account.ever_active = true;
-                account.grant = Grant::Alive;
-            }
-        });
-        Ok(())
-    }
-
     /// The person takes the grant back on the provider's own pages. Composio does not notice.
     pub fn revoke_at_provider(&mut self, id: &str, now: Timestamp) -> Result<(), ControlError> {
         let now = self.settle(now);
@@ -200,26 +162,6 @@ impl World {
         self.store.change(n, unchanged, |account| {
             account.grant = Grant::Dead(GrantEnd::Provider, now);
         });
-        Ok(())
-    }
-
-    /// Adds an auth config, or replaces the one of this id.
-    pub fn put_auth_config(&mut self, config: AuthConfig) -> Result<(), ControlError> {
-        if config.id.is_empty() || config.toolkit.is_empty() {
-            let text = "id and toolkit must not be empty".to_owned();
-            return Err(ControlError::Invalid(text));
-        }
-        match self.config_index(&config.id) {
-            // Aliases are unique per toolkit, so it must not change under accounts.
-            Some(n) if self.configs[n].toolkit != config.toolkit => {
-                return Err(ControlError::NotPossible(format!(
-                    "{} is of toolkit {}, which cannot be changed",
-                    config.id, self.configs[n].toolkit
-                )));
-            }
-            Some(n) => self.configs[n] = config,
-            None => self.configs.push(config),
-        }
         Ok(())
     }
 
@@ -345,7 +287,11 @@ impl World {
         self.ids = ids;
     }
 
-    fn row(&mut self, id: &str, now: Timestamp) -> Result<(usize, Timestamp), ControlError> {
+    pub(super) fn row(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<(usize, Timestamp), ControlError> {
         let now = self.settle(now);
         match self.store.find(id) {
             Some(n) => Ok((n, now)),

@@ -87,8 +87,10 @@ impl World {
             body.experimental,
         )?;
         let callback = new.callback.clone();
+        let prefilled = body.connection_data.unwrap_or_default();
+        self.has_required(new.config, |name| prefilled.contains_key(name))?;
         let mut account = self.blank(new, call);
-        account.prefilled = body.connection_data.unwrap_or_default();
+        account.prefilled = prefilled;
         let link = self.new_link(call, callback);
         let answer = json!({
             "link_token": link.token,
@@ -128,6 +130,9 @@ impl World {
             Some(state) if scheme.redirects() => state.status() == Some("ACTIVE"),
             Some(_) | None => !scheme.redirects(),
         };
+        self.has_required(new.config, |name| {
+            state.as_ref().is_some_and(|state| state.has(name))
+        })?;
         let callback = new.callback.clone();
         let mut account = self.blank(new, call);
         if let Some(state) = &state {
@@ -175,6 +180,7 @@ impl World {
                 "user_id: must have 1 to 256 characters",
             ));
         }
+        self.check_identity(&user)?;
         if let Some(callback) = &callback {
             check_callback(callback)?;
         }
@@ -197,6 +203,26 @@ impl World {
         })
     }
 
+    /// Refuses a connection without the fields that its toolkit needs.
+    fn has_required(&self, config: usize, has: impl Fn(&str) -> bool) -> Result<(), Refusal> {
+        let config = &self.configs[config];
+        let lacks = |name: &&String| !has(name);
+        let missing: Vec<&str> = config
+            .requires
+            .iter()
+            .filter(lacks)
+            .map(String::as_str)
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::missing_fields(format!(
+            "Toolkit {} needs connection fields that are missing: {}",
+            config.toolkit,
+            missing.join(", ")
+        )))
+    }
+
     /// Refuses an alias that another row of this user and toolkit has.
     pub(super) fn check_alias(
         &self,
@@ -205,6 +231,12 @@ impl World {
         alias: &str,
         own: Option<usize>,
     ) -> Result<(), Refusal> {
+        let narrow = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+        if self.switches.narrow_aliases && !alias.chars().all(narrow) {
+            return Err(Refusal::validation(
+                "alias: may hold letters, digits and - only",
+            ));
+        }
         let holder = self
             .store
             .alias_holder(&self.alias_key(user, config, alias));
@@ -234,6 +266,7 @@ impl World {
             credentials: Vec::new(),
             prefilled: Map::new(),
             link: None,
+            display_name: None,
         }
     }
 
@@ -245,6 +278,8 @@ impl World {
             expires_at: call.now.saturating_add(LINK_LIFE).unwrap_or(call.now),
             callback,
             used: false,
+            browser: None,
+            unverified: None,
         }
     }
 
@@ -276,7 +311,7 @@ fn complete(
     validate: bool,
 ) -> Result<(), Refusal> {
     if let Some(name) = lacks {
-        return Err(Refusal::bad_request(format!(
+        return Err(Refusal::missing_fields(format!(
             "Missing required field {name} in connection.state.val"
         )));
     }
@@ -314,5 +349,5 @@ fn sharing_of(body: SharingBody) -> Result<Option<Sharing>, Refusal> {
 }
 
 pub(super) fn acl_on_private() -> Refusal {
-    Refusal::bad_request("acl_config_for_shared is only allowed on SHARED connected accounts")
+    Refusal::bad_request("acl_config_for_shared is only valid on SHARED connected accounts")
 }

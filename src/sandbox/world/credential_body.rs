@@ -17,6 +17,26 @@ pub(super) struct StateBody {
     val: Map<String, Value>,
 }
 
+/// The fields of a PATCH of credentials, as the clients' types name them.
+const PATCHABLE: [&str; 16] = [
+    "token",
+    "api_key",
+    "api_key_prefix",
+    "application_id",
+    "basic_encoded",
+    "bearer_token",
+    "credentials_json",
+    "generic_api_key",
+    "generic_id",
+    "generic_secret",
+    "generic_token",
+    "installation_id",
+    "password",
+    "private_key",
+    "user_agent",
+    "username",
+];
+
 /// Field by field: a new value, or `None` to remove it.
 pub(super) type Changes = Vec<(String, Option<String>)>;
 
@@ -43,6 +63,21 @@ impl StateBody {
     /// The `status` inside `val`.
     pub(super) fn status(&self) -> Option<&str> {
         self.val.get("status").and_then(Value::as_str)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.val.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Refuses fields which the clients' types do not name.
+    pub(super) fn must_be_known(&self) -> Result<(), Refusal> {
+        let unknown = |name: &&String| *name != "status" && !PATCHABLE.contains(&name.as_str());
+        match self.val.keys().find(unknown) {
+            None => Ok(()),
+            Some(name) => Err(Refusal::validation(format!(
+                "connection.state.val: unknown field {name}"
+            ))),
+        }
     }
 
     pub(super) fn changes(&self) -> Changes {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::refusal::Refusal;
 use super::{API, Cut, json_response};
@@ -63,16 +63,42 @@ pub enum FaultAnswer {
     HalfBody,
     /// The request had its effect, and a page of HTML is the answer to it.
     NotJson,
+    /// The edge refuses, by address: a 429 that knows neither budget nor `Retry-After`.
+    EdgeLimit,
+    /// The key is not good from the address of the caller: a 401 that names the address.
+    AddressRefused,
+    /// The request had its effect, and of the list that answers it the first row is not readable, and
+    /// a null stands beside it.
+    MalformedRows,
+}
+
+/// Every answer that has a word instead of a status.
+const WORDS: [(&str, FaultAnswer); 7] = [
+    ("cut_before", FaultAnswer::CutBefore),
+    ("cut_after", FaultAnswer::CutAfter),
+    ("half_body", FaultAnswer::HalfBody),
+    ("not_json", FaultAnswer::NotJson),
+    ("edge_limit", FaultAnswer::EdgeLimit),
+    ("address_refused", FaultAnswer::AddressRefused),
+    ("malformed_rows", FaultAnswer::MalformedRows),
+];
+
+/// Marks an answer that Composio's edge gives, in its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FromTheEdge;
+
+impl FaultAnswer {
+    fn word(self) -> Option<&'static str> {
+        let found = WORDS.iter().find(|(_, answer)| *answer == self);
+        found.map(|(word, _)| *word)
+    }
 }
 
 impl Serialize for FaultAnswer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Status(status) => serializer.serialize_u16(*status),
-            Self::CutBefore => serializer.serialize_str("cut_before"),
-            Self::CutAfter => serializer.serialize_str("cut_after"),
-            Self::HalfBody => serializer.serialize_str("half_body"),
-            Self::NotJson => serializer.serialize_str("not_json"),
+            other => serializer.serialize_str(other.word().unwrap_or_default()),
         }
     }
 }
@@ -80,15 +106,18 @@ impl Serialize for FaultAnswer {
 impl<'de> Deserialize<'de> for FaultAnswer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wrong = || {
-            D::Error::custom(
-                "status is a number from 200 to 599, \"cut_before\", \"cut_after\", \"half_body\" or \"not_json\"",
-            )
+            let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
+            D::Error::custom(format!(
+                "status is a number from 200 to 599, or one of {}",
+                words.join(", ")
+            ))
         };
         match Value::deserialize(deserializer)? {
-            Value::String(word) if word == "cut_before" => Ok(Self::CutBefore),
-            Value::String(word) if word == "cut_after" => Ok(Self::CutAfter),
-            Value::String(word) if word == "half_body" => Ok(Self::HalfBody),
-            Value::String(word) if word == "not_json" => Ok(Self::NotJson),
+            Value::String(word) => WORDS
+                .iter()
+                .find(|(known, _)| *known == word)
+                .map(|(_, answer)| *answer)
+                .ok_or_else(wrong),
             Value::Number(number) => number
                 .as_u64()
                 .and_then(|number| u16::try_from(number).ok())
@@ -119,20 +148,24 @@ impl Fault {
     pub(super) fn after_commit(&self) -> bool {
         match self.status {
             FaultAnswer::Status(_) => self.after_commit,
-            FaultAnswer::CutBefore => false,
-            FaultAnswer::CutAfter | FaultAnswer::HalfBody | FaultAnswer::NotJson => true,
+            FaultAnswer::CutBefore | FaultAnswer::EdgeLimit | FaultAnswer::AddressRefused => false,
+            FaultAnswer::CutAfter
+            | FaultAnswer::HalfBody
+            | FaultAnswer::NotJson
+            | FaultAnswer::MalformedRows => true,
         }
+    }
+
+    /// Whether it never reaches Composio itself.
+    pub(super) fn at_the_edge(&self) -> bool {
+        self.status == FaultAnswer::EdgeLimit
     }
 
     /// What the log says about it.
     pub(super) fn name(&self) -> &'static str {
         match self.status {
             FaultAnswer::Status(_) if self.after_commit => "status_after_commit",
-            FaultAnswer::Status(_) => "status",
-            FaultAnswer::CutBefore => "cut_before",
-            FaultAnswer::CutAfter => "cut_after",
-            FaultAnswer::HalfBody => "half_body",
-            FaultAnswer::NotJson => "not_json",
+            other => other.word().unwrap_or("status"),
         }
     }
 
@@ -160,6 +193,16 @@ impl Fault {
                 answer.headers_mut().insert("content-type", html);
                 return Ok(answer);
             }
+            FaultAnswer::EdgeLimit => {
+                let mut answer = json_response(429, &Refusal::edge_limit().body(request_id));
+                answer.extensions_mut().insert(FromTheEdge);
+                return Ok(answer);
+            }
+            FaultAnswer::AddressRefused => {
+                let body = Refusal::address_refused().body(request_id);
+                return Ok(json_response(401, &body));
+            }
+            FaultAnswer::MalformedRows => return Ok(answer.ok_or(Cut)?.map(malformed)),
         };
         let mut response = match &self.body {
             None if status == 429 => limited,
@@ -181,6 +224,23 @@ impl Fault {
         }
         Ok(response)
     }
+}
+
+/// A list whose first row cannot be read, and a row that is none before it; any other body stays.
+fn malformed(body: Bytes) -> Bytes {
+    let Ok(mut list) = serde_json::from_slice::<Value>(&body) else {
+        return body;
+    };
+    let Some(rows) = list.get_mut("items").and_then(Value::as_array_mut) else {
+        return body;
+    };
+    if let Some(first) = rows.first_mut() {
+        first["id"] = json!(7);
+        first["status"] = Value::Null;
+        first["toolkit"] = json!("a text");
+    }
+    rows.insert(0, Value::Null);
+    Bytes::from(list.to_string())
 }
 
 fn short(path: &str) -> &str {

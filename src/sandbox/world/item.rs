@@ -148,6 +148,9 @@ impl Account {
                 for name in scheme.held() {
                     hold(name);
                 }
+                if let Some(name) = &self.display_name {
+                    val.insert("displayName".to_owned(), json!(name));
+                }
                 if scheme.redirects() {
                     val.insert("scope".to_owned(), json!("read write"));
                 }

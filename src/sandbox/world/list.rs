@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::account::{Account, State};
-use super::page::{Page, Shift};
+use super::page::{Page, Shift, Sizes};
 use super::query::{many, one, wrong};
 use super::refusal::Refusal;
 use super::{AuthConfig, Call, Reply, World};
@@ -47,8 +47,22 @@ impl Filter {
 }
 
 impl World {
-    fn max_page(&self) -> usize {
-        self.switches.max_page.unwrap_or(self.seed.max_page).max(1)
+    /// Of a page of accounts.
+    fn sizes(&self) -> Sizes {
+        let largest = self.switches.max_page.unwrap_or(self.seed.max_page).max(1);
+        Sizes {
+            usual: largest,
+            largest,
+        }
+    }
+
+    /// Of a page of auth configs.
+    fn config_sizes(&self) -> Sizes {
+        let largest = self.switches.max_page.unwrap_or(200).max(1);
+        Sizes {
+            usual: largest.min(20),
+            largest,
+        }
     }
 
     fn shift(&self) -> Shift {
@@ -64,7 +78,7 @@ impl World {
 
     pub(super) fn list_accounts(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let filter = self.filter(call)?;
-        let page = Page::asked(call, self.max_page(), self.shift())?;
+        let page = Page::asked(call, &self.sizes(), self.shift())?;
         let rows = self.candidates(&filter);
         let mut total = 0;
         let mut items = Vec::new();
@@ -172,7 +186,7 @@ impl World {
     }
 
     pub(super) fn list_auth_configs(&self, call: &Call<'_>) -> Result<Reply, Refusal> {
-        let page = Page::asked(call, self.max_page(), self.shift())?;
+        let page = Page::asked(call, &self.config_sizes(), self.shift())?;
         let toolkits = many(call, "toolkit_slug");
         let managed = flag(call, "is_composio_managed")?;
         let show_disabled = flag(call, "show_disabled")?.unwrap_or(false);
@@ -205,6 +219,8 @@ impl World {
 
     fn auth_config_value(&self, n: usize) -> Value {
         let config = &self.configs[n];
+        let field = |name: &String| json!({"name": name, "required": true});
+        let expected: Vec<Value> = config.requires.iter().map(field).collect();
         json!({
             "id": config.id,
             "uuid": config.id,
@@ -219,7 +235,7 @@ impl World {
             },
             "no_of_connections": self.store.connections(n),
             "credentials": {"client_secret": "REDACTED"},
-            "expected_input_fields": [],
+            "expected_input_fields": expected,
             "restrict_to_following_tools": [],
             "tool_access_config": {},
             "a_field_of_tomorrow": true,

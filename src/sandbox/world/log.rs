@@ -33,8 +33,7 @@ pub struct Entry {
     pub status: Option<u16>,
     /// The message of the answer, if it was a refusal.
     pub error: Option<String>,
-    /// `status`, `status_after_commit`, `cut_before`, `cut_after`, `half_body` or `not_json`, if a
-    /// fault met it.
+    /// `status`, `status_after_commit`, or the word of the fault that met it.
     pub fault: Option<&'static str>,
     /// The `user-agent` header.
     pub user_agent: String,
@@ -147,7 +146,7 @@ fn account_in(path: &str) -> Option<String> {
     let (Some("connected_accounts"), Some(id)) = (segments.next(), segments.next()) else {
         return None;
     };
-    (id != "link" && !id.is_empty()).then(|| id.to_owned())
+    (!["link", "complete_auth", ""].contains(&id)).then(|| id.to_owned())
 }
 
 fn asked_config(path: &str, body: &Value) -> Option<String> {

@@ -26,6 +26,14 @@ pub(super) enum Shift {
     Up,
 }
 
+/// How many rows a page has.
+pub(super) struct Sizes {
+    /// When none is asked for.
+    pub(super) usual: usize,
+    /// Whatever is asked for.
+    pub(super) largest: usize,
+}
+
 /// What a cursor says, as Base64 of JSON.
 #[derive(Serialize, Deserialize)]
 struct Cursor {
@@ -34,9 +42,9 @@ struct Cursor {
 }
 
 impl Page {
-    /// What a request asks for, its size clamped to `max`. A cursor brings its page size along;
+    /// What a request asks for, its size clamped. A cursor brings its page size along;
     /// a `limit` beside it wins.
-    pub(super) fn asked(call: &Call<'_>, max: usize, shift: Shift) -> Result<Self, Refusal> {
+    pub(super) fn asked(call: &Call<'_>, sizes: &Sizes, shift: Shift) -> Result<Self, Refusal> {
         let limit = match one(call, "limit") {
             None => None,
             // The official clients type it as a floating point number.
@@ -48,13 +56,13 @@ impl Page {
         let cursor = match one(call, "cursor") {
             None | Some("") => Cursor {
                 page: 1,
-                limit: max,
+                limit: sizes.usual,
             },
             Some(text) => read(text).ok_or_else(|| wrong("cursor", text))?,
         };
         Ok(Self {
             number: cursor.page,
-            size: limit.unwrap_or(cursor.limit).clamp(1, max),
+            size: limit.unwrap_or(cursor.limit).clamp(1, sizes.largest),
             shift: if cursor.page == 1 { Shift::None } else { shift },
         })
     }

@@ -1,8 +1,9 @@
 //! Refusals in Composio's error form.
 //!
-//! The messages and slugs that are documented are used as they are: the alias rule, the 401, the
-//! reasons of the revoke endpoint, the retirement of managed OAuth on POST. The others are made up
-//! in the same manner, so no client should compare them.
+//! The messages, slugs and codes that are documented or were seen are used as they are: the alias
+//! rule, the 401, missing fields, the reasons of the revoke endpoint, the retirement of managed OAuth
+//! on POST and the sharing list of a PRIVATE account, whose two texts Composio's own SDKs compare. The
+//! others are made up in the same manner, so no client should compare them.
 
 use serde_json::{Value, json};
 
@@ -38,6 +39,29 @@ impl Refusal {
             .fix("Check the x-api-key header, and the permissions of the key.")
     }
 
+    /// A user's key where a project's is wanted.
+    pub(super) fn key_of_a_user() -> Self {
+        Self::new(
+            401,
+            10401,
+            "HTTP_Unauthorized",
+            "Invalid API key: this is a user API key",
+        )
+        .fix("Send a key that begins with uak_ as x-user-api-key, or a project API key as x-api-key.")
+    }
+
+    /// The key is not good from this address.
+    pub(super) fn address_refused() -> Self {
+        Self::new(401, 10401, "HTTP_Unauthorized", "Invalid API key").fix(
+            "The IP address 203.0.113.7 is not on the allowlist of this API key. Add it, or call from another one.",
+        )
+    }
+
+    /// The edge counts by address, and knows no organisation.
+    pub(super) fn edge_limit() -> Self {
+        Self::new(429, 10429, "HTTP_TooManyRequests", "Too many requests")
+    }
+
     /// The body is not what the endpoint takes.
     pub(super) fn validation(error: impl Into<String>) -> Self {
         let error = error.into();
@@ -52,7 +76,12 @@ impl Refusal {
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(400, 1811, "ConnectedAccount_BadRequest", message)
+        Self::new(400, 600, "ConnectedAccount_BadRequest", message)
+    }
+
+    /// The toolkit cannot do without these fields.
+    pub(super) fn missing_fields(message: impl Into<String>) -> Self {
+        Self::new(400, 612, "ConnectedAccount_MissingRequiredFields", message)
     }
 
     pub(super) fn alias_in_use(alias: &str) -> Self {
@@ -63,10 +92,9 @@ impl Refusal {
 
     pub(super) fn managed_oauth() -> Self {
         Self::bad_request(
-            "Composio-managed auth configs on redirect schemes can no longer be connected here: \
-             use /connected_accounts/link",
+            "Creating connections on this endpoint for Composio-managed OAuth auth configs is no longer supported. \
+             Use POST /api/v3/connected_accounts/link instead.",
         )
-        .fix("Use POST /api/v3.1/connected_accounts/link instead.")
     }
 
     pub(super) fn account_not_found(id: &str) -> Self {
@@ -96,6 +124,15 @@ impl Refusal {
         )
     }
 
+    pub(super) fn no_such_session() -> Self {
+        Self::new(
+            404,
+            1810,
+            "ConnectedAccount_ResourceNotFound",
+            "Auth session not found, used before or expired",
+        )
+    }
+
     pub(super) fn not_revokable(state: &str) -> Self {
         Self::new(
             409,
@@ -104,6 +141,24 @@ impl Refusal {
             format!(
                 "Connection is not in a revokable state (status {state}); only ACTIVE and REVOKED are"
             ),
+        )
+    }
+
+    pub(super) fn subscribed_already() -> Self {
+        Self::new(
+            409,
+            1902,
+            "WebhookSubscription_Conflict",
+            "This project has a webhook subscription already: a project has one",
+        )
+    }
+
+    pub(super) fn no_such_subscription(id: &str) -> Self {
+        Self::new(
+            404,
+            1901,
+            "WebhookSubscription_NotFound",
+            format!("Webhook subscription {id} not found"),
         )
     }
 
@@ -128,7 +183,7 @@ impl Refusal {
     /// What Composio says with a status of its own accord, for failures on demand.
     pub(super) fn of_status(status: u16) -> Self {
         let (code, slug, message) = match status {
-            400 => (1811, "ConnectedAccount_BadRequest", "Bad request"),
+            400 => (600, "ConnectedAccount_BadRequest", "Bad request"),
             401 => return Self::unauthorized(),
             403 => (
                 10403,
@@ -145,6 +200,7 @@ impl Refusal {
                 "ConnectedAccount_Conflict",
                 "The request conflicts with another",
             ),
+            410 => (10410, "HTTP_Gone", "This endpoint is no longer served"),
             422 => (
                 10422,
                 "HTTP_UnprocessableEntity",

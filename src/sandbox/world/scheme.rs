@@ -153,6 +153,11 @@ impl Scheme {
         self.facts().redirects
     }
 
+    /// Whether Composio refreshes its tokens by OAuth 2.
+    pub(super) fn has_refresh_tokens(self) -> bool {
+        matches!(self, Self::Oauth2 | Self::DcrOauth | Self::CimdOauth)
+    }
+
     /// The fields the hosted sign-in page asks a person for. Together they are also enough to make
     /// an account from credentials in hand.
     pub fn fields(self) -> &'static [&'static str] {
@@ -211,15 +216,8 @@ impl Scheme {
                 (!has("access_token")).then_some("access_token")
             }
             Self::S2sOauth2 if has("access_token") => None,
-            Self::ApiKey => {
-                let any = [
-                    "api_key",
-                    "generic_api_key",
-                    "bearer_token",
-                    "basic_encoded",
-                ];
-                (!any.iter().any(|name| has(name))).then_some("api_key")
-            }
+            // Which of its many fields holds the key is the toolkit's business.
+            Self::ApiKey => present.is_empty().then_some("api_key"),
             // The clients' models ask for no password.
             Self::Basic => (!has("username")).then_some("username"),
             Self::ServiceAccount => present.is_empty().then_some("credentials_json"),

@@ -8,7 +8,9 @@ use serde_json::Map;
 
 use super::World;
 use super::account::{Account as Row, Grant, Sharing, State};
+use super::project::check_verifier;
 use super::scheme::Scheme;
+use super::switches::Switches;
 
 /// What a [`World`](super::World) starts with, and goes back to when it is reset.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +20,15 @@ pub struct Seed {
     pub api_key: String,
     /// The project's name, shown on the sign-in page.
     pub project: String,
+    /// `pr_…`: which project the key is of. When absent, one that is made of the API key, so that it
+    /// is the same in every run.
+    pub project_id: Option<String>,
+    /// Whose project it is.
+    pub organisation_id: String,
+    /// The project verifies who signed in: the browser goes here instead of to the callback.
+    pub verifier_url: Option<String>,
+    /// A sign-in of an auth config of Composio's must be finished in the browser that opened it.
+    pub same_browser: bool,
     /// Where links point when a request names no host, without a slash at the end.
     #[serde(skip)]
     pub public_base: String,
@@ -25,7 +36,7 @@ pub struct Seed {
     pub auth_configs: Vec<AuthConfig>,
     /// Accounts that are there from the start.
     pub accounts: Vec<Account>,
-    /// The largest page of a list, and the page size when none is asked for.
+    /// The largest page of a list of accounts, and the page size when none is asked for.
     pub max_page: usize,
     /// Requests per minute.
     pub limit: u32,
@@ -57,6 +68,9 @@ pub struct AuthConfig {
     /// Whether the provider offers a way to revoke.
     #[serde(default = "yes")]
     pub can_revoke: bool,
+    /// Connection fields that the toolkit cannot do without, such as `subdomain`.
+    #[serde(default)]
+    pub requires: Vec<String>,
 }
 
 /// An account of a seed.
@@ -109,6 +123,9 @@ impl Seed {
                     config.id
                 ));
             }
+        }
+        if let Some(url) = &self.verifier_url {
+            check_verifier(url)?;
         }
         let mut aliases = HashSet::new();
         let mut ids = HashSet::new();
@@ -181,6 +198,7 @@ impl World {
                 credentials: Vec::new(),
                 prefilled: Map::new(),
                 link: None,
+                display_name: None,
             });
             if let Some(key) = key {
                 self.store.take_alias(key, n);
@@ -206,82 +224,9 @@ impl AuthConfig {
             managed: true,
             enabled: true,
             can_revoke: true,
+            requires: Vec::new(),
         }
     }
-}
-
-/// The documentation's open questions. The default of each is the sandbox's own reading.
-/// Setting them by a control call sets all of them: one that is absent gets its default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Switches {
-    /// After a refresh the row is EXPIRED until the person is done; else it is INITIATED again.
-    pub refresh_leaves_expired: bool,
-    /// A PATCH of credentials leaves EXPIRED, FAILED and unfinished rows as they are; else working
-    /// credentials make them ACTIVE.
-    pub patch_does_not_revive: bool,
-    /// Enabling makes any row ACTIVE, and disabling makes any row INACTIVE; else only INACTIVE rows
-    /// that had been connected can be enabled, only ACTIVE ones disabled, and the rest is a 400.
-    pub status_sets_anything: bool,
-    /// `revoke_on_delete` revokes for ACTIVE rows only; else for every live grant.
-    pub revoke_on_delete_needs_active: bool,
-    /// A deleted row holds its alias; else it is free at once.
-    pub deleted_holds_alias: bool,
-    /// An unfinished row's refresh has only what is left of its ten minutes; else ten of its own.
-    pub refresh_keeps_deadline: bool,
-    /// Alias and sharing do not move `updated_at`; else every change does.
-    pub quiet_metadata: bool,
-    /// For so many seconds after its POST a row is in no list.
-    pub list_lag_seconds: u32,
-    /// For so many seconds after its POST a GET of a row is a 404.
-    pub get_lag_seconds: u32,
-    /// Nothing stops two rows from having one alias.
-    pub alias_not_unique: bool,
-    /// The largest page of a list, which is also the page size when none is asked for; when absent,
-    /// what the sandbox was started with.
-    pub max_page: Option<usize>,
-    /// Rows shift while somebody goes from page to page, as they do while rows come and go: one of three pages
-    /// after the first begins with the last row of the page before, and one of three leaves a row out.
-    pub shifting_pages: bool,
-}
-
-impl Switches {
-    /// Name, and what it does when it is on: for help.
-    pub const HELP: [(&str, &str); 12] = [
-        (
-            "refresh_leaves_expired",
-            "a refreshed row is EXPIRED until the person is done",
-        ),
-        (
-            "patch_does_not_revive",
-            "new credentials leave EXPIRED and FAILED rows as they are",
-        ),
-        (
-            "status_sets_anything",
-            "enabling and disabling work in every status",
-        ),
-        (
-            "revoke_on_delete_needs_active",
-            "revoke_on_delete does nothing for other rows",
-        ),
-        (
-            "deleted_holds_alias",
-            "the alias of a deleted row is not free",
-        ),
-        (
-            "refresh_keeps_deadline",
-            "a refresh does not restart the ten minutes",
-        ),
-        ("quiet_metadata", "alias and sharing do not move updated_at"),
-        ("list_lag_seconds", "for so long a new row is in no list"),
-        ("get_lag_seconds", "for so long a GET of a new row is a 404"),
-        ("alias_not_unique", "two rows may have one alias"),
-        ("max_page", "the largest page of a list"),
-        (
-            "shifting_pages",
-            "rows stand twice or are left out where a page ends",
-        ),
-    ];
 }
 
 impl Default for Seed {
@@ -289,6 +234,10 @@ impl Default for Seed {
         Self {
             api_key: "sandbox".to_owned(),
             project: "sandbox".to_owned(),
+            project_id: None,
+            organisation_id: "ok_sandbox".to_owned(),
+            verifier_url: None,
+            same_browser: false,
             public_base: "http://127.0.0.1:8090".to_owned(),
             auth_configs: default_auth_configs(),
             accounts: Vec::new(),

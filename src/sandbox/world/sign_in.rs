@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::World;
-use super::account::{Account, Credential, State, reason};
+use super::account::{Account, Consent, Credential, State, reason};
 use super::scheme::Scheme;
 
 /// What stands behind a link.
@@ -40,16 +40,18 @@ pub struct SignInView {
 pub struct Finished {
     /// The account.
     pub connected_account_id: String,
-    /// `success` or `failed`.
+    /// `success`, `failed`, or `unverified` while the application has to say whose sign-in it was.
     pub status: &'static str,
-    /// Where the browser goes: the callback with the outcome added to its query.
+    /// Where the browser goes: the callback with the outcome added to its query, or the verifier.
     pub redirect_url: Option<String>,
 }
 
 /// What the person did.
 pub(super) enum Act {
-    Agree(Vec<(String, String)>),
+    Agree(Consent),
     Cancel,
+    /// The person agrees in another browser than the one that opened the link.
+    AgreeElsewhere,
 }
 
 impl World {
@@ -74,7 +76,11 @@ impl World {
         fields: Vec<(String, String)>,
         now: Timestamp,
     ) -> Result<Finished, SignIn> {
-        self.finish_by_token(token, Act::Agree(fields), now)
+        let consent = Consent {
+            fields,
+            display_name: None,
+        };
+        self.finish_by_token(token, Act::Agree(consent), now)
     }
 
     /// The person declines: the account becomes FAILED.
@@ -82,7 +88,7 @@ impl World {
         self.finish_by_token(token, Act::Cancel, now)
     }
 
-    fn finish_by_token(
+    pub(super) fn finish_by_token(
         &mut self,
         token: &str,
         act: Act,
@@ -97,11 +103,22 @@ impl World {
 
     /// Ends the open sign-in of a row.
     pub(super) fn finish(&mut self, n: usize, act: Act, now: Timestamp) -> Finished {
-        let agreed = matches!(act, Act::Agree(_));
-        self.store.change(n, now, |account| match act {
-            Act::Agree(fields) => agree(account, fields),
-            Act::Cancel => cancel(account),
-        });
+        let error = match &act {
+            Act::Agree(_) => None,
+            Act::Cancel => Some("access_denied"),
+            Act::AgreeElsewhere => Some("browser_mismatch"),
+        };
+        match act {
+            Act::Agree(consent) => {
+                if let Some(verifier) = self.project.verifier_url.clone() {
+                    return self.await_verification(n, consent, &verifier, now);
+                }
+                self.store.change(n, now, |account| agree(account, consent));
+            }
+            Act::Cancel => self.store.change(n, now, cancel),
+            // The row stays as it is, and runs out in its time.
+            Act::AgreeElsewhere => self.store.change(n, now, Account::close_link),
+        }
         let account = self.store.at(n);
         let callback = account
             .link
@@ -109,8 +126,8 @@ impl World {
             .and_then(|link| link.callback.as_deref());
         Finished {
             connected_account_id: account.id.clone(),
-            status: if agreed { "success" } else { "failed" },
-            redirect_url: callback.map(|callback| back(callback, &account.id, agreed)),
+            status: if error.is_none() { "success" } else { "failed" },
+            redirect_url: callback.map(|callback| back(callback, &account.id, error)),
         }
     }
 
@@ -142,11 +159,12 @@ impl World {
     }
 }
 
-fn agree(account: &mut Account, fields: Vec<(String, String)>) {
-    for (name, value) in fields {
+pub(super) fn agree(account: &mut Account, consent: Consent) {
+    for (name, value) in consent.fields {
         account.credentials.retain(|held| held.name != name);
         account.credentials.push(Credential::new(&name, &value));
     }
+    account.display_name = consent.display_name.or(account.display_name.take());
     account.connect();
 }
 
@@ -159,25 +177,29 @@ fn cancel(account: &mut Account) {
     }
 }
 
-/// The callback with the outcome in its query; what was there stays, a fragment stays last.
-fn back(callback: &str, id: &str, agreed: bool) -> String {
-    let (url, fragment) = match callback.split_once('#') {
+/// The callback with the outcome in its query.
+fn back(callback: &str, id: &str, error: Option<&str>) -> String {
+    let status = if error.is_none() { "success" } else { "failed" };
+    let mut outcome = vec![("status", status), ("connected_account_id", id)];
+    outcome.extend(error.map(|error| ("error", error)));
+    with_query(callback, &outcome)
+}
+
+/// A URL with more in its query; what was there stays, a fragment stays last.
+pub(super) fn with_query(url: &str, more: &[(&str, &str)]) -> String {
+    let (url, fragment) = match url.split_once('#') {
         Some((url, fragment)) => (url, Some(fragment)),
-        None => (callback, None),
+        None => (url, None),
     };
-    let mut outcome = form_urlencoded::Serializer::new(String::new());
-    outcome.append_pair("status", if agreed { "success" } else { "failed" });
-    outcome.append_pair("connected_account_id", id);
-    if !agreed {
-        outcome.append_pair("error", "access_denied");
-    }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(more);
     let joint = match url.split_once('?') {
         None => "?",
         Some((_, "")) => "",
         Some((_, query)) if query.ends_with('&') => "",
         Some(_) => "&",
     };
-    let mut target = format!("{url}{joint}{}", outcome.finish());
+    let mut target = format!("{url}{joint}{}", query.finish());
     if let Some(fragment) = fragment {
         target.push('#');
         target.push_str(fragment);

@@ -2,6 +2,7 @@
 
 mod change;
 mod create;
+mod delivery;
 mod faults;
 mod list;
 mod revoke;

@@ -136,6 +136,58 @@ async function sharingAndLists() {
   check("several users", few.items.length === 2, few.items.length);
 }
 
+async function whoSignedIn() {
+  const link = await client.link.create({ auth_config_id: "ac_gmail", user_id: "ann" });
+  const id = link.connected_account_id;
+  await sandbox("POST", `accounts/${id}/consent`, { display_name: "ann@gmail.example" });
+  const value = (await client.connectedAccounts.retrieve(id)).state.val;
+  check("displayName", value.displayName === "ann@gmail.example", value);
+}
+
+async function verification() {
+  await sandbox("POST", "project", { verifier_url: "https://app.test/verify" });
+  for (const [user, wanted] of [["ann", "ACTIVE"], ["eve", "FAILED"]]) {
+    const link = await client.link.create({ auth_config_id: "ac_gmail", user_id: "ann" });
+    const target = new URL((await person(link.redirect_url)).headers.get("location"));
+    const session_uri = target.searchParams.get("session_uri");
+    check("the way to the verifier", target.host === "app.test" && session_uri, target.href);
+    const body = { session_uri, user_id: user };
+    // No method of its own in this version.
+    const complete = () => client.post("/api/v3.1/connected_accounts/complete_auth", { body });
+    if (wanted === "ACTIVE") {
+      check("completed", (await complete()).connected_account_id === link.connected_account_id);
+    } else {
+      await refused("the wrong user", BadRequestError, complete);
+    }
+    const row = await client.connectedAccounts.retrieve(link.connected_account_id);
+    check(`${wanted} after verification`, row.status === wanted, row);
+    await refused("a session that was used", NotFoundError, complete);
+  }
+}
+
+async function theProject() {
+  await sandbox("POST", "project", { id: "pr_acme", organisation_id: "ok_acme" });
+  // The client's own method wants a user's key; a project's key may ask as well.
+  const info = await client.get("/api/v3.1/auth/session/info");
+  const seen = [info.project.nano_id, info.project.org.id];
+  check("the project", seen.join() === "pr_acme,ok_acme", info);
+}
+
+async function webhooks() {
+  const types = (await client.webhookSubscriptions.listEventTypes()).items;
+  const enabled_events = types.map((type) => type.event_type);
+  const body = { webhook_url: "https://app.test/hook", enabled_events, version: "V3" };
+  const subscribe = () => client.webhookSubscriptions.create(body);
+  const made = await subscribe();
+  await refused("a second subscription", ConflictError, subscribe);
+  const shown = await client.webhookSubscriptions.retrieve(made.id);
+  check("told once", made.secret && shown.secret !== made.secret, shown);
+  check("listed", (await client.webhookSubscriptions.list()).items.length === 1);
+  const rotated = await client.webhookSubscriptions.rotateSecret(made.id);
+  check("rotated", rotated.secret !== made.secret, rotated);
+  check("unsubscribed", (await client.webhookSubscriptions.delete(made.id)).success);
+}
+
 async function refusals() {
   const link = () => client.link.create({ auth_config_id: "ac_gmail", user_id: "ann" });
   await refused("managed OAuth", BadRequestError, () =>
@@ -164,7 +216,17 @@ async function refusals() {
   check("a retry", (await patient.authConfigs.list()).items.length > 0);
 }
 
-for (const run of [lifeByLink, lifeOfAKey, sharingAndLists, refusals]) {
+const runs = [
+  lifeByLink,
+  lifeOfAKey,
+  sharingAndLists,
+  whoSignedIn,
+  verification,
+  theProject,
+  webhooks,
+  refusals,
+];
+for (const run of runs) {
   await sandbox("POST", "reset");
   try {
     await run();

@@ -2,12 +2,13 @@
 
 use composio_operator::composio::State;
 use composio_operator::crd::{CredentialsStep, Reason};
-use composio_operator::plan::{AuthConfigCheck, Change, Kind, Pin, Rule, SecretSeen};
+use composio_operator::plan::{AuthConfigCheck, Change, Kind, Pin, Rule};
 
-use super::grant::{self, was_sent};
+use super::data::Data;
+use super::grant;
 use super::sight::{Sight, after};
 
-use CredentialsStep::{Created, Patched, Refused};
+use CredentialsStep::{Assumed, Created, Patched, Refused, Remade};
 
 pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
     let Sight {
@@ -19,9 +20,11 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
     let (found, has_record) = (sight.found(), sight.recorded());
     let (makes, waits, has_grant) = (sight.makes(), sight.waits(), sight.has_grant());
     let signs_in = waits && !sight.has_credentials();
-    let has_secret = sight.has_credentials();
+    let (has_secret, data) = (sight.has_credentials(), sight.data());
     let revives = waits && has_secret;
     let never_connected = recorded.connected_at.is_none();
+    let did_not_help = never_connected && data == Data::Sent(Patched);
+    let recreates = revives && (did_not_help || data == Data::NewOfNewAccount);
     match rule {
         Rule::Suspended => desired.spec.suspend && !sight.lacks_account(),
         Rule::NotVisibleYet => has_record && sight.absent() && sight.hidden(),
@@ -49,7 +52,19 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
         }
         Rule::Adopt => found && !has_record,
         Rule::UnknownState => has_record && sight.state_is_unknown(),
-        Rule::RestoreMarks => has_record && found && !desired.is_marked(),
+        Rule::RestoreMarks => {
+            let was_pinned = desired.pin.is_own() && desired.pin.alias().is_some();
+            let is_restored = match (sight.account(), sight.recorded_id()) {
+                (None, _) => was_pinned && sight.absent(),
+                (Some(_), None) => was_pinned,
+                (Some(account), Some(id)) => {
+                    let differs = sight.made_elsewhere(account);
+                    let is_it = id == account.id && sight.claim().is_some();
+                    is_it && (was_pinned || sight.is_proved() || !differs)
+                }
+            };
+            !desired.is_marked() && is_restored
+        }
         Rule::DeleteDuplicate => has_record && sight.has_duplicate(),
         Rule::AccountNotFound => {
             makes && desired.spec.connected_account_id.is_some() && recorded.auth_config.is_none()
@@ -70,7 +85,10 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
         | Rule::Rotate
         | Rule::Rename
         | Rule::PinAgain => grant::is_open(rule, sight),
-        Rule::ReadSecret => has_secret && (makes || waits || has_grant) && sight.secret_unread(),
+        Rule::ReadSecret => (makes || waits || has_grant) && data == Data::Unread,
+        Rule::SecretMissing => (makes || waits || has_grant) && data == Data::Missing,
+        Rule::SecretInvalid => (makes || waits || has_grant) && data == Data::Invalid,
+        Rule::Remake => has_grant && data == Data::NewOfNewAccount && !sight.refused(Kind::Delete),
         Rule::AliasInUse => {
             let refusal = match has_grant {
                 true => grant::first_refusal(sight),
@@ -81,35 +99,37 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
             refusal.is_some_and(|refusal| refusal.reason == Reason::AliasInUse)
         }
         Rule::Refused => {
-            let refresh = sight.refusal(&[Kind::Refresh]);
+            let refresh = sight.refresh_refused();
             let is_forbidden = refresh.is_some_and(|one| one.reason == Reason::Forbidden);
             let delete = sight.refused(Kind::Delete);
             (has_grant && grant::first_refusal(sight).is_some())
+                || grant::refuses_to_make_room(sight)
                 || (signs_in && (is_forbidden || (refresh.is_some() && delete)))
-                || (revives && never_connected && was_sent(sight, &[Patched]) && delete)
+                || (recreates && delete)
         }
         Rule::DoesNotConverge => grant::does_not_converge(sight),
-        Rule::SecretMissing => {
-            let is_missing = matches!(observed.secret, SecretSeen::Missing(_));
-            has_secret && (makes || waits || has_grant) && is_missing
-        }
         Rule::CreationRefused => !has_record && sight.absent() && sight.make_refused().is_some(),
         Rule::Revive => {
             let refused = sight.refused_change(|change| *change == Change::Credentials);
-            revives && sight.version_is_new() && refused.is_none()
+            revives && data == Data::New && refused.is_none()
         }
-        Rule::Recreate => revives && never_connected && was_sent(sight, &[Patched]),
+        Rule::Recreate => recreates,
         Rule::CredentialsRejected => {
-            let is_unfit = matches!(observed.secret, SecretSeen::Unfit(_));
-            let is_refused = was_sent(sight, &[Refused]);
-            let did_not_help =
-                sight.version_is_new() || was_sent(sight, &[Created, Patched, Refused]);
-            has_secret
-                && ((is_unfit && makes)
-                    || (waits && (is_unfit || did_not_help))
-                    || (has_grant && (is_unfit || is_refused)))
+            let was_answered =
+                recorded.observed_generation == Some(desired.generation) && !sight.asks_for_look();
+            match data {
+                Data::Sent(Refused) => waits || has_grant || (makes && was_answered),
+                Data::New | Data::Untold | Data::Sent(Created | Remade | Patched | Assumed) => {
+                    waits
+                }
+                Data::NotDeclared
+                | Data::Unread
+                | Data::Missing
+                | Data::Invalid
+                | Data::NewOfNewAccount => false,
+            }
         }
-        Rule::MakeRoom => signs_in && sight.refused(Kind::Refresh),
+        Rule::MakeRoom => signs_in && sight.refresh_refused().is_some(),
         Rule::OutcomeUnknown => {
             let since = recorded.unknown_since.as_ref().map(|since| since.0);
             let is_open = |since| now < after(since, sight.wait());

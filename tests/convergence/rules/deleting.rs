@@ -3,7 +3,7 @@
 use composio_operator::composio::{Account, State};
 use composio_operator::crd::{DeletionPolicy, Reason, condition};
 use composio_operator::plan::{Claim, Claimant, Kind, Pin, Rule};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::sight::{Sight, after, is_final};
 
@@ -24,7 +24,7 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>, since: Timestamp) -> bool {
         let is_so = |account: &Account| states.contains(&account.state);
         revokes && ended.is_some_and(is_so)
     };
-    let revoke = sight.refusal(&[Kind::Revoke]);
+    let revoke = ended.and_then(|account| sight.refused_for(Kind::Revoke, account));
     let may_go_through = revoke.is_some_and(|failure| !is_final(failure));
     match rule {
         Rule::DeletingUntouched => {
@@ -42,7 +42,7 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>, since: Timestamp) -> bool {
             !held || (absent && may_come)
         }
         Rule::DeletingGone => absent,
-        Rule::DeletingNotOurs => found && (observed.holder.is_some() || ours(sight).is_empty()),
+        Rule::DeletingNotOurs => found && ours(sight).is_empty(),
         Rule::DeletingHolderUnknown => {
             let mut ours = ours(sight).into_iter();
             found && ours.any(|account| sight.may_be_anothers(account))
@@ -62,7 +62,10 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>, since: Timestamp) -> bool {
             let is_tried = ends(&[State::Active]) && !keeps_refusing(sight);
             may_go_through && (is_tried || ends(&[State::Inactive]))
         }
-        Rule::DeletingEnable => ends(&[State::Inactive]) && !sight.refused(Kind::Enable),
+        Rule::DeletingEnable => {
+            let is_refused = |account| sight.refused_for(Kind::Enable, account).is_some();
+            ends(&[State::Inactive]) && !ended.is_some_and(is_refused)
+        }
         Rule::DeletingRevoked => ends(&[State::Revoked]),
         Rule::DeletingCannotRevoke => ends(CONNECTED),
         Rule::DeletingNoGrant => ended.is_some() && revokes,
@@ -81,7 +84,7 @@ fn never_adopted(sight: &Sight<'_>) -> bool {
             && lost(condition::READY))
 }
 
-/// The accounts that are the object's to end.
+/// The accounts that are the object's to end, and managed by no other object.
 fn ours<'a>(sight: &Sight<'a>) -> Vec<&'a Account> {
     let desired = sight.desired;
     let claimant = Claimant {
@@ -96,7 +99,8 @@ fn ours<'a>(sight: &Sight<'a>) -> Vec<&'a Account> {
     };
     let (recorded, keys) = (&sight.observed.recorded, &sight.observed.keys);
     let is_ours = |account: &&Account| {
-        claimant.claim(recorded, keys, account) == Some(Claim::Own)
+        !sight.is_held(account)
+            && claimant.claim(recorded, keys, account) == Some(Claim::Own)
             && match sight.recorded_id() == Some(&account.id) {
                 true => account.is_of(&desired.spec.user, &desired.spec.toolkit),
                 false => desired.pin.is_own() && !sight.mismatched(account),
@@ -119,11 +123,11 @@ pub(super) fn ended<'a>(sight: &Sight<'a>) -> Option<&'a Account> {
     }
 }
 
-/// Whether the provider has refused for an hour, and five times.
+/// Whether the provider has refused three times, and for as long as `--revoke-patience` says.
 fn keeps_refusing(sight: &Sight<'_>) -> bool {
     let refusals = sight.observed.recorded.revoke_refusals.as_ref();
     refusals.is_some_and(|refusals| {
-        let patience = after(refusals.since.0, SignedDuration::from_hours(1));
-        refusals.count >= 5 && sight.now >= patience
+        let patience = after(refusals.since.0, sight.desired.flags.revoke_patience);
+        refusals.count >= 3 && sight.now >= patience
     })
 }

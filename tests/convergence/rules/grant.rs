@@ -3,9 +3,10 @@
 use composio_operator::composio::State;
 use composio_operator::composio::model::Visibility;
 use composio_operator::crd::{CredentialsStep, Reason, condition};
-use composio_operator::plan::{Change, Claim, Failure, Kind, Rule, SecretSeen};
+use composio_operator::plan::{Change, Claim, Failure, Kind, Rule};
 use jiff::SignedDuration;
 
+use super::data::Data;
 use super::sight::{Sight, after};
 
 /// Something that differs.
@@ -41,7 +42,7 @@ fn differences<'a>(sight: &Sight<'a>) -> Vec<Difference<'a>> {
         (
             Rule::Rotate,
             false,
-            sight.has_credentials() && sight.version_is_new(),
+            sight.data() == Data::New,
             sight.refused_change(|change| *change == Change::Credentials),
         ),
         (
@@ -94,19 +95,25 @@ pub(super) fn does_not_converge(sight: &Sight<'_>) -> bool {
 }
 
 fn secret_is_in_the_way(sight: &Sight<'_>) -> bool {
-    let is_unusable = matches!(
-        sight.observed.secret,
-        SecretSeen::Missing(_) | SecretSeen::Unfit(_)
-    );
-    sight.has_credentials() && (is_unusable || was_sent(sight, &[CredentialsStep::Refused]))
+    match sight.data() {
+        Data::Missing | Data::Invalid | Data::Sent(CredentialsStep::Refused) => true,
+        Data::NewOfNewAccount => cannot_be_made_anew(sight),
+        Data::NotDeclared | Data::Unread | Data::New | Data::Untold | Data::Sent(_) => false,
+    }
 }
 
-/// Whether the version that was read was sent, and one of these came of it.
-pub(super) fn was_sent(sight: &Sight<'_>, steps: &[CredentialsStep]) -> bool {
-    let sent = sight.observed.recorded.credentials.as_ref();
-    sent.is_some_and(|sent| {
-        sight.observed.secret.version() == Some(&sent.version) && steps.contains(&sent.step)
-    })
+/// Whether the account is to make room for one with other data and does not.
+fn cannot_be_made_anew(sight: &Sight<'_>) -> bool {
+    sight.refused(Kind::Delete) || sight.claim() != Some(Claim::Own)
+}
+
+/// Whether that is what is told: the alias comes after the Secret, and waits.
+pub(super) fn refuses_to_make_room(sight: &Sight<'_>) -> bool {
+    let mut differences = differences(sight).into_iter();
+    sight.has_grant()
+        && sight.data() == Data::NewOfNewAccount
+        && sight.refused(Kind::Delete)
+        && !differences.any(|one| one.rule == Rule::Rename && is_put_off(&one, sight))
 }
 
 fn is_put_off(one: &Difference<'_>, sight: &Sight<'_>) -> bool {

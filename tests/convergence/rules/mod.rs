@@ -7,6 +7,7 @@ use composio_operator::plan::{Claim, Decision, Desired, Observed, Plan, Presence
 use jiff::Timestamp;
 use strum::IntoEnumIterator;
 
+mod data;
 mod declared;
 mod deleting;
 mod grant;
@@ -87,7 +88,12 @@ impl Table {
             Rule::Unproved => {
                 (sight.found() && sight.claim().is_none())
                     || (sight.claim() != Some(Claim::Own)
-                        && matches!(otherwise(), Some(Rule::MakeRoom | Rule::Recreate)))
+                        && match otherwise() {
+                            Some(Rule::MakeRoom | Rule::Recreate) => true,
+                            // What was refused is told first.
+                            Some(Rule::Remake) => grant::first_refusal(sight).is_none(),
+                            Some(_) | None => false,
+                        })
             }
             _ => match sight.desired.presence {
                 Presence::Present => declared::holds(rule, sight),
@@ -131,6 +137,7 @@ fn act(rule: Rule, sight: &Sight<'_>) -> Act {
         | Rule::AliasInUse
         | Rule::ReadSecret
         | Rule::SecretMissing
+        | Rule::SecretInvalid
         | Rule::AwaitUser
         | Rule::GrantRevoked
         | Rule::DisabledAndDead
@@ -168,6 +175,7 @@ fn act(rule: Rule, sight: &Sight<'_>) -> Act {
         | Rule::Disable
         | Rule::Share
         | Rule::Rotate
+        | Rule::Remake
         | Rule::Rename
         | Rule::DeletingDelete
         | Rule::DeletingOthersFirst

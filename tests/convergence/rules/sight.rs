@@ -4,11 +4,12 @@ use composio_operator::composio::{Account, State};
 use composio_operator::crd::{Reason, condition};
 use composio_operator::plan::{
     AccountLookup, Answer, Change, Claim, Desired, Effect, Failure, Kind, Observed, Pin, Presence,
-    Rule, SecretSeen, is_computed_form,
+    Rule, is_computed_form,
 };
 use composio_operator::record::Proven;
 use jiff::{SignedDuration, Timestamp};
 
+use super::data::Data;
 use super::{deleting, grant};
 
 /// What is wanted and what is seen.
@@ -17,6 +18,17 @@ pub(super) struct Sight<'a> {
     pub(super) desired: &'a Desired,
     pub(super) observed: &'a Observed,
     pub(super) now: Timestamp,
+}
+
+/// The account that an effect is about, if it is about one alone.
+fn about(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::Refresh { id }
+        | Effect::Enable { id }
+        | Effect::Disable { id }
+        | Effect::Revoke { id } => Some(id),
+        _ => None,
+    }
 }
 
 /// Whether Composio refused for good, so that only a person can help.
@@ -158,40 +170,59 @@ impl<'a> Sight<'a> {
     /// The refusal that stands in the way where that rule decides.
     pub(super) fn stopped_by(&self, rule: Rule) -> Option<&'a Failure> {
         match rule {
-            Rule::Refused if self.has_grant() => grant::first_refusal(self),
-            Rule::Refused => self
-                .refusal(&[Kind::Delete])
-                .or(self.refusal(&[Kind::Refresh])),
-            Rule::CredentialsRejected if self.waits() && self.version_is_new() => {
+            Rule::Refused if self.has_grant() => {
+                grant::first_refusal(self).or(self.refusal(&[Kind::Delete]))
+            }
+            Rule::Refused => self.refusal(&[Kind::Delete]).or(self.refresh_refused()),
+            Rule::CredentialsRejected if self.waits() && self.data() == Data::New => {
                 self.refused_change(|change| *change == Change::Credentials)
             }
-            Rule::DeletingRefused => self
-                .refusal(&[Kind::Delete])
-                .or(self.refusal(&[Kind::Revoke])),
+            Rule::DeletingRefused => {
+                let revoke = |account| self.refused_for(Kind::Revoke, account);
+                self.refusal(&[Kind::Delete])
+                    .or(deleting::ended(self).and_then(revoke))
+            }
             _ => None,
         }
     }
 
     /// Whether the account was enabled only to be revoked, and is to be disabled again.
     pub(super) fn disables_again(&self) -> bool {
-        let ended = deleting::ended(self);
-        ended.is_some_and(|account| account.state == State::Active)
-            && !self.desired.spec.enabled
-            && !self.refused(Kind::Disable)
+        let is_enabled = |account: &&Account| account.state == State::Active;
+        let ended = deleting::ended(self).filter(is_enabled);
+        !self.desired.spec.enabled
+            && ended.is_some_and(|account| self.refused_for(Kind::Disable, account).is_none())
     }
 
-    /// Whether the Secret was read, and its version was not sent.
-    pub(super) fn version_is_new(&self) -> bool {
-        let sent = self.observed.recorded.credentials.as_ref();
-        let version = self.observed.secret.version();
-        version.is_some_and(|version| sent.is_none_or(|sent| sent.version != *version))
+    /// That to start the sign-in of the account that was found again was refused.
+    pub(super) fn refresh_refused(&self) -> Option<&'a Failure> {
+        self.refused_for(Kind::Refresh, self.account()?)
     }
 
-    pub(super) fn secret_unread(&self) -> bool {
-        matches!(
-            self.observed.secret,
-            SecretSeen::NotUsed | SecretSeen::NotRead
-        )
+    /// That an effect of that kind was refused for that account.
+    pub(super) fn refused_for(&self, kind: Kind, account: &Account) -> Option<&'a Failure> {
+        let mut refused = self.observed.refused.iter();
+        let refused = refused.find(|one| {
+            one.effect.kind() == kind && about(&one.effect) == Some(account.id.as_str())
+        })?;
+        Some(&refused.failure)
+    }
+
+    /// Whether another object manages that account, which is one of those that were found.
+    pub(super) fn is_held(&self, account: &Account) -> bool {
+        match self.account().map(|first| &first.id) == Some(&account.id) {
+            true => self.observed.holder.is_some(),
+            false => self.observed.others_held.contains(&account.id),
+        }
+    }
+
+    /// Whether more than its name in the declaration tells that the account is this object's.
+    pub(super) fn is_proved(&self) -> bool {
+        let claimant = self.desired.claimant().without_names();
+        let (recorded, keys) = (&self.observed.recorded, &self.observed.keys);
+        let account = self.account();
+        let claim = account.and_then(|account| claimant.claim(recorded, keys, account));
+        claim == Some(Claim::Own)
     }
 
     /// The change that the effect makes with a PATCH.
@@ -318,6 +349,7 @@ impl<'a> Sight<'a> {
                 let never_connected =
                     matches!(other.state, State::Expired | State::Failed) && other.timed_out();
                 other.alias.as_deref() == pin.alias()
+                    && !self.is_held(other)
                     && Some(&other.auth_config) == self.observed.recorded.auth_config.as_ref()
                     && !self.mismatched(other)
                     && !self.may_be_anothers(other)

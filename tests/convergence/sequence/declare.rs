@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Sequence, user};
 use crate::convergence::ground::Ground;
+use crate::support::pinned_alias;
 
 impl<G: Ground> Sequence<G> {
     pub(super) async fn declare(&mut self, name: &'static str) -> String {
@@ -75,11 +76,18 @@ impl<G: Ground> Sequence<G> {
 
     pub(super) async fn delete(&mut self, name: &'static str) -> String {
         let object = self.ground.object(name).await;
-        if let Some(object) = object.filter(|object| object["spec"]["deletionPolicy"] == "Retain") {
+        if let Some(object) = object {
+            let is_retained = object["spec"]["deletionPolicy"] == "Retain";
+            let by_hand = is_let_go_by_hand(&object);
+            // Without a pin no account was asked for by it: then there is none to be left.
+            let is_pinned = !pinned_alias(&object).is_null();
             match object["status"]["connectedAccountId"].as_str() {
-                Some(id) => self.retained.insert(id.to_owned()),
-                None => self.let_go.insert(user(name)),
-            };
+                Some(id) if is_retained || by_hand => drop(self.retained.insert(id.to_owned())),
+                None if is_retained || (by_hand && is_pinned) => {
+                    self.let_go.insert(user(name));
+                }
+                Some(_) | None => {}
+            }
         }
         self.ground.delete(name).await;
         self.declared.retain(|(declared, _)| *declared != name);
@@ -93,6 +101,13 @@ impl<G: Ground> Sequence<G> {
         self.ground.annotate(name, annotation, Some(&token)).await;
         format!("{name}: {annotation}={token}")
     }
+}
+
+/// Whether the operator has no part in how the object goes: somebody took its finalizer off, and while it is
+/// suspended nothing is changed, so that it is not put back.
+pub(super) fn is_let_go_by_hand(object: &Value) -> bool {
+    let finalizers = object["metadata"]["finalizers"].as_array();
+    object["spec"]["suspend"] == true && finalizers.is_none_or(Vec::is_empty)
 }
 
 pub(super) fn some_users(random: &mut fastrand::Rng) -> Vec<&'static str> {

@@ -27,7 +27,30 @@ pub(super) fn cases() -> Vec<Bad> {
         bad(
             "credentials without a Secret",
             json!({"credentials": {"scheme": "API_KEY"}}),
-            &["spec.credentials.secretRef: Required value"],
+            &[
+                "spec.credentials.secretRef: Invalid value",
+                "secretRef must name the Secret, but for the scheme NO_AUTH, which has none",
+            ],
+        ),
+        bad(
+            "a Secret for a scheme that has none",
+            json!({"credentials": {"scheme": "NO_AUTH", "secretRef": {"name": "s"}}}),
+            &["secretRef must name the Secret, but for the scheme NO_AUTH, which has none"],
+        ),
+        bad(
+            "a key for the state that the operator says",
+            json!({"credentials": {"scheme": "API_KEY", "secretRef": {"name": "s", "keys": {"status": "x"}}}}),
+            &["keys must not map the fields status and authScheme"],
+        ),
+        bad(
+            "a key for no field",
+            json!({"credentials": {"scheme": "API_KEY", "secretRef": {"name": "s", "keys": {"a b": "x"}}}}),
+            &["keys must map field names of the scheme"],
+        ),
+        bad(
+            "no keys at all",
+            json!({"credentials": {"scheme": "API_KEY", "secretRef": {"name": "s", "keys": {}}}}),
+            &["spec.credentials.secretRef.keys: Invalid value"],
         ),
         bad(
             "credentials without a scheme",

@@ -11,7 +11,7 @@ use composio_operator::metrics::Metrics;
 use composio_operator::plan::Flags;
 use composio_operator::poll::{Poll, Polling};
 use composio_operator::project::Project;
-use composio_operator::reconcile::{Backoff, Context};
+use composio_operator::reconcile::{Backoff, Context, Slots};
 use composio_operator::record::RecordKeys;
 use composio_operator::report::Pace;
 use composio_operator::sandbox::world::World;
@@ -21,7 +21,7 @@ use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::reflector;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::shelf::{Shelf, client};
 use super::{INSTANCE, Mind, Repeats, lock};
@@ -66,7 +66,7 @@ pub(super) fn run(
     };
     let poll = Poll::new(Arc::clone(&project), objects.clone(), polling);
     let context = Context {
-        slots: Semaphore::new(1),
+        slots: Slots::new(1, CancellationToken::new()),
         sources: Sources {
             project,
             objects,
@@ -89,7 +89,7 @@ pub(super) fn run(
         },
         backoff: Backoff::default(),
         metrics,
-        tell: Box::new(|_, _| {}),
+        emit: Box::new(|_, _| {}),
     };
     Running {
         context,

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tracing::{error, info};
 
-use super::super::KUBERNETES;
+use super::super::{KUBERNETES, queue::Trigger};
 use crate::{
     crd::{Reason, condition},
     http::Health,
@@ -29,7 +29,7 @@ struct Inner {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     objects: Objects,
-    trigger: mpsc::UnboundedSender<ObjectRef<PackedObject>>,
+    trigger: Trigger,
 }
 
 /// What the last list or watch of a namespace came to.
@@ -61,7 +61,7 @@ impl NamespaceAccess {
         health: Arc<Health>,
         metrics: Arc<Metrics>,
         objects: Objects,
-        trigger: mpsc::UnboundedSender<ObjectRef<PackedObject>>,
+        trigger: Trigger,
     ) -> Self {
         let each = || namespaces.iter().cloned();
         for namespace in namespaces {
@@ -95,8 +95,7 @@ impl NamespaceAccess {
             object.status.says(condition::SYNCED, &reasons)
         });
         for object in inside.chain(waiting.map(|object| reference(&object))) {
-            // The receiver lives as long as the controller.
-            let _ = self.0.trigger.send(object);
+            self.0.trigger.send(object);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Objects, accounts and observations, told in English.
 
+use std::{collections::BTreeSet, sync::LazyLock};
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 
@@ -7,12 +9,12 @@ use crate::{
     composio::model::{Sensitive, State},
     crd::{
         ALIAS_ANNOTATION, Adopted, ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus,
-        Credentials, CredentialsStatus, CredentialsStep, DeletionPolicy, FINALIZER, Link, Metadata,
-        ReadyWhen, Reason, SecretRef, Sharing, Tally,
+        Credentials, CredentialsStep, DeletionPolicy, FINALIZER, Link, Metadata, ReadyWhen, Reason,
+        Scheme, SecretRef, Sharing, Tally,
     },
     plan::{
         AccountLookup, Answer, AuthConfigCheck, Desired, Effect, Failure, Flags, Gate, Holder,
-        Observed, Pin, Presence, Proof, Refused, SecretSeen,
+        Observed, Pin, Presence, Proof, Refused, SecretSeen, SecretVersion, credentials,
     },
     record::RecordKeys,
 };
@@ -30,7 +32,9 @@ pub(crate) const ALIAS: &str = "agents-support-gmail-ojk4mmcagnsudmlt";
 
 /// By which the records of a test are signed.
 pub(crate) fn keys() -> RecordKeys {
-    RecordKeys::derive(b"the API key", &Flags::default().project)
+    static KEYS: LazyLock<RecordKeys> =
+        LazyLock::new(|| RecordKeys::derive(b"the API key", &Flags::default().project));
+    KEYS.clone()
 }
 
 pub(crate) fn ago(seconds: i64) -> Timestamp {
@@ -73,6 +77,7 @@ pub(crate) fn sight(account: AccountLookup, fresh: bool) -> Sight {
         secret: SecretSeen::NotUsed,
         auth_config: AuthConfigCheck::Fit("ac_1".into()),
         holder: None,
+        others_held: BTreeSet::new(),
         all_objects_known: true,
         gate: Gate::default(),
         refused: Vec::new(),
@@ -239,6 +244,13 @@ impl Sight {
         })
     }
 
+    /// One of several that is not the first is managed by another object.
+    pub(crate) fn other_is_held(self, id: &str) -> Self {
+        self.with(|observed| {
+            observed.others_held.insert(id.into());
+        })
+    }
+
     pub(crate) fn auth_config(self, check: AuthConfigCheck) -> Self {
         self.with(|observed| observed.auth_config = check)
     }
@@ -249,18 +261,39 @@ impl Sight {
 
     pub(crate) fn with_secret(self) -> Self {
         self.secret(SecretSeen::Present {
-            version: "uid/7".into(),
-            values: [("generic_api_key".into(), Sensitive::new("sk"))].into(),
+            version: version("uid/7"),
+            values: [("generic_api_key".into(), Sensitive::new("uid/7"))].into(),
         })
     }
 
-    /// That version of the Secret was sent last.
+    /// A Secret of that version, in which the version is the key, with other fields beside it.
+    pub(crate) fn with_data(self, of: &str, others: &[(&str, &str)]) -> Self {
+        let others = others.iter();
+        let mut values: std::collections::BTreeMap<String, Sensitive> = others
+            .map(|(field, value)| ((*field).into(), Sensitive::new(*value)))
+            .collect();
+        values.insert("generic_api_key".into(), Sensitive::new(of));
+        let version = version(of);
+        self.secret(SecretSeen::Present { version, values })
+    }
+
+    /// That version of the Secret was sent last to the recorded account. Each version has data of its own.
     pub(crate) fn sent(self, version: &str, step: CredentialsStep) -> Self {
+        self.sent_as(&object().made_from_secret().0, version, &[], step)
+    }
+
+    /// The same for an object, with other fields.
+    pub(crate) fn sent_as(
+        self,
+        desired: &Desired,
+        version: &str,
+        others: &[(&str, &str)],
+        step: CredentialsStep,
+    ) -> Self {
+        let sent = Self(self.0.clone()).with_data(version, others).0;
         self.status(|status| {
-            status.credentials = Some(CredentialsStatus {
-                version: version.into(),
-                step,
-            });
+            let account = status.connected_account_id.clone();
+            status.credentials = credentials::record(desired, &sent, account.as_deref(), step);
         })
     }
 
@@ -278,6 +311,15 @@ impl Sight {
 
     pub(crate) fn refused(self, effect: Effect, failure: Failure) -> Self {
         self.with(|observed| observed.refused.push(Refused { effect, failure }))
+    }
+}
+
+/// A version, written `<uid>/<resourceVersion>`.
+pub(crate) fn version(text: &str) -> SecretVersion {
+    let (uid, resource_version) = text.split_once('/').expect("both");
+    SecretVersion {
+        uid: uid.into(),
+        resource_version: resource_version.into(),
     }
 }
 

@@ -2,6 +2,8 @@ use super::*;
 use crate::{composio::model::State, crd::CredentialsStep};
 use CredentialsStep::{Created, Patched, Refused};
 
+mod data;
+
 fn wanted() -> Wanted {
     object().made_from_secret()
 }
@@ -19,7 +21,7 @@ fn missing() -> SecretSeen {
 }
 
 fn unfit() -> SecretSeen {
-    SecretSeen::Unfit("the Secret must not have a key \"status\"".into())
+    SecretSeen::Unfit("is of the type kubernetes.io/tls, which is never sent".into())
 }
 
 fn refused_values() -> Failure {
@@ -167,7 +169,7 @@ fn the_secret_has_its_place_among_the_differences() {
             "and what must not be sent",
             wanted(),
             ours(State::Active).sent("uid/7", Created).secret(unfit()),
-            Refuses(Reason::CredentialsRejected),
+            Waits(Reason::SecretInvalid),
         ),
         (
             "what Composio refused comes before what is missing",
@@ -250,7 +252,7 @@ fn a_dead_account_is_revived_by_a_new_version_or_made_anew_once() {
                 "nor with one that must not be sent",
                 wanted(),
                 dead().secret(unfit()),
-                Refuses(Reason::CredentialsRejected),
+                Waits(Reason::SecretInvalid),
             ),
             (
                 "never is a person asked, not on request either",

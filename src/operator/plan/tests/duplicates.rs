@@ -78,6 +78,14 @@ fn of_several_accounts_those_go_that_hold_nobodys_grant() {
             nothing(),
         ),
         (
+            "another object has it on record, and waits for its person",
+            object(),
+            two(active(), duplicate().never_finished())
+                .connected(ago(100))
+                .other_is_held("ca_2"),
+            nothing(),
+        ),
+        (
             "a refusal is not repeated, and does not stop the rest",
             object().disabled(),
             two(active(), duplicate().never_finished())

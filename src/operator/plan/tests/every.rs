@@ -1,6 +1,9 @@
 //! What holds for every combination of what can be wanted and seen.
 
-use super::*;
+use super::{
+    random::invariants::{rows, target},
+    *,
+};
 use crate::{
     composio::model::State,
     crd::{CredentialsStep, DeletionPolicy},
@@ -174,9 +177,16 @@ fn whatever_is_seen_the_rules_hold() {
             "acts behind a closed gate: {}",
             told()
         );
+        // What goes with an object may be seen beside an account of another one.
+        let ends_its_own = is_deleting
+            && target(effect).is_some_and(|id| {
+                let mut rows = rows(&observed.account).iter();
+                rows.all(|row| row.id != id || !observed.is_held(row))
+            });
         assert!(
             observed.holder.is_none()
                 || account.is_none()
+                || ends_its_own
                 || matches!(effect, Effect::Release | Effect::Forget),
             "acts on another object's account: {}",
             told()
@@ -237,16 +247,17 @@ fn whatever_is_seen_the_rules_hold() {
                     );
                 } else if !is_deleting {
                     let makes_room = match desired.spec.credentials {
-                        None => observed.refused(Kind::Refresh).is_some(),
+                        None => observed
+                            .refused_exactly(&Effect::Refresh { id: id.clone() })
+                            .is_some(),
                         Some(_) => {
                             let sent = observed.recorded.credentials.as_ref();
                             sent.is_some_and(|sent| sent.step == CredentialsStep::Patched)
                         }
                     };
+                    let is_dead = account.is_some_and(|account| account.state != State::Active);
                     assert!(
-                        !revoke
-                            && makes_room
-                            && account.is_some_and(|account| account.state != State::Active),
+                        !revoke && ((makes_room && is_dead) || takes_no_change(desired, observed)),
                         "a declared object's account is deleted: {}",
                         told()
                     );
@@ -271,7 +282,11 @@ fn whatever_is_seen_the_rules_hold() {
                         && recorded
                         && desired.spec.credentials.is_some()
                         && matches!(&observed.secret, SecretSeen::Present { version, .. }
-                            if sent.is_none_or(|sent| sent.version != *version)),
+                        if sent.is_none_or(|sent| {
+                            sent.account_id != observed.recorded.connected_account_id
+                                || (&sent.uid, &sent.resource_version)
+                                    != (&version.uid, &version.resource_version)
+                        })),
                     "{}",
                     told()
                 );

@@ -292,12 +292,12 @@ fn each_answer_is_read_for_what_it_proves() {
             Answer::Refused(403),
         ),
         (
-            "forbidden to look at",
+            "a list is forbidden to whoever asks",
             None,
             403,
             SAYS_NO,
-            Reason::Forbidden,
-            Answer::Refused(403),
+            Reason::ProjectUnavailable,
+            Answer::NotNow { after: None },
         ),
         (
             "values that are refused",

@@ -185,3 +185,78 @@ fn the_other_object_is_named_as_long_as_its_name_can_be_one() {
     assert_eq!(named(320), Some(320));
     assert_eq!(named(321), None);
 }
+
+#[test]
+fn marks_that_somebody_took_off_come_back_whatever_else_is_waited_for() {
+    let unknown = || account("ca_1").is(crate::composio::model::State::Unknown("PAUSED".into()));
+    let bare = || object().without_finalizer();
+    check([
+        (
+            "a state that is not known: nothing is done to the account, and it still ends with the object",
+            object().unmarked(),
+            seen(unknown()).recorded("ca_1"),
+            does(pin(ALIAS)),
+        ),
+        (
+            "another auth config is declared than the one of the account",
+            bare().through("ac_2"),
+            seen(account("ca_1").active()).recorded("ca_1"),
+            does(pin(ALIAS)),
+        ),
+        (
+            "the account was made a moment ago and is not visible yet",
+            bare(),
+            seen_none().recorded("ca_1").link_issued(ago(5)),
+            does(pin(ALIAS)),
+        ),
+        (
+            "a call may still bring an account",
+            bare().called("support"),
+            seen_none().unknown_since(ago(5)),
+            does(pin(ALIAS)),
+        ),
+        (
+            "its Secret is gone before it is known whether an account was made from it",
+            bare().made_from_secret(),
+            seen_none()
+                .secret(SecretSeen::Missing("does not exist".into()))
+                .unknown_since(ago(5)),
+            does(pin(ALIAS)),
+        ),
+        (
+            "an object that cannot be read may manage what was found",
+            bare().pinned("support"),
+            seen(account("ca_1").called("support")).with_objects_unknown(),
+            does(pin("support")),
+        ),
+        (
+            "an account that is only named to a copy, and is not what it declares, is not taken over by it",
+            object()
+                .copied_from("agents/original")
+                .taking_over("ca_1")
+                .through("ac_2"),
+            seen(account("ca_1").active().called("by-hand")).named_by_status("ca_1"),
+            Refuses(Reason::Mismatch),
+        ),
+        (
+            "not where another object has the account: there is nothing of its own to end",
+            bare(),
+            seen(account("ca_1").active())
+                .recorded("ca_1")
+                .held_by("agents/other"),
+            Refuses(Reason::Conflict),
+        ),
+        (
+            "nor while it is suspended",
+            bare().suspended(),
+            seen(account("ca_1").active()).recorded("ca_1"),
+            Waits(Reason::Suspended),
+        ),
+        (
+            "nor where none was asked for: nothing can be lost",
+            bare().pinned_to_nothing().taking_over("ca_9"),
+            seen_none(),
+            Refuses(Reason::AccountNotFound),
+        ),
+    ]);
+}

@@ -145,8 +145,8 @@ fn a_secret_makes_an_account_without_a_person() {
         (
             "what must not be sent is not sent",
             secret(),
-            seen_none().secret(SecretSeen::Unfit("status".into())),
-            Refuses(Reason::CredentialsRejected),
+            seen_none().secret(SecretSeen::Unfit("holds the operator's own API key".into())),
+            Waits(Reason::SecretInvalid),
         ),
         (
             "the account is made",

@@ -223,6 +223,12 @@ fn a_refresh_that_is_refused_makes_room_for_a_new_account() {
             looks(Need::Account),
         ),
         (
+            "what was refused for the account before it is no reason: it is asked for itself first",
+            object(),
+            died().refused(Effect::Refresh { id: "ca_0".into() }, rejected()),
+            does(refresh()),
+        ),
+        (
             "the person was quicker: there is nothing to make room for, and nothing to complain of",
             object(),
             seen(account("ca_1").active())

@@ -11,6 +11,8 @@ pub enum Topic {
     LinkRequestIgnored,
     /// An account that was found is managed now.
     Adopted,
+    /// Another account took the place of one that was connected.
+    AccountReplaced,
     /// The account became active.
     Connected,
     /// The operator disabled the account.
@@ -46,6 +48,7 @@ impl Topic {
             Self::LinkIssued => "LinkIssued",
             Self::LinkRequestIgnored => "LinkRequestIgnored",
             Self::Adopted => "Adopted",
+            Self::AccountReplaced => "AccountReplaced",
             Self::Connected => "Connected",
             Self::Disabled => "Disabled",
             Self::Enabled => "Enabled",

@@ -51,15 +51,13 @@ fn each_effect_leaves_its_facts() {
     assert_eq!(time(&status.last_link_issued_at), Some(NOW));
     assert_eq!(status.last_handled_link_request.as_deref(), Some("now"));
 
-    let created = did(Done::Created {
-        secret_version: "uid/7".into(),
-    });
+    let created = did(Done::Created);
     let status = after(
         &object().made_from_secret(),
-        &seen(account("ca_1").active()),
+        &seen(account("ca_1").active()).with_secret(),
         created,
     );
-    assert_eq!(status.credentials.expect("told").version, "uid/7");
+    assert_eq!(status.credentials.expect("told").resource_version, "7");
     assert_eq!(time(&status.connected_at), Some(NOW));
 
     let tried = seen(account("ca_1").is(State::Revoked))

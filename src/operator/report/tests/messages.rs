@@ -1,6 +1,7 @@
 //! What the conditions say: the specific thing first, and each thing once.
 
 use super::*;
+use crate::plan::SecretSeen;
 use crate::report::conditions::sentence;
 
 fn texts(status: &ConnectedAccountStatus) -> Vec<&str> {

@@ -148,6 +148,7 @@ mod tests {
             auth_config: "ac_1".to_owned(),
             state: crate::composio::model::State::Active,
             state_reason: None,
+            identity: None,
             visibility: crate::composio::model::Visibility::Private,
             sharing: None,
             created_at: None,

@@ -22,7 +22,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str, &str)] = &[
     (
         "POST",
         "/_sandbox/accounts/{id}/consent",
-        "",
+        "{display_name?, other_browser?}",
         "the person finishes the sign-in",
     ),
     (
@@ -82,8 +82,26 @@ pub(crate) const ROUTES: &[(&str, &str, &str, &str)] = &[
     (
         "POST",
         "/_sandbox/auth-configs",
-        "{id, toolkit, scheme?, managed?, enabled?, can_revoke?}",
-        "adds or replaces",
+        "{id, toolkit, scheme?, managed?, enabled?, can_revoke?, requires?}",
+        "adds or replaces; requires: connection fields",
+    ),
+    (
+        "GET",
+        "/_sandbox/project",
+        "",
+        "its ids, and how sign-ins are verified",
+    ),
+    (
+        "POST",
+        "/_sandbox/project",
+        "{id?, organisation_id?, verifier_url?, same_browser?}",
+        "changes it; what is absent stays",
+    ),
+    (
+        "GET",
+        "/_sandbox/deliveries",
+        "",
+        "webhooks, and what became of each attempt",
     ),
     ("GET", "/_sandbox/clock", "", "the world's time"),
     (
@@ -104,7 +122,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str, &str)] = &[
         "POST",
         "/_sandbox/fault",
         "{status, method?, path? | path_prefix?, times?, after_commit?, body?, headers?}",
-        "status: a number, cut_before, cut_after, half_body, not_json",
+        "status: a number, cut_before, cut_after, half_body, not_json, edge_limit, address_refused, malformed_rows",
     ),
     ("DELETE", "/_sandbox/fault", "", "forgets them"),
     (

@@ -22,6 +22,9 @@ pub(super) async fn faults(place: &Place<'_>, id: &str) {
         (json!({"status": 403}), Some(403), false),
         (json!({"status": 429}), Some(429), false),
         (json!({"status": 502, "body": "<html>"}), Some(502), false),
+        (json!({"status": "edge_limit"}), Some(429), false),
+        (json!({"status": "address_refused"}), Some(401), false),
+        (json!({"status": "malformed_rows"}), Some(201), true),
         (json!({"status": "not_json"}), Some(201), true),
         (json!({"status": "cut_before"}), None, false),
         (json!({"status": "cut_after"}), None, true),
@@ -44,11 +47,17 @@ pub(super) async fn faults(place: &Place<'_>, id: &str) {
         match (request.send().await, status) {
             (Ok(response), Some(status)) => {
                 assert_eq!(response.status(), status, "{name}");
+                let edge = fault["status"] == "edge_limit";
                 let retry = response.headers().contains_key("retry-after");
-                assert_eq!(retry, status == 429, "{name}");
+                assert_eq!(retry, status == 429 && !edge, "{name}");
+                let budget = response.headers().contains_key("x-ratelimit");
+                assert_eq!(budget, !edge, "{name}");
                 let text = response.text().await.unwrap();
                 let error = serde_json::from_str::<Value>(&text).ok();
                 match (status, error) {
+                    (429, Some(body)) if edge => assert_eq!(body["error"]["code"], 10429, "{text}"),
+                    // A link is no list: nothing of it is malformed.
+                    (201, Some(body)) => assert!(body["redirect_url"].is_string(), "{text}"),
                     (429, Some(body)) => assert!(body["message"].is_string(), "{name}: {text}"),
                     (201 | 502, None) => assert!(text.starts_with("<html>"), "{name}: {text}"),
                     (_, Some(body)) => {

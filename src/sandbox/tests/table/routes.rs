@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::documented::subscription;
 use super::failures::{faults, latency};
+use super::worlds::worlds;
 use super::{Place, Served};
 use crate::routes::ROUTES;
 
@@ -315,72 +317,45 @@ async fn check(place: &Place<'_>, method: &str, route: &str, id: &str) {
             assert_eq!(place.status(id).await, "gone");
             assert!(place.list().await.is_empty());
         }
-        ("GET", "worlds") => {
-            let named = |world: &Value| world["name"] == place.key.as_str();
-            assert!(
-                call(Value::Null).await["worlds"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .any(named)
+        ("GET", "project") => {
+            let project = call(Value::Null).await;
+            assert!(project["id"].as_str().unwrap().starts_with("pr_"));
+            assert_eq!(
+                (&project["verifier_url"], &project["same_browser"]),
+                (&Value::Null, &json!(false))
             );
             seen(place, id, "ACTIVE").await;
         }
-        ("POST", "worlds") => {
-            let key = format!("{}-other", place.key);
-            let body = json!({
-                "api_key": key, "max_page": 1,
-                "auth_configs": [{"id": "ac_x", "toolkit": "x"}],
-                "accounts": [{"id": "ca_x", "auth_config": "ac_x", "user_id": "ann"},
-                    {"auth_config": "ac_x", "user_id": "bob", "status": "EXPIRED"}],
-            });
-            call(body.clone()).await;
-            let api = "/api/v3.1/connected_accounts";
-            let (_, list) = place.send(&key, "GET", api, &Value::Null).await;
-            assert_eq!(
-                (&list["total_items"], &list["total_pages"]),
-                (&json!(2), &json!(2))
-            );
-            let other = Place {
-                served: place.served,
-                key,
-            };
-            assert_eq!(other.log().await.len(), 1, "a log of its own");
-            assert_eq!(other.status("ca_x").await, "ACTIVE");
-            assert_eq!(other.status(id).await, "gone");
-            assert_eq!(place.status("ca_x").await, "gone");
-            assert_eq!(place.try_control(method, route, body).await.0, 409);
-            let wrong =
-                json!({"api_key": "y", "accounts": [{"auth_config": "ac_y", "user_id": "ann"}]});
-            let (status, answer) = place.try_control(method, route, wrong).await;
-            assert_eq!(status, 400);
-            assert!(
-                answer.to_string().contains("accounts[0].auth_config"),
-                "{answer}"
-            );
-        }
-        ("DELETE", "worlds") => {
-            let body = json!({"api_key": "short-lived"});
-            place.control("POST", "worlds", body).await;
-            place
-                .control("DELETE", "worlds?key=short-lived", Value::Null)
-                .await;
-            assert_eq!(
-                place
-                    .try_control("GET", "log?key=short-lived", Value::Null)
-                    .await
-                    .0,
-                404
-            );
-            assert_eq!(
-                place
-                    .try_control(method, "worlds?key=sandbox", Value::Null)
-                    .await
-                    .0,
-                409
-            );
+        ("POST", "project") => {
+            let ids = json!({"id": "pr_other", "organisation_id": "ok_other"});
+            let project = call(ids).await;
+            assert_eq!(project["name"], "sandbox", "what is absent stays");
+            let (_, info) = place.api("GET", "/auth/session/info", Value::Null).await;
+            assert_eq!(info["project"]["nano_id"], "pr_other");
+            assert_eq!(info["project"]["org"]["id"], "ok_other");
+            let wrong = json!({"verifier_url": "/verify"});
+            assert_eq!(place.try_control(method, route, wrong).await.0, 400);
             seen(place, id, "ACTIVE").await;
         }
+        ("GET", "deliveries") => {
+            assert_eq!(call(Value::Null).await["deliveries"], json!([]));
+            let body = subscription("https://app.test/hook");
+            place.api("POST", "/webhook_subscriptions", body).await;
+            let end = format!("accounts/{id}/end-grant");
+            place.control("POST", &end, Value::Null).await;
+            let delivery = call(Value::Null).await["deliveries"][0].clone();
+            assert_eq!(
+                (&delivery["account"], &delivery["due"]),
+                (&json!(id), &Value::Null)
+            );
+            let told = delivery["attempts"][0]["error"].as_str().unwrap();
+            assert!(
+                told.contains("loopback"),
+                "nothing leaves this machine: {told}"
+            );
+            seen(place, id, "EXPIRED").await;
+        }
+        ("GET" | "POST" | "DELETE", "worlds") => worlds(place, method, id).await,
         _ => panic!("no case for {method} {route}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Place, Served};
+use super::{Place, Served, readings};
 use crate::world::Switches;
 
 #[test]
@@ -12,6 +12,16 @@ fn help_names_every_switch() {
     named.sort_unstable();
     let all: Vec<&String> = all.as_object().unwrap().keys().collect();
     assert_eq!(named, all);
+}
+
+#[test]
+fn the_readme_tells_of_every_switch() {
+    let readme = include_str!("../../../../README.md");
+    let (_, table) = readme.split_once("| switch | on | off |").unwrap();
+    let table = table.split("\n\n").next().unwrap();
+    for (name, _) in Switches::HELP {
+        assert!(table.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -29,6 +39,12 @@ async fn both_positions_of_every_switch() {
         get_lag_seconds: _,
         alias_not_unique: _,
         max_page: _,
+        refresh_reopens_active: _,
+        refresh_is_deprecated: _,
+        disabled_config_disables_accounts: _,
+        patch_knows_its_fields: _,
+        narrow_aliases: _,
+        session_info_refused: _,
         shifting_pages: _,
     } = Switches::default();
     let served = Served::start().await;
@@ -51,7 +67,7 @@ async fn both_positions_of_every_switch() {
     }
 }
 
-fn path(id: &str) -> String {
+pub(super) fn path(id: &str) -> String {
     format!("/connected_accounts/{id}")
 }
 
@@ -262,6 +278,6 @@ async fn check(place: &Place<'_>, name: &str, on: bool) {
             assert_eq!(place.status(newest).await, "INITIALIZING");
             logged("GET", 200).await;
         }
-        _ => panic!("no case for {name}"),
+        other => readings::check(place, other, on).await,
     }
 }

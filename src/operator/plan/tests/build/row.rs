@@ -17,6 +17,7 @@ pub(crate) fn account(id: &str) -> Row {
         auth_config: "ac_1".into(),
         state: State::Initiated,
         state_reason: None,
+        identity: None,
         visibility: Visibility::Private,
         sharing: None,
         created_at: None,

@@ -79,11 +79,23 @@ impl Wanted {
     pub(crate) fn made_from_secret(self) -> Self {
         self.with(|desired| {
             desired.spec.credentials = Some(Credentials {
-                secret_ref: SecretRef {
+                secret_ref: Some(SecretRef {
                     name: "gmail-key".into(),
-                },
+                    ..Default::default()
+                }),
                 ..Default::default()
             });
+        })
+    }
+
+    pub(crate) fn of_scheme(self, scheme: Scheme) -> Self {
+        self.with(|desired| {
+            desired
+                .spec
+                .credentials
+                .as_mut()
+                .expect("it has them")
+                .scheme = scheme;
         })
     }
 

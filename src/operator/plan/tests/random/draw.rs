@@ -1,5 +1,7 @@
 //! What can be wanted and seen, drawn by a dice.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 
 use super::*;
@@ -7,8 +9,9 @@ use crate::{
     composio::model::{Acl, Sensitive, State, Visibility},
     crd::{
         self, ConnectedAccountSpec, Credentials, CredentialsStatus, CredentialsStep, Metadata,
-        ReadyWhen, SecretRef, Sharing, Tally, condition,
+        ReadyWhen, Scheme, SecretRef, Sharing, Tally, condition,
     },
+    record::SecretData,
 };
 
 const USERS: [&str; 3] = ["support@acme.com", "other@acme.com", "agent-1"];
@@ -33,6 +36,55 @@ fn times() -> [Timestamp; 7] {
     [5000, 3601, 600, 61, 10, 0, -540].map(ago)
 }
 
+/// A version of the Secret and its data: two versions may have the same.
+fn data(dice: &mut Dice) -> (SecretVersion, BTreeMap<String, Sensitive>) {
+    let fields = [
+        (
+            "api_key",
+            dice.text(&["sk-live-1", "sk-live-1", "sk-live-2"]),
+        ),
+        ("subdomain", dice.text(&["acme", "other"])),
+    ];
+    let fields = fields.map(|(field, value)| (field.to_owned(), Sensitive::new(value)));
+    (version(dice.of(&["uid/7", "uid/8"])), fields.into())
+}
+
+/// What was sent to the recorded account, or to another one, signed with the key in use, most of the time.
+fn sent(dice: &mut Dice, recorded: Option<&str>) -> CredentialsStatus {
+    let (version, fields) = data(dice);
+    let account = match dice.number(12) {
+        0 => None,
+        1 => Some(dice.text(&IDS)),
+        _ => recorded.map(str::to_owned),
+    };
+    let signing = match dice.number(8) {
+        0 => RecordKeys::derive(b"another key", "p"),
+        _ => keys(),
+    };
+    let macs = signing.sign_secret(&SecretData {
+        own_alias: ALIAS,
+        account: account.as_deref(),
+        secret: "gmail-key",
+        scheme: dice.of(&[Scheme::ApiKey, Scheme::ApiKey, Scheme::S2sOauth2]),
+        fields: &fields,
+    });
+    CredentialsStatus {
+        account_id: account,
+        uid: version.uid,
+        resource_version: version.resource_version,
+        key_id: macs.key_id,
+        mac: macs.all,
+        create_only_mac: macs.create_only,
+        step: dice.of(&[
+            CredentialsStep::Created,
+            CredentialsStep::Remade,
+            CredentialsStep::Patched,
+            CredentialsStep::Refused,
+            CredentialsStep::Assumed,
+        ]),
+    }
+}
+
 fn micro(dice: &mut Dice) -> MicroTime {
     MicroTime(dice.time(&times()))
 }
@@ -54,10 +106,11 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> Wanted {
             alias: dice.maybe(|dice| dice.text(&ALIASES)),
         }),
         credentials: dice.maybe(|dice| Credentials {
-            secret_ref: SecretRef {
+            scheme: dice.of(&[Scheme::ApiKey, Scheme::S2sOauth2]),
+            secret_ref: Some(SecretRef {
                 name: dice.text(&["gmail-key"]),
-            },
-            ..Default::default()
+                ..Default::default()
+            }),
         }),
         connection_data: dice
             .maybe(|dice| [(dice.text(&["subdomain"]), dice.text(&["acme"]))].into()),
@@ -144,6 +197,7 @@ fn any_row(dice: &mut Dice) -> Account {
         auth_config: dice.text(&AUTH_CONFIGS),
         state: State::from(dice.text(&STATES).as_str()),
         state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
+        identity: None,
         visibility: dice.of(&[Visibility::Private, Visibility::Shared]),
         sharing: dice.maybe(|dice| Acl {
             allow_all: dice.once_in(2),
@@ -178,15 +232,18 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
         3 => Some(RecordKeys::derive(b"another key", "p").sign(ALIAS, "ca_1")),
         _ => id.as_ref().map(|id| keys().sign(ALIAS, id)),
     };
+    let credentials = (!dice.once_in(5)).then(|| sent(dice, id.as_deref()));
     ConnectedAccountStatus {
         observed_generation: dice.maybe(|dice| dice.number(3) as i64 - 1),
         connected_account_id: id,
+        previous_connected_account_id: None,
         record,
         alias: dice.maybe(|dice| dice.text(&ALIASES)),
         adopted: dice.once_in(6).then_some(crd::Adopted::ByDeclaredAlias),
         auth_config: dice.maybe(|dice| dice.text(&AUTH_CONFIGS)),
         state: dice.maybe(|dice| dice.text(&STATES)),
         state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
+        identity: None,
         link: dice.maybe(|dice| Link {
             url: dice.text(&["https://connect.example/1"]),
             expires_at: Time(dice.time(&times())),
@@ -196,14 +253,7 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
         first_connected_at: dice.maybe(micro),
         last_handled_link_request: dice.maybe(|dice| dice.text(&TOKENS)),
         last_handled_reconcile_at: dice.maybe(|dice| dice.text(&TOKENS)),
-        credentials: dice.maybe(|dice| CredentialsStatus {
-            version: dice.text(&["uid/7", "uid/8"]),
-            step: dice.of(&[
-                CredentialsStep::Created,
-                CredentialsStep::Patched,
-                CredentialsStep::Refused,
-            ]),
-        }),
+        credentials,
         unknown_since: dice.maybe(micro),
         revoke_refusals: dice.maybe(|dice| Tally {
             since: micro(dice),
@@ -260,6 +310,7 @@ pub(in crate::plan::tests) fn sight_of_several(dice: &mut Dice, desired: &Desire
         account: AccountLookup::Many(rows),
         fresh: true,
         holder: None,
+        others_held: BTreeSet::new(),
         all_objects_known: true,
         gate: Gate::default(),
         refused: Vec::new(),
@@ -279,6 +330,12 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight
         }
     };
     let recorded = recorded(dice, account.account().map(|account| account.id.as_str()));
+    let first = account.account().map(|first| &first.id);
+    let others = account.others().iter();
+    let others_held = others
+        .filter(|other| first != Some(&other.id) && dice.once_in(8))
+        .map(|other| other.id.clone())
+        .collect();
     let closed = |dice: &mut Dice| dice.once_in(12).then(|| dice.time(&times()));
     Sight(Observed {
         recorded,
@@ -290,14 +347,10 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight
             1 => SecretSeen::NotRead,
             2 => SecretSeen::Missing(dice.text(&["does not exist"])),
             3 => SecretSeen::Unfit(dice.text(&["it must not"])),
-            _ => SecretSeen::Present {
-                version: dice.text(&["uid/7", "uid/8"]),
-                values: [(
-                    dice.text(&["api_key"]),
-                    Sensitive::new(dice.text(&["sk-live-1"])),
-                )]
-                .into(),
-            },
+            _ => {
+                let (version, values) = data(dice);
+                SecretSeen::Present { version, values }
+            }
         },
         auth_config: match dice.number(4) {
             0 => AuthConfigCheck::NotAsked,
@@ -310,6 +363,7 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight
         holder: dice.once_in(8).then(|| Holder {
             object: dice.text(&["agents/older"]),
         }),
+        others_held,
         all_objects_known: !dice.once_in(3),
         gate: Gate {
             read_closed_until: closed(dice),

@@ -94,13 +94,15 @@ struct Invariants {
 }
 
 impl Invariants {
-    const CASES: [&str; 8] = [
+    const CASES: [&str; 10] = [
         "the account of a declared object is alive",
         "one account is shown twice",
+        "the Secret holds what only a new account takes",
         "the status names an account that is not the object's",
         "an account is there by its declared alias alone",
         "the pin is another object's",
         "another object manages the account",
+        "another object manages one of several accounts, which is not the first",
         "an object goes whose account is proved to be its own",
         "several accounts carry the alias of a declared object",
     ];
@@ -136,16 +138,23 @@ impl Invariants {
                 .any(|account| is_ours(desired, observed, account)),
             "acts on somebody else's account",
         )?;
+        let is_of_another = match kept {
+            Some(kept) if kept.id == id => observed.holder.is_some(),
+            Some(_) | None => observed.others_held.contains(id),
+        };
+        held(
+            !is_of_another,
+            "acts on an account that another object manages",
+        )?;
         let ends = matches!(effect, Effect::Delete { .. } | Effect::Revoke { .. });
         if !ends {
             return Ok(());
         }
-        held(observed.holder.is_none(), "ends another object's account")?;
         if present {
             let is_kept = recorded == Some(id) || kept.is_some_and(|kept| kept.id == id);
             let alive = about.iter().any(|account| account.state == State::Active);
             held(
-                !(is_kept && alive),
+                !(is_kept && alive) || takes_no_change(desired, observed),
                 "ends the live account of a declared object",
             )?;
             // What a Secret made can be made again; a person's grant cannot.
@@ -178,10 +187,12 @@ impl Invariants {
         let cases = [
             present && recorded && claim == Some(Claim::Own) && account.state == State::Active,
             present && recorded && ids.len() < rows.len(),
+            present && recorded && claim == Some(Claim::Own) && takes_no_change(desired, observed),
             recorded && claim.is_none(),
             claim == Some(Claim::DeclaredAlias),
             matches!(desired.pin, Pin::Foreign { .. }),
             observed.holder.is_some(),
+            !observed.others_held.is_empty(),
             !present && claim == Some(Claim::Own),
             present && ids.len() > 1 && claim == Some(Claim::Own),
         ];
@@ -250,7 +261,7 @@ fn nobody_elses_grant_is_touched_and_nothing_unseen_is_acted_on() {
 #[test]
 fn each_fault_that_is_planted_into_a_decision_is_found() {
     type Faulty = fn(&Desired, &Observed) -> Plan;
-    let faults: [(&str, &str, Faulty); 5] = [
+    let faults: [(&str, &str, Faulty); 6] = [
         (
             "a row that is shown twice is deleted as its own second",
             "ends the live account of a declared object",
@@ -310,10 +321,21 @@ fn each_fault_that_is_planted_into_a_decision_is_found() {
         ),
         (
             "the holder is not asked for",
-            "ends another object's account",
+            "acts on an account that another object manages",
             |desired, observed| {
                 let believed = Observed {
                     holder: None,
+                    ..observed.clone()
+                };
+                plan(desired, &believed, NOW)
+            },
+        ),
+        (
+            "of several accounts the first alone is asked about",
+            "acts on an account that another object manages",
+            |desired, observed| {
+                let believed = Observed {
+                    others_held: BTreeSet::new(),
                     ..observed.clone()
                 };
                 plan(desired, &believed, NOW)

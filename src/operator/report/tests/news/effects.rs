@@ -250,9 +250,7 @@ fn each_effect_is_told_in_its_own_words() {
                 auth_config: "ac_1".into(),
                 alias: "a".into(),
             },
-            Done::Created {
-                secret_version: "uid/7".into(),
-            },
+            Done::Created,
             &[],
             "",
         ),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::{ResourceExt, api::PostParams};
 use tracing::warn;
 
-use super::{Error, Report, told};
+use super::{Error, Report, describe};
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
     look::Sources,
@@ -28,10 +28,11 @@ pub(super) struct Entry {
 }
 
 /// The object as the apiserver has it, and what is to be added to its status.
-pub(super) struct Ledger<'a> {
+pub(super) struct StatusWriter<'a> {
     report: &'a Report,
     object: ConnectedAccount,
-    entries: Vec<Entry>,
+    /// What is not written yet, in its order.
+    outcomes: Vec<Entry>,
     /// The status that the last write replaced.
     replaced: Option<ConnectedAccountStatus>,
 }
@@ -47,12 +48,12 @@ pub(super) enum Written {
     ObjectGone,
 }
 
-impl<'a> Ledger<'a> {
+impl<'a> StatusWriter<'a> {
     pub(super) fn new(object: ConnectedAccount, report: &'a Report) -> Self {
         Self {
             report,
             object,
-            entries: Vec::new(),
+            outcomes: Vec::new(),
             replaced: None,
         }
     }
@@ -69,9 +70,9 @@ impl<'a> Ledger<'a> {
 
     /// The status with all that is not written yet. Its transition times are those of a single write:
     /// a condition that went and came back in memory has not moved.
-    pub(super) fn unwritten(&self) -> ConnectedAccountStatus {
+    pub(super) fn pending(&self) -> ConnectedAccountStatus {
         let written = self.written();
-        let Some((last, earlier)) = self.entries.split_last() else {
+        let Some((last, earlier)) = self.outcomes.split_last() else {
             return written;
         };
         let mut status = written.clone();
@@ -92,8 +93,9 @@ impl<'a> Ledger<'a> {
         self.replaced.take()
     }
 
-    pub(super) fn note(&mut self, desired: Desired, outcome: Outcome, at: Timestamp) {
-        self.entries.push(Entry {
+    /// Takes an outcome to be written.
+    pub(super) fn add(&mut self, desired: Desired, outcome: Outcome, at: Timestamp) {
+        self.outcomes.push(Entry {
             desired,
             outcome,
             at,
@@ -127,9 +129,9 @@ impl<'a> Ledger<'a> {
         let mut wait = SHORTEST_WAIT;
         let mut renewed = false;
         loop {
-            let status = self.unwritten();
+            let status = self.pending();
             if status == self.written() || (renewed && !must_be_kept(&self.written(), &status)) {
-                self.entries.clear();
+                self.outcomes.clear();
                 return Ok(if renewed {
                     Written::Renewed
                 } else {
@@ -140,7 +142,7 @@ impl<'a> Ledger<'a> {
                 Ok(object) => {
                     self.replaced = Some(self.written());
                     self.object = object;
-                    self.entries.clear();
+                    self.outcomes.clear();
                     return Ok(if renewed {
                         Written::Renewed
                     } else {
@@ -164,12 +166,10 @@ impl<'a> Ledger<'a> {
                 return Err(error.into());
             }
             if wait > SHORTEST_WAIT {
-                let object = format!(
-                    "{}/{}",
-                    self.object.namespace().unwrap_or_default(),
-                    self.object.name_any()
+                warn!(
+                    "what was learned of the account is not written yet, trying again: {}",
+                    describe(&error)
                 );
-                warn!(%object, "what was learned of the account is not written yet, trying again: {}", told(&error));
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);

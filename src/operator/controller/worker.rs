@@ -1,0 +1,61 @@
+//! One pass as the queue sees it: what it is logged under, how long it took, and when the next one is due.
+
+use std::{convert::Infallible, sync::Arc};
+
+use kube::{
+    ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
+use tokio::time::Instant;
+use tracing::{Instrument, warn};
+
+use super::{jittered, namespaces::NamespaceAccess, queue::Trigger};
+use crate::{
+    log::pass_span,
+    reconcile::{Context, ReconcileResult, reconcile},
+    store::PackedObject,
+};
+
+/// What works on the objects.
+pub(super) struct Worker {
+    pub(super) context: Context,
+    pub(super) access: NamespaceAccess,
+    pub(super) trigger: Trigger,
+}
+
+impl Worker {
+    /// Goes over an object, and says when to come again. A failure is one of the answers: it has its wait.
+    pub(super) async fn pass(
+        self: Arc<Self>,
+        object: Arc<PackedObject>,
+    ) -> Result<Action, Infallible> {
+        let at = ObjectRef::from_obj(&*object);
+        self.trigger.begun(&at);
+        let begun = Instant::now();
+        let namespace = object.namespace().unwrap_or_default();
+        let span = pass_span(&namespace, &object.name_any());
+        let passed = self.reconcile(object, &namespace).instrument(span).await;
+        let again = passed.again.map(jittered);
+        let (metrics, took) = (&self.context.metrics, begun.elapsed());
+        metrics.reconciled(passed.outcome, passed.result(), took);
+        self.trigger.ended(&at, again);
+        Ok(again.map_or_else(Action::await_change, Action::requeue))
+    }
+
+    async fn reconcile(&self, object: Arc<PackedObject>, namespace: &str) -> ReconcileResult {
+        if self.access.is_refused(namespace) {
+            // Nothing of it could be read or written. It is triggered once the namespace can be.
+            return ReconcileResult::NAMESPACE_UNREACHABLE;
+        }
+        match reconcile(object, &self.context).await {
+            Ok(passed) => passed,
+            Err(failed) => {
+                if failed.error.is_forbidden() {
+                    self.access.recheck(namespace);
+                }
+                warn!("{failed}");
+                ReconcileResult::error(failed.again)
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The accounts that an object may mean, looked for in Composio.
+
+use super::Sources;
+use crate::{
+    composio::{
+        error::{Error, Retry},
+        model::Account,
+    },
+    crd::ConnectedAccountStatus,
+    plan::{Desired, Presence},
+    proof::ProjectProof,
+    record::RecordKeys,
+};
+
+impl Sources {
+    /// The accounts that the object may mean: the recorded id, else the declared one, else our alias.
+    /// Only a GET that says so proves that an id is gone; a list is a hint. Where the recorded account is not
+    /// this object's, its own is looked for beside it, by the declared id too.
+    pub(super) async fn find(
+        &self,
+        desired: &Desired,
+        recorded: &ConnectedAccountStatus,
+        keys: &RecordKeys,
+    ) -> Result<Vec<Account>, Unseen> {
+        let on_record = recorded.connected_account_id.as_ref();
+        let Some(id) = on_record.or(desired.spec.connected_account_id.as_ref()) else {
+            return Ok(self.by_alias(desired, None).await?);
+        };
+        let mut found = self.by_id(desired, id, on_record).await?;
+        if on_record.is_some() {
+            // Somebody else's is none of ours, whoever wrote it into the status.
+            found.retain(|account| account.is_of(&desired.spec.user, &desired.spec.toolkit));
+        }
+        if found.is_empty()
+            && on_record.is_some()
+            && !ProjectProof::new(&self.project, &self.objects)
+                .has_recorded_auth_config(recorded)
+                .await?
+        {
+            return Err(Unseen::Elsewhere(id.clone()));
+        }
+        let look_further = match desired.presence {
+            Presence::Present => on_record.is_none(),
+            // Before the object goes, an account that carries its alias must have been looked for.
+            Presence::Deleting { .. } => true,
+        };
+        let is_claimed = |account: &Account| desired.claim(recorded, keys, account).is_some();
+        let has_duplicates = |account: &Account| {
+            let duplicates = self
+                .project
+                .snapshot(|snapshot| snapshot.duplicates_of(account));
+            !duplicates.is_empty()
+        };
+        if found.is_empty() && look_further {
+            return Ok(self.without_record(desired, id).await?);
+        }
+        let is_anothers = !found.iter().all(is_claimed);
+        if is_anothers || found.iter().any(has_duplicates) {
+            let others = match is_anothers {
+                true => self.without_record(desired, id).await?,
+                false => self.by_alias(desired, Some(id)).await?,
+            };
+            for account in &found {
+                self.project.forget_duplicates(account, &others);
+            }
+            found.extend(others.into_iter().filter(|other| other.id != *id));
+        }
+        Ok(found)
+    }
+
+    /// What was seen of an account. Who manages it must hear of it, also if another object has looked.
+    fn see(&self, desired: &Desired, account: &Account, recorded: Option<&String>) {
+        let others_know = self.others_are_to_know(desired, &account.id, recorded);
+        self.project.snapshot(|snapshot| match others_know {
+            true => snapshot.see_unowned(account.clone()),
+            false => snapshot.see(account.clone()),
+        });
+    }
+
+    /// Whether an object that may manage the account is to be told what this one has seen of it: all but this
+    /// one, if it alone has it on record. Whoever else has may be the one that manages it.
+    fn others_are_to_know(&self, desired: &Desired, id: &str, recorded: Option<&String>) -> bool {
+        let is_recorded = recorded.is_some_and(|recorded| recorded == id);
+        !is_recorded || self.objects.have_recorded(id, &desired.uid)
+    }
+
+    /// What the object means besides the account of that id, which has been looked for: another one that it
+    /// names, and what carries its alias. A record that cannot be verified is no reason to overlook either.
+    async fn without_record(&self, desired: &Desired, id: &String) -> Result<Vec<Account>, Error> {
+        let declared = desired.spec.connected_account_id.as_ref();
+        let mut found = match declared.filter(|declared| *declared != id) {
+            Some(declared) => self.by_id(desired, declared, Some(id)).await?,
+            None => Vec::new(),
+        };
+        found.extend(self.by_alias(desired, Some(id)).await?);
+        Ok(found)
+    }
+
+    async fn by_id(
+        &self,
+        desired: &Desired,
+        id: &str,
+        recorded: Option<&String>,
+    ) -> Result<Vec<Account>, Error> {
+        match self.project.client.get(id).await {
+            Ok(account) => {
+                self.see(desired, &account, recorded);
+                Ok(vec![account])
+            }
+            Err(error) if error.retry() == Retry::Gone => {
+                let others_know = self.others_are_to_know(desired, id, recorded);
+                self.project.snapshot(|snapshot| match others_know {
+                    true => snapshot.see_unowned_absent(id),
+                    false => snapshot.absent(id),
+                });
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn by_alias(
+        &self,
+        desired: &Desired,
+        recorded: Option<&String>,
+    ) -> Result<Vec<Account>, Error> {
+        let spec = &desired.spec;
+        let found = self
+            .project
+            .accounts_of(&spec.user, &spec.toolkit, desired.sought_alias())
+            .await?;
+        for account in &found {
+            self.see(desired, account, recorded);
+        }
+        Ok(found)
+    }
+}
+
+/// Why a look at the account has seen nothing, neither that it is there nor that it is gone.
+pub(super) enum Unseen {
+    /// Composio did not answer.
+    Error(Error),
+    /// The project is not the one in which the account of that id was made.
+    Elsewhere(String),
+}
+
+impl From<Error> for Unseen {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}

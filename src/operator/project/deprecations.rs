@@ -1,0 +1,57 @@
+//! What Composio tells of the end of its endpoints, one log line a day for each.
+
+use std::{collections::HashMap, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::composio::{Deprecation, Endpoint};
+
+/// An endpoint is told of so often.
+const BETWEEN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// When each endpoint was told of last.
+#[derive(Default)]
+pub(super) struct Deprecations(Mutex<HashMap<Endpoint, Instant>>);
+
+impl Deprecations {
+    /// Logs that an endpoint will be removed, unless that was told within a day.
+    pub(super) fn tell(&self, endpoint: Endpoint, deprecation: &Deprecation, now: Instant) {
+        if !self.is_due(endpoint, now) {
+            return;
+        }
+        let Deprecation { deprecated, sunset } = deprecation;
+        tracing::warn!(
+            endpoint = endpoint.as_str(),
+            deprecated,
+            sunset,
+            "Composio is about to remove this endpoint: look for a newer version of the operator"
+        );
+    }
+
+    fn is_due(&self, endpoint: Endpoint, now: Instant) -> bool {
+        let mut told = self.0.lock();
+        let is_due = told
+            .get(&endpoint)
+            .is_none_or(|at| now.saturating_duration_since(*at) >= BETWEEN);
+        if is_due {
+            told.insert(endpoint, now);
+        }
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_endpoint_is_told_of_once_a_day() {
+        let deprecations = Deprecations::default();
+        let now = Instant::now();
+        assert!(deprecations.is_due(Endpoint::Refresh, now));
+        assert!(!deprecations.is_due(Endpoint::Refresh, now + BETWEEN / 2));
+        assert!(deprecations.is_due(Endpoint::Link, now + BETWEEN / 2));
+        assert!(deprecations.is_due(Endpoint::Refresh, now + BETWEEN));
+    }
+}

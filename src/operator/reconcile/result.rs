@@ -1,0 +1,85 @@
+//! How a pass ends, and when the next one is due.
+
+use std::time::Duration;
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReconcileResult {
+    /// When to look again if nothing happens before.
+    pub again: Option<Duration>,
+    /// For the metric: a reason of the conditions, or a word for how else a pass ends.
+    pub outcome: &'static str,
+}
+
+/// How a pass ends that failed.
+const ERROR: &str = "Error";
+/// The rate limit is to be left to others for now.
+const THROTTLED: &str = "Throttled";
+
+impl ReconcileResult {
+    /// The object is not there any more.
+    pub(super) const GONE: Self = Self::at_rest("Gone");
+    /// The object was let go.
+    pub(super) const RELEASED: Self = Self::at_rest("Released");
+    /// It cannot be read. Once it can be, the watch brings it.
+    pub(super) const NOT_DECODED: Self = Self::at_rest("NotDecoded");
+    /// Nothing new is to be begun any more.
+    pub(super) const STOPPED: Self = Self::at_rest("Stopped");
+    /// Its namespace can neither be read nor written. Once it can be, all in it is triggered.
+    pub(crate) const NAMESPACE_UNREACHABLE: Self = Self::at_rest("NamespaceUnreachable");
+    /// Somebody else changed the object in the middle of the pass: start over, and let them finish.
+    pub(super) const CONFLICTED: Self = Self {
+        again: Some(Duration::from_millis(100)),
+        outcome: "Conflicted",
+    };
+
+    const fn at_rest(outcome: &'static str) -> Self {
+        Self {
+            again: None,
+            outcome,
+        }
+    }
+
+    /// The pass ended in this word, and the next one is due after that time.
+    pub(super) fn after(again: Duration, outcome: &'static str) -> Self {
+        Self {
+            again: Some(again),
+            outcome,
+        }
+    }
+
+    /// The rate limit is to be left to others for so long.
+    pub(super) fn throttled(wait: Duration) -> Self {
+        Self::after(wait, THROTTLED)
+    }
+
+    /// A former pass failed, and for so long the object is left alone.
+    pub(super) fn backing_off(left: Duration) -> Self {
+        Self::after(left, "BackingOff")
+    }
+
+    /// What was done does not stay done. The wait of a failure is the right one for it.
+    pub(super) fn does_not_converge(wait: Duration) -> Self {
+        Self::after(wait, "DoesNotConverge")
+    }
+
+    /// The pass failed, and is tried again after that time.
+    pub(crate) fn error(again: Duration) -> Self {
+        Self::after(again, ERROR)
+    }
+
+    /// Whether what a former pass failed at was tried again, and went through.
+    pub(super) fn is_success(&self) -> bool {
+        *self != Self::CONFLICTED && *self != Self::STOPPED && self.outcome != THROTTLED
+    }
+
+    /// For the histogram, in three words: `success`, nothing more is due by itself; `requeue`, another pass is;
+    /// `error`, object or status could not be read or written.
+    pub fn result(&self) -> &'static str {
+        match (self.outcome, self.again) {
+            (ERROR, _) => "error",
+            (_, Some(_)) => "requeue",
+            (_, None) => "success",
+        }
+    }
+}
