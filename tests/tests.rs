@@ -13,6 +13,7 @@ mod crd;
 mod credentials;
 mod events;
 mod faults;
+mod field;
 mod generated;
 mod heal;
 mod hostile;

@@ -27,7 +27,7 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "finalizer and alias",
     ),
     (
-        "src/operator/reconcile/ledger.rs",
+        "src/operator/reconcile/status_writer.rs",
         "replace_status",
         &[("PUT", STATUS, "")],
         "what is reported",

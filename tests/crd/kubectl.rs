@@ -32,6 +32,7 @@ async fn a_list_shows_whose_account_it_is_and_how_it_stands() {
     let status = json!({"status": {
         "state": "INITIATED",
         "connectedAccountId": "ca_1",
+        "identity": "ann@acme.com",
         "authConfig": "ac_1",
         "link": {"url": "https://a.b/c", "expiresAt": "2999-01-01T00:10:00Z"},
         "conditions": [
@@ -66,6 +67,7 @@ async fn a_list_shows_whose_account_it_is_and_how_it_stands() {
 
     let wide = [
         "ACCOUNT",
+        "IDENTITY",
         "AUTH CONFIG",
         "LINK EXPIRES",
         "SUSPENDED",
@@ -81,7 +83,14 @@ async fn a_list_shows_whose_account_it_is_and_how_it_stands() {
     assert_eq!(table[1][..6], row);
     assert_eq!(
         table[1][7..],
-        ["ca_1", "ac_1", "2999-01-01T00:10:00Z", "false", "ask Ann"]
+        [
+            "ca_1",
+            "ann@acme.com",
+            "ac_1",
+            "2999-01-01T00:10:00Z",
+            "false",
+            "ask Ann"
+        ]
     );
 }
 

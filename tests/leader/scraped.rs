@@ -6,7 +6,7 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 
-use super::{lease, short};
+use super::lease;
 use crate::support::control_plane::ControlPlane;
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
@@ -44,7 +44,7 @@ async fn with_ten_thousand_objects_and_fifty_scrapers_the_leader_keeps_its_lease
     control_plane.install_crd().await;
     let scene = Scene::on(&control_plane, "scraped").await;
     declare_many(&scene).await;
-    let operator = scene.start("operator", &short(scene.options())).await;
+    let operator = scene.start("operator", &scene.options()).await;
     let scrape = async || {
         let (status, text) = operator.get("/metrics").await;
         assert_eq!(status, 200, "{text}");

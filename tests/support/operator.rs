@@ -52,6 +52,9 @@ impl Options {
             .flag("--backoff-max", "2s")
             .flag("--secret-interval", "1s")
             .flag("--unknown-outcome-wait", "2s")
+            // One replica, on a machine that may be very busy: who loses its Lease ends.
+            .flag("--lease-duration", "45s")
+            .flag("--renew-deadline", "40s")
     }
 
     /// An operator for one namespace, with the waits that it is shipped with.
