@@ -40,6 +40,11 @@ fn first_unseen(asked: &[Asked]) -> Option<&Asked> {
 }
 
 impl<G: Ground> Sequence<G> {
+    /// The key in the Secret, where the Secret can be sent.
+    fn usable_key(&self) -> Option<&String> {
+        self.key.as_ref().filter(|_| self.is_fit)
+    }
+
     pub(crate) async fn check(&mut self) -> Result<(), String> {
         self.accounts_live_and_are_one_each().await?;
         for name in self.names.clone() {
@@ -124,7 +129,11 @@ impl<G: Ground> Sequence<G> {
                 && own.is_some_and(|id| id != duplicate)
                 && account["alias"] == pin
                 && is_known;
-            if is_duplicate && is_over && account["deleted_at"].is_null() && self.key.is_some() {
+            if is_duplicate
+                && is_over
+                && account["deleted_at"].is_null()
+                && self.usable_key().is_some()
+            {
                 return Err(self
                     .told(&format!(
                         "{duplicate}, a duplicate of {name}, is still there"
@@ -201,6 +210,19 @@ impl<G: Ground> Sequence<G> {
         {
             return Err(format!("{synced} without its Secret"));
         }
+        if name == "crm"
+            && self.key.is_some()
+            && !self.is_fit
+            && !["SecretInvalid", "AliasInUse", "UnknownState"].contains(&synced)
+        {
+            return Err(format!("{synced} with a Secret that must not be sent"));
+        }
+        if synced == "SecretInvalid" {
+            return match self.is_fit {
+                false => Ok(()),
+                true => wrong("SecretInvalid, and it can be sent"),
+            };
+        }
         if synced == "SecretMissing" {
             return match &self.key {
                 None => Ok(()),
@@ -276,7 +298,7 @@ impl<G: Ground> Sequence<G> {
                 account["status"]
             ));
         }
-        if let Some(key) = self.key.as_ref().filter(|_| name == "crm")
+        if let Some(key) = self.usable_key().filter(|_| name == "crm")
             && account["credentials"]["api_key"] != fingerprint(key)
         {
             return Err("the account has another key".to_owned());
@@ -344,9 +366,12 @@ impl<G: Ground> Sequence<G> {
             let object = self.ground.object(name).await;
             let is_declared =
                 object.is_some_and(|object| object["metadata"]["deletionTimestamp"].is_null());
-            let account = self.account(&id).await;
-            let is_deleted = account.is_some_and(|account| !account["deleted_at"].is_null());
-            if is_declared && is_deleted {
+            let account = self.account(&id).await.unwrap_or_default();
+            let is_deleted = !account["deleted_at"].is_null();
+            // What only a new account takes.
+            let has_made_room = name == "crm"
+                && account["credentials"]["subdomain"] != fingerprint(&self.subdomain());
+            if is_declared && is_deleted && !has_made_room {
                 self.killed.push(format!("{id} of {name}"));
             }
         }

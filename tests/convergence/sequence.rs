@@ -47,6 +47,9 @@ pub(crate) struct Sequence<G> {
     pub(super) duplicates: Vec<(&'static str, String)>,
     /// The value in the Secret of `crm`, if there is one.
     pub(super) key: Option<String>,
+    subdomain: u32,
+    /// Whether the Secret holds nothing that must not be sent.
+    pub(super) is_fit: bool,
     /// Whether Composio refused something by a fault, or a grant was called revoked that is not: then one
     /// may be let go alive.
     pub(super) refused: bool,
@@ -114,6 +117,8 @@ impl<G: Ground> Sequence<G> {
             declared: Vec::new(),
             duplicates: Vec::new(),
             key: None,
+            subdomain: 0,
+            is_fit: true,
             refused: false,
             killed: Vec::new(),
             changed_back: BTreeSet::new(),
@@ -287,10 +292,17 @@ impl<G: Ground> Sequence<G> {
                 "conflicts".to_owned()
             }
             24 => {
-                let key = format!("key-{}", self.token());
-                let key = (self.random.u32(..3) > 0).then_some(key);
+                let token = self.token();
+                let key = (self.random.u32(..3) > 0).then(|| format!("key-{token}"));
+                self.is_fit = !token.is_multiple_of(5);
+                if token.is_multiple_of(3) {
+                    self.subdomain = token;
+                }
                 self.put_key(key).await;
-                format!("the key is {:?}", self.key)
+                format!(
+                    "the key is {:?} at {}, fit to be sent: {}",
+                    self.key, self.subdomain, self.is_fit
+                )
             }
             25 => self.lose_status(name).await,
             26 => self.take_marks(name).await,
@@ -313,10 +325,18 @@ impl<G: Ground> Sequence<G> {
         self.tokens
     }
 
+    pub(super) fn subdomain(&self) -> String {
+        format!("acme-{}", self.subdomain)
+    }
+
     async fn put_key(&mut self, key: Option<String>) {
-        let values = key
-            .as_ref()
-            .map_or(Value::Null, |key| json!({"api_key": key}));
+        let values = key.as_ref().map_or(Value::Null, |key| {
+            let mut values = json!({"api_key": key, "subdomain": self.subdomain()});
+            if !self.is_fit {
+                values["status"] = json!("ACTIVE");
+            }
+            values
+        });
         self.ground.secret("key", &values).await;
         self.key = key;
     }

@@ -123,6 +123,7 @@ impl<G: Ground> Sequence<G> {
         let state = ["EXPIRED", "FAILED"][self.random.usize(..2)];
         self.ground.hand(&id, &Hand::State(state)).await;
         let key = format!("key-{}", self.token());
+        self.is_fit = true;
         self.put_key(Some(key)).await;
         format!("{id} is {state}, and the key is {:?}", self.key)
     }
