@@ -134,11 +134,8 @@ impl<G: Ground> Sequence<G> {
                 && account["deleted_at"].is_null()
                 && self.usable_key().is_some()
             {
-                return Err(self
-                    .told(&format!(
-                        "{duplicate}, a duplicate of {name}, is still there"
-                    ))
-                    .await);
+                let left = format!("{duplicate}, a duplicate of {name}, is still there");
+                return Err(self.told(&left).await);
             }
         }
         for account in self.ground.accounts().await {

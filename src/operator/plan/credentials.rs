@@ -17,9 +17,9 @@ pub(super) enum CredentialsState {
     /// The account is to have this data, which a PATCH takes.
     New,
     /// The account is to have this data, and only a new one takes it.
-    NewOfNewAccount,
+    NeedsNewAccount,
     /// Nothing tells whether the account has this data, and no PATCH takes it.
-    Untold,
+    Unverifiable,
     /// This data was sent, and this came of it.
     Sent(CredentialsStep),
 }
@@ -66,14 +66,14 @@ fn of_data(desired: &Desired, declared: &Credentials, observed: &Observed) -> Cr
         return if is_patchable {
             CredentialsState::New
         } else {
-            CredentialsState::Untold
+            CredentialsState::Unverifiable
         };
     };
     match change(desired, &observed.keys, &observed.secret, sent) {
         SecretChange::Same => CredentialsState::Sent(sent.step),
         SecretChange::Patchable | SecretChange::Unknown if is_patchable => CredentialsState::New,
         SecretChange::Patchable | SecretChange::CreateOnly | SecretChange::Unknown => {
-            CredentialsState::NewOfNewAccount
+            CredentialsState::NeedsNewAccount
         }
     }
 }
@@ -146,8 +146,8 @@ pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Accou
     match state(desired, declared, observed) {
         CredentialsState::Unusable(decision) => decision,
         CredentialsState::New => Rule::Rotate.does(Change::Credentials.of(account)),
-        CredentialsState::NewOfNewAccount => make_anew(Rule::Remake, desired, observed, account),
-        CredentialsState::Untold
+        CredentialsState::NeedsNewAccount => make_anew(Rule::Remake, desired, observed, account),
+        CredentialsState::Unverifiable
         | CredentialsState::Sent(
             CredentialsStep::Created
             | CredentialsStep::Remade
@@ -172,14 +172,14 @@ pub(super) fn revive(
             None => Rule::Revive.does(Change::Credentials.of(account)),
             Some(refused) => stopped(Rule::CredentialsRejected, &refused.failure),
         },
-        CredentialsState::NewOfNewAccount => make_anew(Rule::Recreate, desired, observed, account),
+        CredentialsState::NeedsNewAccount => make_anew(Rule::Recreate, desired, observed, account),
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
         CredentialsState::Sent(CredentialsStep::Patched)
             if observed.recorded.connected_at.is_none() =>
         {
             make_anew(Rule::Recreate, desired, observed, account)
         }
-        CredentialsState::Untold
+        CredentialsState::Unverifiable
         | CredentialsState::Sent(
             CredentialsStep::Created
             | CredentialsStep::Remade

@@ -21,27 +21,16 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
     let account = match &observed.account {
         AccountLookup::NotLooked => return Rule::LookAfresh.looks(Need::Account),
-        AccountLookup::Absent => return not_there(desired, observed, now),
+        AccountLookup::Absent => return not_there(desired, observed, is_recorded, now),
         AccountLookup::One(account) => account,
         AccountLookup::Many(accounts) => match accounts.first() {
             Some(kept) => kept,
-            None => return not_there(desired, observed, now),
+            None => return not_there(desired, observed, is_recorded, now),
         },
     };
     match is_recorded {
         true => recorded::found(desired, observed, account, now),
         false => unrecorded::found(desired, observed, account),
-    }
-}
-
-/// No account is there.
-fn not_there(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
-    if let Some(marks) = marks::restored(desired, None) {
-        return marks;
-    }
-    match observed.recorded.connected_account_id {
-        Some(_) => recorded::absent(desired, observed, now),
-        None => unrecorded::absent(desired, observed, now),
     }
 }
 
@@ -57,5 +46,21 @@ fn suspended(observed: &Observed, is_recorded: bool) -> Decision {
         | AccountLookup::Absent
         | AccountLookup::One(_)
         | AccountLookup::Many(_) => rule.waits(Reason::Suspended, "", None),
+    }
+}
+
+/// No account is there.
+fn not_there(
+    desired: &Desired,
+    observed: &Observed,
+    is_recorded: bool,
+    now: Timestamp,
+) -> Decision {
+    if let Some(marks) = marks::restored(desired, None) {
+        return marks;
+    }
+    match is_recorded {
+        true => recorded::absent(desired, observed, now),
+        false => unrecorded::absent(desired, observed, now),
     }
 }

@@ -40,15 +40,15 @@ pub(super) fn found(
         let other = format!("account {id} was asked for, {} was shown", account.id);
         return Rule::Mismatch.refuses(Reason::Mismatch, other);
     }
-    let managed = Some((claim, account));
-    let proved = managed.filter(|_| marks::are_for(desired, observed, account));
-    if let Some(marks) = marks::restored(desired, proved) {
+    let is_proved = marks::are_for(desired, observed, account);
+    let managed = Some((claim, account)).filter(|_| is_proved);
+    if let Some(marks) = marks::restored(desired, managed) {
         return marks;
     }
     if let Some(difference) = checks::made_elsewhere(desired, account) {
         return Rule::Mismatch.refuses(Reason::Mismatch, difference);
     }
-    if let Some(marks) = marks::restored(desired, managed) {
+    if let Some(marks) = marks::restored(desired, Some((claim, account))) {
         return marks;
     }
     if let State::Unknown(word) = &account.state {

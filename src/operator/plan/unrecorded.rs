@@ -100,8 +100,8 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
             Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, "")
         }
         CredentialsState::New
-        | CredentialsState::NewOfNewAccount
-        | CredentialsState::Untold
+        | CredentialsState::NeedsNewAccount
+        | CredentialsState::Unverifiable
         | CredentialsState::Sent(
             CredentialsStep::Created
             | CredentialsStep::Remade

@@ -1,4 +1,4 @@
-//! Looks for accounts by their users, taken lookups: whoever waits for one while another is under way is
+//! Looks for accounts by their users, taken together: whoever waits for one while another is under way is
 //! asked for in the next, all in one list. So an onboarding costs about one request an account.
 
 use std::{collections::BTreeSet, time::Duration};

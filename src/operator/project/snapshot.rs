@@ -69,9 +69,9 @@ impl Snapshot {
         );
     }
 
-    /// The same for a look by an object other than the one that is to be told of a change.
+    /// The same for a look by an object that is not the one to be told: the owner is to be told of a change.
     pub fn see_unowned(&mut self, account: Account) {
-        self.note_unowned_change(&account.id, |known| *known != account);
+        self.note_unowned_change(&account.id, |cached| *cached != account);
         self.see(account);
     }
 
@@ -82,15 +82,16 @@ impl Snapshot {
     }
 
     fn note_unowned_change(&mut self, id: &str, is_another: impl FnOnce(&Account) -> bool) {
-        let known = self.rows.get(id);
-        if known.is_some_and(
-            |row| matches!(&row.account, CachedAccount::Present(known) if is_another(known)),
+        let cached = self.rows.get(id);
+        if cached.is_some_and(
+            |row| matches!(&row.account, CachedAccount::Present(cached) if is_another(cached)),
         ) {
             self.unowned_changes.insert(id.to_owned());
         }
     }
 
-    /// Keeps a change until an object has that account on record.
+    /// Keeps a change of this account until an object has it on record. An account that is not cached is
+    /// left out: nobody is about to record it.
     pub fn keep_unowned_change(&mut self, id: &str) {
         if self.rows.contains_key(id) {
             self.unowned_changes.insert(id.to_owned());
@@ -166,8 +167,8 @@ impl Snapshot {
         self.count()
     }
 
-    /// Takes in rows that were asked for because they are new: those that are known here, since the others
-    /// are not ours to keep, and not older by Composio's own clock: a page may be older than a look.
+    /// Takes in rows of a change scan: those that are cached here, since the others are not ours to keep, and
+    /// not older by Composio's own clock: a page may be older than a look.
     pub fn scanned(&mut self, began: u64, rows: Vec<Account>) -> Changes {
         let mut rows = each_once(rows);
         rows.retain(|listed| match self.rows.get(&listed.id) {
