@@ -20,9 +20,9 @@ pub(super) enum Data {
     /// Other data, which a PATCH takes.
     New,
     /// Other data, which only a new account takes.
-    NewOfNewAccount,
+    NeedsNewAccount,
     /// What the account has is not told, and no PATCH takes data.
-    Untold,
+    Unverifiable,
     /// The same data, and this came of it when it was sent.
     Sent(CredentialsStep),
 }
@@ -46,7 +46,7 @@ impl Sight<'_> {
             return if is_patchable {
                 Data::New
             } else {
-                Data::Untold
+                Data::Unverifiable
             };
         };
         let data = SecretData {
@@ -63,7 +63,7 @@ impl Sight<'_> {
             SecretChange::Same => Data::Sent(sent.step),
             SecretChange::Patchable | SecretChange::Unknown if is_patchable => Data::New,
             SecretChange::Patchable | SecretChange::CreateOnly | SecretChange::Unknown => {
-                Data::NewOfNewAccount
+                Data::NeedsNewAccount
             }
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
     let revives = waits && has_secret;
     let never_connected = recorded.connected_at.is_none();
     let did_not_help = never_connected && data == Data::Sent(Patched);
-    let recreates = revives && (did_not_help || data == Data::NewOfNewAccount);
+    let recreates = revives && (did_not_help || data == Data::NeedsNewAccount);
     match rule {
         Rule::Suspended => desired.spec.suspend && !sight.lacks_account(),
         Rule::NotVisibleYet => has_record && sight.absent() && sight.hidden(),
@@ -88,7 +88,7 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
         Rule::ReadSecret => (makes || waits || has_grant) && data == Data::Unread,
         Rule::SecretMissing => (makes || waits || has_grant) && data == Data::Missing,
         Rule::SecretInvalid => (makes || waits || has_grant) && data == Data::Invalid,
-        Rule::Remake => has_grant && data == Data::NewOfNewAccount && !sight.refused(Kind::Delete),
+        Rule::Remake => has_grant && data == Data::NeedsNewAccount && !sight.refused(Kind::Delete),
         Rule::AliasInUse => {
             let refusal = match has_grant {
                 true => grant::first_refusal(sight),
@@ -119,14 +119,14 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
                 recorded.observed_generation == Some(desired.generation) && !sight.asks_for_look();
             match data {
                 Data::Sent(Refused) => waits || has_grant || (makes && was_answered),
-                Data::New | Data::Untold | Data::Sent(Created | Remade | Patched | Assumed) => {
-                    waits
-                }
+                Data::New
+                | Data::Unverifiable
+                | Data::Sent(Created | Remade | Patched | Assumed) => waits,
                 Data::NotDeclared
                 | Data::Unread
                 | Data::Missing
                 | Data::Invalid
-                | Data::NewOfNewAccount => false,
+                | Data::NeedsNewAccount => false,
             }
         }
         Rule::MakeRoom => signs_in && sight.refresh_refused().is_some(),

@@ -97,8 +97,8 @@ pub(super) fn does_not_converge(sight: &Sight<'_>) -> bool {
 fn secret_is_in_the_way(sight: &Sight<'_>) -> bool {
     match sight.data() {
         Data::Missing | Data::Invalid | Data::Sent(CredentialsStep::Refused) => true,
-        Data::NewOfNewAccount => cannot_be_made_anew(sight),
-        Data::NotDeclared | Data::Unread | Data::New | Data::Untold | Data::Sent(_) => false,
+        Data::NeedsNewAccount => cannot_be_made_anew(sight),
+        Data::NotDeclared | Data::Unread | Data::New | Data::Unverifiable | Data::Sent(_) => false,
     }
 }
 
@@ -111,7 +111,7 @@ fn cannot_be_made_anew(sight: &Sight<'_>) -> bool {
 pub(super) fn refuses_to_make_room(sight: &Sight<'_>) -> bool {
     let mut differences = differences(sight).into_iter();
     sight.has_grant()
-        && sight.data() == Data::NewOfNewAccount
+        && sight.data() == Data::NeedsNewAccount
         && sight.refused(Kind::Delete)
         && !differences.any(|one| one.rule == Rule::Rename && is_put_off(&one, sight))
 }
