@@ -339,7 +339,8 @@ async fn without_an_election_there_is_no_lease() {
 #[tokio::test]
 async fn times_by_which_two_could_lead_are_refused_at_the_start() {
     let scene = Scene::new("times").await;
-    let options = scene.options().flag("--renew-deadline", "15s");
+    let options = scene.options().flag("--lease-duration", "15s");
+    let options = options.flag("--renew-deadline", "15s");
     let operator = scene.spawn("operator", &options);
     ends_saying(
         &operator,

@@ -27,7 +27,7 @@ mod tests;
 use claim::record_claim;
 use conditions::{conditions, verdict};
 pub use pace::{Pace, next_look};
-use secret::{record_secret, renew_secret};
+use secret::{drop_former_refusal, record_secret, renew_secret};
 
 /// The longest message of a condition: several sentences of Composio's, and a list of ids.
 const MAX_MESSAGE: usize = 2048;
@@ -59,6 +59,7 @@ pub fn report(
     if previous.observed_generation != Some(desired.generation) {
         status.corrections = None;
     }
+    drop_former_refusal(&mut status, previous, desired);
     record_correction(&mut status, desired, outcome, now);
     record_event(&mut status, desired, outcome, now);
     record_account(&mut status, desired, outcome, now);

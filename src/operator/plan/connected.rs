@@ -29,7 +29,7 @@ pub(super) fn decide(
 ) -> Decision {
     let mut refusals = Vec::new();
     let mut held = Rule::AsDeclared.nothing();
-    for difference in differences(desired, observed, account) {
+    for difference in differences(desired, observed, account, now) {
         match &difference.plan {
             Plan::Do(effect) if effect.is_correction() && observed.done.is_empty() => {
                 match (
@@ -64,7 +64,12 @@ pub(super) fn decide(
 }
 
 /// What is different, in the order in which it is made right.
-fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec<Decision> {
+fn differences(
+    desired: &Desired,
+    observed: &Observed,
+    account: &Account,
+    now: Timestamp,
+) -> Vec<Decision> {
     let id = || account.id.clone();
     let mut decisions = Vec::new();
     match (desired.spec.enabled, &account.state) {
@@ -80,7 +85,7 @@ fn differences(desired: &Desired, observed: &Observed, account: &Account) -> Vec
         };
         decisions.extend(patch.map(|patch| Rule::Share.does(Change::Sharing(patch).of(account))));
     }
-    decisions.push(credentials::difference(desired, observed, account));
+    decisions.push(credentials::difference(desired, observed, account, now));
     let kept = desired.spec.connected_account_id.is_some() && !desired.declares_alias();
     let carries = if kept {
         account.alias.as_deref()

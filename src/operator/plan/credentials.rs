@@ -1,5 +1,7 @@
 //! What the Secret asks for: its data is sent once, and never is a person asked instead.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::{
     composio::model::Account,
     crd::{Credentials, CredentialsStatus, CredentialsStep, Reason},
@@ -7,8 +9,13 @@ use crate::{
 };
 
 use super::{
-    Change, Decision, Desired, Effect, Kind, Need, Observed, Rule, SecretSeen, stopped, unconfirmed,
+    AuthConfigCheck, Change, Decision, Desired, Effect, Kind, Need, Observed, Rule, SecretSeen,
+    after, asks_for_look, stopped, unconfirmed,
 };
+
+/// A live account is made anew for other data of its Secret no more often than this.
+const BETWEEN_REMAKES: SignedDuration = SignedDuration::from_hours(1);
+const REMADE_LATELY: &str = "the account was made anew within the hour, and the Secret holds other data again in a field that only a new account takes: name the fields that are meant in secretRef.keys";
 
 /// What is to be made of the Secret.
 pub(super) enum CredentialsState {
@@ -70,12 +77,24 @@ fn of_data(desired: &Desired, declared: &Credentials, observed: &Observed) -> Cr
         };
     };
     match change(desired, &observed.keys, &observed.secret, sent) {
+        // Something else is declared, or somebody asks: what was refused may be taken now.
+        SecretChange::Same
+            if sent.step == CredentialsStep::Refused && !was_answered(desired, observed) =>
+        {
+            CredentialsState::New
+        }
         SecretChange::Same => CredentialsState::Sent(sent.step),
         SecretChange::Patchable | SecretChange::Unknown if is_patchable => CredentialsState::New,
-        SecretChange::Patchable | SecretChange::CreateOnly | SecretChange::Unknown => {
-            CredentialsState::NeedsNewAccount
-        }
+        // No live account ends for what cannot be told.
+        SecretChange::Unknown => CredentialsState::Unverifiable,
+        SecretChange::Patchable | SecretChange::CreateOnly => CredentialsState::NeedsNewAccount,
     }
+}
+
+/// Whether what is declared now, and asked for, has had its answer: the same again would have the same.
+fn was_answered(desired: &Desired, observed: &Observed) -> bool {
+    observed.recorded.observed_generation == Some(desired.generation)
+        && !asks_for_look(desired, observed)
 }
 
 /// What of the data is another one than what is recorded as sent. A Secret that was not written since is the
@@ -139,14 +158,19 @@ pub(crate) fn record(
 }
 
 /// For an account with a grant: what the Secret makes different, or what is in the way of knowing.
-pub(super) fn difference(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
+pub(super) fn difference(
+    desired: &Desired,
+    observed: &Observed,
+    account: &Account,
+    now: Timestamp,
+) -> Decision {
     let Some(declared) = &desired.spec.credentials else {
         return Rule::AsDeclared.nothing();
     };
     match state(desired, declared, observed) {
         CredentialsState::Unusable(decision) => decision,
         CredentialsState::New => Rule::Rotate.does(Change::Credentials.of(account)),
-        CredentialsState::NeedsNewAccount => make_anew(Rule::Remake, desired, observed, account),
+        CredentialsState::NeedsNewAccount => remake(desired, observed, account, now),
         CredentialsState::Unverifiable
         | CredentialsState::Sent(
             CredentialsStep::Created
@@ -190,6 +214,28 @@ pub(super) fn revive(
             format!("the account made from the Secret is {}", account.state),
         ),
         CredentialsState::Sent(CredentialsStep::Refused) => rejected(observed, account),
+    }
+}
+
+/// A live account makes room for one with other data: only once it is known what the next can be made from, and
+/// no more often than once an hour, whoever writes the Secret.
+fn remake(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Decision {
+    let recorded = &observed.recorded;
+    let is_remade =
+        (recorded.credentials.as_ref()).is_some_and(|sent| sent.step == CredentialsStep::Remade);
+    let made = recorded.connected_at.as_ref().filter(|_| is_remade);
+    if let Some(made) = made
+        && let until = after(made.0.min(now), BETWEEN_REMAKES)
+        && now < until
+    {
+        return Rule::Remake.waits(Reason::DoesNotConverge, REMADE_LATELY, Some(until));
+    }
+    match &observed.auth_config {
+        AuthConfigCheck::NotAsked => Rule::FindAuthConfig.looks(Need::AuthConfig),
+        AuthConfigCheck::Unfit { reason, detail } => {
+            Rule::NoAuthConfig.refuses(*reason, detail.clone())
+        }
+        AuthConfigCheck::Fit(_) => make_anew(Rule::Remake, desired, observed, account),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, Need, Observed, Pin, Rule, after,
-    asks_for_look, checks,
+    checks,
     credentials::{self, CredentialsState},
     marks, waiting,
 };
@@ -96,7 +96,7 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     };
     match credentials::state(desired, declared, observed) {
         CredentialsState::Unusable(decision) => decision,
-        CredentialsState::Sent(CredentialsStep::Refused) if was_answered(desired, observed) => {
+        CredentialsState::Sent(CredentialsStep::Refused) => {
             Rule::CredentialsRejected.refuses(Reason::CredentialsRejected, "")
         }
         CredentialsState::New
@@ -106,18 +106,11 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
             CredentialsStep::Created
             | CredentialsStep::Remade
             | CredentialsStep::Patched
-            | CredentialsStep::Assumed
-            | CredentialsStep::Refused,
+            | CredentialsStep::Assumed,
         ) => make(desired, observed, now, |auth_config, alias| {
             Rule::Create.does(Effect::Create { auth_config, alias })
         }),
     }
-}
-
-/// Whether what is declared now, and asked for, has had its answer: the same again would have the same.
-fn was_answered(desired: &Desired, observed: &Observed) -> bool {
-    observed.recorded.observed_generation == Some(desired.generation)
-        && !asks_for_look(desired, observed)
 }
 
 /// A POST is due. It is the one kind of call that cannot be repeated, so everything that can be known

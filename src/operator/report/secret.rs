@@ -1,7 +1,7 @@
 //! Which data of the Secret the account has.
 
 use crate::{
-    crd::{ConnectedAccountStatus, CredentialsStep},
+    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep},
     plan::{Desired, Outcome, credentials},
     record::SecretChange,
 };
@@ -35,11 +35,39 @@ pub(super) fn renew_secret(
     let step = match sent.filter(|sent| sent.account_id.as_deref() == account) {
         Some(sent) => {
             let change = credentials::change(desired, &observed.keys, &observed.secret, sent);
-            (change == SecretChange::Same).then_some(sent.step)
+            match change {
+                SecretChange::Same => Some(sent.step),
+                // Nothing tells whether the account has it, and nothing can make it have it.
+                SecretChange::Unknown => {
+                    (!declared.scheme.is_patchable()).then_some(CredentialsStep::Assumed)
+                }
+                SecretChange::Patchable | SecretChange::CreateOnly => None,
+            }
         }
         None => (!declared.scheme.is_patchable()).then_some(CredentialsStep::Assumed),
     };
     if let Some(step) = step {
         record_secret(status, desired, outcome, step);
+    }
+}
+
+/// Something else is declared, or somebody asks: the refusal of the former data was the answer to what was
+/// before, and what is noted in between must not pass for the answer to this.
+pub(super) fn drop_former_refusal(
+    status: &mut ConnectedAccountStatus,
+    previous: &ConnectedAccountStatus,
+    desired: &Desired,
+) {
+    let asks =
+        |asked: &Option<String>, answered: &Option<String>| asked.is_some() && asked != answered;
+    let is_new = previous.observed_generation != Some(desired.generation)
+        || asks(
+            &desired.reconcile_request,
+            &previous.last_handled_reconcile_at,
+        )
+        || asks(&desired.link_request, &previous.last_handled_link_request);
+    let is_refused = |sent: &CredentialsStatus| sent.step == CredentialsStep::Refused;
+    if is_new && !desired.spec.suspend && status.credentials.as_ref().is_some_and(is_refused) {
+        status.credentials = None;
     }
 }

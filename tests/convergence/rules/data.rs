@@ -3,8 +3,9 @@
 use composio_operator::crd::CredentialsStep;
 use composio_operator::plan::SecretSeen;
 use composio_operator::record::{SecretChange, SecretData};
+use jiff::SignedDuration;
 
-use super::sight::Sight;
+use super::sight::{Sight, after};
 
 /// What the Secret holds beside what the account has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +60,32 @@ impl Sight<'_> {
         let is_unwritten =
             sent.uid == version.uid && sent.resource_version == version.resource_version;
         match self.observed.keys.secret_change(sent, &data) {
-            _ if is_unwritten => Data::Sent(sent.step),
-            SecretChange::Same => Data::Sent(sent.step),
+            change if is_unwritten || change == SecretChange::Same => match sent.step {
+                CredentialsStep::Refused if !self.was_answered() => Data::New,
+                step => Data::Sent(step),
+            },
             SecretChange::Patchable | SecretChange::Unknown if is_patchable => Data::New,
-            SecretChange::Patchable | SecretChange::CreateOnly | SecretChange::Unknown => {
+            SecretChange::Unknown => Data::Unverifiable,
+            SecretChange::Same | SecretChange::Patchable | SecretChange::CreateOnly => {
                 Data::NeedsNewAccount
             }
         }
+    }
+
+    /// Whether what is declared now, and asked for, had its answer.
+    fn was_answered(&self) -> bool {
+        let generation = self.observed.recorded.observed_generation;
+        generation == Some(self.desired.generation) && !self.asks_for_look()
+    }
+
+    /// Whether the account was made anew for its Secret within the hour.
+    pub(super) fn remade_lately(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        let sent = recorded.credentials.as_ref();
+        let is_remade = sent.is_some_and(|sent| sent.step == CredentialsStep::Remade);
+        let made = recorded.connected_at.as_ref().filter(|_| is_remade);
+        made.is_some_and(|made| {
+            self.now < after(made.0.min(self.now), SignedDuration::from_hours(1))
+        })
     }
 }

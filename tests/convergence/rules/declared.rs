@@ -88,10 +88,10 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
         Rule::ReadSecret => (makes || waits || has_grant) && data == Data::Unread,
         Rule::SecretMissing => (makes || waits || has_grant) && data == Data::Missing,
         Rule::SecretInvalid => (makes || waits || has_grant) && data == Data::Invalid,
-        Rule::Remake => has_grant && data == Data::NeedsNewAccount && !sight.refused(Kind::Delete),
+        Rule::Remake => grant::is_remade(sight) || grant::waits_to_be_remade(sight),
         Rule::AliasInUse => {
             let refusal = match has_grant {
-                true => grant::first_refusal(sight),
+                true => grant::first_refusal(sight).filter(|_| !grant::reads_auth_config(sight)),
                 false => sight
                     .make_refused()
                     .filter(|_| sight.absent() && !has_record),
@@ -102,7 +102,7 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
             let refresh = sight.refresh_refused();
             let is_forbidden = refresh.is_some_and(|one| one.reason == Reason::Forbidden);
             let delete = sight.refused(Kind::Delete);
-            (has_grant && grant::first_refusal(sight).is_some())
+            (has_grant && grant::first_refusal(sight).is_some() && !grant::reads_auth_config(sight))
                 || grant::refuses_to_make_room(sight)
                 || (signs_in && (is_forbidden || (refresh.is_some() && delete)))
                 || (recreates && delete)
@@ -114,21 +114,17 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
             revives && data == Data::New && refused.is_none()
         }
         Rule::Recreate => recreates,
-        Rule::CredentialsRejected => {
-            let was_answered =
-                recorded.observed_generation == Some(desired.generation) && !sight.asks_for_look();
-            match data {
-                Data::Sent(Refused) => waits || has_grant || (makes && was_answered),
-                Data::New
-                | Data::Unverifiable
-                | Data::Sent(Created | Remade | Patched | Assumed) => waits,
-                Data::NotDeclared
-                | Data::Unread
-                | Data::Missing
-                | Data::Invalid
-                | Data::NeedsNewAccount => false,
+        Rule::CredentialsRejected => match data {
+            Data::Sent(Refused) => waits || has_grant || makes,
+            Data::New | Data::Unverifiable | Data::Sent(Created | Remade | Patched | Assumed) => {
+                waits
             }
-        }
+            Data::NotDeclared
+            | Data::Unread
+            | Data::Missing
+            | Data::Invalid
+            | Data::NeedsNewAccount => false,
+        },
         Rule::MakeRoom => signs_in && sight.refresh_refused().is_some(),
         Rule::OutcomeUnknown => {
             let since = recorded.unknown_since.as_ref().map(|since| since.0);
@@ -138,9 +134,13 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
         }
         Rule::SignInAgain => signs_in,
         Rule::DropFormerAlias => makes && sight.stale(),
-        Rule::FindAuthConfig => makes && observed.auth_config == AuthConfigCheck::NotAsked,
+        Rule::FindAuthConfig => {
+            let is_unread = observed.auth_config == AuthConfigCheck::NotAsked;
+            (makes && is_unread) || grant::reads_auth_config(sight)
+        }
         Rule::NoAuthConfig => {
-            makes && matches!(observed.auth_config, AuthConfigCheck::Unfit { .. })
+            let is_unfit = matches!(observed.auth_config, AuthConfigCheck::Unfit { .. });
+            (makes && is_unfit) || grant::has_no_auth_config(sight)
         }
         Rule::Mark => {
             let is_pinned = matches!(desired.pin, Pin::Own { alias: Some(_) });

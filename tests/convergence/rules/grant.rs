@@ -3,7 +3,7 @@
 use composio_operator::composio::State;
 use composio_operator::composio::model::Visibility;
 use composio_operator::crd::{CredentialsStep, Reason, condition};
-use composio_operator::plan::{Change, Claim, Failure, Kind, Rule};
+use composio_operator::plan::{AuthConfigCheck, Change, Claim, Failure, Kind, Rule};
 use jiff::SignedDuration;
 
 use super::data::Data;
@@ -71,7 +71,9 @@ fn differences<'a>(sight: &Sight<'a>) -> Vec<Difference<'a>> {
 pub(super) fn is_open(rule: Rule, sight: &Sight<'_>) -> bool {
     let mut differences = differences(sight).into_iter();
     let difference = differences.find(|one| one.rule == rule);
+    let is_behind = matches!(rule, Rule::Rename | Rule::PinAgain);
     sight.has_grant()
+        && !(is_behind && reads_auth_config(sight))
         && difference.is_some_and(|one| one.refused.is_none() && !is_put_off(&one, sight))
 }
 
@@ -88,6 +90,7 @@ pub(super) fn does_not_converge(sight: &Sight<'_>) -> bool {
     let waiting = differences(sight).into_iter().filter(waits);
     let waiting: Vec<Rule> = waiting.map(|one| one.rule).collect();
     sight.has_grant()
+        && !reads_auth_config(sight)
         && match secret_is_in_the_way(sight) {
             true => waiting.contains(&Rule::Rename),
             false => !waiting.is_empty(),
@@ -104,14 +107,56 @@ fn secret_is_in_the_way(sight: &Sight<'_>) -> bool {
 
 /// Whether the account is to make room for one with other data and does not.
 fn cannot_be_made_anew(sight: &Sight<'_>) -> bool {
-    sight.refused(Kind::Delete) || sight.claim() != Some(Claim::Own)
+    sight.remade_lately()
+        || match sight.observed.auth_config {
+            AuthConfigCheck::NotAsked => false,
+            AuthConfigCheck::Unfit { .. } => true,
+            AuthConfigCheck::Fit(_) => {
+                sight.refused(Kind::Delete) || sight.claim() != Some(Claim::Own)
+            }
+        }
 }
 
-/// Whether that is what is told: the alias comes after the Secret, and waits.
-pub(super) fn refuses_to_make_room(sight: &Sight<'_>) -> bool {
-    let mut differences = differences(sight).into_iter();
+/// Whether the account is to make room, and was not made anew within the hour.
+fn makes_room(sight: &Sight<'_>) -> bool {
+    sight.has_grant() && sight.data() == Data::NeedsNewAccount && !sight.remade_lately()
+}
+
+/// Whether it is to be read first what the next account can be made from: before the alias is dealt with.
+pub(super) fn reads_auth_config(sight: &Sight<'_>) -> bool {
+    makes_room(sight) && sight.observed.auth_config == AuthConfigCheck::NotAsked
+}
+
+/// Whether there is nothing that the next account can be made from.
+pub(super) fn has_no_auth_config(sight: &Sight<'_>) -> bool {
+    makes_room(sight) && matches!(sight.observed.auth_config, AuthConfigCheck::Unfit { .. })
+}
+
+/// Whether the account makes room. Of one that is not proved to be its own a refusal is told first.
+pub(super) fn is_remade(sight: &Sight<'_>) -> bool {
+    makes_room(sight)
+        && matches!(sight.observed.auth_config, AuthConfigCheck::Fit(_))
+        && !sight.refused(Kind::Delete)
+        && (sight.claim() == Some(Claim::Own) || first_refusal(sight).is_none())
+}
+
+/// Whether the account was made anew within the hour, and that is what is told: what can still be done, was
+/// refused, or waits in the alias goes first.
+pub(super) fn waits_to_be_remade(sight: &Sight<'_>) -> bool {
+    let is_first = |one: &Difference<'_>| {
+        one.refused.is_some() || matches!(one.rule, Rule::Rename | Rule::PinAgain)
+    };
     sight.has_grant()
         && sight.data() == Data::NeedsNewAccount
+        && sight.remade_lately()
+        && !differences(sight).iter().any(is_first)
+}
+
+/// Whether the refusal to delete the account is what is told: the alias comes after the Secret, and waits.
+pub(super) fn refuses_to_make_room(sight: &Sight<'_>) -> bool {
+    let mut differences = differences(sight).into_iter();
+    makes_room(sight)
+        && matches!(sight.observed.auth_config, AuthConfigCheck::Fit(_))
         && sight.refused(Kind::Delete)
         && !differences.any(|one| one.rule == Rule::Rename && is_put_off(&one, sight))
 }

@@ -90,8 +90,7 @@ impl Table {
                     || (sight.claim() != Some(Claim::Own)
                         && match otherwise() {
                             Some(Rule::MakeRoom | Rule::Recreate) => true,
-                            // What was refused is told first.
-                            Some(Rule::Remake) => grant::first_refusal(sight).is_none(),
+                            Some(Rule::Remake) => !sight.remade_lately(),
                             Some(_) | None => false,
                         })
             }
@@ -175,7 +174,6 @@ fn act(rule: Rule, sight: &Sight<'_>) -> Act {
         | Rule::Disable
         | Rule::Share
         | Rule::Rotate
-        | Rule::Remake
         | Rule::Rename
         | Rule::DeletingDelete
         | Rule::DeletingOthersFirst
@@ -184,6 +182,10 @@ fn act(rule: Rule, sight: &Sight<'_>) -> Act {
         | Rule::DeletingRevoked
         | Rule::DeletingCannotRevoke
         | Rule::DeletingNoGrant => Act::Writes,
+        Rule::Remake => match sight.remade_lately() {
+            true => Act::Rests,
+            false => Act::Writes,
+        },
         // Whether it is for a person or for later depends on what Composio answered.
         Rule::Refused | Rule::CredentialsRejected | Rule::DeletingRefused => {
             match sight.stopped_by(rule).is_none_or(sight::is_final) {

@@ -69,6 +69,7 @@ pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
         Rule::SecretMissing => waits(&[Reason::SecretMissing]),
         Rule::SecretInvalid => waits(&[Reason::SecretInvalid]),
         Rule::Revive | Rule::Rotate => sight.change(effect) == Some(&Change::Credentials),
+        Rule::Remake if sight.remade_lately() => waits(&[Reason::DoesNotConverge]),
         Rule::Recreate | Rule::Remake | Rule::MakeRoom => deletes_it(false),
         Rule::CredentialsRejected | Rule::Refused | Rule::DeletingRefused => stops,
         Rule::AwaitUser => waits(&[Reason::AwaitingUser]),

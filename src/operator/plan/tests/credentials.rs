@@ -14,6 +14,7 @@ fn ours(state: State) -> Sight {
         .recorded("ca_1")
         .connected(ago(100))
         .with_secret()
+        .with(|observed| observed.recorded.observed_generation = Some(1))
 }
 
 fn missing() -> SecretSeen {

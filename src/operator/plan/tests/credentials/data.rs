@@ -64,11 +64,26 @@ fn what_no_patch_takes_makes_the_account_anew_once() {
             .with_data("uid/8", &subdomain(now))
             .sent_as(&desired.0, "uid/8", &subdomain("acme"), Created)
             .with(|observed| written(observed, "uid/9"))
+            .auth_config(fit())
+    };
+    let again = |connected: i64| {
+        sent(&wanted(), "other")
+            .connected(ago(connected))
+            .with(|observed| {
+                let sent = observed.recorded.credentials.as_mut();
+                sent.expect("it was sent").step = CredentialsStep::Remade;
+            })
     };
     let other_key = |desired: &Wanted| {
         ours(State::Active)
             .with_data("uid/9", &[])
             .sent_as(&desired.0, "uid/8", &[], Created)
+            .auth_config(fit())
+    };
+    let rotated = |sight: Sight| {
+        sight.with(|observed| {
+            observed.keys = RecordKeys::derive(b"another", &crate::plan::Flags::default().project);
+        })
     };
     check([
         (
@@ -76,6 +91,34 @@ fn what_no_patch_takes_makes_the_account_anew_once() {
             wanted(),
             sent(&wanted(), "other"),
             does(delete(false)),
+        ),
+        (
+            "first it is asked what the next can be made from",
+            wanted(),
+            sent(&wanted(), "other").auth_config(AuthConfigCheck::NotAsked),
+            looks(Need::AuthConfig),
+        ),
+        (
+            "of nothing: the live account stays",
+            wanted(),
+            sent(&wanted(), "other").auth_config(AuthConfigCheck::Unfit {
+                reason: Reason::AuthConfigDisabled,
+                detail: "ac_1".into(),
+            }),
+            Refuses(Reason::AuthConfigDisabled),
+        ),
+        (
+            "whoever writes the Secret again and again has it made anew once an hour",
+            wanted(),
+            again(3599),
+            Waits(Reason::DoesNotConverge),
+        ),
+        ("and then again", wanted(), again(3600), does(delete(false))),
+        (
+            "what cannot be told ends no live account",
+            machine(),
+            rotated(other_key(&machine())),
+            nothing(),
         ),
         (
             "it is the same, and so is the key",
@@ -112,6 +155,23 @@ fn what_no_patch_takes_makes_the_account_anew_once() {
             Refuses(Reason::CredentialsRejected),
         ),
         (
+            "but for another declaration",
+            wanted(),
+            seen_none()
+                .with_secret()
+                .sent("uid/7", Refused)
+                .with(|observed| observed.recorded.observed_generation = Some(0)),
+            does(create()),
+        ),
+        (
+            "an account that is there is given it once more, too",
+            wanted(),
+            ours(State::Active)
+                .sent("uid/7", Refused)
+                .with(|observed| observed.recorded.observed_generation = Some(0)),
+            does(send()),
+        ),
+        (
             "other data is",
             wanted(),
             seen_none()
@@ -128,4 +188,8 @@ fn written(observed: &mut Observed, version_now: &str) {
     if let SecretSeen::Present { version, .. } = &mut observed.secret {
         *version = build::version(version_now);
     }
+}
+
+fn fit() -> AuthConfigCheck {
+    AuthConfigCheck::Fit("ac_1".into())
 }
