@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::runtime::watcher;
 
 mod bench;
-use bench::{Bench, kept, lock, object};
+use bench::{Bench, lock, object, packed};
 
 const TICK: SignedDuration = SignedDuration::from_secs(2);
 const RESYNC: SignedDuration = SignedDuration::from_secs(120);
@@ -288,7 +288,7 @@ fn accounts_that_a_list_cannot_know_yet_are_no_sign_of_another_project() {
             let mut young = object(&format!("ca_new_{n}"));
             let status = young.status.as_mut().expect("it has one");
             status.last_link_issued_at = Some(MicroTime(now));
-            let event = watcher::Event::Apply(kept(young));
+            let event = watcher::Event::Apply(packed(young));
             bench.writer.apply_watcher_event(&event);
             bench.objects.follow(&event);
         }
@@ -325,7 +325,7 @@ fn a_change_that_is_listed_before_the_watch_says_whose_account_it_is_is_told_onc
             assert_eq!(told, BTreeSet::new(), "nobody says that it is theirs");
             bench.pass_time(TICK);
         }
-        let event = watcher::Event::Apply(kept(recorded.clone()));
+        let event = watcher::Event::Apply(packed(recorded.clone()));
         bench.writer.apply_watcher_event(&event);
         bench.objects.follow(&event);
         bench.objects.end_write(&recorded, Some("2".to_owned()));
@@ -352,7 +352,7 @@ fn a_duplicate_is_forgotten_with_its_alias_and_with_its_object() {
             bench.writer.apply_watcher_event(&event);
             bench.objects.follow(&event);
         };
-        change(&mut bench, watcher::Event::Apply(kept(one.clone())));
+        change(&mut bench, watcher::Event::Apply(packed(one.clone())));
         bench.tick().await;
         let alias = computed_alias("", "ns", "ca_0");
         for ends_by_alias in [true, false] {
@@ -368,7 +368,7 @@ fn a_duplicate_is_forgotten_with_its_alias_and_with_its_object() {
                 let renamed = bench.world().rename_by_hand("ca_1", "another", now);
                 renamed.expect("the alias is free");
             } else {
-                change(&mut bench, watcher::Event::Delete(kept(one.clone())));
+                change(&mut bench, watcher::Event::Delete(packed(one.clone())));
             }
             bench.tick().await;
             assert!(!is_noticed(&bench, "ca_1"), "by its alias: {ends_by_alias}");

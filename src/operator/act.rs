@@ -14,7 +14,7 @@ use crate::{
         model::{Account, Credentials, SensitiveUrl, State},
     },
     crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, OWN_ACCOUNT_ANNOTATION},
-    plan::{AccountLookup, Change, Desired, Done, Effect, Failure, Observed, Pin, SecretSeen},
+    plan::{AccountLookup, Desired, Done, Effect, Failure, Observed, Pin, SecretSeen},
     project::Project,
 };
 
@@ -157,17 +157,15 @@ pub async fn act(
             if let Some(account) = observed.account.account_mut(id) {
                 change.apply(account);
             }
-            match change {
-                Change::Credentials => {
-                    // Whether it brought a dead account back to life is for another look to say.
-                    observed.fresh = patched.state.as_ref().is_some_and(State::is_connected);
-                    if let Some(state) = patched.state {
-                        set_state(&mut observed, id, state);
-                    }
-                    Done::Rotated
+            let done = change.done();
+            if done == Done::Rotated {
+                // Whether it brought a dead account back to life is for another look to say.
+                observed.fresh = patched.state.as_ref().is_some_and(State::is_connected);
+                if let Some(state) = patched.state {
+                    set_state(&mut observed, id, state);
                 }
-                Change::Alias(_) | Change::Sharing(_) => Done::Changed,
             }
+            done
         }
         Effect::Revoke { id } => {
             let revoked = client.revoke(id).await.map_err(failed)?;

@@ -35,6 +35,10 @@
 //! The object itself is in the crate [`composio_api`], the client of Composio in [`composio_client`], and the
 //! emulated Composio in [`composio_sandbox`].
 
+// The tests of `plan` share a file with the tests of the program.
+#[cfg(test)]
+extern crate self as composio_operator;
+
 pub use composio_api as crd;
 pub use composio_client as composio;
 pub use composio_client::text;

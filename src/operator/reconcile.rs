@@ -46,14 +46,14 @@ use state::Step;
 /// When the apiserver fails, or this program has kept what it cannot read. Nothing is lost by it: the
 /// alias that was pinned before the first POST finds the account again.
 pub async fn reconcile(
-    kept: Arc<PackedObject>,
+    packed: Arc<PackedObject>,
     context: &Context,
 ) -> Result<ReconcileResult, Failed> {
-    if kept.is_unreadable() {
-        unreadable::emit(&kept, context);
+    if packed.is_unreadable() {
+        unreadable::emit(&packed, context);
         return Ok(ReconcileResult::NOT_DECODED);
     }
-    let object = kept.unpack().map_err(|error| Failed {
+    let object = packed.unpack().map_err(|error| Failed {
         error: error.into(),
         again: context.pace.max,
     })?;
@@ -63,21 +63,21 @@ pub async fn reconcile(
         return Ok(ReconcileResult::backing_off(left));
     }
     // On the heap: it is tens of kilobytes, and whoever holds a pass would hold them too.
-    match Box::pin(look_and_act(&kept, object, &attempt, context)).await {
+    match Box::pin(look_and_act(&packed, object, &attempt, context)).await {
         Ok(passed) => {
             if passed.is_success() {
                 context.backoff.succeeded(&attempt);
             }
             Ok(passed)
         }
-        Err(error) => Err(failed(&kept, &attempt, error, context)),
+        Err(error) => Err(failed(&packed, &attempt, error, context)),
     }
 }
 
 /// How long to leave an object alone whose pass failed. What the apiserver has refused is told once: where the
 /// status does not say it, it could not be written either.
-fn failed(kept: &PackedObject, attempt: &Attempt, error: Error, context: &Context) -> Failed {
-    let object = kept.unpack().unwrap_or_default();
+fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Context) -> Failed {
+    let object = packed.unpack().unwrap_or_default();
     let project = &context.sources.project;
     let status = object.status.as_ref();
     let since = status
@@ -101,7 +101,7 @@ fn failed(kept: &PackedObject, attempt: &Attempt, error: Error, context: &Contex
 }
 
 async fn look_and_act(
-    kept: &PackedObject,
+    packed: &PackedObject,
     object: ConnectedAccount,
     attempt: &Attempt,
     context: &Context,
@@ -134,12 +134,12 @@ async fn look_and_act(
         return Ok(ReconcileResult::STOPPED);
     };
     // The watch may lag behind our own last write.
-    let namespace = kept.namespace().unwrap_or_default();
-    let current = context.sources.read(&namespace, &kept.name_any()).await?;
+    let namespace = packed.namespace().unwrap_or_default();
+    let current = context.sources.read(&namespace, &packed.name_any()).await?;
     match current {
         // The watch brings it too, and then it is told.
         Some(current) if current.is_unreadable() => Ok(ReconcileResult::NOT_DECODED),
-        Some(current) if current.uid() == kept.uid() => {
+        Some(current) if current.uid() == packed.uid() => {
             let fresh = Pass::begin(&api, context, slot, current.unpack()?);
             fresh.run().await
         }

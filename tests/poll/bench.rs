@@ -88,7 +88,7 @@ impl Bench {
         let ours: Vec<String> = ids(0..ours);
         writer.apply_watcher_event(&watcher::Event::Init);
         for id in &ours {
-            writer.apply_watcher_event(&watcher::Event::InitApply(kept(object(id))));
+            writer.apply_watcher_event(&watcher::Event::InitApply(packed(object(id))));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
         objects.follow(&watcher::Event::InitDone);
@@ -166,7 +166,7 @@ impl Bench {
     }
 }
 
-pub(super) fn kept(object: ConnectedAccount) -> PackedObject {
+pub(super) fn packed(object: ConnectedAccount) -> PackedObject {
     PackedObject::pack(object).expect("JSON")
 }
 

@@ -290,9 +290,9 @@ impl Simulation {
         }
         self.refresh_cache().await;
         let before = self.object(name);
-        let kept: PackedObject = serde_json::from_value(object).expect("it decodes");
+        let packed: PackedObject = serde_json::from_value(object).expect("it decodes");
         self.passes += 1;
-        let passed = reconcile(Arc::new(kept), &self.running.context).await;
+        let passed = reconcile(Arc::new(packed), &self.running.context).await;
         let again = passed.expect("the shelf does not fail").again;
         let after = self.object(name);
         if let Some(again) = again {
@@ -319,8 +319,8 @@ impl Simulation {
         let writer = &mut self.running.writer;
         writer.apply_watcher_event(&watcher::Event::Init);
         for object in objects.values() {
-            let kept = serde_json::from_value(object.clone()).expect("it decodes");
-            writer.apply_watcher_event(&watcher::Event::InitApply(kept));
+            let packed = serde_json::from_value(object.clone()).expect("it decodes");
+            writer.apply_watcher_event(&watcher::Event::InitApply(packed));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
         let known = self.running.context.sources.objects.clone();

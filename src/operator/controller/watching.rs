@@ -23,18 +23,18 @@ const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it
 
 /// Tells once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
 /// status that is no harm, and the next write mends it. Anything else keeps the object from being acted on.
-fn report_odd(kept: &PackedObject, metrics: &Metrics) {
+fn report_odd(packed: &PackedObject, metrics: &Metrics) {
     let object = format!(
         "{}/{}",
-        kept.namespace().unwrap_or_default(),
-        kept.name_any()
+        packed.namespace().unwrap_or_default(),
+        packed.name_any()
     );
-    let fields = kept.left_out().join(", ");
-    if kept.is_unreadable() {
+    let fields = packed.left_out().join(", ");
+    if packed.is_unreadable() {
         metrics.not_decoded();
         error!(%object, "cannot be read, and is left alone until it can be: {fields}");
     } else {
-        metrics.status_fields_not_decoded(kept.left_out().len());
+        metrics.status_fields_not_decoded(packed.left_out().len());
         warn!(%object, "cannot be read, and counts as absent: {fields}");
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn follow(
     known: &SetOnce<()>,
 ) {
     let Followed { changed, odd } = objects.follow(event);
-    odd.iter().for_each(|kept| report_odd(kept, metrics));
+    odd.iter().for_each(|packed| report_odd(packed, metrics));
     changed.into_iter().for_each(|object| trigger.send(object));
     match event {
         watcher::Event::InitDone => {

@@ -8,7 +8,7 @@ use crate::composio::{
     model::{Account, Acl, PATCHABLE_FIELDS},
 };
 
-use super::{Desired, Effect, SecretSeen, sharing};
+use super::{Desired, Done, Effect, SecretSeen, sharing};
 
 /// One change of an account, sent in a PATCH of its own: a refusal of one does not stop the others.
 #[derive(Clone, Debug, PartialEq, EnumDiscriminants)]
@@ -55,6 +55,14 @@ impl Change {
             }
         }
         request
+    }
+
+    /// What it is called once it went through.
+    pub fn done(&self) -> Done {
+        match self {
+            Self::Alias(_) | Self::Sharing(_) => Done::Changed,
+            Self::Credentials => Done::Rotated,
+        }
     }
 
     /// Takes into the account what Composio accepted.

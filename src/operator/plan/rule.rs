@@ -17,71 +17,72 @@ pub struct Decision {
 }
 
 /// A rule of the table of decisions. The first that fits decides; [`Rule::when`] and [`Rule::then`] are its
-/// row. Rules whose name begins with `Deleting` are for objects that are being deleted.
+/// row. Rules whose name begins with `Deleting` are for objects that are being deleted; `LookAfresh` is for
+/// these too, and there comes behind `DeletingProjectUnavailable`. A test holds the order against the decider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, IntoStaticStr)]
 #[allow(missing_docs, reason = "`when` and `then` say what each is")]
 pub enum Rule {
     Suspended,
-    LookAfresh,
     ProjectUnavailable,
+    LookAfresh,
+    NotOurs,
     HeldByAnother,
     RestoreMarks,
     Mismatch,
-    HolderUnknown,
-    UnknownState,
     NotVisibleYet,
     AccountGone,
-    NotOurs,
     Unproved,
+    HolderUnknown,
     Adopt,
+    UnknownState,
     DeleteDuplicate,
     AccountNotFound,
+    AwaitUser,
+    GrantRevoked,
+    DisabledAndDead,
+    LinkOver,
+    Enable,
+    Disable,
+    Share,
+    ReadSecret,
+    Rotate,
+    Remake,
+    Rename,
+    PinAgain,
+    AliasInUse,
+    Refused,
+    DoesNotConverge,
+    SecretMissing,
+    SecretInvalid,
+    CreationRefused,
+    Revive,
+    Recreate,
+    CredentialsRejected,
+    MakeRoom,
     OutcomeUnknown,
+    SignInAgain,
     DropFormerAlias,
     FindAuthConfig,
     NoAuthConfig,
     Mark,
     Link,
     Create,
-    CreationRefused,
-    AliasInUse,
-    ReadSecret,
-    SecretMissing,
-    SecretInvalid,
-    Revive,
-    Recreate,
-    CredentialsRejected,
-    AwaitUser,
-    GrantRevoked,
-    DisabledAndDead,
-    SignInAgain,
-    MakeRoom,
-    LinkOver,
-    DoesNotConverge,
-    Enable,
-    Disable,
-    Share,
-    Rotate,
-    Remake,
-    Rename,
-    PinAgain,
-    Refused,
     AsDeclared,
     DeletingUntouched,
     DeletingProjectUnavailable,
+    DeletingMayShowUp,
+    DeletingGone,
     DeletingNotOurs,
     DeletingHolderUnknown,
-    DeletingDelete,
+    DeletingRefused,
     DeletingOthersFirst,
+    DeletingDelete,
     DeletingRevoke,
+    DeletingProviderRefuses,
     DeletingEnable,
     DeletingRevoked,
     DeletingCannotRevoke,
     DeletingNoGrant,
-    DeletingProviderRefuses,
-    DeletingGone,
-    DeletingMayShowUp,
-    DeletingRefused,
 }
 
 impl Rule {
@@ -103,11 +104,18 @@ impl Rule {
     fn row(self) -> (&'static str, &'static str) {
         match self {
             Self::Suspended => ("suspended", "wait, observe and report"),
+            Self::ProjectUnavailable => (
+                "what is to be done needs the project, and it cannot be used now",
+                "wait",
+            ),
             Self::LookAfresh => (
                 "what is remembered asks for something",
                 "look at both sides afresh",
             ),
-            Self::ProjectUnavailable => ("the project cannot be used now", "wait"),
+            Self::NotOurs => (
+                "the recorded account is not this object's",
+                "drop the record, leave the account alone",
+            ),
             Self::HeldByAnother => ("another object manages the account", "refuse: Conflict"),
             Self::RestoreMarks => (
                 "an account is, or may be, there, and finalizer or alias was taken off the object",
@@ -117,11 +125,6 @@ impl Rule {
                 "what was found differs in something that cannot be changed",
                 "refuse: Mismatch",
             ),
-            Self::HolderUnknown => (
-                "an account is found, and an object that cannot be read may manage it",
-                "wait",
-            ),
-            Self::UnknownState => ("the state is a word that is not known", "wait"),
             Self::NotVisibleYet => (
                 "the recorded account is not there, and was made a moment ago",
                 "wait: it may not be visible yet",
@@ -130,18 +133,19 @@ impl Rule {
                 "the recorded account is gone",
                 "forget it, go on as without",
             ),
-            Self::NotOurs => (
-                "the recorded account is not this object's",
-                "drop the record, leave the account alone",
-            ),
             Self::Unproved => (
                 "the account has another alias, and nothing proves that it is this object's",
                 "refuse: AliasChanged",
+            ),
+            Self::HolderUnknown => (
+                "an account is found, and an object that cannot be read may manage it",
+                "wait",
             ),
             Self::Adopt => (
                 "an account is found that is ours and not recorded",
                 "pin, then record it",
             ),
+            Self::UnknownState => ("the state is a word that is not known", "wait"),
             Self::DeleteDuplicate => (
                 "a second account with our alias holds nobody's grant",
                 "delete it, without revoking",
@@ -150,9 +154,68 @@ impl Rule {
                 "`connectedAccountId` names no account, and none was ever there",
                 "refuse: AccountNotFound",
             ),
+            Self::AwaitUser => ("a link waits for the person", "wait until it ends"),
+            Self::GrantRevoked => ("somebody revoked the grant", "wait for a request"),
+            Self::DisabledAndDead => ("disabled, and the grant is dead", "wait: nobody needs it"),
+            Self::LinkOver => (
+                "a link was issued, and is over",
+                "wait for a request: each new link costs a row",
+            ),
+            Self::Enable => ("enabled, and the account is not", "enable it"),
+            Self::Disable => ("disabled, and the account is not", "disable it"),
+            Self::Share => ("another access list", "change it, who loses access first"),
+            Self::ReadSecret => ("credentials are declared", "read the Secret"),
+            Self::Rotate => ("a grant, and other data in the Secret", "send it"),
+            Self::Remake => (
+                "a grant, and other data in the Secret that only a new account takes",
+                "delete the account, without revoking, and make it anew",
+            ),
+            Self::Rename => ("another alias", "rename the account"),
+            Self::PinAgain => (
+                "the alias on the object is not the account's",
+                "write it again",
+            ),
+            Self::AliasInUse => ("the alias is taken", "tell, try again later"),
+            Self::Refused => (
+                "Composio refuses a difference, or a look",
+                "tell; the others are made right",
+            ),
+            Self::DoesNotConverge => (
+                "what was put right is changed back again and again",
+                "wait, then put it right once",
+            ),
+            Self::SecretMissing => (
+                "the Secret or a key in it is missing",
+                "wait for it; the account stays as it is",
+            ),
+            Self::SecretInvalid => (
+                "the Secret must not, or cannot, be sent",
+                "wait until it is corrected; the account stays as it is",
+            ),
+            Self::CreationRefused => (
+                "Composio refused to make the account",
+                "take the alias off the object, tell",
+            ),
+            Self::Revive => ("credentials, no grant, other data in the Secret", "send it"),
+            Self::Recreate => (
+                "credentials, no grant, sending did not help or cannot",
+                "delete the account, make it anew, once with that data",
+            ),
+            Self::CredentialsRejected => (
+                "credentials, and Composio does not take them",
+                "refuse: CredentialsRejected",
+            ),
+            Self::MakeRoom => (
+                "no grant, and to start the sign-in again was refused, or brought no link",
+                "delete the account, then ask for a link",
+            ),
             Self::OutcomeUnknown => (
                 "an account or a link is due, and an earlier call may still bring one",
                 "wait for its outcome",
+            ),
+            Self::SignInAgain => (
+                "no grant, and the link was lost, the grant has died, or a new link is asked for",
+                "start the sign-in again, on the same account",
             ),
             Self::DropFormerAlias => (
                 "an account is due, the alias was changed, and nothing carries the former",
@@ -175,73 +238,20 @@ impl Rule {
                 "no account, its credentials are there",
                 "create it from the Secret",
             ),
-            Self::CreationRefused => (
-                "Composio refused to make the account",
-                "take the alias off the object, tell",
-            ),
-            Self::AliasInUse => ("the alias is taken", "tell, try again later"),
-            Self::ReadSecret => ("credentials are declared", "read the Secret"),
-            Self::SecretMissing => (
-                "the Secret or a key in it is missing",
-                "wait for it; the account stays as it is",
-            ),
-            Self::SecretInvalid => (
-                "the Secret must not, or cannot, be sent",
-                "wait until it is corrected; the account stays as it is",
-            ),
-            Self::Revive => ("credentials, no grant, other data in the Secret", "send it"),
-            Self::Recreate => (
-                "credentials, no grant, sending did not help or cannot",
-                "delete the account, make it anew, once with that data",
-            ),
-            Self::CredentialsRejected => (
-                "credentials, and Composio does not take them",
-                "refuse: CredentialsRejected",
-            ),
-            Self::AwaitUser => ("a link waits for the person", "wait until it ends"),
-            Self::GrantRevoked => ("somebody revoked the grant", "wait for a request"),
-            Self::DisabledAndDead => ("disabled, and the grant is dead", "wait: nobody needs it"),
-            Self::SignInAgain => (
-                "no grant, and the link was lost, the grant has died, or a new link is asked for",
-                "start the sign-in again, on the same account",
-            ),
-            Self::MakeRoom => (
-                "that was refused, or brought no link",
-                "delete the account, then ask for a link",
-            ),
-            Self::LinkOver => (
-                "a link was issued, and is over",
-                "wait for a request: each new link costs a row",
-            ),
-            Self::DoesNotConverge => (
-                "what was put right is changed back again and again",
-                "wait, then put it right once",
-            ),
-            Self::Enable => ("enabled, and the account is not", "enable it"),
-            Self::Disable => ("disabled, and the account is not", "disable it"),
-            Self::Share => ("another access list", "change it, who loses access first"),
-            Self::Rotate => ("a grant, and other data in the Secret", "send it"),
-            Self::Remake => (
-                "a grant, and other data in the Secret that only a new account takes",
-                "delete the account, without revoking, and make it anew",
-            ),
-            Self::Rename => ("another alias", "rename the account"),
-            Self::PinAgain => (
-                "the alias on the object is not the account's",
-                "write it again",
-            ),
-            Self::Refused => (
-                "Composio refuses a difference, or a look",
-                "tell; the others are made right",
-            ),
             Self::AsDeclared => ("as declared", "nothing"),
             Self::DeletingUntouched => (
                 "being deleted: nothing of it is there, or it is not to be touched",
                 "let the object go",
             ),
-            Self::DeletingProjectUnavailable => {
-                ("being deleted: the project cannot be used now", "wait")
-            }
+            Self::DeletingProjectUnavailable => (
+                "being deleted: what is to be done needs the project, and it cannot be used now",
+                "wait",
+            ),
+            Self::DeletingMayShowUp => (
+                "being deleted: an account may still be made or show up",
+                "wait",
+            ),
+            Self::DeletingGone => ("being deleted: the account is gone", "let the object go"),
             Self::DeletingNotOurs => (
                 "being deleted: what was found is not this object's",
                 "let the object go",
@@ -250,15 +260,20 @@ impl Rule {
                 "being deleted: an account is found, and an object that cannot be read may manage it",
                 "wait",
             ),
-            Self::DeletingDelete => (
-                "being deleted: `deletionPolicy: Delete`",
-                "delete the account",
-            ),
+            Self::DeletingRefused => ("being deleted: Composio refuses", "tell, try again later"),
             Self::DeletingOthersFirst => (
                 "being deleted: several accounts are its own",
                 "end the others first; delete those without a grant, without revoking",
             ),
+            Self::DeletingDelete => (
+                "being deleted: `deletionPolicy: Delete`",
+                "delete the account",
+            ),
             Self::DeletingRevoke => ("being deleted: active", "revoke the grant"),
+            Self::DeletingProviderRefuses => (
+                "being deleted: the provider refuses to revoke",
+                "wait, disabled as declared",
+            ),
             Self::DeletingEnable => (
                 "being deleted: disabled",
                 "enable it: only an active account can be revoked",
@@ -272,16 +287,6 @@ impl Rule {
                 "being deleted: no live grant is seen",
                 "delete it, revocation asked for",
             ),
-            Self::DeletingProviderRefuses => (
-                "being deleted: the provider refuses to revoke",
-                "wait, disabled as declared",
-            ),
-            Self::DeletingGone => ("being deleted: the account is gone", "let the object go"),
-            Self::DeletingMayShowUp => (
-                "being deleted: an account may still be made or show up",
-                "wait",
-            ),
-            Self::DeletingRefused => ("being deleted: Composio refuses", "tell, try again later"),
         }
     }
 

@@ -15,10 +15,13 @@ mod deleting_several;
 mod duplicates;
 mod every;
 mod failures;
+mod order;
 mod pins;
 mod present;
 mod random;
 mod records;
+#[path = "../../../tests/convergence/rules/mod.rs"]
+mod rules;
 mod seen;
 mod sharing;
 mod suspended;

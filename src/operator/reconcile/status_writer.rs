@@ -109,13 +109,13 @@ impl<'a> StatusWriter<'a> {
 
     /// Takes the object as it was read anew. What is written is the status, and it must be written also when
     /// the declaration cannot be read any more: then the former one stays here, and no pass goes on with it.
-    fn renew(&mut self, kept: &PackedObject) -> Result<(), serde_json::Error> {
-        if kept.is_unreadable() {
-            let summary = kept.summary()?;
+    fn renew(&mut self, packed: &PackedObject) -> Result<(), serde_json::Error> {
+        if packed.is_unreadable() {
+            let summary = packed.summary()?;
             self.object.metadata = summary.metadata;
             self.object.status = Some(summary.status);
         } else {
-            self.object = kept.unpack()?;
+            self.object = packed.unpack()?;
         }
         Ok(())
     }
@@ -151,8 +151,8 @@ impl<'a> StatusWriter<'a> {
                 }
                 Err(error) if is_stale(&error) => {
                     match sources.read(&namespace, &self.object.name_any()).await {
-                        Ok(Some(kept)) if kept.uid() == self.object.uid() => {
-                            self.renew(&kept)?;
+                        Ok(Some(packed)) if packed.uid() == self.object.uid() => {
+                            self.renew(&packed)?;
                             renewed = true;
                             error
                         }

@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// Says in an event that an object is left alone. An event needs no more of it than its metadata.
-pub(super) fn emit(kept: &PackedObject, context: &Context) {
-    let Ok(Summary { metadata, .. }) = kept.summary() else {
+pub(super) fn emit(packed: &PackedObject, context: &Context) {
+    let Ok(Summary { metadata, .. }) = packed.summary() else {
         return;
     };
     let bare = ConnectedAccount {
@@ -21,7 +21,7 @@ pub(super) fn emit(kept: &PackedObject, context: &Context) {
     };
     let is_held = bare.metadata.deletion_timestamp.is_some()
         && bare.finalizers().iter().any(|mark| mark == FINALIZER);
-    let event = news::of_unreadable(kept.left_out(), is_held);
+    let event = news::of_unreadable(packed.left_out(), is_held);
     if is_held {
         warn!("{}", event.note);
     }

@@ -1,275 +1,154 @@
-//! The rules for what is declared.
+//! When the rules for what is declared hold.
 
 use composio_operator::composio::State;
-use composio_operator::crd::Reason;
-use composio_operator::plan::{
-    AuthConfigCheck, Change, Claim, Decision, Effect, Kind, Need, Plan, Proof, Rule, SecretSeen,
-};
+use composio_operator::crd::{CredentialsStep, Reason};
+use composio_operator::plan::{AuthConfigCheck, Change, Kind, Pin, Rule};
 
-use super::sight::Sight;
+use super::data::Data;
+use super::grant;
+use super::sight::{Sight, after};
 
-pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
+use CredentialsStep::{Assumed, Created, Patched, Refused, Remade};
+
+pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
     let Sight {
         desired,
         observed,
         now,
-    } = sight;
+    } = *sight;
     let recorded = &observed.recorded;
-    let plan = &decision.plan;
-    let effect = match plan {
-        Plan::Do(effect) => Some(effect),
-        Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) | Plan::Look(_) => None,
-    };
-    let waits =
-        |reasons: &[Reason]| matches!(plan, Plan::Wait(wait) if reasons.contains(&wait.reason));
-    let refuses = |reasons: &[Reason]| matches!(plan, Plan::Refuse(refusal) if reasons.contains(&refusal.reason));
-    let carried = observed
-        .account
-        .account()
-        .and_then(|account| account.alias.as_deref());
-    let free = !desired.spec.suspend && observed.holder.is_none();
-    match decision.rule {
-        Rule::Suspended => {
-            desired.spec.suspend
-                && (waits(&[Reason::Suspended]) || *plan == Plan::Look(Need::Account))
-        }
-        Rule::LookAfresh => *plan == Plan::Look(Need::Account) && !observed.fresh,
-        Rule::ProjectUnavailable => {
-            waits(&[Reason::ProjectUnavailable, Reason::RateLimited])
-                && (!observed.gate.may_write() || observed.gate.proof != Proof::Given)
-        }
-        Rule::HeldByAnother => refuses(&[Reason::Conflict]) && observed.holder.is_some(),
-        Rule::Mismatch => refuses(&[Reason::Mismatch]) && observed.account.account().is_some(),
-        Rule::HolderUnknown => {
-            waits(&[Reason::NamespaceUnreachable]) && sight.may_be_anothers() && !sight.recorded()
-        }
-        Rule::UnknownState => {
-            waits(&[Reason::UnknownState])
-                && observed
-                    .account
-                    .account()
-                    .is_some_and(|account| matches!(account.state, State::Unknown(_)))
-        }
-        Rule::NotVisibleYet => {
-            waits(&[Reason::Progressing]) && sight.recorded() && sight.absent() && sight.is_new()
-        }
-        Rule::AccountGone => effect == Some(&Effect::Forget) && sight.recorded() && sight.absent(),
+    let (found, has_record) = (sight.found(), sight.recorded());
+    let (makes, waits, has_grant) = (sight.makes(), sight.waits(), sight.has_grant());
+    let signs_in = waits && !sight.has_credentials();
+    let (has_secret, data) = (sight.has_credentials(), sight.data());
+    let revives = waits && has_secret;
+    let never_connected = recorded.connected_at.is_none();
+    let did_not_help = never_connected && data == Data::Sent(Patched);
+    let recreates = revives && (did_not_help || data == Data::NeedsNewAccount);
+    match rule {
+        Rule::Suspended => desired.spec.suspend && !sight.lacks_account(),
+        Rule::NotVisibleYet => has_record && sight.absent() && sight.hidden(),
+        Rule::AccountGone => has_record && sight.absent(),
         Rule::NotOurs => {
-            effect == Some(&Effect::Forget)
-                && sight.recorded()
-                && !sight.absent()
-                && sight.claim().is_none()
+            let is_proved = sight.has_own()
+                || observed.holder.is_some()
+                || sight.is_copy()
+                || !sight.may_be_true();
+            has_record && found && sight.claim().is_none() && is_proved
         }
-        Rule::Unproved => refuses(&[Reason::AliasChanged]) && sight.claim() != Some(Claim::Own),
-        Rule::Adopt => {
-            let is_it = match effect {
-                Some(Effect::Adopt) => sight.marked(),
-                Some(Effect::Pin { .. }) => !sight.marked(),
-                _ => false,
-            };
-            is_it && free && !sight.recorded() && !sight.absent()
+        Rule::HeldByAnother => found && observed.holder.is_some(),
+        // One on record that the object cannot claim is not its own, whatever else it is.
+        Rule::Mismatch => sight
+            .account()
+            .is_some_and(|account| match sight.recorded_id() {
+                Some(id) => {
+                    sight.claim().is_some() && (id != account.id || sight.made_elsewhere(account))
+                }
+                None => sight.mismatched(account),
+            }),
+        Rule::HolderUnknown => {
+            let account = sight.account();
+            !has_record && account.is_some_and(|account| sight.may_be_anothers(account))
         }
+        Rule::Adopt => found && !has_record,
+        Rule::UnknownState => has_record && sight.state_is_unknown(),
         Rule::RestoreMarks => {
             let was_pinned = desired.pin.is_own() && desired.pin.alias().is_some();
-            matches!(effect, Some(Effect::Pin { .. }))
-                && free
-                && !sight.marked()
-                && (sight.recorded() || was_pinned)
-        }
-        Rule::DeleteDuplicate => {
-            let id = recorded.connected_account_id.as_ref();
-            matches!(effect, Some(Effect::Delete { id: other, revoke: false }) if id != Some(other))
-                && free
-                && sight.several()
-        }
-        Rule::AccountNotFound => {
-            refuses(&[Reason::AccountNotFound])
-                && sight.absent()
-                && desired.spec.connected_account_id.is_some()
-        }
-        Rule::OutcomeUnknown => {
-            waits(&[Reason::OutcomeUnknown])
-                && !sight.is(&[State::Active])
-                && (recorded.unknown_since.is_some() || sight.stale())
-        }
-        Rule::DropFormerAlias => {
-            effect == Some(&Effect::Unpin)
-                && sight.absent()
-                && sight.stale()
-                && recorded.unknown_since.is_some()
-        }
-        Rule::FindAuthConfig => {
-            *plan == Plan::Look(Need::AuthConfig)
-                && (sight.absent() || sight.may_remake())
-                && observed.auth_config == AuthConfigCheck::NotAsked
-        }
-        Rule::NoAuthConfig => {
-            refuses(&[
-                Reason::AuthConfigNotFound,
-                Reason::AuthConfigDisabled,
-                Reason::AuthConfigAmbiguous,
-                Reason::ToolkitMismatch,
-            ]) && (sight.absent() || sight.may_remake())
-                && matches!(observed.auth_config, AuthConfigCheck::Unfit { .. })
-        }
-        Rule::Mark => {
-            matches!(effect, Some(Effect::Pin { .. }))
-                && free
-                && sight.absent()
-                && (!sight.marked() || desired.pin.alias().is_none())
-                && !sight.stale()
-        }
-        Rule::Link => {
-            matches!(effect, Some(Effect::Link { alias, .. }) if desired.pin.alias() == Some(alias))
-                && free
-                && sight.absent()
-                && !sight.has_credentials()
-                && (recorded.last_link_issued_at.is_none() || sight.asked())
-        }
-        Rule::Create => {
-            matches!(effect, Some(Effect::Create { alias, .. }) if desired.pin.alias() == Some(alias))
-                && free
-                && sight.absent()
-                && sight.has_credentials()
-        }
-        Rule::CreationRefused => {
-            let refused = sight.refused(Kind::Link) || sight.refused(Kind::Create);
-            refused
-                && sight.absent()
-                && match effect {
-                    Some(effect) => *effect == Effect::Unpin && desired.pin.alias().is_some(),
-                    None => matches!(plan, Plan::Refuse(_)),
+            let is_restored = match (sight.account(), sight.recorded_id()) {
+                (None, _) => was_pinned && sight.absent(),
+                (Some(_), None) => was_pinned,
+                (Some(account), Some(id)) => {
+                    let differs = sight.made_elsewhere(account);
+                    let is_it = id == account.id && sight.claim().is_some();
+                    is_it && (was_pinned || sight.is_proved() || !differs)
                 }
+            };
+            !desired.is_marked() && is_restored
         }
-        Rule::AliasInUse => waits(&[Reason::AliasInUse]) && !observed.refused.is_empty(),
-        Rule::ReadSecret => *plan == Plan::Look(Need::Secret) && sight.has_credentials(),
-        Rule::SecretMissing => {
-            waits(&[Reason::SecretMissing]) && matches!(observed.secret, SecretSeen::Missing(_))
+        Rule::DeleteDuplicate => has_record && sight.has_duplicate(),
+        Rule::AccountNotFound => {
+            makes && desired.spec.connected_account_id.is_some() && recorded.auth_config.is_none()
         }
-        Rule::SecretInvalid => {
-            waits(&[Reason::SecretInvalid]) && matches!(observed.secret, SecretSeen::Unfit(_))
-        }
-        Rule::Revive => {
-            sight.sends_credentials(effect)
-                && free
-                && !sight.connected()
-                && sight.secret_was_written()
-        }
-        Rule::Rotate => {
-            sight.sends_credentials(effect)
-                && free
-                && sight.connected()
-                && sight.secret_was_written()
-        }
-        Rule::Remake => {
-            let may_wait = waits(&[Reason::DoesNotConverge]);
-            let ends = matches!(effect, Some(Effect::Delete { revoke: false, .. })) && free;
-            (ends || may_wait) && sight.may_remake()
-        }
-        Rule::Recreate => {
-            matches!(effect, Some(Effect::Delete { revoke: false, .. }))
-                && free
-                && sight.has_credentials()
-                && !sight.is(&[State::Active])
-        }
-        Rule::CredentialsRejected => {
-            sight.has_credentials() && matches!(plan, Plan::Refuse(_) | Plan::Wait(_))
-        }
-        Rule::AwaitUser => {
-            waits(&[Reason::AwaitingUser])
-                && !sight.is(&[State::Active])
-                && !sight.asked()
-                && recorded
-                    .link
-                    .as_ref()
-                    .is_some_and(|link| *now < link.expires_at.0)
-        }
-        Rule::GrantRevoked => {
-            waits(&[Reason::Revoked]) && sight.is(&[State::Revoked]) && !sight.asked()
-        }
+        Rule::AwaitUser => signs_in && !sight.asked() && sight.link_is_usable(),
+        Rule::GrantRevoked => signs_in && !sight.asked() && sight.is(&[State::Revoked]),
         Rule::DisabledAndDead => {
-            waits(&[Reason::Disabled]) && sight.dead() && !desired.spec.enabled && !sight.asked()
-        }
-        Rule::SignInAgain => {
-            matches!(effect, Some(Effect::Refresh { .. }))
-                && free
-                && !sight.is(&[State::Active])
-                && !sight.has_credentials()
-        }
-        Rule::MakeRoom => {
-            matches!(effect, Some(Effect::Delete { revoke: false, .. }))
-                && free
-                && !sight.is(&[State::Active])
-                && sight.refused(Kind::Refresh)
+            signs_in && !sight.asked() && sight.dead() && !desired.spec.enabled && !never_connected
         }
         Rule::LinkOver => {
-            waits(&[Reason::LinkExpired, Reason::ReauthorizationRequired])
-                && recorded.last_link_issued_at.is_some()
-                && !sight.asked()
-                && !sight.is(&[State::Active])
+            let makes_link = makes && !has_secret && recorded.last_link_issued_at.is_some();
+            let has_had_link = signs_in && !sight.link_was_lost() && !sight.link_was_taken();
+            !sight.asked() && (makes_link || has_had_link)
         }
-        Rule::DoesNotConverge => {
-            waits(&[Reason::DoesNotConverge])
-                && recorded
-                    .corrections
-                    .as_ref()
-                    .is_some_and(|tally| tally.count >= 3)
-        }
-        Rule::Enable => {
-            matches!(effect, Some(Effect::Enable { .. }))
-                && free
-                && desired.spec.enabled
-                && sight.is(&[State::Inactive])
-        }
-        Rule::Disable => {
-            matches!(effect, Some(Effect::Disable { .. }))
-                && free
-                && !desired.spec.enabled
-                && sight.is(&[State::Active])
-        }
-        Rule::Share => {
-            matches!(sight.change(effect), Some(Change::Sharing(_)))
-                && free
-                && desired.spec.sharing.is_some()
-                && sight.connected()
-        }
-        Rule::Rename => {
-            matches!(sight.change(effect), Some(Change::Alias(alias))
-                if carried != Some(alias) && *alias == desired.alias)
-                && free
-        }
-        Rule::PinAgain => {
-            matches!(effect, Some(Effect::Pin { alias })
-                if carried.is_none_or(|carried| Some(carried) == alias.as_deref())
-                    && desired.pin.alias() != alias.as_deref())
-                && free
-                && sight.recorded()
-                && sight.marked()
+        Rule::Enable
+        | Rule::Disable
+        | Rule::Share
+        | Rule::Rotate
+        | Rule::Rename
+        | Rule::PinAgain => grant::is_open(rule, sight),
+        Rule::ReadSecret => (makes || waits || has_grant) && data == Data::Unread,
+        Rule::SecretMissing => (makes || waits || has_grant) && data == Data::Missing,
+        Rule::SecretInvalid => (makes || waits || has_grant) && data == Data::Invalid,
+        Rule::Remake => grant::is_remade(sight) || grant::waits_to_be_remade(sight),
+        Rule::AliasInUse => {
+            let refusal = match has_grant {
+                true => grant::first_refusal(sight).filter(|_| !grant::reads_auth_config(sight)),
+                false => sight
+                    .make_refused()
+                    .filter(|_| sight.absent() && !has_record),
+            };
+            refusal.is_some_and(|refusal| refusal.reason == Reason::AliasInUse)
         }
         Rule::Refused => {
-            !observed.refused.is_empty() && matches!(plan, Plan::Refuse(_) | Plan::Wait(_))
+            let refresh = sight.refresh_refused();
+            let is_forbidden = refresh.is_some_and(|one| one.reason == Reason::Forbidden);
+            let delete = sight.refused(Kind::Delete);
+            (has_grant && grant::first_refusal(sight).is_some() && !grant::reads_auth_config(sight))
+                || grant::refuses_to_make_room(sight)
+                || (signs_in && (is_forbidden || (refresh.is_some() && delete)))
+                || (recreates && delete)
         }
-        Rule::AsDeclared => {
-            let state = match desired.spec.enabled {
-                true => State::Active,
-                false => State::Inactive,
-            };
-            *plan == Plan::Nothing && sight.recorded() && sight.marked() && sight.is(&[state])
+        Rule::DoesNotConverge => grant::does_not_converge(sight),
+        Rule::CreationRefused => !has_record && sight.absent() && sight.make_refused().is_some(),
+        Rule::Revive => {
+            let refused = sight.refused_change(|change| *change == Change::Credentials);
+            revives && data == Data::New && refused.is_none()
         }
-        Rule::DeletingUntouched
-        | Rule::DeletingProjectUnavailable
-        | Rule::DeletingNotOurs
-        | Rule::DeletingHolderUnknown
-        | Rule::DeletingDelete
-        | Rule::DeletingOthersFirst
-        | Rule::DeletingRevoke
-        | Rule::DeletingEnable
-        | Rule::DeletingRevoked
-        | Rule::DeletingCannotRevoke
-        | Rule::DeletingNoGrant
-        | Rule::DeletingProviderRefuses
-        | Rule::DeletingGone
-        | Rule::DeletingMayShowUp
-        | Rule::DeletingRefused => false,
+        Rule::Recreate => recreates,
+        Rule::CredentialsRejected => match data {
+            Data::Sent(Refused) => waits || has_grant || makes,
+            Data::New | Data::Unverifiable | Data::Sent(Created | Remade | Patched | Assumed) => {
+                waits
+            }
+            Data::NotDeclared
+            | Data::Unread
+            | Data::Missing
+            | Data::Invalid
+            | Data::NeedsNewAccount => false,
+        },
+        Rule::MakeRoom => signs_in && sight.refresh_refused().is_some(),
+        Rule::OutcomeUnknown => {
+            let since = recorded.unknown_since.as_ref().map(|since| since.0);
+            let is_open = |since| now < after(since, sight.wait());
+            (makes && (since.is_some() || sight.stale()) && is_open(since.unwrap_or(now).min(now)))
+                || (signs_in && since.is_some_and(is_open))
+        }
+        Rule::SignInAgain => signs_in,
+        Rule::DropFormerAlias => makes && sight.stale(),
+        Rule::FindAuthConfig => {
+            let is_unread = observed.auth_config == AuthConfigCheck::NotAsked;
+            (makes && is_unread) || grant::reads_auth_config(sight)
+        }
+        Rule::NoAuthConfig => {
+            let is_unfit = matches!(observed.auth_config, AuthConfigCheck::Unfit { .. });
+            (makes && is_unfit) || grant::has_no_auth_config(sight)
+        }
+        Rule::Mark => {
+            let is_pinned = matches!(desired.pin, Pin::Own { alias: Some(_) });
+            makes && !(is_pinned && desired.finalizer)
+        }
+        Rule::Link => makes && !has_secret,
+        Rule::Create => makes && has_secret,
+        Rule::AsDeclared => has_grant,
+        _ => false,
     }
 }

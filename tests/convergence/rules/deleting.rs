@@ -1,92 +1,133 @@
-//! The rules for what is being deleted.
+//! When the rules for what is being deleted hold.
 
-use composio_operator::composio::State;
-use composio_operator::crd::{DeletionPolicy, Reason};
-use composio_operator::plan::{Decision, Effect, Kind, Need, Plan, Proof, Rule};
+use composio_operator::composio::{Account, State};
+use composio_operator::crd::{DeletionPolicy, Reason, condition};
+use composio_operator::plan::{Claim, Claimant, Kind, Pin, Rule};
 use jiff::Timestamp;
 
-use super::sight::{Sight, about};
+use super::sight::{Sight, after, is_final};
 
 const CONNECTED: &[State] = &[State::Active, State::Inactive];
 
-pub(super) fn fits(sight: &Sight<'_>, decision: &Decision, since: Timestamp) -> bool {
+pub(super) fn holds(rule: Rule, sight: &Sight<'_>, since: Timestamp) -> bool {
     let Sight {
         desired,
         observed,
         now,
-    } = sight;
-    let policy = desired.spec.deletion_policy;
-    let revokes = policy == DeletionPolicy::Revoke;
-    let plan = &decision.plan;
-    let releases = *plan == Plan::Do(Effect::Release);
-    let waits =
-        |reasons: &[Reason]| matches!(plan, Plan::Wait(wait) if reasons.contains(&wait.reason));
-    let stops = matches!(plan, Plan::Wait(_) | Plan::Refuse(_)) && !observed.refused.is_empty();
-    let deleted = |with: bool| match plan {
-        Plan::Do(Effect::Delete { id, revoke }) if *revoke == with => Some(id.as_str()),
-        _ => None,
+    } = *sight;
+    let held = desired.finalizer;
+    let absent = held && sight.absent();
+    let found = held && sight.found();
+    let revokes = desired.spec.deletion_policy == DeletionPolicy::Revoke;
+    let ended = ended(sight).filter(|_| held);
+    let ends = |states: &[State]| {
+        let is_so = |account: &Account| states.contains(&account.state);
+        revokes && ended.is_some_and(is_so)
     };
-    let deletes = |with, states: &[State]| deleted(with).is_some_and(|id| sight.shows(id, states));
-    match decision.rule {
-        Rule::LookAfresh => *plan == Plan::Look(Need::Account) && !observed.fresh,
+    let revoke = ended.and_then(|account| sight.refused_for(Kind::Revoke, account));
+    let may_go_through = revoke.is_some_and(|failure| !is_final(failure));
+    match rule {
         Rule::DeletingUntouched => {
-            releases && (policy == DeletionPolicy::Retain || !sight.recorded())
+            let is_kept = desired.spec.deletion_policy == DeletionPolicy::Retain;
+            let has_none = desired.pin.alias().is_none() || never_adopted(sight);
+            held && (is_kept || (!sight.recorded() && has_none))
         }
-        Rule::DeletingProjectUnavailable => {
-            waits(&[Reason::ProjectUnavailable, Reason::RateLimited])
-                && (!observed.gate.may_write() || observed.gate.proof != Proof::Given)
+        Rule::DeletingMayShowUp => {
+            let unknown = observed.recorded.unknown_since.as_ref();
+            let asked = unknown.map_or(since, |unknown| unknown.0.max(since));
+            let may_come = match sight.recorded() {
+                true => sight.hidden(),
+                false => now < after(asked, sight.wait()),
+            };
+            !held || (absent && may_come)
         }
-        Rule::DeletingNotOurs => releases && !sight.absent(),
+        Rule::DeletingGone => absent,
+        Rule::DeletingNotOurs => found && ours(sight).is_empty(),
         Rule::DeletingHolderUnknown => {
-            waits(&[Reason::NamespaceUnreachable]) && sight.may_be_anothers()
+            let mut ours = ours(sight).into_iter();
+            found && ours.any(|account| sight.may_be_anothers(account))
         }
-        Rule::DeletingDelete => policy == DeletionPolicy::Delete && deleted(false).is_some(),
-        Rule::DeletingOthersFirst => {
-            sight.several() && deleted(false).is_some_and(|id| !sight.shows(id, CONNECTED))
+        Rule::DeletingRefused => {
+            let is_forbidden = revoke.is_some_and(|one| one.reason == Reason::Forbidden);
+            let is_stopped =
+                ends(&[State::Active]) && !keeps_refusing(sight) && is_forbidden && !may_go_through;
+            found && (sight.refused(Kind::Delete) || is_stopped)
         }
+        Rule::DeletingOthersFirst => found && ended.is_none(),
+        Rule::DeletingDelete => ended.is_some() && !revokes,
         Rule::DeletingRevoke => {
-            revokes
-                && matches!(plan, Plan::Do(Effect::Revoke { id }) if sight.shows(id, &[State::Active]))
-        }
-        Rule::DeletingEnable => {
-            revokes
-                && matches!(plan, Plan::Do(Effect::Enable { id })
-                    if sight.shows(id, &[State::Inactive]) && !sight.refused_for(Kind::Revoke, id))
-        }
-        Rule::DeletingRevoked => revokes && deletes(false, &[State::Revoked]),
-        Rule::DeletingCannotRevoke => {
-            revokes
-                && deletes(true, CONNECTED)
-                && (deleted(true).is_some_and(|id| {
-                    sight.refused_for(Kind::Revoke, id) || sight.refused_for(Kind::Enable, id)
-                }) || observed.recorded.revoke_refusals.is_some())
-        }
-        Rule::DeletingNoGrant => {
-            revokes && deleted(true).is_some_and(|id| !sight.shows(id, CONNECTED))
+            ends(&[State::Active]) && revoke.is_none() && !keeps_refusing(sight)
         }
         Rule::DeletingProviderRefuses => {
-            revokes
-                && sight.refused(Kind::Revoke)
-                && match plan {
-                    Plan::Do(effect) => {
-                        effect.kind() == Kind::Disable
-                            && !desired.spec.enabled
-                            && about(effect).is_some_and(|id| sight.refused_for(Kind::Revoke, id))
-                    }
-                    // The one that was tried waits as declared. Another one beside it was not tried yet.
-                    _ => sight.refused_ids(Kind::Revoke).all(|id| {
-                        desired.spec.enabled
-                            || !sight.shows(id, &[State::Active])
-                            || sight.refused_for(Kind::Disable, id)
-                    }),
-                }
+            let is_tried = ends(&[State::Active]) && !keeps_refusing(sight);
+            may_go_through && (is_tried || ends(&[State::Inactive]))
         }
-        Rule::DeletingGone => releases && sight.absent() && (sight.recorded() || *now > since),
-        Rule::DeletingMayShowUp => {
-            waits(&[Reason::Deleting])
-                && (!desired.finalizer || (sight.absent() && (!sight.recorded() || sight.is_new())))
+        Rule::DeletingEnable => {
+            let is_refused = |account| sight.refused_for(Kind::Enable, account).is_some();
+            ends(&[State::Inactive]) && !ended.is_some_and(is_refused)
         }
-        Rule::DeletingRefused => stops,
+        Rule::DeletingRevoked => ends(&[State::Revoked]),
+        Rule::DeletingCannotRevoke => ends(CONNECTED),
+        Rule::DeletingNoGrant => ended.is_some() && revokes,
         _ => false,
     }
+}
+
+/// Whether what was found before was another object's, or not the declared one.
+fn never_adopted(sight: &Sight<'_>) -> bool {
+    let recorded = &sight.observed.recorded;
+    let lost = |type_| recorded.says(type_, &[Reason::Conflict, Reason::Mismatch]);
+    let unknown = [Reason::ProjectUnavailable, Reason::NamespaceUnreachable];
+    lost(condition::SYNCED)
+        || (recorded.says(condition::SYNCED, &unknown)
+            && recorded.unknown_since.is_none()
+            && lost(condition::READY))
+}
+
+/// The accounts that are the object's to end, and managed by no other object.
+fn ours<'a>(sight: &Sight<'a>) -> Vec<&'a Account> {
+    let desired = sight.desired;
+    let claimant = Claimant {
+        // A copy has taken over nothing.
+        connected_account_id: match desired.pin {
+            Pin::Foreign { .. } => None,
+            Pin::Own { .. } | Pin::Former { .. } | Pin::Absent => {
+                desired.spec.connected_account_id.as_deref()
+            }
+        },
+        ..desired.claimant()
+    };
+    let (recorded, keys) = (&sight.observed.recorded, &sight.observed.keys);
+    let is_ours = |account: &&Account| {
+        !sight.is_held(account)
+            && claimant.claim(recorded, keys, account) == Some(Claim::Own)
+            && match sight.recorded_id() == Some(&account.id) {
+                true => account.is_of(&desired.spec.user, &desired.spec.toolkit),
+                false => desired.pin.is_own() && !sight.mismatched(account),
+            }
+    };
+    sight.accounts().iter().filter(is_ours).collect()
+}
+
+/// The account that is ended now as the policy says: another one of ours that has a grant, else the recorded or
+/// first. `None` while one without a grant is to be deleted first.
+pub(super) fn ended<'a>(sight: &Sight<'a>) -> Option<&'a Account> {
+    let ours = ours(sight);
+    let recorded = ours
+        .iter()
+        .find(|one| Some(one.id.as_str()) == sight.recorded_id());
+    let last = *recorded.or(ours.first())?;
+    match ours.iter().find(|one| one.id != last.id) {
+        Some(other) => CONNECTED.contains(&other.state).then_some(*other),
+        None => Some(last),
+    }
+}
+
+/// Whether the provider has refused three times, and for as long as `--revoke-patience` says.
+fn keeps_refusing(sight: &Sight<'_>) -> bool {
+    let refusals = sight.observed.recorded.revoke_refusals.as_ref();
+    refusals.is_some_and(|refusals| {
+        let patience = after(refusals.since.0, sight.desired.flags.revoke_patience);
+        refusals.count >= 3 && sight.now >= patience
+    })
 }

@@ -1,48 +1,137 @@
 //! What is seen, in the words of the rules.
 
-use composio_operator::composio::State;
+use composio_operator::composio::{Account, State};
+use composio_operator::crd::{Reason, condition};
 use composio_operator::plan::{
-    AccountLookup, Change, Claim, Desired, Effect, Kind, Observed, Pin, SecretSeen,
+    AccountLookup, Answer, Change, Claim, Desired, Effect, Failure, Kind, Observed, Pin, Presence,
+    Rule, is_computed_form,
 };
-use jiff::Timestamp;
+use composio_operator::record::Proven;
+use jiff::{SignedDuration, Timestamp};
 
-/// What is seen, in the words of the rules.
+use super::data::Data;
+use super::{deleting, grant};
+
+/// What is wanted and what is seen.
+#[derive(Clone, Copy)]
 pub(super) struct Sight<'a> {
     pub(super) desired: &'a Desired,
     pub(super) observed: &'a Observed,
     pub(super) now: Timestamp,
 }
 
-impl Sight<'_> {
-    pub(super) fn recorded(&self) -> bool {
-        self.observed.recorded.connected_account_id.is_some()
+/// The account that an effect is about, if it is about one alone.
+fn about(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::Refresh { id }
+        | Effect::Enable { id }
+        | Effect::Disable { id }
+        | Effect::Revoke { id } => Some(id),
+        _ => None,
+    }
+}
+
+/// Whether Composio refused for good, so that only a person can help.
+pub(super) fn is_final(failure: &Failure) -> bool {
+    matches!(failure.answer, Answer::Refused(_))
+}
+
+pub(super) fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+impl<'a> Sight<'a> {
+    pub(super) fn new(desired: &'a Desired, observed: &'a Observed, now: Timestamp) -> Self {
+        Self {
+            desired,
+            observed,
+            now,
+        }
     }
 
-    /// What the object has to say for the account that was found.
-    pub(super) fn claim(&self) -> Option<Claim> {
-        let account = self.observed.account.account()?;
-        self.observed.claim(self.desired, account)
+    pub(super) fn recorded_id(&self) -> Option<&'a str> {
+        self.observed.recorded.connected_account_id.as_deref()
+    }
+
+    pub(super) fn recorded(&self) -> bool {
+        self.recorded_id().is_some()
     }
 
     pub(super) fn absent(&self) -> bool {
         self.observed.account == AccountLookup::Absent
     }
 
-    pub(super) fn may_be_anothers(&self) -> bool {
-        !self.observed.all_objects_known && self.observed.account.account().is_some()
+    pub(super) fn account(&self) -> Option<&'a Account> {
+        self.observed.account.account()
+    }
+
+    pub(super) fn found(&self) -> bool {
+        self.account().is_some()
+    }
+
+    /// All that were found.
+    pub(super) fn accounts(&self) -> &'a [Account] {
+        match &self.observed.account {
+            AccountLookup::NotLooked | AccountLookup::Absent => &[],
+            AccountLookup::One(account) => std::slice::from_ref(account),
+            AccountLookup::Many(accounts) => accounts,
+        }
+    }
+
+    /// Whether nothing can be said before the account was looked at.
+    pub(super) fn lacks_account(&self) -> bool {
+        let is_asked_for = match self.desired.presence {
+            Presence::Present => !self.desired.spec.suspend || self.recorded(),
+            Presence::Deleting { .. } => self.desired.finalizer,
+        };
+        self.observed.account == AccountLookup::NotLooked && is_asked_for
+    }
+
+    /// Whether a request by annotation, for a look or a link, was not answered yet.
+    pub(super) fn asks_for_look(&self) -> bool {
+        let handled = &self.observed.recorded.last_handled_reconcile_at;
+        let request = &self.desired.reconcile_request;
+        self.desired.presence == Presence::Present
+            && !self.desired.spec.suspend
+            && ((request.is_some() && request != handled) || self.asked())
+    }
+
+    /// What the object has to say for the account that was found.
+    pub(super) fn claim(&self) -> Option<Claim> {
+        self.observed.claim(self.desired, self.account()?)
+    }
+
+    /// Whether an object that is not known may manage that account.
+    pub(super) fn may_be_anothers(&self, account: &Account) -> bool {
+        let own = Some(self.desired.own_alias.as_str());
+        let pin = &self.desired.pin;
+        let was_asked_for = pin.is_own() && pin.alias() == own && account.alias.as_deref() == own;
+        !self.observed.all_objects_known
+            && self.recorded_id() != Some(&account.id)
+            && !was_asked_for
+    }
+
+    /// Whether the account was made from another auth config than the declared one.
+    pub(super) fn made_elsewhere(&self, account: &Account) -> bool {
+        let declared = self.desired.spec.auth_config.as_ref();
+        declared.is_some_and(|declared| *declared != account.auth_config)
+    }
+
+    /// Whether something of the account differs that cannot be changed.
+    pub(super) fn mismatched(&self, account: &Account) -> bool {
+        let spec = &self.desired.spec;
+        !account.is_of(&spec.user, &spec.toolkit)
+            || account.visibility != self.desired.visibility()
+            || self.made_elsewhere(account)
     }
 
     pub(super) fn is(&self, states: &[State]) -> bool {
-        let account = self.observed.account.account();
-        account.is_some_and(|account| states.contains(&account.state))
+        self.account()
+            .is_some_and(|account| states.contains(&account.state))
     }
 
     pub(super) fn dead(&self) -> bool {
         self.is(&[State::Expired, State::Failed, State::Revoked])
-    }
-
-    pub(super) fn connected(&self) -> bool {
-        self.is(&[State::Active, State::Inactive])
     }
 
     pub(super) fn has_credentials(&self) -> bool {
@@ -54,60 +143,86 @@ impl Sight<'_> {
         self.desired.link_request.is_some() && self.desired.link_request != *handled
     }
 
-    pub(super) fn marked(&self) -> bool {
-        self.desired.is_marked()
+    /// Whether an alias is pinned that is not the declared one.
+    pub(super) fn stale(&self) -> bool {
+        let pin = self.desired.pin.alias();
+        matches!(self.desired.pin, Pin::Former { .. })
+            || pin.is_some_and(|pin| *pin != self.desired.alias)
     }
 
-    pub(super) fn stale(&self) -> bool {
-        let is_former = matches!(self.desired.pin, Pin::Former { .. });
-        is_former
-            || self
-                .desired
-                .pin
-                .alias()
-                .is_some_and(|pin| *pin != self.desired.alias)
+    pub(super) fn refusal(&self, kinds: &[Kind]) -> Option<&'a Failure> {
+        let mut refused = self.observed.refused.iter();
+        let refused = refused.find(|refused| kinds.contains(&refused.effect.kind()))?;
+        Some(&refused.failure)
     }
 
     pub(super) fn refused(&self, kind: Kind) -> bool {
+        self.refusal(&[kind]).is_some()
+    }
+
+    /// The refusal of a PATCH like that one.
+    pub(super) fn refused_change(&self, is_like: fn(&Change) -> bool) -> Option<&'a Failure> {
         let mut refused = self.observed.refused.iter();
-        refused.any(|refused| refused.effect.kind() == kind)
+        let refused = refused.find(|refused| refused.effect.change().is_some_and(is_like))?;
+        Some(&refused.failure)
     }
 
-    /// Whether that was refused for that account.
-    pub(super) fn refused_for(&self, kind: Kind, id: &str) -> bool {
-        let mut refused = self.refused_ids(kind);
-        refused.any(|refused| refused == id)
-    }
-
-    /// The accounts for which that was refused: one of several may be tried alone.
-    pub(super) fn refused_ids(&self, kind: Kind) -> impl Iterator<Item = &str> {
-        let refused = self.observed.refused.iter();
-        refused
-            .filter(move |refused| refused.effect.kind() == kind)
-            .filter_map(|refused| about(&refused.effect))
-    }
-
-    /// Whether a live account may have to make room for one with other data.
-    pub(super) fn may_remake(&self) -> bool {
-        self.has_credentials() && self.connected() && self.secret_was_written()
-    }
-
-    /// Whether the recorded account may have other data than the Secret holds.
-    pub(super) fn secret_was_written(&self) -> bool {
-        let recorded = &self.observed.recorded;
-        match &self.observed.secret {
-            SecretSeen::Present { version, .. } => {
-                recorded.credentials.as_ref().is_none_or(|sent| {
-                    sent.account_id != recorded.connected_account_id
-                        || sent.uid != version.uid
-                        || sent.resource_version != version.resource_version
-                })
+    /// The refusal that stands in the way where that rule decides.
+    pub(super) fn stopped_by(&self, rule: Rule) -> Option<&'a Failure> {
+        match rule {
+            Rule::Refused if self.has_grant() => {
+                grant::first_refusal(self).or(self.refusal(&[Kind::Delete]))
             }
-            SecretSeen::NotUsed
-            | SecretSeen::NotRead
-            | SecretSeen::Missing(_)
-            | SecretSeen::Unfit(_) => false,
+            Rule::Refused => self.refusal(&[Kind::Delete]).or(self.refresh_refused()),
+            Rule::CredentialsRejected if self.waits() && self.data() == Data::New => {
+                self.refused_change(|change| *change == Change::Credentials)
+            }
+            Rule::DeletingRefused => {
+                let revoke = |account| self.refused_for(Kind::Revoke, account);
+                self.refusal(&[Kind::Delete])
+                    .or(deleting::ended(self).and_then(revoke))
+            }
+            _ => None,
         }
+    }
+
+    /// Whether the account was enabled only to be revoked, and is to be disabled again.
+    pub(super) fn disables_again(&self) -> bool {
+        let is_enabled = |account: &&Account| account.state == State::Active;
+        let ended = deleting::ended(self).filter(is_enabled);
+        !self.desired.spec.enabled
+            && ended.is_some_and(|account| self.refused_for(Kind::Disable, account).is_none())
+    }
+
+    /// That to start the sign-in of the account that was found again was refused.
+    pub(super) fn refresh_refused(&self) -> Option<&'a Failure> {
+        self.refused_for(Kind::Refresh, self.account()?)
+    }
+
+    /// That an effect of that kind was refused for that account.
+    pub(super) fn refused_for(&self, kind: Kind, account: &Account) -> Option<&'a Failure> {
+        let mut refused = self.observed.refused.iter();
+        let refused = refused.find(|one| {
+            one.effect.kind() == kind && about(&one.effect) == Some(account.id.as_str())
+        })?;
+        Some(&refused.failure)
+    }
+
+    /// Whether another object manages that account, which is one of those that were found.
+    pub(super) fn is_held(&self, account: &Account) -> bool {
+        match self.account().map(|first| &first.id) == Some(&account.id) {
+            true => self.observed.holder.is_some(),
+            false => self.observed.others_held.contains(&account.id),
+        }
+    }
+
+    /// Whether more than its name in the declaration tells that the account is this object's.
+    pub(super) fn is_proved(&self) -> bool {
+        let claimant = self.desired.claimant().without_names();
+        let (recorded, keys) = (&self.observed.recorded, &self.observed.keys);
+        let account = self.account();
+        let claim = account.and_then(|account| claimant.claim(recorded, keys, account));
+        claim == Some(Claim::Own)
     }
 
     /// The change that the effect makes with a PATCH.
@@ -115,44 +230,136 @@ impl Sight<'_> {
         effect.and_then(Effect::change)
     }
 
-    pub(super) fn sends_credentials(&self, effect: Option<&Effect>) -> bool {
-        self.change(effect) == Some(&Change::Credentials)
-    }
-
     /// Whether the row of that account is so.
     pub(super) fn shows(&self, id: &str, states: &[State]) -> bool {
-        let rows = match &self.observed.account {
-            AccountLookup::NotLooked | AccountLookup::Absent => &[],
-            AccountLookup::One(account) => std::slice::from_ref(account),
-            AccountLookup::Many(accounts) => accounts.as_slice(),
-        };
-        let mut rows = rows.iter().filter(|row| row.id == id);
+        let mut rows = self.accounts().iter().filter(|row| row.id == id);
         rows.any(|row| states.contains(&row.state))
     }
 
     /// Whether the recorded account was made so short a time ago that a look may not know it.
-    pub(super) fn is_new(&self) -> bool {
+    pub(super) fn hidden(&self) -> bool {
         let recorded = &self.observed.recorded;
-        let made = match (&recorded.last_link_issued_at, &recorded.connected_at) {
-            (Some(issued), _) => issued.0,
-            (None, Some(connected)) => connected.0,
-            (None, None) => return false,
+        let made = recorded.last_link_issued_at.as_ref();
+        let Some(made) = made.or(recorded.connected_at.as_ref()) else {
+            return false;
         };
-        self.now.duration_since(made) < self.desired.flags.unknown_outcome_wait
+        let mut done = self.observed.done.iter();
+        let until = after(made.0.min(self.now), self.wait());
+        self.now < until && done.all(|done| done.kind() != Kind::Delete)
     }
 
-    pub(super) fn several(&self) -> bool {
+    /// How long an effect of unknown outcome may still take effect.
+    pub(super) fn wait(&self) -> SignedDuration {
+        self.desired.flags.unknown_outcome_wait
+    }
+
+    /// Composio refused to make the account in this pass.
+    pub(super) fn make_refused(&self) -> Option<&'a Failure> {
+        self.refusal(&[Kind::Link, Kind::Create])
+    }
+
+    /// An account is to be made.
+    pub(super) fn makes(&self) -> bool {
+        self.absent() && !self.recorded() && self.make_refused().is_none()
+    }
+
+    /// The account on record has a grant, or had one and is disabled.
+    pub(super) fn has_grant(&self) -> bool {
+        let never = self.observed.recorded.connected_at.is_none();
+        let is_abandoned = self.desired.spec.enabled && never && !self.has_credentials();
+        self.recorded()
+            && (self.is(&[State::Active]) || (self.is(&[State::Inactive]) && !is_abandoned))
+    }
+
+    /// The account on record has none.
+    pub(super) fn waits(&self) -> bool {
+        self.recorded() && self.found() && !self.has_grant() && !self.state_is_unknown()
+    }
+
+    pub(super) fn state_is_unknown(&self) -> bool {
+        self.account()
+            .is_some_and(|account| matches!(account.state, State::Unknown(_)))
+    }
+
+    /// Whether nothing tells when the account's link was issued, or a grant came since.
+    pub(super) fn link_was_lost(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        match (&recorded.last_link_issued_at, &recorded.connected_at) {
+            (None, _) => true,
+            (Some(issued), connected) => connected.as_ref().is_some_and(|at| issued.0 < at.0),
+        }
+    }
+
+    /// Whether somebody took the link out of the status.
+    pub(super) fn link_was_taken(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        recorded.link.is_none()
+            && !self.dead()
+            && recorded.says(condition::SYNCED, &[Reason::AwaitingUser])
+    }
+
+    /// Whether the recorded link leads to a sign-in that can still be finished.
+    pub(super) fn link_is_usable(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        let state = self.account().map(|account| account.state.as_str());
+        let has_died = self.dead() && recorded.state.as_deref() != state;
+        let mut link = recorded.link.iter();
+        link.any(|link| self.now < link.expires_at.0)
+            && !has_died
+            && !self.is(&[State::Active, State::Inactive])
+    }
+
+    /// Whether the record may be true, and no key that is known here proves it.
+    pub(super) fn may_be_true(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        let record = recorded.record.as_ref();
+        let alias = &self.desired.own_alias;
+        let proven = |id| self.observed.keys.verify(record, alias, id);
+        recorded.adopted.is_some() || self.recorded_id().map(proven) == Some(Proven::UnknownKey)
+    }
+
+    /// Whether the object was copied with the record.
+    pub(super) fn is_copy(&self) -> bool {
+        let carried = self.account().and_then(|account| account.alias.as_ref());
+        match &self.desired.pin {
+            Pin::Foreign { .. } => true,
+            Pin::Former { alias, .. } => carried == Some(alias),
+            Pin::Own { .. } | Pin::Absent => false,
+        }
+    }
+
+    /// Whether one of several is certainly the object's own.
+    pub(super) fn has_own(&self) -> bool {
+        let is_own = |account| self.observed.claim(self.desired, account) == Some(Claim::Own);
         matches!(self.observed.account, AccountLookup::Many(_))
+            && self.accounts().iter().any(is_own)
     }
-}
 
-/// The account that an effect of a deletion is about.
-pub(super) fn about(effect: &Effect) -> Option<&str> {
-    match effect {
-        Effect::Enable { id }
-        | Effect::Disable { id }
-        | Effect::Revoke { id }
-        | Effect::Delete { id, .. } => Some(id),
-        _ => None,
+    /// Whether a second account of ours holds nobody's grant.
+    pub(super) fn has_duplicate(&self) -> bool {
+        let pin = &self.desired.pin;
+        let mut others = self.accounts().iter().filter(|other| {
+            Some(&other.id) != self.account().map(|account| &account.id)
+                && Some(other.id.as_str()) != self.recorded_id()
+        });
+        !self.refused(Kind::Delete)
+            && pin.is_own()
+            && pin.alias().is_some()
+            && others.any(|other| {
+                let never_connected =
+                    matches!(other.state, State::Expired | State::Failed) && other.timed_out();
+                other.alias.as_deref() == pin.alias()
+                    && !self.is_held(other)
+                    && Some(&other.auth_config) == self.observed.recorded.auth_config.as_ref()
+                    && !self.mismatched(other)
+                    && !self.may_be_anothers(other)
+                    && (self.has_credentials() || never_connected)
+            })
+    }
+
+    /// What is pinned beside an account of that alias.
+    pub(super) fn pin_of<'s>(&self, alias: &'s str) -> Option<&'s str> {
+        let is_of_another = is_computed_form(alias) && *alias != self.desired.own_alias;
+        (!is_of_another).then_some(alias)
     }
 }

@@ -6,7 +6,7 @@ use composio_testing::{Dice, assert_plain, for_seeds};
 
 use crate::crd;
 
-pub(super) mod draw;
+pub(in crate::plan::tests) mod draw;
 pub(super) mod invariants;
 use draw::{failure, sight, wanted};
 

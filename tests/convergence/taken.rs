@@ -1,18 +1,9 @@
-//! What must be so where a rule decides, said apart from the decider; and how often each rule did.
+//! How often each rule decided, and each variant of a plan was taken.
 
 use std::collections::BTreeMap;
 
-use composio_operator::plan::{
-    ChangeKind, Decision, Desired, Kind, Need, Observed, Plan, Presence, Rule,
-};
-use jiff::Timestamp;
+use composio_operator::plan::{ChangeKind, Decision, Kind, Need, Plan, Rule};
 use strum::IntoEnumIterator;
-
-mod declared;
-mod deleting;
-mod sight;
-
-use sight::Sight;
 
 /// How often each rule and each variant of a plan was taken.
 #[derive(Clone, Debug, Default)]
@@ -64,36 +55,4 @@ pub(crate) fn variants() -> Vec<String> {
         .chain(kinds)
         .chain(changes)
         .collect()
-}
-
-/// Whether what was seen is what the rule speaks of, and the plan what it says.
-pub(crate) fn holds(
-    desired: &Desired,
-    observed: &Observed,
-    decision: &Decision,
-    now: Timestamp,
-) -> Result<(), String> {
-    let sight = Sight {
-        desired,
-        observed,
-        now,
-    };
-    let is_of_this_table = matches!(desired.presence, Presence::Deleting { .. })
-        == decision.rule.as_str().starts_with("Deleting")
-        || decision.rule == Rule::LookAfresh;
-    let acts_on_a_look = match &decision.plan {
-        Plan::Do(_) => observed.fresh || decision.rule == Rule::DeletingUntouched,
-        Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) | Plan::Look(_) => true,
-    };
-    let fits = match desired.presence {
-        Presence::Present => declared::fits(&sight, decision),
-        Presence::Deleting { since } => deleting::fits(&sight, decision, since),
-    };
-    if is_of_this_table && acts_on_a_look && fits {
-        return Ok(());
-    }
-    Err(format!(
-        "{:?} does not say {:?} of {desired:?} {observed:?}",
-        decision.rule, decision.plan
-    ))
 }
