@@ -41,7 +41,7 @@ pub(crate) struct Options {
     #[arg(long = "as", global = true, value_name = "USER")]
     pub(crate) as_user: Option<String>,
     /// Groups of that user; may be given several times
-    #[arg(long, global = true, value_name = "GROUP")]
+    #[arg(long, global = true, value_name = "GROUP", requires = "as_user")]
     pub(crate) as_group: Vec<String>,
     /// Form of the output
     #[arg(

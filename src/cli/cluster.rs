@@ -44,10 +44,6 @@ impl Cluster {
             config.auth_info.impersonate = Some(user.clone());
         }
         if !options.as_group.is_empty() {
-            if config.auth_info.impersonate.is_none() {
-                let why = "--as-group needs --as".to_owned();
-                return Err(Failure::Usage(why));
-            }
             config.auth_info.impersonate_groups = Some(options.as_group.clone());
         }
         let namespace = options.namespace.clone();

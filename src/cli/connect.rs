@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::print::Out;
 use crate::view::View;
-use crate::watch::{self, Seen};
+use crate::watch::{self, Interrupt, Seen};
 use crate::{ask, name, text};
 
 /// How long a link may take.
@@ -50,8 +50,12 @@ pub(crate) async fn run(
     };
     print(&view, &url, expires, out)?;
     if arguments.wait {
+        let mut interrupt = Interrupt::listen()?;
         let timeout = options.timeout.unwrap_or(FOR_PERSON);
-        watch::until(&cluster, name, timeout, out, |view| person(view, &url)).await?;
+        watch::until(&cluster, name, timeout, out, &mut interrupt, |view| {
+            person(view, &url)
+        })
+        .await?;
         out.note(&format!("{}/{name} connected", name::RESOURCE));
     }
     Ok(())
@@ -68,13 +72,18 @@ async fn awaited(
     let before = view.annotation(LINK_REQUESTED_ANNOTATION);
     let is_open = before.is_some() && before != view.status.last_handled_link_request.as_deref();
     let is_first = view.status.last_link_issued_at.is_none() && view.status.state.is_none();
+    // Before anything is asked for, so that it can be taken back.
+    let mut interrupt = Interrupt::listen()?;
     let asked = match is_open || is_first {
         true => None,
         false => Some(Asked::new(cluster, view).await?),
     };
     let token = asked.as_ref().map(|asked| asked.token.as_str()).or(before);
     let timeout = options.timeout.unwrap_or(FOR_LINK);
-    let waited = watch::until(cluster, name, timeout, out, |view| found(view, token)).await;
+    let waited = watch::until(cluster, name, timeout, out, &mut interrupt, |view| {
+        found(view, token)
+    })
+    .await;
     if let (Err(Failure::Interrupted), Some(asked)) = (&waited, asked) {
         asked.withdraw(cluster, name).await;
     }

@@ -3,7 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::arguments::{Options, Output};
 use crate::failure::Failure;
@@ -122,7 +122,9 @@ impl Out {
         }
         let value = match objects.into_iter() {
             mut one if is_one => one.next().unwrap_or_default(),
-            all => json!({"apiVersion": "v1", "kind": "List", "items": all.collect::<Vec<_>>()}),
+            all => {
+                serde_json::json!({"apiVersion": "v1", "kind": "List", "items": all.collect::<Vec<_>>()})
+            }
         };
         self.value(&value)
     }
@@ -130,7 +132,7 @@ impl Out {
     /// A value that holds no link, as JSON or YAML. `None`: another form is asked for.
     pub(crate) fn value(&mut self, value: &Value) -> Option<Result<(), Failure>> {
         let written = match self.output {
-            Output::Json => serde_json::to_string_pretty(value).map_err(|error| error.to_string()),
+            Output::Json => json(value),
             Output::Yaml => yaml(value),
             Output::Table | Output::Wide | Output::Name => return None,
         };
@@ -173,9 +175,33 @@ impl Out {
     }
 }
 
-/// YAML of a value, in which nothing foreign can end its own text.
+/// JSON of a value, which moves no terminal: what would is escaped, and stands in strings alone.
+fn json(value: &Value) -> Result<String, String> {
+    let written = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
+    let mut json = String::with_capacity(written.len());
+    for character in written.chars() {
+        match character {
+            '\n' => json.push(character),
+            hostile if text::is_hostile(hostile) => {
+                let mut units = [0; 2];
+                for unit in hostile.encode_utf16(&mut units) {
+                    json.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            plain => json.push(plain),
+        }
+    }
+    Ok(json)
+}
+
+/// YAML of a value, in which nothing foreign can end its own text. What YAML would hold as it is, and would
+/// move a terminal, is held as JSON does, which is YAML too.
 pub(crate) fn yaml(value: &Value) -> Result<String, String> {
-    serde_saphyr::to_string(value).map_err(|error| error.to_string())
+    let yaml = serde_saphyr::to_string(value).map_err(|error| error.to_string())?;
+    match yaml.contains(|character| character != '\n' && text::is_hostile(character)) {
+        true => json(value).map(|json| json + "\n"),
+        false => Ok(yaml),
+    }
 }
 
 fn aligned(lines: &[Vec<String>]) -> String {
@@ -246,13 +272,17 @@ mod tests {
             "\u{202e}",
         ];
         for odd in odd {
-            let value = json!({"user": odd, odd: [odd]});
+            let value = serde_json::json!({"user": odd, odd: [odd]});
             let yaml = yaml(&value).expect("it can be written");
             let read: Value = serde_saphyr::from_str(&yaml)
                 .unwrap_or_else(|error| panic!("{odd:?}: {error}\n{yaml}"));
             assert_eq!(read, value, "{yaml}");
-            let is_hostile = |character: char| character.is_control() && character != '\n';
+            let is_hostile = |character| text::is_hostile(character) && character != '\n';
             assert!(!yaml.contains(is_hostile), "{odd:?}: {yaml:?}");
+            let json = json(&value).expect("it can be written");
+            assert!(!json.contains(is_hostile), "{odd:?}: {json:?}");
+            let read: Value = serde_json::from_str(&json).expect("it is JSON");
+            assert_eq!(read, value, "{json}");
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::arguments::{Options, Which};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::print::Out;
-use crate::watch::{self, Seen};
+use crate::watch::{self, Interrupt, Seen};
 use crate::{ask, name};
 
 /// How long a look may take, the rate limit included.
@@ -28,7 +28,8 @@ pub(crate) async fn run(options: &Options, which: &Which, out: &mut Out) -> Resu
         let seen = match which.wait {
             false => object,
             true => {
-                watch::until(&cluster, &name, timeout, out, |view| {
+                let mut interrupt = Interrupt::listen()?;
+                watch::until(&cluster, &name, timeout, out, &mut interrupt, |view| {
                     let handled = view.status.last_handled_reconcile_at.as_deref();
                     Ok(match handled == Some(&token) {
                         true => Seen::Done(view.object.clone()),

@@ -8,7 +8,7 @@ use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::print::Out;
 use crate::reconcile::{PATIENCE, nothing_to_do, tell};
-use crate::watch::{self, Seen};
+use crate::watch::{self, Interrupt, Seen};
 
 /// Sets it on each, then waits for each if that is asked for.
 pub(crate) async fn run(
@@ -27,8 +27,9 @@ pub(crate) async fn run(
         objects.push((name.clone(), cluster.patch(&name, change).await?));
     }
     if which.wait {
+        let mut interrupt = Interrupt::listen()?;
         for (name, object) in &mut objects {
-            *object = watch::until(&cluster, name, timeout, out, |view| {
+            *object = watch::until(&cluster, name, timeout, out, &mut interrupt, |view| {
                 let says = view.status.says(condition::SYNCED, &[Reason::Suspended]);
                 Ok(match view.is_current() && says == suspend {
                     true => Seen::Done(view.object.clone()),

@@ -18,8 +18,8 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
-/// C0, C1 and DEL; line and paragraph separators; marks of direction; what has no width.
-fn is_hostile(character: char) -> bool {
+/// Whether it would move a terminal, or mislead its reader: C0, C1 and DEL; line and paragraph separators; marks of direction; what has no width.
+pub(crate) fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use kube::runtime::watcher::{self, watch_object};
 use kube::runtime::{WatchStreamExt, watcher::Error};
 use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Right, told};
@@ -21,12 +22,26 @@ pub(crate) enum Seen<T> {
     NotYet(String),
 }
 
+/// Ctrl-C, from the moment on that it is listened for.
+pub(crate) struct Interrupt(Signal);
+
+impl Interrupt {
+    /// Listens from now on.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let signal = signal(SignalKind::interrupt());
+        signal
+            .map(Self)
+            .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))
+    }
+}
+
 /// Waits until `probe` has found what is waited for. It is asked of every change of the object.
 pub(crate) async fn until<T>(
     cluster: &Cluster,
     name: &str,
     timeout: Duration,
     out: &Out,
+    interrupt: &mut Interrupt,
     mut probe: impl FnMut(&View<'_>) -> Result<Seen<T>, Failure>,
 ) -> Result<T, Failure> {
     let mut last = String::from("the cluster has not answered yet");
@@ -58,7 +73,7 @@ pub(crate) async fn until<T>(
     };
     let outcome = tokio::select! {
         ended = tokio::time::timeout(timeout, waiting) => Some(ended),
-        _ = tokio::signal::ctrl_c() => None,
+        _ = interrupt.0.recv() => None,
     };
     match outcome {
         None => Err(Failure::Interrupted),

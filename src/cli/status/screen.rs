@@ -1,6 +1,6 @@
 //! One object on one screen.
 
-use composio_api::{LINK_REQUESTED_ANNOTATION, Reason};
+use composio_api::Reason;
 use jiff::Timestamp;
 
 use super::events::Events;
@@ -11,6 +11,9 @@ use crate::view::{View, ago};
 
 /// Columns of the labels.
 const LABEL: usize = 14;
+
+/// What a command begins with that is to be typed.
+const COMMAND: &str = "kubectl composio ";
 
 /// The screen of an object.
 pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) -> String {
@@ -24,10 +27,11 @@ pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) ->
     let status = &view.status;
     if let Some(said) = view.headline() {
         tell("Since", &moment(said.last_transition_time.0, now));
-        // A message begins with the meaning of its reason; what a link says is for `connect` alone.
         tell("Message", &without_link(view, &said.message));
     }
-    tell("What to do", &what_to_do(view));
+    if let Some(command) = what_to_do(view) {
+        tell("What to do", &command);
+    }
     tell("User", view.user());
     tell("Toolkit", view.toolkit());
     let state = status.state.as_deref().unwrap_or_default();
@@ -80,33 +84,27 @@ fn heading(view: &View<'_>, out: &Out) -> String {
     format!("{}/{}: {words}{old}\n", view.namespace(), view.name())
 }
 
-/// What helps: a command of this program where there is one, else what the reason means.
-fn what_to_do(view: &View<'_>) -> String {
-    let (name, namespace) = (view.name(), view.namespace());
+/// What helps: a command of this program where there is one; else what the reason means, if the message does
+/// not say so already.
+fn what_to_do(view: &View<'_>) -> Option<String> {
+    let command = |verb: &str| {
+        let (name, namespace) = (view.name(), view.namespace());
+        Some(format!("kubectl composio {verb} {name} -n {namespace}"))
+    };
     let Some(said) = view.headline() else {
-        return "The operator has not looked at it. If that lasts: kubectl composio check"
-            .to_owned();
+        return Some("if that lasts: kubectl composio check".to_owned());
     };
     let Some(reason) = view.reason() else {
-        return format!(
-            "{:?} is no reason that this version of the program knows.",
-            said.reason
-        );
+        return Some("ask a newer release of this program: it does not know the reason".to_owned());
     };
     match reason {
-        Reason::AwaitingUser => format!(
-            "The declared user must open the link: kubectl composio connect {name} -n {namespace}"
-        ),
-        Reason::LinkExpired | Reason::ReauthorizationRequired | Reason::Revoked => {
-            let meaning = reason.meaning();
-            let asks = format!(" Give the annotation `{LINK_REQUESTED_ANNOTATION}`");
-            let what = meaning.split(&asks).next().unwrap_or(meaning);
-            format!("{what} For another link: kubectl composio connect {name} -n {namespace}")
-        }
-        Reason::Suspended => format!(
-            "It is observed, and nothing is changed: kubectl composio resume {name} -n {namespace}"
-        ),
-        reason => reason.meaning().to_owned(),
+        Reason::AwaitingUser
+        | Reason::LinkExpired
+        | Reason::ReauthorizationRequired
+        | Reason::Revoked => command("connect"),
+        Reason::Suspended => command("resume"),
+        _ if !view.is_problem() || said.message.contains(reason.meaning()) => None,
+        reason => Some(reason.meaning().to_owned()),
     }
 }
 
@@ -117,7 +115,12 @@ fn moment(then: Timestamp, now: Timestamp) -> String {
 fn labelled(label: &str, told: &str, columns: usize) -> String {
     let room = columns.saturating_sub(LABEL + 2);
     let mut lines = String::new();
-    for (at, line) in text::wrapped(told, room).iter().enumerate() {
+    // A command stays in one line, so that it can be copied.
+    let parts = match told.starts_with(COMMAND) {
+        true => vec![told.to_owned()],
+        false => text::wrapped(told, room),
+    };
+    for (at, line) in parts.iter().enumerate() {
         let label = match at {
             0 => label,
             _ => "",
