@@ -45,6 +45,9 @@ async fn suspend_and_resume_take_names_or_labels() {
     for name in ["a", "b"] {
         scene.until(name, "Synced", "True", "Suspended").await;
     }
+    let told = run(&scene, &["status", "a"]).await.well();
+    let resume = format!("kubectl composio resume a -n {}\n", scene.namespace);
+    assert!(told.contains(&resume), "{told}");
     let told = run(&scene, &["resume", "a", "b", "--wait", "-o", "name"])
         .await
         .well();

@@ -1,6 +1,9 @@
 //! What is typed, asked or answered wrongly.
 
+use std::fs::Permissions;
 use std::io::pipe;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use super::program::{command, end, path, run};
 use crate::support::scene::{Scene, gmail};
@@ -87,14 +90,10 @@ async fn a_closed_pipe_is_no_failure() {
         drop(reader);
         let args = [args, &["-n", &scene.namespace]].concat();
         let mut program = command(scene.control_plane.kubeconfig(), &args).await;
-        program.stdout(writer);
-        let ended = tokio::process::Command::from(program);
-        let mut ended = ended;
-        let ended = ended
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let ended = ended.wait_with_output().await.expect("it ends");
+        program.stdout(writer).stderr(Stdio::piped());
+        let program = tokio::process::Command::from(program).spawn();
+        let program = program.expect("it starts");
+        let ended = program.wait_with_output().await.expect("it ends");
         let told = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(
             (ended.status.code(), told.as_ref()),
@@ -111,15 +110,9 @@ async fn kubectl_finds_it_as_a_plugin_and_completes_by_it() {
     let kubectl = scene.control_plane.kubectl_path();
     let folder = path().await.parent().expect("it is in a folder");
     let script = scene.folder.join("kubectl_complete-composio");
-    let mut completion = command(scene.control_plane.kubeconfig(), &["completion"]).await;
-    let text = tokio::process::Command::from(std::mem::replace(
-        &mut completion,
-        std::process::Command::new("true"),
-    ));
-    let mut text = text;
-    std::fs::write(&script, text.output().await.expect("it runs").stdout).expect("it is ours");
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(&script, executable).expect("it is ours");
+    let printed = run(&scene, &["completion"]).await.well();
+    std::fs::write(&script, printed).expect("it is ours");
+    std::fs::set_permissions(&script, Permissions::from_mode(0o700)).expect("it is ours");
     let kubectl_folder = kubectl.parent().expect("it is in a folder");
     let places = [scene.folder.path(), folder, kubectl_folder];
     let places: Vec<_> = places
@@ -127,7 +120,7 @@ async fn kubectl_finds_it_as_a_plugin_and_completes_by_it() {
         .map(|place| place.display().to_string())
         .collect();
     let ask = async |args: &[&str]| {
-        let mut kubectl = std::process::Command::new(kubectl);
+        let mut kubectl = Command::new(kubectl);
         kubectl
             .args(args)
             .env("KUBECONFIG", scene.control_plane.kubeconfig())

@@ -186,7 +186,6 @@ async fn ctrl_c_in_a_wait_takes_the_request_back() {
     let program = start(&scene, &["connect", "mail", "--print-link"]).await;
     let asked = |object: &serde_json::Value| object["metadata"]["annotations"][REQUEST].is_string();
     scene.until_status("mail", "a request", &asked).await;
-    // The request is there before the program listens for a signal; it says that it waits when it does.
     program.signal(Signal::Int).expect("it runs");
     let ended = program.wait(SOON).await.expect("it ends");
     assert_eq!(ended.code(), Some(130), "{}", program.read_log());

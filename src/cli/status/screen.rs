@@ -91,6 +91,9 @@ fn what_to_do(view: &View<'_>) -> Option<String> {
         let (name, namespace) = (view.name(), view.namespace());
         Some(format!("kubectl composio {verb} {name} -n {namespace}"))
     };
+    if view.is_suspended() {
+        return command("resume");
+    }
     let Some(said) = view.headline() else {
         return Some("if that lasts: kubectl composio check".to_owned());
     };
@@ -102,7 +105,6 @@ fn what_to_do(view: &View<'_>) -> Option<String> {
         | Reason::LinkExpired
         | Reason::ReauthorizationRequired
         | Reason::Revoked => command("connect"),
-        Reason::Suspended => command("resume"),
         _ if !view.is_problem() || said.message.contains(reason.meaning()) => None,
         reason => Some(reason.meaning().to_owned()),
     }
