@@ -168,7 +168,7 @@ fn replace_section(text: &str, name: &str, content: &str) -> Result<String, Stri
 }
 
 /// The first line that differs, if there is one.
-fn difference(committed: &str, generated: &str) -> Option<String> {
+pub(crate) fn difference(committed: &str, generated: &str) -> Option<String> {
     if committed == generated {
         return None;
     }

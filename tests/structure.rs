@@ -23,9 +23,10 @@ const LONG: [(&str, &str); 5] = [
 ];
 
 /// The manifests whose `path` lines name where compilation begins, with the folder of each.
-const MANIFESTS: [(&str, &str); 6] = [
+const MANIFESTS: [(&str, &str); 7] = [
     ("", include_str!("../Cargo.toml")),
     ("src/api/", include_str!("../src/api/Cargo.toml")),
+    ("src/cli/", include_str!("../src/cli/Cargo.toml")),
     ("src/client/", include_str!("../src/client/Cargo.toml")),
     ("src/sandbox/", include_str!("../src/sandbox/Cargo.toml")),
     ("src/testing/", include_str!("../src/testing/Cargo.toml")),

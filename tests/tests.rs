@@ -4,6 +4,7 @@ mod archive;
 mod browser;
 mod budget;
 mod chart;
+mod cli;
 mod commands;
 mod control_plane;
 mod convergence;

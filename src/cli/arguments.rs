@@ -1,0 +1,233 @@
+//! Commands and flags, named as kubectl names them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use composio_api::Scheme;
+use jiff::SignedDuration;
+
+/// Connected accounts from the command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-composio",
+    bin_name = "kubectl composio",
+    version,
+    about = "Composio connected accounts, as they are declared in a cluster",
+    after_help = "Exit codes: 0 it is done; 1 it failed; 2 it was called in a way that cannot be; 124 a wait ran out.\n\
+                  A connect link is printed by `connect` alone, everywhere else stands (hidden)."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Flags of every command")]
+pub(crate) struct Options {
+    /// Namespace of the objects; that of the kubeconfig, if not given
+    #[arg(short, long, global = true, value_name = "NAMESPACE", value_parser = crate::name::namespace)]
+    pub(crate) namespace: Option<String>,
+    /// Context of the kubeconfig; its current one, if not given
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// The kubeconfig; $KUBECONFIG or ~/.kube/config, if not given
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// User in whose place it is done
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub(crate) as_user: Option<String>,
+    /// Groups of that user; may be given several times
+    #[arg(long, global = true, value_name = "GROUP", requires = "as_user")]
+    pub(crate) as_group: Vec<String>,
+    /// Form of the output
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORM",
+        default_value = "table"
+    )]
+    pub(crate) output: Output,
+    /// Leave out the first line of a table
+    #[arg(long, global = true)]
+    pub(crate) no_headers: bool,
+    /// Longest wait, such as 30s or 10m
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Form of the output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// A table with more columns.
+    Wide,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// Resource and name.
+    Name,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Tell what is wrong, since when, and what to do
+    ///
+    /// With names one screen for each; without, a table of all. Events are those that Kubernetes still has.
+    Status(Status),
+    /// Tell which rule of the operator decides now, what it goes by, and what would come next
+    ///
+    /// It is the operator's own table of decisions, asked about the object and its status. The account itself is not
+    /// looked at: it is taken to be as the status last told.
+    Explain(Explain),
+    /// Print the link that the declared user must open, and ask for one if there is none
+    ///
+    /// Whoever opens the link connects an account of their own, so it is for the declared user alone. It is
+    /// printed to a terminal, and elsewhere only with --print-link.
+    Connect(Connect),
+    /// Have the operator look again, afresh
+    Reconcile(Which),
+    /// Have the operator observe accounts and change nothing
+    Suspend(Which),
+    /// Take `suspend` back
+    Resume(Which),
+    /// Declare an account
+    Create(Create),
+    /// Tell whether the definition, the operator and your own rights are there
+    Check(Check),
+    /// Tell the version of this program and of the definition in the cluster
+    Version(Version),
+    /// Print the script by which kubectl completes `kubectl composio`
+    ///
+    /// Put it on the PATH: kubectl composio completion > ~/.local/bin/kubectl_complete-composio; chmod +x that.
+    Completion,
+    /// Asked by that script
+    #[command(name = "__complete", hide = true)]
+    Complete(Complete),
+    /// Print all of this as Markdown
+    #[command(hide = true)]
+    Reference,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Objects; all, if none is named
+    #[arg(value_name = "NAME", conflicts_with_all = ["selector", "all_namespaces"], value_parser = crate::name::object)]
+    pub(crate) names: Vec<String>,
+    /// Those with these labels
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub(crate) selector: Option<String>,
+    /// Those of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub(crate) all_namespaces: bool,
+    /// Those alone that are not as declared
+    #[arg(long)]
+    pub(crate) problems: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The object
+    #[arg(value_parser = crate::name::object)]
+    pub(crate) name: String,
+}
+
+/// Arguments of `connect`.
+#[derive(Debug, Args)]
+pub(crate) struct Connect {
+    /// The object
+    #[arg(value_parser = crate::name::object)]
+    pub(crate) name: String,
+    /// Wait until the account is connected
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Print the link also where no terminal is, or $CI is set
+    #[arg(long)]
+    pub(crate) print_link: bool,
+}
+
+/// Which objects, and whether to wait.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The objects
+    #[arg(value_name = "NAME", required_unless_present = "selector", conflicts_with = "selector", value_parser = crate::name::object)]
+    pub(crate) names: Vec<String>,
+    /// Those with these labels
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub(crate) selector: Option<String>,
+    /// Wait until the operator has done it
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// Arguments of `create`.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// Toolkit slug, such as gmail
+    pub(crate) toolkit: String,
+    /// Composio's id of the user whose account it is
+    #[arg(long)]
+    pub(crate) user: String,
+    /// Name of the object; made of user and toolkit, if not given
+    #[arg(long, value_parser = crate::name::object)]
+    pub(crate) name: Option<String>,
+    /// Auth config to connect through; the toolkit's only one, if not given
+    #[arg(long, value_name = "ID")]
+    pub(crate) auth_config: Option<String>,
+    /// Make the account from this Secret, without a person
+    #[arg(long, value_name = "SECRET", requires = "scheme", value_parser = crate::name::object)]
+    pub(crate) from_secret: Option<String>,
+    /// What the Secret holds, in Composio's words, such as API_KEY
+    #[arg(long, value_parser = scheme)]
+    pub(crate) scheme: Option<Scheme>,
+    /// Print the manifest and create nothing
+    #[arg(long)]
+    pub(crate) export: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Namespace of the operator; looked for in all, if not given
+    #[arg(long, value_name = "NAMESPACE", value_parser = crate::name::namespace)]
+    pub(crate) operator_namespace: Option<String>,
+}
+
+/// Arguments of `version`.
+#[derive(Debug, Args)]
+pub(crate) struct Version {
+    /// That of this program alone
+    #[arg(long)]
+    pub(crate) client: bool,
+}
+
+/// Arguments of `__complete`.
+#[derive(Debug, Args)]
+pub(crate) struct Complete {
+    /// What was typed so far
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration, such as 30s, 10m or 1h30m");
+    let signed: SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(signed).map_err(|_| wrong())
+}
+
+fn scheme(word: &str) -> Result<Scheme, String> {
+    let quoted = serde_json::Value::String(word.to_uppercase());
+    serde_json::from_value(quoted).map_err(|_| {
+        format!("{word:?} is none of the schemes without a person, such as API_KEY or BEARER_TOKEN")
+    })
+}

@@ -1,0 +1,238 @@
+//! `kubectl composio check`: whether all is there that accounts and this program need.
+
+use composio_api::ConnectedAccount;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ListParams, PostParams};
+use kube::{Api, CustomResourceExt};
+use serde_json::{Value, json};
+
+use crate::arguments::{Check, Options};
+use crate::cluster::Cluster;
+use crate::failure::{Failure, NO_DEFINITION, Right, told};
+use crate::print::{Out, Tone};
+use crate::text;
+
+mod lease;
+mod skew;
+
+/// The labels of the operator's Deployment, as the chart sets them.
+const OPERATOR: &str =
+    "app.kubernetes.io/name=composio-operator,app.kubernetes.io/component=operator";
+
+/// What was found of one thing.
+pub(crate) enum Found {
+    /// It is as it should be.
+    Ok(String),
+    /// The caller may not see it.
+    Unknown(String),
+    /// It is not.
+    Failed(String),
+}
+
+/// Looks at everything, and writes a line for each thing.
+pub(crate) async fn run(
+    options: &Options,
+    arguments: &Check,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let cluster = Cluster::of(options).await?;
+    let namespace = arguments.operator_namespace.as_deref();
+    let found = vec![
+        ("cluster", apiserver(&cluster).await),
+        ("definition", definition(&cluster).await),
+        ("your rights", rights(&cluster).await),
+        ("operator", operator(&cluster, namespace).await),
+        ("leader", lease::leader(&cluster, namespace).await),
+    ];
+    let failed = found
+        .iter()
+        .filter(|(_, found)| matches!(found, Found::Failed(_)))
+        .count();
+    tell(&found, out)?;
+    match failed {
+        0 => Ok(()),
+        failed => Err(Failure::Failed(format!("{failed} of the checks failed"))),
+    }
+}
+
+fn tell(found: &[(&str, Found)], out: &mut Out) -> Result<(), Failure> {
+    let mut lines = String::new();
+    let mut values = Vec::new();
+    for (what, found) in found {
+        let (mark, tone, told) = match found {
+            Found::Ok(told) => ("ok", Tone::Good, told),
+            Found::Unknown(told) => ("unknown", Tone::Waiting, told),
+            Found::Failed(told) => ("FAILED", Tone::Bad, told),
+        };
+        values.push(json!({"check": what, "result": mark, "message": told}));
+        let mark = out.toned(&format!("{mark:7}"), tone);
+        lines.push_str(&format!("{mark} {what}: {}\n", text::plain(told)));
+    }
+    match out.value(&Value::from(values)) {
+        Some(written) => written,
+        None => out.text(&lines),
+    }
+}
+
+/// What an answer means that is no answer: whoever may not see a thing has not found it missing.
+fn not_seen(error: &kube::Error, right: Right<'_>) -> Found {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => Found::Unknown(told(error, right)),
+        _ => Found::Failed(told(error, right)),
+    }
+}
+
+async fn apiserver(cluster: &Cluster) -> Found {
+    let right = Right {
+        verb: "get",
+        group: "",
+        resource: "/version",
+        namespace: None,
+    };
+    match cluster.client.apiserver_version().await {
+        Ok(version) => Found::Ok(format!("Kubernetes {} answers", version.git_version)),
+        Err(error) => not_seen(&error, right),
+    }
+}
+
+async fn definition(cluster: &Cluster) -> Found {
+    let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+    let right = Right {
+        verb: "get",
+        group: "apiextensions.k8s.io",
+        resource: "customresourcedefinitions",
+        namespace: None,
+    };
+    match api.get(ConnectedAccount::crd_name()).await {
+        Ok(installed) => skew::of(&installed),
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            Found::Failed(NO_DEFINITION.to_owned())
+        }
+        Err(error) => match not_seen(&error, right) {
+            // Whether it is there can be told by who may use it.
+            Found::Unknown(why) => served(cluster, why).await,
+            other => other,
+        },
+    }
+}
+
+async fn served(cluster: &Cluster, why: String) -> Found {
+    let namespace = Some(cluster.namespace.as_str());
+    let api = cluster.accounts(namespace);
+    match api.list(&ListParams::default().limit(1)).await {
+        Ok(_) => Found::Ok(format!(
+            "v1alpha1 is served; its fields are not looked at: {why}"
+        )),
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            Found::Failed(NO_DEFINITION.to_owned())
+        }
+        Err(_) => Found::Unknown(why),
+    }
+}
+
+/// What the commands of this program do, each in the caller's name.
+async fn rights(cluster: &Cluster) -> Found {
+    let namespace = Some(cluster.namespace.as_str());
+    let accounts = ["get", "list", "watch", "patch", "create"];
+    let mut rights: Vec<Right<'_>> = accounts
+        .into_iter()
+        .map(|verb| Right::on_accounts(verb, namespace))
+        .collect();
+    rights.push(Right {
+        verb: "list",
+        group: "",
+        resource: "events",
+        namespace,
+    });
+    let mut lacking = Vec::new();
+    for right in rights {
+        match may(cluster, right).await {
+            Ok(true) => {}
+            Ok(false) => lacking.push(format!("{} {}", right.verb, right.resource)),
+            Err(error) => return not_seen(&error, right),
+        }
+    }
+    let place = &cluster.namespace;
+    match lacking.as_slice() {
+        [] => Found::Ok(format!("all that the commands need in namespace {place}")),
+        some => Found::Failed(format!(
+            "in namespace {place} you may not {}",
+            some.join(", ")
+        )),
+    }
+}
+
+async fn may(cluster: &Cluster, right: Right<'_>) -> Result<bool, kube::Error> {
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                namespace: right.namespace.map(str::to_owned),
+                verb: Some(right.verb.to_owned()),
+                group: Some(right.group.to_owned()),
+                resource: Some(right.resource.to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let api: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
+    let answer = api.create(&PostParams::default(), &review).await?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
+}
+
+/// The operator's Deployments that the caller can see.
+pub(crate) async fn deployments(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+) -> Result<Vec<Deployment>, kube::Error> {
+    let client = cluster.client.clone();
+    let api: Api<Deployment> = match namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let list = api.list(&ListParams::default().labels(OPERATOR)).await?;
+    Ok(list.items)
+}
+
+async fn operator(cluster: &Cluster, namespace: Option<&str>) -> Found {
+    let right = Right {
+        verb: "list",
+        group: "apps",
+        resource: "deployments",
+        namespace,
+    };
+    let deployments = match deployments(cluster, namespace).await {
+        Ok(deployments) => deployments,
+        Err(error) => return not_seen(&error, right),
+    };
+    let mut is_ready = true;
+    let told: Vec<String> = deployments
+        .iter()
+        .map(|deployment| {
+            let metadata = &deployment.metadata;
+            let status = deployment.status.as_ref();
+            let ready = status.and_then(|status| status.ready_replicas).unwrap_or(0);
+            let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
+            is_ready &= ready > 0;
+            format!(
+                "{}/{}: {ready} of {} ready",
+                metadata.namespace.as_deref().unwrap_or_default(),
+                metadata.name.as_deref().unwrap_or_default(),
+                wanted.unwrap_or(1)
+            )
+        })
+        .collect();
+    match (told.as_slice(), is_ready) {
+        ([], _) => Found::Unknown(
+            "no Deployment has the chart's labels: it may run without the chart, or not at all"
+                .to_owned(),
+        ),
+        (_, true) => Found::Ok(told.join("; ")),
+        (_, false) => Found::Failed(told.join("; ")),
+    }
+}

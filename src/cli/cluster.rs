@@ -1,0 +1,195 @@
+//! The way to the apiserver, as the kubeconfig says and with the caller's rights, and every question to it.
+
+use std::time::Duration;
+
+use composio_api::ConnectedAccount;
+use http::header::{HeaderValue, USER_AGENT};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::Value;
+
+use crate::arguments::{Options, Which};
+use crate::failure::{self, Failure, Right};
+use crate::name;
+
+/// What is written is told as this program's.
+const MANAGER: &str = "kubectl-composio";
+/// An apiserver that says nothing for so long is not there; a watch is told more often that nothing is new.
+const SILENCE: Duration = Duration::from_secs(90);
+/// The longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Objects in one answer.
+const PAGE: u32 = 500;
+
+/// A cluster, and the namespace that is meant.
+pub(crate) struct Cluster {
+    pub(crate) client: Client,
+    /// The namespace that is meant where none is named.
+    pub(crate) namespace: String,
+}
+
+impl Cluster {
+    /// As the flags and the kubeconfig say. Nothing is asked yet.
+    pub(crate) async fn of(options: &Options) -> Result<Self, Failure> {
+        let mut config = config(options).await?;
+        config.default_retry = false;
+        config.connect_timeout = Some(CONNECT);
+        config.read_timeout = Some(SILENCE);
+        let agent = concat!("kubectl-composio/", env!("CARGO_PKG_VERSION"));
+        config
+            .headers
+            .push((USER_AGENT, HeaderValue::from_static(agent)));
+        if let Some(user) = &options.as_user {
+            config.auth_info.impersonate = Some(user.clone());
+        }
+        if !options.as_group.is_empty() {
+            config.auth_info.impersonate_groups = Some(options.as_group.clone());
+        }
+        let namespace = options.namespace.clone();
+        let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
+        let client = Client::try_from(config)
+            .map_err(|error| Failure::Failed(format!("the kubeconfig cannot be used: {error}")))?;
+        Ok(Self { client, namespace })
+    }
+
+    /// The objects of the namespace, or of all.
+    pub(crate) fn accounts(&self, namespace: Option<&str>) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<ConnectedAccount>(&());
+        match namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+
+    fn own(&self) -> Api<DynamicObject> {
+        self.accounts(Some(&self.namespace))
+    }
+
+    fn right(&self, verb: &'static str) -> Right<'_> {
+        Right::on_accounts(verb, Some(&self.namespace))
+    }
+
+    /// One object.
+    pub(crate) async fn get(&self, name: &str) -> Result<Value, Failure> {
+        match self.own().get(name).await {
+            Ok(object) => Ok(value(&object)),
+            Err(error) => Err(self.not_had(name, error, "get").await),
+        }
+    }
+
+    /// Objects, by namespace and name.
+    pub(crate) async fn list(
+        &self,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> Result<Vec<Value>, Failure> {
+        let api = self.accounts(namespace);
+        let mut page = ListParams::default().limit(PAGE);
+        page.label_selector = selector.map(str::to_owned);
+        let mut objects = Vec::new();
+        loop {
+            let right = Right::on_accounts("list", namespace);
+            let list = api
+                .list(&page)
+                .await
+                .map_err(|error| failure::of(error, right))?;
+            objects.extend(list.items.iter().map(value));
+            page.continue_token = list.metadata.continue_.filter(|token| !token.is_empty());
+            if page.continue_token.is_none() {
+                return Ok(objects);
+            }
+        }
+    }
+
+    /// The names of what is meant.
+    pub(crate) async fn names(&self, which: &Which) -> Result<Vec<String>, Failure> {
+        if let [_, ..] = which.names.as_slice() {
+            return Ok(which.names.clone());
+        }
+        let found = self
+            .list(Some(&self.namespace), which.selector.as_deref())
+            .await?;
+        let names = found
+            .iter()
+            .filter_map(|object| object["metadata"]["name"].as_str());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// Changes an object, and returns it.
+    pub(crate) async fn patch(&self, name: &str, change: Value) -> Result<Value, Failure> {
+        let parameters = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let change = Patch::Merge(change);
+        match self.own().patch(name, &parameters, &change).await {
+            Ok(object) => Ok(value(&object)),
+            Err(error) => Err(self.not_had(name, error, "patch").await),
+        }
+    }
+
+    /// Makes an object, and returns it.
+    pub(crate) async fn create(&self, object: &Value) -> Result<Value, Failure> {
+        let parameters = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let object: DynamicObject = serde_json::from_value(object.clone())
+            .map_err(|error| Failure::Failed(format!("that is no object: {error}")))?;
+        let made = self.own().create(&parameters, &object).await;
+        made.map(|object| value(&object))
+            .map_err(|error| failure::of(error, self.right("create")))
+    }
+
+    /// Why the object of that name cannot be had. Of one that is not there: whose name is like it.
+    async fn not_had(&self, name: &str, error: kube::Error, verb: &'static str) -> Failure {
+        let is_not_there = matches!(&error, kube::Error::Api(status) if status.code == 404 && status.details.is_some());
+        if !is_not_there {
+            return failure::of(error, self.right(verb));
+        }
+        let mut told = format!(
+            "there is no connected account {name} in namespace {}",
+            self.namespace
+        );
+        // Who may not list them is told no more.
+        let others = self.list(Some(&self.namespace), None).await;
+        let others = others.unwrap_or_default();
+        let others = others
+            .iter()
+            .filter_map(|object| object["metadata"]["name"].as_str());
+        if let Some(near) = name::nearest(name, others) {
+            told.push_str(&format!("; do you mean {near}?"));
+        }
+        Failure::Failed(told)
+    }
+}
+
+fn value(object: &DynamicObject) -> Value {
+    // What came as JSON goes as JSON.
+    serde_json::to_value(object).unwrap_or_default()
+}
+
+async fn config(options: &Options) -> Result<Config, Failure> {
+    let no_way = |why: String| {
+        Failure::Failed(format!(
+            "no way to a Kubernetes cluster: {}",
+            crate::text::plain(&why)
+        ))
+    };
+    if options.kubeconfig.is_none() && options.context.is_none() {
+        let inferred = Config::infer().await;
+        return inferred.map_err(|error| no_way(error.to_string()));
+    }
+    let kubeconfig = match &options.kubeconfig {
+        Some(file) => Kubeconfig::read_from(file),
+        None => Kubeconfig::read(),
+    };
+    let kubeconfig = kubeconfig.map_err(|error| no_way(error.to_string()))?;
+    let choice = KubeConfigOptions {
+        context: options.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &choice).await;
+    config.map_err(|error| no_way(error.to_string()))
+}

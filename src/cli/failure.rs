@@ -1,0 +1,144 @@
+//! Why a command ends with another code than 0, in words that say what to do.
+
+use std::error::Error as _;
+use std::{fmt, io};
+
+use crate::text;
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The pipe is closed that the output goes to.
+    NobodyReads,
+    /// It was called in a way that cannot be.
+    Usage(String),
+    /// It failed.
+    Failed(String),
+    /// A wait ran out.
+    RanOut(String),
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Failure {
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::NobodyReads => 0,
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::RanOut(_) => 124,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NobodyReads => f.write_str("nobody reads the output"),
+            Self::Usage(why) | Self::Failed(why) | Self::RanOut(why) => f.write_str(why),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::NobodyReads,
+            _ => Self::Failed(format!("cannot write the output: {error}")),
+        }
+    }
+}
+
+/// A question to the apiserver, as a role names it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Right<'a> {
+    /// `get`, `list`, …
+    pub(crate) verb: &'static str,
+    /// The API group; empty: the core one.
+    pub(crate) group: &'static str,
+    /// The resource.
+    pub(crate) resource: &'static str,
+    /// The namespace; `None`: all, or the resource is in none.
+    pub(crate) namespace: Option<&'a str>,
+}
+
+impl<'a> Right<'a> {
+    /// A right on ConnectedAccounts.
+    pub(crate) fn on_accounts(verb: &'static str, namespace: Option<&'a str>) -> Self {
+        Self {
+            verb,
+            group: "composio.dev",
+            resource: "connectedaccounts",
+            namespace,
+        }
+    }
+}
+
+impl fmt::Display for Right<'_> {
+    /// `patch connectedaccounts.composio.dev in namespace agents`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        match self.namespace {
+            Some(namespace) => write!(f, " in namespace {namespace}"),
+            None => f.write_str(" in all namespaces"),
+        }
+    }
+}
+
+/// What the apiserver's answer to that question means.
+pub(crate) fn of(error: kube::Error, right: Right<'_>) -> Failure {
+    Failure::Failed(told(&error, right))
+}
+
+/// The same in words.
+pub(crate) fn told(error: &kube::Error, right: Right<'_>) -> String {
+    let kube::Error::Api(status) = error else {
+        return format!("the cluster cannot be asked: {}", cause(error));
+    };
+    let message = text::plain(status.message.trim());
+    match status.code {
+        401 => "the cluster does not know you: the credentials in the kubeconfig are missing, wrong or too old".to_owned(),
+        403 if is_about_rights(&status.message) => {
+            let group = match right.group {
+                "" => "\"\"",
+                group => group,
+            };
+            format!(
+                "you may not {right}: ask for the verb {:?} on the resource {:?} of the API group {group}",
+                right.verb, right.resource
+            )
+        }
+        404 if status.details.is_none() || is_no_kind(&status.message) => NO_DEFINITION.to_owned(),
+        _ => message,
+    }
+}
+
+/// Where the apiserver has no such resource.
+pub(crate) const NO_DEFINITION: &str = "this cluster has no ConnectedAccounts of the version v1alpha1: the operator is not installed, or is another release";
+
+/// Role-based access, rather than an admission policy, which has words of its own.
+fn is_about_rights(message: &str) -> bool {
+    message.contains(" cannot ") && message.contains(" resource ")
+}
+
+fn is_no_kind(message: &str) -> bool {
+    message.contains("could not find the requested resource")
+        || message.contains("404 page not found")
+}
+
+/// The innermost reason: the others only say that something failed.
+fn cause(error: &kube::Error) -> String {
+    let mut words = vec![error.to_string()];
+    let mut inner = error.source();
+    while let Some(error) = inner {
+        words.push(error.to_string());
+        inner = error.source();
+    }
+    text::plain(words.last().map_or("", String::as_str))
+}

@@ -1,0 +1,102 @@
+//! Links. Whoever opens one connects an account of their own in the user's place, so `connect` alone prints
+//! it, and everything else that is printed goes through here.
+
+use serde_json::Value;
+
+/// What stands in a link's place.
+pub(crate) const HIDDEN: &str = "(hidden)";
+/// A copy of the object as somebody applied it.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Takes the link out of an object: where it belongs, and wherever else in the object it stands.
+pub(crate) fn hide(object: &mut Value) {
+    let mut links = Vec::new();
+    take(object, &mut links);
+    let annotations = object.pointer_mut("/metadata/annotations");
+    if let Some(Value::String(applied)) = annotations.and_then(|all| all.get_mut(LAST_APPLIED)) {
+        match serde_json::from_str(applied) {
+            Ok(mut copy) => {
+                take(&mut copy, &mut links);
+                *applied = copy.to_string();
+            }
+            // Nobody can say what it holds.
+            Err(_) => HIDDEN.clone_into(applied),
+        }
+    }
+    for link in links {
+        replace(object, &link);
+    }
+}
+
+fn take(object: &mut Value, links: &mut Vec<String>) {
+    let Some(link) = object.pointer_mut("/status/link") else {
+        return;
+    };
+    if link.is_null() {
+        return;
+    }
+    let Some(url) = link.get_mut("url") else {
+        // In a form that is not known the link may be anywhere in it.
+        *link = Value::from(HIDDEN);
+        return;
+    };
+    let taken = std::mem::replace(url, Value::from(HIDDEN));
+    // Something shorter stands in other words too, and is no link.
+    let taken = taken.as_str().filter(|url| url.contains("://"));
+    links.extend(taken.map(str::to_owned));
+}
+
+fn replace(value: &mut Value, link: &str) {
+    match value {
+        Value::String(text) if text.contains(link) => *text = text.replace(link, HIDDEN),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, link)),
+        Value::Object(members) => members.values_mut().for_each(|item| replace(item, link)),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const LINK: &str = "https://connect.example/link/lk_secret";
+
+    #[test]
+    fn a_link_is_hidden_wherever_it_stands() {
+        let applied = json!({"status": {"link": {"url": "https://old.example/lk_old"}}, "x": LINK});
+        let mut object = json!({
+            "metadata": {"annotations": {LAST_APPLIED: applied.to_string(), "note": format!("see {LINK}!")}},
+            "status": {"link": {"url": LINK, "expiresAt": "2026-01-01T00:00:00Z"}, "conditions": [{"message": LINK}]},
+        });
+        hide(&mut object);
+        let text = object.to_string();
+        assert!(!text.contains("lk_"), "{text}");
+        assert_eq!(object["status"]["link"]["url"], HIDDEN);
+        assert_eq!(
+            object["status"]["link"]["expiresAt"],
+            "2026-01-01T00:00:00Z"
+        );
+        assert_eq!(object["metadata"]["annotations"]["note"], "see (hidden)!");
+    }
+
+    #[test]
+    fn a_link_in_a_form_that_is_not_known_is_hidden_as_a_whole() {
+        for form in [json!(LINK), json!([LINK]), json!({"href": LINK})] {
+            let mut object = json!({"status": {"link": form}});
+            hide(&mut object);
+            assert_eq!(object["status"]["link"], HIDDEN);
+        }
+        let mut object = json!({"metadata": {"annotations": {LAST_APPLIED: LINK}}});
+        hide(&mut object);
+        assert!(!object.to_string().contains("lk_"));
+    }
+
+    #[test]
+    fn an_object_without_a_link_stays_as_it_is() {
+        let mut object = json!({"spec": {"user": "u"}, "status": {"link": {"url": ""}}});
+        hide(&mut object);
+        assert_eq!(object["spec"]["user"], "u");
+    }
+}

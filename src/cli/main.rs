@@ -1,0 +1,79 @@
+//! `kubectl composio`: connected accounts from the command line, with the rights of whoever calls it.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`arguments`] | commands and flags |
+//! | [`cluster`] | the way to the apiserver, and every question to it |
+//! | [`failure`] | why a command ends with another code than 0, in words |
+//! | [`name`] | names as they are typed |
+//! | [`hidden`] | links, which `connect` alone prints |
+//! | [`text`] | foreign text on a terminal |
+//! | [`print`](mod@print) | tables, JSON, YAML, names |
+//! | [`view`] | what is read of an object |
+//! | [`watch`] | waiting for what an object comes to say |
+//! | [`ask`] | what is asked of the operator by an annotation or the spec |
+//! | the others | one command each |
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+mod arguments;
+mod ask;
+mod check;
+mod cluster;
+mod complete;
+mod connect;
+mod create;
+mod explain;
+mod failure;
+mod hidden;
+mod name;
+mod print;
+mod reconcile;
+mod reference;
+mod status;
+mod suspend;
+mod text;
+mod version;
+mod view;
+mod watch;
+
+use arguments::{Cli, Command};
+use failure::Failure;
+use print::Out;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Fails when there is one already, which does as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut out = Out::new(&cli.options);
+    match run(&cli, &mut out).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // Who has read enough has closed the pipe: there is nobody to tell, and nothing failed.
+        Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        Err(failure) => {
+            out.complain(&failure.to_string());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+async fn run(cli: &Cli, out: &mut Out) -> Result<(), Failure> {
+    let options = &cli.options;
+    match &cli.command {
+        Command::Status(arguments) => status::run(options, arguments, out).await,
+        Command::Explain(arguments) => explain::run(options, arguments, out).await,
+        Command::Connect(arguments) => connect::run(options, arguments, out).await,
+        Command::Reconcile(which) => reconcile::run(options, which, out).await,
+        Command::Suspend(which) => suspend::run(options, which, true, out).await,
+        Command::Resume(which) => suspend::run(options, which, false, out).await,
+        Command::Create(arguments) => create::run(options, arguments, out).await,
+        Command::Check(arguments) => check::run(options, arguments, out).await,
+        Command::Version(arguments) => version::run(options, arguments, out).await,
+        Command::Completion => out.text(complete::SCRIPT),
+        Command::Complete(arguments) => complete::run(&arguments.words, out).await,
+        Command::Reference => out.text(&reference::of(Cli::command())),
+    }
+}

@@ -1,0 +1,288 @@
+//! What is printed, and how. Foreign text is escaped in what people read; JSON and YAML are serialised.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::Value;
+
+use crate::arguments::{Options, Output};
+use crate::failure::Failure;
+use crate::{hidden, name, text};
+
+/// Columns of a screen whose width nobody tells.
+const COLUMNS: usize = 100;
+/// Below it words stand alone in their lines.
+const FEWEST_COLUMNS: usize = 20;
+/// The longest text in a table that is not `wide`.
+const CELL: usize = 40;
+
+/// Where the output goes.
+pub(crate) struct Out {
+    output: Output,
+    headers: bool,
+    is_terminal: bool,
+    colour: bool,
+}
+
+/// What a word is coloured for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// As declared.
+    Good,
+    /// It goes on by itself, or by the person who was asked.
+    Waiting,
+    /// Somebody must do something.
+    Bad,
+}
+
+impl Out {
+    /// As the flags and the environment say.
+    pub(crate) fn new(options: &Options) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            output: options.output,
+            headers: !options.no_headers,
+            is_terminal,
+            colour: is_terminal && !is_set("NO_COLOR") && !is_dumb,
+        }
+    }
+
+    /// The form that is asked for.
+    pub(crate) fn form(&self) -> Output {
+        self.output
+    }
+
+    /// Whether a person reads along, and nobody keeps what they read.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// How many columns a line may have.
+    pub(crate) fn columns(&self) -> usize {
+        let told = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        told.unwrap_or(COLUMNS).max(FEWEST_COLUMNS)
+    }
+
+    /// Text that is ours.
+    pub(crate) fn text(&mut self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
+    }
+
+    /// A line that is ours, or escaped.
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), Failure> {
+        self.text(&format!("{line}\n"))
+    }
+
+    /// A table. Its cells are escaped here, and cut where it is not `wide`.
+    pub(crate) fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+        let cell = |told: &String| {
+            let told = match text::plain(told) {
+                empty if empty.is_empty() => "<none>".to_owned(),
+                told => told,
+            };
+            match self.output {
+                Output::Wide => told,
+                Output::Table | Output::Json | Output::Yaml | Output::Name => {
+                    text::cut(&told, CELL)
+                }
+            }
+        };
+        let head = self
+            .headers
+            .then(|| head.iter().map(|word| (*word).to_owned()).collect());
+        let rows = rows.iter().map(|row| row.iter().map(cell).collect());
+        let lines: Vec<Vec<String>> = head.into_iter().chain(rows).collect();
+        let table = aligned(&lines);
+        self.text(&table)
+    }
+
+    /// Values in the form that is asked for, without links. `None`: the form is for people, and the caller's.
+    pub(crate) fn values(
+        &mut self,
+        objects: Vec<Value>,
+        is_one: bool,
+    ) -> Option<Result<(), Failure>> {
+        let objects = objects.into_iter().map(|mut object| {
+            hidden::hide(&mut object);
+            object
+        });
+        let objects: Vec<Value> = objects.collect();
+        if self.output == Output::Name {
+            let names = objects
+                .iter()
+                .filter_map(|object| object["metadata"]["name"].as_str());
+            let lines: String = names
+                .map(|object| format!("{}/{object}\n", name::RESOURCE))
+                .collect();
+            return Some(self.text(&lines));
+        }
+        let value = match objects.into_iter() {
+            mut one if is_one => one.next().unwrap_or_default(),
+            all => {
+                serde_json::json!({"apiVersion": "v1", "kind": "List", "items": all.collect::<Vec<_>>()})
+            }
+        };
+        self.value(&value)
+    }
+
+    /// A value that holds no link, as JSON or YAML. `None`: another form is asked for.
+    pub(crate) fn value(&mut self, value: &Value) -> Option<Result<(), Failure>> {
+        let written = match self.output {
+            Output::Json => json(value),
+            Output::Yaml => yaml(value),
+            Output::Table | Output::Wide | Output::Name => return None,
+        };
+        Some(match written {
+            Ok(text) => self.line(text.trim_end()),
+            Err(error) => Err(Failure::Failed(format!("cannot be written: {error}"))),
+        })
+    }
+
+    /// The word in its colour, where there are colours.
+    pub(crate) fn toned(&self, word: &str, tone: Tone) -> String {
+        let code = match tone {
+            Tone::Good => 32,
+            Tone::Waiting => 33,
+            Tone::Bad => 31,
+        };
+        match self.colour {
+            true => format!("\u{1b}[{code}m{word}\u{1b}[0m"),
+            false => word.to_owned(),
+        }
+    }
+
+    /// What is on its way, for whoever waits at a terminal.
+    pub(crate) fn progress(&self, told: &str) {
+        let mut err = io::stderr().lock();
+        if err.is_terminal() {
+            // Nobody can be told that this cannot be told.
+            let _ = writeln!(err, "{}", text::plain(told));
+        }
+    }
+
+    /// What is no output: for whoever runs the command.
+    pub(crate) fn note(&self, told: &str) {
+        let _ = writeln!(io::stderr().lock(), "{told}");
+    }
+
+    /// Why it failed.
+    pub(crate) fn complain(&self, why: &str) {
+        self.note(&format!("error: {why}"));
+    }
+}
+
+/// JSON of a value, which moves no terminal: what would is escaped, and stands in strings alone.
+fn json(value: &Value) -> Result<String, String> {
+    let written = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
+    let mut json = String::with_capacity(written.len());
+    for character in written.chars() {
+        match character {
+            '\n' => json.push(character),
+            hostile if text::is_hostile(hostile) => {
+                let mut units = [0; 2];
+                for unit in hostile.encode_utf16(&mut units) {
+                    json.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            plain => json.push(plain),
+        }
+    }
+    Ok(json)
+}
+
+/// YAML of a value, in which nothing foreign can end its own text. What YAML would hold as it is, and would
+/// move a terminal, is held as JSON does, which is YAML too.
+pub(crate) fn yaml(value: &Value) -> Result<String, String> {
+    let yaml = serde_saphyr::to_string(value).map_err(|error| error.to_string())?;
+    match yaml.contains(|character| character != '\n' && text::is_hostile(character)) {
+        true => json(value).map(|json| json + "\n"),
+        false => Ok(yaml),
+    }
+}
+
+fn aligned(lines: &[Vec<String>]) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            let cells = lines.iter().filter_map(|line| line.get(column));
+            cells
+                .map(|cell| text::width(cell))
+                .max()
+                .unwrap_or_default()
+        })
+        .collect();
+    let mut table = String::new();
+    for line in lines {
+        let mut written = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            written.push_str(cell);
+            let gap = width - text::width(cell) + 3;
+            written.extend(std::iter::repeat_n(' ', gap));
+        }
+        table.push_str(written.trim_end());
+        table.push('\n');
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_what_is_seen_of_their_cells() {
+        let lines = [["A", "B"], ["東京", "x"], ["abcde", ""]];
+        let lines = lines.map(|line| line.map(str::to_owned).to_vec());
+        assert_eq!(aligned(&lines), "A       B\n東京    x\nabcde\n");
+    }
+
+    #[test]
+    fn yaml_gives_back_what_went_in_whatever_it_holds() {
+        let odd = [
+            "a: b\n---\nkind: ClusterRoleBinding",
+            "\u{1b}[2J",
+            "\u{2028}\u{85}\u{feff}",
+            "- x",
+            "'",
+            "\"",
+            "#",
+            "yes",
+            "1e3",
+            "null",
+            "~",
+            "",
+            " a ",
+            "a\t",
+            "\u{0}",
+            "!tag",
+            "&a",
+            "*a",
+            "%",
+            "@",
+            "`",
+            "|",
+            ">\n",
+            "\n\n",
+            "\r\n",
+            "💥",
+            "\u{202e}",
+        ];
+        for odd in odd {
+            let value = serde_json::json!({"user": odd, odd: [odd]});
+            let yaml = yaml(&value).expect("it can be written");
+            let read: Value = serde_saphyr::from_str(&yaml)
+                .unwrap_or_else(|error| panic!("{odd:?}: {error}\n{yaml}"));
+            assert_eq!(read, value, "{yaml}");
+            let is_hostile = |character| text::is_hostile(character) && character != '\n';
+            assert!(!yaml.contains(is_hostile), "{odd:?}: {yaml:?}");
+            let json = json(&value).expect("it can be written");
+            assert!(!json.contains(is_hostile), "{odd:?}: {json:?}");
+            let read: Value = serde_json::from_str(&json).expect("it is JSON");
+            assert_eq!(read, value, "{json}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! One object on one screen.
+
+use composio_api::Reason;
+use jiff::Timestamp;
+
+use super::events::Events;
+use crate::hidden::HIDDEN;
+use crate::print::Out;
+use crate::text;
+use crate::view::{View, ago};
+
+/// Columns of the labels.
+const LABEL: usize = 14;
+
+/// What a command begins with that is to be typed.
+const COMMAND: &str = "kubectl composio ";
+
+/// The screen of an object.
+pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) -> String {
+    let columns = out.columns();
+    let mut screen = heading(view, out);
+    let mut tell = |label: &str, told: &str| {
+        if !told.is_empty() {
+            screen.push_str(&labelled(label, &text::plain(told), columns));
+        }
+    };
+    let status = &view.status;
+    if let Some(said) = view.headline() {
+        tell("Since", &moment(said.last_transition_time.0, now));
+        tell("Message", &without_link(view, &said.message));
+    }
+    if let Some(command) = what_to_do(view) {
+        tell("What to do", &command);
+    }
+    tell("User", view.user());
+    tell("Toolkit", view.toolkit());
+    let state = status.state.as_deref().unwrap_or_default();
+    let why = status.state_reason.as_deref().unwrap_or_default();
+    let account = status.connected_account_id.as_deref().unwrap_or("none yet");
+    let words: Vec<&str> = [account, state, why]
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect();
+    tell("Account", &words.join(", "));
+    tell("Identity", status.identity.as_deref().unwrap_or_default());
+    tell(
+        "Auth config",
+        status.auth_config.as_deref().unwrap_or_default(),
+    );
+    if let Some(connected) = &status.connected_at {
+        tell("Connected", &moment(connected.0, now));
+    }
+    if let Some(link) = &status.link {
+        let expires = link.expires_at.0;
+        let over = match now < expires {
+            true => format!("{HIDDEN}, good until {expires}"),
+            false => format!("{HIDDEN}, over since {expires}"),
+        };
+        tell("Link", &over);
+    }
+    screen.push_str(&told_events(view, events, now, columns));
+    screen
+}
+
+/// A text without the link of the object.
+pub(crate) fn without_link(view: &View<'_>, told: &str) -> String {
+    match &view.status.link {
+        Some(link) if link.url.contains("://") => told.replace(&link.url, HIDDEN),
+        Some(_) | None => told.to_owned(),
+    }
+}
+
+fn heading(view: &View<'_>, out: &Out) -> String {
+    let words = match (view.headline(), view.reason()) {
+        (_, Some(reason)) => reason.words(),
+        (Some(said), None) => text::plain(&said.reason),
+        (None, _) => "not looked at yet".to_owned(),
+    };
+    let old = match view.is_current() || view.headline().is_none() {
+        true => "",
+        false => " (before the last change)",
+    };
+    let words = out.toned(&words, view.tone());
+    format!("{}/{}: {words}{old}\n", view.namespace(), view.name())
+}
+
+/// What helps: a command of this program where there is one; else what the reason means, if the message does
+/// not say so already.
+fn what_to_do(view: &View<'_>) -> Option<String> {
+    let command = |verb: &str| {
+        let (name, namespace) = (view.name(), view.namespace());
+        Some(format!("kubectl composio {verb} {name} -n {namespace}"))
+    };
+    if view.is_suspended() {
+        return command("resume");
+    }
+    let Some(said) = view.headline() else {
+        return Some("if that lasts: kubectl composio check".to_owned());
+    };
+    let Some(reason) = view.reason() else {
+        return Some("ask a newer release of this program: it does not know the reason".to_owned());
+    };
+    match reason {
+        Reason::AwaitingUser
+        | Reason::LinkExpired
+        | Reason::ReauthorizationRequired
+        | Reason::Revoked => command("connect"),
+        _ if !view.is_problem() || said.message.contains(reason.meaning()) => None,
+        reason => Some(reason.meaning().to_owned()),
+    }
+}
+
+fn moment(then: Timestamp, now: Timestamp) -> String {
+    format!("{} ago, {then}", ago(then, now))
+}
+
+fn labelled(label: &str, told: &str, columns: usize) -> String {
+    let room = columns.saturating_sub(LABEL + 2);
+    let mut lines = String::new();
+    // A command stays in one line, so that it can be copied.
+    let parts = match told.starts_with(COMMAND) {
+        true => vec![told.to_owned()],
+        false => text::wrapped(told, room),
+    };
+    for (at, line) in parts.iter().enumerate() {
+        let label = match at {
+            0 => label,
+            _ => "",
+        };
+        lines.push_str(format!("  {label:LABEL$}{line}").trim_end());
+        lines.push('\n');
+    }
+    lines
+}
+
+fn told_events(view: &View<'_>, events: &Events, now: Timestamp, columns: usize) -> String {
+    match events {
+        Events::Unknown(why) => labelled("Events", why, columns),
+        Events::Told(events) if events.is_empty() => labelled("Events", "none", columns),
+        Events::Told(events) => {
+            let mut told = labelled("Events", "", columns);
+            for event in events {
+                let age = event.at.map_or("?".to_owned(), |at| ago(at, now));
+                let warning = match event.type_.as_str() {
+                    "Normal" => String::new(),
+                    other => format!("{other} "),
+                };
+                let note = without_link(view, &event.note);
+                let line = text::plain(&format!("{warning}{}: {note}", event.reason));
+                told.push_str(&labelled(&format!("  {age}"), &line, columns));
+            }
+            told
+        }
+    }
+}

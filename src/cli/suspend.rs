@@ -1,0 +1,47 @@
+//! `kubectl composio suspend` and `resume`: `spec.suspend` of the objects.
+
+use composio_api::{Reason, condition};
+use serde_json::json;
+
+use crate::arguments::{Options, Which};
+use crate::cluster::Cluster;
+use crate::failure::Failure;
+use crate::print::Out;
+use crate::reconcile::{PATIENCE, nothing_to_do, tell};
+use crate::watch::{self, Interrupt, Seen};
+
+/// Sets it on each, then waits for each if that is asked for.
+pub(crate) async fn run(
+    options: &Options,
+    which: &Which,
+    suspend: bool,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let cluster = Cluster::of(options).await?;
+    let timeout = options.timeout.unwrap_or(PATIENCE);
+    let names = cluster.names(which).await?;
+    nothing_to_do(&names, &cluster, out);
+    let mut objects = Vec::new();
+    for name in names {
+        let change = json!({"spec": {"suspend": suspend}});
+        objects.push((name.clone(), cluster.patch(&name, change).await?));
+    }
+    if which.wait {
+        let mut interrupt = Interrupt::listen()?;
+        for (name, object) in &mut objects {
+            *object = watch::until(&cluster, name, timeout, out, &mut interrupt, |view| {
+                let says = view.status.says(condition::SYNCED, &[Reason::Suspended]);
+                Ok(match view.is_current() && says == suspend {
+                    true => Seen::Done(view.object.clone()),
+                    false => Seen::NotYet("the operator has not seen it yet".to_owned()),
+                })
+            })
+            .await?;
+        }
+    }
+    let done = match suspend {
+        true => "suspended",
+        false => "resumed",
+    };
+    tell(objects, done, out)
+}

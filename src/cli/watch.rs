@@ -1,0 +1,100 @@
+//! Waiting for what an object comes to say. Nothing of a wait is left behind when it is interrupted.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::runtime::watcher::{self, watch_object};
+use kube::runtime::{WatchStreamExt, watcher::Error};
+use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cluster::Cluster;
+use crate::failure::{Failure, Right, told};
+use crate::print::Out;
+use crate::view::View;
+
+/// What was seen of an object that is waited for.
+pub(crate) enum Seen<T> {
+    /// That is it.
+    Done(T),
+    /// Not yet, for this reason.
+    NotYet(String),
+}
+
+/// Ctrl-C, from the moment on that it is listened for.
+pub(crate) struct Interrupt(Signal);
+
+impl Interrupt {
+    /// Listens from now on.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let signal = signal(SignalKind::interrupt());
+        signal
+            .map(Self)
+            .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))
+    }
+}
+
+/// Waits until `probe` has found what is waited for. It is asked of every change of the object.
+pub(crate) async fn until<T>(
+    cluster: &Cluster,
+    name: &str,
+    timeout: Duration,
+    out: &Out,
+    interrupt: &mut Interrupt,
+    mut probe: impl FnMut(&View<'_>) -> Result<Seen<T>, Failure>,
+) -> Result<T, Failure> {
+    let mut last = String::from("the cluster has not answered yet");
+    let waiting = async {
+        let api = cluster.accounts(Some(&cluster.namespace));
+        let mut changes = pin!(watch_object(api, name).default_backoff());
+        loop {
+            let object = match changes.next().await {
+                Some(Ok(Some(object))) => serde_json::to_value(&object).unwrap_or(Value::Null),
+                Some(Ok(None)) => {
+                    return Err(Failure::Failed(format!("the object {name} is gone")));
+                }
+                Some(Err(error)) => match refused(&error, cluster) {
+                    Some(why) => return Err(Failure::Failed(why)),
+                    // It is taken up again by itself.
+                    None => continue,
+                },
+                None => return Err(Failure::Failed("the watch has ended".to_owned())),
+            };
+            match probe(&View::of(&object))? {
+                Seen::Done(found) => return Ok(found),
+                Seen::NotYet(why) if why != last => {
+                    out.progress(&format!("{name}: {why}"));
+                    last = why;
+                }
+                Seen::NotYet(_) => {}
+            }
+        }
+    };
+    let outcome = tokio::select! {
+        ended = tokio::time::timeout(timeout, waiting) => Some(ended),
+        _ = interrupt.0.recv() => None,
+    };
+    match outcome {
+        None => Err(Failure::Interrupted),
+        Some(Ok(ended)) => ended,
+        Some(Err(_)) => Err(Failure::RanOut(format!(
+            "{name} was waited for in vain for {}s: {}",
+            timeout.as_secs(),
+            crate::text::plain(&last)
+        ))),
+    }
+}
+
+/// Why no watch can be had, if waiting does not help.
+fn refused(error: &watcher::Error, cluster: &Cluster) -> Option<String> {
+    let (error, verb) = match error {
+        Error::InitialListFailed(error) => (error, "list"),
+        Error::WatchStartFailed(error) => (error, "watch"),
+        Error::WatchError(_) | Error::WatchFailed(_) | Error::NoResourceVersion => return None,
+    };
+    let is_final =
+        matches!(error, kube::Error::Api(status) if [401, 403, 404].contains(&status.code));
+    let right = Right::on_accounts(verb, Some(&cluster.namespace));
+    is_final.then(|| told(error, right))
+}

@@ -1,0 +1,86 @@
+//! `reconcile`, `suspend` and `resume`.
+
+use super::program::{VIEWER, run, run_as, somebody};
+use crate::support::scene::Scene;
+
+#[tokio::test]
+async fn a_look_is_asked_for_and_waited_for() {
+    let scene = Scene::new("cli-reconcile").await.operated().await;
+    scene.linked_gmail("mail").await;
+    let told = run(&scene, &["reconcile", "mail"]).await.well();
+    assert_eq!(
+        told,
+        "connectedaccount.composio.dev/mail reconcile requested\n"
+    );
+    let told = run(&scene, &["reconcile", "mail", "--wait"]).await.well();
+    assert_eq!(told, "connectedaccount.composio.dev/mail reconciled\n");
+    let object = scene.object("mail").await;
+    assert_eq!(
+        object["status"]["lastHandledReconcileAt"],
+        object["metadata"]["annotations"]["composio.dev/reconcile-requested-at"]
+    );
+}
+
+#[tokio::test]
+async fn suspend_and_resume_take_names_or_labels() {
+    let scene = Scene::new("cli-suspend").await.operated().await;
+    scene.linked_gmail("a").await;
+    scene
+        .declare(
+            "b",
+            serde_json::json!({"user": "v", "toolkit": "gmail", "authConfig": "ac_gmail"}),
+        )
+        .await;
+    scene.linked("b").await;
+    scene
+        .kubectl(&["label", "connectedaccounts", "--all", "team=a"])
+        .await;
+    let told = run(&scene, &["suspend", "-l", "team=a", "--wait"])
+        .await
+        .well();
+    assert_eq!(
+        told,
+        "connectedaccount.composio.dev/a suspended\nconnectedaccount.composio.dev/b suspended\n"
+    );
+    for name in ["a", "b"] {
+        scene.until(name, "Synced", "True", "Suspended").await;
+    }
+    let told = run(&scene, &["status", "a"]).await.well();
+    let resume = format!("kubectl composio resume a -n {}\n", scene.namespace);
+    assert!(told.contains(&resume), "{told}");
+    let told = run(&scene, &["resume", "a", "b", "--wait", "-o", "name"])
+        .await
+        .well();
+    assert_eq!(
+        told,
+        "connectedaccount.composio.dev/a\nconnectedaccount.composio.dev/b\n"
+    );
+    assert_eq!(scene.object("a").await["spec"]["suspend"], false);
+    let none = run(&scene, &["suspend", "-l", "team=none"]).await;
+    assert!(none.err.contains("No connected accounts found"), "{none:?}");
+    none.well();
+}
+
+#[tokio::test]
+async fn a_viewer_is_told_which_right_is_missing() {
+    let scene = Scene::new("cli-view-asks").await;
+    scene.declare("mail", crate::support::scene::gmail()).await;
+    let viewer = somebody(&scene, "viewer", VIEWER).await;
+    for command in ["reconcile", "suspend", "resume"] {
+        let told = run_as(&scene, &viewer, &[command, "mail"]).await;
+        told.failed(
+            1,
+            "you may not patch connectedaccounts.composio.dev in namespace ",
+        );
+    }
+    let create = ["create", "gmail", "--user", "u"];
+    let told = run_as(&scene, &viewer, &create).await;
+    told.failed(
+        1,
+        "you may not create connectedaccounts.composio.dev in namespace ",
+    );
+    // The administrator may act in another's place, and has their rights then.
+    let user = format!("system:serviceaccount:{}:viewer", scene.namespace);
+    let told = run(&scene, &["suspend", "mail", "--as", &user]).await;
+    told.failed(1, "you may not patch connectedaccounts.composio.dev");
+}

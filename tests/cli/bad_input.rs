@@ -1,0 +1,154 @@
+//! What is typed, asked or answered wrongly.
+
+use std::fs::Permissions;
+use std::io::pipe;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use super::program::{command, end, path, run};
+use crate::support::scene::{Scene, gmail};
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_a_usage_error() {
+    let scene = Scene::new("cli-usage").await;
+    for args in [
+        &["status", "../secrets"][..],
+        &["status", "a/b"],
+        &["status", "a", "-l", "x=y"],
+        &["status", "a", "-A"],
+        &["suspend"],
+        &["suspend", "a", "-l", "x=y"],
+        &["explain"],
+        &["connect", "Mail"],
+        &["status", "-o", "xml"],
+        &["status", "--timeout", "soon"],
+        &["status", "--as-group", "g"],
+        &["nothing"],
+        &[],
+    ] {
+        let told = run(&scene, args).await;
+        assert_eq!(told.code, Some(2), "{args:?}: {told:?}");
+    }
+    let odd = ["status", "-n", "../../../api/v1/secrets"];
+    let told = end(command(scene.control_plane.kubeconfig(), &odd).await).await;
+    told.failed(2, "no namespace is called so");
+}
+
+#[tokio::test]
+async fn of_a_name_that_is_not_there_the_nearest_is_told() {
+    let scene = Scene::new("cli-nearest").await;
+    scene.declare("support-gmail", gmail()).await;
+    let words = format!(
+        "there is no connected account suport-gmail in namespace {}; do you mean support-gmail?",
+        scene.namespace
+    );
+    for command in ["status", "explain", "reconcile", "suspend", "resume"] {
+        run(&scene, &[command, "suport-gmail"])
+            .await
+            .failed(1, &words);
+    }
+    let told = run(&scene, &["connect", "suport-gmail", "--print-link"]).await;
+    told.failed(1, &words);
+    let told = run(&scene, &["status", "zzz"]).await;
+    assert!(!told.err.contains("do you mean"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_there_is_told() {
+    let scene = Scene::new("cli-nowhere").await;
+    let nowhere = scene.kubeconfig_for("https://127.0.0.1:9");
+    for args in [
+        &["status"][..],
+        &["explain", "a"],
+        &["suspend", "a"],
+        &["version"],
+    ] {
+        let told = end(command(&nowhere, args).await).await;
+        told.failed(1, "the cluster cannot be asked: ");
+    }
+    let told = end(command(&scene.folder.join("none"), &["status", "--context", "x"]).await).await;
+    told.failed(1, "no way to a Kubernetes cluster: ");
+    let wrong = ["status", "--context", "no-such-context"];
+    let told = end(command(scene.control_plane.kubeconfig(), &wrong).await).await;
+    told.failed(1, "no way to a Kubernetes cluster: ");
+    let stranger = scene.control_plane.kubeconfig_for_token("wrong");
+    let told = end(command(&stranger, &["status"]).await).await;
+    told.failed(1, "the cluster does not know you");
+}
+
+#[tokio::test]
+async fn a_closed_pipe_is_no_failure() {
+    let scene = Scene::new("cli-pipe").await;
+    scene.declare("mail", gmail()).await;
+    for args in [
+        &["status"][..],
+        &["status", "mail", "-o", "yaml"],
+        &["completion"],
+        &["reconcile", "mail"],
+    ] {
+        let (reader, writer) = pipe().expect("there are pipes");
+        drop(reader);
+        let args = [args, &["-n", &scene.namespace]].concat();
+        let mut program = command(scene.control_plane.kubeconfig(), &args).await;
+        program.stdout(writer).stderr(Stdio::piped());
+        let program = tokio::process::Command::from(program).spawn();
+        let program = program.expect("it starts");
+        let ended = program.wait_with_output().await.expect("it ends");
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(
+            (ended.status.code(), told.as_ref()),
+            (Some(0), ""),
+            "{args:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn kubectl_finds_it_as_a_plugin_and_completes_by_it() {
+    let scene = Scene::new("cli-plugin").await;
+    scene.declare("support-gmail", gmail()).await;
+    let kubectl = scene.control_plane.kubectl_path();
+    let folder = path().await.parent().expect("it is in a folder");
+    let script = scene.folder.join("kubectl_complete-composio");
+    let printed = run(&scene, &["completion"]).await.well();
+    std::fs::write(&script, printed).expect("it is ours");
+    std::fs::set_permissions(&script, Permissions::from_mode(0o700)).expect("it is ours");
+    let kubectl_folder = kubectl.parent().expect("it is in a folder");
+    let places = [scene.folder.path(), folder, kubectl_folder];
+    let places: Vec<_> = places
+        .iter()
+        .map(|place| place.display().to_string())
+        .collect();
+    let ask = async |args: &[&str]| {
+        let mut kubectl = Command::new(kubectl);
+        kubectl
+            .args(args)
+            .env("KUBECONFIG", scene.control_plane.kubeconfig())
+            .env("HOME", scene.folder.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", places.join(":")));
+        end(kubectl).await
+    };
+    let told = ask(&["composio", "status", "-o", "name", "-n", &scene.namespace]).await;
+    assert_eq!(told.well(), "connectedaccount.composio.dev/support-gmail\n");
+    let told = ask(&["__complete", "composio", "st"]).await.well();
+    assert!(told.starts_with("status\n:4"), "{told}");
+    let told = ask(&[
+        "__complete",
+        "composio",
+        "connect",
+        "-n",
+        &scene.namespace,
+        "s",
+    ])
+    .await
+    .well();
+    assert!(told.starts_with("support-gmail\n:4"), "{told}");
+    let told = ask(&["__complete", "composio", "status", "-o", "j"])
+        .await
+        .well();
+    assert!(told.starts_with("json\n:4"), "{told}");
+    let told = ask(&["__complete", "composio", "connect", "--pr"])
+        .await
+        .well();
+    assert!(told.starts_with("--print-link\n:4"), "{told}");
+}

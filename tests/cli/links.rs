@@ -1,0 +1,41 @@
+//! A connect link is printed by `connect` alone.
+
+use super::program::{run, steady};
+use crate::support::scene::Scene;
+
+#[tokio::test]
+async fn no_other_command_prints_a_link_in_whichever_form() {
+    let scene = Scene::new("cli-hidden").await.operated().await;
+    let (_, link) = scene.linked_gmail("mail").await;
+    let (_, token) = link.rsplit_once('/').expect("it is a URL");
+    let commands: [&[&str]; 9] = [
+        &["status"],
+        &["status", "mail"],
+        &["status", "-l", "!none"],
+        &["explain", "mail"],
+        &["reconcile", "mail"],
+        &["reconcile", "mail", "--wait"],
+        &["suspend", "mail", "--wait"],
+        &["check"],
+        &["version"],
+    ];
+    let mut hidden = 0;
+    for command in commands {
+        for form in ["table", "wide", "json", "yaml", "name"] {
+            let told = run(&scene, &[command, &["-o", form]].concat()).await;
+            let all = format!("{}{}", told.out, told.err);
+            assert!(
+                !all.contains(&link) && !all.contains(token),
+                "{command:?} -o {form}: {all}"
+            );
+            hidden += usize::from(all.contains("(hidden)"));
+        }
+    }
+    assert!(
+        hidden >= 10,
+        "a link that is not there cannot be hidden: {hidden}"
+    );
+    let yaml = run(&scene, &["status", "mail", "-o", "yaml"]).await.well();
+    let yaml = steady(&scene, &yaml);
+    assert!(yaml.contains("url: (hidden)"), "{yaml}");
+}

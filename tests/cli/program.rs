@@ -1,0 +1,149 @@
+//! The program as a person or a script runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::support::operator::PROXIES;
+use crate::support::sandbox::PROGRAM;
+use crate::support::scene::Scene;
+
+/// What a run ended with.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Ended {
+    pub(super) fn of(output: Output) -> Ended {
+        let text = |bytes| String::from_utf8(bytes).expect("it is text");
+        Ended {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+
+    /// It must have gone well; what it printed.
+    #[track_caller]
+    pub(super) fn well(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// It must have ended with that code and those words.
+    #[track_caller]
+    pub(super) fn failed(self, code: i32, words: &str) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert!(self.err.contains(words), "{words:?} is not in {self:?}");
+        assert!(!self.err.contains("panicked"), "{self:?}");
+    }
+}
+
+/// Cargo tells a test where the programs of its own package are. This one is of another package: Cargo is asked
+/// for it in the words by which the tests were built, so that nothing else is built again.
+static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(PROGRAM).parent().expect("it is in a folder");
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let built = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args([
+            "build",
+            "--quiet",
+            "--offline",
+            "--locked",
+            "--profile",
+            profile,
+        ])
+        .args([
+            "--bin",
+            "kubectl-composio",
+            "--test",
+            "tests",
+            "--target-dir",
+        ])
+        .arg(folder.parent().expect("it is in a target folder"))
+        .output()
+        .expect("cargo runs");
+    let told = String::from_utf8_lossy(&built.stderr);
+    assert!(
+        built.status.success(),
+        "kubectl-composio is not built: {told}"
+    );
+    folder.join("kubectl-composio")
+});
+
+/// Where the program is.
+pub(super) async fn path() -> &'static Path {
+    let built = tokio::task::spawn_blocking(|| BUILT.as_path());
+    built.await.expect("it is built")
+}
+
+/// The program with that kubeconfig, in an environment of which nothing counts.
+pub(super) async fn command(kubeconfig: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(path().await);
+    command.args(args).env("KUBECONFIG", kubeconfig);
+    for name in PROXIES
+        .into_iter()
+        .chain(["CI", "NO_COLOR", "COLUMNS", "TERM"])
+    {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs it to its end.
+pub(super) async fn end(mut command: Command) -> Ended {
+    command.stdin(Stdio::null());
+    let output = tokio::process::Command::from(command).output();
+    Ended::of(output.await.expect("the program runs"))
+}
+
+/// Runs it as the administrator, in the scene's namespace.
+pub(super) async fn run(scene: &Scene<'_>, args: &[&str]) -> Ended {
+    run_as(scene, scene.control_plane.kubeconfig(), args).await
+}
+
+/// The same as whoever has that kubeconfig.
+pub(super) async fn run_as(scene: &Scene<'_>, kubeconfig: &Path, args: &[&str]) -> Ended {
+    let args = [args, &["--namespace", &scene.namespace]].concat();
+    end(command(kubeconfig, &args).await).await
+}
+
+/// The kubeconfig of somebody with these rights.
+pub(super) async fn somebody(scene: &Scene<'_>, name: &str, rules: &str) -> PathBuf {
+    let token = scene
+        .control_plane
+        .service_account(&scene.client, &scene.namespace, name, rules)
+        .await;
+    scene.control_plane.kubeconfig_for_token(&token)
+}
+
+/// Somebody who may read, and no more.
+pub(super) const VIEWER: &str =
+    "[{apiGroups: [composio.dev], resources: [connectedaccounts], verbs: [get, list, watch]}]";
+
+/// What was printed, with names for all that differs from run to run, and without trailing spaces.
+pub(super) fn steady(scene: &Scene<'_>, told: &str) -> String {
+    let rules = [
+        (r"ca_[A-Za-z0-9_-]+", "ca_…"),
+        (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME"),
+        (r"\b\d+[smhd] ago", "AGE ago"),
+        (r"(?m)^    \d+[smhd] +", "    AGE  "),
+        (r" +\d+[smhd]$", "   AGE"),
+        (r" {3,}", "   "),
+    ];
+    let mut steady = told.replace(&scene.namespace, "NS");
+    for (pattern, name) in rules {
+        let pattern = Regex::new(&format!("(?m){pattern}")).expect("it is a pattern");
+        steady = pattern.replace_all(&steady, name).into_owned();
+    }
+    steady
+}
