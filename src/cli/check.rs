@@ -52,14 +52,14 @@ pub(crate) async fn run(
         .iter()
         .filter(|(_, found)| matches!(found, Found::Failed(_)))
         .count();
-    tell(&found, out)?;
+    print_checks(&found, out)?;
     match failed {
         0 => Ok(()),
         failed => Err(Failure::Failed(format!("{failed} of the checks failed"))),
     }
 }
 
-fn tell(found: &[(&str, Found)], out: &mut Out) -> Result<(), Failure> {
+fn print_checks(found: &[(&str, Found)], out: &mut Out) -> Result<(), Failure> {
     let mut lines = String::new();
     let mut values = Vec::new();
     for (what, found) in found {

@@ -8,7 +8,7 @@ use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::name;
 use crate::print::{self, Out};
-use crate::reconcile::tell;
+use crate::reconcile::print_result;
 
 /// Creates the object, or prints it.
 pub(crate) async fn run(
@@ -31,7 +31,7 @@ pub(crate) async fn run(
     let made = cluster.create(&manifest).await?;
     let name = made["metadata"]["name"].as_str().unwrap_or_default();
     let name = name.to_owned();
-    tell(vec![(name.clone(), made)], "created", out)?;
+    print_result(vec![(name.clone(), made)], "created", out)?;
     if arguments.scheme.is_none() && out.is_terminal() && out.form() == Output::Table {
         let namespace = &cluster.namespace;
         out.note(&format!(

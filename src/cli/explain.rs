@@ -56,10 +56,10 @@ pub(crate) async fn run(
             steps.push((next, then));
         }
     }
-    tell(&view, &steps, &supposed::facts(&desired, &view), out)
+    print_decision(&view, &steps, &supposed::facts(&desired, &view), out)
 }
 
-fn tell(
+fn print_decision(
     view: &View<'_>,
     steps: &[(Decision, Timestamp)],
     facts: &[(&'static str, String)],

@@ -45,11 +45,11 @@ pub(crate) async fn run(options: &Options, which: &Which, out: &mut Out) -> Resu
         true => "reconciled",
         false => "reconcile requested",
     };
-    tell(objects, done, out)
+    print_result(objects, done, out)
 }
 
 /// Tells what was done to which objects, as kubectl does.
-pub(crate) fn tell(
+pub(crate) fn print_result(
     objects: Vec<(String, serde_json::Value)>,
     done: &str,
     out: &mut Out,

@@ -7,7 +7,7 @@ use crate::arguments::{Options, Which};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::print::Out;
-use crate::reconcile::{PATIENCE, nothing_to_do, tell};
+use crate::reconcile::{PATIENCE, nothing_to_do, print_result};
 use crate::watch::{self, Interrupt, Seen};
 
 /// Sets it on each, then waits for each if that is asked for.
@@ -43,5 +43,5 @@ pub(crate) async fn run(
         true => "suspended",
         false => "resumed",
     };
-    tell(objects, done, out)
+    print_result(objects, done, out)
 }

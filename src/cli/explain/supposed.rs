@@ -5,7 +5,7 @@ use composio_api::ConnectedAccount;
 use composio_api::{ALIAS_ANNOTATION, CredentialsStep, Reason, condition};
 use composio_operator::composio::model::{Account, State};
 use composio_operator::plan::{
-    AccountLookup, AuthConfigCheck, Desired, Flags, Gate, Holder, Observed, SecretSeen,
+    AccessGate, AccountLookup, AuthConfigCheck, Desired, Flags, Holder, Observed, SecretSeen,
     SecretVersion,
 };
 use composio_operator::record::RecordKeys;
@@ -65,11 +65,11 @@ pub(super) fn observed(desired: &Desired, view: &View<'_>, now: Timestamp) -> Ob
         }),
         others_held: [].into(),
         all_objects_known: !says(Reason::NamespaceUnreachable),
-        gate: Gate {
+        gate: AccessGate {
             read_closed_until: until.filter(|_| says(Reason::ProjectUnavailable)),
             write_closed_until: None,
             paused_until: until.filter(|_| says(Reason::RateLimited)),
-            ..Gate::default()
+            ..AccessGate::default()
         },
         refused: Vec::new(),
         done: Vec::new(),

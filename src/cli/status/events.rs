@@ -15,13 +15,13 @@ const SHOWN: usize = 8;
 /// What happened, or why that is not known.
 pub(super) enum Events {
     /// The last ones, the newest first.
-    Told(Vec<Told>),
+    EventSummary(Vec<EventSummary>),
     /// They cannot be had.
     Unknown(String),
 }
 
 /// One event.
-pub(super) struct Told {
+pub(super) struct EventSummary {
     pub(super) at: Option<Timestamp>,
     pub(super) type_: String,
     pub(super) reason: String,
@@ -43,16 +43,16 @@ pub(super) async fn of(cluster: &Cluster, view: &View<'_>) -> Events {
         Ok(list) => list,
         Err(error) => return Events::Unknown(told(&error, right)),
     };
-    let mut events: Vec<Told> = list.items.into_iter().map(read).collect();
+    let mut events: Vec<EventSummary> = list.items.into_iter().map(read).collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.at));
     events.truncate(SHOWN);
-    Events::Told(events)
+    Events::EventSummary(events)
 }
 
-fn read(event: Event) -> Told {
+fn read(event: Event) -> EventSummary {
     let last = event.series.and_then(|series| series.last_observed_time);
     let at = last.or(event.event_time).map(|time| time.0);
-    Told {
+    EventSummary {
         at: at.or(event.last_timestamp.map(|time| time.0)),
         type_: event.type_.unwrap_or_default(),
         reason: event.reason.unwrap_or_default(),

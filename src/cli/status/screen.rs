@@ -136,8 +136,8 @@ fn labelled(label: &str, told: &str, columns: usize) -> String {
 fn told_events(view: &View<'_>, events: &Events, now: Timestamp, columns: usize) -> String {
     match events {
         Events::Unknown(why) => labelled("Events", why, columns),
-        Events::Told(events) if events.is_empty() => labelled("Events", "none", columns),
-        Events::Told(events) => {
+        Events::EventSummary(events) if events.is_empty() => labelled("Events", "none", columns),
+        Events::EventSummary(events) => {
             let mut told = labelled("Events", "", columns);
             for event in events {
                 let age = event.at.map_or("?".to_owned(), |at| ago(at, now));

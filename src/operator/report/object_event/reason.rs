@@ -1,10 +1,10 @@
-//! What news are about.
+//! The reasons of events.
 
 use crate::{crd::Reason, plan::ChangeKind};
 
-/// What news are about: the reason of an event.
+/// The reason of an event, in PascalCase as the API conventions ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Topic {
+pub enum EventReason {
     /// A link to sign in was issued.
     LinkIssued,
     /// A request for a link was read and has no effect.
@@ -41,7 +41,7 @@ pub enum Topic {
     Trouble(Reason),
 }
 
-impl Topic {
+impl EventReason {
     /// The reason of the event.
     pub fn as_str(self) -> &'static str {
         match self {
