@@ -138,13 +138,24 @@ impl<G: Ground> Sequence<G> {
                 return Err(self.told(&left).await);
             }
         }
-        for account in self.ground.accounts().await {
+        let accounts = self.ground.accounts().await;
+        for account in accounts.clone() {
             let id = account["id"].as_str().unwrap_or_default().to_owned();
             let has_an_object = recorded.contains_key(&id);
+            // Somebody took the record away, and two rows that were active carry the alias: one is adopted,
+            // the other may hold a grant and is left alone.
+            let is_left_alone = account["ever_active"] == true
+                && accounts.iter().any(|other| {
+                    let is_recorded = other["id"]
+                        .as_str()
+                        .is_some_and(|id| recorded.contains_key(id));
+                    let same = |field: &str| other[field] == account[field];
+                    is_recorded && ["alias", "user_id", "toolkit"].into_iter().all(same)
+                });
             let whose = account["user_id"].as_str().unwrap_or_default().to_owned();
             let deleted = !account["deleted_at"].is_null();
             let let_go = self.retained.contains(&id) || self.let_go.contains(&whose);
-            if !(deleted || has_an_object || let_go) {
+            if !(deleted || has_an_object || let_go || is_left_alone) {
                 return Err(self.told(&format!("{id} is nobody's")).await);
             }
             // What Composio refused to do, and what it does not do by its own rules, nobody can promise.

@@ -76,6 +76,11 @@ pub(crate) fn world(seed: u64) -> Seed {
         get_lag_seconds: [0, 0, 5][random.usize(..3)],
         max_page: [None, Some(1), Some(1), Some(2)][random.usize(..4)],
         shifting_pages: random.bool(),
+        refresh_reopens_active: random.bool(),
+        refresh_is_deprecated: random.u32(..4) == 0,
+        patch_knows_its_fields: random.bool(),
+        narrow_aliases: random.u32(..4) == 0,
+        session_info_refused: random.u32(..4) == 0,
         ..Switches::default()
     };
     Seed {
@@ -271,7 +276,7 @@ impl<G: Ground> Sequence<G> {
 
     async fn step(&mut self) -> String {
         let name = self.names[self.random.usize(..self.names.len())];
-        match self.random.u32(..40) {
+        match self.random.u32(..41) {
             0..8 => self.declare(name).await,
             8 | 9 => self.delete(name).await,
             10 | 11 => self.annotate(name).await,
@@ -291,7 +296,7 @@ impl<G: Ground> Sequence<G> {
                 self.ground.conflicts(writes).await;
                 "conflicts".to_owned()
             }
-            24 => {
+            24 | 40 => {
                 let token = self.token();
                 let key = (self.random.u32(..3) > 0).then(|| format!("key-{token}"));
                 self.is_fit = !token.is_multiple_of(5);

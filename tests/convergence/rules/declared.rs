@@ -6,12 +6,12 @@ use composio_operator::plan::{AuthConfigCheck, Change, Kind, Pin, Rule};
 
 use super::data::Data;
 use super::grant;
-use super::sight::{Sight, after};
+use super::sight::{ObservedBuilder, after};
 
 use CredentialsStep::{Assumed, Created, Patched, Refused, Remade};
 
-pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
-    let Sight {
+pub(super) fn holds(rule: Rule, sight: &ObservedBuilder<'_>) -> bool {
+    let ObservedBuilder {
         desired,
         observed,
         now,

@@ -4,10 +4,10 @@ use composio_operator::composio::State;
 use composio_operator::crd::Reason;
 use composio_operator::plan::{Change, Decision, Effect, Kind, Need, Plan, Rule};
 
-use super::sight::Sight;
+use super::sight::ObservedBuilder;
 
-pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
-    let Sight {
+pub(super) fn fits(sight: &ObservedBuilder<'_>, decision: &Decision) -> bool {
+    let ObservedBuilder {
         desired, observed, ..
     } = *sight;
     let plan = &decision.plan;
