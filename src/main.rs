@@ -24,6 +24,7 @@ use composio_operator::{
     metrics::Metrics,
     plan::Flags,
     poll::Polling,
+    record::StateKey,
     report::RequeuePolicy,
     sandbox,
 };
@@ -88,6 +89,8 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     log::start(arguments.log_format);
     prepare_tls();
     let (transport, api_key) = way_to_composio(&arguments.composio)?;
+    let state_key = arguments.state_key_file.as_deref().map(read_state_key);
+    let state_key = state_key.transpose()?;
     let cluster = kubernetes::cluster().await?;
     let metrics = Arc::new(Metrics::default());
     let (leadership, elector) = candidate(&arguments, &cluster, &metrics)?;
@@ -126,6 +129,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
             client,
             transport: while_leading,
             api_key,
+            state_key,
             leadership,
         },
         settings(&arguments),
@@ -246,6 +250,15 @@ fn read_key_file(file: &Path) -> Result<Sensitive, Failure> {
     let key = std::fs::read_to_string(file)
         .map_err(|error| format!("cannot read the API key file {}: {error}", file.display()))?;
     Ok(Sensitive::new(key))
+}
+
+fn read_state_key(file: &Path) -> Result<StateKey, Failure> {
+    let name = file.display();
+    let key = std::fs::read_to_string(file)
+        .map_err(|error| format!("cannot read the state key file {name}: {error}"))?;
+    let key = StateKey::new(&Sensitive::new(key))
+        .map_err(|error| format!("the state key file {name} {error}"))?;
+    Ok(key)
 }
 
 /// Takes a new key from the file as soon as it is there. Whatever is wrong with it, the former stays.

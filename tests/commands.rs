@@ -264,3 +264,20 @@ async fn a_flag_goes_before_its_environment_variable() {
         assert!(told.contains(says), "{flag:?} {variable}: {told}");
     }
 }
+
+#[tokio::test]
+async fn a_state_key_that_is_missing_or_too_short_ends_the_start_and_is_told_without_its_text() {
+    let folder = crate::support::child::Folder::new().expect("a folder");
+    let short = folder.write("short", "not-32-bytes\n").expect("a file");
+    let missing = short.with_file_name("missing");
+    for (file, says) in [
+        (&short, "short has 12 bytes, and at least 32 are needed"),
+        (&missing, "cannot read the state key file"),
+    ] {
+        let file = file.to_str().expect("a path of ASCII");
+        let args = ["run", "--state-key-file", file];
+        let (code, told) = run(Path::new("/nonexistent"), API_KEY, &args).await;
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains(says) && !told.contains("not-32"), "{told}");
+    }
+}

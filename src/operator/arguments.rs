@@ -181,6 +181,11 @@ pub struct Run {
     )]
     pub alias_prefix: String,
 
+    /// File with a secret of at least 32 bytes that signs what a status proves, so that a new API key changes
+    /// nothing of it; without it the API key signs
+    #[arg(long, env = "COMPOSIO_OPERATOR_STATE_KEY_FILE", value_name = "PATH")]
+    pub state_key_file: Option<PathBuf>,
+
     /// Work only while this process holds the Lease: for several replicas, of which one works
     #[arg(
         long,

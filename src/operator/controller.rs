@@ -15,6 +15,7 @@ use crate::{
     metrics::{Metrics, ObjectGauges},
     plan::Flags,
     poll::Polling,
+    record::StateKey,
     report::RequeuePolicy,
     store::ObjectCounts,
 };
@@ -58,8 +59,10 @@ pub struct Connections {
     pub client: Client,
     /// Composio. It must be closed while this replica does not lead.
     pub transport: Transport,
-    /// The API key, from which the keys of records are derived.
+    /// The API key, from which the keys of records are derived where there is no state key.
     pub api_key: ApiKey,
+    /// What the keys of records are derived from, so that they outlive the API key.
+    pub state_key: Option<StateKey>,
     /// Whether this replica may work; until then it only watches.
     pub leadership: Leadership,
 }

@@ -25,12 +25,49 @@ const KEY_NAME: &[u8] = b"key";
 /// Bytes of the key's name that are written.
 const KEY_ID: usize = 6;
 
-/// Signs records and verifies them. The secret it is derived from is the project's API key.
+/// Signs records and verifies them. They are derived from the state key, or else from the project's API key.
 #[derive(Clone)]
 pub struct RecordKeys {
     current: Arc<RecordKey>,
     /// Until it is changed again, or the process ends, what the former key signed is still good.
     former: Option<Arc<RecordKey>>,
+}
+
+/// A secret of the operator's own, from which the keys of records are derived so that they outlive the API key.
+#[derive(Clone, Debug)]
+pub struct StateKey(Sensitive);
+
+/// A state key that is too short to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "has {bytes} bytes, and at least {} are needed; make one with `openssl rand -base64 32`",
+    StateKey::MIN_BYTES
+)]
+pub struct ShortStateKey {
+    /// How many it has.
+    pub bytes: usize,
+}
+
+impl StateKey {
+    /// The fewest bytes of a key, white space around it not counted.
+    pub const MIN_BYTES: usize = 32;
+
+    /// Takes the key without the white space around it (a file ends with a line end).
+    ///
+    /// # Errors
+    /// When it is shorter than [`Self::MIN_BYTES`].
+    pub fn new(key: &Sensitive) -> Result<Self, ShortStateKey> {
+        let key = key.expose().trim();
+        if key.len() < Self::MIN_BYTES {
+            return Err(ShortStateKey { bytes: key.len() });
+        }
+        Ok(Self(Sensitive::new(key)))
+    }
+
+    /// The keys for one project, `kind/name`.
+    pub fn record_keys(&self, project: &str) -> RecordKeys {
+        RecordKeys::derive(self.0.expose().as_bytes(), project)
+    }
 }
 
 struct RecordKey {

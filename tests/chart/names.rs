@@ -64,6 +64,7 @@ async fn names_that_look_like_numbers_or_booleans_are_installed_as_they_are_writ
         "crds": {"enabled": false},
         "rbac": {"aggregate": false},
         "apiKey": {"existingSecret": {"name": "12345", "key": "007"}},
+        "stateKey": {"existingSecret": {"name": "678", "key": "008"}},
         "image": {"repository": "12", "tag": "30"},
         "imagePullSecrets": [{"name": "1e3"}],
         "serviceAccount": {"name": "007", "annotations": {"1": "2"}},
@@ -98,8 +99,13 @@ async fn names_that_look_like_numbers_or_booleans_are_installed_as_they_are_writ
     let volumes = &pod["volumes"];
     assert_eq!(volumes[0]["secret"]["secretName"], "12345");
     assert_eq!(volumes[0]["secret"]["items"][0]["key"], "007");
-    assert_eq!(volumes[1]["configMap"]["name"], "1e5");
-    assert_eq!(volumes[1]["configMap"]["items"][0]["key"], "0x1f");
+    assert_eq!(volumes[1]["secret"]["secretName"], "678");
+    assert_eq!(volumes[1]["secret"]["items"][0]["key"], "008");
+    let flag = "--state-key-file=/var/run/composio-operator-state/state-key";
+    let args = pod["containers"][0]["args"].as_array().expect("arguments");
+    assert!(args.iter().any(|arg| arg == flag), "{args:?}");
+    assert_eq!(volumes[2]["configMap"]["name"], "1e5");
+    assert_eq!(volumes[2]["configMap"]["items"][0]["key"], "0x1f");
 
     let values = json!({
         "crds": {"enabled": false},

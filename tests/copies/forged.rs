@@ -148,6 +148,41 @@ async fn after_a_rotation_a_record_holds_and_is_signed_anew() {
 }
 
 #[tokio::test]
+async fn with_a_state_key_a_rotation_a_restart_and_a_rename_together_ask_nobody() {
+    let (scene, file) = keyed("state-key").await;
+    let state_key = file.with_file_name("state-key");
+    std::fs::write(&state_key, "b25lIHNlY3JldCBvZiB0aGlydHktdHdvIGJ5dGVzIQ==\n").expect("a folder");
+    let options = scene
+        .options()
+        .env("COMPOSIO_API_KEY", None)
+        .flag("--api-key-file", file.to_str().expect("a path of ASCII"))
+        .flag(
+            "--state-key-file",
+            state_key.to_str().expect("a path of ASCII"),
+        );
+    let first = scene.start("first", &options).await;
+    let id = connected(&scene, "mail", gmail_of("u")).await;
+    let record = scene.object("mail").await["status"]["record"].clone();
+    drop(first);
+    rotate(&scene, &file).await;
+    let by_hand = json!({"alias": "renamed-by-hand"});
+    let path = format!("accounts/{id}/alias");
+    scene.sandbox.control("POST", &path, by_hand).await;
+    let _second = scene.start("second", &options).await;
+    let alias = computed_alias("", &scene.namespace, "mail");
+    wait::until("its alias", SOON, async || {
+        let account = scene.sandbox.account(&id).await;
+        match account["alias"] == json!(alias) {
+            true => Ok(()),
+            false => Err(account.to_string()),
+        }
+    })
+    .await;
+    let object = scene.ready("mail", "Connected").await;
+    assert_eq!(object["status"]["record"], record, "it was signed once");
+}
+
+#[tokio::test]
 async fn a_rotation_a_restart_and_a_rename_together_ask_a_person() {
     let (scene, file) = keyed("all-three").await;
     let first = started(scene, &file).await;

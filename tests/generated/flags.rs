@@ -10,10 +10,11 @@ use composio_operator::arguments::values::{
 use serde_json::{Map, Value, json};
 
 /// The flags that the chart sets by a value of its own, and which that is.
-pub(crate) const OWN_VALUES: [(&str, &str); 9] = [
+pub(crate) const OWN_VALUES: [(&str, &str); 10] = [
     ("api-key-file", "apiKey"),
     ("api-key", "apiKey"),
     ("base-url", "baseUrl"),
+    ("state-key-file", "stateKey"),
     ("http-address", "http"),
     ("watch-namespace", "watchNamespaces"),
     ("instance", "the name of the pod"),

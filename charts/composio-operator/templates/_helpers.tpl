@@ -173,6 +173,14 @@ affinity:
     items:
       - key: {{ .Values.apiKey.existingSecret.key | quote }}
         path: api-key
+{{- with .Values.stateKey.existingSecret.name }}
+- name: state-key
+  secret:
+    secretName: {{ . | quote }}
+    items:
+      - key: {{ $.Values.stateKey.existingSecret.key | quote }}
+        path: state-key
+{{- end }}
 {{- with .Values.customCA.configMap }}
 - name: ca
   configMap:
@@ -198,6 +206,11 @@ affinity:
 - name: api-key
   mountPath: /var/run/composio-operator
   readOnly: true
+{{- if .Values.stateKey.existingSecret.name }}
+- name: state-key
+  mountPath: /var/run/composio-operator-state
+  readOnly: true
+{{- end }}
 {{- if or .Values.customCA.configMap .Values.customCA.secret }}
 - name: ca
   mountPath: /etc/composio-operator/ca
