@@ -613,9 +613,12 @@ pub struct CredentialsStatus {
     /// The same over the fields that Composio takes with a new account only.
     pub create_only_mac: String,
     /// What was done with the data: `Created`, an account was made from it; `Remade`, one was in place of
-    /// `previousConnectedAccountId`; `Patched`, it was sent to the account; `Refused`, Composio did not take it; `Assumed`, the account was found, and its scheme takes no
-    /// change: it is taken to have it.
+    /// `previousConnectedAccountId`; `Patched`, it was sent to the account; `Refused`, Composio did not take it;
+    /// `Assumed`, the account was found, and its scheme takes no change: it is taken to have it.
     pub step: CredentialsStep,
+    /// When that was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
 }
 
 /// What was done with the data of the Secret.

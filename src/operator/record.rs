@@ -25,12 +25,20 @@ const KEY_NAME: &[u8] = b"key";
 /// Bytes of the key's name that are written.
 const KEY_ID: usize = 6;
 
+#[cfg(test)]
+mod tests;
+
 /// Signs records and verifies them. They are derived from the state key, or else from the project's API key.
 #[derive(Clone)]
 pub struct RecordKeys {
     current: Arc<RecordKey>,
     /// Until it is changed again, or the process ends, what the former key signed is still good.
     former: Option<Arc<RecordKey>>,
+    /// Whether a state key signs, and not the API key.
+    has_state_key: bool,
+    /// The names that keys derived from the API key have, the former one's too, and from the state key: a text
+    /// of which a key of that name is derived must not leave.
+    own: Vec<String>,
 }
 
 /// A secret of the operator's own, from which the keys of records are derived so that they outlive the API key.
@@ -62,11 +70,6 @@ impl StateKey {
             return Err(ShortStateKey { bytes: key.len() });
         }
         Ok(Self(Sensitive::new(key)))
-    }
-
-    /// The keys for one project, `kind/name`.
-    pub fn record_keys(&self, project: &str) -> RecordKeys {
-        RecordKeys::derive(self.0.expose().as_bytes(), project)
     }
 }
 
@@ -128,24 +131,38 @@ pub enum Proven {
 }
 
 impl RecordKeys {
-    /// The keys for one project, `kind/name`.
-    pub fn derive(secret: &[u8], project: &str) -> Self {
+    /// The keys for one project, `kind/name`, derived from its API key.
+    pub fn derive(api_key: &[u8], project: &str) -> Self {
+        let current = Arc::new(RecordKey::derive(api_key, project));
         Self {
-            current: Arc::new(RecordKey::derive(secret, project)),
+            own: vec![current.id.clone()],
+            current,
             former: None,
+            has_state_key: false,
         }
     }
 
-    /// The keys after a change of the secret.
+    /// The keys for one project, `kind/name`, derived from the state key; the API key is not to be sent either.
+    pub fn of_state_key(state_key: &StateKey, api_key: &[u8], project: &str) -> Self {
+        let mut keys = Self::derive(state_key.0.expose().as_bytes(), project);
+        keys.has_state_key = true;
+        keys.own.push(RecordKey::derive(api_key, project).id);
+        keys
+    }
+
+    /// The keys after a change of the API key.
     #[must_use]
-    pub fn rotated(&self, secret: &[u8], project: &str) -> Self {
-        let current = Arc::new(RecordKey::derive(secret, project));
-        let former = if current.id == self.current.id {
-            self.former.clone()
-        } else {
-            Some(Arc::clone(&self.current))
-        };
-        Self { current, former }
+    pub fn rotated(&self, api_key: &[u8], project: &str) -> Self {
+        let next = Arc::new(RecordKey::derive(api_key, project));
+        let mut keys = self.clone();
+        if !self.own.contains(&next.id) {
+            keys.own.push(next.id.clone());
+        }
+        if !self.has_state_key && next.id != self.current.id {
+            keys.former = Some(Arc::clone(&self.current));
+            keys.current = next;
+        }
+        keys
     }
 
     /// The record of an account of the object with that computed alias.
@@ -202,10 +219,10 @@ impl RecordKeys {
         }
     }
 
-    /// Whether this text is what the keys in use are derived from: it must not be sent as somebody's
+    /// Whether this text is the API key, a former one or the state key: it must not be sent as somebody's
     /// credentials.
-    pub fn are_derived_from(&self, text: &[u8], project: &str) -> bool {
-        self.named(&RecordKey::derive(text, project).id).is_some()
+    pub fn is_own(&self, text: &[u8], project: &str) -> bool {
+        self.own.contains(&RecordKey::derive(text, project).id)
     }
 
     fn named(&self, id: &str) -> Option<&RecordKey> {

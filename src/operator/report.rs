@@ -3,7 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
 use crate::{
     composio::model::{Account, State, without},
@@ -127,6 +127,7 @@ fn record_event(
     now: Timestamp,
 ) {
     let account = outcome.observed.account.account();
+    let at = Some(Time(now));
     match &outcome.kind {
         // Also where nothing was asked: an account may be there that no look has shown yet.
         OutcomeKind::Waiting(Wait {
@@ -182,7 +183,7 @@ fn record_event(
                 Some(_) => CredentialsStep::Remade,
                 None => CredentialsStep::Created,
             };
-            record_secret(status, desired, outcome, step);
+            record_secret(status, desired, outcome, step, at);
         }
         OutcomeKind::Applied(Applied::Rotated) => {
             status.unknown_since = None;
@@ -190,7 +191,7 @@ fn record_event(
             if !account.is_some_and(|account| account.state.is_connected()) {
                 status.connected_at = None;
             }
-            record_secret(status, desired, outcome, CredentialsStep::Patched);
+            record_secret(status, desired, outcome, CredentialsStep::Patched, at);
         }
         OutcomeKind::Applied(Applied::Revoked { .. }) => {
             status.unknown_since = None;
@@ -218,7 +219,7 @@ fn record_event(
                 Answer::NotNow { .. } | Answer::Refused(_) | Answer::LookAgain => {}
             }
             if failure.reason == Reason::CredentialsRejected {
-                record_secret(status, desired, outcome, CredentialsStep::Refused);
+                record_secret(status, desired, outcome, CredentialsStep::Refused, at);
             }
             if failure.reason == Reason::RevokeRefused {
                 let refusals = status.revoke_refusals.get_or_insert(Tally {

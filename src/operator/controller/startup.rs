@@ -161,9 +161,11 @@ impl Watching {
             leadership,
         } = connections;
         let (keys, key_project) = (api_key.changes(), settings.flags.project.clone());
+        let current = api_key.current();
+        let current = current.expose().as_bytes();
         let record_keys = match &state_key {
-            Some(state_key) => state_key.record_keys(&key_project),
-            None => RecordKeys::derive(api_key.current().expose().as_bytes(), &key_project),
+            Some(state_key) => RecordKeys::of_state_key(state_key, current, &key_project),
+            None => RecordKeys::derive(current, &key_project),
         };
         let project = Arc::new(Project::new(
             transport,
@@ -202,7 +204,7 @@ impl Watching {
         let project = Arc::clone(&controller.project);
         controller
             .tasks
-            .spawn(follow_key(project, keys, key_project, state_key.is_some()));
+            .spawn(follow_key(project, keys, key_project));
         let scope = match controller.settings.namespaces.as_slice() {
             [] => "all".to_owned(),
             some => some.join(","),
@@ -352,19 +354,10 @@ fn count(metrics: &Metrics, project: &Arc<Project>, objects: &Objects, trigger: 
     metrics.read_queue_by(move || trigger.reading());
 }
 
-/// A new key has nothing to do with what the former one was refused, or found. The keys of records change with
-/// it, unless they are derived from a state key.
-async fn follow_key(
-    project: Arc<Project>,
-    mut keys: KeyChanges,
-    key_project: String,
-    has_state_key: bool,
-) {
+/// A new key has nothing to do with what the former one was refused, or found.
+async fn follow_key(project: Arc<Project>, mut keys: KeyChanges, key_project: String) {
     loop {
         let key = keys.next().await;
-        project.key_changed(|keys| match has_state_key {
-            true => keys.clone(),
-            false => keys.rotated(key.expose().as_bytes(), &key_project),
-        });
+        project.key_changed(|keys| keys.rotated(key.expose().as_bytes(), &key_project));
     }
 }

@@ -24,6 +24,8 @@ const NEVER_SENT: [&str; 6] = [
     "bootstrap.kubernetes.io/token",
     "helm.sh/release.v1",
 ];
+/// No toolkit has so many fields, and each is compared with the operator's own keys.
+const MAX_FIELDS: usize = 64;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What is known of the object's Secret. One read of the apiserver where one is declared.
@@ -42,9 +44,8 @@ pub(super) async fn read(client: &Client, desired: &Desired, keys: &RecordKeys) 
         .await
     {
         Ok(Some(secret)) => {
-            let is_key_of_ours = |value: &str| {
-                keys.are_derived_from(value.trim().as_bytes(), &desired.flags.project)
-            };
+            let is_key_of_ours =
+                |value: &str| keys.is_own(value.trim().as_bytes(), &desired.flags.project);
             judge(secret, secret_ref, is_key_of_ours)
         }
         Ok(None) => SecretSeen::Missing("does not exist".to_owned()),
@@ -78,6 +79,12 @@ fn judge(
         Some(keys) => keys.clone().into_iter().collect(),
         None => data.keys().map(|key| (key.clone(), key.clone())).collect(),
     };
+    if chosen.len() > MAX_FIELDS {
+        return SecretSeen::Unfit(format!(
+            "has {} keys, and at most {MAX_FIELDS} are sent: name those that are meant in secretRef.keys",
+            chosen.len()
+        ));
+    }
     let mut values = BTreeMap::new();
     for (field, key) in chosen {
         if FORBIDDEN.contains(&field.as_str()) {
@@ -103,7 +110,7 @@ fn judge(
         };
         if is_key_of_ours(text) {
             return SecretSeen::Unfit(
-                "holds the operator's own API key, which is never sent".to_owned(),
+                "holds a key of the operator's own, which is never sent".to_owned(),
             );
         }
         if !text.trim().is_empty() {
@@ -278,7 +285,7 @@ mod tests {
             Case {
                 data: &[("api_key", b"the operator's key\n")],
                 by: all(),
-                expect: Err("unfit: holds the operator's own API key, which is never sent"),
+                expect: Err("unfit: holds a key of the operator's own, which is never sent"),
                 reason: "it would go to whom a tenant names",
             },
         ];
@@ -292,6 +299,16 @@ mod tests {
             let judged = judged(secret(case.data), &case.by);
             assert_eq!(judged, expect.map_err(str::to_owned), "{}", case.reason);
         }
+    }
+
+    #[test]
+    fn a_secret_of_more_keys_than_any_account_has_is_sent_by_those_that_are_named() {
+        let keys: Vec<String> = (0..65).map(|n| format!("key-{n}")).collect();
+        let data: Vec<(&str, &[u8])> = keys.iter().map(|key| (key.as_str(), &b"k"[..])).collect();
+        let says = "unfit: has 65 keys, and at most 64 are sent: name those that are meant in secretRef.keys";
+        assert_eq!(judged(secret(&data), &all()), Err(says.to_owned()));
+        let chosen = judged(secret(&data), &only(&[("api_key", "key-64")]));
+        assert_eq!(chosen, Ok(vec![("api_key".to_owned(), "k".to_owned())]));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What the Secret asks for: its data is sent once, and never is a person asked instead.
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    composio::model::Account,
+    composio::model::{Account, PATCHABLE_FIELDS},
     crd::{Credentials, CredentialsStatus, CredentialsStep, Reason},
     record::{RecordKeys, SecretChange, SecretData},
 };
@@ -16,6 +17,8 @@ use super::{
 /// A live account is made anew for other data of its Secret no more often than this.
 const BETWEEN_REMAKES: SignedDuration = SignedDuration::from_hours(1);
 const REMADE_LATELY: &str = "the account was made anew within the hour, and the Secret holds other data again in a field that only a new account takes: name the fields that are meant in secretRef.keys";
+
+const SENT_LATELY: &str = "what the Secret holds was sent a moment ago, and the account may be connected by it and not show it yet";
 
 /// What is to be made of the Secret.
 pub(super) enum CredentialsState {
@@ -67,7 +70,7 @@ fn of_data(desired: &Desired, declared: &Credentials, observed: &Observed) -> Cr
         .credentials
         .as_ref()
         .filter(|sent| sent.account_id == recorded.connected_account_id);
-    let is_patchable = declared.scheme.is_patchable();
+    let is_patchable = is_patchable(declared, &observed.secret);
     let Some(sent) = sent else {
         // What was sent before, or by whom, is not known: a PATCH makes it known.
         return if is_patchable {
@@ -89,6 +92,13 @@ fn of_data(desired: &Desired, declared: &Credentials, observed: &Observed) -> Cr
         SecretChange::Unknown => CredentialsState::Unverifiable,
         SecretChange::Patchable | SecretChange::CreateOnly => CredentialsState::NeedsNewAccount,
     }
+}
+
+/// Whether a PATCH takes anything of the Secret: one without a field would be answered and change nothing.
+pub(crate) fn is_patchable(declared: &Credentials, secret: &SecretSeen) -> bool {
+    let fields = secret.values().into_iter().flat_map(|values| values.keys());
+    let mut fields = fields.map(String::as_str);
+    declared.scheme.is_patchable() && fields.any(|field| PATCHABLE_FIELDS.contains(&field))
 }
 
 /// Whether what is declared now, and asked for, has had its answer: the same again would have the same.
@@ -133,12 +143,13 @@ fn data<'a>(
     })
 }
 
-/// The record that this data of the Secret was sent, or refused.
+/// The record that this data of the Secret was sent, or refused, at that time.
 pub(crate) fn record(
     desired: &Desired,
     observed: &Observed,
     account: Option<&str>,
     step: CredentialsStep,
+    at: Option<Time>,
 ) -> Option<CredentialsStatus> {
     let SecretSeen::Present { version, .. } = &observed.secret else {
         return None;
@@ -154,6 +165,7 @@ pub(crate) fn record(
         mac: macs.all,
         create_only_mac: macs.create_only,
         step,
+        at,
     })
 }
 
@@ -189,6 +201,7 @@ pub(super) fn revive(
     declared: &Credentials,
     observed: &Observed,
     account: &Account,
+    now: Timestamp,
 ) -> Decision {
     match state(desired, declared, observed) {
         CredentialsState::Unusable(decision) => decision,
@@ -196,12 +209,12 @@ pub(super) fn revive(
             None => Rule::Revive.does(Change::Credentials.of(account)),
             Some(refused) => stopped(Rule::CredentialsRejected, &refused.failure),
         },
-        CredentialsState::NeedsNewAccount => make_anew(Rule::Recreate, desired, observed, account),
+        CredentialsState::NeedsNewAccount => recreate(desired, observed, account, now),
         // A record of a connection would be newer than the PATCH: it worked, and ended since.
         CredentialsState::Sent(CredentialsStep::Patched)
             if observed.recorded.connected_at.is_none() =>
         {
-            make_anew(Rule::Recreate, desired, observed, account)
+            recreate(desired, observed, account, now)
         }
         CredentialsState::Unverifiable
         | CredentialsState::Sent(
@@ -215,6 +228,21 @@ pub(super) fn revive(
         ),
         CredentialsState::Sent(CredentialsStep::Refused) => rejected(observed, account),
     }
+}
+
+/// An account without a grant makes room for one that has the data. What was sent to it may have brought it back
+/// to life and not be seen yet: a look may lag behind a PATCH as it does behind a POST.
+fn recreate(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Decision {
+    let recorded = &observed.recorded;
+    let sent = (recorded.credentials.as_ref()).filter(|sent| sent.step == CredentialsStep::Patched);
+    if observed.refused(Kind::Delete).is_none()
+        && let Some(at) = sent.and_then(|sent| sent.at.as_ref())
+        && let until = after(at.0.min(now), desired.flags.unknown_outcome_wait)
+        && now < until
+    {
+        return Rule::Recreate.waits(Reason::Progressing, SENT_LATELY, Some(until));
+    }
+    make_anew(Rule::Recreate, desired, observed, account)
 }
 
 /// A live account makes room for one with other data: only once it is known what the next can be made from, and

@@ -150,6 +150,10 @@ impl Failure {
             }
             // What is asked in a look is not what was declared.
             (Retry::Never, None) => (Reason::ComposioUnavailable, Answer::NotNow { after: None }),
+            // Somebody else is changing the account at this moment.
+            (Retry::Never, Some(Effect::Patch { .. })) if matches!(status, 409 | 423) => {
+                (Reason::ComposioUnavailable, Answer::NotNow { after: None })
+            }
             (
                 Retry::Never,
                 Some(Effect::Patch {

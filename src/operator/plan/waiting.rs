@@ -21,7 +21,7 @@ pub(super) fn decide(
 ) -> Decision {
     let recorded = &observed.recorded;
     if let Some(declared) = &desired.spec.credentials {
-        return credentials::revive(desired, declared, observed, account);
+        return credentials::revive(desired, declared, observed, account, now);
     }
     let asked = asks_for_link(desired, observed);
     // Before the dead states: a refreshed account may stay in one until the person is done.

@@ -32,8 +32,7 @@ const FRESH: Duration = Duration::from_secs(5);
 /// An object that waits longer for its turn says so.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Why it waits.
-const NOT_ITS_TURN: &str =
-    "what is left of it in this minute is kept for other users of it and for what is more urgent";
+const NOT_ITS_TURN: &str = "the object has waited for its turn: Composio has paused this class of calls, or what is left of this minute's limit is kept for others and for what is more urgent";
 
 /// A pass at work.
 pub(super) struct Pass<'a> {

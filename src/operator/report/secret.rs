@@ -1,5 +1,7 @@
 //! Which data of the Secret the account has.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use crate::{
     crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep},
     plan::{Desired, Outcome, credentials},
@@ -12,9 +14,10 @@ pub(super) fn record_secret(
     desired: &Desired,
     outcome: &Outcome,
     step: CredentialsStep,
+    at: Option<Time>,
 ) {
     let account = status.connected_account_id.as_deref();
-    if let Some(record) = credentials::record(desired, &outcome.observed, account, step) {
+    if let Some(record) = credentials::record(desired, &outcome.observed, account, step, at) {
         status.credentials = Some(record);
     }
 }
@@ -31,6 +34,7 @@ pub(super) fn renew_secret(
     };
     let account = status.connected_account_id.as_deref();
     let observed = &outcome.observed;
+    let is_patchable = credentials::is_patchable(declared, &observed.secret);
     let sent = status.credentials.as_ref();
     let step = match sent.filter(|sent| sent.account_id.as_deref() == account) {
         Some(sent) => {
@@ -38,16 +42,15 @@ pub(super) fn renew_secret(
             match change {
                 SecretChange::Same => Some(sent.step),
                 // Nothing tells whether the account has it, and nothing can make it have it.
-                SecretChange::Unknown => {
-                    (!declared.scheme.is_patchable()).then_some(CredentialsStep::Assumed)
-                }
+                SecretChange::Unknown => (!is_patchable).then_some(CredentialsStep::Assumed),
                 SecretChange::Patchable | SecretChange::CreateOnly => None,
             }
         }
-        None => (!declared.scheme.is_patchable()).then_some(CredentialsStep::Assumed),
+        None => (!is_patchable).then_some(CredentialsStep::Assumed),
     };
     if let Some(step) = step {
-        record_secret(status, desired, outcome, step);
+        let at = sent.and_then(|sent| sent.at.clone());
+        record_secret(status, desired, outcome, step, at);
     }
 }
 

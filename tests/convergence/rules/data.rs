@@ -1,11 +1,12 @@
 //! What the Secret holds beside what the account has.
 
+use composio_operator::composio::model::PATCHABLE_FIELDS;
 use composio_operator::crd::CredentialsStep;
 use composio_operator::plan::SecretSeen;
 use composio_operator::record::{SecretChange, SecretData};
 use jiff::SignedDuration;
 
-use super::sight::{ObservedBuilder, after};
+use super::sight::{Situation, after};
 
 /// What the Secret holds beside what the account has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(super) enum Data {
     Sent(CredentialsStep),
 }
 
-impl ObservedBuilder<'_> {
+impl Situation<'_> {
     /// What the Secret holds beside what the account has.
     pub(super) fn data(&self) -> Data {
         let Some(declared) = &self.desired.spec.credentials else {
@@ -42,7 +43,10 @@ impl ObservedBuilder<'_> {
         };
         let sent = self.observed.recorded.credentials.as_ref();
         let sent = sent.filter(|sent| sent.account_id.as_deref() == self.recorded_id());
-        let is_patchable = declared.scheme.is_patchable();
+        let is_patchable = declared.scheme.is_patchable()
+            && fields
+                .keys()
+                .any(|field| PATCHABLE_FIELDS.contains(&field.as_str()));
         let Some(sent) = sent else {
             return if is_patchable {
                 Data::New
@@ -76,6 +80,15 @@ impl ObservedBuilder<'_> {
     fn was_answered(&self) -> bool {
         let generation = self.observed.recorded.observed_generation;
         generation == Some(self.desired.generation) && !self.asks_for_look()
+    }
+
+    /// Whether the account may be connected by what was sent to it, and not show it yet.
+    pub(super) fn sent_lately(&self) -> bool {
+        let sent = self.observed.recorded.credentials.as_ref();
+        let sent = sent.filter(|sent| sent.step == CredentialsStep::Patched);
+        sent.and_then(|sent| sent.at.as_ref()).is_some_and(|at| {
+            self.now < after(at.0.min(self.now), self.desired.flags.unknown_outcome_wait)
+        })
     }
 
     /// Whether the account was made anew for its Secret within the hour.

@@ -14,7 +14,7 @@ mod grant;
 mod says;
 mod sight;
 
-use sight::ObservedBuilder;
+use sight::Situation;
 
 /// The rules in the order in which they are asked.
 #[derive(Clone, Debug)]
@@ -64,12 +64,12 @@ impl Table {
         observed: &Observed,
         now: Timestamp,
     ) -> Vec<Rule> {
-        let sight = ObservedBuilder::new(desired, observed, now);
+        let sight = Situation::new(desired, observed, now);
         let rules = self.0.iter().copied();
         rules.filter(|rule| self.holds(*rule, &sight)).collect()
     }
 
-    fn holds(&self, rule: Rule, sight: &ObservedBuilder<'_>) -> bool {
+    fn holds(&self, rule: Rule, sight: &Situation<'_>) -> bool {
         let otherwise = || self.after(rule, sight);
         match rule {
             Rule::ProjectUnavailable => {
@@ -89,7 +89,8 @@ impl Table {
                 (sight.found() && sight.claim().is_none())
                     || (sight.claim() != Some(Claim::Own)
                         && match otherwise() {
-                            Some(Rule::MakeRoom | Rule::Recreate) => true,
+                            Some(Rule::MakeRoom) => true,
+                            Some(Rule::Recreate) => !sight.sent_lately(),
                             Some(Rule::Remake) => !sight.remade_lately(),
                             Some(_) | None => false,
                         })
@@ -102,7 +103,7 @@ impl Table {
     }
 
     /// The first of the rules behind this one that holds: what would be done without it.
-    fn after(&self, rule: Rule, sight: &ObservedBuilder<'_>) -> Option<Rule> {
+    fn after(&self, rule: Rule, sight: &Situation<'_>) -> Option<Rule> {
         let behind = self.0.iter().skip_while(|one| **one != rule).skip(1);
         behind.copied().find(|one| self.holds(*one, sight))
     }
@@ -114,7 +115,7 @@ fn is_of(rule: Rule, presence: Presence) -> bool {
 }
 
 /// Whether what the rule does cannot be done while the project is as it is seen.
-fn needs_project(rule: Rule, sight: &ObservedBuilder<'_>) -> bool {
+fn needs_project(rule: Rule, sight: &Situation<'_>) -> bool {
     let gate = &sight.observed.gate;
     let is_proved = gate.proof == composio_operator::plan::Proof::Given;
     match act(rule, sight) {
@@ -125,7 +126,7 @@ fn needs_project(rule: Rule, sight: &ObservedBuilder<'_>) -> bool {
     }
 }
 
-fn act(rule: Rule, sight: &ObservedBuilder<'_>) -> Act {
+fn act(rule: Rule, sight: &Situation<'_>) -> Act {
     match rule {
         Rule::Suspended
         | Rule::ProjectUnavailable
@@ -167,7 +168,6 @@ fn act(rule: Rule, sight: &ObservedBuilder<'_>) -> Act {
         | Rule::Link
         | Rule::Create
         | Rule::Revive
-        | Rule::Recreate
         | Rule::SignInAgain
         | Rule::MakeRoom
         | Rule::Enable
@@ -182,6 +182,10 @@ fn act(rule: Rule, sight: &ObservedBuilder<'_>) -> Act {
         | Rule::DeletingRevoked
         | Rule::DeletingCannotRevoke
         | Rule::DeletingNoGrant => Act::Writes,
+        Rule::Recreate => match sight.sent_lately() {
+            true => Act::Rests,
+            false => Act::Writes,
+        },
         Rule::Remake => match sight.remade_lately() {
             true => Act::Rests,
             false => Act::Writes,
@@ -208,7 +212,7 @@ pub(crate) fn judge(
     decision: &Decision,
     now: Timestamp,
 ) -> Result<(), String> {
-    let sight = ObservedBuilder::new(desired, observed, now);
+    let sight = Situation::new(desired, observed, now);
     let mut rules = table.0.iter().copied();
     if rules.find(|rule| table.holds(*rule, &sight)) != Some(decision.rule) {
         let holding = table.holding(desired, observed, now);

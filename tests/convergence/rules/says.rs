@@ -4,10 +4,10 @@ use composio_operator::composio::State;
 use composio_operator::crd::Reason;
 use composio_operator::plan::{Change, Decision, Effect, Kind, Need, Plan, Rule};
 
-use super::sight::ObservedBuilder;
+use super::sight::Situation;
 
-pub(super) fn fits(sight: &ObservedBuilder<'_>, decision: &Decision) -> bool {
-    let ObservedBuilder {
+pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
+    let Situation {
         desired, observed, ..
     } = *sight;
     let plan = &decision.plan;
@@ -70,6 +70,7 @@ pub(super) fn fits(sight: &ObservedBuilder<'_>, decision: &Decision) -> bool {
         Rule::SecretInvalid => waits(&[Reason::SecretInvalid]),
         Rule::Revive | Rule::Rotate => sight.change(effect) == Some(&Change::Credentials),
         Rule::Remake if sight.remade_lately() => waits(&[Reason::DoesNotConverge]),
+        Rule::Recreate if sight.sent_lately() => waits(&[Reason::Progressing]),
         Rule::Recreate | Rule::Remake | Rule::MakeRoom => deletes_it(false),
         Rule::CredentialsRejected | Rule::Refused | Rule::DeletingRefused => stops,
         Rule::AwaitUser => waits(&[Reason::AwaitingUser]),

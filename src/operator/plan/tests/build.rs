@@ -293,7 +293,8 @@ impl ObservedBuilder {
         let sent = Self(self.0.clone()).with_data(version, others).0;
         self.status(|status| {
             let account = status.connected_account_id.clone();
-            status.credentials = credentials::record(desired, &sent, account.as_deref(), step);
+            status.credentials =
+                credentials::record(desired, &sent, account.as_deref(), step, None);
         })
     }
 

@@ -308,6 +308,22 @@ fn each_answer_is_read_for_what_it_proves() {
             Answer::Refused(400),
         ),
         (
+            "values for an account that somebody else changes at the same time",
+            Some(send()),
+            409,
+            SAYS_NO,
+            Reason::ComposioUnavailable,
+            Answer::NotNow { after: None },
+        ),
+        (
+            "values for an account that is locked",
+            Some(send()),
+            423,
+            SAYS_NO,
+            Reason::ComposioUnavailable,
+            Answer::NotNow { after: None },
+        ),
+        (
             "values that nobody looked at",
             Some(send()),
             403,

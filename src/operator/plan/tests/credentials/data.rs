@@ -1,7 +1,8 @@
 //! Which data is the same, and what no PATCH takes.
 
 use super::*;
-use crate::{crd::Scheme, plan::Observed, record::RecordKeys};
+use crate::{composio::model::Sensitive, crd::Scheme, plan::Observed, record::RecordKeys};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 /// What a scheme of which no PATCH takes anything asks for.
 fn machine() -> DesiredBuilder {
@@ -181,6 +182,62 @@ fn what_no_patch_takes_makes_the_account_anew_once() {
             does(create()),
         ),
     ]);
+}
+
+#[test]
+fn what_was_sent_may_have_worked_before_the_account_shows_it() {
+    let dead = |seconds: i64| {
+        ours(State::Expired)
+            .sent("uid/7", Patched)
+            .with(move |observed| {
+                observed.recorded.connected_at = None;
+                let sent = observed.recorded.credentials.as_mut();
+                sent.expect("it was sent").at = Some(Time(ago(seconds)));
+            })
+    };
+    let wait = crate::plan::Flags::default().unknown_outcome_wait.as_secs();
+    check([
+        (
+            "a look may lag behind the PATCH",
+            wanted(),
+            dead(wait - 1),
+            Waits(Reason::Progressing),
+        ),
+        (
+            "then it did not help",
+            wanted(),
+            dead(wait),
+            does(delete(false)),
+        ),
+        (
+            "a time that is to come is no reason to wait for it",
+            wanted(),
+            dead(-86_400),
+            Waits(Reason::Progressing),
+        ),
+        (
+            "it is known since when it is dead",
+            wanted(),
+            ours(State::Expired).sent("uid/7", Created),
+            Refuses(Reason::CredentialsRejected),
+        ),
+    ]);
+}
+
+#[test]
+fn no_patch_is_sent_that_would_hold_nothing() {
+    let only_subdomain = |observed: &mut Observed| {
+        observed.secret = SecretSeen::Present {
+            version: build::version("uid/7"),
+            values: [("subdomain".into(), Sensitive::new("acme"))].into(),
+        };
+    };
+    check([(
+        "an account that was found, and a Secret of which no PATCH takes anything",
+        wanted(),
+        ours(State::Active).with(only_subdomain),
+        nothing(),
+    )]);
 }
 
 /// The Secret was written since, with the same data.

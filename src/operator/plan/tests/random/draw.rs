@@ -82,6 +82,7 @@ fn sent(dice: &mut Dice, recorded: Option<&str>) -> CredentialsStatus {
             CredentialsStep::Refused,
             CredentialsStep::Assumed,
         ]),
+        at: dice.maybe(|dice| Time(dice.time(&times()))),
     }
 }
 
