@@ -548,6 +548,28 @@ impl ConnectedAccountStatus {
             .find(|condition| condition.type_ == type_)
     }
 
+    /// The condition that says how things are, which is the worst: `Stalled`, or else a `Synced` that is `False`,
+    /// since a failed look or change stands there and `Ready` speaks of what was seen before; or else `Ready`.
+    pub fn headline(&self) -> Option<&Condition> {
+        let found = |type_: &str, value: &str| {
+            self.condition(type_)
+                .filter(|condition| condition.status == value)
+        };
+        found(condition::STALLED, "True")
+            .or_else(|| found(condition::SYNCED, "False"))
+            .or_else(|| self.condition(condition::READY))
+    }
+
+    /// The message in full for that reason: it stands once, on `Ready`, or on `Synced` where `Ready` has another
+    /// reason. `None`: neither has the reason.
+    pub fn full_message(&self, reason: &str) -> Option<&str> {
+        [condition::READY, condition::SYNCED]
+            .into_iter()
+            .filter_map(|type_| self.condition(type_))
+            .find(|condition| condition.reason == reason && !condition.message.is_empty())
+            .map(|condition| condition.message.as_str())
+    }
+
     /// Whether the condition of that type is there for one of these reasons.
     pub fn says(&self, type_: &str, reasons: &[Reason]) -> bool {
         self.condition(type_).is_some_and(|condition| {

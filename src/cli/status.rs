@@ -92,7 +92,7 @@ fn table(
                     status.connected_account_id.clone().unwrap_or_default(),
                     status.identity.clone().unwrap_or_default(),
                     status.auth_config.clone().unwrap_or_default(),
-                    without_link(&view, view.headline().map_or("", |said| &said.message)),
+                    without_link(&view, view.message()),
                 ]);
             }
             row

@@ -71,17 +71,18 @@ impl<'a> View<'a> {
         found.is_some_and(|condition| condition.status == value)
     }
 
-    /// The condition that says how things are: the one that is worst.
+    /// The condition that says how things are.
     pub(crate) fn headline(&self) -> Option<&Condition> {
-        let of = |type_: &str| self.status.condition(type_);
-        let is_worse = |condition: &&Condition| match condition.type_.as_str() {
-            condition::STALLED => condition.status == "True",
-            _ => condition.status == "False",
+        self.status.headline()
+    }
+
+    /// Its message in full; empty where there is no condition.
+    pub(crate) fn message(&self) -> &str {
+        let Some(headline) = self.headline() else {
+            return "";
         };
-        of(condition::STALLED)
-            .filter(is_worse)
-            .or_else(|| of(condition::SYNCED).filter(is_worse))
-            .or_else(|| of(condition::READY))
+        let full = self.status.full_message(&headline.reason);
+        full.unwrap_or(&headline.message)
     }
 
     /// The reason of the headline, if this version knows it.

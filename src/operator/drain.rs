@@ -15,7 +15,7 @@ use kube::{
 };
 use tokio::time::Instant;
 
-use crate::crd::{ConnectedAccount, condition};
+use crate::crd::{ConnectedAccount, ConnectedAccountStatus, condition};
 use crate::log::cause;
 
 mod hook;
@@ -158,30 +158,15 @@ async fn delete(client: &Client, object: &DynamicObject) -> Result<(), Error> {
 
 /// Who is left, and what the object says about it.
 fn why(object: &DynamicObject) -> String {
-    let conditions = object.data["status"]["conditions"].as_array();
-    let of = |type_| {
-        let mut conditions = conditions.into_iter().flatten();
-        conditions.find(|condition| condition["type"] == type_)
+    let status = ConnectedAccountStatus::decode(&object.data["status"].to_string()).value;
+    let reason = match status.headline() {
+        Some(headline) if headline.status != "True" || headline.type_ == condition::STALLED => {
+            let message = status.full_message(&headline.reason);
+            let message = message.unwrap_or(&headline.message);
+            format!("{}: {message}", headline.reason)
+        }
+        Some(_) | None => "the operator has not told anything of it".to_owned(),
     };
-    let [synced, ready] = [condition::SYNCED, condition::READY].map(of);
-    let is_wrong = |condition: &&serde_json::Value| condition["status"] != "True";
-    // A failed look or effect stands in Synced, and Ready says little then.
-    let told = synced.filter(is_wrong).or(ready.filter(is_wrong));
-    let reason = told.map(|told| {
-        let text = |condition: &serde_json::Value, field: &str| {
-            condition[field].as_str().unwrap_or_default().to_owned()
-        };
-        // The sentence is said once.
-        let same = [Some(told), ready]
-            .into_iter()
-            .flatten()
-            .filter(|one| one["reason"] == told["reason"]);
-        let message = same
-            .map(|one| text(one, "message"))
-            .find(|message| !message.is_empty());
-        format!("{}: {}", text(told, "reason"), message.unwrap_or_default())
-    });
-    let reason = reason.unwrap_or_else(|| "the operator has not told anything of it".to_owned());
     format!(
         "left: {}/{} {reason}",
         object.namespace().unwrap_or_default(),

@@ -52,14 +52,13 @@ pub(super) fn observed(desired: &Desired, view: &View<'_>, now: Timestamp) -> Ob
             .iter()
             .any(|type_| recorded.says(type_, &[reason]))
     };
-    let said = view.headline().map(|said| said.message.clone());
-    let said = said.unwrap_or_default();
+    let said = view.message();
     let until = now.saturating_add(CLOSED).ok();
     Observed {
         account: account(desired, view),
         fresh: true,
-        secret: secret(desired, view, &said),
-        auth_config: auth_config(desired, view, &said),
+        secret: secret(desired, view, said),
+        auth_config: auth_config(desired, view, said),
         holder: says(Reason::Conflict).then(|| Holder {
             object: "another object, as the message says".to_owned(),
         }),
@@ -188,7 +187,7 @@ pub(super) fn facts(desired: &Desired, view: &View<'_>) -> Vec<(&'static str, St
         facts.push(("a link was asked for", "not answered yet".to_owned()));
     }
     if let Some(said) = view.headline() {
-        let told = crate::status::without_link(view, &said.message);
+        let told = crate::status::without_link(view, view.message());
         facts.push((
             "last word of the operator",
             format!("{}: {told}", said.reason),

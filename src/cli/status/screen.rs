@@ -27,7 +27,7 @@ pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) ->
     let status = &view.status;
     if let Some(said) = view.headline() {
         tell("Since", &moment(said.last_transition_time.0, now));
-        tell("Message", &without_link(view, &said.message));
+        tell("Message", &without_link(view, view.message()));
     }
     if let Some(command) = what_to_do(view) {
         tell("What to do", &command);
@@ -94,9 +94,9 @@ fn what_to_do(view: &View<'_>) -> Option<String> {
     if view.is_suspended() {
         return command("resume");
     }
-    let Some(said) = view.headline() else {
+    if view.headline().is_none() {
         return Some("if that lasts: kubectl composio check".to_owned());
-    };
+    }
     let Some(reason) = view.reason() else {
         return Some("ask a newer release of this program: it does not know the reason".to_owned());
     };
@@ -105,7 +105,7 @@ fn what_to_do(view: &View<'_>) -> Option<String> {
         | Reason::LinkExpired
         | Reason::ReauthorizationRequired
         | Reason::Revoked => command("connect"),
-        _ if !view.is_problem() || said.message.contains(reason.meaning()) => None,
+        _ if !view.is_problem() || view.message().contains(reason.meaning()) => None,
         reason => Some(reason.meaning().to_owned()),
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn verdict(
     };
     let detail = detail.trim_end_matches('.');
     let is_standing = detail.is_empty() && matches!(event, OutcomeKind::Refused(_));
-    let (detail, sentence) = match full_message(status, reason) {
+    let (detail, sentence) = match status.full_message(reason.as_str()) {
         // A refusal that stands says no more than when it came.
         Some(told) if is_standing => (short_message(status, reason), told.to_owned()),
         _ if detail.is_empty() => ("", reason.meaning().to_owned()),
@@ -77,16 +77,6 @@ fn short_message(status: &ConnectedAccountStatus, reason: Reason) -> &str {
         .find(|condition| condition.reason == reason.as_str())
         .map(|condition| condition.message.as_str())
         .unwrap_or_default()
-}
-
-/// The sentence that a status says for that reason: on Ready, or on Synced where Ready speaks of something
-/// seen before.
-pub(super) fn full_message(status: &ConnectedAccountStatus, reason: Reason) -> Option<&str> {
-    [condition::READY, condition::SYNCED]
-        .into_iter()
-        .filter_map(|type_| status.condition(type_))
-        .find(|condition| condition.reason == reason.as_str() && !condition.message.is_empty())
-        .map(|condition| condition.message.as_str())
 }
 
 fn content_with_link(desired: &Desired, status: &ConnectedAccountStatus) -> bool {

@@ -10,7 +10,7 @@ use crate::{
     text,
 };
 
-use super::{conditions::full_message, is_in};
+use super::is_in;
 
 mod reason;
 pub use reason::EventReason;
@@ -288,7 +288,12 @@ fn replaced(
 fn warning_reason(status: &ConnectedAccountStatus) -> Option<(Reason, &str)> {
     let synced = status.condition(condition::SYNCED)?;
     let reason = Reason::named(&synced.reason)?;
-    warns(reason).then(|| (reason, full_message(status, reason).unwrap_or_default()))
+    warns(reason).then(|| {
+        (
+            reason,
+            status.full_message(reason.as_str()).unwrap_or_default(),
+        )
+    })
 }
 
 /// Whether an object that comes to say so is told of: where only a person helps, and where what was to be done

@@ -116,7 +116,8 @@ fn a_refusal_that_stands_keeps_what_was_said_when_it_came() {
         })
     };
     let message = |status: &ConnectedAccountStatus| {
-        crate::report::conditions::full_message(status, Reason::CredentialsRejected)
+        status
+            .full_message(Reason::CredentialsRejected.as_str())
             .unwrap_or_default()
             .to_owned()
     };

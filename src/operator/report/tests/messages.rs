@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::plan::SecretSeen;
-use crate::report::conditions::full_message;
 
 fn texts(status: &ConnectedAccountStatus) -> Vec<&str> {
     let messages = status.conditions.iter().map(|one| one.message.as_str());
@@ -46,7 +45,9 @@ fn no_two_conditions_say_the_same_and_one_of_them_says_all() {
                 once.dedup();
                 assert_eq!(once.len(), texts.len(), "{reason}: {texts:#?}");
                 // With a link that was issued, who is waited for may be content.
-                let told = full_message(status, reason).expect("the reason says something");
+                let told = status
+                    .full_message(reason.as_str())
+                    .expect("the reason says something");
                 assert!(told.starts_with(detail), "{told}");
                 assert!(told.contains(reason.meaning()), "{told}");
                 kept += usize::from(texts.len() == 3);
@@ -72,7 +73,9 @@ fn a_status_is_smaller_for_it() {
             until: None,
         }),
     );
-    let told = full_message(&status, Reason::SecretMissing).expect("it is told");
+    let told = status
+        .full_message(Reason::SecretMissing.as_str())
+        .expect("it is told");
     let thrice = 3 * told.len();
     let written: usize = texts(&status).iter().map(|text| text.len()).sum();
     assert!(
