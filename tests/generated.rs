@@ -18,8 +18,11 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Makes the tests write what they would compare.
 const UPDATE: &str = "UPDATE_DOCS";
 
-/// The generated sections of the documents: the file, the name between the markers, and what stands there.
-const SECTIONS: [(&str, &str, fn() -> String); 8] = [
+/// What stands between the markers.
+type Content = fn() -> String;
+
+/// The generated sections of the documents: the file, the name in the markers, and what stands between them.
+const SECTIONS: [(&str, &str, Content); 8] = [
     ("CONTRIBUTING.md", "decisions", conditions::decisions),
     (
         "charts/composio-operator/README.md",
@@ -108,9 +111,9 @@ fn printed(arguments: &[&str]) -> String {
         .args(arguments)
         .env_remove("COMPOSIO_OPERATOR_SANDBOX_LISTEN")
         .output()
-        .unwrap();
+        .expect("the program runs");
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("it prints text")
 }
 
 fn read(file: &str) -> String {
@@ -120,7 +123,7 @@ fn read(file: &str) -> String {
 /// Fails where the committed file is not this text, or makes it so.
 pub(crate) fn compare(file: &str, generated: &str) {
     if std::env::var_os(UPDATE).is_some() {
-        std::fs::write(Path::new(ROOT).join(file), generated).unwrap();
+        std::fs::write(Path::new(ROOT).join(file), generated).expect("the file can be written");
     } else if let Some(difference) = difference(&read(file), generated) {
         panic!(
             "{file} is not what the program says; write all that is generated with\n\n    \
