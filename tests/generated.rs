@@ -1,137 +1,135 @@
-//! What is generated is committed, and equals what the program would write now.
+//! What is generated is committed, and equals what the program would write now. `UPDATE_DOCS=1` writes it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use composio_operator::crd::{Progress, ReadyRule, Reason};
 use serde_json::Value;
 
-use composio_operator::plan::Rule;
-use strum::IntoEnumIterator;
-
+mod alerts;
+mod conditions;
+mod fields;
 pub(crate) mod flags;
+mod values;
+
+use crate::structure::documents::Document;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// Makes the tests of the README and of the chart write them.
-const UPDATE: &str = "UPDATE_README";
+/// Makes the tests write what they would compare.
+const UPDATE: &str = "UPDATE_DOCS";
+
+/// What stands between the markers.
+type Content = fn() -> String;
+
+/// The generated sections of the documents: the file, the name in the markers, and what stands between them.
+const SECTIONS: [(&str, &str, Content); 8] = [
+    ("CONTRIBUTING.md", "decisions", conditions::decisions),
+    (
+        "charts/composio-operator/README.md",
+        "values",
+        values::table,
+    ),
+    (
+        "charts/composio-operator/README.md",
+        "alerts",
+        alerts::table,
+    ),
+    ("charts/composio-operator/README.md", "flags", flags::table),
+    ("crds/README.md", "spec", fields::spec),
+    ("crds/README.md", "status", fields::status),
+    ("crds/README.md", "reasons", conditions::reasons),
+    ("src/sandbox/README.md", "help", sandbox_help),
+];
 
 #[test]
 fn the_definition_is_the_one_that_the_program_prints() {
-    let output = Command::new(env!("CARGO_BIN_EXE_composio-operator"))
-        .arg("crd")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let file = Path::new(ROOT).join("crds/connectedaccounts.yaml");
-    let committed = std::fs::read_to_string(file).unwrap();
-    if let Some(difference) = difference(&committed, &printed) {
-        panic!(
-            "crds/connectedaccounts.yaml is not what the program prints; write it with\n\n    \
-             cargo run -- crd > crds/connectedaccounts.yaml\n\n{difference}"
-        );
-    }
+    let printed = printed(&["crd"]);
+    compare("crds/connectedaccounts.yaml", &printed);
+    compare("charts/composio-operator/files/crd.yaml", &printed);
 }
 
 #[test]
-fn the_tables_of_the_readme_are_those_of_the_program() {
-    let file = Path::new(ROOT).join("README.md");
-    let committed = std::fs::read_to_string(&file).unwrap();
-    let with_flags = replace_section(&committed, "flags", &flags::table()).unwrap();
-    let with_reasons = replace_section(&with_flags, "reasons", &reasons()).unwrap();
-    let generated = replace_section(&with_reasons, "decisions", &decisions()).unwrap();
-    if std::env::var_os(UPDATE).is_some() {
-        std::fs::write(file, generated).unwrap();
-    } else if let Some(difference) = difference(&committed, &generated) {
-        panic!(
-            "the tables in README.md are not those of the program; write them with\n\n    \
-             {UPDATE}=1 cargo test --test tests generated::\n\n{difference}"
-        );
-    }
-}
-
-#[test]
-fn the_chart_installs_the_definition_that_the_program_prints() {
-    let folder = Path::new(ROOT);
-    let chart = folder.join("charts/composio-operator/files/crd.yaml");
-    let [committed, printed] = [chart, folder.join("crds/connectedaccounts.yaml")]
-        .map(|file| std::fs::read_to_string(file).unwrap());
-    if let Some(difference) = difference(&committed, &printed) {
-        panic!(
-            "the definition in the chart is another one; copy it with\n\n    \
-             cp crds/connectedaccounts.yaml charts/composio-operator/files/crd.yaml\n\n{difference}"
-        );
-    }
-}
-
-#[test]
-fn the_chart_has_the_flags_of_the_program() {
-    let folder = Path::new(ROOT).join("charts/composio-operator");
-    let schema_file = folder.join("values.schema.json");
-    let committed = std::fs::read_to_string(&schema_file).unwrap();
-    let mut schema: Value = serde_json::from_str(&committed).unwrap();
-    flags::write_schema(&mut schema);
-    let generated = [
-        (schema_file, schema),
-        (folder.join("files/flags.json"), flags::for_templates()),
-    ];
-    for (file, generated) in generated {
-        let generated = serde_json::to_string_pretty(&generated).unwrap() + "\n";
-        if std::env::var_os(UPDATE).is_some() {
-            std::fs::write(file, generated).unwrap();
-            continue;
+fn the_generated_sections_of_the_documents_are_those_of_the_program() {
+    let files: BTreeSet<&str> = SECTIONS.iter().map(|(file, _, _)| *file).collect();
+    for file in files {
+        let mut text = read(file);
+        for (_, name, content) in SECTIONS.iter().filter(|(of, _, _)| *of == file) {
+            text = replace_section(&text, name, &content())
+                .unwrap_or_else(|error| panic!("{file}: {error}"));
         }
-        let committed = std::fs::read_to_string(&file).unwrap_or_default();
-        if let Some(difference) = difference(&committed, &generated) {
-            panic!(
-                "{} is not that of the program; write it with\n\n    \
-                 {UPDATE}=1 cargo test --test tests generated::\n\n{difference}",
-                file.display()
+        compare(file, &text);
+    }
+}
+
+#[test]
+fn every_marker_in_a_document_is_that_of_a_generated_section() {
+    for document in Document::all() {
+        for line in document.text.lines() {
+            let Some(name) = line
+                .strip_prefix("<!-- ")
+                .and_then(|rest| rest.strip_suffix(": begin -->"))
+            else {
+                continue;
+            };
+            let is_generated =
+                |(file, of, _): &(&str, &str, _)| (*file, *of) == (&document.path, name);
+            assert!(
+                SECTIONS.iter().any(is_generated),
+                "{}: nothing generates {name:?}",
+                document.path
             );
         }
     }
 }
 
-/// What the random sequences hold each decision against.
-fn decisions() -> String {
-    let mut table = String::from("| When | What it does |\n|---|---|\n");
-    for rule in Rule::iter() {
-        let (when, does) = (rule.when(), rule.then());
-        table.push_str(&row(&[when.to_owned(), does.to_owned()]));
+#[test]
+fn the_chart_has_the_flags_of_the_program() {
+    let schema_file = "charts/composio-operator/values.schema.json";
+    let mut schema: Value = serde_json::from_str(&read(schema_file)).unwrap();
+    flags::write_schema(&mut schema);
+    for (file, generated) in [
+        (schema_file, schema),
+        (
+            "charts/composio-operator/files/flags.json",
+            flags::for_templates(),
+        ),
+    ] {
+        let generated = serde_json::to_string_pretty(&generated).unwrap() + "\n";
+        compare(file, &generated);
     }
-    table
 }
 
-fn reasons() -> String {
-    let mut table = String::from(
-        "| Reason | Ready | Synced | Present while true | What it means, and what to do |\n\
-         |---|---|---|---|---|\n",
-    );
-    for reason in Reason::all() {
-        let ready = match reason.ready() {
-            ReadyRule::True => "True",
-            ReadyRule::False => "False",
-            ReadyRule::Unknown => "Unknown",
-            ReadyRule::Kept => "as last seen",
-        };
-        let synced = match reason.synced() {
-            true => "True",
-            false => "False",
-        };
-        let progress = match reason.progress() {
-            Progress::None => "",
-            Progress::Reconciling => "Reconciling",
-            Progress::Stalled => "Stalled",
-        };
-        table.push_str(&row(&[
-            format!("`{reason}`"),
-            ready.to_owned(),
-            synced.to_owned(),
-            progress.to_owned(),
-            reason.meaning().to_owned(),
-        ]));
+fn sandbox_help() -> String {
+    let help = printed(&["sandbox", "--help"]);
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    format!("```text\n{}\n```\n", lines.join("\n").trim_end())
+}
+
+/// What the operator's program prints.
+fn printed(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_composio-operator"))
+        .args(arguments)
+        .env_remove("COMPOSIO_OPERATOR_SANDBOX_LISTEN")
+        .output()
+        .expect("the program runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("it prints text")
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(Path::new(ROOT).join(file)).unwrap_or_default()
+}
+
+/// Fails where the committed file is not this text, or makes it so.
+pub(crate) fn compare(file: &str, generated: &str) {
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(Path::new(ROOT).join(file), generated).expect("the file can be written");
+    } else if let Some(difference) = difference(&read(file), generated) {
+        panic!(
+            "{file} is not what the program says; write all that is generated with\n\n    \
+             {UPDATE}=1 cargo test --test tests -- generated:: reference\n\n{difference}"
+        );
     }
-    table
 }
 
 fn row(cells: &[String]) -> String {
@@ -153,7 +151,7 @@ fn replace_section(text: &str, name: &str, content: &str) -> Result<String, Stri
     let one = |marker: &str| match text.matches(marker).count() {
         1 => Ok(()),
         n => Err(format!(
-            "README.md has the line {:?} {n} times, not once",
+            "the line {:?} is there {n} times, not once",
             marker.trim_end()
         )),
     };
@@ -162,13 +160,13 @@ fn replace_section(text: &str, name: &str, content: &str) -> Result<String, Stri
     let (before, rest) = text.split_once(&begin).expect("counted");
     let (_, after) = rest
         .split_once(&end)
-        .ok_or_else(|| format!("README.md ends {name} before it begins"))?;
+        .ok_or_else(|| format!("{name} ends before it begins"))?;
     // Blank lines: a table right below a comment is no table.
     Ok(format!("{before}{begin}\n{content}\n{end}{after}"))
 }
 
 /// The first line that differs, if there is one.
-pub(crate) fn difference(committed: &str, generated: &str) -> Option<String> {
+fn difference(committed: &str, generated: &str) -> Option<String> {
     if committed == generated {
         return None;
     }

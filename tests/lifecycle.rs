@@ -1,5 +1,5 @@
 //! Every situation that a connected account can get into, by what a user and the other side do: on a real
-//! control plane, with the shipped permissions. What is decided, and why, is the table in the README.
+//! control plane, with the shipped permissions. What is decided, and why, is the table in CONTRIBUTING.md.
 
 mod deletion;
 mod disaster;

@@ -1,10 +1,12 @@
 //! What neither compiler nor clippy says of the files: that each is compiled, that none outgrows its reader,
-//! and that those that decide write no log (clippy allows a macro in a whole crate or nowhere).
+//! that those that decide write no log (clippy allows a macro in a whole crate or nowhere), and that the links of
+//! the documents lead somewhere.
 //!
 //! Each check is a function from sources to complaints, so that a small example can prove that it fails.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) mod documents;
 mod naps;
 pub(crate) mod source;
 use source::Source;

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(
     missing_docs,
-    reason = "`Reason::meaning` describes each, for the README too"
+    reason = "`Reason::meaning` describes each, for crds/README.md too"
 )]
 pub enum Reason {
     Connected,

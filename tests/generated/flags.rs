@@ -1,4 +1,4 @@
-//! What of the chart and of the README comes from the program's table of flags.
+//! What of the chart and of its README comes from the program's table of flags.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! What the values of flags may be: one table for the program's parsers, the schema of the chart and the
-//! table in the README.
+//! table in the chart's README.
 
 use std::{convert::Infallible, sync::LazyLock, time::Duration};
 

@@ -16,7 +16,7 @@ fn help_names_every_switch() {
 
 #[test]
 fn the_readme_tells_of_every_switch() {
-    let readme = include_str!("../../../../README.md");
+    let readme = include_str!("../../README.md");
     let (_, table) = readme.split_once("| switch | on | off |").unwrap();
     let table = table.split("\n\n").next().unwrap();
     for (name, _) in Switches::HELP {
