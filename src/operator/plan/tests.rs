@@ -55,8 +55,10 @@ fn nothing() -> Due {
     Exactly(Plan::Nothing)
 }
 
-/// Each case: the sentence that it proves, what is wanted, what is seen, what is due.
+/// Each case: the sentence that it proves, what is wanted, what is seen, what is due. All are tried, so that the
+/// first that is wrong hides no other.
 fn check(cases: impl IntoIterator<Item = (&'static str, DesiredBuilder, ObservedBuilder, Due)>) {
+    let mut wrong = Vec::new();
     for (sentence, wanted, sight, due) in cases {
         let plan = plan(&wanted.0, &sight.0, NOW);
         let right = match &due {
@@ -68,8 +70,11 @@ fn check(cases: impl IntoIterator<Item = (&'static str, DesiredBuilder, Observed
                 matches!(&plan, Plan::Refuse(refusal) if refusal.reason == *reason)
             }
         };
-        assert!(right, "{sentence}: planned {plan:?}");
+        if !right {
+            wrong.push(format!("{sentence}: planned {plan:?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Whether the Secret holds other data than was sent, which no PATCH takes.
