@@ -7,6 +7,21 @@ use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::story::message;
 use crate::support::wait;
 
+mod auth_configs;
+
+/// Somebody gives the object's user another link.
+async fn ask_for_link(scene: &Scene<'_>, name: &str, token: &str) {
+    let request = format!("composio.dev/link-requested-at={token}");
+    let args = [
+        "annotate",
+        "connectedaccounts",
+        name,
+        &request,
+        "--overwrite",
+    ];
+    scene.kubectl(&args).await;
+}
+
 async fn fault(scene: &Scene<'_>, fault: Value) {
     scene.sandbox.control("POST", "fault", fault).await;
 }
