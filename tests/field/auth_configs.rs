@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::ask_for_link;
+use super::{ask_for_link, switch};
 use crate::support::scene::{Scene, gmail};
+use crate::support::story::message;
 
 async fn auth_config(scene: &Scene<'_>, id: &str, enabled: bool) {
     let config = json!({"id": id, "toolkit": "gmail", "enabled": enabled});
@@ -47,4 +48,35 @@ async fn an_account_that_is_made_anew_is_of_the_auth_config_of_the_last_one_whil
         account["auth_config"], "ac_of_an_app",
         "the only one that is left"
     );
+}
+
+#[tokio::test]
+async fn an_auth_config_that_is_disabled_is_told_and_not_fought_until_it_is_enabled_again() {
+    for disables_accounts in [false, true] {
+        let scene = Scene::new("config-off").await.operated().await;
+        let reading = json!({"disabled_config_disables_accounts": disables_accounts});
+        switch(&scene, reading).await;
+        scene.connected_gmail("mail").await;
+        let before = scene.changes().await;
+        auth_config(&scene, "ac_gmail", false).await;
+        let object = scene
+            .until("mail", "Ready", "False", "AuthConfigDisabled")
+            .await;
+        let told = message(&object, "Ready");
+        assert!(
+            told.contains("ac_gmail") && told.contains("Enable it"),
+            "{told}"
+        );
+        scene.event("mail", "AuthConfigDisabled").await;
+        scene.polled(5).await;
+        assert_eq!(
+            scene.changes().await,
+            before,
+            "{disables_accounts}: it is left alone"
+        );
+
+        auth_config(&scene, "ac_gmail", true).await;
+        let object = scene.ready("mail", "Connected").await;
+        assert_eq!(object["status"]["state"], "ACTIVE");
+    }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     crd::{ConnectedAccountStatus, Reason, condition},
-    plan::{Answer, Desired, Happened, Presence},
+    plan::{Answer, Desired, Happened, Presence, Wait},
 };
 
 /// The bounds of the wait between two tries, and of the slow look-again.
@@ -39,6 +39,11 @@ pub fn next_look(
         Presence::Deleting { .. } => None,
     };
     let until = match event {
+        // The poll tells when it is enabled, and the watch when something else is declared.
+        Happened::Waiting(Wait {
+            reason: Reason::AuthConfigDisabled | Reason::ConnectionDataChanged,
+            ..
+        }) => return secret,
         Happened::Waiting(wait) => wait.until,
         Happened::Failed(failure) => match failure.answer {
             Answer::NotNow { after: Some(after) } => return Some(after),

@@ -9,14 +9,15 @@ use crate::{
     plan::{
         Refusal, Wait,
         tests::build::{
-            NOW, Sight, Wanted, account, ago, enable, failure, not_looked, object, rejected,
-            rename, seen, seen_none, share,
+            NOW, Sight, Wanted, account, ago, enable, failure, link, not_looked, object, refresh,
+            rejected, rename, seen, seen_none, share,
         },
     },
 };
 
 mod claims;
 mod conditions;
+mod connection_data;
 mod corrections;
 mod credentials;
 mod facts;

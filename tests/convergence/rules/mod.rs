@@ -142,6 +142,8 @@ fn act(rule: Rule, sight: &Sight<'_>) -> Act {
         | Rule::DisabledAndDead
         | Rule::LinkOver
         | Rule::DoesNotConverge
+        | Rule::AuthConfigDisabled
+        | Rule::ConnectionDataChanged
         | Rule::AsDeclared
         | Rule::DeletingProjectUnavailable
         | Rule::DeletingHolderUnknown
