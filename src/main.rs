@@ -10,19 +10,21 @@ use std::{
 
 use clap::Parser;
 use composio_operator::{
-    arguments::{self, Cli, Command, LogFormat, Reach, Run},
+    arguments::{self, Cli, Command, ComposioOptions, LogFormat, Run},
     check,
     composio::{self, ApiKey, HttpConfig, Sensitive, Transport, http::MAX_BODY},
     controller::{self, COMPOSIO, Connections, KUBERNETES, Settings},
     crd, drain,
     http::{self as health, Health},
     kubernetes,
-    lease::{Candidate, Elector, Leadership, Lost, NotLeading, Scope, Standing, Timing},
+    lease::{
+        Candidate, Elector, LeaderState, Leadership, LeadershipLost, NotLeading, Scope, Timing,
+    },
     log,
     metrics::Metrics,
     plan::Flags,
     poll::Polling,
-    report::Pace,
+    report::RequeuePolicy,
     sandbox,
 };
 use jiff::SignedDuration;
@@ -108,7 +110,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     if let Some(file) = arguments.composio.api_key_file.clone() {
         tokio::spawn(follow_key_file(file, api_key.clone()));
     }
-    tokio::spawn(tell_leadership(
+    tokio::spawn(report_leadership(
         leadership.clone(),
         Arc::clone(&health),
         Arc::clone(&metrics),
@@ -188,7 +190,7 @@ fn prepare_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn way_to_composio(arguments: &Reach) -> Result<(Transport, ApiKey), Failure> {
+fn way_to_composio(arguments: &ComposioOptions) -> Result<(Transport, ApiKey), Failure> {
     let api_key = ApiKey::new(&read_key(arguments)?)?;
     let transport = composio::http::transport(HttpConfig {
         base_url: arguments.base_url.clone(),
@@ -213,7 +215,7 @@ fn settings(arguments: &Run) -> Settings {
             revoke_patience: signed(arguments.revoke_patience),
             ..Flags::default()
         },
-        pace: Pace {
+        requeue_policy: RequeuePolicy {
             min: arguments.backoff_min,
             max: arguments.backoff_max.max(arguments.backoff_min),
             slow: arguments.stalled_interval,
@@ -230,7 +232,7 @@ fn settings(arguments: &Run) -> Settings {
     }
 }
 
-fn read_key(arguments: &Reach) -> Result<Sensitive, Failure> {
+fn read_key(arguments: &ComposioOptions) -> Result<Sensitive, Failure> {
     match (&arguments.api_key_file, &arguments.api_key) {
         (Some(file), _) => read_key_file(file),
         (None, Some(key)) => Ok(key.clone()),
@@ -305,7 +307,10 @@ fn candidate(
 }
 
 /// Leads until all work has ended.
-async fn elect(elector: Option<Elector>, work_has_ended: CancellationToken) -> Result<(), Lost> {
+async fn elect(
+    elector: Option<Elector>,
+    work_has_ended: CancellationToken,
+) -> Result<(), LeadershipLost> {
     match elector {
         Some(elector) => elector.run(work_has_ended.cancelled()).await,
         None => {
@@ -315,28 +320,28 @@ async fn elect(elector: Option<Elector>, work_has_ended: CancellationToken) -> R
     }
 }
 
-async fn tell_leadership(leadership: Leadership, health: Arc<Health>, metrics: Arc<Metrics>) {
-    let tell = |standing: &Standing| {
-        metrics.leading(matches!(standing, Standing::Leading { .. }));
-        metrics.blocked(matches!(standing, Standing::Blocked { .. }));
-        match standing {
-            Standing::Unknown(why) => drop(health.not_ready(LEADERSHIP, why)),
-            Standing::Waiting { holder } => {
+async fn report_leadership(leadership: Leadership, health: Arc<Health>, metrics: Arc<Metrics>) {
+    let tell = |leader_state: &LeaderState| {
+        metrics.leading(matches!(leader_state, LeaderState::Leading { .. }));
+        metrics.blocked(matches!(leader_state, LeaderState::Blocked { .. }));
+        match leader_state {
+            LeaderState::Unknown(why) => drop(health.not_ready(LEADERSHIP, why)),
+            LeaderState::Waiting { holder } => {
                 health.idle(COMPOSIO, "only the leader talks to it");
                 health.idle(LEADERSHIP, format!("{holder} leads"));
             }
-            Standing::Blocked { by } => {
+            LeaderState::Blocked { by } => {
                 health.idle(COMPOSIO, "only the leader talks to it");
                 health.not_ready(LEADERSHIP, by.to_string());
             }
-            Standing::Leading { .. } => drop(health.ready(LEADERSHIP)),
-            Standing::Ended => health.idle(LEADERSHIP, "stopping"),
+            LeaderState::Leading { .. } => drop(health.ready(LEADERSHIP)),
+            LeaderState::Ended => health.idle(LEADERSHIP, "stopping"),
         }
     };
     leadership.follow(tell).await;
 }
 
-fn instance(arguments: &Reach) -> String {
+fn instance(arguments: &ComposioOptions) -> String {
     arguments.instance.clone().unwrap_or_else(host_name)
 }
 

@@ -293,7 +293,7 @@ fn accounts_that_a_list_cannot_know_yet_are_no_sign_of_another_project() {
             bench.objects.follow(&event);
         }
         bench.pass_time(SignedDuration::from_secs(30));
-        bench.project.doubt();
+        bench.project.forget_identity();
         bench.tick().await;
         assert_eq!(bench.project.closed().identity, ProjectIdentity::Ours);
         bench.pass_time(RESYNC);

@@ -145,7 +145,7 @@ impl Budget {
     }
 
     /// Takes note of what an answer tells, after its call has ended.
-    pub fn told(&mut self, told: RateLimit, now: Instant) {
+    pub fn update(&mut self, told: RateLimit, now: Instant) {
         self.renew(now);
         let length = told.window.max(Duration::from_secs(1));
         let former = self.window;
@@ -226,7 +226,7 @@ mod tests {
 
     fn after_answer(remaining: u64) -> Budget {
         let mut budget = Budget::default();
-        budget.told(told(remaining), at(0));
+        budget.update(told(remaining), at(0));
         budget
     }
 
@@ -298,7 +298,7 @@ mod tests {
         }
         assert_eq!(budget.admit(Urgency::Creation, at(1)), Err(at(60)));
         budget.ended();
-        budget.told(told(122), at(2));
+        budget.update(told(122), at(2));
         assert_eq!(
             budget.admit(Urgency::Creation, at(2)),
             Err(at(62)),
@@ -310,9 +310,9 @@ mod tests {
     fn a_new_window_is_noticed_and_the_next_one_foreseen() {
         let mut budget = after_answer(100);
         assert_eq!(budget.admit(Urgency::Drift, at(1)), Err(at(60)));
-        budget.told(told(999), at(20));
+        budget.update(told(999), at(20));
         assert_eq!(budget.admit(Urgency::Drift, at(20)), Ok(()));
-        budget.told(told(100), at(50));
+        budget.update(told(100), at(50));
         assert_eq!(
             budget.admit(Urgency::Drift, at(51)),
             Err(at(80)),
@@ -330,7 +330,7 @@ mod tests {
         }
         assert!(budget.admit(Urgency::Creation, at(60)).is_err());
         budget.ended();
-        budget.told(told(140), at(61));
+        budget.update(told(140), at(61));
         assert_eq!(budget.admit(Urgency::Creation, at(61)), Ok(()));
     }
 
@@ -341,11 +341,11 @@ mod tests {
             budget.sent();
         }
         budget.ended();
-        budget.told(told(497), at(1));
+        budget.update(told(497), at(1));
         budget.ended();
-        budget.told(told(499), at(1));
+        budget.update(told(499), at(1));
         budget.ended();
-        budget.told(told(498), at(1));
+        budget.update(told(498), at(1));
         assert_eq!(budget.window.and_then(|window| window.left), Some(497));
     }
 

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use http::{HeaderMap, Method, header};
 use jiff::Timestamp;
 
-use super::quote::word;
+use super::quote::sanitize_word;
 
 /// The endpoints this client knows. A closed set, so that it can be a metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -270,7 +270,7 @@ pub(super) fn deprecation(headers: &HeaderMap) -> Option<Deprecation> {
     let told = |name| {
         text(headers, name)
             .filter(|value| !value.is_empty())
-            .map(word)
+            .map(sanitize_word)
     };
     let (deprecated, sunset) = (told("deprecation"), told("sunset"));
     (deprecated.is_some() || sunset.is_some()).then_some(Deprecation { deprecated, sunset })
@@ -279,7 +279,7 @@ pub(super) fn deprecation(headers: &HeaderMap) -> Option<Deprecation> {
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     text(headers, "x-request-id")
         .filter(|id| !id.is_empty())
-        .map(word)
+        .map(sanitize_word)
 }
 
 fn http_date(value: &str) -> Option<Timestamp> {

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use super::{
     call::{Class, Endpoint},
     model::{Sensitive, without},
-    quote::{Quote, word},
+    quote::{Quote, sanitize_word},
 };
 
 /// A call that did not do what was asked, or of which that is not known.
@@ -247,7 +247,7 @@ impl Error {
         let repeated = secrets.filter(|_| !self.carried_credentials || self.lacks_fields());
         let secrets = secrets.unwrap_or_default();
         let id = match &self.request_id {
-            Some(id) => format!(" (request {})", word(&without(id, secrets))),
+            Some(id) => format!(" (request {})", sanitize_word(&without(id, secrets))),
             None => String::new(),
         };
         format!(
@@ -307,7 +307,7 @@ impl Error {
             Kind::Gateway { status } => {
                 format!("{status}, not in Composio's form: a proxy or gateway answered")
             }
-            Kind::Api(refusal) => told(refusal, secrets, repeated),
+            Kind::Api(refusal) => describe_refusal(refusal, secrets, repeated),
         }
     }
 }
@@ -320,7 +320,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-fn told(refusal: &Refusal, secrets: &[Sensitive], repeated: bool) -> String {
+fn describe_refusal(refusal: &Refusal, secrets: &[Sensitive], repeated: bool) -> String {
     let Refusal {
         status,
         slug,
@@ -332,7 +332,7 @@ fn told(refusal: &Refusal, secrets: &[Sensitive], repeated: bool) -> String {
     let mut text = format!("Composio answered {status}");
     if let Some(slug) = slug {
         text.push(' ');
-        text.push_str(&word(&without(slug, secrets)));
+        text.push_str(&sanitize_word(&without(slug, secrets)));
     }
     if !repeated {
         return text;

@@ -235,7 +235,7 @@ impl fmt::Debug for Sensitive {
 pub const KEPT: usize = 4096;
 
 /// As much of a foreign text as is kept. One that is cut ends no more than a character before [`KEPT`].
-pub fn kept(text: String) -> String {
+pub fn cut_foreign_text(text: String) -> String {
     match beginning(&text, KEPT) {
         all if all.len() == text.len() => text,
         part => part.to_owned(),

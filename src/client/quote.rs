@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::model::{Sensitive, kept, without};
+use super::model::{Sensitive, cut_foreign_text, without};
 use crate::text;
 
 /// The longest word of Composio's own, such as a slug or a request id.
@@ -15,7 +15,7 @@ pub struct Quote(String);
 
 impl Quote {
     pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(kept(text.into()))
+        Self(cut_foreign_text(text.into()))
     }
 
     /// How much is kept of it.
@@ -44,6 +44,6 @@ impl fmt::Debug for Quote {
 }
 
 /// A word of Composio's own: an id or a name, which may look like a token and is none.
-pub(super) fn word(text: &str) -> String {
-    text::line(text, WORD)
+pub(super) fn sanitize_word(text: &str) -> String {
+    text::sanitize_line(text, WORD)
 }

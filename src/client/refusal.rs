@@ -7,7 +7,7 @@ use crate::{
     error::{Kind, MISSING_FIELDS, Refusal},
     lenient::{Lenient, objects},
     model::{KEPT, beginning},
-    quote::{Quote, word},
+    quote::{Quote, sanitize_word},
     wire::{Text, Texts, object},
 };
 
@@ -46,7 +46,7 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], secret: bool) -> (Kind, O
     else {
         return (gateway, None);
     };
-    let shown = |text: String| word(&text);
+    let shown = |text: String| sanitize_word(&text);
     let slug = error.slug.given().map(shown);
     let request_id = error.request_id.given().map(shown);
     let Some(mut message) = error.message.given() else {

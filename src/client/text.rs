@@ -18,7 +18,7 @@ pub fn is_plain(character: char) -> bool {
 
 /// The text on one line, with nothing but plain characters in it, and at most `limit` of them. Where
 /// it is cut, the last one is an ellipsis.
-pub fn line(text: &str, limit: usize) -> String {
+pub fn sanitize_line(text: &str, limit: usize) -> String {
     let text = text.trim();
     let is_cut = text.chars().nth(limit).is_some();
     let shown = text.chars().take(limit - usize::from(is_cut));
@@ -42,7 +42,7 @@ pub fn without_urls(text: &str) -> String {
 pub fn sentence(text: &str) -> String {
     // Before it is cut: half a token would not look like one. Of a text without an end not all is read.
     let begin: String = text.chars().take(16 * SENTENCE).collect();
-    line(&without_tokens(&without_paths(&begin)), SENTENCE)
+    sanitize_line(&without_tokens(&without_paths(&begin)), SENTENCE)
 }
 
 fn without_paths(text: &str) -> String {
@@ -120,7 +120,7 @@ mod tests {
             ("0123456789", "0123456789", "it fits"),
             ("0123456789x", "012345678…", "it ends"),
         ] {
-            assert_eq!(line(text, 10), shown, "{reason}");
+            assert_eq!(sanitize_line(text, 10), shown, "{reason}");
         }
     }
 

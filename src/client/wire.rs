@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     lenient::{Lenient, Shape, objects},
-    model::{Sensitive, State, kept},
+    model::{Sensitive, State, cut_foreign_text},
 };
 use crate::text;
 
@@ -70,7 +70,7 @@ impl Text {
 
     /// A sentence, as much of it as is kept.
     pub(super) fn sentence(self) -> Option<String> {
-        self.given().map(kept)
+        self.given().map(cut_foreign_text)
     }
 
     /// The cursor of the next page.
@@ -89,7 +89,7 @@ impl Text {
 
     pub(super) fn state(self) -> Option<State> {
         self.given()
-            .map(|word| State::from(text::line(&word, MAX_WORD).as_str()))
+            .map(|word| State::from(text::sanitize_line(&word, MAX_WORD).as_str()))
     }
 }
 

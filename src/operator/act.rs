@@ -14,7 +14,7 @@ use crate::{
         model::{Account, Credentials, SensitiveUrl, State},
     },
     crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, OWN_ACCOUNT_ANNOTATION},
-    plan::{AccountLookup, Desired, Done, Effect, Failure, Observed, Pin, SecretSeen},
+    plan::{AccountLookup, Applied, Desired, Effect, Failure, Observed, Pin, SecretSeen},
     project::Project,
 };
 
@@ -24,7 +24,7 @@ const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// An effect that went through.
 pub struct EffectResult {
     /// The facts of the answer.
-    pub done: Done,
+    pub done: Applied,
     /// What is observed with the answer taken in.
     pub observed: Observed,
     /// The object after a patch of it; `None` when it was not patched.
@@ -68,26 +68,26 @@ pub async fn act(
         Effect::Pin { alias } => {
             let marks = pinned(object, desired, &observed, alias.as_deref());
             patched = Some(patch_metadata(api, object, marks).await?);
-            Done::Marked
+            Applied::Marked
         }
         Effect::Unpin => {
             let unpinned = json!({"annotations": {ALIAS_ANNOTATION: Value::Null}});
             patched = Some(patch_metadata(api, object, unpinned).await?);
-            Done::Marked
+            Applied::Marked
         }
         Effect::Release => {
             patched = Some(patch_metadata(api, object, released(object)).await?);
-            Done::Released
+            Applied::Released
         }
-        Effect::Adopt => Done::Adopted,
+        Effect::Adopt => Applied::Adopted,
         Effect::Forget => {
             let is_there = observed.account.account().is_some();
             // What carries our alias may be another account: that takes another look.
             observed.forget_account();
             if is_there {
-                Done::Disowned
+                Applied::Disowned
             } else {
-                Done::Forgotten
+                Applied::Forgotten
             }
         }
         Effect::Link { auth_config, alias } => {
@@ -103,7 +103,7 @@ pub async fn act(
             let account = new_account(desired, auth_config, alias, id, State::Initializing);
             observed.account = AccountLookup::One(account);
             project.expect_person();
-            Done::Linked {
+            Applied::Linked {
                 link: link(
                     &redirect_url,
                     expires_at.map(|time| project.by_our_clock(time)),
@@ -119,7 +119,7 @@ pub async fn act(
             let state = created.state.unwrap_or(State::Initializing);
             let account = new_account(desired, auth_config, alias, created.id, state);
             observed.account = AccountLookup::One(account);
-            Done::Created
+            Applied::Created
         }
         Effect::Refresh { id } => {
             let callback = desired.spec.callback_url.as_deref();
@@ -133,23 +133,23 @@ pub async fn act(
             match (refreshed.redirect_url, state) {
                 (Some(url), _) => {
                     project.expect_person();
-                    Done::Linked {
+                    Applied::Linked {
                         link: link(&url, None, project.now()),
                     }
                 }
-                (None, State::Active) => Done::Changed,
+                (None, State::Active) => Applied::Changed,
                 (None, state) => return Err(EffectError::Composio(Failure::no_link(&state))),
             }
         }
         Effect::Enable { id } => {
             client.set_enabled(id, true).await.map_err(failed)?;
             set_state(&mut observed, id, State::Active);
-            Done::Changed
+            Applied::Changed
         }
         Effect::Disable { id } => {
             client.set_enabled(id, false).await.map_err(failed)?;
             set_state(&mut observed, id, State::Inactive);
-            Done::Changed
+            Applied::Changed
         }
         Effect::Patch { id, change } => {
             let request = change.request(desired, &observed.secret);
@@ -158,7 +158,7 @@ pub async fn act(
                 change.apply(account);
             }
             let done = change.done();
-            if done == Done::Rotated {
+            if done == Applied::Rotated {
                 // Whether it brought a dead account back to life is for another look to say.
                 observed.fresh = patched.state.as_ref().is_some_and(State::is_connected);
                 if let Some(state) = patched.state {
@@ -170,7 +170,7 @@ pub async fn act(
         Effect::Revoke { id } => {
             let revoked = client.revoke(id).await.map_err(failed)?;
             set_state(&mut observed, id, revoked.state.unwrap_or(State::Revoked));
-            Done::Revoked {
+            Applied::Revoked {
                 tokens: revoked.tokens,
             }
         }
@@ -178,7 +178,7 @@ pub async fn act(
             client.delete(id, *revoke).await.map_err(failed)?;
             observed.account = observed.account.without(id);
             project.snapshot(|snapshot| snapshot.deleted(id));
-            Done::Deleted
+            Applied::Deleted
         }
     };
     if let Some(account) = observed.account.account() {

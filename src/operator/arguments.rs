@@ -49,7 +49,7 @@ pub enum LogFormat {
 
 /// How Composio is reached, and by whom.
 #[derive(Args, Debug)]
-pub struct Reach {
+pub struct ComposioOptions {
     /// File that holds the project's API key; read again when it changes
     #[arg(long, env = "COMPOSIO_OPERATOR_API_KEY_FILE", value_name = "PATH")]
     pub api_key_file: Option<PathBuf>,
@@ -99,7 +99,7 @@ pub struct Scope {
 pub struct Check {
     /// How Composio is reached.
     #[command(flatten)]
-    pub composio: Reach,
+    pub composio: ComposioOptions,
 
     /// Where the objects are.
     #[command(flatten)]
@@ -156,7 +156,7 @@ pub struct DrainHook {
 pub struct Run {
     /// How Composio is reached.
     #[command(flatten)]
-    pub composio: Reach,
+    pub composio: ComposioOptions,
 
     /// Where the objects are.
     #[command(flatten)]

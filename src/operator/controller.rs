@@ -12,10 +12,10 @@ use crate::{
     composio::{ApiKey, Transport},
     http::Health,
     lease::Leadership,
-    metrics::{Census, Metrics},
+    metrics::{Metrics, ObjectGauges},
     plan::Flags,
     poll::Polling,
-    report::Pace,
+    report::RequeuePolicy,
     store::ObjectCounts,
 };
 
@@ -45,7 +45,7 @@ pub struct Settings {
     /// What decisions depend on.
     pub flags: Flags,
     /// When to come again.
-    pub pace: Pace,
+    pub requeue_policy: RequeuePolicy,
     /// How the accounts are polled.
     pub polling: Polling,
     /// How long an auth config is remembered.
@@ -90,13 +90,13 @@ pub async fn run(
     ended.or_else(startup::Ended::into_result)
 }
 
-fn census(counts: ObjectCounts, now: Timestamp) -> Census {
+fn object_gauges(counts: ObjectCounts, now: Timestamp) -> ObjectGauges {
     let since = counts.longest_waiting_since();
     // A clock that was put back tells of no wait.
     let longest_wait = since.map_or(0.0, |since| {
         now.duration_since(since).as_secs_f64().max(0.0)
     });
-    Census {
+    ObjectGauges {
         by_state: counts.by_state,
         by_ready: counts.by_ready,
         by_synced: counts.by_synced,

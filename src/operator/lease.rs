@@ -32,8 +32,8 @@ mod election;
 mod leadership;
 mod scope;
 
-use attempt::{Attempts, Tried};
-pub use leadership::{Leadership, NotLeading, Standing};
+use attempt::{AttemptResult, Attempts};
+pub use leadership::{LeaderState, Leadership, NotLeading};
 pub use scope::{SCOPES, Scope, ScopeHolder};
 
 /// To give the Lease up. Whoever cannot is waited for as if it had died.
@@ -77,7 +77,7 @@ impl Timing {
 
 /// Why a leader stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Lost {
+pub enum LeadershipLost {
     /// In time is what counts: by now another one may lead.
     #[error("not the leader any more: the Lease was not renewed within {deadline:?}{why}")]
     NotRenewed {
@@ -110,21 +110,21 @@ pub struct Candidate {
 pub struct Elector {
     attempts: Attempts,
     timing: Timing,
-    told: watch::Sender<Standing>,
+    told: watch::Sender<LeaderState>,
 }
 
 impl Elector {
     /// A candidate, and its leadership. The Leases are in that namespace. The client must not be one that
     /// [`Leadership::guard`] guards.
     pub fn new(client: Client, namespace: &str, candidate: Candidate) -> (Self, Leadership) {
-        let (told, standing) = watch::channel(Standing::Unknown("starting".to_owned()));
+        let (told, leader_state) = watch::channel(LeaderState::Unknown("starting".to_owned()));
         let timing = candidate.timing;
         let elector = Self {
             attempts: Attempts::new(client, namespace, candidate),
             timing,
             told,
         };
-        (elector, Leadership::new(standing))
+        (elector, Leadership::new(leader_state))
     }
 
     /// Waits for its turn, leads, and gives the Lease up when `end` is done: by then all work must have
@@ -132,7 +132,7 @@ impl Elector {
     ///
     /// # Errors
     /// When the leadership is lost: the process is to end, and to be started anew.
-    pub async fn run(mut self, end: impl Future<Output = ()>) -> Result<(), Lost> {
+    pub async fn run(mut self, end: impl Future<Output = ()>) -> Result<(), LeadershipLost> {
         let mut end = pin!(end);
         let until = tokio::select! {
             until = self.turn() => until,
@@ -150,7 +150,7 @@ impl Elector {
                 Ok(())
             }
         };
-        self.told.send_replace(Standing::Ended);
+        self.told.send_replace(LeaderState::Ended);
         ended
     }
 
@@ -160,19 +160,19 @@ impl Elector {
         let mut changes = pin!(watch_object(api, &name).default_backoff());
         loop {
             match self.attempts.attempt().await {
-                Ok(Tried::Held { until }) => return until,
-                Ok(Tried::Blocked { by, until }) => {
-                    self.tell_blocked(by);
+                Ok(AttemptResult::Held { until }) => return until,
+                Ok(AttemptResult::Blocked { by, until }) => {
+                    self.report_blocked(by);
                     self.attempts.give_up_if_held().await;
                     let next = Instant::now() + self.timing.retry_period;
                     tokio::time::sleep_until(next.min(until).into()).await;
                 }
-                Ok(Tried::Waits { holder, until }) => {
-                    self.tell_waiting(holder);
+                Ok(AttemptResult::Waits { holder, until }) => {
+                    self.report_waiting(holder);
                     self.watch(until, &mut changes).await;
                 }
                 Err(why) => {
-                    self.tell_trouble(why);
+                    self.report_error(why);
                     tokio::time::sleep(self.timing.retry_period).await;
                 }
             }
@@ -207,7 +207,7 @@ impl Elector {
             match self.attempts.see(lease) {
                 None => return,
                 Some((holder, new)) => {
-                    self.tell_waiting(holder);
+                    self.report_waiting(holder);
                     until = new;
                 }
             }
@@ -215,11 +215,11 @@ impl Elector {
     }
 
     /// Renews the Lease until that fails for too long.
-    async fn keep(&mut self, mut until: Instant) -> Lost {
+    async fn keep(&mut self, mut until: Instant) -> LeadershipLost {
         let mut why = String::new();
         loop {
             self.told
-                .send_replace(Standing::Leading { until: Some(until) });
+                .send_replace(LeaderState::Leading { until: Some(until) });
             let pause = tokio::time::sleep(self.timing.retry_period);
             // A process that was frozen beyond it learns that here.
             let tried = tokio::time::timeout_at(until.into(), async {
@@ -227,19 +227,21 @@ impl Elector {
                 self.attempts.attempt().await
             });
             match tried.await {
-                Ok(Ok(Tried::Held { until: renewed })) => {
+                Ok(Ok(AttemptResult::Held { until: renewed })) => {
                     why.clear();
                     until = renewed;
                 }
-                Ok(Ok(Tried::Waits { holder, .. })) => return Lost::Taken(holder),
-                Ok(Ok(Tried::Blocked { by, .. })) => return Lost::ScopeTaken(by),
+                Ok(Ok(AttemptResult::Waits { holder, .. })) => {
+                    return LeadershipLost::Taken(holder);
+                }
+                Ok(Ok(AttemptResult::Blocked { by, .. })) => return LeadershipLost::ScopeTaken(by),
                 Ok(Err(error)) => {
                     warn!("the Lease was not renewed: {error}");
                     why = format!(": {error}");
                 }
                 Err(_) => {
                     let deadline = self.timing.renew_deadline;
-                    return Lost::NotRenewed { deadline, why };
+                    return LeadershipLost::NotRenewed { deadline, why };
                 }
             }
         }
@@ -247,56 +249,57 @@ impl Elector {
 
     /// Gives the Lease up, if it is ours. Nothing gets through the guards from before that on.
     async fn give_up(&mut self) {
-        self.told.send_replace(Standing::Ended);
+        self.told.send_replace(LeaderState::Ended);
         self.attempts.give_up().await;
     }
 
-    fn tell_blocked(&self, by: ScopeHolder) {
-        let new = Standing::Blocked { by };
-        self.told.send_if_modified(|standing| {
-            if *standing == new {
+    fn report_blocked(&self, by: ScopeHolder) {
+        let new = LeaderState::Blocked { by };
+        self.told.send_if_modified(|leader_state| {
+            if *leader_state == new {
                 return false;
             }
-            if let Standing::Blocked { by } = &new {
+            if let LeaderState::Blocked { by } = &new {
                 warn!("not working: {by}");
             }
-            *standing = new;
+            *leader_state = new;
             true
         });
     }
 
-    fn tell_waiting(&self, holder: String) {
-        let new = Standing::Waiting { holder };
-        self.told.send_if_modified(|standing| {
-            if *standing == new {
+    fn report_waiting(&self, holder: String) {
+        let new = LeaderState::Waiting { holder };
+        self.told.send_if_modified(|leader_state| {
+            if *leader_state == new {
                 return false;
             }
-            if let Standing::Waiting { holder } = &new {
+            if let LeaderState::Waiting { holder } = &new {
                 info!(%holder, "waiting, another replica leads");
             }
-            *standing = new;
+            *leader_state = new;
             true
         });
     }
 
     /// Who waits already goes on waiting: that the Lease cannot be read now says nothing new of it.
-    fn tell_trouble(&self, why: String) {
+    fn report_error(&self, why: String) {
         let name = self.attempts.name();
-        self.told.send_if_modified(|standing| match standing {
-            Standing::Unknown(before) if *before != why => {
-                warn!("the Lease {name} cannot be had: {why}");
-                *before = why;
-                true
-            }
-            Standing::Unknown(_) => false,
-            Standing::Waiting { .. }
-            | Standing::Blocked { .. }
-            | Standing::Leading { .. }
-            | Standing::Ended => {
-                debug!("the Lease {name} cannot be had: {why}");
-                false
-            }
-        });
+        self.told
+            .send_if_modified(|leader_state| match leader_state {
+                LeaderState::Unknown(before) if *before != why => {
+                    warn!("the Lease {name} cannot be had: {why}");
+                    *before = why;
+                    true
+                }
+                LeaderState::Unknown(_) => false,
+                LeaderState::Waiting { .. }
+                | LeaderState::Blocked { .. }
+                | LeaderState::Leading { .. }
+                | LeaderState::Ended => {
+                    debug!("the Lease {name} cannot be had: {why}");
+                    false
+                }
+            });
     }
 }
 

@@ -75,13 +75,13 @@ pub fn start(format: LogFormat) {
     tracing_subscriber::registry()
         .with(
             lines
-                .with_filter(filter_fn(may_be_told))
+                .with_filter(filter_fn(is_safe_to_log))
                 .with_filter(EnvFilter::new(asked)),
         )
         .init();
 }
 
-fn may_be_told(what: &Metadata<'_>) -> bool {
+fn is_safe_to_log(what: &Metadata<'_>) -> bool {
     // A span is no line; the one that tells of a request is worth having.
     what.is_span() || !NEVER.contains(&what.target())
 }
@@ -192,7 +192,7 @@ mod tests {
         let kept = Kept::default();
         let lines = fmt::layer().with_ansi(false).with_writer(kept.clone());
         let subscriber =
-            tracing_subscriber::registry().with(lines.with_filter(filter_fn(may_be_told)));
+            tracing_subscriber::registry().with(lines.with_filter(filter_fn(is_safe_to_log)));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(name = "a\u{1b}[31m", "one\ntwo\u{9b}31m\u{202e}");
             tracing::warn!(target: "kube_client::client", "{}", "the body of a Secret");

@@ -9,7 +9,8 @@ use crate::{
     composio::error::Error,
     crd::{ConnectedAccount, ConnectedAccountStatus},
     plan::{
-        AccountLookup, AuthConfigCheck, Desired, Failure, Gate, Need, Observed, Proof, SecretSeen,
+        AccessGate, AccountLookup, AuthConfigCheck, Desired, Failure, Need, Observed, Proof,
+        SecretSeen,
     },
     project::{CachedAccount, Project, ProjectIdentity},
     store::{Objects, PackedObject},
@@ -20,7 +21,7 @@ mod find;
 mod holder;
 mod secret;
 
-use find::Unseen;
+use find::LookError;
 
 /// Where the accounts of one project are looked up.
 #[derive(Clone)]
@@ -100,8 +101,8 @@ impl Sources {
                     .find(desired, &observed.recorded, &keys)
                     .await
                     .map_err(|unseen| match unseen {
-                        Unseen::Error(error) => failed(&error),
-                        Unseen::Elsewhere(id) => Failure::of_another_project(&id),
+                        LookError::Error(error) => failed(&error),
+                        LookError::Elsewhere(id) => Failure::of_another_project(&id),
                     })?;
                 let recorded = observed.recorded.connected_account_id.as_deref();
                 let account = AccountLookup::of(found, recorded);
@@ -146,14 +147,14 @@ impl Sources {
     }
 
     /// Whether the project may be used for the objects of a namespace.
-    pub fn gate(&self, namespace: &str) -> Gate {
+    pub fn gate(&self, namespace: &str) -> AccessGate {
         let closed = self.project.closed();
-        Gate {
+        AccessGate {
             read_closed_until: closed.read_until,
             write_closed_until: closed.write_until,
             paused_until: closed.paused_until,
             proof: match closed.identity {
-                ProjectIdentity::Ours if self.project.held_up().contains(namespace) => {
+                ProjectIdentity::Ours if self.project.unproved_namespaces().contains(namespace) => {
                     Proof::Failed
                 }
                 ProjectIdentity::Ours => Proof::Given,

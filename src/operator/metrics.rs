@@ -26,7 +26,7 @@ use process::Process;
 
 /// How many objects there are of each kind. The words are a closed set.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Census {
+pub struct ObjectGauges {
     /// By Composio's word for the account.
     pub by_state: BTreeMap<&'static str, u64>,
     /// By the reason of Ready.
@@ -38,7 +38,7 @@ pub struct Census {
 }
 
 /// Counts the objects when somebody reads the metrics.
-type TakeCensus = Box<dyn Fn() -> Census + Send + Sync>;
+type ReadObjectGauges = Box<dyn Fn() -> ObjectGauges + Send + Sync>;
 
 /// The program's metrics. Labels come from closed sets.
 pub struct Metrics {
@@ -58,7 +58,7 @@ pub struct Metrics {
     objects_by_reason: Family<ReasonLabel, Gauge>,
     objects_by_synced_reason: Family<ReasonLabel, Gauge>,
     longest_wait: Gauge<f64, AtomicU64>,
-    census: OnceLock<TakeCensus>,
+    object_gauges: OnceLock<ReadObjectGauges>,
     leader: Gauge<i64>,
     blocked: Gauge<i64>,
     not_decoded: Counter,
@@ -103,7 +103,7 @@ impl Default for Metrics {
             objects_by_reason: Family::default(),
             objects_by_synced_reason: Family::default(),
             longest_wait: Gauge::default(),
-            census: OnceLock::new(),
+            object_gauges: OnceLock::new(),
             leader: Gauge::default(),
             blocked: Gauge::default(),
             not_decoded: Counter::default(),
@@ -325,14 +325,17 @@ impl Metrics {
     }
 
     /// Says how the objects are counted, from now on whenever somebody reads. The first to say it counts.
-    pub fn count_objects_by(&self, census: impl Fn() -> Census + Send + Sync + 'static) {
+    pub fn count_objects_by(
+        &self,
+        object_gauges: impl Fn() -> ObjectGauges + Send + Sync + 'static,
+    ) {
         // There is one controller a process.
-        let _ = self.census.set(Box::new(census));
+        let _ = self.object_gauges.set(Box::new(object_gauges));
     }
 
     /// The text that a scraper reads.
     pub fn text(&self) -> String {
-        if let Some(take_census) = self.census.get() {
+        if let Some(take_census) = self.object_gauges.get() {
             self.counted(take_census());
         }
         self.controller.read();
@@ -342,21 +345,21 @@ impl Metrics {
         text
     }
 
-    fn counted(&self, census: Census) {
+    fn counted(&self, object_gauges: ObjectGauges) {
         let gauge = |count| i64::try_from(count).unwrap_or(i64::MAX);
-        for (state, count) in census.by_state {
+        for (state, count) in object_gauges.by_state {
             let label = StateLabel { state };
             self.objects.get_or_create(&label).set(gauge(count));
         }
         for (family, counts) in [
-            (&self.objects_by_reason, census.by_ready),
-            (&self.objects_by_synced_reason, census.by_synced),
+            (&self.objects_by_reason, object_gauges.by_ready),
+            (&self.objects_by_synced_reason, object_gauges.by_synced),
         ] {
             for (reason, count) in counts {
                 let label = ReasonLabel { reason };
                 family.get_or_create(&label).set(gauge(count));
             }
         }
-        self.longest_wait.set(census.longest_wait);
+        self.longest_wait.set(object_gauges.longest_wait);
     }
 }

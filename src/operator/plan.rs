@@ -42,7 +42,7 @@ pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, Kind};
 pub use failure::{AfterFailure, Answer, Failure};
 pub use observed::{
-    AccountLookup, AuthConfigCheck, Gate, Holder, Observed, Proof, Refused, SecretSeen,
+    AccessGate, AccountLookup, AuthConfigCheck, Holder, Observed, Proof, Refused, SecretSeen,
     SecretVersion,
 };
 pub use pin::Pin;
@@ -111,12 +111,12 @@ pub struct Outcome {
     /// What was seen; after an effect, with what its answer says.
     pub observed: Observed,
     /// What happened.
-    pub event: Happened,
+    pub kind: OutcomeKind,
 }
 
 /// What happened in a round.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Happened {
+pub enum OutcomeKind {
     /// Nothing was to be done.
     Settled,
     /// Nothing could be done yet.
@@ -124,14 +124,14 @@ pub enum Happened {
     /// A person must help.
     Refused(Refusal),
     /// An effect went through.
-    Did(Done),
+    Applied(Applied),
     /// A look or an effect did not.
     Failed(Failure),
 }
 
 /// An effect that went through, with the facts of its answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Done {
+pub enum Applied {
     /// The object holds finalizer and alias now, or no alias any more.
     Marked,
     /// The account that was seen is ours.

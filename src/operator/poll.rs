@@ -125,13 +125,13 @@ impl Poll {
     /// Told as [`PollEvent::Failed`]; the next tick goes on where this one failed.
     pub async fn tick(&mut self, mut trigger: impl FnMut(ObjectRef<PackedObject>)) -> PollEvent {
         let before = self.project.closed().identity;
-        let held_before = self.project.held_up();
+        let held_before = self.project.unproved_namespaces();
         let polled = self.poll(&mut trigger).await;
         let failed_before = std::mem::replace(&mut self.failing, polled.is_err());
         if let Err(error) = polled {
             // That is not an outage: what answers so may not be Composio, or not ours.
             if matches!(error.retry(), Retry::Never | Retry::Gone) && !error.is_unauthorized() {
-                self.project.doubt();
+                self.project.forget_identity();
             }
             return PollEvent::Failed(error);
         }
@@ -141,7 +141,7 @@ impl Poll {
                 self.objects.readable().for_each(trigger);
             }
             ProjectIdentity::Ours | ProjectIdentity::Unproved => {
-                let held = self.project.held_up();
+                let held = self.project.unproved_namespaces();
                 let is_free = |namespace: Option<&String>| {
                     namespace.is_some_and(|one| held_before.contains(one) && !held.contains(one))
                 };
@@ -192,7 +192,7 @@ impl Poll {
             return Ok(());
         }
         if resync.is_full() {
-            let (identity, held_up) = match self.polling.accept_missing {
+            let (identity, unproved_namespaces) = match self.polling.accept_missing {
                 true => (ProjectIdentity::Ours, BTreeSet::new()),
                 false => {
                     let proof = ProjectProof::new(&self.project, &self.objects);
@@ -200,7 +200,8 @@ impl Poll {
                 }
             };
             self.project.identify(resync.generation(), identity);
-            self.project.hold_up(resync.generation(), held_up);
+            self.project
+                .set_unproved_namespaces(resync.generation(), unproved_namespaces);
             tell(resync.end(&self.project));
             self.resync_at = began.checked_add(self.polling.resync);
             let after_resync = Watermark::after_resync(resync.began(), &self.project);
@@ -281,7 +282,7 @@ impl Poll {
         };
         tokio::select! {
             () = pause => {}
-            () = self.project.doubted() => {}
+            () = self.project.identity_lost() => {}
         }
     }
 

@@ -31,8 +31,8 @@ use cache::Cache;
 pub use clock::Clock;
 use counted::counted;
 use deprecations::Deprecations;
-use gates::Gates;
-pub use gates::{Closed, ProjectIdentity};
+use gates::AccessGates;
+pub use gates::{ClosedGates, ProjectIdentity};
 use lookup_batcher::LookupBatcher;
 pub use snapshot::{CachedAccount, Changes, Snapshot};
 
@@ -45,7 +45,7 @@ pub struct Project {
     pub client: Client,
     /// The accounts as they were seen last.
     snapshot: Mutex<Snapshot>,
-    gates: Arc<Mutex<Gates>>,
+    gates: Arc<Mutex<AccessGates>>,
     budget: Arc<Mutex<Budget>>,
     metrics: Arc<Metrics>,
     auth_configs: AuthConfigs,
@@ -53,7 +53,7 @@ pub struct Project {
     /// Told when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
     /// Told when the project may be another one, so that it is proved at once.
-    doubted: Notify,
+    identity_lost: Notify,
     /// Composio's clock less ours, by the last answer that told.
     offset: Arc<Mutex<Option<SignedDuration>>>,
     /// By which records in statuses are signed. Derived from the API key.
@@ -76,7 +76,7 @@ impl Project {
         clock: Clock,
         auth_config_lifetime: SignedDuration,
     ) -> Self {
-        let gates = Arc::new(Mutex::new(Gates::default()));
+        let gates = Arc::new(Mutex::new(AccessGates::default()));
         let offset = Arc::new(Mutex::new(None));
         let budget = Arc::new(Mutex::new(Budget::default()));
         let deprecations = Deprecations::default();
@@ -98,7 +98,7 @@ impl Project {
                     *offset.lock() = Some(date.duration_since(clock.now()));
                 }
                 if let Some(limit) = call.rate_limit {
-                    budget.lock().told(limit, clock.instant());
+                    budget.lock().update(limit, clock.instant());
                 }
                 if call.class == Class::TurnedAway {
                     budget.lock().turned_away(edge_wait(), clock.instant());
@@ -125,12 +125,12 @@ impl Project {
             budget,
             metrics,
             auth_configs: AuthConfigs {
-                by_id: Cache::new(unsigned(auth_config_lifetime)),
-                by_toolkit: Cache::new(unsigned(auth_config_lifetime)),
+                by_id: Cache::new(to_std(auth_config_lifetime)),
+                by_toolkit: Cache::new(to_std(auth_config_lifetime)),
             },
             lookups: LookupBatcher::default(),
             person_expected: Notify::new(),
-            doubted: Notify::new(),
+            identity_lost: Notify::new(),
             offset,
             record_keys: Mutex::new(record_keys),
             clock,
@@ -187,7 +187,7 @@ impl Project {
     }
 
     /// Until when reading and writing are closed, if they are.
-    pub fn closed(&self) -> Closed {
+    pub fn closed(&self) -> ClosedGates {
         self.gates.lock().closed(self.instant(), self.now())
     }
 
@@ -252,10 +252,7 @@ impl Project {
     /// # Errors
     /// As above.
     pub async fn has_auth_config(&self, id: &str, oldest: SignedDuration) -> Result<bool, Error> {
-        Ok(self
-            .auth_config_as_of(id, unsigned(oldest))
-            .await?
-            .is_some())
+        Ok(self.auth_config_as_of(id, to_std(oldest)).await?.is_some())
     }
 
     async fn auth_config_as_of(
@@ -295,7 +292,7 @@ impl Project {
         drop(record_keys);
         self.gates.lock().key_changed();
         self.forget_auth_configs();
-        self.doubted.notify_one();
+        self.identity_lost.notify_one();
     }
 
     /// Which key is in use. To be asked before what is told to [`Project::identify`] is found out.
@@ -315,25 +312,27 @@ impl Project {
 
     /// Says for which namespaces nothing is to be concluded from an account not being there: so many of
     /// theirs are missing that it may be another project, and what others have says that it is not.
-    pub fn hold_up(&self, generation: u64, namespaces: BTreeSet<String>) {
-        self.gates.lock().hold_up(generation, namespaces);
+    pub fn set_unproved_namespaces(&self, generation: u64, namespaces: BTreeSet<String>) {
+        self.gates
+            .lock()
+            .set_unproved_namespaces(generation, namespaces);
     }
 
     /// Those namespaces.
-    pub fn held_up(&self) -> Arc<BTreeSet<String>> {
-        self.gates.lock().held_up()
+    pub fn unproved_namespaces(&self) -> Arc<BTreeSet<String>> {
+        self.gates.lock().unproved_namespaces()
     }
 
     /// Takes back that the project is ours: it answers as if it were not.
-    pub fn doubt(&self) {
+    pub fn forget_identity(&self) {
         let mut gates = self.gates.lock();
         let generation = gates.generation();
         gates.identify(generation, ProjectIdentity::Unproved);
     }
 
     /// Waits until the project may be another one than it was.
-    pub async fn doubted(&self) {
-        self.doubted.notified().await;
+    pub async fn identity_lost(&self) {
+        self.identity_lost.notified().await;
     }
 
     /// Forgets what is known of auth configs: one of them was not what it was remembered to be.
@@ -356,6 +355,6 @@ fn edge_wait() -> Duration {
     Duration::from_millis(fastrand::u64(5_000..15_000))
 }
 
-fn unsigned(duration: SignedDuration) -> Duration {
+fn to_std(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or_default()
 }

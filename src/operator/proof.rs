@@ -80,7 +80,7 @@ impl Count {
     }
 
     /// The namespaces of which so much is missing that nothing is concluded from it for their objects.
-    pub(crate) fn held_up(&self) -> BTreeSet<String> {
+    pub(crate) fn unproved_namespaces(&self) -> BTreeSet<String> {
         self.missing
             .iter()
             .filter(|(_, one)| one.is_suspicious())
@@ -152,14 +152,14 @@ impl<'a> ProjectProof<'a> {
             );
             return Ok((identity, BTreeSet::new()));
         }
-        let held_up = count.held_up();
-        for namespace in &held_up {
+        let unproved_namespaces = count.unproved_namespaces();
+        for namespace in &unproved_namespaces {
             tracing::error!(
                 namespace,
                 "too many accounts on record of this namespace are not in the project: its objects wait"
             );
         }
-        Ok((identity, held_up))
+        Ok((identity, unproved_namespaces))
     }
 
     /// Whether an auth config that is recorded is there: the object's own, or else another object's. Where
@@ -216,13 +216,17 @@ mod tests {
         ] {
             let count = count(&[("a", expected, missed)]);
             assert_eq!(count.is_suspicious(), suspicious, "{reason}");
-            assert_eq!(!count.held_up().is_empty(), suspicious, "{reason}");
+            assert_eq!(
+                !count.unproved_namespaces().is_empty(),
+                suspicious,
+                "{reason}"
+            );
         }
     }
 
     #[test]
     fn one_namespace_never_speaks_for_others() {
-        for (missing, foreign, held_up, reason) in [
+        for (missing, foreign, unproved_namespaces, reason) in [
             (
                 vec![("a", 90, 90), ("b", 5, 0), ("c", 5, 0)],
                 false,
@@ -262,8 +266,8 @@ mod tests {
         ] {
             let count = count(&missing);
             assert_eq!(count.is_suspicious(), foreign, "{reason}");
-            let names: Vec<_> = count.held_up().into_iter().collect();
-            assert_eq!(names, held_up, "{reason}");
+            let names: Vec<_> = count.unproved_namespaces().into_iter().collect();
+            assert_eq!(names, unproved_namespaces, "{reason}");
         }
     }
 }

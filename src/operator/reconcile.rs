@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use crate::{
     crd::{ConnectedAccount, Reason, condition},
-    report::news,
+    report::object_event,
     store::PackedObject,
 };
 
@@ -55,11 +55,11 @@ pub async fn reconcile(
     }
     let object = packed.unpack().map_err(|error| Failed {
         error: error.into(),
-        again: context.pace.max,
+        again: context.requeue_policy.max,
     })?;
     let attempt = Attempt::of(&object);
     let now = context.sources.project.instant();
-    if let Some(left) = context.backoff.left(&attempt, context.pace, now) {
+    if let Some(left) = context.backoff.left(&attempt, context.requeue_policy, now) {
         return Ok(ReconcileResult::backing_off(left));
     }
     // On the heap: it is tens of kilobytes, and whoever holds a pass would hold them too.
@@ -87,12 +87,12 @@ fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Cont
     let lasted = since.map(|since| project.now().duration_since(since));
     let lasted = lasted.and_then(|lasted| Duration::try_from(lasted).ok());
     let lasted = lasted.unwrap_or_default();
-    let next = (context.backoff).failed(attempt, lasted, context.pace, project.instant());
+    let next = (context.backoff).failed(attempt, lasted, context.requeue_policy, project.instant());
     if next.is_first
         && since.is_none()
         && let Some(refusal) = error.refusal()
     {
-        (context.emit)(&object, news::of_refusal(&refusal));
+        (context.emit)(&object, object_event::of_refusal(&refusal));
     }
     Failed {
         error,
@@ -117,7 +117,7 @@ async fn look_and_act(
     }
     if let Some(wait) = remembered.throttled(&step) {
         let now = context.sources.project.instant();
-        let waited = context.backoff.put_off(attempt, now);
+        let waited = context.backoff.defer(attempt, now);
         return remembered.wait_for_turn(wait, waited).await;
     }
     context.backoff.has_turn(attempt);

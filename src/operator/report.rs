@@ -9,7 +9,7 @@ use crate::{
     composio::model::{Account, State, without},
     crd::{ConnectedAccountStatus, CredentialsStep, Reason, Tally, condition},
     plan::{
-        Answer, CORRECTIONS_WINDOW, Desired, Done, Effect, Happened, Outcome, Pin, Presence,
+        Answer, Applied, CORRECTIONS_WINDOW, Desired, Effect, Outcome, OutcomeKind, Pin, Presence,
         Refusal, Wait, connection_data_digest, usable_link,
     },
     record::Proven,
@@ -19,8 +19,8 @@ use crate::{
 mod account_id;
 mod claim;
 mod conditions;
-pub mod news;
-mod pace;
+pub mod object_event;
+mod requeue;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ mod tests;
 use account_id::{lose, take};
 use claim::record_claim;
 use conditions::{conditions, verdict};
-pub use pace::{Pace, next_look};
+pub use requeue::{RequeuePolicy, requeue_after};
 use secret::{drop_former_refusal, record_secret, renew_secret};
 
 /// The longest message of a condition: several sentences of Composio's, and a list of ids.
@@ -67,7 +67,7 @@ pub fn report(
     record_account(&mut status, desired, outcome, now);
     record_requests(&mut status, desired, outcome);
     status.observed_generation = Some(desired.generation);
-    let verdict = verdict(desired, &status, &outcome.event);
+    let verdict = verdict(desired, &status, &outcome.kind);
     status.conditions = conditions(previous, desired, &status, &verdict, now);
     status
 }
@@ -96,7 +96,7 @@ fn record_correction(
 ) {
     let done = outcome.observed.done.iter();
     let is_first = done.filter(|effect| effect.is_correction()).count() == 1;
-    if outcome.event != Happened::Did(Done::Changed) || !is_first {
+    if outcome.kind != OutcomeKind::Applied(Applied::Changed) || !is_first {
         return;
     }
     let was_as_declared = status
@@ -134,31 +134,31 @@ fn record_event(
     now: Timestamp,
 ) {
     let account = outcome.observed.account.account();
-    match &outcome.event {
+    match &outcome.kind {
         // Also where nothing was asked: an account may be there that no look has shown yet.
-        Happened::Waiting(Wait {
+        OutcomeKind::Waiting(Wait {
             reason: Reason::OutcomeUnknown,
             ..
         }) => {
             status.unknown_since.get_or_insert(MicroTime(now));
         }
-        Happened::Did(Done::Released) => {}
-        Happened::Waiting(_) | Happened::Refused(_) => {
+        OutcomeKind::Applied(Applied::Released) => {}
+        OutcomeKind::Waiting(_) | OutcomeKind::Refused(_) => {
             // The account shows what became of the effect.
             if outcome.observed.fresh && is_recorded(status, account) {
                 status.unknown_since = None;
             }
         }
-        Happened::Did(Done::Marked) => {
+        OutcomeKind::Applied(Applied::Marked) => {
             // The alias is taken out only when it is proved that no account carries it.
             if desired.pin == Pin::Absent {
                 status.unknown_since = None;
             }
         }
-        Happened::Settled | Happened::Did(Done::Changed) => {
+        OutcomeKind::Settled | OutcomeKind::Applied(Applied::Changed) => {
             status.unknown_since = None;
         }
-        Happened::Did(Done::Adopted) => {
+        OutcomeKind::Applied(Applied::Adopted) => {
             status.unknown_since = None;
             if let Some(account) = account {
                 take(status, account);
@@ -167,7 +167,7 @@ fn record_event(
                 }
             }
         }
-        Happened::Did(Done::Linked { link }) => {
+        OutcomeKind::Applied(Applied::Linked { link }) => {
             status.unknown_since = None;
             if let Some(account) = account {
                 take(status, account);
@@ -184,7 +184,7 @@ fn record_event(
             status.last_link_issued_at = Some(MicroTime(now));
             status.last_handled_link_request = desired.link_request.clone();
         }
-        Happened::Did(Done::Created) => {
+        OutcomeKind::Applied(Applied::Created) => {
             status.unknown_since = None;
             if let Some(account) = account {
                 take(status, account);
@@ -195,7 +195,7 @@ fn record_event(
             };
             record_secret(status, desired, outcome, step);
         }
-        Happened::Did(Done::Rotated) => {
+        OutcomeKind::Applied(Applied::Rotated) => {
             status.unknown_since = None;
             // What is recorded from here on tells whether this version brought it back to life.
             if !account.is_some_and(|account| account.state.is_connected()) {
@@ -203,18 +203,18 @@ fn record_event(
             }
             record_secret(status, desired, outcome, CredentialsStep::Patched);
         }
-        Happened::Did(Done::Revoked { .. }) => {
+        OutcomeKind::Applied(Applied::Revoked { .. }) => {
             status.unknown_since = None;
             status.revoke_refusals = None;
         }
-        Happened::Did(Done::Disowned) => {
+        OutcomeKind::Applied(Applied::Disowned) => {
             let previous = status.previous_connected_account_id.take();
             lose(status, desired);
             // It was never this object's.
             status.previous_connected_account_id = previous;
         }
-        Happened::Did(Done::Forgotten) => lose(status, desired),
-        Happened::Did(Done::Deleted) => match desired.presence {
+        OutcomeKind::Applied(Applied::Forgotten) => lose(status, desired),
+        OutcomeKind::Applied(Applied::Deleted) => match desired.presence {
             // A second one under our alias went, and the recorded one is still there.
             Presence::Present if is_recorded(status, account) => {}
             // The row made room for a new link, which is due for the same reason as the refresh was.
@@ -222,7 +222,7 @@ fn record_event(
             // The record stays: it proves that there was an account, and that it is gone.
             Presence::Deleting { .. } => {}
         },
-        Happened::Failed(failure) => {
+        OutcomeKind::Failed(failure) => {
             match failure.answer {
                 // The last one counts: it is the one that may still take effect.
                 Answer::Unknown => status.unknown_since = Some(MicroTime(now)),
@@ -257,7 +257,7 @@ fn record_account(
     let account = outcome.observed.account.account();
     let Some(account) = account.filter(|account| is_recorded(status, Some(account))) else {
         if status.connected_account_id.is_none() {
-            status.alias = Some(desired.sought_alias().to_owned());
+            status.alias = Some(desired.lookup_alias().to_owned());
         }
         if status
             .link
@@ -269,7 +269,7 @@ fn record_account(
         return;
     };
     let keys = &outcome.observed.keys;
-    let has_issued = matches!(outcome.event, Happened::Did(Done::Linked { .. }));
+    let has_issued = matches!(outcome.kind, OutcomeKind::Applied(Applied::Linked { .. }));
     let had_own_link = status.link.as_ref().is_some_and(|link| {
         let record = status.record.as_ref();
         let proven = keys.verify_link(record, &desired.own_alias, &account.id, &link.url);
@@ -282,7 +282,7 @@ fn record_account(
     let became_active = match account.state {
         State::Active => !was_connected || status.connected_at.is_none(),
         // It was active when we disabled it, though that was not reported.
-        State::Inactive => !was_connected && outcome.event == Happened::Did(Done::Changed),
+        State::Inactive => !was_connected && outcome.kind == OutcomeKind::Applied(Applied::Changed),
         State::Initializing
         | State::Initiated
         | State::Expired
@@ -293,8 +293,8 @@ fn record_account(
     if became_active {
         connected(status, now);
     }
-    let is_decided =
-        outcome.observed.fresh && matches!(outcome.event, Happened::Settled | Happened::Did(_));
+    let is_decided = outcome.observed.fresh
+        && matches!(outcome.kind, OutcomeKind::Settled | OutcomeKind::Applied(_));
     let signed_in = had_own_link && became_active;
     record_claim(
         status,
@@ -306,7 +306,7 @@ fn record_account(
         is_decided,
     );
     let is_judged = |refusal: &Refusal| refusal.reason == Reason::CredentialsRejected;
-    if is_decided || matches!(&outcome.event, Happened::Refused(one) if is_judged(one)) {
+    if is_decided || matches!(&outcome.kind, OutcomeKind::Refused(one) if is_judged(one)) {
         renew_secret(status, desired, outcome);
     }
     // What it was linked with nobody knows: from here on another one is told from what is declared now.

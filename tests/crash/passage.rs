@@ -22,7 +22,7 @@ pub(super) enum Deed {
     /// The operator is killed when the answer is there, just before it is delivered.
     KillAfter,
     /// The connection is cut instead of the answer.
-    Lost,
+    LeadershipLost,
     /// The connection is cut in the middle of the answer.
     Cut,
     /// The request has its effect when nobody waits for the answer any more.
@@ -159,7 +159,7 @@ fn fate(deed: Deed, done: oneshot::Sender<()>) -> Fate {
         Deed::KillBefore => return Fate::HeldBefore(done),
         Deed::KillAfter => return Fate::HeldAfter(done),
         Deed::Late(wait) => return Fate::Late(wait, done),
-        Deed::Lost => Fate::Lost,
+        Deed::LeadershipLost => Fate::LeadershipLost,
         Deed::Cut => Fate::Half,
         Deed::Fails => Fate::Replaced(StatusCode::INTERNAL_SERVER_ERROR, FAILURE),
         Deed::Gateway => Fate::Replaced(StatusCode::BAD_GATEWAY, GATEWAY),

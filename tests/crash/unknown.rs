@@ -22,7 +22,7 @@ pub(super) const WAITS: &[(&str, &str)] = &[
 
 /// What can become of an answer.
 const OUTCOMES: [(&str, Deed); 5] = [
-    ("the answer is lost", Deed::Lost),
+    ("the answer is lost", Deed::LeadershipLost),
     ("the answer is cut in its middle", Deed::Cut),
     (
         "delayed past the timeout, and committed later",

@@ -49,7 +49,7 @@ pub(crate) enum Fate {
     /// when the answer is there.
     HeldAfter(oneshot::Sender<()>),
     /// It is forwarded, and the connection is cut instead of an answer.
-    Lost,
+    LeadershipLost,
     /// It is forwarded, and the connection is cut in the middle of the answer.
     Half,
     /// It is forwarded, and this is the answer to it.
@@ -176,7 +176,7 @@ impl Way {
                 self.whole(seen).await?;
                 held(caught).await
             }
-            Fate::Lost => {
+            Fate::LeadershipLost => {
                 self.whole(seen).await?;
                 Err(Cut)
             }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use composio_operator::plan::{Done, Happened};
+use composio_operator::plan::{Applied, OutcomeKind};
 use composio_operator::report::report;
 use composio_operator::sandbox::world::Seed;
 use serde_json::json;
@@ -18,7 +18,7 @@ async fn the_id_of_a_new_account_is_recorded_although_its_object_cannot_be_read_
     let mind = Mind {
         // The account is made, and its id not yet written.
         report: Arc::new(move |desired, previous, outcome, now| {
-            let is_made = matches!(&outcome.event, Happened::Did(Done::Linked { .. }));
+            let is_made = matches!(&outcome.kind, OutcomeKind::Applied(Applied::Linked { .. }));
             if is_made
                 && let Some(shelf) = reached.get()
                 // A report may be asked for again.

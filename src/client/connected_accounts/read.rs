@@ -12,7 +12,7 @@ use crate::{
     lenient::{Lenient, objects},
     model::{Account, Acl, State, Visibility},
     path::Query,
-    quote::word,
+    quote::sanitize_word,
     wire::{PageWire, Text, Texts, ToolkitWire, lacks, object, texts},
 };
 
@@ -248,7 +248,7 @@ fn page(_: StatusCode, body: &[u8]) -> Result<Page, String> {
             Ok(account) => items.push(account),
             Err((id, why)) => {
                 left_out += 1;
-                let id = word(&id.unwrap_or_default());
+                let id = sanitize_word(&id.unwrap_or_default());
                 tracing::warn!(%id, why, "a listed account is left out");
             }
         }

@@ -11,7 +11,9 @@ use kube::{
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
 
-use crate::{crd::ConnectedAccount, metrics::Metrics, reconcile::Emit, report::news::News};
+use crate::{
+    crd::ConnectedAccount, metrics::Metrics, reconcile::Emit, report::object_event::ObjectEvent,
+};
 
 /// Who reports.
 const CONTROLLER: &str = "composio-operator";
@@ -84,12 +86,14 @@ pub(super) fn publish(client: Client, instance: &str, metrics: Arc<Metrics>) -> 
             }
         }
     });
-    let emit = move |object: &ConnectedAccount, news: News| {
+    let emit = move |object: &ConnectedAccount, event: ObjectEvent| {
         if object.name_any().len() > MAX_NAME {
             metrics.event_dropped("name_too_long");
             debug!(object = %object.name_any(), "its name is too long for events");
-        } else if (!news.warning && queue.capacity() <= WARNINGS)
-            || queue.try_send((reference(object), event(news))).is_err()
+        } else if (!event.warning && queue.capacity() <= WARNINGS)
+            || queue
+                .try_send((reference(object), kubernetes_event(event)))
+                .is_err()
         {
             metrics.event_dropped("queue_full");
             debug!(object = %object.name_any(), "an event was dropped: too many wait");
@@ -116,15 +120,15 @@ fn reference(object: &ConnectedAccount) -> ObjectReference {
     }
 }
 
-fn event(news: News) -> Event {
+fn kubernetes_event(event: ObjectEvent) -> Event {
     Event {
-        type_: if news.warning {
+        type_: if event.warning {
             EventType::Warning
         } else {
             EventType::Normal
         },
-        reason: news.topic.as_str().to_owned(),
-        note: Some(news.note),
+        reason: event.reason.as_str().to_owned(),
+        note: Some(event.note),
         action: ACTION.to_owned(),
         secondary: None,
     }

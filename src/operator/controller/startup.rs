@@ -26,8 +26,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Connections, Settings, census,
+    Connections, Settings,
     namespaces::{self, NamespaceAccess},
+    object_gauges,
     queue::{Queue, Trigger},
     watching::{follow, poll_and_report, report_watch_error},
     worker::Worker,
@@ -282,7 +283,7 @@ impl Polled {
             decide: Box::new(decide),
             report: Box::new(report),
             flags: settings.flags,
-            pace: settings.pace,
+            requeue_policy: settings.requeue_policy,
             backoff: Backoff::default(),
             metrics: Arc::clone(&metrics),
             emit,
@@ -342,7 +343,7 @@ impl Running {
 /// Has the objects and the queue counted whenever somebody reads the metrics.
 fn count(metrics: &Metrics, project: &Arc<Project>, objects: &Objects, trigger: Trigger) {
     let (project, objects) = (Arc::clone(project), objects.clone());
-    metrics.count_objects_by(move || census(objects.counts(), project.now()));
+    metrics.count_objects_by(move || object_gauges(objects.counts(), project.now()));
     metrics.read_queue_by(move || trigger.reading());
 }
 

@@ -167,7 +167,7 @@ mod tests {
     };
 
     use super::{
-        super::{census, queue::Queue},
+        super::{object_gauges, queue::Queue},
         *,
     };
     use crate::{http::serve, plan::Flags, store::DECODED};
@@ -284,7 +284,7 @@ mod tests {
         let metrics = Arc::new(followed.metrics);
         metrics.count_objects_by({
             let objects = followed.objects.clone();
-            move || census(objects.counts(), jiff::Timestamp::now())
+            move || object_gauges(objects.counts(), jiff::Timestamp::now())
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let address = listener.local_addr().expect("it is bound");

@@ -10,13 +10,13 @@ use tracing::{info, warn};
 
 use super::{
     Candidate, RELEASE, Timing,
-    election::{Election, Next},
-    scope::{SCOPES, ScopeHolder, Scopes, Turn},
+    election::{Election, ElectionStep},
+    scope::{ClaimStep, SCOPES, ScopeHolder, Scopes},
 };
 use crate::log::cause;
 
 /// How a try ended.
-pub(super) enum Tried {
+pub(super) enum AttemptResult {
     /// It leads, and nobody else works on its scope.
     Held { until: Instant },
     /// Another replica of the release leads.
@@ -53,7 +53,7 @@ impl Attempts {
 
     /// Reads both Leases, and claims or renews them if that may be. Each try has a time limit of its own, as
     /// controller-runtime sets it: on a dead connection the next one gets a new connection.
-    pub(super) async fn attempt(&mut self) -> Result<Tried, String> {
+    pub(super) async fn attempt(&mut self) -> Result<AttemptResult, String> {
         let limit = self.timing.renew_deadline / 2;
         match timeout(limit, self.both()).await {
             Ok(Ok(tried)) => Ok(tried),
@@ -65,7 +65,7 @@ impl Attempts {
         }
     }
 
-    async fn both(&mut self) -> Result<Tried, kube::Error> {
+    async fn both(&mut self) -> Result<AttemptResult, kube::Error> {
         let began = Instant::now();
         // First of all, so that no replica of a release stands by for work that another release does.
         if let Some(blocked) = self.blocked().await? {
@@ -76,19 +76,21 @@ impl Attempts {
         let now = Instant::now();
         election.see(found, now);
         let claimed = match election.next(now, Timestamp::now()) {
-            Next::Claim(lease) => write(api, &self.name, &lease).await?,
-            Next::Wait { holder, until } => return Ok(Tried::Waits { holder, until }),
+            ElectionStep::Claim(lease) => write(api, &self.name, &lease).await?,
+            ElectionStep::Wait { holder, until } => {
+                return Ok(AttemptResult::Waits { holder, until });
+            }
         };
         election.see(Some(claimed), Instant::now());
         loop {
             let claim = match self.scopes.next(Instant::now(), Timestamp::now()) {
-                Turn::Claim(lease) => lease,
-                Turn::Held { by, until } => return Ok(Tried::Blocked { by, until }),
+                ClaimStep::Claim(lease) => lease,
+                ClaimStep::Held { by, until } => return Ok(AttemptResult::Blocked { by, until }),
             };
             match write(&self.api, SCOPES, &claim).await {
                 Ok(written) => {
                     self.scopes.hold(written, Instant::now());
-                    return Ok(Tried::Held {
+                    return Ok(AttemptResult::Held {
                         // From before it was asked: the others count from when they see the answer.
                         until: began + self.timing.renew_deadline,
                     });
@@ -105,13 +107,13 @@ impl Attempts {
     }
 
     /// Reads the claims, and tells whether another release holds a part of the scope.
-    async fn blocked(&mut self) -> Result<Option<Tried>, kube::Error> {
+    async fn blocked(&mut self) -> Result<Option<AttemptResult>, kube::Error> {
         let found = self.api.get_opt(SCOPES).await?;
         let now = Instant::now();
         self.scopes.see(found, now);
         match self.scopes.next(now, Timestamp::now()) {
-            Turn::Claim(_) => Ok(None),
-            Turn::Held { by, until } => Ok(Some(Tried::Blocked { by, until })),
+            ClaimStep::Claim(_) => Ok(None),
+            ClaimStep::Held { by, until } => Ok(Some(AttemptResult::Blocked { by, until })),
         }
     }
 
@@ -120,8 +122,8 @@ impl Attempts {
         let now = Instant::now();
         self.election.see(lease, now);
         match self.election.next(now, Timestamp::now()) {
-            Next::Claim(_) => None,
-            Next::Wait { holder, until } => Some((holder, until)),
+            ElectionStep::Claim(_) => None,
+            ElectionStep::Wait { holder, until } => Some((holder, until)),
         }
     }
 

@@ -27,7 +27,7 @@ struct Seen {
 
 /// What the candidate may do now.
 #[derive(Debug, PartialEq)]
-pub(super) enum Next {
+pub(super) enum ElectionStep {
     /// Write this Lease: new where it has no version, else in the place of exactly that version.
     Claim(Box<Lease>),
     /// Wait: another one holds it, until then unless it renews.
@@ -60,7 +60,7 @@ impl Election {
     }
 
     /// What may be done, by what was seen last.
-    pub(super) fn next(&self, now: Instant, wall: Timestamp) -> Next {
+    pub(super) fn next(&self, now: Instant, wall: Timestamp) -> ElectionStep {
         let lease = self.seen.as_ref().and_then(|seen| seen.lease.as_ref());
         let since = self.seen.as_ref().map_or(now, |seen| seen.since);
         let spec = lease.and_then(|lease| lease.spec.as_ref());
@@ -68,7 +68,7 @@ impl Election {
             Some(holder) if *holder != self.identity => {
                 let until = since + self.promised(spec);
                 if now < until {
-                    return Next::Wait {
+                    return ElectionStep::Wait {
                         holder: holder.clone(),
                         until,
                     };
@@ -76,7 +76,7 @@ impl Election {
             }
             Some(_) | None => {}
         }
-        Next::Claim(Box::new(self.claimed(lease, wall)))
+        ElectionStep::Claim(Box::new(self.claimed(lease, wall)))
     }
 
     /// Whether this candidate holds the Lease, by what was seen last.
@@ -156,15 +156,15 @@ mod tests {
     /// What `by` writes when it may.
     fn claim(by: &Election, now: Instant, at: Timestamp) -> Lease {
         match by.next(now, at) {
-            Next::Claim(lease) => *lease,
-            Next::Wait { holder, .. } => panic!("{holder} holds it"),
+            ElectionStep::Claim(lease) => *lease,
+            ElectionStep::Wait { holder, .. } => panic!("{holder} holds it"),
         }
     }
 
     fn waits(by: &Election, now: Instant) -> Option<Duration> {
         match by.next(now, wall(0)) {
-            Next::Claim(_) => None,
-            Next::Wait { until, .. } => Some(until - now),
+            ElectionStep::Claim(_) => None,
+            ElectionStep::Wait { until, .. } => Some(until - now),
         }
     }
 
@@ -269,11 +269,11 @@ mod tests {
             // Our own clock jumps as well: it is written down and that is all.
             for ours in [wall(-2_000_000_000), wall(0), wall(5_000_000_000)] {
                 assert!(
-                    matches!(b.next(almost, ours), Next::Wait { .. }),
+                    matches!(b.next(almost, ours), ElectionStep::Wait { .. }),
                     "{clock:?} {ours}"
                 );
                 assert!(
-                    matches!(b.next(renewed_at + DURATION, ours), Next::Claim(_)),
+                    matches!(b.next(renewed_at + DURATION, ours), ElectionStep::Claim(_)),
                     "{clock:?} {ours}"
                 );
             }

@@ -9,7 +9,7 @@ use super::ScopeHolder;
 
 /// Where a replica stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum LeaderState {
     /// It does not know yet, and why not.
     Unknown(String),
     /// Another one leads.
@@ -33,7 +33,7 @@ pub enum Standing {
 
 /// Whether this replica leads. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Leadership(watch::Receiver<Standing>);
+pub struct Leadership(watch::Receiver<LeaderState>);
 
 /// What is not done because another replica may lead by now.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -41,23 +41,23 @@ pub struct Leadership(watch::Receiver<Standing>);
 pub struct NotLeading;
 
 impl Leadership {
-    pub(super) fn new(standing: watch::Receiver<Standing>) -> Self {
-        Self(standing)
+    pub(super) fn new(leader_state: watch::Receiver<LeaderState>) -> Self {
+        Self(leader_state)
     }
 
     /// That of a replica that is alone and asks nobody.
     pub fn alone() -> Self {
-        Self(watch::channel(Standing::Leading { until: None }).1)
+        Self(watch::channel(LeaderState::Leading { until: None }).1)
     }
 
     /// Whether it leads at this moment, by the local monotonic clock alone.
     pub fn is_held(&self) -> bool {
         match &*self.0.borrow() {
-            Standing::Leading { until } => until.is_none_or(|until| Instant::now() < until),
-            Standing::Unknown(_)
-            | Standing::Waiting { .. }
-            | Standing::Blocked { .. }
-            | Standing::Ended => false,
+            LeaderState::Leading { until } => until.is_none_or(|until| Instant::now() < until),
+            LeaderState::Unknown(_)
+            | LeaderState::Waiting { .. }
+            | LeaderState::Blocked { .. }
+            | LeaderState::Ended => false,
         }
     }
 
@@ -65,14 +65,14 @@ impl Leadership {
     pub async fn held(mut self) {
         let led = self
             .0
-            .wait_for(|standing| matches!(standing, Standing::Leading { .. }));
+            .wait_for(|leader_state| matches!(leader_state, LeaderState::Leading { .. }));
         if led.await.is_err() {
             std::future::pending().await
         }
     }
 
     /// Tells each change, and how it is at first.
-    pub async fn follow(mut self, mut tell: impl FnMut(&Standing)) {
+    pub async fn follow(mut self, mut tell: impl FnMut(&LeaderState)) {
         loop {
             tell(&self.0.borrow_and_update());
             if self.0.changed().await.is_err() {
@@ -108,55 +108,55 @@ mod tests {
 
     use super::*;
 
-    fn leadership(standing: Standing) -> Leadership {
-        Leadership(watch::channel(standing).1)
+    fn leadership(leader_state: LeaderState) -> Leadership {
+        Leadership(watch::channel(leader_state).1)
     }
 
     #[tokio::test]
     async fn reads_always_get_through_and_writes_only_while_it_leads() {
         struct Case {
-            standing: Standing,
+            leader_state: LeaderState,
             leads: bool,
             reason: &'static str,
         }
         let (now, minute) = (Instant::now(), Duration::from_secs(60));
-        let until = |until| Standing::Leading { until };
+        let until = |until| LeaderState::Leading { until };
         let cases = [
             Case {
-                standing: Standing::Unknown("starting".to_owned()),
+                leader_state: LeaderState::Unknown("starting".to_owned()),
                 leads: false,
                 reason: "it has not been elected yet",
             },
             Case {
-                standing: Standing::Waiting {
+                leader_state: LeaderState::Waiting {
                     holder: "a".to_owned(),
                 },
                 leads: false,
                 reason: "another one leads",
             },
             Case {
-                standing: until(Some(now + minute)),
+                leader_state: until(Some(now + minute)),
                 leads: true,
                 reason: "it leads",
             },
             Case {
-                standing: until(Some(now)),
+                leader_state: until(Some(now)),
                 leads: false,
                 reason: "it led, and has not renewed: nothing else has to happen for it to stop",
             },
             Case {
-                standing: until(None),
+                leader_state: until(None),
                 leads: true,
                 reason: "it is alone",
             },
             Case {
-                standing: Standing::Ended,
+                leader_state: LeaderState::Ended,
                 leads: false,
                 reason: "it has given the Lease up",
             },
         ];
         for case in cases {
-            let leadership = leadership(case.standing);
+            let leadership = leadership(case.leader_state);
             assert_eq!(leadership.is_held(), case.leads, "{}", case.reason);
             for (method, is_read) in [
                 (Method::GET, true),

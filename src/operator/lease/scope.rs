@@ -121,7 +121,7 @@ struct Claim {
 }
 
 /// A claim of another release, and since when it says what it says, by our own clock.
-struct Foreign {
+struct OtherClaim {
     claim: Value,
     since: Instant,
 }
@@ -134,14 +134,14 @@ pub(super) struct Scopes {
     /// How long a claim lasts that does not say it.
     duration: Duration,
     lease: Option<Lease>,
-    foreign: BTreeMap<String, Foreign>,
+    foreign: BTreeMap<String, OtherClaim>,
     /// Whether this candidate has claimed.
     holds: bool,
 }
 
 /// What the release may do now.
 #[derive(Debug, PartialEq)]
-pub(super) enum Turn {
+pub(super) enum ClaimStep {
     /// Write this Lease: new where it has no version, else in the place of exactly that version.
     Claim(Box<Lease>),
     /// Another release holds a part of the scope, until then unless it renews its claim.
@@ -189,13 +189,13 @@ impl Scopes {
         }
         let new = claims
             .into_iter()
-            .map(|(release, claim)| (release, Foreign { claim, since: now }));
+            .map(|(release, claim)| (release, OtherClaim { claim, since: now }));
         self.foreign.extend(new);
         self.lease = lease;
     }
 
     /// What may be done, by what was seen last.
-    pub(super) fn next(&self, now: Instant, wall: Timestamp) -> Turn {
+    pub(super) fn next(&self, now: Instant, wall: Timestamp) -> ClaimStep {
         let mut held: Option<(ScopeHolder, Instant)> = None;
         for (release, foreign) in &self.foreign {
             let until = self.until(foreign);
@@ -218,8 +218,8 @@ impl Scopes {
             }
         }
         match held {
-            Some((by, until)) => Turn::Held { by, until },
-            None => Turn::Claim(Box::new(self.claimed(now, wall))),
+            Some((by, until)) => ClaimStep::Held { by, until },
+            None => ClaimStep::Claim(Box::new(self.claimed(now, wall))),
         }
     }
 
@@ -263,7 +263,7 @@ impl Scopes {
     }
 
     /// When a claim is over. It says itself how long it lasts, since its holder is not on our flags.
-    fn until(&self, foreign: &Foreign) -> Instant {
+    fn until(&self, foreign: &OtherClaim) -> Instant {
         let seconds = read(&foreign.claim).map(|claim| claim.lease_duration_seconds);
         foreign.since + seconds.map_or(self.duration, |seconds| Duration::from_secs(seconds.into()))
     }

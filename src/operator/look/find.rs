@@ -21,7 +21,7 @@ impl Sources {
         desired: &Desired,
         recorded: &ConnectedAccountStatus,
         keys: &RecordKeys,
-    ) -> Result<Vec<Account>, Unseen> {
+    ) -> Result<Vec<Account>, LookError> {
         let on_record = recorded.connected_account_id.as_ref();
         let Some(id) = on_record.or(desired.spec.connected_account_id.as_ref()) else {
             return Ok(self.by_alias(desired, None).await?);
@@ -37,7 +37,7 @@ impl Sources {
                 .has_recorded_auth_config(recorded)
                 .await?
         {
-            return Err(Unseen::Elsewhere(id.clone()));
+            return Err(LookError::Elsewhere(id.clone()));
         }
         let look_further = match desired.presence {
             Presence::Present => on_record.is_none(),
@@ -127,7 +127,7 @@ impl Sources {
         let spec = &desired.spec;
         let found = self
             .project
-            .accounts_of(&spec.user, &spec.toolkit, desired.sought_alias())
+            .accounts_of(&spec.user, &spec.toolkit, desired.lookup_alias())
             .await?;
         for account in &found {
             self.see(desired, account, recorded);
@@ -137,14 +137,14 @@ impl Sources {
 }
 
 /// Why a look at the account has seen nothing, neither that it is there nor that it is gone.
-pub(super) enum Unseen {
+pub(super) enum LookError {
     /// Composio did not answer.
     Error(Error),
     /// The project is not the one in which the account of that id was made.
     Elsewhere(String),
 }
 
-impl From<Error> for Unseen {
+impl From<Error> for LookError {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }

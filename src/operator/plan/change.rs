@@ -8,7 +8,7 @@ use crate::composio::{
     model::{Account, Acl, PATCHABLE_FIELDS},
 };
 
-use super::{Desired, Done, Effect, SecretSeen, sharing};
+use super::{Applied, Desired, Effect, SecretSeen, sharing};
 
 /// One change of an account, sent in a PATCH of its own: a refusal of one does not stop the others.
 #[derive(Clone, Debug, PartialEq, EnumDiscriminants)]
@@ -58,10 +58,10 @@ impl Change {
     }
 
     /// What it is called once it went through.
-    pub fn done(&self) -> Done {
+    pub fn done(&self) -> Applied {
         match self {
-            Self::Alias(_) | Self::Sharing(_) => Done::Changed,
-            Self::Credentials => Done::Rotated,
+            Self::Alias(_) | Self::Sharing(_) => Applied::Changed,
+            Self::Credentials => Applied::Rotated,
         }
     }
 

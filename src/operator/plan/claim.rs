@@ -75,7 +75,7 @@ impl<'a> Claimant<'a> {
     }
 
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
-    pub fn sought_alias(&self) -> &'a str {
+    pub fn lookup_alias(&self) -> &'a str {
         let declared = self.declared_alias.unwrap_or(self.own_alias);
         self.pin.alias().unwrap_or(declared)
     }

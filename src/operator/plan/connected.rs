@@ -39,10 +39,7 @@ pub(super) fn decide(
     for difference in differences(desired, observed, account, now) {
         match &difference.plan {
             Plan::Do(effect) if effect.is_correction() && observed.done.is_empty() => {
-                match (
-                    observed.refused_like(effect),
-                    put_off(desired, observed, now),
-                ) {
+                match (observed.refused_like(effect), defer(desired, observed, now)) {
                     (Some(refused), _) => refusals.push(&refused.failure),
                     (None, None) => return difference,
                     (None, Some(until)) => {
@@ -132,7 +129,7 @@ fn differences(
 }
 
 /// Until when a correction has to wait, after too many of them for the same declaration.
-fn put_off(desired: &Desired, observed: &Observed, now: Timestamp) -> Option<Timestamp> {
+fn defer(desired: &Desired, observed: &Observed, now: Timestamp) -> Option<Timestamp> {
     let recorded = &observed.recorded;
     let Tally { since, count } = recorded.corrections.as_ref()?;
     if *count < QUICK_CORRECTIONS || recorded.observed_generation != Some(desired.generation) {

@@ -152,7 +152,7 @@ fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp
             // Only an active account can be revoked; one that was not, in this pass, waits disabled.
             State::Inactive => {
                 let enable = Effect::Enable { id: id.clone() };
-                match (put_off(observed, &id), observed.refused_exactly(&enable)) {
+                match (defer(observed, &id), observed.refused_exactly(&enable)) {
                     (Some(waits), _) => waits,
                     (None, None) => Rule::DeletingEnable.does(enable),
                     (None, Some(_)) => {
@@ -179,7 +179,7 @@ fn revoke(desired: &Desired, observed: &Observed, id: String) -> Decision {
     let Some(refused) = observed.refused_exactly(&revoke) else {
         return Rule::DeletingRevoke.does(revoke);
     };
-    if let Some(waits) = put_off(observed, &id) {
+    if let Some(waits) = defer(observed, &id) {
         // It was enabled only to be revoked.
         let disable = Effect::Disable { id };
         return if !desired.spec.enabled && observed.refused_exactly(&disable).is_none() {
@@ -196,7 +196,7 @@ fn revoke(desired: &Desired, observed: &Observed, id: String) -> Decision {
 }
 
 /// What to wait for when a revocation of that account that was tried in this pass may go through later.
-fn put_off(observed: &Observed, id: &str) -> Option<Decision> {
+fn defer(observed: &Observed, id: &str) -> Option<Decision> {
     let revoke = Effect::Revoke { id: id.to_owned() };
     let failure = &observed.refused_exactly(&revoke)?.failure;
     match failure.answer {

@@ -128,8 +128,8 @@ impl Desired {
     }
 
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
-    pub fn sought_alias(&self) -> &str {
-        self.claimant().sought_alias()
+    pub fn lookup_alias(&self) -> &str {
+        self.claimant().lookup_alias()
     }
 
     /// Whether finalizer and pin are on the object, and the pin was written for it.

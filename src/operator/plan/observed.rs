@@ -36,7 +36,7 @@ pub struct Observed {
     /// show may be the holder.
     pub all_objects_known: bool,
     /// Whether the project may be used.
-    pub gate: Gate,
+    pub gate: AccessGate,
     /// What Composio refused in this pass, so that it is not asked again.
     pub refused: Vec<Refused>,
     /// What was done in this pass.
@@ -267,7 +267,7 @@ pub struct Holder {
 /// Whether the project may be read and written. A key that lacks one of the two rights is answered
 /// with the same 401 as a wrong key, so the two are separate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gate {
+pub struct AccessGate {
     /// When reading may be tried again, if it is closed.
     pub read_closed_until: Option<Timestamp>,
     /// When writing may be tried again, if it is closed.
@@ -291,7 +291,7 @@ pub enum Proof {
     Failed,
 }
 
-impl Gate {
+impl AccessGate {
     /// Whether a look may be taken.
     pub fn may_read(&self) -> bool {
         self.read_closed_until.is_none()

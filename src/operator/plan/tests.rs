@@ -59,7 +59,7 @@ fn nothing() -> Due {
 }
 
 /// Each case: the sentence that it proves, what is wanted, what is seen, what is due.
-fn check(cases: impl IntoIterator<Item = (&'static str, Wanted, Sight, Due)>) {
+fn check(cases: impl IntoIterator<Item = (&'static str, DesiredBuilder, ObservedBuilder, Due)>) {
     for (sentence, wanted, sight, due) in cases {
         let plan = plan(&wanted.0, &sight.0, NOW);
         let right = match &due {

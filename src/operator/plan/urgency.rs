@@ -35,7 +35,9 @@ mod tests {
     use crate::{
         composio::model::Acl,
         crd::DeletionPolicy,
-        plan::tests::build::{NOW, Sight, Wanted, account, not_looked, object, seen},
+        plan::tests::build::{
+            DesiredBuilder, NOW, ObservedBuilder, account, not_looked, object, seen,
+        },
     };
 
     #[test]
@@ -49,7 +51,7 @@ mod tests {
             seen(account("ca_1").active().shared(Some(list))).recorded("ca_1")
         };
         let ours = || seen(account("ca_1").active()).recorded("ca_1");
-        let cases: [(&str, Wanted, Sight, Urgency); 8] = [
+        let cases: [(&str, DesiredBuilder, ObservedBuilder, Urgency); 8] = [
             (
                 "an object that goes takes its account along",
                 object().deleted(DeletionPolicy::Delete),

@@ -32,7 +32,7 @@ pub(super) struct Resync {
     /// Of the snapshot.
     mark: u64,
     began: Instant,
-    asked: Vec<Asked>,
+    asked: Vec<RecordedId>,
     /// Up to here it has come.
     done: usize,
     found: usize,
@@ -47,7 +47,7 @@ enum Extent {
     Bounded,
 }
 
-struct Asked {
+struct RecordedId {
     id: String,
     /// The namespace of the object that has it on record.
     namespace: String,
@@ -67,7 +67,7 @@ enum Witness {
 }
 
 /// What one request has brought.
-struct Piece {
+struct Batch {
     changes: Changes,
     found: usize,
     missed: Vec<usize>,
@@ -103,7 +103,7 @@ impl Resync {
                 } else {
                     witness(&object, objects.flags(), &keys, id)
                 };
-            let one = asked.entry(id.to_owned()).or_insert_with(|| Asked {
+            let one = asked.entry(id.to_owned()).or_insert_with(|| RecordedId {
                 id: id.to_owned(),
                 namespace: object.namespace(),
                 witness,
@@ -181,14 +181,15 @@ impl Resync {
     /// What was there and what was not. What was seen since it began is left out.
     pub(super) fn count(&self, project: &Project) -> Count {
         let has_valid = self.asked.iter().any(|asked| asked.witness == Witness::Yes);
-        let is_witness = |asked: &Asked| match asked.witness {
+        let is_witness = |asked: &RecordedId| match asked.witness {
             Witness::Yes => true,
             Witness::OfAnotherKey => !has_valid,
             Witness::No => false,
         };
         let mut missing = BTreeMap::<String, Missing>::new();
         project.snapshot(|snapshot| {
-            let counted = |asked: &&Asked| is_witness(asked) && !snapshot.is_deleted(&asked.id);
+            let counted =
+                |asked: &&RecordedId| is_witness(asked) && !snapshot.is_deleted(&asked.id);
             for asked in self.asked.iter().filter(counted) {
                 missing.entry(asked.namespace.clone()).or_default().expected += 1;
             }
@@ -228,7 +229,7 @@ fn pieces(from: usize, to: usize) -> Vec<Range<usize>> {
 }
 
 /// Asks for a page of ids.
-async fn ask(project: &Project, asked: &[Asked], range: Range<usize>) -> Result<Piece, Error> {
+async fn ask(project: &Project, asked: &[RecordedId], range: Range<usize>) -> Result<Batch, Error> {
     let mark = project.snapshot(|snapshot| snapshot.begin_scan());
     let ids: Vec<String> = asked[range.clone()]
         .iter()
@@ -241,7 +242,7 @@ async fn ask(project: &Project, asked: &[Asked], range: Range<usize>) -> Result<
         .filter(|at| !there.contains(asked[*at].id.as_str()))
         .collect();
     let found = range.len() - missed.len();
-    Ok(Piece {
+    Ok(Batch {
         changes: project.snapshot(|snapshot| snapshot.listed(mark, rows)),
         found,
         missed,

@@ -12,15 +12,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
 
 /// Two gates, because a key without the right to write gets the same 401 as a wrong key.
 #[derive(Debug, Default)]
-pub(super) struct Gates {
-    read: Option<Shut>,
-    write: Option<Shut>,
+pub(super) struct AccessGates {
+    read: Option<ClosedGate>,
+    write: Option<ClosedGate>,
     /// The organisation's rate limit is used up until then.
     paused_until: Option<Instant>,
     /// What is known of the project itself.
     identity: ProjectIdentity,
     /// Namespaces of which too much is missing, though the project is ours.
-    held_up: Arc<BTreeSet<String>>,
+    unproved_namespaces: Arc<BTreeSet<String>>,
     /// Which key this is of: an answer to the former one proves nothing of the next.
     generation: u64,
 }
@@ -39,7 +39,7 @@ pub enum ProjectIdentity {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Shut {
+struct ClosedGate {
     until: Instant,
     wait: Duration,
 }
@@ -47,7 +47,7 @@ struct Shut {
 /// Which gates are closed, and until when: by the wall clock as it stands at this moment, for what is told and
 /// decided in its terms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Closed {
+pub struct ClosedGates {
     /// Reading: until the poll, which goes on, gets through.
     pub read_until: Option<Timestamp>,
     /// Writing: until then, when the next effect is the probe.
@@ -58,7 +58,7 @@ pub struct Closed {
     pub identity: ProjectIdentity,
 }
 
-impl Gates {
+impl AccessGates {
     /// Takes note of an answer.
     pub(super) fn note(&mut self, write: bool, status: Option<u16>, now: Instant) {
         let gate = if write {
@@ -73,7 +73,7 @@ impl Gates {
                     return;
                 }
                 let wait = gate.map_or(FIRST_WAIT, |shut| (shut.wait * 2).min(LONGEST_WAIT));
-                *gate = Some(Shut {
+                *gate = Some(ClosedGate {
                     until: now + wait,
                     wait,
                 });
@@ -109,26 +109,30 @@ impl Gates {
     }
 
     /// Takes note of the namespaces for which nothing is to be concluded from what is missing.
-    pub(super) fn hold_up(&mut self, generation: u64, namespaces: BTreeSet<String>) {
+    pub(super) fn set_unproved_namespaces(
+        &mut self,
+        generation: u64,
+        namespaces: BTreeSet<String>,
+    ) {
         if generation == self.generation {
-            self.held_up = Arc::new(namespaces);
+            self.unproved_namespaces = Arc::new(namespaces);
         }
     }
 
     /// Those namespaces.
-    pub(super) fn held_up(&self) -> Arc<BTreeSet<String>> {
-        Arc::clone(&self.held_up)
+    pub(super) fn unproved_namespaces(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.unproved_namespaces)
     }
 
     /// What is closed now. Reading stays closed until a poll gets through, however long that takes.
-    pub(super) fn closed(&self, now: Instant, wall: Timestamp) -> Closed {
+    pub(super) fn closed(&self, now: Instant, wall: Timestamp) -> ClosedGates {
         let told = |until: Instant| {
             let left = SignedDuration::try_from(until.saturating_duration_since(now));
             wall.saturating_add(left.unwrap_or(SignedDuration::MAX))
                 .unwrap_or(Timestamp::MAX)
         };
         let is_ahead = |until: &Instant| now < *until;
-        Closed {
+        ClosedGates {
             read_until: self.read.map(|shut| told(shut.until)),
             write_until: (self.write.map(|shut| shut.until).filter(is_ahead)).map(told),
             paused_until: self.paused_until.filter(is_ahead).map(told),
@@ -153,14 +157,14 @@ mod tests {
 
     /// Gates whose clocks show the same seconds.
     struct Timed {
-        gates: Gates,
+        gates: AccessGates,
         start: Instant,
     }
 
     impl Timed {
         fn new() -> Self {
             Self {
-                gates: Gates::default(),
+                gates: AccessGates::default(),
                 start: Instant::now(),
             }
         }
@@ -179,7 +183,7 @@ mod tests {
             self.gates.pause(Duration::from_secs(seconds), now);
         }
 
-        fn closed(&self, time: Timestamp) -> Closed {
+        fn closed(&self, time: Timestamp) -> ClosedGates {
             self.gates.closed(self.instant(time), time)
         }
     }
@@ -200,7 +204,7 @@ mod tests {
             "a failure says nothing about the key"
         );
         gates.note(false, Some(200), at(3601));
-        assert_eq!(gates.closed(at(3601)), Closed::default());
+        assert_eq!(gates.closed(at(3601)), ClosedGates::default());
     }
 
     #[test]
@@ -239,12 +243,12 @@ mod tests {
             .duration_since(until);
         assert_eq!(longest.as_secs().unsigned_abs(), LONGEST_WAIT.as_secs());
         gates.note(true, Some(201), until);
-        assert_eq!(gates.closed(until), Closed::default());
+        assert_eq!(gates.closed(until), ClosedGates::default());
     }
 
     #[test]
     fn what_was_found_out_with_the_former_key_proves_nothing_of_the_next() {
-        let mut gates = Gates::default();
+        let mut gates = AccessGates::default();
         let former = gates.generation();
         gates.identify(former, ProjectIdentity::Ours);
         assert_eq!(
@@ -269,7 +273,7 @@ mod tests {
             Some(at(40)),
             "the longest wait counts"
         );
-        assert_eq!(gates.closed(at(40)), Closed::default());
+        assert_eq!(gates.closed(at(40)), ClosedGates::default());
     }
 
     #[test]
@@ -282,7 +286,7 @@ mod tests {
         assert_eq!(closed.paused_until, Some(at(440)), "half a minute is left");
         assert_eq!(closed.write_until, Some(at(430)));
         let over = gates.instant(at(4040));
-        assert_eq!(gates.gates.closed(over, at(440)), Closed::default());
+        assert_eq!(gates.gates.closed(over, at(440)), ClosedGates::default());
         assert_eq!(gates.gates.pause_left(over), Duration::ZERO);
     }
 }

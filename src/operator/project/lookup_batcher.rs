@@ -98,7 +98,7 @@ impl LookupBatcher {
                     *last = Some(Instant::now());
                     let batch = self.take();
                     let listed = list(client, &batch).await;
-                    self.tell(batch, listed);
+                    self.answer(batch, listed);
                     if let Ok(found) = answered.try_recv() {
                         break found?;
                     }
@@ -168,7 +168,7 @@ impl LookupBatcher {
         waiting.drain(..fit).collect()
     }
 
-    fn tell(&self, batch: Vec<PendingLookup>, listed: Result<Listing, Error>) {
+    fn answer(&self, batch: Vec<PendingLookup>, listed: Result<Listing, Error>) {
         if listed.as_ref().is_err_and(Error::is_not_understood) {
             self.leave_alone(batch.iter().map(|one| one.key.clone()));
         }

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{crd::ConnectedAccount, report::Pace};
+use crate::{crd::ConnectedAccount, report::RequeuePolicy};
 
 /// An object that was put off is forgotten after this, unless it comes again: it may not be there any more.
 const LONGEST_TURN: Duration = Duration::from_secs(60 * 60);
@@ -25,8 +25,8 @@ const FEW: usize = 64;
 /// never more than twice what failed, or waited, of late.
 #[derive(Default)]
 pub struct Backoff {
-    failing: Mutex<Recent<Failing>>,
-    put_off: Mutex<Recent<PutOff>>,
+    failing: Mutex<Recent<FailureRecord>>,
+    defer: Mutex<Recent<Deferral>>,
 }
 
 /// What is remembered of objects, by their uids.
@@ -64,21 +64,21 @@ pub(super) struct Attempt {
     version: u64,
 }
 
-struct Failing {
+struct FailureRecord {
     version: u64,
     since: Instant,
     tried: Instant,
     until: Instant,
 }
 
-struct PutOff {
+struct Deferral {
     version: u64,
     since: Instant,
 }
 
 /// What comes of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Next {
+pub(super) struct RetryDelay {
     /// When to try again.
     pub(super) after: Duration,
     /// Whether it is the first failure since a pass that went through.
@@ -103,12 +103,17 @@ impl Attempt {
 impl Backoff {
     /// For how long the object is still to be left alone, whoever triggers it. One that was changed since is
     /// tried sooner: that may have helped.
-    pub(super) fn left(&self, attempt: &Attempt, pace: Pace, now: Instant) -> Option<Duration> {
+    pub(super) fn left(
+        &self,
+        attempt: &Attempt,
+        requeue_policy: RequeuePolicy,
+        now: Instant,
+    ) -> Option<Duration> {
         let failing = self.failing.lock();
         let failing = failing.by_uid.get(&attempt.uid)?;
         let until = match failing.version == attempt.version {
             true => failing.until,
-            false => failing.until.min(failing.tried + pace.min),
+            false => failing.until.min(failing.tried + requeue_policy.min),
         };
         let left = until.saturating_duration_since(now);
         (left > Duration::ZERO).then_some(left)
@@ -120,24 +125,26 @@ impl Backoff {
         &self,
         attempt: &Attempt,
         lasted: Duration,
-        pace: Pace,
+        requeue_policy: RequeuePolicy,
         now: Instant,
-    ) -> Next {
+    ) -> RetryDelay {
         let mut failing = self.failing.lock();
         let known = failing.by_uid.get(&attempt.uid);
         let (lasted, is_first) = match known {
             Some(known) => (now.saturating_duration_since(known.since), false),
-            None => (lasted.min(pace.max), true),
+            None => (lasted.min(requeue_policy.max), true),
         };
-        let after = lasted.clamp(pace.min, pace.max);
-        let next = Failing {
+        let after = lasted.clamp(requeue_policy.min, requeue_policy.max);
+        let next = FailureRecord {
             version: attempt.version,
             since: now.checked_sub(lasted).unwrap_or(now),
             tried: now,
             until: now + after,
         };
-        failing.insert(&attempt.uid, next, |one| one.until + pace.max <= now);
-        Next { after, is_first }
+        failing.insert(&attempt.uid, next, |one| {
+            one.until + requeue_policy.max <= now
+        });
+        RetryDelay { after, is_first }
     }
 
     /// Takes note of a pass that went through.
@@ -146,23 +153,23 @@ impl Backoff {
     }
 
     /// Takes note that the object cannot have its turn now, and tells for how long it has been so.
-    pub(super) fn put_off(&self, attempt: &Attempt, now: Instant) -> Duration {
-        let mut put_off = self.put_off.lock();
-        let known = put_off.by_uid.get(&attempt.uid);
+    pub(super) fn defer(&self, attempt: &Attempt, now: Instant) -> Duration {
+        let mut defer = self.defer.lock();
+        let known = defer.by_uid.get(&attempt.uid);
         if let Some(known) = known.filter(|known| known.version == attempt.version) {
             return now.saturating_duration_since(known.since);
         }
-        let one = PutOff {
+        let one = Deferral {
             version: attempt.version,
             since: now,
         };
-        put_off.insert(&attempt.uid, one, |one| one.since + LONGEST_TURN <= now);
+        defer.insert(&attempt.uid, one, |one| one.since + LONGEST_TURN <= now);
         Duration::ZERO
     }
 
     /// Takes note that the object has its turn.
     pub(super) fn has_turn(&self, attempt: &Attempt) {
-        self.put_off.lock().by_uid.remove(&attempt.uid);
+        self.defer.lock().by_uid.remove(&attempt.uid);
     }
 }
 
@@ -170,7 +177,7 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const PACE: Pace = Pace {
+    const PACE: RequeuePolicy = RequeuePolicy {
         min: Duration::from_secs(5),
         max: Duration::from_secs(600),
         slow: Duration::from_secs(600),
@@ -237,23 +244,23 @@ mod tests {
             let now = now + seconds(n);
             let gone = attempt(&format!("gone-{n}"), 1);
             backoff.failed(&gone, Duration::ZERO, PACE, now);
-            backoff.put_off(&gone, now);
+            backoff.defer(&gone, now);
         }
         // As many as came within the time that each is remembered, twice.
         let most = |time: Duration| 2 * usize::try_from(time.as_secs()).expect("few");
         assert!(backoff.failing.lock().by_uid.len() <= most(PACE.min + PACE.max));
-        assert!(backoff.put_off.lock().by_uid.len() <= most(LONGEST_TURN));
+        assert!(backoff.defer.lock().by_uid.len() <= most(LONGEST_TURN));
     }
 
     #[test]
     fn who_is_put_off_waits_since_the_first_time() {
         let (backoff, now) = (Backoff::default(), Instant::now());
         let one = attempt("a", 1);
-        assert_eq!(backoff.put_off(&one, now), Duration::ZERO);
-        assert_eq!(backoff.put_off(&one, now + seconds(4)), seconds(4));
+        assert_eq!(backoff.defer(&one, now), Duration::ZERO);
+        assert_eq!(backoff.defer(&one, now + seconds(4)), seconds(4));
         let changed = attempt("a", 2);
-        assert_eq!(backoff.put_off(&changed, now + seconds(6)), Duration::ZERO);
+        assert_eq!(backoff.defer(&changed, now + seconds(6)), Duration::ZERO);
         backoff.has_turn(&changed);
-        assert_eq!(backoff.put_off(&changed, now + seconds(9)), Duration::ZERO);
+        assert_eq!(backoff.defer(&changed, now + seconds(9)), Duration::ZERO);
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     look::Sources,
     metrics::Metrics,
     plan::{Decision, Desired, Flags, Observed, Outcome},
-    report::{Pace, news::News},
+    report::{RequeuePolicy, object_event::ObjectEvent},
 };
 
 /// Decides as [`crate::plan::decide`] does; a function value, so that a test can listen to every decision.
@@ -26,7 +26,7 @@ pub type Report = Box<
 >;
 
 /// Takes an event of an object to be published. It must not wait: what cannot be taken now is lost.
-pub type Emit = Box<dyn Fn(&ConnectedAccount, News) + Send + Sync>;
+pub type Emit = Box<dyn Fn(&ConnectedAccount, ObjectEvent) + Send + Sync>;
 
 /// What every pass needs.
 pub struct Context {
@@ -41,7 +41,7 @@ pub struct Context {
     /// What decisions depend on.
     pub flags: Flags,
     /// When to come again.
-    pub pace: Pace,
+    pub requeue_policy: RequeuePolicy,
     /// Which objects are left alone for a while.
     pub backoff: Backoff,
     /// What is counted.

@@ -54,7 +54,9 @@ impl Error {
             return None;
         };
         match &**error {
-            kube::Error::Api(status) if !PASSES.contains(&status.code) => Some(said(status)),
+            kube::Error::Api(status) if !PASSES.contains(&status.code) => {
+                Some(status_message(status))
+            }
             _ => None,
         }
     }
@@ -65,7 +67,7 @@ impl Error {
 const PASSES: [u16; 7] = [401, 404, 408, 409, 429, 503, 504];
 
 /// The apiserver's own words, but for URLs: it may quote the status, in which a link may stand.
-fn said(status: &kube::core::Status) -> String {
+fn status_message(status: &kube::core::Status) -> String {
     let shown = text::without_urls(&status.message);
     let shown: String = shown.trim().chars().take(MAX_REFUSAL).collect();
     match shown.is_empty() {
@@ -78,7 +80,7 @@ fn said(status: &kube::core::Status) -> String {
 /// it may be a link.
 pub(super) fn describe(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(status) => said(status),
+        kube::Error::Api(status) => status_message(status),
         other => cause(other),
     }
 }

@@ -10,14 +10,14 @@ use super::{
     Context, Error, ReconcileResult,
     context::Slot,
     describe,
-    state::{Next, State, Step, StepResult},
+    state::{NextStep, State, Step, StepResult},
     status_writer::Written,
 };
 use crate::{
     act::{EffectError, act},
     crd::{ConnectedAccount, Reason},
-    plan::{Effect, Happened, Need, Wait, urgency},
-    report::{must_be_kept, news, next_look},
+    plan::{Effect, Need, OutcomeKind, Wait, urgency},
+    report::{must_be_kept, object_event, requeue_after},
 };
 
 /// The most effects of one pass: to take over an account that differs in everything takes eight, of
@@ -93,11 +93,11 @@ impl<'a> Pass<'a> {
                 Step::End(event) => return self.end(event).await,
             };
             match self.state.apply(result) {
-                Next::Decide => {}
-                Next::End(event) => return self.end(event).await,
-                Next::Leave(ended) => return self.leave(ended).await,
-                Next::Drop(ended) => return Ok(ended),
-                Next::Fail(error) => return self.fail(error).await,
+                NextStep::Decide => {}
+                NextStep::End(event) => return self.end(event).await,
+                NextStep::Leave(ended) => return self.leave(ended).await,
+                NextStep::Drop(ended) => return Ok(ended),
+                NextStep::Fail(error) => return self.fail(error).await,
             }
         }
         let ended = self.does_not_converge();
@@ -198,7 +198,7 @@ impl<'a> Pass<'a> {
             Ok(result) => {
                 State::log_account_of(&result.observed);
                 info!(%effect, "effect applied");
-                StepResult::Acted(effect, Box::new(result))
+                StepResult::Applied(effect, Box::new(result))
             }
             Err(error) => {
                 match &error {
@@ -207,27 +207,27 @@ impl<'a> Pass<'a> {
                     }
                     EffectError::Kubernetes(error) => warn!(%effect, "{}", describe(error)),
                 }
-                StepResult::NotActed(effect, error)
+                StepResult::NotApplied(effect, error)
             }
         }
     }
 
     /// Reports what the pass has come to, and ends it.
-    pub(super) async fn end(mut self, event: Happened) -> Result<ReconcileResult, Error> {
+    pub(super) async fn end(mut self, event: OutcomeKind) -> Result<ReconcileResult, Error> {
         self.state.note(event.clone());
         if let Some(ended) = self.save().await? {
             return Ok(ended);
         }
         let now = self.context.sources.project.now();
         let outcome = match &event {
-            Happened::Settled => "Settled",
-            Happened::Waiting(wait) => wait.reason.as_str(),
-            Happened::Refused(refusal) => refusal.reason.as_str(),
-            Happened::Failed(failure) => failure.reason.as_str(),
-            Happened::Did(_) => "Did",
+            OutcomeKind::Settled => "Settled",
+            OutcomeKind::Waiting(wait) => wait.reason.as_str(),
+            OutcomeKind::Refused(refusal) => refusal.reason.as_str(),
+            OutcomeKind::Failed(failure) => failure.reason.as_str(),
+            OutcomeKind::Applied(_) => "Did",
         };
         let (desired, recorded) = (&self.state.desired, &self.state.observed.recorded);
-        let again = next_look(desired, recorded, &event, self.context.pace, now);
+        let again = requeue_after(desired, recorded, &event, self.context.requeue_policy, now);
         Ok(ReconcileResult { again, outcome })
     }
 
@@ -263,7 +263,7 @@ impl<'a> Pass<'a> {
             return Ok(ReconcileResult::throttled(wait));
         }
         let ended = self
-            .end(Happened::Waiting(Wait {
+            .end(OutcomeKind::Waiting(Wait {
                 reason: Reason::RateLimited,
                 detail: NOT_ITS_TURN.to_owned(),
                 until: None,
@@ -276,7 +276,7 @@ impl<'a> Pass<'a> {
     }
 
     fn does_not_converge(&self) -> ReconcileResult {
-        ReconcileResult::does_not_converge(self.context.pace.min)
+        ReconcileResult::does_not_converge(self.context.requeue_policy.min)
     }
 
     /// Writes what is pending. If the object is another one than was decided on, the pass has ended.
@@ -294,7 +294,7 @@ impl<'a> Pass<'a> {
         state.observed.recorded = state.status.written();
         if let Some(previous) = state.status.take_replaced() {
             let recorded = &state.observed.recorded;
-            state.emit(news::of_status(&state.desired, &previous, recorded));
+            state.emit(object_event::of_status(&state.desired, &previous, recorded));
         }
         Ok(written)
     }

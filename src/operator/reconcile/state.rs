@@ -6,10 +6,10 @@ use crate::{
     crd::{ConnectedAccount, Reason},
     log,
     plan::{
-        AfterFailure, Desired, Done, Effect, Failure, Happened, Need, Observed, Outcome, Plan,
-        Presence, Refused,
+        AfterFailure, Applied, Desired, Effect, Failure, Need, Observed, Outcome, OutcomeKind,
+        Plan, Presence, Refused,
     },
-    report::news::{self, News},
+    report::object_event::{self, ObjectEvent},
 };
 
 /// An object, what is seen of its account, and what is to be written of both.
@@ -24,7 +24,7 @@ pub(super) struct State<'a> {
 pub(super) enum Step {
     Look(Need),
     Act(Effect),
-    End(Happened),
+    End(OutcomeKind),
 }
 
 /// What came of a look or an effect.
@@ -36,17 +36,17 @@ pub(super) enum StepResult {
     /// Nothing new is to be begun any more.
     Stopped,
     /// An effect went through.
-    Acted(Effect, Box<EffectResult>),
+    Applied(Effect, Box<EffectResult>),
     /// An effect did not.
-    NotActed(Effect, EffectError),
+    NotApplied(Effect, EffectError),
 }
 
 /// How the pass goes on.
-pub(super) enum Next {
+pub(super) enum NextStep {
     /// With another decision.
     Decide,
     /// It reports this, and ends.
-    End(Happened),
+    End(OutcomeKind),
     /// It writes what is pending, and ends.
     Leave(ReconcileResult),
     /// It ends at once: there is nothing that could be written.
@@ -79,9 +79,9 @@ impl<'a> State<'a> {
         match decision.plan {
             Plan::Look(need) => Step::Look(need),
             Plan::Do(effect) => Step::Act(effect),
-            Plan::Nothing => Step::End(Happened::Settled),
-            Plan::Wait(wait) => Step::End(Happened::Waiting(wait)),
-            Plan::Refuse(refusal) => Step::End(Happened::Refused(refusal)),
+            Plan::Nothing => Step::End(OutcomeKind::Settled),
+            Plan::Wait(wait) => Step::End(OutcomeKind::Waiting(wait)),
+            Plan::Refuse(refusal) => Step::End(OutcomeKind::Refused(refusal)),
         }
     }
 
@@ -94,24 +94,24 @@ impl<'a> State<'a> {
     }
 
     /// Takes in what came of a step.
-    pub(super) fn apply(&mut self, result: StepResult) -> Next {
+    pub(super) fn apply(&mut self, result: StepResult) -> NextStep {
         match result {
             StepResult::Looked(observed) => {
                 self.observed = *observed;
-                Next::Decide
+                NextStep::Decide
             }
-            StepResult::NotLooked(failure) => Next::End(Happened::Failed(failure)),
-            StepResult::Stopped => Next::Leave(ReconcileResult::STOPPED),
-            StepResult::Acted(effect, result) => self.apply_effect(&effect, *result),
-            StepResult::NotActed(effect, EffectError::Composio(failure)) => {
+            StepResult::NotLooked(failure) => NextStep::End(OutcomeKind::Failed(failure)),
+            StepResult::Stopped => NextStep::Leave(ReconcileResult::STOPPED),
+            StepResult::Applied(effect, result) => self.apply_effect(&effect, *result),
+            StepResult::NotApplied(effect, EffectError::Composio(failure)) => {
                 self.apply_failure(effect, failure)
             }
-            StepResult::NotActed(_, EffectError::Kubernetes(error)) => match error {
+            StepResult::NotApplied(_, EffectError::Kubernetes(error)) => match error {
                 kube::Error::Api(status) if status.is_conflict() => {
-                    Next::Leave(ReconcileResult::CONFLICTED)
+                    NextStep::Leave(ReconcileResult::CONFLICTED)
                 }
                 kube::Error::Api(status) if status.is_not_found() => {
-                    Next::Drop(ReconcileResult::GONE)
+                    NextStep::Drop(ReconcileResult::GONE)
                 }
                 error => self.apply_refusal(error.into()),
             },
@@ -119,7 +119,7 @@ impl<'a> State<'a> {
     }
 
     /// An effect is reported, and told of in the words of the object that it was decided on.
-    fn apply_effect(&mut self, effect: &Effect, result: EffectResult) -> Next {
+    fn apply_effect(&mut self, effect: &Effect, result: EffectResult) -> NextStep {
         let EffectResult {
             done,
             observed,
@@ -132,14 +132,14 @@ impl<'a> State<'a> {
             self.status.patched(object);
         }
         let previous = self.observed.recorded.clone();
-        let is_released = done == Done::Released;
+        let is_released = done == Applied::Released;
         if is_released {
             // What becomes of the account is told of an object that is gone by then: no status can say it.
             decided_on = self.desired.clone();
         } else {
-            self.note(Happened::Did(done.clone()));
+            self.note(OutcomeKind::Applied(done.clone()));
         }
-        self.emit(news::of_effect(
+        self.emit(object_event::of_effect(
             effect,
             &done,
             &decided_on,
@@ -147,15 +147,15 @@ impl<'a> State<'a> {
             &self.observed,
         ));
         if is_released {
-            return Next::Drop(ReconcileResult::RELEASED);
+            return NextStep::Drop(ReconcileResult::RELEASED);
         }
-        Next::Decide
+        NextStep::Decide
     }
 
     /// Composio has not done it. What else is due may still be done.
-    fn apply_failure(&mut self, effect: Effect, failure: Failure) -> Next {
+    fn apply_failure(&mut self, effect: Effect, failure: Failure) -> NextStep {
         match failure.next(&effect, &self.desired) {
-            AfterFailure::End => return Next::End(Happened::Failed(failure)),
+            AfterFailure::End => return NextStep::End(OutcomeKind::Failed(failure)),
             AfterFailure::LookAgain => self.observed.forget_account(),
             AfterFailure::GoOn => {}
         }
@@ -166,30 +166,30 @@ impl<'a> State<'a> {
             effect,
             failure: failure.clone(),
         });
-        self.note(Happened::Failed(failure));
-        Next::Decide
+        self.note(OutcomeKind::Failed(failure));
+        NextStep::Decide
     }
 
     /// The apiserver has not taken it. A refusal is told in the status, if that is taken.
-    fn apply_refusal(&mut self, error: Error) -> Next {
+    fn apply_refusal(&mut self, error: Error) -> NextStep {
         if let Some(refusal) = error.refusal() {
-            self.note(Happened::Failed(Failure::of_kubernetes(refusal)));
+            self.note(OutcomeKind::Failed(Failure::of_kubernetes(refusal)));
         }
-        Next::Fail(error)
+        NextStep::Fail(error)
     }
 
     /// Takes an event into the status, in memory.
-    pub(super) fn note(&mut self, event: Happened) {
+    pub(super) fn note(&mut self, event: OutcomeKind) {
         let outcome = Outcome {
             observed: self.observed.clone(),
-            event,
+            kind: event,
         };
         let now = self.context.sources.project.now();
         self.status.add(self.desired.clone(), outcome, now);
         self.observed.recorded = self.status.pending();
     }
 
-    pub(super) fn emit(&self, events: Vec<News>) {
+    pub(super) fn emit(&self, events: Vec<ObjectEvent>) {
         for event in events {
             if event.is_unrevoked_deletion() {
                 self.context.metrics.deleted_unrevoked();

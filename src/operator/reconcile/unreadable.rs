@@ -6,7 +6,7 @@ use tracing::warn;
 use super::Context;
 use crate::{
     crd::{ConnectedAccount, FINALIZER},
-    report::news,
+    report::object_event,
     store::{PackedObject, Summary},
 };
 
@@ -21,7 +21,7 @@ pub(super) fn emit(packed: &PackedObject, context: &Context) {
     };
     let is_held = bare.metadata.deletion_timestamp.is_some()
         && bare.finalizers().iter().any(|mark| mark == FINALIZER);
-    let event = news::of_unreadable(packed.left_out(), is_held);
+    let event = object_event::of_unreadable(packed.left_out(), is_held);
     if is_held {
         warn!("{}", event.note);
     }

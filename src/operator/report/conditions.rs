@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use crate::{
     composio::model::State,
     crd::{ConnectedAccountStatus, Progress, ReadyRule, ReadyWhen, Reason, condition},
-    plan::{Desired, Happened, Presence},
+    plan::{Desired, OutcomeKind, Presence},
     text,
 };
 
@@ -28,15 +28,15 @@ pub(super) struct Verdict {
 pub(super) fn verdict(
     desired: &Desired,
     status: &ConnectedAccountStatus,
-    event: &Happened,
+    event: &OutcomeKind,
 ) -> Verdict {
     let (reason, detail) = match event {
-        Happened::Settled if desired.spec.enabled => (Reason::Connected, ""),
-        Happened::Settled => (Reason::Disabled, ""),
-        Happened::Waiting(wait) => (wait.reason, wait.detail.as_str()),
-        Happened::Refused(refusal) => (refusal.reason, refusal.detail.as_str()),
-        Happened::Failed(failure) => (failure.reason, failure.message.as_str()),
-        Happened::Did(_) => match desired.presence {
+        OutcomeKind::Settled if desired.spec.enabled => (Reason::Connected, ""),
+        OutcomeKind::Settled => (Reason::Disabled, ""),
+        OutcomeKind::Waiting(wait) => (wait.reason, wait.detail.as_str()),
+        OutcomeKind::Refused(refusal) => (refusal.reason, refusal.detail.as_str()),
+        OutcomeKind::Failed(failure) => (failure.reason, failure.message.as_str()),
+        OutcomeKind::Applied(_) => match desired.presence {
             Presence::Present => (Reason::Progressing, ""),
             Presence::Deleting { .. } => (Reason::Deleting, ""),
         },
@@ -62,22 +62,22 @@ pub(super) fn verdict(
         other => (other, Cow::from(detail)),
     };
     let detail = detail.trim_end_matches('.');
-    let is_standing = detail.is_empty() && matches!(event, Happened::Refused(_));
-    let (detail, sentence) = match sentence(status, reason) {
+    let is_standing = detail.is_empty() && matches!(event, OutcomeKind::Refused(_));
+    let (detail, sentence) = match full_message(status, reason) {
         // A refusal that stands says no more than when it came.
-        Some(told) if is_standing => (brief(status, reason), told.to_owned()),
+        Some(told) if is_standing => (short_message(status, reason), told.to_owned()),
         _ if detail.is_empty() => ("", reason.meaning().to_owned()),
         _ => (detail, format!("{detail}. {}", reason.meaning())),
     };
     Verdict {
         reason,
-        detail: text::line(detail, MAX_DETAIL),
-        sentence: text::line(&sentence, MAX_MESSAGE),
+        detail: text::sanitize_line(detail, MAX_DETAIL),
+        sentence: text::sanitize_line(&sentence, MAX_MESSAGE),
     }
 }
 
 /// What a status says briefly for that reason, where it does.
-fn brief(status: &ConnectedAccountStatus, reason: Reason) -> &str {
+fn short_message(status: &ConnectedAccountStatus, reason: Reason) -> &str {
     [condition::RECONCILING, condition::STALLED]
         .into_iter()
         .filter_map(|type_| status.condition(type_))
@@ -88,7 +88,7 @@ fn brief(status: &ConnectedAccountStatus, reason: Reason) -> &str {
 
 /// The sentence that a status says for that reason: on Ready, or on Synced where Ready speaks of something
 /// seen before.
-pub(super) fn sentence(status: &ConnectedAccountStatus, reason: Reason) -> Option<&str> {
+pub(super) fn full_message(status: &ConnectedAccountStatus, reason: Reason) -> Option<&str> {
     [condition::READY, condition::SYNCED]
         .into_iter()
         .filter_map(|type_| status.condition(type_))

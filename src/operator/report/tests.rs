@@ -9,8 +9,8 @@ use crate::{
     plan::{
         Refusal, Wait,
         tests::build::{
-            NOW, Sight, Wanted, account, ago, enable, failure, link, not_looked, object, refresh,
-            rejected, rename, seen, seen_none, share,
+            DesiredBuilder, NOW, ObservedBuilder, account, ago, enable, failure, link, not_looked,
+            object, refresh, rejected, rename, seen, seen_none, share,
         },
     },
 };
@@ -22,11 +22,11 @@ mod corrections;
 mod credentials;
 mod facts;
 mod messages;
-mod news;
-mod pace;
+mod object_event;
+mod requeue;
 
 /// What a pass may have seen of an account in that state.
-fn sights(state: State) -> [Sight; 5] {
+fn sights(state: State) -> [ObservedBuilder; 5] {
     let row = account("ca_1").is(state);
     [
         seen(row.clone()),
@@ -37,27 +37,27 @@ fn sights(state: State) -> [Sight; 5] {
     ]
 }
 
-fn waiting(reason: Reason) -> Happened {
-    Happened::Waiting(Wait {
+fn waiting(reason: Reason) -> OutcomeKind {
+    OutcomeKind::Waiting(Wait {
         reason,
         detail: String::new(),
         until: None,
     })
 }
 
-fn refused(reason: Reason) -> Happened {
-    Happened::Refused(Refusal {
+fn refused(reason: Reason) -> OutcomeKind {
+    OutcomeKind::Refused(Refusal {
         reason,
         detail: "why".into(),
     })
 }
 
-fn did(done: Done) -> Happened {
-    Happened::Did(done)
+fn did(done: Applied) -> OutcomeKind {
+    OutcomeKind::Applied(done)
 }
 
-fn failed(reason: Reason, answer: Answer) -> Happened {
-    Happened::Failed(failure(reason, answer))
+fn failed(reason: Reason, answer: Answer) -> OutcomeKind {
+    OutcomeKind::Failed(failure(reason, answer))
 }
 
 const LATER: Answer = Answer::NotNow { after: None };
@@ -70,32 +70,36 @@ fn good_link() -> Link {
 }
 
 /// The status after an event, on what is seen and recorded.
-fn after(wanted: &Wanted, sight: &Sight, event: Happened) -> ConnectedAccountStatus {
+fn after(
+    wanted: &DesiredBuilder,
+    sight: &ObservedBuilder,
+    event: OutcomeKind,
+) -> ConnectedAccountStatus {
     let outcome = Outcome {
         observed: sight.0.clone(),
-        event,
+        kind: event,
     };
     report(&wanted.0, &sight.0.recorded, &outcome, NOW)
 }
 
 /// Every kind of event but a refusal of the provider, which is counted each time.
-fn events() -> Vec<Happened> {
+fn events() -> Vec<OutcomeKind> {
     let mut events = vec![
-        Happened::Settled,
-        did(Done::Marked),
-        did(Done::Adopted),
-        did(Done::Forgotten),
-        did(Done::Linked { link: good_link() }),
-        did(Done::Created),
-        did(Done::Rotated),
-        did(Done::Changed),
-        did(Done::Revoked { tokens: Vec::new() }),
-        did(Done::Deleted),
-        did(Done::Released),
+        OutcomeKind::Settled,
+        did(Applied::Marked),
+        did(Applied::Adopted),
+        did(Applied::Forgotten),
+        did(Applied::Linked { link: good_link() }),
+        did(Applied::Created),
+        did(Applied::Rotated),
+        did(Applied::Changed),
+        did(Applied::Revoked { tokens: Vec::new() }),
+        did(Applied::Deleted),
+        did(Applied::Released),
         failed(Reason::OutcomeUnknown, Answer::Unknown),
         failed(Reason::ComposioUnavailable, LATER),
         failed(Reason::ComposioUnavailable, Answer::LookAgain),
-        Happened::Failed(rejected()),
+        OutcomeKind::Failed(rejected()),
     ];
     for reason in Reason::all() {
         events.extend([waiting(reason), refused(reason)]);

@@ -355,7 +355,7 @@ impl Index {
     }
 
     fn keys_of(&self, object: &Summary, flags: &Flags) -> Vec<u64> {
-        let alias = object.claimant(flags, |claimant| claimant.sought_alias().to_owned());
+        let alias = object.claimant(flags, |claimant| claimant.lookup_alias().to_owned());
         let alias = match (&object.user, &object.toolkit) {
             (Some(user), Some(toolkit)) => Key::Alias(user, toolkit, &alias),
             (None, _) | (_, None) => Key::AliasOfSomebody(&alias),

@@ -34,11 +34,11 @@ enum Content {
     /// The rest as JSON.
     Whole(Box<[u8]>),
     /// What could be read of the rest.
-    Partly(Box<Partly>),
+    Partial(Box<PartialContent>),
 }
 
 #[derive(Clone)]
-struct Partly {
+struct PartialContent {
     text: Box<[u8]>,
     /// The fields that could not be read, as paths from the root of the object.
     left_out: Vec<String>,
@@ -52,7 +52,7 @@ thread_local! {
 
 /// What is in the text.
 #[derive(Serialize, Deserialize)]
-struct Rest<Metadata, Spec, Status> {
+struct PackedFields<Metadata, Spec, Status> {
     metadata: Metadata,
     spec: Spec,
     status: Status,
@@ -64,11 +64,11 @@ impl PackedObject {
     /// # Errors
     /// When it cannot be written as JSON, which nothing that came as JSON has a reason for.
     pub fn pack(object: ConnectedAccount) -> Result<Self, serde_json::Error> {
-        Self::pack_partly(object, Vec::new())
+        Self::pack_partial(object, Vec::new())
     }
 
     /// Packs what could be read of an object. What could not is as if it had never been written.
-    fn pack_partly(
+    fn pack_partial(
         mut object: ConnectedAccount,
         left_out: Vec<String>,
     ) -> Result<Self, serde_json::Error> {
@@ -80,7 +80,7 @@ impl PackedObject {
             resource_version: metadata.resource_version.take(),
             ..ObjectMeta::default()
         };
-        let text = serde_json::to_vec(&Rest {
+        let text = serde_json::to_vec(&PackedFields {
             metadata: &object.metadata,
             spec: &object.spec,
             status: &object.status,
@@ -92,7 +92,7 @@ impl PackedObject {
             link_until: link.map(|link| link.expires_at.0),
             content: match left_out.is_empty() {
                 true => Content::Whole(text),
-                false => Content::Partly(Box::new(Partly { text, left_out })),
+                false => Content::Partial(Box::new(PartialContent { text, left_out })),
             },
         })
     }
@@ -102,7 +102,7 @@ impl PackedObject {
     pub fn left_out(&self) -> &[String] {
         match &self.content {
             Content::Whole(_) => &[],
-            Content::Partly(partly) => &partly.left_out,
+            Content::Partial(partly) => &partly.left_out,
         }
     }
 
@@ -136,15 +136,15 @@ impl PackedObject {
         DECODED.set(DECODED.get() + 1);
         let text = match &self.content {
             Content::Whole(text) => text,
-            Content::Partly(partly) => &partly.text,
+            Content::Partial(partly) => &partly.text,
         };
-        let Rest {
+        let PackedFields {
             metadata,
             spec,
             status,
-        } = serde_json::from_slice::<Rest<ObjectMeta, ConnectedAccountSpec, Option<&RawValue>>>(
-            text,
-        )?;
+        } = serde_json::from_slice::<
+            PackedFields<ObjectMeta, ConnectedAccountSpec, Option<&RawValue>>,
+        >(text)?;
         let identity = self.identity.clone();
         Ok(ConnectedAccount {
             metadata: ObjectMeta {

@@ -44,7 +44,7 @@ pub enum State {
 
 impl State {
     /// Reads Composio's word.
-    pub fn from_word(word: &str) -> Self {
+    pub fn from_text(word: &str) -> Self {
         match word {
             "INITIALIZING" => Self::Initializing,
             "INITIATED" => Self::Initiated,

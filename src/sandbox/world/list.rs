@@ -253,7 +253,7 @@ fn states(call: &Call<'_>) -> Result<Vec<State>, Refusal> {
     words
         .iter()
         .filter(|word| !word.contains(','))
-        .map(|word| match State::from_word(word) {
+        .map(|word| match State::from_text(word) {
             State::Other(_) => Err(wrong("statuses", word)),
             known @ (State::Initializing
             | State::Initiated

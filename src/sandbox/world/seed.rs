@@ -157,7 +157,7 @@ impl Seed {
             {
                 return Err(format!("accounts[{n}].id: {id:?} is empty or there twice"));
             }
-            if let State::Other(word) = State::from_word(&account.status) {
+            if let State::Other(word) = State::from_text(&account.status) {
                 return Err(format!(
                     "accounts[{n}].status: Composio has no status {word}"
                 ));
@@ -174,7 +174,7 @@ impl World {
             let Some(config) = self.config_index(&account.auth_config) else {
                 continue;
             };
-            let state = State::from_word(&account.status);
+            let state = State::from_text(&account.status);
             let connected = matches!(state, State::Active | State::Inactive);
             let made = self.ids.next("ca_");
             let key = account

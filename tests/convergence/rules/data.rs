@@ -5,7 +5,7 @@ use composio_operator::plan::SecretSeen;
 use composio_operator::record::{SecretChange, SecretData};
 use jiff::SignedDuration;
 
-use super::sight::{Sight, after};
+use super::sight::{Situation, after};
 
 /// What the Secret holds beside what the account has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum Data {
     Sent(CredentialsStep),
 }
 
-impl Sight<'_> {
+impl Situation<'_> {
     /// What the Secret holds beside what the account has.
     pub(super) fn data(&self) -> Data {
         let Some(declared) = &self.desired.spec.credentials else {

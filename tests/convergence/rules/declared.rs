@@ -6,12 +6,12 @@ use composio_operator::plan::{AuthConfigCheck, Change, Kind, Pin, Rule};
 
 use super::data::Data;
 use super::grant;
-use super::sight::{Sight, after};
+use super::sight::{Situation, after};
 
 use CredentialsStep::{Assumed, Created, Patched, Refused, Remade};
 
-pub(super) fn holds(rule: Rule, sight: &Sight<'_>) -> bool {
-    let Sight {
+pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
+    let Situation {
         desired,
         observed,
         now,

@@ -5,12 +5,12 @@ use composio_operator::crd::{DeletionPolicy, Reason, condition};
 use composio_operator::plan::{Claim, Claimant, Kind, Pin, Rule};
 use jiff::Timestamp;
 
-use super::sight::{Sight, after, is_final};
+use super::sight::{Situation, after, is_final};
 
 const CONNECTED: &[State] = &[State::Active, State::Inactive];
 
-pub(super) fn holds(rule: Rule, sight: &Sight<'_>, since: Timestamp) -> bool {
-    let Sight {
+pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool {
+    let Situation {
         desired,
         observed,
         now,
@@ -74,7 +74,7 @@ pub(super) fn holds(rule: Rule, sight: &Sight<'_>, since: Timestamp) -> bool {
 }
 
 /// Whether what was found before was another object's, or not the declared one.
-fn never_adopted(sight: &Sight<'_>) -> bool {
+fn never_adopted(sight: &Situation<'_>) -> bool {
     let recorded = &sight.observed.recorded;
     let lost = |type_| recorded.says(type_, &[Reason::Conflict, Reason::Mismatch]);
     let unknown = [Reason::ProjectUnavailable, Reason::NamespaceUnreachable];
@@ -85,7 +85,7 @@ fn never_adopted(sight: &Sight<'_>) -> bool {
 }
 
 /// The accounts that are the object's to end, and managed by no other object.
-fn ours<'a>(sight: &Sight<'a>) -> Vec<&'a Account> {
+fn ours<'a>(sight: &Situation<'a>) -> Vec<&'a Account> {
     let desired = sight.desired;
     let claimant = Claimant {
         // A copy has taken over nothing.
@@ -111,7 +111,7 @@ fn ours<'a>(sight: &Sight<'a>) -> Vec<&'a Account> {
 
 /// The account that is ended now as the policy says: another one of ours that has a grant, else the recorded or
 /// first. `None` while one without a grant is to be deleted first.
-pub(super) fn ended<'a>(sight: &Sight<'a>) -> Option<&'a Account> {
+pub(super) fn ended<'a>(sight: &Situation<'a>) -> Option<&'a Account> {
     let ours = ours(sight);
     let recorded = ours
         .iter()
@@ -124,7 +124,7 @@ pub(super) fn ended<'a>(sight: &Sight<'a>) -> Option<&'a Account> {
 }
 
 /// Whether the provider has refused three times, and for as long as `--revoke-patience` says.
-fn keeps_refusing(sight: &Sight<'_>) -> bool {
+fn keeps_refusing(sight: &Situation<'_>) -> bool {
     let refusals = sight.observed.recorded.revoke_refusals.as_ref();
     refusals.is_some_and(|refusals| {
         let patience = after(refusals.since.0, sight.desired.flags.revoke_patience);

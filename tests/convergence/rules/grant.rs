@@ -7,7 +7,7 @@ use composio_operator::plan::{AuthConfigCheck, Change, Claim, Failure, Kind, Rul
 use jiff::SignedDuration;
 
 use super::data::Data;
-use super::sight::{Sight, after};
+use super::sight::{Situation, after};
 
 /// Something that differs.
 struct Difference<'a> {
@@ -19,7 +19,7 @@ struct Difference<'a> {
     refused: Option<&'a Failure>,
 }
 
-fn differences<'a>(sight: &Sight<'a>) -> Vec<Difference<'a>> {
+fn differences<'a>(sight: &Situation<'a>) -> Vec<Difference<'a>> {
     let due = [
         (
             Rule::Enable,
@@ -68,7 +68,7 @@ fn differences<'a>(sight: &Sight<'a>) -> Vec<Difference<'a>> {
 }
 
 /// Whether that difference is there, was not refused in this pass and does not have to wait.
-pub(super) fn is_open(rule: Rule, sight: &Sight<'_>) -> bool {
+pub(super) fn is_open(rule: Rule, sight: &Situation<'_>) -> bool {
     let mut differences = differences(sight).into_iter();
     let difference = differences.find(|one| one.rule == rule);
     let is_behind = matches!(rule, Rule::Rename | Rule::PinAgain);
@@ -78,14 +78,14 @@ pub(super) fn is_open(rule: Rule, sight: &Sight<'_>) -> bool {
 }
 
 /// The first refusal of a difference that is there.
-pub(super) fn first_refusal<'a>(sight: &Sight<'a>) -> Option<&'a Failure> {
+pub(super) fn first_refusal<'a>(sight: &Situation<'a>) -> Option<&'a Failure> {
     let mut differences = differences(sight).into_iter();
     differences.find_map(|one| one.refused)
 }
 
 /// Whether a correction has to wait, and what is told is that. Of what stands in the way the last is told: the
 /// Secret after the state and the access list, and the alias after the Secret.
-pub(super) fn does_not_converge(sight: &Sight<'_>) -> bool {
+pub(super) fn does_not_converge(sight: &Situation<'_>) -> bool {
     let waits = |one: &Difference<'_>| one.refused.is_none() && is_put_off(one, sight);
     let waiting = differences(sight).into_iter().filter(waits);
     let waiting: Vec<Rule> = waiting.map(|one| one.rule).collect();
@@ -97,7 +97,7 @@ pub(super) fn does_not_converge(sight: &Sight<'_>) -> bool {
         }
 }
 
-fn secret_is_in_the_way(sight: &Sight<'_>) -> bool {
+fn secret_is_in_the_way(sight: &Situation<'_>) -> bool {
     match sight.data() {
         Data::Missing | Data::Invalid | Data::Sent(CredentialsStep::Refused) => true,
         Data::NeedsNewAccount => cannot_be_made_anew(sight),
@@ -106,7 +106,7 @@ fn secret_is_in_the_way(sight: &Sight<'_>) -> bool {
 }
 
 /// Whether the account is to make room for one with other data and does not.
-fn cannot_be_made_anew(sight: &Sight<'_>) -> bool {
+fn cannot_be_made_anew(sight: &Situation<'_>) -> bool {
     sight.remade_lately()
         || match sight.observed.auth_config {
             AuthConfigCheck::NotAsked => false,
@@ -118,22 +118,22 @@ fn cannot_be_made_anew(sight: &Sight<'_>) -> bool {
 }
 
 /// Whether the account is to make room, and was not made anew within the hour.
-fn makes_room(sight: &Sight<'_>) -> bool {
+fn makes_room(sight: &Situation<'_>) -> bool {
     sight.has_grant() && sight.data() == Data::NeedsNewAccount && !sight.remade_lately()
 }
 
 /// Whether it is to be read first what the next account can be made from: before the alias is dealt with.
-pub(super) fn reads_auth_config(sight: &Sight<'_>) -> bool {
+pub(super) fn reads_auth_config(sight: &Situation<'_>) -> bool {
     makes_room(sight) && sight.observed.auth_config == AuthConfigCheck::NotAsked
 }
 
 /// Whether there is nothing that the next account can be made from.
-pub(super) fn has_no_auth_config(sight: &Sight<'_>) -> bool {
+pub(super) fn has_no_auth_config(sight: &Situation<'_>) -> bool {
     makes_room(sight) && matches!(sight.observed.auth_config, AuthConfigCheck::Unfit { .. })
 }
 
 /// Whether the account makes room. Of one that is not proved to be its own a refusal is told first.
-pub(super) fn is_remade(sight: &Sight<'_>) -> bool {
+pub(super) fn is_remade(sight: &Situation<'_>) -> bool {
     makes_room(sight)
         && matches!(sight.observed.auth_config, AuthConfigCheck::Fit(_))
         && !sight.refused(Kind::Delete)
@@ -142,7 +142,7 @@ pub(super) fn is_remade(sight: &Sight<'_>) -> bool {
 
 /// Whether the account was made anew within the hour, and that is what is told: what can still be done, was
 /// refused, or waits in the alias goes first.
-pub(super) fn waits_to_be_remade(sight: &Sight<'_>) -> bool {
+pub(super) fn waits_to_be_remade(sight: &Situation<'_>) -> bool {
     let is_first = |one: &Difference<'_>| {
         one.refused.is_some() || matches!(one.rule, Rule::Rename | Rule::PinAgain)
     };
@@ -153,7 +153,7 @@ pub(super) fn waits_to_be_remade(sight: &Sight<'_>) -> bool {
 }
 
 /// Whether the refusal to delete the account is what is told: the alias comes after the Secret, and waits.
-pub(super) fn refuses_to_make_room(sight: &Sight<'_>) -> bool {
+pub(super) fn refuses_to_make_room(sight: &Situation<'_>) -> bool {
     let mut differences = differences(sight).into_iter();
     makes_room(sight)
         && matches!(sight.observed.auth_config, AuthConfigCheck::Fit(_))
@@ -161,12 +161,12 @@ pub(super) fn refuses_to_make_room(sight: &Sight<'_>) -> bool {
         && !differences.any(|one| one.rule == Rule::Rename && is_put_off(&one, sight))
 }
 
-fn is_put_off(one: &Difference<'_>, sight: &Sight<'_>) -> bool {
+fn is_put_off(one: &Difference<'_>, sight: &Situation<'_>) -> bool {
     one.is_correction && sight.observed.done.is_empty() && corrections_are_slow(sight)
 }
 
 /// Three corrections of one declaration are made at once, then one in ten minutes; after an hour it begins anew.
-fn corrections_are_slow(sight: &Sight<'_>) -> bool {
+fn corrections_are_slow(sight: &Situation<'_>) -> bool {
     let recorded = &sight.observed.recorded;
     let Some(tally) = &recorded.corrections else {
         return false;
@@ -178,14 +178,14 @@ fn corrections_are_slow(sight: &Sight<'_>) -> bool {
         && sight.now < after(tally.since.0, SignedDuration::from_mins(minutes))
 }
 
-fn enable_is_due(sight: &Sight<'_>) -> bool {
+fn enable_is_due(sight: &Situation<'_>) -> bool {
     let is_off = |account: &Account| account.auth_config_disabled;
     sight.desired.spec.enabled
         && sight.is(&[State::Inactive])
         && !sight.account().is_some_and(is_off)
 }
 
-fn disable_is_due(sight: &Sight<'_>) -> bool {
+fn disable_is_due(sight: &Situation<'_>) -> bool {
     !sight.desired.spec.enabled && sight.is(&[State::Active])
 }
 
@@ -197,7 +197,7 @@ const AT_REST: [Reason; 4] = [
     Reason::ConnectionDataChanged,
 ];
 
-fn share_is_due(sight: &Sight<'_>) -> bool {
+fn share_is_due(sight: &Situation<'_>) -> bool {
     let recorded = &sight.observed.recorded;
     let (Some(declared), Some(account)) = (sight.desired.access_list(), sight.account()) else {
         return false;
@@ -214,18 +214,18 @@ fn share_is_due(sight: &Sight<'_>) -> bool {
 }
 
 /// The alias of an account that was taken over by its id stays, unless one is declared.
-fn alias_stays(sight: &Sight<'_>) -> bool {
+fn alias_stays(sight: &Situation<'_>) -> bool {
     sight.desired.spec.connected_account_id.is_some() && !sight.desired.declares_alias()
 }
 
-fn rename_is_due(sight: &Sight<'_>) -> bool {
+fn rename_is_due(sight: &Situation<'_>) -> bool {
     let carried = sight.account().and_then(|account| account.alias.as_ref());
     sight.claim() == Some(Claim::Own)
         && !alias_stays(sight)
         && carried != Some(&sight.desired.alias)
 }
 
-fn pin_is_due(sight: &Sight<'_>) -> bool {
+fn pin_is_due(sight: &Situation<'_>) -> bool {
     let carried = sight.account().and_then(|account| account.alias.as_deref());
     let alias = carried.filter(|_| alias_stays(sight));
     let alias = alias.unwrap_or(&sight.desired.alias);

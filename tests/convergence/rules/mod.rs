@@ -14,7 +14,7 @@ mod grant;
 mod says;
 mod sight;
 
-use sight::Sight;
+use sight::Situation;
 
 /// The rules in the order in which they are asked.
 #[derive(Clone, Debug)]
@@ -64,12 +64,12 @@ impl Table {
         observed: &Observed,
         now: Timestamp,
     ) -> Vec<Rule> {
-        let sight = Sight::new(desired, observed, now);
+        let sight = Situation::new(desired, observed, now);
         let rules = self.0.iter().copied();
         rules.filter(|rule| self.holds(*rule, &sight)).collect()
     }
 
-    fn holds(&self, rule: Rule, sight: &Sight<'_>) -> bool {
+    fn holds(&self, rule: Rule, sight: &Situation<'_>) -> bool {
         let otherwise = || self.after(rule, sight);
         match rule {
             Rule::ProjectUnavailable => {
@@ -102,7 +102,7 @@ impl Table {
     }
 
     /// The first of the rules behind this one that holds: what would be done without it.
-    fn after(&self, rule: Rule, sight: &Sight<'_>) -> Option<Rule> {
+    fn after(&self, rule: Rule, sight: &Situation<'_>) -> Option<Rule> {
         let behind = self.0.iter().skip_while(|one| **one != rule).skip(1);
         behind.copied().find(|one| self.holds(*one, sight))
     }
@@ -114,7 +114,7 @@ fn is_of(rule: Rule, presence: Presence) -> bool {
 }
 
 /// Whether what the rule does cannot be done while the project is as it is seen.
-fn needs_project(rule: Rule, sight: &Sight<'_>) -> bool {
+fn needs_project(rule: Rule, sight: &Situation<'_>) -> bool {
     let gate = &sight.observed.gate;
     let is_proved = gate.proof == composio_operator::plan::Proof::Given;
     match act(rule, sight) {
@@ -125,7 +125,7 @@ fn needs_project(rule: Rule, sight: &Sight<'_>) -> bool {
     }
 }
 
-fn act(rule: Rule, sight: &Sight<'_>) -> Act {
+fn act(rule: Rule, sight: &Situation<'_>) -> Act {
     match rule {
         Rule::Suspended
         | Rule::ProjectUnavailable
@@ -210,7 +210,7 @@ pub(crate) fn judge(
     decision: &Decision,
     now: Timestamp,
 ) -> Result<(), String> {
-    let sight = Sight::new(desired, observed, now);
+    let sight = Situation::new(desired, observed, now);
     let mut rules = table.0.iter().copied();
     if rules.find(|rule| table.holds(*rule, &sight)) != Some(decision.rule) {
         let holding = table.holding(desired, observed, now);

@@ -4,10 +4,10 @@ use composio_operator::composio::State;
 use composio_operator::crd::Reason;
 use composio_operator::plan::{Change, Decision, Effect, Kind, Need, Plan, Rule};
 
-use super::sight::Sight;
+use super::sight::Situation;
 
-pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
-    let Sight {
+pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
+    let Situation {
         desired, observed, ..
     } = *sight;
     let plan = &decision.plan;
@@ -120,7 +120,7 @@ pub(super) fn fits(sight: &Sight<'_>, decision: &Decision) -> bool {
 }
 
 /// How the sign-in ended, by what Composio says of a failed one.
-fn how_it_ended(sight: &Sight<'_>) -> Reason {
+fn how_it_ended(sight: &Situation<'_>) -> Reason {
     let row = sight.account().filter(|row| row.state == State::Failed);
     let says = |word| row.is_some_and(|row| row.state_reason.iter().any(|why| why.contains(word)));
     match sight.observed.recorded.first_connected_at {

@@ -14,7 +14,7 @@ use super::{deleting, grant};
 
 /// What is wanted and what is seen.
 #[derive(Clone, Copy)]
-pub(super) struct Sight<'a> {
+pub(super) struct Situation<'a> {
     pub(super) desired: &'a Desired,
     pub(super) observed: &'a Observed,
     pub(super) now: Timestamp,
@@ -40,7 +40,7 @@ pub(super) fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }
 
-impl<'a> Sight<'a> {
+impl<'a> Situation<'a> {
     pub(super) fn new(desired: &'a Desired, observed: &'a Observed, now: Timestamp) -> Self {
         Self {
             desired,

@@ -13,7 +13,7 @@ use composio_operator::poll::{Poll, Polling};
 use composio_operator::project::Project;
 use composio_operator::reconcile::{Backoff, Context, Slots};
 use composio_operator::record::RecordKeys;
-use composio_operator::report::Pace;
+use composio_operator::report::RequeuePolicy;
 use composio_operator::sandbox::world::World;
 use composio_operator::store::{Objects, PackedObject};
 use futures::FutureExt;
@@ -81,7 +81,7 @@ pub(super) fn run(
             move |desired, previous, outcome, now| report(desired, previous, outcome, now)
         }),
         flags: flags.clone(),
-        pace: Pace {
+        requeue_policy: RequeuePolicy {
             min: Duration::from_secs(5),
             max: Duration::from_secs(600),
             slow: Duration::from_secs(600),

@@ -23,16 +23,16 @@ fn wall(seconds: i64) -> Timestamp {
 
 fn claim(by: &Scopes, now: Instant, at: i64) -> Lease {
     match by.next(now, wall(at)) {
-        Turn::Claim(lease) => *lease,
-        Turn::Held { by, .. } => panic!("{by}"),
+        ClaimStep::Claim(lease) => *lease,
+        ClaimStep::Held { by, .. } => panic!("{by}"),
     }
 }
 
 /// Who keeps it from claiming, and for how long.
 fn held(by: &Scopes, now: Instant) -> Option<(String, Duration)> {
     match by.next(now, wall(0)) {
-        Turn::Claim(_) => None,
-        Turn::Held { by, until } => Some((by.to_string(), until - now)),
+        ClaimStep::Claim(_) => None,
+        ClaimStep::Held { by, until } => Some((by.to_string(), until - now)),
     }
 }
 
@@ -265,13 +265,13 @@ fn of_releases_that_overlap_two_never_work_at_once_and_somebody_does() {
                     player.began = now;
                     player.scopes.see(stored.clone(), now);
                     player.writes = match player.scopes.next(now, wall(step)) {
-                        Turn::Claim(lease) => Some(*lease),
-                        Turn::Held { .. } if player.scopes.holds => {
+                        ClaimStep::Claim(lease) => Some(*lease),
+                        ClaimStep::Held { .. } if player.scopes.holds => {
                             // The process ends.
                             *player = new(at, now);
                             None
                         }
-                        Turn::Held { .. } => None,
+                        ClaimStep::Held { .. } => None,
                     };
                 }
             }

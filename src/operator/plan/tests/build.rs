@@ -13,8 +13,8 @@ use crate::{
         Scheme, SecretRef, Sharing, Tally,
     },
     plan::{
-        AccountLookup, Answer, AuthConfigCheck, Desired, Effect, Failure, Flags, Gate, Holder,
-        Observed, Pin, Presence, Proof, Refused, SecretSeen, SecretVersion, credentials,
+        AccessGate, AccountLookup, Answer, AuthConfigCheck, Desired, Effect, Failure, Flags,
+        Holder, Observed, Pin, Presence, Proof, Refused, SecretSeen, SecretVersion, credentials,
     },
     record::RecordKeys,
 };
@@ -44,10 +44,10 @@ pub(crate) fn ago(seconds: i64) -> Timestamp {
 
 /// What is wanted.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted(pub(crate) Desired);
+pub(crate) struct DesiredBuilder(pub(crate) Desired);
 
 /// An object that is marked: it has finalizer and alias.
-pub(crate) fn object() -> Wanted {
+pub(crate) fn object() -> DesiredBuilder {
     let spec = ConnectedAccountSpec {
         user: "support@acme.com".into(),
         toolkit: "gmail".into(),
@@ -61,15 +61,15 @@ pub(crate) fn object() -> Wanted {
     object.metadata.finalizers = Some(vec![FINALIZER.into()]);
     let pin = Pin::annotation(&Flags::default(), "agents", "support-gmail", Some(ALIAS));
     object.metadata.annotations = Some([(ALIAS_ANNOTATION.into(), pin)].into());
-    Wanted(Desired::of(&object, &Flags::default()))
+    DesiredBuilder(Desired::of(&object, &Flags::default()))
 }
 
 /// What is seen.
 #[derive(Clone, Debug)]
-pub(crate) struct Sight(pub(crate) Observed);
+pub(crate) struct ObservedBuilder(pub(crate) Observed);
 
-pub(crate) fn sight(account: AccountLookup, fresh: bool) -> Sight {
-    Sight(Observed {
+pub(crate) fn sight(account: AccountLookup, fresh: bool) -> ObservedBuilder {
+    ObservedBuilder(Observed {
         recorded: ConnectedAccountStatus::default(),
         keys: keys(),
         account,
@@ -79,19 +79,19 @@ pub(crate) fn sight(account: AccountLookup, fresh: bool) -> Sight {
         holder: None,
         others_held: BTreeSet::new(),
         all_objects_known: true,
-        gate: Gate::default(),
+        gate: AccessGate::default(),
         refused: Vec::new(),
         done: Vec::new(),
     })
 }
 
 /// A fresh look that found the account.
-pub(crate) fn seen(row: Row) -> Sight {
+pub(crate) fn seen(row: Row) -> ObservedBuilder {
     sight(AccountLookup::One(row.0), true)
 }
 
 /// A fresh look that found several.
-pub(crate) fn seen_all(rows: Vec<Row>) -> Sight {
+pub(crate) fn seen_all(rows: Vec<Row>) -> ObservedBuilder {
     sight(
         AccountLookup::of(rows.into_iter().map(|row| row.0).collect(), None),
         true,
@@ -99,15 +99,15 @@ pub(crate) fn seen_all(rows: Vec<Row>) -> Sight {
 }
 
 /// A fresh look that found none.
-pub(crate) fn seen_none() -> Sight {
+pub(crate) fn seen_none() -> ObservedBuilder {
     sight(AccountLookup::Absent, true)
 }
 
-pub(crate) fn not_looked() -> Sight {
+pub(crate) fn not_looked() -> ObservedBuilder {
     sight(AccountLookup::NotLooked, false)
 }
 
-impl Sight {
+impl ObservedBuilder {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Observed)) -> Self {
         change(&mut self.0);
         self

@@ -12,7 +12,7 @@ fn acl(allowed: &[&str], denied: &[&str]) -> Acl {
     }
 }
 
-fn ours(row: Row) -> Sight {
+fn ours(row: Row) -> ObservedBuilder {
     seen(row).recorded("ca_1").connected(ago(100))
 }
 

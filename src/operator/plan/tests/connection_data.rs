@@ -4,13 +4,13 @@ use super::*;
 use crate::composio::model::State;
 
 /// Of that subdomain.
-fn at(subdomain: &str) -> Wanted {
+fn at(subdomain: &str) -> DesiredBuilder {
     object().with(|desired| {
         desired.spec.connection_data = Some([("subdomain".into(), subdomain.into())].into());
     })
 }
 
-impl Sight {
+impl ObservedBuilder {
     /// The account was linked with that.
     fn linked_at(self, subdomain: &str) -> Self {
         let digest = connection_data_digest(&at(subdomain).0.spec);

@@ -4,12 +4,12 @@ use CredentialsStep::{Created, Patched, Refused};
 
 mod data;
 
-fn wanted() -> Wanted {
+fn wanted() -> DesiredBuilder {
     object().made_from_secret()
 }
 
 /// Our account, in that state, with a Secret at version `uid/7`.
-fn ours(state: State) -> Sight {
+fn ours(state: State) -> ObservedBuilder {
     seen(account("ca_1").is(state))
         .recorded("ca_1")
         .connected(ago(100))

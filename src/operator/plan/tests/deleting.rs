@@ -4,7 +4,7 @@ use crate::{
     crd::DeletionPolicy::{Delete, Retain, Revoke},
 };
 
-fn ours(row: Row) -> Sight {
+fn ours(row: Row) -> ObservedBuilder {
     seen(row).recorded("ca_1").connected(ago(9000))
 }
 

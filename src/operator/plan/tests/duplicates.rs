@@ -7,7 +7,7 @@ use composio_testing::for_seeds;
 use crate::composio::model::State;
 
 /// Two accounts with our alias; the first is recorded.
-fn two(kept: Row, duplicate: Row) -> Sight {
+fn two(kept: Row, duplicate: Row) -> ObservedBuilder {
     seen_all(vec![kept, duplicate])
         .recorded("ca_1")
         .link_issued(ago(900))
@@ -182,8 +182,8 @@ fn no_rule_deletes_the_account_that_is_kept_as_a_duplicate() {
 fn others_beside_it_never_end_the_account_that_is_kept() {
     let (mut ends, mut others) = (0, 0);
     for_seeds(60_000, |dice| {
-        let Wanted(desired) = wanted(dice);
-        let Sight(mut observed) = sight_of_several(dice, &desired);
+        let DesiredBuilder(desired) = wanted(dice);
+        let ObservedBuilder(mut observed) = sight_of_several(dice, &desired);
         let AccountLookup::Many(rows) = observed.account.clone() else {
             return;
         };

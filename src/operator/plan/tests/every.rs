@@ -21,7 +21,7 @@ const STATES: [&str; 8] = [
 ];
 
 /// What else is declared.
-fn wanted() -> Vec<Wanted> {
+fn wanted() -> Vec<DesiredBuilder> {
     let mut wanted = Vec::new();
     for kind in [
         object(),
@@ -55,7 +55,7 @@ fn wanted() -> Vec<Wanted> {
 }
 
 /// What is known of the account, and what of it is recorded.
-fn known() -> Vec<Sight> {
+fn known() -> Vec<ObservedBuilder> {
     let mut known = vec![not_looked(), seen_none()];
     for word in STATES {
         let row = account("ca_1").is(State::from(word));
@@ -64,7 +64,7 @@ fn known() -> Vec<Sight> {
         known.push(seen_all(vec![row.clone(), account("ca_2").expired()]));
         known.push(seen_all(vec![row, account("ca_2").never_finished()]));
     }
-    let recorded = |sight: &Sight| {
+    let recorded = |sight: &ObservedBuilder| {
         [
             sight.clone(),
             sight.clone().recorded("ca_1"),
@@ -86,7 +86,7 @@ fn known() -> Vec<Sight> {
 }
 
 /// In which circumstances.
-fn circumstances(sight: &Sight) -> Vec<Sight> {
+fn circumstances(sight: &ObservedBuilder) -> Vec<ObservedBuilder> {
     let mut all = Vec::new();
     for sight in [
         sight.clone().secret(SecretSeen::NotRead),
@@ -118,7 +118,7 @@ fn circumstances(sight: &Sight) -> Vec<Sight> {
     all
 }
 
-fn every(mut judge: impl FnMut(&Wanted, &Sight, &Plan)) {
+fn every(mut judge: impl FnMut(&DesiredBuilder, &ObservedBuilder, &Plan)) {
     let mut combinations = 0_u32;
     let wanted = wanted();
     for sight in known().iter().flat_map(circumstances) {

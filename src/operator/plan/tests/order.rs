@@ -164,13 +164,13 @@ const DISJOINT: [(Rule, Rule, &str); 28] = [
 /// the rules at the end of the table are else hardly reached.
 fn drawn(count: u64, mut ask: impl FnMut(&Desired, &Observed)) {
     for_seeds(count, |dice| {
-        let Wanted(mut desired) = wanted(dice);
+        let DesiredBuilder(mut desired) = wanted(dice);
         let several = dice.once_in(5);
         let is_usual = dice.once_in(2);
         if is_usual {
             usual_object(&mut desired, dice);
         }
-        let Sight(mut observed) = match several {
+        let ObservedBuilder(mut observed) = match several {
             true => sight_of_several(dice, &desired),
             false => sight(dice, &desired),
         };
@@ -205,7 +205,7 @@ fn usual_sight(observed: &mut Observed, desired: &Desired, dice: &mut Dice) {
     observed.fresh = true;
     observed.holder = None;
     observed.all_objects_known = true;
-    observed.gate = Gate::default();
+    observed.gate = AccessGate::default();
     let id = observed.account.account().map(|account| account.id.clone());
     let recorded = &mut observed.recorded;
     if let Some(id) = id {
@@ -299,8 +299,8 @@ fn disjoint(pair: (Rule, Rule)) -> Option<&'static (Rule, Rule, &'static str)> {
 #[test]
 fn a_table_in_which_two_neighbours_are_exchanged_is_found() {
     // Somebody took the finalizer off, and the account is another object's: whose it is goes first.
-    let Wanted(desired) = object().with(|desired| desired.finalizer = false);
-    let Sight(observed) = seen(account("ca_1").active()).held_by("other/mail");
+    let DesiredBuilder(desired) = object().with(|desired| desired.finalizer = false);
+    let ObservedBuilder(observed) = seen(account("ca_1").active()).held_by("other/mail");
     let table = Table::new(Presence::Present);
     let decision = decide(&desired, &observed, NOW);
     assert_eq!(decision.rule, Rule::HeldByAnother);

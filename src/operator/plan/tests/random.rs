@@ -11,23 +11,26 @@ pub(super) mod invariants;
 use draw::{failure, sight, wanted};
 
 /// How a pass may end that sees this.
-fn end(desired: &Desired, observed: &Observed, dice: &mut Dice) -> Happened {
+fn end(desired: &Desired, observed: &Observed, dice: &mut Dice) -> OutcomeKind {
     match plan(desired, observed, NOW) {
-        Plan::Nothing => Happened::Settled,
-        Plan::Wait(wait) => Happened::Waiting(wait),
-        Plan::Refuse(refusal) => Happened::Refused(refusal),
-        Plan::Look(_) | Plan::Do(_) => Happened::Failed(failure(dice)),
+        Plan::Nothing => OutcomeKind::Settled,
+        Plan::Wait(wait) => OutcomeKind::Waiting(wait),
+        Plan::Refuse(refusal) => OutcomeKind::Refused(refusal),
+        Plan::Look(_) | Plan::Do(_) => OutcomeKind::Failed(failure(dice)),
     }
 }
 
 #[test]
 fn whatever_is_planned_can_be_reported_in_plain_words() {
     for_seeds(10_000, |dice| {
-        let Wanted(desired) = wanted(dice);
-        let Sight(observed) = sight(dice, &desired);
+        let DesiredBuilder(desired) = wanted(dice);
+        let ObservedBuilder(observed) = sight(dice, &desired);
         let event = end(&desired, &observed, dice);
         let previous = observed.recorded.clone();
-        let outcome = Outcome { observed, event };
+        let outcome = Outcome {
+            observed,
+            kind: event,
+        };
         let status = crate::report::report(&desired, &previous, &outcome, NOW);
         for condition in &status.conditions {
             // What was kept was reported before.
@@ -41,23 +44,23 @@ fn whatever_is_planned_can_be_reported_in_plain_words() {
             assert_plain("the reason of the state", reason);
             assert!(reason.chars().count() <= 256);
         }
-        for news in crate::report::news::of_status(&desired, &previous, &status) {
+        for event in crate::report::object_event::of_status(&desired, &previous, &status) {
             if !previous
                 .conditions
                 .iter()
-                .any(|before| before.message == news.note)
+                .any(|before| before.message == event.note)
             {
-                assert_plain("an event", &news.note);
+                assert_plain("an event", &event.note);
             }
-            assert!(news.note.len() <= 1024);
+            assert!(event.note.len() <= 1024);
         }
-        let pace = crate::report::Pace {
+        let requeue_policy = crate::report::RequeuePolicy {
             min: std::time::Duration::from_secs(5),
             max: std::time::Duration::from_secs(600),
             slow: std::time::Duration::from_secs(600),
             secret: std::time::Duration::from_secs(300),
         };
-        crate::report::next_look(&desired, &status, &outcome.event, pace, NOW);
+        crate::report::requeue_after(&desired, &status, &outcome.kind, requeue_policy, NOW);
     });
 }
 
@@ -131,8 +134,8 @@ fn a_status_of_any_json_is_read_field_by_field_and_stands_every_decision() {
         });
         let object: crd::ConnectedAccount =
             serde_json::from_value(object).expect("whatever stands in the status");
-        let Wanted(desired) = wanted(dice);
-        let Sight(mut observed) = sight(dice, &desired);
+        let DesiredBuilder(desired) = wanted(dice);
+        let ObservedBuilder(mut observed) = sight(dice, &desired);
         observed.recorded = object.status.unwrap_or_default();
         let read = serde_json::to_value(&observed.recorded).expect("a status can be written");
         for (name, value) in whole.as_object().expect("an object") {
@@ -143,7 +146,10 @@ fn a_status_of_any_json_is_read_field_by_field_and_stands_every_decision() {
         }
         let event = end(&desired, &observed, dice);
         let previous = observed.recorded.clone();
-        let outcome = Outcome { observed, event };
+        let outcome = Outcome {
+            observed,
+            kind: event,
+        };
         let status = crate::report::report(&desired, &previous, &outcome, NOW);
         serde_json::to_value(status).expect("a status can be written");
     });

@@ -95,10 +95,10 @@ fn the_values_of_a_secret_are_known_where_there_is_none_or_it_was_read() {
 
 #[test]
 fn an_alias_is_sought_as_it_was_pinned() {
-    assert_eq!(object().0.sought_alias(), ALIAS);
-    assert_eq!(object().called("new").0.sought_alias(), ALIAS);
-    assert_eq!(object().unpinned().called("new").0.sought_alias(), "new");
-    assert_eq!(object().unpinned().0.sought_alias(), ALIAS);
+    assert_eq!(object().0.lookup_alias(), ALIAS);
+    assert_eq!(object().called("new").0.lookup_alias(), ALIAS);
+    assert_eq!(object().unpinned().called("new").0.lookup_alias(), "new");
+    assert_eq!(object().unpinned().0.lookup_alias(), ALIAS);
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn a_sign_in_without_a_grant_says_how_it_ended() {
 #[test]
 fn of_what_composio_says_no_address_is_passed_on() {
     let why = "server_error at https://accounts.example/o/oauth2?code=4/0AX4XfWh";
-    let Sight(observed) = seen(failed(why)).recorded("ca_1").link_issued(ago(60));
+    let ObservedBuilder(observed) = seen(failed(why)).recorded("ca_1").link_issued(ago(60));
     let Plan::Wait(wait) = plan(&object().0, &observed, NOW) else {
         panic!("it waits for a request");
     };

@@ -13,7 +13,7 @@ use crate::crd::DeletionPolicy::{Delete, Retain, Revoke};
 
 const UNREACHABLE: Reason = Reason::NamespaceUnreachable;
 
-fn found(alias: &str) -> Sight {
+fn found(alias: &str) -> ObservedBuilder {
     seen(account("ca_1").active().called(alias)).with_objects_unknown()
 }
 
@@ -161,8 +161,8 @@ fn a_second_account_under_a_declared_alias_may_be_anothers() {
 fn what_may_be_anothers_is_neither_adopted_nor_changed_nor_ended() {
     let mut held_back = 0;
     for_seeds(60_000, |dice| {
-        let Wanted(desired) = draw::wanted(dice);
-        let Sight(mut observed) = draw::sight(dice, &desired);
+        let DesiredBuilder(desired) = draw::wanted(dice);
+        let ObservedBuilder(mut observed) = draw::sight(dice, &desired);
         observed.all_objects_known = false;
         // Drawn with any reason.
         let refused = &mut observed.refused;

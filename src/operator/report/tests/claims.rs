@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn linked() -> Happened {
-    did(Done::Linked { link: good_link() })
+fn linked() -> OutcomeKind {
+    did(Applied::Linked { link: good_link() })
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn only_a_sign_in_by_a_link_of_this_object_makes_an_adopted_account_its_own() {
         .named_by_status("ca_1")
         .recorded_state(State::Initiated)
         .link_until(ago(-60));
-    let status = after(&called(), &copied, Happened::Settled);
+    let status = after(&called(), &copied, OutcomeKind::Settled);
     assert!(
         status.adopted.is_some() && status.record.is_none(),
         "the link came along with a copied status: {status:?}"
@@ -23,9 +23,9 @@ fn only_a_sign_in_by_a_link_of_this_object_makes_an_adopted_account_its_own() {
     let expired = found(State::Expired).named_by_status("ca_1").adopted();
     let linked = after(&called(), &expired, linked());
     assert!(linked.adopted.is_some(), "nobody has signed in yet");
-    let later = |status: &ConnectedAccountStatus, wanted: &Wanted| {
+    let later = |status: &ConnectedAccountStatus, wanted: &DesiredBuilder| {
         let seen = found(State::Active).with(|observed| observed.recorded = status.clone());
-        after(wanted, &seen, Happened::Settled)
+        after(wanted, &seen, OutcomeKind::Settled)
     };
     let waits = found(State::Initiated).with(|observed| observed.recorded = linked.clone());
     let waits = after(&called(), &waits, waiting(Reason::AwaitingUser));
@@ -47,17 +47,18 @@ fn only_a_sign_in_by_a_link_of_this_object_makes_an_adopted_account_its_own() {
 fn an_account_that_is_only_named_is_signed_when_it_was_decided_that_nobody_else_has_it() {
     let named = seen(account("ca_1").active().called("theirs")).named_by_status("ca_1");
     let given = || object().given("ca_1");
-    let is_signed =
-        |wanted: &Wanted, sight: &Sight, event| after(wanted, sight, event).record.is_some();
+    let is_signed = |wanted: &DesiredBuilder, sight: &ObservedBuilder, event| {
+        after(wanted, sight, event).record.is_some()
+    };
     for event in [waiting(Reason::Suspended), refused(Reason::Conflict)] {
         assert!(!is_signed(&given(), &named, event.clone()), "{event:?}");
         let declared = object().taking_over("ca_1");
         assert!(!is_signed(&declared, &named, event.clone()), "{event:?}");
     }
     let remembered = named.clone().cached();
-    assert!(!is_signed(&given(), &remembered, Happened::Settled));
-    assert!(is_signed(&given(), &named, Happened::Settled));
-    assert!(is_signed(&given(), &named, did(Done::Adopted)));
+    assert!(!is_signed(&given(), &remembered, OutcomeKind::Settled));
+    assert!(is_signed(&given(), &named, OutcomeKind::Settled));
+    assert!(is_signed(&given(), &named, did(Applied::Adopted)));
     let own = seen(account("ca_1").active())
         .named_by_status("ca_1")
         .cached();

@@ -6,7 +6,7 @@ fn ready(status: &ConnectedAccountStatus) -> (&str, &str) {
     (&ready.status, &ready.reason)
 }
 
-fn ours(state: State) -> Sight {
+fn ours(state: State) -> ObservedBuilder {
     seen(account("ca_1").is(state.clone()))
         .recorded("ca_1")
         .recorded_state(state)
@@ -36,21 +36,21 @@ fn a_steady_object_has_a_steady_status() {
                 for event in events() {
                     let outcome = Outcome {
                         observed: sight.0.clone(),
-                        event,
+                        kind: event,
                     };
                     let once = report(&wanted.0, &sight.0.recorded, &outcome, NOW);
                     let twice = report(&wanted.0, &once, &outcome, NOW);
-                    assert_eq!(once, twice, "{:?}", outcome.event);
+                    assert_eq!(once, twice, "{:?}", outcome.kind);
                     if matches!(
-                        outcome.event,
-                        Happened::Settled | Happened::Waiting(_) | Happened::Refused(_)
+                        outcome.kind,
+                        OutcomeKind::Settled | OutcomeKind::Waiting(_) | OutcomeKind::Refused(_)
                     ) {
                         let later = ago(-60);
                         assert_eq!(
                             once,
                             report(&wanted.0, &once, &outcome, later),
                             "time alone writes nothing: {:?}",
-                            outcome.event
+                            outcome.kind
                         );
                     }
                 }
@@ -71,7 +71,7 @@ fn a_transition_time_moves_only_with_the_status() {
             .last_transition_time
             .0
     };
-    let status = after(&object().disabled(), &before, Happened::Settled);
+    let status = after(&object().disabled(), &before, OutcomeKind::Settled);
     assert_eq!(ready(&status), ("True", "Disabled"));
     assert_eq!(
         time(&status, condition::READY),
@@ -126,7 +126,8 @@ fn every_reason_makes_the_conditions_of_its_row() {
 
 #[test]
 fn readiness_is_kept_while_it_fits_what_was_seen_last() {
-    let was_ready = |sight: Sight| sight.condition(condition::READY, "True", Reason::Connected);
+    let was_ready =
+        |sight: ObservedBuilder| sight.condition(condition::READY, "True", Reason::Connected);
     let outage = || failed(Reason::ComposioUnavailable, LATER);
     for (sentence, wanted, sight, event, expected) in [
         ("an outage", object(), ours(State::Active), outage(), "True"),
@@ -176,7 +177,7 @@ fn readiness_is_kept_while_it_fits_what_was_seen_last() {
             "it is gone",
             object(),
             seen_none().recorded("ca_1"),
-            did(Done::Forgotten),
+            did(Applied::Forgotten),
             "False",
         ),
         (
@@ -253,7 +254,7 @@ fn an_unused_account_that_vanished_leaves_the_link_that_was_enough() {
         .recorded("ca_1")
         .link_issued(ago(3000))
         .condition(condition::READY, "True", Reason::LinkIssued);
-    let status = after(&object().ready_with_link(), &sight, did(Done::Forgotten));
+    let status = after(&object().ready_with_link(), &sight, did(Applied::Forgotten));
     assert_eq!(ready(&status).0, "True");
     let again = seen_none().with(|observed| observed.recorded = status);
     let status = after(
@@ -267,9 +268,9 @@ fn an_unused_account_that_vanished_leaves_the_link_that_was_enough() {
 #[test]
 fn a_condition_of_another_controller_is_left_alone() {
     let theirs = ours(State::Active).condition("team.example/Audited", "True", Reason::Connected);
-    let status = after(&object(), &theirs, Happened::Settled);
+    let status = after(&object(), &theirs, OutcomeKind::Settled);
     let kept = status.condition("team.example/Audited");
     assert_eq!(kept, theirs.0.recorded.condition("team.example/Audited"));
     let again = theirs.with(|observed| observed.recorded = status.clone());
-    assert_eq!(after(&object(), &again, Happened::Settled), status);
+    assert_eq!(after(&object(), &again, OutcomeKind::Settled), status);
 }

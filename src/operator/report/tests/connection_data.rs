@@ -2,18 +2,18 @@
 
 use super::*;
 
-fn at(subdomain: &str) -> Wanted {
+fn at(subdomain: &str) -> DesiredBuilder {
     object().with(|desired| {
         desired.spec.connection_data = Some([("subdomain".into(), subdomain.into())].into());
     })
 }
 
-fn digest(wanted: &Wanted) -> Option<String> {
+fn digest(wanted: &DesiredBuilder) -> Option<String> {
     Some(connection_data_digest(&wanted.0.spec))
 }
 
-fn linked() -> Happened {
-    did(Done::Linked { link: good_link() })
+fn linked() -> OutcomeKind {
+    did(Applied::Linked { link: good_link() })
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn a_link_records_what_it_was_asked_for_with_and_a_refresh_does_not() {
     );
 
     let sent = digest(&at("wrong"));
-    let before = |sight: Sight| {
+    let before = |sight: ObservedBuilder| {
         let sent = sent.clone();
         sight.with(|observed| observed.recorded.connection_data_digest = sent)
     };
@@ -47,9 +47,9 @@ fn a_link_records_what_it_was_asked_for_with_and_a_refresh_does_not() {
 #[test]
 fn of_an_account_of_which_nothing_is_recorded_what_is_declared_is() {
     let sight = seen(account("ca_1").active()).recorded("ca_1");
-    let status = after(&at("acme"), &sight, Happened::Settled);
+    let status = after(&at("acme"), &sight, OutcomeKind::Settled);
     assert_eq!(status.connection_data_digest, digest(&at("acme")));
-    let status = after(&object(), &sight, Happened::Settled);
+    let status = after(&object(), &sight, OutcomeKind::Settled);
     assert_eq!(
         status.connection_data_digest, None,
         "nothing is written for it"
@@ -58,14 +58,14 @@ fn of_an_account_of_which_nothing_is_recorded_what_is_declared_is() {
 
 #[test]
 fn a_row_that_made_room_for_other_data_earns_a_link_and_leaves_no_record() {
-    let lost = |wanted: &Wanted, event: Done| {
+    let lost = |wanted: &DesiredBuilder, event: Done| {
         let sight = seen_none().recorded("ca_1").link_issued(ago(60));
         let sight = sight.with(|observed| {
             observed.recorded.connection_data_digest = digest(&at("wrong"));
         });
         after(wanted, &sight, did(event))
     };
-    for event in [Done::Deleted, Done::Forgotten] {
+    for event in [Applied::Deleted, Applied::Forgotten] {
         let status = lost(&at("acme"), event.clone());
         assert_eq!(status.last_link_issued_at, None, "{event:?}");
         assert_eq!(status.connection_data_digest, None);

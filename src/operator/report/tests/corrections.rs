@@ -6,7 +6,7 @@ fn a_duplicate_that_went_leaves_the_record_alone() {
         .recorded("ca_1")
         .recorded_state(State::Active)
         .connected(ago(100));
-    let status = after(&object(), &sight, did(Done::Deleted));
+    let status = after(&object(), &sight, did(Applied::Deleted));
     assert_eq!(status.connected_account_id.as_deref(), Some("ca_1"));
     assert_eq!(time(&status.connected_at), Some(ago(100)));
 }
@@ -19,8 +19,8 @@ fn corrections_of_what_was_as_declared_are_counted_once_a_pass_and_hour() {
             .connected(ago(5000))
             .condition(condition::SYNCED, "True", Reason::Connected)
     };
-    let count = |sight: &Sight| {
-        let status = after(&object(), sight, did(Done::Changed));
+    let count = |sight: &ObservedBuilder| {
+        let status = after(&object(), sight, did(Applied::Changed));
         status.corrections.map(|tally| (tally.since.0, tally.count))
     };
     let first = settled()

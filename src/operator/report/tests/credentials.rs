@@ -1,11 +1,11 @@
 use super::*;
 use crate::plan::SecretSeen;
 
-fn wanted() -> Wanted {
+fn wanted() -> DesiredBuilder {
     object().made_from_secret()
 }
 
-fn ours(state: State) -> Sight {
+fn ours(state: State) -> ObservedBuilder {
     seen(account("ca_1").is(state.clone()))
         .recorded("ca_1")
         .recorded_state(state)
@@ -13,8 +13,8 @@ fn ours(state: State) -> Sight {
         .with_secret()
 }
 
-fn rotated() -> Happened {
-    did(Done::Rotated)
+fn rotated() -> OutcomeKind {
+    did(Applied::Rotated)
 }
 
 fn step(status: &ConnectedAccountStatus) -> Option<(String, CredentialsStep)> {
@@ -48,7 +48,7 @@ fn what_was_sent_and_what_came_of_it_is_recorded() {
         (
             "another call was refused",
             ours(State::Active).sent("uid/6", CredentialsStep::Created),
-            Happened::Failed(rejected()),
+            OutcomeKind::Failed(rejected()),
             Some(("uid/6", CredentialsStep::Created)),
         ),
         (
@@ -64,7 +64,7 @@ fn what_was_sent_and_what_came_of_it_is_recorded() {
             ours(State::Active)
                 .recorded("ca_0")
                 .sent("uid/7", CredentialsStep::Created),
-            did(Done::Adopted),
+            did(Applied::Adopted),
             None,
         ),
         (
@@ -72,7 +72,7 @@ fn what_was_sent_and_what_came_of_it_is_recorded() {
             seen_none()
                 .recorded("ca_1")
                 .sent("uid/7", CredentialsStep::Patched),
-            did(Done::Deleted),
+            did(Applied::Deleted),
             None,
         ),
     ] {
@@ -103,20 +103,20 @@ fn whether_a_version_brought_the_account_to_life_can_be_told_later() {
     assert_eq!(status.connected_at, None, "not yet");
     assert_eq!(status.first_connected_at, Some(MicroTime(ago(100))));
     let alive = ours(State::Active).with(|observed| observed.recorded = status);
-    let status = after(&wanted(), &alive, Happened::Settled);
+    let status = after(&wanted(), &alive, OutcomeKind::Settled);
     assert_eq!(status.connected_at, Some(MicroTime(NOW)), "it did");
 }
 
 #[test]
 fn a_refusal_that_stands_keeps_what_was_said_when_it_came() {
     let refusal = |detail: &str| {
-        Happened::Refused(Refusal {
+        OutcomeKind::Refused(Refusal {
             reason: Reason::CredentialsRejected,
             detail: detail.into(),
         })
     };
     let message = |status: &ConnectedAccountStatus| {
-        crate::report::conditions::sentence(status, Reason::CredentialsRejected)
+        crate::report::conditions::full_message(status, Reason::CredentialsRejected)
             .unwrap_or_default()
             .to_owned()
     };

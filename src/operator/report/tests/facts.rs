@@ -5,8 +5,8 @@ pub(super) fn time(time: &Option<MicroTime>) -> Option<Timestamp> {
     time.as_ref().map(|time| time.0)
 }
 
-fn linked() -> Happened {
-    did(Done::Linked { link: good_link() })
+fn linked() -> OutcomeKind {
+    did(Applied::Linked { link: good_link() })
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn each_effect_leaves_its_facts() {
     let status = after(
         &object(),
         &seen(account("ca_1").active()),
-        did(Done::Adopted),
+        did(Applied::Adopted),
     );
     assert_eq!(status.connected_account_id.as_deref(), Some("ca_1"));
     assert_eq!(status.auth_config.as_deref(), Some("ac_1"));
@@ -25,7 +25,7 @@ fn each_effect_leaves_its_facts() {
     let status = after(
         &object(),
         &seen(account("ca_1").inactive()),
-        did(Done::Adopted),
+        did(Applied::Adopted),
     );
     assert_eq!(
         time(&status.connected_at),
@@ -36,7 +36,7 @@ fn each_effect_leaves_its_facts() {
     let status = after(
         &object(),
         &seen(account("ca_1").expired()),
-        did(Done::Adopted),
+        did(Applied::Adopted),
     );
     assert_eq!(time(&status.connected_at), None);
 
@@ -51,7 +51,7 @@ fn each_effect_leaves_its_facts() {
     assert_eq!(time(&status.last_link_issued_at), Some(NOW));
     assert_eq!(status.last_handled_link_request.as_deref(), Some("now"));
 
-    let created = did(Done::Created);
+    let created = did(Applied::Created);
     let status = after(
         &object().made_from_secret(),
         &seen(account("ca_1").active()).with_secret(),
@@ -63,7 +63,11 @@ fn each_effect_leaves_its_facts() {
     let tried = seen(account("ca_1").is(State::Revoked))
         .recorded("ca_1")
         .revoke_refused(ago(100), 3);
-    let status = after(&object(), &tried, did(Done::Revoked { tokens: Vec::new() }));
+    let status = after(
+        &object(),
+        &tried,
+        did(Applied::Revoked { tokens: Vec::new() }),
+    );
     assert_eq!(status.revoke_refusals, None);
     assert_eq!(status.state.as_deref(), Some("REVOKED"));
 }
@@ -78,7 +82,7 @@ fn what_is_gone_is_forgotten_with_all_that_was_its_own() {
             .connected(ago(50))
             .unknown_since(ago(40))
     };
-    for event in [Done::Forgotten, Done::Deleted] {
+    for event in [Applied::Forgotten, Applied::Deleted] {
         let status = after(&object(), &connected(), did(event.clone()));
         assert_eq!(status.connected_account_id, None);
         assert_eq!(status.state, None);
@@ -100,7 +104,7 @@ fn what_is_gone_is_forgotten_with_all_that_was_its_own() {
         );
     }
     let deleted = object().deleted(DeletionPolicy::Delete);
-    let status = after(&deleted, &connected(), did(Done::Deleted));
+    let status = after(&deleted, &connected(), did(Applied::Deleted));
     assert_eq!(
         status.connected_account_id.as_deref(),
         Some("ca_1"),
@@ -122,31 +126,31 @@ fn connected_at_is_the_last_entry_into_active() {
             seen(account("ca_1").active())
                 .recorded("ca_1")
                 .recorded_state(State::Initiated),
-            Happened::Settled,
+            OutcomeKind::Settled,
             Some(NOW),
         ),
         (
             "still active",
             seen_as(State::Active, State::Active),
-            Happened::Settled,
+            OutcomeKind::Settled,
             Some(ago(5000)),
         ),
         (
             "authorised again",
             seen_as(State::Expired, State::Active),
-            Happened::Settled,
+            OutcomeKind::Settled,
             Some(NOW),
         ),
         (
             "enabling is no consent",
             seen_as(State::Inactive, State::Active),
-            Happened::Settled,
+            OutcomeKind::Settled,
             Some(ago(5000)),
         ),
         (
             "nor is disabling",
             seen_as(State::Active, State::Inactive),
-            did(Done::Changed),
+            did(Applied::Changed),
             Some(ago(5000)),
         ),
         (
@@ -154,7 +158,7 @@ fn connected_at_is_the_last_entry_into_active() {
             seen(account("ca_1").inactive())
                 .recorded("ca_1")
                 .recorded_state(State::Initiated),
-            did(Done::Changed),
+            did(Applied::Changed),
             Some(NOW),
         ),
         (
@@ -191,7 +195,7 @@ fn a_link_is_shown_only_while_it_can_be_used() {
             .recorded_state(State::Initiated)
     };
     let wait = || waiting(Reason::AwaitingUser);
-    let shown = |sight: Sight| after(&object(), &sight, wait()).link.is_some();
+    let shown = |sight: ObservedBuilder| after(&object(), &sight, wait()).link.is_some();
     assert!(shown(row(State::Initiated).good_link()));
     assert!(!shown(row(State::Active).good_link()), "it was used");
     assert!(!shown(row(State::Failed).good_link()), "the flow is over");
@@ -218,7 +222,7 @@ fn a_link_is_shown_only_while_it_can_be_used() {
 fn a_request_is_answered_by_a_fresh_look_only() {
     let asking = || object().asking_for_link("now").asking_for_look("now");
     let row = |state| seen(account("ca_1").is(state)).recorded("ca_1");
-    let answered = |wanted: &Wanted, sight: &Sight| {
+    let answered = |wanted: &DesiredBuilder, sight: &ObservedBuilder| {
         let status = after(wanted, sight, waiting(Reason::Suspended));
         (
             status.last_handled_link_request.is_some(),
@@ -282,7 +286,8 @@ fn a_request_is_answered_by_a_fresh_look_only() {
 #[test]
 fn an_unknown_outcome_counts_from_the_last_one_until_it_is_known() {
     let unknown = || failed(Reason::OutcomeUnknown, Answer::Unknown);
-    let since = |sight: &Sight, event| time(&after(&object(), sight, event).unknown_since);
+    let since =
+        |sight: &ObservedBuilder, event| time(&after(&object(), sight, event).unknown_since);
     let row = || {
         seen(account("ca_1").active())
             .recorded("ca_1")
@@ -296,26 +301,26 @@ fn an_unknown_outcome_counts_from_the_last_one_until_it_is_known() {
         "a second one begins anew"
     );
     for event in [
-        did(Done::Changed),
-        did(Done::Adopted),
+        did(Applied::Changed),
+        did(Applied::Adopted),
         linked(),
-        Happened::Settled,
+        OutcomeKind::Settled,
         waiting(Reason::AwaitingUser),
         refused(Reason::Rejected),
     ] {
         assert_eq!(since(&row(), event.clone()), None, "{event:?}");
     }
     for event in [
-        did(Done::Marked),
+        did(Applied::Marked),
         waiting(Reason::OutcomeUnknown),
         waiting(Reason::AliasInUse),
         failed(Reason::ComposioUnavailable, LATER),
-        Happened::Failed(rejected()),
+        OutcomeKind::Failed(rejected()),
     ] {
         assert_eq!(since(&none(), event.clone()), Some(ago(90)), "{event:?}");
     }
     assert_eq!(
-        time(&after(&object().unpinned(), &none(), did(Done::Marked)).unknown_since),
+        time(&after(&object().unpinned(), &none(), did(Applied::Marked)).unknown_since),
         None,
         "the pin went: no account carries the alias"
     );
@@ -366,7 +371,11 @@ fn a_failed_look_leaves_what_was_seen() {
 #[test]
 fn a_foreign_reason_is_cut() {
     let long = account("ca_1").with(|row| row.state_reason = Some("ü".repeat(300)));
-    let status = after(&object(), &seen(long).recorded("ca_1"), Happened::Settled);
+    let status = after(
+        &object(),
+        &seen(long).recorded("ca_1"),
+        OutcomeKind::Settled,
+    );
     assert_eq!(status.state_reason.expect("told").chars().count(), 256);
 }
 
@@ -381,7 +390,7 @@ fn what_nobody_could_tell_again_must_be_kept() {
         "what is gone is found to be gone again"
     );
     let row = seen(account("ca_1")).recorded("ca_1");
-    let settled = after(&object(), &row, Happened::Settled);
+    let settled = after(&object(), &row, OutcomeKind::Settled);
     assert!(
         !must_be_kept(&row.0.recorded, &settled),
         "a look can be repeated"

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plan::SecretSeen;
-use crate::report::conditions::sentence;
+use crate::report::conditions::full_message;
 
 fn texts(status: &ConnectedAccountStatus) -> Vec<&str> {
     let messages = status.conditions.iter().map(|one| one.message.as_str());
@@ -17,7 +17,7 @@ fn no_two_conditions_say_the_same_and_one_of_them_says_all() {
     for reason in Reason::all() {
         for detail in ["", "Secret agents/nope does not exist"] {
             let event = || {
-                Happened::Waiting(Wait {
+                OutcomeKind::Waiting(Wait {
                     reason,
                     detail: detail.to_owned(),
                     until: None,
@@ -28,7 +28,7 @@ fn no_two_conditions_say_the_same_and_one_of_them_says_all() {
                 Reason::AwaitingUser => seen(account("ca_1")).recorded("ca_1").good_link(),
                 _ => seen(account("ca_1").active()).recorded("ca_1"),
             };
-            let ready = after(&object(), &known(), Happened::Settled);
+            let ready = after(&object(), &known(), OutcomeKind::Settled);
             let again = |status: &ConnectedAccountStatus| {
                 known().with(|observed| {
                     let link = observed.recorded.link.take();
@@ -46,7 +46,7 @@ fn no_two_conditions_say_the_same_and_one_of_them_says_all() {
                 once.dedup();
                 assert_eq!(once.len(), texts.len(), "{reason}: {texts:#?}");
                 // With a link that was issued, who is waited for may be content.
-                let told = sentence(status, reason).expect("the reason says something");
+                let told = full_message(status, reason).expect("the reason says something");
                 assert!(told.starts_with(detail), "{told}");
                 assert!(told.contains(reason.meaning()), "{told}");
                 kept += usize::from(texts.len() == 3);
@@ -66,13 +66,13 @@ fn a_status_is_smaller_for_it() {
     let status = after(
         &object().made_from_secret(),
         &seen_none().secret(SecretSeen::Missing("does not exist".into())),
-        Happened::Waiting(Wait {
+        OutcomeKind::Waiting(Wait {
             reason: Reason::SecretMissing,
             detail: "Secret agents/gmail-key does not exist".to_owned(),
             until: None,
         }),
     );
-    let told = sentence(&status, Reason::SecretMissing).expect("it is told");
+    let told = full_message(&status, Reason::SecretMissing).expect("it is told");
     let thrice = 3 * told.len();
     let written: usize = texts(&status).iter().map(|text| text.len()).sum();
     assert!(
@@ -84,14 +84,14 @@ fn a_status_is_smaller_for_it() {
 #[test]
 fn no_status_says_that_a_link_is_waited_for_without_the_link() {
     let awaiting = || {
-        Happened::Waiting(Wait {
+        OutcomeKind::Waiting(Wait {
             reason: Reason::AwaitingUser,
             detail: String::new(),
             until: None,
         })
     };
     let ours = || seen(account("ca_1")).recorded("ca_1").link_issued(ago(600));
-    let says = |sight: &Sight| {
+    let says = |sight: &ObservedBuilder| {
         let status = after(&object(), sight, awaiting());
         let synced = status.condition(condition::SYNCED).expect("always there");
         synced.reason.clone()
@@ -108,7 +108,7 @@ fn an_object_that_is_content_with_a_link_says_how_the_sign_in_ended() {
         let sight = seen(account("ca_1").is(State::Failed))
             .recorded("ca_1")
             .link_issued(ago(60));
-        let event = Happened::Waiting(Wait {
+        let event = OutcomeKind::Waiting(Wait {
             reason,
             detail: detail.to_owned(),
             until: None,

@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for PackedObject {
                 part(STATUS, status, &mut left_out)
             }),
         };
-        PackedObject::pack_partly(object, left_out).map_err(D::Error::custom)
+        PackedObject::pack_partial(object, left_out).map_err(D::Error::custom)
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
             assert!(!summary.is_readable);
             assert_eq!(summary.user.as_deref(), case.user, "{}", case.left_out);
             assert_eq!(summary.recorded_id(), Some("ca_1"));
-            let sought = |claimant: Claimant<'_>| claimant.sought_alias().to_owned();
+            let sought = |claimant: Claimant<'_>| claimant.lookup_alias().to_owned();
             assert_eq!(summary.claimant(&Flags::default(), sought), "pinned");
             assert_eq!(summary.metadata.uid.as_deref(), Some("u"));
             assert_eq!(summary.metadata.finalizers.map_or(0, |all| all.len()), 1);

@@ -98,7 +98,7 @@ impl Summary {
                 Some(id) => id == account.id || (is_its_own_alias && is_of_it),
                 None => {
                     claimant.connected_account_id == Some(&account.id)
-                        || (is_of_it && alias == Some(claimant.sought_alias()))
+                        || (is_of_it && alias == Some(claimant.lookup_alias()))
                 }
             };
             means.then_some(claim)

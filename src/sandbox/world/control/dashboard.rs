@@ -65,7 +65,7 @@ impl World {
             return Err(ControlError::Invalid("state must not be empty".to_owned()));
         }
         self.store.change(n, now, |account| {
-            account.state = State::from_word(word);
+            account.state = State::from_text(word);
             account.reason = why;
             if account.state == State::Active {
                 account.ever_active = true;

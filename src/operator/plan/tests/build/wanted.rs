@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Wanted {
+impl DesiredBuilder {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Desired)) -> Self {
         change(&mut self.0);
         self

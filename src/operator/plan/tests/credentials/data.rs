@@ -4,7 +4,7 @@ use super::*;
 use crate::{crd::Scheme, plan::Observed, record::RecordKeys};
 
 /// What a scheme of which no PATCH takes anything asks for.
-fn machine() -> Wanted {
+fn machine() -> DesiredBuilder {
     wanted().of_scheme(Scheme::S2sOauth2)
 }
 
@@ -59,7 +59,7 @@ fn the_same_data_is_not_sent_again_whatever_happened_to_the_secret() {
 #[test]
 fn what_no_patch_takes_makes_the_account_anew_once() {
     let subdomain = |name: &'static str| [("subdomain", name)];
-    let sent = |desired: &Wanted, now: &'static str| {
+    let sent = |desired: &DesiredBuilder, now: &'static str| {
         ours(State::Active)
             .with_data("uid/8", &subdomain(now))
             .sent_as(&desired.0, "uid/8", &subdomain("acme"), Created)
@@ -74,13 +74,13 @@ fn what_no_patch_takes_makes_the_account_anew_once() {
                 sent.expect("it was sent").step = CredentialsStep::Remade;
             })
     };
-    let other_key = |desired: &Wanted| {
+    let other_key = |desired: &DesiredBuilder| {
         ours(State::Active)
             .with_data("uid/9", &[])
             .sent_as(&desired.0, "uid/8", &[], Created)
             .auth_config(fit())
     };
-    let rotated = |sight: Sight| {
+    let rotated = |sight: ObservedBuilder| {
         sight.with(|observed| {
             observed.keys = RecordKeys::derive(b"another", &crate::plan::Flags::default().project);
         })

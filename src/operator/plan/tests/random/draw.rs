@@ -51,7 +51,7 @@ fn micro(dice: &mut Dice) -> MicroTime {
     MicroTime(dice.time(&times()))
 }
 
-pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> Wanted {
+pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
     let users = |dice: &mut Dice| (0..dice.number(4)).map(|_| dice.text(&USERS)).collect();
     let spec = ConnectedAccountSpec {
         user: dice.text(&USERS),
@@ -272,24 +272,27 @@ pub(super) fn failure(dice: &mut Dice) -> Failure {
 }
 
 /// Several rows, which may be of one id, and nothing that would stand in the way of an effect.
-pub(in crate::plan::tests) fn sight_of_several(dice: &mut Dice, desired: &Desired) -> Sight {
-    let Sight(observed) = sight(dice, desired);
+pub(in crate::plan::tests) fn sight_of_several(
+    dice: &mut Dice,
+    desired: &Desired,
+) -> ObservedBuilder {
+    let ObservedBuilder(observed) = sight(dice, desired);
     let rows = (0..2 + dice.number(2))
         .map(|_| row(dice, desired))
         .collect();
-    Sight(Observed {
+    ObservedBuilder(Observed {
         account: AccountLookup::Many(rows),
         fresh: true,
         holder: None,
         others_held: BTreeSet::new(),
         all_objects_known: true,
-        gate: Gate::default(),
+        gate: AccessGate::default(),
         refused: Vec::new(),
         ..observed
     })
 }
 
-pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight {
+pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> ObservedBuilder {
     let account = match dice.number(8) {
         0 => AccountLookup::NotLooked,
         1 | 2 => AccountLookup::Absent,
@@ -308,7 +311,7 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight
         .map(|other| other.id.clone())
         .collect();
     let closed = |dice: &mut Dice| dice.once_in(12).then(|| dice.time(&times()));
-    Sight(Observed {
+    ObservedBuilder(Observed {
         recorded,
         keys: keys(),
         account,
@@ -336,7 +339,7 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Sight
         }),
         others_held,
         all_objects_known: !dice.once_in(3),
-        gate: Gate {
+        gate: AccessGate {
             read_closed_until: closed(dice),
             write_closed_until: closed(dice),
             paused_until: closed(dice),

@@ -233,8 +233,8 @@ fn judge(draws: u64, decide: impl Fn(&Desired, &Observed) -> Plan) -> (Invariant
         if broken.is_some() {
             return;
         }
-        let Wanted(desired) = wanted(dice);
-        let Sight(observed) = sight(dice, &desired);
+        let DesiredBuilder(desired) = wanted(dice);
+        let ObservedBuilder(observed) = sight(dice, &desired);
         let plan = decide(&desired, &observed);
         if let Err(rule) = invariants.judge(&desired, &observed, &plan) {
             broken = Some(format!("{rule}: {plan:?} for {desired:?} on {observed:?}"));

@@ -2,24 +2,29 @@ use super::*;
 use crate::{
     crd::{ConnectedAccount, DeletionPolicy, LINK_REQUESTED_ANNOTATION},
     plan::Flags,
-    report::news::{News, of_status},
+    report::object_event::{ObjectEvent, of_status},
 };
 
 mod effects;
 
 /// The news of the write of a status after an event.
-fn written(wanted: &Wanted, sight: &Sight, event: Happened) -> Vec<News> {
+fn written(
+    wanted: &DesiredBuilder,
+    sight: &ObservedBuilder,
+    event: OutcomeKind,
+) -> Vec<ObjectEvent> {
     let status = after(wanted, sight, event);
     of_status(&wanted.0, &sight.0.recorded, &status)
 }
 
-fn words(news: &[News]) -> Vec<(&'static str, bool)> {
-    news.iter()
-        .map(|news| (news.topic.as_str(), news.warning))
+fn words(events: &[ObjectEvent]) -> Vec<(&'static str, bool)> {
+    events
+        .iter()
+        .map(|event| (event.reason.as_str(), event.warning))
         .collect()
 }
 
-fn ours(row: crate::plan::tests::build::Row) -> Sight {
+fn ours(row: crate::plan::tests::build::Row) -> ObservedBuilder {
     let state = row.0.state.clone();
     seen(row)
         .recorded("ca_1")
@@ -27,10 +32,10 @@ fn ours(row: crate::plan::tests::build::Row) -> Sight {
         .connected(ago(5000))
 }
 
-fn asked_for_with(token: &str) -> Wanted {
+fn asked_for_with(token: &str) -> DesiredBuilder {
     let mut object = ConnectedAccount::new("support-gmail", object().0.spec);
     object.metadata.annotations = Some([(LINK_REQUESTED_ANNOTATION.into(), token.into())].into());
-    Wanted(Desired::of(&object, &Flags::default()))
+    DesiredBuilder(Desired::of(&object, &Flags::default()))
 }
 
 #[test]
@@ -47,14 +52,14 @@ fn each_turn_of_the_status_is_told() {
             "the person consented",
             object(),
             waits(State::Active),
-            Happened::Settled,
+            OutcomeKind::Settled,
             &[("Connected", false)][..],
         ),
         (
             "an account that is to go connects to nobody's use",
             object().deleted(DeletionPolicy::Revoke),
             waits(State::Active),
-            did(Done::Changed),
+            did(Applied::Changed),
             none,
         ),
         (
@@ -166,21 +171,21 @@ fn each_turn_of_the_status_is_told() {
             "a request for a link that an active account does not need",
             object().asking_for_link("please"),
             ours(account("ca_1").active()),
-            Happened::Settled,
+            OutcomeKind::Settled,
             &[("LinkRequestIgnored", false)],
         ),
         (
             "a request for a link that no person could open",
             object().made_from_secret().asking_for_link("please"),
             ours(account("ca_1").active()),
-            Happened::Settled,
+            OutcomeKind::Settled,
             &[("LinkRequestIgnored", false)],
         ),
         (
             "a request that was answered with a link",
             object().asking_for_link("please"),
             ours(account("ca_1").expired()),
-            did(Done::Linked { link: good_link() }),
+            did(Applied::Linked { link: good_link() }),
             none,
         ),
         (
@@ -194,14 +199,14 @@ fn each_turn_of_the_status_is_told() {
             "a token that is too long, though nobody looked",
             asked_for_with(&"x".repeat(65)),
             ours(account("ca_1").active()).cached(),
-            Happened::Settled,
+            OutcomeKind::Settled,
             &[("LinkRequestIgnored", true)],
         ),
         (
             "the longest token",
             asked_for_with(&"x".repeat(64)),
             ours(account("ca_1").active()),
-            Happened::Settled,
+            OutcomeKind::Settled,
             &[("LinkRequestIgnored", false)],
         ),
     ] {
@@ -247,12 +252,12 @@ fn the_same_outcome_is_told_once() {
 #[test]
 fn a_note_says_what_the_condition_says_but_for_urls_and_the_end_of_a_long_one() {
     let refuse = |detail: &str| {
-        let refusal = Happened::Refused(Refusal {
+        let refusal = OutcomeKind::Refused(Refusal {
             reason: Reason::Rejected,
             detail: detail.to_owned(),
         });
-        let news = written(&object(), &ours(account("ca_1").active()), refusal);
-        news.into_iter().next().expect("a refusal is told").note
+        let events = written(&object(), &ours(account("ca_1").active()), refusal);
+        events.into_iter().next().expect("a refusal is told").note
     };
     let note = refuse("the alias is taken");
     assert!(

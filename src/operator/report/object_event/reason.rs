@@ -4,7 +4,7 @@ use crate::{crd::Reason, plan::ChangeKind};
 
 /// What news are about: the reason of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Topic {
+pub enum EventReason {
     /// A link to sign in was issued.
     LinkIssued,
     /// A request for a link was read and has no effect.
@@ -41,7 +41,7 @@ pub enum Topic {
     Trouble(Reason),
 }
 
-impl Topic {
+impl EventReason {
     /// The reason of the event.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,14 +6,14 @@
 use crate::{
     composio::model::State,
     crd::{ConnectedAccountStatus, FINALIZER, Progress, Reason, condition},
-    plan::{Desired, Done, Effect, Observed, Pin, Presence, ends_with_object, is_ours},
+    plan::{Applied, Desired, Effect, Observed, Pin, Presence, ends_with_object, is_ours},
     text,
 };
 
-use super::{conditions::sentence, is_in};
+use super::{conditions::full_message, is_in};
 
-mod topic;
-pub use topic::Topic;
+mod reason;
+pub use reason::EventReason;
 
 /// The apiserver's limit, in bytes.
 const MAX_NOTE: usize = 1024;
@@ -22,19 +22,19 @@ const MAX_WORD: usize = 32;
 
 /// Something that happened to an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct News {
+pub struct ObjectEvent {
     /// What it is about.
-    pub topic: Topic,
+    pub reason: EventReason,
     /// What exactly happened, at most 1 kB.
     pub note: String,
     /// Whether somebody should look at it.
     pub warning: bool,
 }
 
-impl News {
+impl ObjectEvent {
     /// Whether an account was deleted although its provider had refused to revoke the grant.
     pub fn is_unrevoked_deletion(&self) -> bool {
-        self.topic == Topic::Deleted && self.warning
+        self.reason == EventReason::Deleted && self.warning
     }
 }
 
@@ -42,11 +42,11 @@ impl News {
 /// seen and recorded after it.
 pub fn of_effect(
     effect: &Effect,
-    done: &Done,
+    done: &Applied,
     desired: &Desired,
     previous: &ConnectedAccountStatus,
     observed: &Observed,
-) -> Vec<News> {
+) -> Vec<ObjectEvent> {
     // To be revoked an account may have to be enabled: that is a part of its end.
     let declared = desired.presence == Presence::Present;
     match effect {
@@ -60,15 +60,15 @@ pub fn of_effect(
                 "account {} was found and is managed by this object",
                 id.unwrap_or_default()
             );
-            vec![normal(Topic::Adopted, note)]
+            vec![normal(EventReason::Adopted, note)]
         }
-        Effect::Forget if *done == Done::Disowned => {
+        Effect::Forget if *done == Applied::Disowned => {
             let id = previous.connected_account_id.as_deref();
             let note = format!(
                 "account {} stood in the status and is not this object's: it was left alone",
                 id.unwrap_or_default()
             );
-            vec![warning(Topic::RecordRejected, note)]
+            vec![warning(EventReason::RecordRejected, note)]
         }
         Effect::Forget => {
             let id = previous.connected_account_id.as_deref();
@@ -76,13 +76,13 @@ pub fn of_effect(
                 "account {} is not in Composio any more, or not of this user and toolkit",
                 id.unwrap_or_default()
             );
-            vec![warning(Topic::AccountVanished, note)]
+            vec![warning(EventReason::AccountVanished, note)]
         }
         Effect::Enable { .. } if !declared => Vec::new(),
         Effect::Disable { .. } if !declared => Vec::new(),
         Effect::Enable { id } => {
             vec![normal(
-                Topic::Enabled,
+                EventReason::Enabled,
                 format!("account {id} was enabled, as declared"),
             )]
         }
@@ -93,22 +93,22 @@ pub fn of_effect(
             let note = format!("account {id} was disabled, as declared");
             first
                 .into_iter()
-                .chain([normal(Topic::Disabled, note)])
+                .chain([normal(EventReason::Disabled, note)])
                 .collect()
         }
         Effect::Patch { id, change } => {
             let note = change.note(desired, id, observed.account.account());
-            let topic = Topic::Changed(change.kind());
-            note.map(|note| normal(topic, note)).into_iter().collect()
+            let reason = EventReason::Changed(change.kind());
+            note.map(|note| normal(reason, note)).into_iter().collect()
         }
-        Effect::Revoke { id } => vec![normal(Topic::Revoked, revoked(id, done))],
+        Effect::Revoke { id } => vec![normal(EventReason::Revoked, revoked(id, done))],
         Effect::Delete { id, revoke } => vec![deleted(id, *revoke, declared, previous)],
     }
 }
 
 /// An annotation that was copied along with the object, or written by hand. `desired` is the object before it
 /// was replaced.
-fn copied(desired: &Desired) -> Option<News> {
+fn copied(desired: &Desired) -> Option<ObjectEvent> {
     let Pin::Foreign { object } = &desired.pin else {
         return None;
     };
@@ -119,12 +119,12 @@ fn copied(desired: &Desired) -> Option<News> {
     let note = format!(
         "the annotation composio.dev/alias {whose} and was replaced: this object has no part in that account"
     );
-    Some(warning(Topic::CopyDetected, note))
+    Some(warning(EventReason::CopyDetected, note))
 }
 
 /// An account that is there when the object goes, and is not ended because nothing proves that it is this
 /// object's.
-fn retained(desired: &Desired, observed: &Observed) -> Option<News> {
+fn retained(desired: &Desired, observed: &Observed) -> Option<ObjectEvent> {
     let account = observed.account.account()?;
     if !ends_with_object(desired.spec.deletion_policy)
         || observed.holder.is_some()
@@ -136,28 +136,28 @@ fn retained(desired: &Desired, observed: &Observed) -> Option<News> {
         "account {} was left as it is: nothing proves that this object has made it, and the annotation composio.dev/own-account did not name it",
         account.id
     );
-    Some(warning(Topic::AccountRetained, note))
+    Some(warning(EventReason::AccountRetained, note))
 }
 
 /// A refresh may find the account alive, and bring no link.
-fn link_issued(done: &Done) -> Vec<News> {
-    if !matches!(done, Done::Linked { .. }) {
+fn link_issued(done: &Applied) -> Vec<ObjectEvent> {
+    if !matches!(done, Applied::Linked { .. }) {
         return Vec::new();
     }
     // What comes again within minutes is counted under its first note: no time in it.
     let note = "a link to sign in is in status.link while it can be used; it is for the declared user only";
-    vec![normal(Topic::LinkIssued, note.to_owned())]
+    vec![normal(EventReason::LinkIssued, note.to_owned())]
 }
 
-fn connected(id: &str) -> News {
-    normal(Topic::Connected, format!("account {id} is active"))
+fn connected(id: &str) -> ObjectEvent {
+    normal(EventReason::Connected, format!("account {id} is active"))
 }
 
 /// Composio names what it revoked. Should it ever send the thing itself, it is not passed on.
-fn revoked(id: &str, done: &Done) -> String {
+fn revoked(id: &str, done: &Applied) -> String {
     let mut tokens = Vec::new();
-    if let Done::Revoked { tokens: named } = done {
-        tokens.extend(named.iter().map(|token| word(token)));
+    if let Applied::Revoked { tokens: named } = done {
+        tokens.extend(named.iter().map(|token| sanitize_word(token)));
     }
     if tokens.is_empty() {
         return format!("the grant of account {id} was revoked already");
@@ -168,7 +168,7 @@ fn revoked(id: &str, done: &Done) -> String {
     )
 }
 
-fn word(token: &str) -> &str {
+fn sanitize_word(token: &str) -> &str {
     let is_word = token.len() <= MAX_WORD
         && token
             .bytes()
@@ -176,7 +176,12 @@ fn word(token: &str) -> &str {
     if is_word { token } else { "another" }
 }
 
-fn deleted(id: &str, revoke: bool, declared: bool, previous: &ConnectedAccountStatus) -> News {
+fn deleted(
+    id: &str,
+    revoke: bool,
+    declared: bool,
+    previous: &ConnectedAccountStatus,
+) -> ObjectEvent {
     let refusals = previous.revoke_refusals.as_ref().filter(|_| revoke);
     let is_recorded = previous.connected_account_id.as_deref() == Some(id);
     let note = match (revoke, declared) {
@@ -198,36 +203,36 @@ fn deleted(id: &str, revoke: bool, declared: bool, previous: &ConnectedAccountSt
     };
     match refusals {
         Some(refusals) => warning(
-            Topic::Deleted,
+            EventReason::Deleted,
             format!(
                 "{note} (the provider had refused to revoke {} times)",
                 refusals.count
             ),
         ),
-        None => normal(Topic::Deleted, note),
+        None => normal(EventReason::Deleted, note),
     }
 }
 
 /// The news of an object that cannot be read in these fields. `is_held`: it is being deleted, and our
 /// finalizer is on it.
-pub fn of_unreadable(fields: &[String], is_held: bool) -> News {
+pub fn of_unreadable(fields: &[String], is_held: bool) -> ObjectEvent {
     let fields = fields.join(", ");
     if is_held {
         let note = format!(
             "cannot be read: {fields}. The account is not ended, and the finalizer {FINALIZER} stays: correct the object, or remove the finalizer to leave the account as it is"
         );
-        return warning(Topic::DeletionBlocked, note);
+        return warning(EventReason::DeletionBlocked, note);
     }
     let note = format!(
         "cannot be read: {fields}. The object and its account are left alone until it is corrected"
     );
-    warning(Topic::NotDecoded, note)
+    warning(EventReason::NotDecoded, note)
 }
 
 /// The news of an object on which the apiserver takes no write.
-pub fn of_refusal(refusal: &str) -> News {
+pub fn of_refusal(refusal: &str) -> ObjectEvent {
     let note = format!("the apiserver refused a write of the object: {refusal}");
-    warning(Topic::Trouble(Reason::KubernetesRefused), note)
+    warning(EventReason::Trouble(Reason::KubernetesRefused), note)
 }
 
 /// The news of one write of the status, from what the apiserver had to what it has.
@@ -235,7 +240,7 @@ pub fn of_status(
     desired: &Desired,
     previous: &ConnectedAccountStatus,
     status: &ConnectedAccountStatus,
-) -> Vec<News> {
+) -> Vec<ObjectEvent> {
     let connection = match (&status.connected_at, &status.connected_account_id) {
         (Some(_), Some(id))
             if status.connected_at != previous.connected_at
@@ -246,9 +251,11 @@ pub fn of_status(
         }
         (Some(_) | None, _) => None,
     };
-    let trouble = trouble(status)
-        .filter(|(reason, _)| Some(*reason) != self::trouble(previous).map(|(reason, _)| reason))
-        .map(|(reason, message)| warning(Topic::Trouble(reason), message.to_owned()));
+    let trouble = warning_reason(status)
+        .filter(|(reason, _)| {
+            Some(*reason) != self::warning_reason(previous).map(|(reason, _)| reason)
+        })
+        .map(|(reason, message)| warning(EventReason::Trouble(reason), message.to_owned()));
     [
         replaced(previous, status),
         connection,
@@ -261,7 +268,10 @@ pub fn of_status(
 }
 
 /// Another account than the one that was connected before: whoever names that one by its id loses it.
-fn replaced(previous: &ConnectedAccountStatus, status: &ConnectedAccountStatus) -> Option<News> {
+fn replaced(
+    previous: &ConnectedAccountStatus,
+    status: &ConnectedAccountStatus,
+) -> Option<ObjectEvent> {
     let (former, id) = (
         status.previous_connected_account_id.as_ref()?,
         status.connected_account_id.as_ref()?,
@@ -270,15 +280,15 @@ fn replaced(previous: &ConnectedAccountStatus, status: &ConnectedAccountStatus) 
         let note = format!(
             "account {id} is in the place of {former}: sessions that name {former} must name the new id"
         );
-        warning(Topic::AccountReplaced, note)
+        warning(EventReason::AccountReplaced, note)
     })
 }
 
 /// What a person may have to end. Synced always carries the reason.
-fn trouble(status: &ConnectedAccountStatus) -> Option<(Reason, &str)> {
+fn warning_reason(status: &ConnectedAccountStatus) -> Option<(Reason, &str)> {
     let synced = status.condition(condition::SYNCED)?;
     let reason = Reason::named(&synced.reason)?;
-    warns(reason).then(|| (reason, sentence(status, reason).unwrap_or_default()))
+    warns(reason).then(|| (reason, full_message(status, reason).unwrap_or_default()))
 }
 
 /// Whether an object that comes to say so is told of: where only a person helps, and where what was to be done
@@ -297,14 +307,14 @@ fn ignored(
     desired: &Desired,
     previous: &ConnectedAccountStatus,
     status: &ConnectedAccountStatus,
-) -> Option<News> {
+) -> Option<ObjectEvent> {
     let handled = status.last_handled_link_request.as_ref()?;
     if previous.last_handled_link_request.as_ref() == Some(handled) {
         return None;
     }
     if desired.ignored_link_request.as_ref() == Some(handled) {
         return Some(warning(
-            Topic::LinkRequestIgnored,
+            EventReason::LinkRequestIgnored,
             "the value of composio.dev/link-requested-at is longer than 64 characters".to_owned(),
         ));
     }
@@ -313,29 +323,29 @@ fn ignored(
         None => "the account has a grant: no link was issued",
     };
     (status.last_link_issued_at == previous.last_link_issued_at)
-        .then(|| normal(Topic::LinkRequestIgnored, note.to_owned()))
+        .then(|| normal(EventReason::LinkRequestIgnored, note.to_owned()))
 }
 
-fn normal(topic: Topic, note: String) -> News {
-    News {
-        topic,
-        note: fit(&note),
+fn normal(reason: EventReason, note: String) -> ObjectEvent {
+    ObjectEvent {
+        reason,
+        note: truncate_note(&note),
         warning: false,
     }
 }
 
-fn warning(topic: Topic, note: String) -> News {
-    News {
-        topic,
-        note: fit(&note),
+fn warning(reason: EventReason, note: String) -> ObjectEvent {
+    ObjectEvent {
+        reason,
+        note: truncate_note(&note),
         warning: true,
     }
 }
 
 /// Without URLs, and no longer than the apiserver takes. What somebody else's message holds may be a
 /// connect link.
-fn fit(note: &str) -> String {
-    let mut fit = text::without_urls(&text::line(note, MAX_NOTE));
+fn truncate_note(note: &str) -> String {
+    let mut fit = text::without_urls(&text::sanitize_line(note, MAX_NOTE));
     if fit.len() > MAX_NOTE {
         let dots = '…';
         let mut end = MAX_NOTE - dots.len_utf8();

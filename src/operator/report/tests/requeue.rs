@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::*;
 
-const PACE: Pace = Pace {
+const PACE: RequeuePolicy = RequeuePolicy {
     min: Duration::from_secs(5),
     max: Duration::from_secs(600),
     slow: Duration::from_secs(1800),
@@ -12,18 +12,18 @@ const PACE: Pace = Pace {
 };
 
 /// The wait after an event, when Synced has been false for so many seconds.
-fn wait_after(event: Happened, failing_for: Option<i64>) -> Option<u64> {
+fn wait_after(event: OutcomeKind, failing_for: Option<i64>) -> Option<u64> {
     let mut status = not_looked().0.recorded;
     if let Some(seconds) = failing_for {
         let sight = not_looked().condition(condition::SYNCED, "False", Reason::ComposioUnavailable);
         status = sight.0.recorded;
         status.conditions[0].last_transition_time = Time(ago(seconds));
     }
-    next_look(&object().0, &status, &event, PACE, NOW).map(|wait| wait.as_secs())
+    requeue_after(&object().0, &status, &event, PACE, NOW).map(|wait| wait.as_secs())
 }
 
-fn until(seconds: i64) -> Happened {
-    Happened::Waiting(Wait {
+fn until(seconds: i64) -> OutcomeKind {
+    OutcomeKind::Waiting(Wait {
         reason: Reason::AwaitingUser,
         detail: String::new(),
         until: Some(ago(-seconds)),
@@ -37,7 +37,7 @@ fn the_next_look_is_taken_when_it_can_change_something() {
         after: Some(Duration::from_secs(seconds)),
     };
     for (sentence, event, failing_for, expected) in [
-        ("nothing is to be done", Happened::Settled, None, None),
+        ("nothing is to be done", OutcomeKind::Settled, None, None),
         (
             "a person is awaited, without a time",
             waiting(Reason::Revoked),
@@ -100,7 +100,7 @@ fn the_next_look_is_taken_when_it_can_change_something() {
         ),
         (
             "a look that was refused",
-            Happened::Failed(rejected()),
+            OutcomeKind::Failed(rejected()),
             Some(40),
             Some(1800),
         ),
@@ -117,7 +117,7 @@ fn a_secret_is_looked_at_again_by_time_alone() {
         (
             "it may change at any time",
             wanted(),
-            Happened::Settled,
+            OutcomeKind::Settled,
             Some(300),
         ),
         (
@@ -138,17 +138,27 @@ fn a_secret_is_looked_at_again_by_time_alone() {
             waiting(Reason::Deleting),
             None,
         ),
-        ("there is no Secret", object(), Happened::Settled, None),
+        ("there is no Secret", object(), OutcomeKind::Settled, None),
     ] {
         let status = not_looked().0.recorded;
-        let wait = next_look(&wanted.0, &status, &event, PACE, NOW);
+        let wait = requeue_after(&wanted.0, &status, &event, PACE, NOW);
         assert_eq!(wait.map(|wait| wait.as_secs()), expected, "{sentence}");
     }
-    let pace = Pace {
+    let requeue_policy = RequeuePolicy {
         secret: Duration::from_secs(7200),
         ..PACE
     };
     let event = refused(Reason::CredentialsRejected);
-    let wait = next_look(&wanted().0, &not_looked().0.recorded, &event, pace, NOW);
-    assert_eq!(wait, Some(pace.slow), "never later than any refusal");
+    let wait = requeue_after(
+        &wanted().0,
+        &not_looked().0.recorded,
+        &event,
+        requeue_policy,
+        NOW,
+    );
+    assert_eq!(
+        wait,
+        Some(requeue_policy.slow),
+        "never later than any refusal"
+    );
 }

@@ -6,12 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     crd::{ConnectedAccountStatus, Reason, condition},
-    plan::{Answer, Desired, Happened, Presence, Wait},
+    plan::{Answer, Desired, OutcomeKind, Presence, Wait},
 };
 
 /// The bounds of the wait between two tries, and of the slow look-again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct RequeuePolicy {
     /// The shortest wait after a failure.
     pub min: Duration,
     /// The longest wait after a failure.
@@ -26,43 +26,47 @@ pub struct Pace {
 ///
 /// After a failure the wait is as long as the failure has lasted: it doubles by itself, needs no
 /// memory, and survives a restart.
-pub fn next_look(
+pub fn requeue_after(
     desired: &Desired,
     status: &ConnectedAccountStatus,
-    event: &Happened,
-    pace: Pace,
+    event: &OutcomeKind,
+    requeue_policy: RequeuePolicy,
     now: Timestamp,
 ) -> Option<Duration> {
     // Secrets are not watched: a new version is found by looking.
     let secret = match desired.presence {
-        Presence::Present => desired.spec.credentials.as_ref().map(|_| pace.secret),
+        Presence::Present => desired
+            .spec
+            .credentials
+            .as_ref()
+            .map(|_| requeue_policy.secret),
         Presence::Deleting { .. } => None,
     };
     let until = match event {
         // The poll tells when it is enabled, and the watch when something else is declared.
-        Happened::Waiting(Wait {
+        OutcomeKind::Waiting(Wait {
             reason: Reason::AuthConfigDisabled | Reason::ConnectionDataChanged,
             ..
         }) => return secret,
-        Happened::Waiting(wait) => wait.until,
-        Happened::Failed(failure) => match failure.answer {
+        OutcomeKind::Waiting(wait) => wait.until,
+        OutcomeKind::Failed(failure) => match failure.answer {
             Answer::NotNow { after: Some(after) } => return Some(after),
-            Answer::Refused(_) => return Some(pace.slow),
+            Answer::Refused(_) => return Some(requeue_policy.slow),
             Answer::NotNow { after: None } | Answer::Unknown | Answer::LookAgain => None,
         },
-        Happened::Refused(refusal) => {
+        OutcomeKind::Refused(refusal) => {
             // A Secret that is looked at again must not ask again for what Composio has refused to make.
             let by_secret = status.connected_account_id.is_some()
                 || refusal.reason == Reason::CredentialsRejected;
             return Some(
                 secret
                     .filter(|_| by_secret)
-                    .unwrap_or(pace.slow)
-                    .min(pace.slow),
+                    .unwrap_or(requeue_policy.slow)
+                    .min(requeue_policy.slow),
             );
         }
-        Happened::Settled => return secret,
-        Happened::Did(_) => None,
+        OutcomeKind::Settled => return secret,
+        OutcomeKind::Applied(_) => None,
     };
     if let Some(until) = until.filter(|until| now < *until) {
         return Some(positive(until.duration_since(now)));
@@ -73,9 +77,9 @@ pub fn next_look(
         .map(|synced| synced.last_transition_time.0);
     let failing = failing_since.map(|since| positive(now.duration_since(since)));
     // A time that is over and changed nothing is no reason to come again at once, nor again and again.
-    let is_over = until.map(|_| pace.min);
+    let is_over = until.map(|_| requeue_policy.min);
     failing
-        .map(|failing| failing.clamp(pace.min, pace.max))
+        .map(|failing| failing.clamp(requeue_policy.min, requeue_policy.max))
         .or(is_over)
 }
 

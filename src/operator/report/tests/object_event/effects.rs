@@ -1,20 +1,25 @@
 use super::*;
-use crate::{composio::model::Acl, plan::Effect, report::news::of_effect};
+use crate::{composio::model::Acl, plan::Effect, report::object_event::of_effect};
 
 fn id() -> String {
     "ca_1".to_owned()
 }
 
 /// The news of an effect on what is wanted, and seen and recorded before it.
-fn told(wanted: &Wanted, sight: Sight, effect: &Effect, done: Done) -> Vec<News> {
+fn told(
+    wanted: &DesiredBuilder,
+    sight: ObservedBuilder,
+    effect: &Effect,
+    done: Applied,
+) -> Vec<ObjectEvent> {
     let previous = sight.0.recorded.clone();
     let recorded = after(wanted, &sight, did(done.clone()));
     let observed = sight.with(|observed| observed.recorded = recorded).0;
     of_effect(effect, &done, &wanted.0, &previous, &observed)
 }
 
-fn revoked(tokens: &[&str]) -> Done {
-    Done::Revoked {
+fn revoked(tokens: &[&str]) -> Applied {
+    Applied::Revoked {
         tokens: tokens.iter().map(|token| (*token).to_owned()).collect(),
     }
 }
@@ -24,7 +29,7 @@ fn each_effect_is_told_in_its_own_words() {
     const NORMAL: bool = false;
     const WARNING: bool = true;
     let deleted = || object().deleted(DeletionPolicy::Revoke);
-    let linked = || Done::Linked { link: good_link() };
+    let linked = || Applied::Linked { link: good_link() };
     let refresh = || Effect::Refresh { id: id() };
     let enable = || Effect::Enable { id: id() };
     let disable = || Effect::Disable { id: id() };
@@ -38,10 +43,10 @@ fn each_effect_is_told_in_its_own_words() {
     };
     type Case<'a> = (
         &'static str,
-        Wanted,
-        Sight,
+        DesiredBuilder,
+        ObservedBuilder,
         Effect,
-        Done,
+        Applied,
         &'a [(&'static str, bool)],
         &'static str,
     );
@@ -72,7 +77,7 @@ fn each_effect_is_told_in_its_own_words() {
             object(),
             ours(account("ca_1").active()),
             refresh(),
-            Done::Changed,
+            Applied::Changed,
             &[],
             "",
         ),
@@ -81,7 +86,7 @@ fn each_effect_is_told_in_its_own_words() {
             object(),
             seen(account("ca_1").active()),
             Effect::Adopt,
-            Done::Adopted,
+            Applied::Adopted,
             &[("Adopted", NORMAL)],
             "ca_1",
         ),
@@ -90,7 +95,7 @@ fn each_effect_is_told_in_its_own_words() {
             object(),
             seen_none().recorded("ca_1"),
             Effect::Forget,
-            Done::Forgotten,
+            Applied::Forgotten,
             &[("AccountVanished", WARNING)],
             "ca_1",
         ),
@@ -99,7 +104,7 @@ fn each_effect_is_told_in_its_own_words() {
             object(),
             ours(account("ca_1").active()),
             enable(),
-            Done::Changed,
+            Applied::Changed,
             &[("Enabled", NORMAL)],
             "ca_1",
         ),
@@ -108,7 +113,7 @@ fn each_effect_is_told_in_its_own_words() {
             deleted(),
             ours(account("ca_1").active()),
             enable(),
-            Done::Changed,
+            Applied::Changed,
             &[],
             "",
         ),
@@ -117,7 +122,7 @@ fn each_effect_is_told_in_its_own_words() {
             object().disabled(),
             ours(account("ca_1").inactive()),
             disable(),
-            Done::Changed,
+            Applied::Changed,
             &[("Disabled", NORMAL)],
             "ca_1",
         ),
@@ -128,7 +133,7 @@ fn each_effect_is_told_in_its_own_words() {
                 .recorded("ca_1")
                 .recorded_state(State::Initiated),
             disable(),
-            Done::Changed,
+            Applied::Changed,
             &[("Connected", NORMAL), ("Disabled", NORMAL)],
             "ca_1",
         ),
@@ -137,7 +142,7 @@ fn each_effect_is_told_in_its_own_words() {
             deleted().disabled(),
             ours(account("ca_1").inactive()),
             disable(),
-            Done::Changed,
+            Applied::Changed,
             &[],
             "",
         ),
@@ -146,7 +151,7 @@ fn each_effect_is_told_in_its_own_words() {
             sharing(),
             ours(account("ca_1").active().shared(Some(list.clone()))),
             share(),
-            Done::Changed,
+            Applied::Changed,
             &[("SharingChanged", NORMAL)],
             "everybody allowed: no, users allowed: 2, users denied: 1",
         ),
@@ -155,7 +160,7 @@ fn each_effect_is_told_in_its_own_words() {
             object().shared_with(&["ann@acme.com"], &[]),
             ours(account("ca_1").active().shared(Some(list))),
             share(),
-            Done::Changed,
+            Applied::Changed,
             &[],
             "",
         ),
@@ -164,7 +169,7 @@ fn each_effect_is_told_in_its_own_words() {
             object(),
             ours(account("ca_1").active()),
             rename("mail"),
-            Done::Changed,
+            Applied::Changed,
             &[("Renamed", NORMAL)],
             "\"mail\"",
         ),
@@ -200,7 +205,7 @@ fn each_effect_is_told_in_its_own_words() {
             deleted(),
             ours(account("ca_1").active()),
             delete(false),
-            Done::Deleted,
+            Applied::Deleted,
             &[("Deleted", NORMAL)],
             "ca_1 was deleted",
         ),
@@ -209,7 +214,7 @@ fn each_effect_is_told_in_its_own_words() {
             deleted(),
             ours(account("ca_1").expired()),
             delete(true),
-            Done::Deleted,
+            Applied::Deleted,
             &[("Deleted", NORMAL)],
             "revocation was requested, its outcome is unknown",
         ),
@@ -218,7 +223,7 @@ fn each_effect_is_told_in_its_own_words() {
             deleted(),
             ours(account("ca_1").active()).revoke_refused(ago(4000), 5),
             delete(true),
-            Done::Deleted,
+            Applied::Deleted,
             &[("Deleted", WARNING)],
             "refused to revoke 5 times",
         ),
@@ -227,7 +232,7 @@ fn each_effect_is_told_in_its_own_words() {
             object(),
             ours(account("ca_1").expired()),
             delete(false),
-            Done::Deleted,
+            Applied::Deleted,
             &[("Deleted", NORMAL)],
             "to make room",
         ),
@@ -238,7 +243,7 @@ fn each_effect_is_told_in_its_own_words() {
             Effect::Pin {
                 alias: Some("a".into()),
             },
-            Done::Marked,
+            Applied::Marked,
             &[],
             "",
         ),
@@ -250,18 +255,18 @@ fn each_effect_is_told_in_its_own_words() {
                 auth_config: "ac_1".into(),
                 alias: "a".into(),
             },
-            Done::Created,
+            Applied::Created,
             &[],
             "",
         ),
     ];
     for (sentence, wanted, sight, effect, done, expected, note) in cases {
-        let news = told(&wanted, sight, &effect, done);
-        assert_eq!(words(&news), expected, "{sentence}");
-        if let Some(last) = news.last() {
+        let events = told(&wanted, sight, &effect, done);
+        assert_eq!(words(&events), expected, "{sentence}");
+        if let Some(last) = events.last() {
             assert!(last.note.contains(note), "{sentence}: {}", last.note);
         }
-        for one in &news {
+        for one in &events {
             assert!(!one.note.contains("http"), "{sentence}: {}", one.note);
             assert!(!one.note.contains('@'), "{sentence}: {}", one.note);
         }
