@@ -7,6 +7,28 @@ use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::story::message;
 use crate::support::wait;
 
+mod auth_configs;
+mod connection_data;
+mod sign_ins;
+
+/// What Composio does where its documents leave it open.
+async fn switch(scene: &Scene<'_>, switches: Value) {
+    scene.sandbox.control("POST", "switches", switches).await;
+}
+
+/// Somebody gives the object's user another link.
+async fn ask_for_link(scene: &Scene<'_>, name: &str, token: &str) {
+    let request = format!("composio.dev/link-requested-at={token}");
+    let args = [
+        "annotate",
+        "connectedaccounts",
+        name,
+        &request,
+        "--overwrite",
+    ];
+    scene.kubectl(&args).await;
+}
+
 async fn fault(scene: &Scene<'_>, fault: Value) {
     scene.sandbox.control("POST", "fault", fault).await;
 }
@@ -155,8 +177,7 @@ async fn an_address_that_is_not_allowed_is_named_where_people_look() {
 #[tokio::test]
 async fn an_endpoint_that_is_about_to_go_is_told_once_and_counted() {
     let scene = Scene::new("sunset").await.operated().await;
-    let switch = json!({"refresh_is_deprecated": true});
-    scene.sandbox.control("POST", "switches", switch).await;
+    switch(&scene, json!({"refresh_is_deprecated": true})).await;
     for user in ["a", "b"] {
         let mut spec = gmail();
         spec["user"] = json!(user);

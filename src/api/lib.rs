@@ -474,6 +474,10 @@ pub struct ConnectedAccountStatus {
     /// Which data of the Secret the account has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<CredentialsStatus>,
+    /// SHA-256 over the `connectionData` that the account was linked with, in base64. Where `spec.connectionData`
+    /// is another one, it is taken in at the next sign-in. Absent: not known, and taken to be the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_data_digest: Option<String>,
     /// Since when the outcome of the last effect is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_since: Option<MicroTime>,

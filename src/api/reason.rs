@@ -11,6 +11,7 @@ use std::fmt;
 pub enum Reason {
     Connected,
     Disabled,
+    ConnectionDataChanged,
     LinkIssued,
     AwaitingUser,
     Suspended,
@@ -29,6 +30,9 @@ pub enum Reason {
     DoesNotConverge,
     UnknownState,
     LinkExpired,
+    SignInDeclined,
+    SignInFailed,
+    IdentityRefused,
     ReauthorizationRequired,
     Revoked,
     Rejected,
@@ -97,7 +101,7 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 33] = {
+const TABLE: [Row; 37] = {
     use Progress::{None, Reconciling, Stalled};
     use ReadyRule::{False, Kept, True, Unknown};
     use Reason as R;
@@ -117,6 +121,14 @@ const TABLE: [Row; 33] = {
             true,
             None,
             "The account is disabled, as declared.",
+        ),
+        row(
+            R::ConnectionDataChanged,
+            "ConnectionDataChanged",
+            True,
+            false,
+            None,
+            "The account is as declared, but was connected with another `spec.connectionData`, which only a new link can change: it is taken in at the next sign-in. To have it now, end the grant at the provider, or make a new object.",
         ),
         row(
             R::LinkIssued,
@@ -260,7 +272,31 @@ const TABLE: [Row; 33] = {
             False,
             true,
             Stalled,
-            "The link ran out unused. Give the annotation `composio.dev/link-requested-at` a new value to get another.",
+            "Nobody finished the sign-in within the ten minutes of its link. Give the annotation `composio.dev/link-requested-at` a new value to get another.",
+        ),
+        row(
+            R::SignInDeclined,
+            "SignInDeclined",
+            False,
+            true,
+            Stalled,
+            "The user declined to sign in. Give the annotation `composio.dev/link-requested-at` a new value to ask again.",
+        ),
+        row(
+            R::SignInFailed,
+            "SignInFailed",
+            False,
+            true,
+            Stalled,
+            "The sign-in failed, or the user declined it; Composio's own words, if it has any, stand before this. Give the annotation `composio.dev/link-requested-at` a new value to get another link.",
+        ),
+        row(
+            R::IdentityRefused,
+            "IdentityRefused",
+            False,
+            true,
+            Stalled,
+            "The application that verifies identities saw somebody else than the declared user sign in, and the sign-in was refused. Give the annotation `composio.dev/link-requested-at` a new value to get another link, for the declared user only.",
         ),
         row(
             R::ReauthorizationRequired,
@@ -348,7 +384,7 @@ const TABLE: [Row; 33] = {
             False,
             false,
             Stalled,
-            "The auth config is disabled. Enable it, or name another.",
+            "The auth config is disabled: no account can be made from it, and none of it can be used. Enable it in Composio, and the operator goes on by itself; an account cannot be moved to another one, for that make a new object.",
         ),
         row(
             R::ToolkitMismatch,

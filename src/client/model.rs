@@ -24,6 +24,8 @@ pub struct Account {
     pub toolkit: String,
     /// Id of the auth config the account was made from.
     pub auth_config: String,
+    /// Whether that auth config is disabled: the account cannot be used, whatever its state.
+    pub auth_config_disabled: bool,
     /// Lifecycle position.
     pub state: State,
     /// `status_reason`, as sent.
@@ -49,9 +51,29 @@ impl Account {
 
     /// Whether Composio says that the sign-in was never finished, in its words or its code.
     pub fn timed_out(&self) -> bool {
-        self.state_reason.as_deref().is_some_and(|reason| {
-            reason.contains("INITIATION_TIMEOUT") || reason.contains("initiation did not complete")
-        })
+        self.is_because(&["initiation_timeout", "initiation did not complete"])
+    }
+
+    /// Whether Composio passes on that the person declined: providers have one of these words for it.
+    pub fn was_declined(&self) -> bool {
+        self.is_because(&["access_denied", "user_denied", "user_cancelled"])
+    }
+
+    /// Whether another person signed in than the one that was asked, as who verifies that has told Composio.
+    pub fn failed_verification(&self) -> bool {
+        self.is_because(&["identity_verification_failed"])
+    }
+
+    /// Whether Composio has set it to INACTIVE together with its auth config.
+    pub fn went_with_auth_config(&self) -> bool {
+        self.is_because(&["auth config is disabled"])
+    }
+
+    /// Whether the reason for the state holds one of these, in small letters.
+    fn is_because(&self, words: &[&str]) -> bool {
+        let reason = self.state_reason.as_deref().unwrap_or_default();
+        let reason = reason.to_ascii_lowercase();
+        words.iter().any(|word| reason.contains(word))
     }
 }
 

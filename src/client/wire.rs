@@ -108,12 +108,6 @@ pub(super) struct ToolkitWire {
     pub(super) slug: Text,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct IdWire {
-    pub(super) id: Text,
-}
-
 /// Not with a default for the whole: that would ask one of `T`.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Shape"))]
@@ -149,7 +143,7 @@ impl<T: Shape> Shape for PageWire<T> {
     }
 }
 
-objects!(ToolkitWire, IdWire, StatusWire, EffectWire);
+objects!(ToolkitWire, StatusWire, EffectWire);
 
 /// Reads a body as one object. The error says what is wrong without a word of the body: serde's own
 /// message would quote the value that it did not expect.

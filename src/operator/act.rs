@@ -290,6 +290,8 @@ fn new_account(
         user_id: Some(desired.spec.user.clone()),
         toolkit: desired.spec.toolkit.clone(),
         auth_config: auth_config.to_owned(),
+        // Composio makes none from one that is.
+        auth_config_disabled: false,
         state,
         state_reason: None,
         identity: None,

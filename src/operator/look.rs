@@ -131,7 +131,7 @@ impl Sources {
             }
             Need::AuthConfig => {
                 let auth_config = self
-                    .auth_config(desired)
+                    .auth_config(desired, &observed.recorded)
                     .await
                     .map_err(|error| failed(&error))?;
                 Ok(Observed {

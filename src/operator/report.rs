@@ -9,13 +9,14 @@ use crate::{
     composio::model::{Account, State, without},
     crd::{ConnectedAccountStatus, CredentialsStep, Reason, Tally, condition},
     plan::{
-        Answer, Applied, CORRECTIONS_WINDOW, Desired, Outcome, OutcomeKind, Pin, Presence, Refusal,
-        Wait, usable_link,
+        Answer, Applied, CORRECTIONS_WINDOW, Desired, Effect, Outcome, OutcomeKind, Pin, Presence,
+        Refusal, Wait, connection_data_digest, usable_link,
     },
     record::Proven,
     text,
 };
 
+mod account_id;
 mod claim;
 mod conditions;
 pub mod object_event;
@@ -24,6 +25,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
+use account_id::{lose, take};
 use claim::record_claim;
 use conditions::{conditions, verdict};
 pub use requeue::{RequeuePolicy, requeue_after};
@@ -102,7 +104,12 @@ fn record_correction(
         .is_some_and(|synced| synced.observed_generation == Some(desired.generation))
         && status.says(
             condition::SYNCED,
-            &[Reason::Connected, Reason::Disabled, Reason::DoesNotConverge],
+            &[
+                Reason::Connected,
+                Reason::Disabled,
+                Reason::ConnectionDataChanged,
+                Reason::DoesNotConverge,
+            ],
         );
     if desired.presence != Presence::Present || !was_as_declared {
         return;
@@ -170,6 +177,10 @@ fn record_event(
                     status.state = Some(account.state.as_str().to_owned());
                 }
             }
+            // A refresh takes none: the account keeps what it was linked with.
+            if let Some(Effect::Link { .. }) = outcome.observed.done.last() {
+                status.connection_data_digest = Some(connection_data_digest(&desired.spec));
+            }
             status.link = Some(link.clone());
             status.last_link_issued_at = Some(MicroTime(now));
             status.last_handled_link_request = desired.link_request.clone();
@@ -199,16 +210,16 @@ fn record_event(
         }
         OutcomeKind::Applied(Applied::Disowned) => {
             let previous = status.previous_connected_account_id.take();
-            lose(status);
+            lose(status, desired);
             // It was never this object's.
             status.previous_connected_account_id = previous;
         }
-        OutcomeKind::Applied(Applied::Forgotten) => lose(status),
+        OutcomeKind::Applied(Applied::Forgotten) => lose(status, desired),
         OutcomeKind::Applied(Applied::Deleted) => match desired.presence {
             // A second one under our alias went, and the recorded one is still there.
             Presence::Present if is_recorded(status, account) => {}
             // The row made room for a new link, which is due for the same reason as the refresh was.
-            Presence::Present => lose(status),
+            Presence::Present => lose(status, desired),
             // The record stays: it proves that there was an account, and that it is gone.
             Presence::Deleting { .. } => {}
         },
@@ -230,43 +241,6 @@ fn record_event(
             }
         }
     }
-}
-
-fn take(status: &mut ConnectedAccountStatus, account: &Account) {
-    if status.connected_account_id.as_ref() != Some(&account.id) {
-        forget(status);
-        status.connected_account_id = Some(account.id.clone());
-    }
-    if status.previous_connected_account_id.as_ref() == Some(&account.id) {
-        status.previous_connected_account_id = None;
-    }
-}
-
-/// The recorded account is gone.
-fn lose(status: &mut ConnectedAccountStatus) {
-    // An unused row that vanished earns no new link by itself, a grant that was alive does.
-    if status.connected_at.is_some() {
-        status.last_link_issued_at = None;
-    }
-    status.unknown_since = None;
-    forget(status);
-}
-
-fn forget(status: &mut ConnectedAccountStatus) {
-    let was_usable = status.connected_at.is_some()
-        || (status.credentials.as_ref()).is_some_and(|sent| sent.step != CredentialsStep::Refused);
-    // Nobody names one that was never connected.
-    if let Some(id) = status.connected_account_id.take().filter(|_| was_usable) {
-        status.previous_connected_account_id = Some(id);
-    }
-    status.record = None;
-    status.adopted = None;
-    status.state = None;
-    status.state_reason = None;
-    status.identity = None;
-    status.link = None;
-    status.connected_at = None;
-    status.credentials = None;
 }
 
 fn connected(status: &mut ConnectedAccountStatus, now: Timestamp) {
@@ -335,6 +309,13 @@ fn record_account(
     let is_judged = |refusal: &Refusal| refusal.reason == Reason::CredentialsRejected;
     if is_decided || matches!(&outcome.kind, OutcomeKind::Refused(one) if is_judged(one)) {
         renew_secret(status, desired, outcome);
+    }
+    // What it was linked with nobody knows: from here on another one is told from what is declared now.
+    if status.connection_data_digest.is_none()
+        && desired.presence == Presence::Present
+        && desired.spec.connection_data.is_some()
+    {
+        status.connection_data_digest = Some(connection_data_digest(&desired.spec));
     }
     status.state = Some(account.state.as_str().to_owned());
     // It may repeat a value of the Secret, which is recognised only where the Secret was read.

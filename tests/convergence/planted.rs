@@ -91,7 +91,8 @@ fn renews_links() -> Mind {
         match (planned, account) {
             (
                 Plan::Wait(Wait {
-                    reason: Reason::LinkExpired | Reason::ReauthorizationRequired,
+                    reason:
+                        Reason::LinkExpired | Reason::SignInFailed | Reason::ReauthorizationRequired,
                     ..
                 }),
                 Some(account),
@@ -100,7 +101,8 @@ fn renews_links() -> Mind {
             }),
             (
                 Plan::Wait(Wait {
-                    reason: Reason::LinkExpired | Reason::ReauthorizationRequired,
+                    reason:
+                        Reason::LinkExpired | Reason::SignInFailed | Reason::ReauthorizationRequired,
                     ..
                 }),
                 Some(_),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use composio_operator::sandbox::world::{Seed, Switches};
+use composio_operator::sandbox::world::Switches;
 use serde_json::{Value, json};
 
 use super::ground::{Ground, Hand};
@@ -10,8 +10,10 @@ use super::ground::{Ground, Hand};
 mod copies;
 mod declare;
 mod hands;
+mod world;
 
 use declare::is_let_go_by_hand;
+pub(crate) use world::world;
 
 /// What is declared in a sequence. `rival` wants the same account as `spare`.
 pub(crate) const NAMES: [&str; 6] = ["mail", "crm", "chat", "spare", "rival", "odd"];
@@ -58,36 +60,6 @@ pub(crate) struct Sequence<G> {
     /// Objects that somebody changed back again and again.
     pub(super) changed_back: BTreeSet<&'static str>,
     steps: u32,
-}
-
-/// The world that a sequence begins with.
-pub(crate) fn world(seed: u64) -> Seed {
-    let mut random = fastrand::Rng::with_seed(!seed);
-    let switches = Switches {
-        refresh_leaves_expired: random.bool(),
-        refresh_keeps_deadline: random.bool(),
-        patch_does_not_revive: random.bool(),
-        status_sets_anything: random.u32(..4) == 0,
-        revoke_on_delete_needs_active: random.u32(..4) == 0,
-        deleted_holds_alias: random.u32(..8) == 0,
-        list_lag_seconds: [0, 0, 5][random.usize(..3)],
-        alias_not_unique: random.bool(),
-        quiet_metadata: random.bool(),
-        get_lag_seconds: [0, 0, 5][random.usize(..3)],
-        max_page: [None, Some(1), Some(1), Some(2)][random.usize(..4)],
-        shifting_pages: random.bool(),
-        refresh_reopens_active: random.bool(),
-        refresh_is_deprecated: random.u32(..4) == 0,
-        patch_knows_its_fields: random.bool(),
-        narrow_aliases: random.u32(..4) == 0,
-        session_info_refused: random.u32(..4) == 0,
-        ..Switches::default()
-    };
-    Seed {
-        entropy: seed,
-        switches,
-        ..Seed::default()
-    }
 }
 
 /// Whose account an object declares: the rival wants what spare has.
@@ -374,8 +346,7 @@ impl<G: Ground> Sequence<G> {
             ..self.switches
         };
         self.ground.switches(&steady).await;
-        let config = json!({"id": "ac_gmail", "toolkit": "gmail", "enabled": true});
-        self.ground.auth_config(&config).await;
+        self.settle_auth_configs().await;
         let before = self.objects().await;
         for (name, mut spec) in std::mem::take(&mut self.declared) {
             spec["suspend"] = json!(false);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use composio_operator::plan::computed_alias;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::scenario::Then;
 use crate::support::story::condition;
@@ -70,6 +70,9 @@ pub(super) fn check(facts: &Facts, then: Then) -> Holds {
     match then {
         Then::AwaitingUser => {
             says(object, "Ready", "False", "AwaitingUser")?;
+            let declared = object["spec"].get("connectionData").cloned();
+            let declared = declared.unwrap_or(json!({}));
+            same("the data", &declared, &account["connection_data"])?;
             same("the link", &status["link"]["url"], &account["link_url"])?;
             holds(!account["link_url"].is_null(), || "there is no link".into())
         }

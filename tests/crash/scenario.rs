@@ -116,6 +116,7 @@ pub(super) fn all() -> Vec<Scenario> {
         asked_again(),
         replaced(),
         vanished(),
+        corrected(),
         refused(),
     ]
 }
@@ -262,6 +263,23 @@ fn vanished() -> Scenario {
         steps: vec![
             step("take over", [theirs(json!({}))], Then::Connected),
             step("vanish", [Act::Account("delete")], Then::AwaitingUser),
+            delete(),
+        ],
+    }
+}
+
+/// The connection data of a link is corrected, and a person signs in by another one.
+fn corrected() -> Scenario {
+    let mut wrong = gmail();
+    wrong["connectionData"] = json!({"subdomain": "wrong"});
+    let right = json!({"connectionData": {"subdomain": "acme"}});
+    Scenario {
+        name: "corrected",
+        accounts: json!([]),
+        steps: vec![
+            step("link", [Act::Declare(wrong)], Then::AwaitingUser),
+            step("correct", [spec(right)], Then::AwaitingUser),
+            step("connect", [Act::Account("consent")], Then::Connected),
             delete(),
         ],
     }

@@ -78,7 +78,7 @@ async fn a_sign_in_that_was_declined_is_told_and_can_be_asked_for_again() {
     let scene = Scene::new("declined").await.operated().await;
     let (id, _) = scene.linked_gmail("mail").await;
     by_hand(&scene, &id, "cancel", json!({})).await;
-    scene.until("mail", "Stalled", "True", "LinkExpired").await;
+    scene.until("mail", "Stalled", "True", "SignInFailed").await;
     annotate(&scene, "mail", &format!("{REQUEST}=again")).await;
     let (again, _) = scene.linked("mail").await;
     scene.sandbox.consent(&again).await;

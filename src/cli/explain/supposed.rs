@@ -96,6 +96,7 @@ fn account(desired: &Desired, view: &View<'_>) -> AccountLookup {
         identity: status.identity.clone(),
         visibility: desired.visibility(),
         sharing: desired.access_list(),
+        auth_config_disabled: false,
         created_at: None,
         updated_at: None,
     })

@@ -13,7 +13,7 @@ use crate::{
     model::{Account, Acl, State, Visibility},
     path::Query,
     quote::sanitize_word,
-    wire::{IdWire, PageWire, Text, Texts, ToolkitWire, lacks, object, texts},
+    wire::{PageWire, Text, Texts, ToolkitWire, lacks, object, texts},
 };
 
 /// Which accounts to list, newest first, private and shared alike. An empty filter filters nothing.
@@ -139,9 +139,16 @@ struct ItemWire {
     created_at: Text,
     updated_at: Text,
     toolkit: Lenient<ToolkitWire>,
-    auth_config: Lenient<IdWire>,
+    auth_config: Lenient<AuthConfigWire>,
     experimental: Lenient<ExperimentalWire>,
     state: Lenient<StateWire>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AuthConfigWire {
+    id: Text,
+    is_disabled: Lenient<bool>,
 }
 
 /// What holds the credentials. This one text is read of them, and all else is passed over.
@@ -173,17 +180,26 @@ struct AclWire {
     not_allowed_user_ids: Texts,
 }
 
-objects!(ItemWire, ExperimentalWire, AclWire, StateWire, IdentityWire);
+objects!(
+    ItemWire,
+    AuthConfigWire,
+    ExperimentalWire,
+    AclWire,
+    StateWire,
+    IdentityWire
+);
 
 fn account_of(item: ItemWire) -> Result<Account, (Option<String>, String)> {
     let id = item.id.id();
     let wrong = |field| (id.clone(), lacks(field));
     let slug = item.toolkit.0.unwrap_or_default().slug.id();
-    let auth_config = item.auth_config.0.unwrap_or_default().id.id();
+    let auth_config = item.auth_config.0.unwrap_or_default();
+    let is_disabled = auth_config.is_disabled.0;
     let experimental = item.experimental.0.unwrap_or_default();
-    Ok(Account {
+    let mut account = Account {
         toolkit: slug.ok_or_else(|| wrong("toolkit.slug"))?,
-        auth_config: auth_config.ok_or_else(|| wrong("auth_config.id"))?,
+        auth_config: auth_config.id.id().ok_or_else(|| wrong("auth_config.id"))?,
+        auth_config_disabled: false,
         state: item.status.state().ok_or_else(|| wrong("status"))?,
         id: id.clone().ok_or_else(|| wrong("id"))?,
         alias: item.alias.name(),
@@ -206,7 +222,10 @@ fn account_of(item: ItemWire) -> Result<Account, (Option<String>, String)> {
         }),
         created_at: item.created_at.time(),
         updated_at: item.updated_at.time(),
-    })
+    };
+    // A server that does not show it says so of the accounts that it has set to INACTIVE.
+    account.auth_config_disabled = is_disabled.unwrap_or_else(|| account.went_with_auth_config());
+    Ok(account)
 }
 
 fn account(_: StatusCode, body: &[u8]) -> Result<Account, String> {

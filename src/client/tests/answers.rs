@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use super::*;
 
 #[tokio::test]
@@ -19,6 +21,7 @@ async fn a_page_is_read() {
             user_id: Some("support@acme.com".into()),
             toolkit: "gmail".into(),
             auth_config: "ac_1Kd8fQzYwTqL".into(),
+            auth_config_disabled: false,
             state: State::Active,
             state_reason: None,
             identity: None,
@@ -42,6 +45,36 @@ async fn a_page_is_read() {
         "experimental and alias absent"
     );
     assert_eq!(third.state_reason.as_deref(), Some("INITIATION_TIMEOUT"));
+}
+
+#[tokio::test]
+async fn an_auth_config_that_is_disabled_is_told_with_its_account_in_either_way() {
+    for (status, shown, reason, expected) in [
+        ("ACTIVE", json!(true), Value::Null, true),
+        ("ACTIVE", json!(false), Value::Null, false),
+        ("ACTIVE", Value::Null, Value::Null, false),
+        (
+            "INACTIVE",
+            Value::Null,
+            json!("Auth config is disabled"),
+            true,
+        ),
+        (
+            "INACTIVE",
+            json!(false),
+            json!("Auth config is disabled"),
+            false,
+        ),
+        ("INACTIVE", json!("odd"), json!("updated by user"), false),
+    ] {
+        let body = json!({
+            "id": "ca_1", "status": status, "status_reason": reason, "toolkit": {"slug": "gmail"},
+            "auth_config": {"id": "ac_1", "is_disabled": shown},
+        });
+        let fake = Fake::saying(200, &body.to_string());
+        let account = fake.client.get("ca_1").await.unwrap();
+        assert_eq!(account.auth_config_disabled, expected, "{body}");
+    }
 }
 
 #[tokio::test]

@@ -1,19 +1,27 @@
-//! Whether an account can be made from the declared auth config, or which one the project has for the toolkit.
+//! Whether an account can be made from the declared auth config, or which one else it is made from.
 
 use super::Sources;
 use crate::{
     composio::error::Error,
-    crd::Reason,
-    plan::{AuthConfigCheck, Desired},
+    crd::{ConnectedAccountStatus, Reason},
+    plan::{AuthConfigCheck, Desired, Pin},
 };
 
 impl Sources {
-    /// Whether an account can be made, and from which auth config. A link names no toolkit, so a wrong
-    /// auth config would make an account that our list never finds.
-    pub(super) async fn auth_config(&self, desired: &Desired) -> Result<AuthConfigCheck, Error> {
+    /// Whether an account can be made, and from which auth config: the declared one, else the one that the last
+    /// account was made from, else the only one. A link names no toolkit, so a wrong auth config would make an
+    /// account that our list never finds.
+    pub(super) async fn auth_config(
+        &self,
+        desired: &Desired,
+        recorded: &ConnectedAccountStatus,
+    ) -> Result<AuthConfigCheck, Error> {
         let toolkit = &desired.spec.toolkit;
         let unfit = |reason, detail: String| AuthConfigCheck::Unfit { reason, detail };
         let Some(id) = &desired.spec.auth_config else {
+            if let Some(id) = self.former_auth_config(desired, recorded).await? {
+                return Ok(AuthConfigCheck::Fit(id));
+            }
             let all = self.project.auth_configs(toolkit).await?;
             let fit: Vec<_> = all
                 .into_iter()
@@ -47,5 +55,20 @@ impl Sources {
             Some(found) if !found.enabled => unfit(Reason::AuthConfigDisabled, id.clone()),
             Some(found) => AuthConfigCheck::Fit(found.id),
         })
+    }
+    /// The auth config that the object's last account was made from, while an account can be made from it. What
+    /// came along with a copy is not this object's.
+    async fn former_auth_config(
+        &self,
+        desired: &Desired,
+        recorded: &ConnectedAccountStatus,
+    ) -> Result<Option<String>, Error> {
+        let is_copy = matches!(desired.pin, Pin::Foreign { .. });
+        let Some(id) = recorded.auth_config.as_ref().filter(|_| !is_copy) else {
+            return Ok(None);
+        };
+        let found = self.project.auth_config(id).await?;
+        let fit = found.filter(|found| found.enabled && found.toolkit == desired.spec.toolkit);
+        Ok(fit.map(|found| found.id))
     }
 }

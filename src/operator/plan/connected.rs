@@ -8,8 +8,8 @@ use crate::{
 };
 
 use super::{
-    Change, Claim, Decision, Desired, Effect, Failure, Observed, Plan, Rule, after, credentials,
-    sharing, stopped,
+    Change, Claim, Decision, Desired, Effect, Failure, Observed, Plan, Rule, after,
+    connection_data, credentials, sharing, stopped,
 };
 
 /// Corrections within this time count together.
@@ -18,6 +18,13 @@ pub const CORRECTIONS_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 const QUICK_CORRECTIONS: u32 = 3;
 /// And then one in this time: somebody or something wants it otherwise.
 const SLOW_CORRECTION: SignedDuration = SignedDuration::from_mins(10);
+/// The reasons of an object in which nothing was to be made right any more.
+const SETTLED: [Reason; 4] = [
+    Reason::Connected,
+    Reason::Disabled,
+    Reason::ConnectionDataChanged,
+    Reason::AuthConfigDisabled,
+];
 
 /// Our account, with a grant: make it as declared, one call for each difference. A refusal of one does
 /// not stop the others, and neither does a Secret that cannot be sent.
@@ -28,7 +35,7 @@ pub(super) fn decide(
     now: Timestamp,
 ) -> Decision {
     let mut refusals = Vec::new();
-    let mut held = Rule::AsDeclared.nothing();
+    let mut held = as_it_is(desired, observed, account);
     for difference in differences(desired, observed, account, now) {
         match &difference.plan {
             Plan::Do(effect) if effect.is_correction() && observed.done.is_empty() => {
@@ -60,6 +67,21 @@ pub(super) fn decide(
     left_different(desired, &refusals)
 }
 
+/// What is told of an account in which nothing is to be made right.
+fn as_it_is(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
+    if desired.spec.enabled && account.auth_config_disabled {
+        let detail = format!(
+            "auth config {} of account {}",
+            account.auth_config, account.id
+        );
+        return Rule::AuthConfigDisabled.waits(Reason::AuthConfigDisabled, detail, None);
+    }
+    match connection_data::is_other(desired, &observed.recorded) {
+        true => Rule::ConnectionDataChanged.waits(Reason::ConnectionDataChanged, "", None),
+        false => Rule::AsDeclared.nothing(),
+    }
+}
+
 /// What is different, in the order in which it is made right.
 fn differences(
     desired: &Desired,
@@ -70,6 +92,8 @@ fn differences(
     let id = || account.id.clone();
     let mut decisions = Vec::new();
     match (desired.spec.enabled, &account.state) {
+        // Whoever disabled the auth config wants it so.
+        (true, State::Inactive) if account.auth_config_disabled => {}
         (true, State::Inactive) => decisions.push(Rule::Enable.does(Effect::Enable { id: id() })),
         (false, State::Active) => decisions.push(Rule::Disable.does(Effect::Disable { id: id() })),
         (true | false, _) => {}
@@ -121,7 +145,7 @@ fn defer(desired: &Desired, observed: &Observed, now: Timestamp) -> Option<Times
 /// and is no difference after that.
 fn settled_before(desired: &Desired, observed: &Observed) -> bool {
     let recorded = &observed.recorded;
-    recorded.says(condition::SYNCED, &[Reason::Connected, Reason::Disabled])
+    recorded.says(condition::SYNCED, &SETTLED)
         && recorded
             .condition(condition::SYNCED)
             .is_some_and(|synced| synced.observed_generation == Some(desired.generation))

@@ -65,7 +65,11 @@ pub(super) fn found(
     match account.state {
         // Disabled before it ever had a grant: to enable it would call it connected.
         State::Inactive
-            if desired.spec.enabled && !had_grant && desired.spec.credentials.is_none() =>
+            if desired.spec.enabled
+                && !had_grant
+                && desired.spec.credentials.is_none()
+                // Only an active one goes with its auth config.
+                && !account.went_with_auth_config() =>
         {
             waiting::decide(desired, observed, account, now)
         }

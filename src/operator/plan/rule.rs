@@ -67,6 +67,8 @@ pub enum Rule {
     Mark,
     Link,
     Create,
+    AuthConfigDisabled,
+    ConnectionDataChanged,
     AsDeclared,
     DeletingUntouched,
     DeletingProjectUnavailable,
@@ -158,7 +160,7 @@ impl Rule {
             Self::GrantRevoked => ("somebody revoked the grant", "wait for a request"),
             Self::DisabledAndDead => ("disabled, and the grant is dead", "wait: nobody needs it"),
             Self::LinkOver => (
-                "a link was issued, and is over",
+                "a link was issued, and is over: it ran out, or the sign-in failed",
                 "wait for a request: each new link costs a row",
             ),
             Self::Enable => ("enabled, and the account is not", "enable it"),
@@ -206,7 +208,7 @@ impl Rule {
                 "refuse: CredentialsRejected",
             ),
             Self::MakeRoom => (
-                "no grant, and to start the sign-in again was refused, or brought no link",
+                "no grant, and to start the sign-in again was refused, brought no link, or would leave out the `connectionData` that was changed since",
                 "delete the account, then ask for a link",
             ),
             Self::OutcomeUnknown => (
@@ -237,6 +239,14 @@ impl Rule {
             Self::Create => (
                 "no account, its credentials are there",
                 "create it from the Secret",
+            ),
+            Self::AuthConfigDisabled => (
+                "a grant, and its auth config is disabled",
+                "tell, wait until it is enabled; an account that went with it is not enabled before",
+            ),
+            Self::ConnectionDataChanged => (
+                "a grant, and other `connectionData` than it was given with",
+                "tell, wait for the next sign-in",
             ),
             Self::AsDeclared => ("as declared", "nothing"),
             Self::DeletingUntouched => (

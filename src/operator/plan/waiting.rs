@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use crate::{
     composio::model::{Account, State},
     crd::{Reason, condition},
+    text,
 };
 
 use super::{
-    Decision, Desired, Effect, Kind, Observed, Rule, after, credentials, stopped, unconfirmed,
-    usable_link,
+    Decision, Desired, Effect, Kind, Observed, Rule, after, connection_data, credentials, stopped,
+    unconfirmed, usable_link,
 };
 
 /// Our account, with no live grant: it waits for a person, or needs a new link to do so.
@@ -23,7 +24,9 @@ pub(super) fn decide(
     if let Some(declared) = &desired.spec.credentials {
         return credentials::revive(desired, declared, observed, account, now);
     }
-    let asked = asks_for_link(desired, observed);
+    // Nobody is to sign in with connection data that was corrected: that asks for another link, too.
+    let asked = asks_for_link(desired, observed)
+        || connection_data::is_corrected(desired, recorded, account);
     // Before the dead states: a refreshed account may stay in one until the person is done.
     if !asked && let Some(link) = usable_link(recorded, account, now) {
         return Rule::AwaitUser.waits(Reason::AwaitingUser, "", Some(link.expires_at.0));
@@ -45,15 +48,17 @@ pub(super) fn decide(
         && !account.state.is_dead()
         && recorded.says(condition::SYNCED, &[Reason::AwaitingUser]);
     if !asked && !link_was_lost && !link_was_taken {
-        return wait_for_request(observed);
+        return wait_for_request(observed, Some(account));
     }
     let refresh = Effect::Refresh {
         id: account.id.clone(),
     };
-    if let Some(refused) = observed.refused_exactly(&refresh) {
+    let refused = observed.refused_exactly(&refresh);
+    // A refresh takes no connection data.
+    if refused.is_some() || connection_data::is_other(desired, recorded) {
         let stands = observed
             .refused(Kind::Delete)
-            .or(Some(refused).filter(|refused| refused.failure.reason == Reason::Forbidden));
+            .or(refused.filter(|refused| refused.failure.reason == Reason::Forbidden));
         if let Some(refused) = stands {
             return stopped(Rule::Refused, &refused.failure);
         }
@@ -82,10 +87,25 @@ pub(super) fn asks_for_link(desired: &Desired, observed: &Observed) -> bool {
         && desired.link_request != observed.recorded.last_handled_link_request
 }
 
-/// A link was issued and is over: each new one costs a row, so a person has to ask for it.
-pub(super) fn wait_for_request(observed: &Observed) -> Decision {
-    match observed.recorded.first_connected_at {
-        Some(_) => Rule::LinkOver.waits(Reason::ReauthorizationRequired, "", None),
-        None => Rule::LinkOver.waits(Reason::LinkExpired, "", None),
+/// A link was issued and is over: each new one costs a row, so a person has to ask for it. How the sign-in ended
+/// is told, also of a grant that was to be given anew.
+pub(super) fn wait_for_request(observed: &Observed, account: Option<&Account>) -> Decision {
+    let failed = account.filter(|account| account.state == State::Failed);
+    let (reason, detail) = match (failed, &observed.recorded.first_connected_at) {
+        (Some(account), _) => how_it_failed(account),
+        (None, Some(_)) => (Reason::ReauthorizationRequired, String::new()),
+        (None, None) => (Reason::LinkExpired, String::new()),
+    };
+    Rule::LinkOver.waits(reason, detail, None)
+}
+
+fn how_it_failed(account: &Account) -> (Reason, String) {
+    if account.failed_verification() {
+        return (Reason::IdentityRefused, String::new());
     }
+    if account.was_declined() {
+        return (Reason::SignInDeclined, String::new());
+    }
+    let told = account.state_reason.as_deref().map(text::sentence);
+    (Reason::SignInFailed, told.unwrap_or_default())
 }

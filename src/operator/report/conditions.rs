@@ -1,5 +1,7 @@
 //! The conditions: one reason for all of them, and what it says of each.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -47,12 +49,17 @@ pub(super) fn verdict(
         },
         other => other,
     };
-    let reason = match reason {
-        // Also past the link's expiry, so that a wave that went on is not called broken later.
-        Reason::AwaitingUser | Reason::LinkExpired if content_with_link(desired, status) => {
-            Reason::LinkIssued
+    // Also past the link's end, so that a wave that went on is not called broken later.
+    let (reason, detail) = match reason {
+        other if !content_with_link(desired, status) => (other, Cow::from(detail)),
+        Reason::AwaitingUser | Reason::LinkExpired => (Reason::LinkIssued, Cow::from(detail)),
+        how @ (Reason::SignInDeclined | Reason::SignInFailed | Reason::IdentityRefused) => {
+            let words = [&how.words(), detail];
+            let words = words.into_iter().filter(|words| !words.is_empty());
+            let told = words.collect::<Vec<_>>().join(": ");
+            (Reason::LinkIssued, Cow::from(told))
         }
-        other => other,
+        other => (other, Cow::from(detail)),
     };
     let detail = detail.trim_end_matches('.');
     let is_standing = detail.is_empty() && matches!(event, OutcomeKind::Refused(_));

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     crd::{ConnectedAccountStatus, Reason, condition},
-    plan::{Answer, Desired, OutcomeKind, Presence},
+    plan::{Answer, Desired, OutcomeKind, Presence, Wait},
 };
 
 /// The bounds of the wait between two tries, and of the slow look-again.
@@ -43,6 +43,11 @@ pub fn requeue_after(
         Presence::Deleting { .. } => None,
     };
     let until = match event {
+        // The poll tells when it is enabled, and the watch when something else is declared.
+        OutcomeKind::Waiting(Wait {
+            reason: Reason::AuthConfigDisabled | Reason::ConnectionDataChanged,
+            ..
+        }) => return secret,
         OutcomeKind::Waiting(wait) => wait.until,
         OutcomeKind::Failed(failure) => match failure.answer {
             Answer::NotNow { after: Some(after) } => return Some(after),

@@ -9,14 +9,15 @@ use crate::{
     plan::{
         Refusal, Wait,
         tests::build::{
-            DesiredBuilder, NOW, ObservedBuilder, account, ago, enable, failure, not_looked,
-            object, rejected, rename, seen, seen_none, share,
+            DesiredBuilder, NOW, ObservedBuilder, account, ago, enable, failure, link, not_looked,
+            object, refresh, rejected, rename, seen, seen_none, share,
         },
     },
 };
 
 mod claims;
 mod conditions;
+mod connection_data;
 mod corrections;
 mod credentials;
 mod facts;

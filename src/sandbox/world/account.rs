@@ -12,6 +12,8 @@ pub(super) mod reason {
     pub(in crate::world) const GRANT_DIED: &str = "Permanent auth error during token refresh";
     pub(in crate::world) const CALLBACK_FAILED: &str =
         "OAuth callback failed during token exchange";
+    /// What the provider answers for a person who declines, in the words of OAuth 2.0.
+    pub(in crate::world) const DECLINED: &str = "OAuth callback failed: access_denied";
     pub(in crate::world) const BY_USER: &str = "Connection status updated by user";
     pub(in crate::world) const CONFIG_DISABLED: &str = "Auth config is disabled";
     pub(in crate::world) const NOT_VERIFIED: &str = "IDENTITY_VERIFICATION_FAILED";

@@ -115,7 +115,13 @@ impl World {
                 }
                 self.store.change(n, now, |account| agree(account, consent));
             }
-            Act::Cancel => self.store.change(n, now, cancel),
+            Act::Cancel => {
+                let why = match self.switches.declines_are_named {
+                    true => reason::DECLINED,
+                    false => reason::CALLBACK_FAILED,
+                };
+                self.store.change(n, now, |account| cancel(account, why));
+            }
             // The row stays as it is, and runs out in its time.
             Act::AgreeElsewhere => self.store.change(n, now, Account::close_link),
         }
@@ -169,11 +175,11 @@ pub(super) fn agree(account: &mut Account, consent: Consent) {
 }
 
 /// An account that is connected and was only asked anew stays connected.
-fn cancel(account: &mut Account) {
+fn cancel(account: &mut Account, why: &str) {
     account.close_link();
     if account.state != State::Active {
         account.state = State::Failed;
-        account.reason = Some(reason::CALLBACK_FAILED.to_owned());
+        account.reason = Some(why.to_owned());
     }
 }
 

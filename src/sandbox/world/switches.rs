@@ -48,6 +48,9 @@ pub struct Switches {
     pub narrow_aliases: bool,
     /// The key may not ask which project it is of, as one with few permissions: a 401.
     pub session_info_refused: bool,
+    /// The reason of a sign-in that the person declined names the provider's `access_denied`; else it reads as
+    /// that of any other that failed.
+    pub declines_are_named: bool,
     /// Rows shift while somebody goes from page to page, as they do while rows come and go: one of three pages
     /// after the first begins with the last row of the page before, and one of three leaves a row out.
     pub shifting_pages: bool,
@@ -55,7 +58,7 @@ pub struct Switches {
 
 impl Switches {
     /// Name, and what it does when it is on: for help.
-    pub const HELP: [(&str, &str); 18] = [
+    pub const HELP: [(&str, &str); 19] = [
         (
             "refresh_leaves_expired",
             "a refreshed row is EXPIRED until the person is done",
@@ -108,6 +111,10 @@ impl Switches {
         (
             "session_info_refused",
             "the key may not ask for its project",
+        ),
+        (
+            "declines_are_named",
+            "the reason of a declined sign-in is access_denied",
         ),
         (
             "shifting_pages",

@@ -1,6 +1,6 @@
 //! When the rules for what is declared hold.
 
-use composio_operator::composio::State;
+use composio_operator::composio::{Account, State};
 use composio_operator::crd::{CredentialsStep, Reason};
 use composio_operator::plan::{AuthConfigCheck, Change, Kind, Pin, Rule};
 
@@ -22,6 +22,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
     let signs_in = waits && !sight.has_credentials();
     let (has_secret, data) = (sight.has_credentials(), sight.data());
     let revives = waits && has_secret;
+    let is_asked = sight.asked() || sight.is_corrected();
     let never_connected = recorded.connected_at.is_none();
     let did_not_help = never_connected && data == Data::Sent(Patched);
     let recreates = revives && (did_not_help || data == Data::NeedsNewAccount);
@@ -69,15 +70,15 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
         Rule::AccountNotFound => {
             makes && desired.spec.connected_account_id.is_some() && recorded.auth_config.is_none()
         }
-        Rule::AwaitUser => signs_in && !sight.asked() && sight.link_is_usable(),
-        Rule::GrantRevoked => signs_in && !sight.asked() && sight.is(&[State::Revoked]),
+        Rule::AwaitUser => signs_in && !is_asked && sight.link_is_usable(),
+        Rule::GrantRevoked => signs_in && !is_asked && sight.is(&[State::Revoked]),
         Rule::DisabledAndDead => {
-            signs_in && !sight.asked() && sight.dead() && !desired.spec.enabled && !never_connected
+            signs_in && !is_asked && sight.dead() && !desired.spec.enabled && !never_connected
         }
         Rule::LinkOver => {
             let makes_link = makes && !has_secret && recorded.last_link_issued_at.is_some();
             let has_had_link = signs_in && !sight.link_was_lost() && !sight.link_was_taken();
-            !sight.asked() && (makes_link || has_had_link)
+            !is_asked && (makes_link || has_had_link)
         }
         Rule::Enable
         | Rule::Disable
@@ -102,9 +103,10 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
             let refresh = sight.refresh_refused();
             let is_forbidden = refresh.is_some_and(|one| one.reason == Reason::Forbidden);
             let delete = sight.refused(Kind::Delete);
+            let cannot_refresh = refresh.is_some() || sight.has_other_data();
             (has_grant && grant::first_refusal(sight).is_some() && !grant::reads_auth_config(sight))
                 || grant::refuses_to_make_room(sight)
-                || (signs_in && (is_forbidden || (refresh.is_some() && delete)))
+                || (signs_in && (is_forbidden || (cannot_refresh && delete)))
                 || (recreates && delete)
         }
         Rule::DoesNotConverge => grant::does_not_converge(sight),
@@ -125,7 +127,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
             | Data::Invalid
             | Data::NeedsNewAccount => false,
         },
-        Rule::MakeRoom => signs_in && sight.refresh_refused().is_some(),
+        Rule::MakeRoom => signs_in && (sight.refresh_refused().is_some() || sight.has_other_data()),
         Rule::OutcomeUnknown => {
             let since = recorded.unknown_since.as_ref().map(|since| since.0);
             let is_open = |since| now < after(since, sight.wait());
@@ -148,6 +150,11 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
         }
         Rule::Link => makes && !has_secret,
         Rule::Create => makes && has_secret,
+        Rule::AuthConfigDisabled => {
+            let is_off = |account: &Account| account.auth_config_disabled;
+            has_grant && desired.spec.enabled && sight.account().is_some_and(is_off)
+        }
+        Rule::ConnectionDataChanged => has_grant && sight.has_other_data(),
         Rule::AsDeclared => has_grant,
         _ => false,
     }

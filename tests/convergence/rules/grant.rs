@@ -1,7 +1,7 @@
 //! An account with a grant: what of it differs from what is declared, in the order in which it is made right.
 
-use composio_operator::composio::State;
 use composio_operator::composio::model::Visibility;
+use composio_operator::composio::{Account, State};
 use composio_operator::crd::{CredentialsStep, Reason, condition};
 use composio_operator::plan::{AuthConfigCheck, Change, Claim, Failure, Kind, Rule};
 use jiff::SignedDuration;
@@ -179,12 +179,23 @@ fn corrections_are_slow(sight: &Situation<'_>) -> bool {
 }
 
 fn enable_is_due(sight: &Situation<'_>) -> bool {
-    sight.desired.spec.enabled && sight.is(&[State::Inactive])
+    let is_off = |account: &Account| account.auth_config_disabled;
+    sight.desired.spec.enabled
+        && sight.is(&[State::Inactive])
+        && !sight.account().is_some_and(is_off)
 }
 
 fn disable_is_due(sight: &Situation<'_>) -> bool {
     !sight.desired.spec.enabled && sight.is(&[State::Active])
 }
+
+/// What is told where nothing was to be made right.
+const AT_REST: [Reason; 4] = [
+    Reason::Connected,
+    Reason::Disabled,
+    Reason::AuthConfigDisabled,
+    Reason::ConnectionDataChanged,
+];
 
 fn share_is_due(sight: &Situation<'_>) -> bool {
     let recorded = &sight.observed.recorded;
@@ -192,7 +203,7 @@ fn share_is_due(sight: &Situation<'_>) -> bool {
         return false;
     };
     let synced = recorded.condition(condition::SYNCED);
-    let was_sent = recorded.says(condition::SYNCED, &[Reason::Connected, Reason::Disabled])
+    let was_sent = recorded.says(condition::SYNCED, &AT_REST)
         && synced.and_then(|synced| synced.observed_generation) == Some(sight.desired.generation);
     account.visibility == Visibility::Shared
         && match &account.sharing {

@@ -143,6 +143,8 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         | Rule::DisabledAndDead
         | Rule::LinkOver
         | Rule::DoesNotConverge
+        | Rule::AuthConfigDisabled
+        | Rule::ConnectionDataChanged
         | Rule::AsDeclared
         | Rule::DeletingProjectUnavailable
         | Rule::DeletingHolderUnknown

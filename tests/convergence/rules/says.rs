@@ -77,7 +77,7 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::GrantRevoked => waits(&[Reason::Revoked]),
         Rule::DisabledAndDead => waits(&[Reason::Disabled]),
         Rule::SignInAgain => matches!(effect, Some(Effect::Refresh { .. })),
-        Rule::LinkOver => waits(&[Reason::LinkExpired, Reason::ReauthorizationRequired]),
+        Rule::LinkOver => waits(&[how_it_ended(sight)]),
         Rule::DoesNotConverge => waits(&[Reason::DoesNotConverge]),
         Rule::Enable => {
             matches!(effect, Some(Effect::Enable { id }) if Some(id.as_str()) == account)
@@ -90,6 +90,8 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::PinAgain => {
             matches!(effect, Some(Effect::Pin { alias }) if alias.as_deref() != desired.pin.alias())
         }
+        Rule::AuthConfigDisabled => waits(&[Reason::AuthConfigDisabled]),
+        Rule::ConnectionDataChanged => waits(&[Reason::ConnectionDataChanged]),
         Rule::AsDeclared => *plan == Plan::Nothing,
         Rule::DeletingUntouched | Rule::DeletingNotOurs | Rule::DeletingGone => {
             effect == Some(&Effect::Release)
@@ -115,5 +117,18 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
             }
         },
         Rule::DeletingMayShowUp => waits(&[Reason::Deleting]),
+    }
+}
+
+/// How the sign-in ended, by what Composio says of a failed one.
+fn how_it_ended(sight: &Situation<'_>) -> Reason {
+    let row = sight.account().filter(|row| row.state == State::Failed);
+    let says = |word| row.is_some_and(|row| row.state_reason.iter().any(|why| why.contains(word)));
+    match sight.observed.recorded.first_connected_at {
+        _ if says("IDENTITY_VERIFICATION_FAILED") => Reason::IdentityRefused,
+        _ if says("access_denied") => Reason::SignInDeclined,
+        _ if row.is_some() => Reason::SignInFailed,
+        None => Reason::LinkExpired,
+        Some(_) => Reason::ReauthorizationRequired,
     }
 }

@@ -4,7 +4,7 @@ use composio_operator::composio::{Account, State};
 use composio_operator::crd::{Reason, condition};
 use composio_operator::plan::{
     AccountLookup, Answer, Change, Claim, Desired, Effect, Failure, Kind, Observed, Pin, Presence,
-    Rule, is_computed_form,
+    Rule, connection_data_digest, is_computed_form,
 };
 use composio_operator::record::Proven;
 use jiff::{SignedDuration, Timestamp};
@@ -266,7 +266,11 @@ impl<'a> Situation<'a> {
     /// The account on record has a grant, or had one and is disabled.
     pub(super) fn has_grant(&self) -> bool {
         let never = self.observed.recorded.connected_at.is_none();
-        let is_abandoned = self.desired.spec.enabled && never && !self.has_credentials();
+        let was_active = |account: &Account| account.went_with_auth_config();
+        let is_abandoned = self.desired.spec.enabled
+            && never
+            && !self.has_credentials()
+            && !self.account().is_some_and(was_active);
         self.recorded()
             && (self.is(&[State::Active]) || (self.is(&[State::Inactive]) && !is_abandoned))
     }
@@ -279,6 +283,20 @@ impl<'a> Situation<'a> {
     pub(super) fn state_is_unknown(&self) -> bool {
         self.account()
             .is_some_and(|account| matches!(account.state, State::Unknown(_)))
+    }
+
+    /// Whether it was linked with other connection data than is declared.
+    pub(super) fn has_other_data(&self) -> bool {
+        let sent = self.observed.recorded.connection_data_digest.as_ref();
+        let declared = connection_data_digest(&self.desired.spec);
+        !self.has_credentials() && sent.is_some_and(|sent| *sent != declared)
+    }
+
+    /// Whether that is so, and nobody has signed in to it yet, or a link to do so is still there.
+    pub(super) fn is_corrected(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        let is_awaited = recorded.link.is_some() || recorded.connected_at.is_none();
+        self.waits() && is_awaited && !self.is(&[State::Revoked]) && self.has_other_data()
     }
 
     /// Whether nothing tells when the account's link was issued, or a grant came since.

@@ -58,6 +58,10 @@ impl<G: Ground> Sequence<G> {
             }
             _ => {
                 spec["toolkit"] = json!("gmail");
+                if random.bool() {
+                    let subdomain = format!("acme-{}", random.u32(..2));
+                    spec["connectionData"] = json!({"subdomain": subdomain});
+                }
                 if self.names_auth_config {
                     spec["authConfig"] = json!("ac_gmail");
                 }

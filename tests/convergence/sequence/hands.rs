@@ -9,6 +9,9 @@ use crate::support::pinned_alias;
 
 use super::declare::some_users;
 
+/// An auth config that an app has made for itself.
+const AUTH_CONFIG_OF_AN_APP: &str = "ac_of_an_app";
+
 impl<G: Ground> Sequence<G> {
     pub(super) async fn hand(&mut self, name: &'static str) -> String {
         let Some(id) = self.recorded(name).await else {
@@ -245,9 +248,22 @@ impl<G: Ground> Sequence<G> {
 
     pub(super) async fn auth_config(&mut self) -> String {
         let enabled = self.random.bool();
-        let config = json!({"id": "ac_gmail", "toolkit": "gmail", "enabled": enabled});
+        let id = ["ac_gmail", "ac_gmail", AUTH_CONFIG_OF_AN_APP][self.random.usize(..3)];
+        let config = json!({"id": id, "toolkit": "gmail", "enabled": enabled});
         self.ground.auth_config(&config).await;
         format!("auth config {config}")
+    }
+
+    /// Accounts can be made again, and what was made from another auth config can be used.
+    pub(super) async fn settle_auth_configs(&mut self) {
+        let is_of_app = |account: &Value| {
+            account["auth_config"] == AUTH_CONFIG_OF_AN_APP && account["deleted_at"].is_null()
+        };
+        let is_in_use = self.ground.accounts().await.iter().any(is_of_app);
+        for (id, enabled) in [("ac_gmail", true), (AUTH_CONFIG_OF_AN_APP, is_in_use)] {
+            let config = json!({"id": id, "toolkit": "gmail", "enabled": enabled});
+            self.ground.auth_config(&config).await;
+        }
     }
 
     pub(super) async fn fault(&mut self) -> String {

@@ -115,7 +115,7 @@ const DISJOINT: [(Rule, Rule, &str); 28] = [
     ),
     (
         Rule::Create,
-        Rule::AsDeclared,
+        Rule::AuthConfigDisabled,
         "there is no account, or one",
     ),
     (

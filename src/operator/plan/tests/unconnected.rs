@@ -116,7 +116,7 @@ fn a_person_is_waited_for_and_asked_again_only_for_a_reason() {
                 .recorded("ca_1")
                 .good_link()
                 .recorded_state(State::Initiated),
-            Waits(Reason::LinkExpired),
+            Waits(Reason::SignInFailed),
         ),
         (
             "a refreshed account may stay dead while its link waits",
@@ -304,7 +304,7 @@ fn a_link_that_somebody_took_out_of_the_status_is_issued_again() {
             "but the sign-in has failed since",
             object(),
             waiting(account("ca_1").is(State::Failed)),
-            Waits(Reason::LinkExpired),
+            Waits(Reason::SignInFailed),
         ),
         (
             "it holds one that is over",

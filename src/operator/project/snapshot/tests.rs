@@ -8,6 +8,7 @@ fn account(id: &str, state: State, updated: i64) -> Account {
         user_id: None,
         toolkit: "gmail".to_owned(),
         auth_config: "ac_1".to_owned(),
+        auth_config_disabled: false,
         state,
         state_reason: None,
         identity: None,

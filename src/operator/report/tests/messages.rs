@@ -104,3 +104,32 @@ fn no_status_says_that_a_link_is_waited_for_without_the_link() {
     let once = ours().once_connected().link_until(ago(0));
     assert_eq!(says(&once), "ReauthorizationRequired");
 }
+
+#[test]
+fn an_object_that_is_content_with_a_link_says_how_the_sign_in_ended() {
+    let told = |reason, detail: &str| {
+        let sight = seen(account("ca_1").is(State::Failed))
+            .recorded("ca_1")
+            .link_issued(ago(60));
+        let event = OutcomeKind::Waiting(Wait {
+            reason,
+            detail: detail.to_owned(),
+            until: None,
+        });
+        let status = after(&object().ready_with_link(), &sight, event);
+        let ready = status.condition(condition::READY).expect("it is there");
+        assert_eq!(
+            (ready.status.as_str(), ready.reason.as_str()),
+            ("True", "LinkIssued")
+        );
+        let (told, _) = ready.message.split_once(". ").unwrap_or_default();
+        told.to_owned()
+    };
+    let why = "server_error";
+    assert_eq!(
+        told(Reason::SignInFailed, why),
+        "sign in failed: server_error"
+    );
+    assert_eq!(told(Reason::SignInDeclined, ""), "sign in declined");
+    assert_eq!(told(Reason::IdentityRefused, ""), "identity refused");
+}

@@ -29,10 +29,13 @@ const OTHER: &str = "other";
 const NONE: &str = "none";
 
 /// What is waited for as long as it is the reason of Ready: that a person opens a link, or asks for one.
-const WAITING: [Reason; 5] = [
+const WAITING: [Reason; 8] = [
     Reason::AwaitingUser,
     Reason::LinkIssued,
     Reason::LinkExpired,
+    Reason::SignInDeclined,
+    Reason::SignInFailed,
+    Reason::IdentityRefused,
     Reason::ReauthorizationRequired,
     Reason::Revoked,
 ];

@@ -146,6 +146,7 @@ mod tests {
             user_id: Some("u".to_owned()),
             toolkit: "gmail".to_owned(),
             auth_config: "ac_1".to_owned(),
+            auth_config_disabled: false,
             state: crate::composio::model::State::Active,
             state_reason: None,
             identity: None,

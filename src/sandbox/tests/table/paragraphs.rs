@@ -67,7 +67,7 @@ const COVERS: &[(&str, &[By])] = &[
         &[Call("POST", "accounts/{id}/revoke-at-provider")],
     ),
     ("status.timeout", &[Case]),
-    ("status.reasons", &[Case]),
+    ("status.reasons", &[Case, Switch("declines_are_named")]),
     (
         "status.dead_grant",
         &[Call("POST", "accounts/{id}/end-grant")],

@@ -106,6 +106,16 @@ pub(super) async fn check(place: &Place<'_>, name: &str, on: bool) {
             // What the key may do it still may.
             assert_eq!(place.api("GET", "/auth_configs", Value::Null).await.0, 200);
         }
+        "declines_are_named" => {
+            let id = place.link("ac_gmail", "ann", Value::Null).await;
+            let cancel = format!("accounts/{id}/cancel");
+            place.control("POST", &cancel, Value::Null).await;
+            let row = place.row(&id).await;
+            assert_eq!(row["status"], "FAILED", "{told}");
+            let reason = row["status_reason"].as_str().unwrap();
+            assert_eq!(reason.contains("access_denied"), on, "{told}: {reason}");
+            assert_eq!(place.list().await[0], listed(row), "{told}");
+        }
         _ => panic!("no case for {name}"),
     }
 }

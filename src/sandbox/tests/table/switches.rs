@@ -45,6 +45,7 @@ async fn both_positions_of_every_switch() {
         patch_knows_its_fields: _,
         narrow_aliases: _,
         session_info_refused: _,
+        declines_are_named: _,
         shifting_pages: _,
     } = Switches::default();
     let served = Served::start().await;

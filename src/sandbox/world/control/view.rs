@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::world::World;
 use crate::world::account::{Account, Credential, Grant, GrantEnd, Sharing, iso};
@@ -42,6 +43,8 @@ pub struct AccountView {
     /// Fingerprints of the stored credentials by field, to tell whether a new value has arrived:
     /// `sha256:` and the first 16 hex digits of the value's digest.
     pub credentials: BTreeMap<String, String>,
+    /// The fields that the sign-in was pre-filled with.
+    pub connection_data: Map<String, Value>,
     /// The sign-in URL, while it can be used.
     pub link_url: Option<String>,
 }
@@ -113,6 +116,7 @@ impl World {
             ever_active: account.ever_active,
             grant: GrantView::of(account),
             credentials: account.credentials.iter().map(by_name).collect(),
+            connection_data: account.prefilled.clone(),
             link_url: account.open_link(now).map(|link| link.url.clone()),
         }
     }

@@ -15,6 +15,7 @@ pub(crate) fn account(id: &str) -> Row {
         user_id: Some("support@acme.com".into()),
         toolkit: "gmail".into(),
         auth_config: "ac_1".into(),
+        auth_config_disabled: false,
         state: State::Initiated,
         state_reason: None,
         identity: None,

@@ -14,6 +14,9 @@ use crate::{
     record::SecretData,
 };
 
+mod secret;
+use secret::{data, sent};
+
 const USERS: [&str; 3] = ["support@acme.com", "other@acme.com", "agent-1"];
 const TOOLKITS: [&str; 2] = ["gmail", "slack"];
 const AUTH_CONFIGS: [&str; 2] = ["ac_1", "ac_2"];
@@ -32,58 +35,16 @@ const STATES: [&str; 9] = [
     "PAUSED",
 ];
 
+const REASONS: [&str; 5] = [
+    "INITIATION_TIMEOUT",
+    "IDENTITY_VERIFICATION_FAILED",
+    "OAuth callback failed: access_denied",
+    "OAuth callback failed during token exchange",
+    "Auth config is disabled",
+];
+
 fn times() -> [Timestamp; 7] {
     [5000, 3601, 600, 61, 10, 0, -540].map(ago)
-}
-
-/// A version of the Secret and its data: two versions may have the same.
-fn data(dice: &mut Dice) -> (SecretVersion, BTreeMap<String, Sensitive>) {
-    let fields = [
-        (
-            "api_key",
-            dice.text(&["sk-live-1", "sk-live-1", "sk-live-2"]),
-        ),
-        ("subdomain", dice.text(&["acme", "other"])),
-    ];
-    let fields = fields.map(|(field, value)| (field.to_owned(), Sensitive::new(value)));
-    (version(dice.of(&["uid/7", "uid/8"])), fields.into())
-}
-
-/// What was sent to the recorded account, or to another one, signed with the key in use, most of the time.
-fn sent(dice: &mut Dice, recorded: Option<&str>) -> CredentialsStatus {
-    let (version, fields) = data(dice);
-    let account = match dice.number(12) {
-        0 => None,
-        1 => Some(dice.text(&IDS)),
-        _ => recorded.map(str::to_owned),
-    };
-    let signing = match dice.number(8) {
-        0 => RecordKeys::derive(b"another key", "p"),
-        _ => keys(),
-    };
-    let macs = signing.sign_secret(&SecretData {
-        own_alias: ALIAS,
-        account: account.as_deref(),
-        secret: "gmail-key",
-        scheme: dice.of(&[Scheme::ApiKey, Scheme::ApiKey, Scheme::S2sOauth2]),
-        fields: &fields,
-    });
-    CredentialsStatus {
-        account_id: account,
-        uid: version.uid,
-        resource_version: version.resource_version,
-        key_id: macs.key_id,
-        mac: macs.all,
-        create_only_mac: macs.create_only,
-        step: dice.of(&[
-            CredentialsStep::Created,
-            CredentialsStep::Remade,
-            CredentialsStep::Patched,
-            CredentialsStep::Refused,
-            CredentialsStep::Assumed,
-        ]),
-        at: dice.maybe(|dice| Time(dice.time(&times()))),
-    }
 }
 
 fn micro(dice: &mut Dice) -> MicroTime {
@@ -114,7 +75,7 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
             }),
         }),
         connection_data: dice
-            .maybe(|dice| [(dice.text(&["subdomain"]), dice.text(&["acme"]))].into()),
+            .maybe(|dice| [(dice.text(&["subdomain"]), dice.text(&["acme", "other"]))].into()),
         callback_url: dice.maybe(|dice| dice.text(&["https://acme.example/connected"])),
         connected_account_id: dice.maybe(|dice| dice.text(&IDS)),
         ready_when: dice.of(&[ReadyWhen::Active, ReadyWhen::LinkIssued]),
@@ -196,8 +157,9 @@ fn any_row(dice: &mut Dice) -> Account {
         user_id: dice.maybe(|dice| dice.text(&USERS)),
         toolkit: dice.text(&TOOLKITS),
         auth_config: dice.text(&AUTH_CONFIGS),
+        auth_config_disabled: dice.once_in(4),
         state: State::from(dice.text(&STATES).as_str()),
-        state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
+        state_reason: dice.maybe(|dice| dice.text(&REASONS)),
         identity: None,
         visibility: dice.of(&[Visibility::Private, Visibility::Shared]),
         sharing: dice.maybe(|dice| Acl {
@@ -255,6 +217,14 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
         last_handled_link_request: dice.maybe(|dice| dice.text(&TOKENS)),
         last_handled_reconcile_at: dice.maybe(|dice| dice.text(&TOKENS)),
         credentials,
+        connection_data_digest: dice.maybe(|dice| {
+            let value = dice.text(&["acme", "other"]);
+            let spec = ConnectedAccountSpec {
+                connection_data: Some([("subdomain".to_owned(), value)].into()),
+                ..Default::default()
+            };
+            connection_data_digest(&spec)
+        }),
         unknown_since: dice.maybe(micro),
         revoke_refusals: dice.maybe(|dice| Tally {
             since: micro(dice),

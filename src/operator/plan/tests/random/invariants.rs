@@ -152,7 +152,10 @@ impl Invariants {
         }
         if present {
             let is_kept = recorded == Some(id) || kept.is_some_and(|kept| kept.id == id);
-            let alive = about.iter().any(|account| account.state == State::Active);
+            // Of one that is shown twice the first is decided on: no look brings one twice.
+            let alive = about
+                .first()
+                .is_some_and(|account| account.state == State::Active);
             held(
                 !(is_kept && alive) || takes_no_change(desired, observed),
                 "ends the live account of a declared object",
