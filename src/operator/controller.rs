@@ -34,6 +34,23 @@ pub const KUBERNETES: &str = "kubernetes";
 /// See [`KUBERNETES`].
 pub const COMPOSIO: &str = "composio";
 
+/// A task of the controller's has ended, which none does by itself: the process is to end, and to be started anew.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskEnded {
+    /// It panicked.
+    #[error("a task of the controller has ended: {0}")]
+    Panicked(#[from] JoinError),
+    /// It came to its end, which it should not have.
+    #[error("a task of the controller has ended without an error")]
+    Returned,
+}
+
+impl TaskEnded {
+    fn of(ended: Result<(), JoinError>) -> Self {
+        ended.map_or_else(Self::Panicked, |()| Self::Returned)
+    }
+}
+
 /// What the controller runs with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -77,7 +94,7 @@ pub async fn run(
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
-) -> Result<(), JoinError> {
+) -> Result<(), TaskEnded> {
     let client = connections.client.clone();
     let (emit, publishing) = events::publish(client, &settings.instance, Arc::clone(&metrics));
     let ended = async {

@@ -307,7 +307,7 @@ fn derived(extracted: &hkdf::Prk, purpose: &[u8]) -> hmac::Key {
     let filled = extracted
         .expand(&[purpose], Length)
         .and_then(|okm| okm.fill(&mut bytes));
-    debug_assert!(filled.is_ok());
+    assert!(filled.is_ok(), "HKDF gives 32 bytes");
     hmac::Key::new(HMAC_SHA256, &bytes)
 }
 

@@ -146,6 +146,22 @@ fn a_condition_that_is_not_whole_is_left_out_of_the_others() {
 }
 
 #[test]
+fn a_list_of_thousands_of_items_of_which_one_is_odd_is_parsed_a_few_times() {
+    let condition = |n: usize| {
+        let reason = if n == 7 { Value::Null } else { json!("Other") };
+        json!({"type": format!("Other{n}"), "status": "True", "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"})
+    };
+    let conditions: Vec<Value> = (0..5000).map(condition).collect();
+    let json = json!({"conditions": conditions}).to_string();
+    let before = PARSED.with(std::cell::Cell::get);
+    let decoded = ConnectedAccountStatus::decode(&json);
+    let parsed = PARSED.with(std::cell::Cell::get) - before;
+    assert_eq!(decoded.left_out, ["conditions[7]"]);
+    assert_eq!(decoded.value.conditions.len(), 4999);
+    assert!(parsed < 10 * json.len(), "{parsed} bytes of {}", json.len());
+}
+
+#[test]
 fn a_condition_of_another_controller_is_kept_as_it_is() {
     for (field, value) in [("reason", ""), ("status", "Perhaps"), ("message", "")] {
         let mut theirs = whole()["conditions"][0].clone();

@@ -16,17 +16,12 @@ use kube::{
         utils::CancelableJoinHandle,
     },
 };
-use tokio::{
-    runtime::Handle,
-    sync::SetOnce,
-    task::{JoinError, JoinSet},
-    time::timeout,
-};
+use tokio::{runtime::Handle, sync::SetOnce, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Connections, Settings,
+    Connections, Settings, TaskEnded,
     namespaces::{self, NamespaceAccess},
     object_gauges,
     queue::{Queue, Trigger},
@@ -62,17 +57,14 @@ pub(super) enum Ended {
     /// It was told to stop.
     Stopped,
     /// A task of its own has ended, which none of them does by itself.
-    Died(Result<(), JoinError>),
+    Died(TaskEnded),
 }
 
 impl Ended {
-    pub(super) fn into_result<T>(self) -> Result<T, JoinError>
-    where
-        T: Default,
-    {
+    pub(super) fn into_result<T: Default>(self) -> Result<T, TaskEnded> {
         match self {
-            Self::Stopped | Self::Died(Ok(())) => Ok(T::default()),
-            Self::Died(Err(error)) => Err(error),
+            Self::Stopped => Ok(T::default()),
+            Self::Died(ended) => Err(ended),
         }
     }
 }
@@ -98,7 +90,7 @@ impl Controller {
     async fn wait<T>(&mut self, until: impl Future<Output = T>) -> Result<T, Ended> {
         tokio::select! {
             () = self.stop.cancelled() => Err(Ended::Stopped),
-            Some(died) = self.tasks.join_next() => Err(Ended::Died(died)),
+            Some(died) = self.tasks.join_next() => Err(Ended::Died(TaskEnded::of(died))),
             value = until => Ok(value),
         }
     }
@@ -342,7 +334,7 @@ impl Running {
     pub(super) async fn until_stopped(mut self) -> Result<(), Ended> {
         tokio::select! {
             () = self.passes => Ok(()),
-            Some(died) = self.tasks.join_next() => Err(Ended::Died(died)),
+            Some(died) = self.tasks.join_next() => Err(Ended::Died(TaskEnded::of(died))),
         }
     }
 }

@@ -52,6 +52,10 @@ pub(super) async fn read(client: &Client, desired: &Desired, keys: &RecordKeys) 
         Err(kube::Error::Api(status)) if status.is_forbidden() => {
             SecretSeen::Missing("may not be read by the operator".to_owned())
         }
+        Err(kube::Error::Api(status)) => SecretSeen::Missing(format!(
+            "could not be read: the apiserver answered {} ({})",
+            status.reason, status.code
+        )),
         Err(_) => SecretSeen::Missing("could not be read: the apiserver did not answer".to_owned()),
     }
 }

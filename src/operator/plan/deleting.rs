@@ -142,9 +142,8 @@ fn absent(desired: &Desired, observed: &Observed, since: Timestamp, now: Timesta
 fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Decision {
     let id = account.id.clone();
     match desired.spec.deletion_policy {
-        DeletionPolicy::Delete | DeletionPolicy::Retain => {
-            Rule::DeletingDelete.does(Effect::Delete { id, revoke: false })
-        }
+        DeletionPolicy::Retain => Rule::DeletingUntouched.does(Effect::Release),
+        DeletionPolicy::Delete => Rule::DeletingDelete.does(Effect::Delete { id, revoke: false }),
         DeletionPolicy::Revoke => match &account.state {
             State::Active if !provider_keeps_refusing(desired, observed, now) => {
                 revoke(desired, observed, id)

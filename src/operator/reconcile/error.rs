@@ -62,9 +62,33 @@ impl Error {
     }
 }
 
+/// A webhook in front of the object is back after so long, or it is broken: a link lives ten minutes.
+const BROKEN_WEBHOOK: Duration = Duration::from_secs(30);
+
 /// With these the apiserver refuses nothing for good: the token is renewed, the object is read again, and
 /// whatever keeps it busy passes.
 const PASSES: [u16; 7] = [401, 404, 408, 409, 429, 503, 504];
+
+/// How long a write that must not be lost is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It is refused for good.
+    None,
+    /// It may be a webhook that is being restarted, and it may be one that is broken.
+    While(Duration),
+    /// Nobody gets through now, or it was only this time.
+    Always,
+}
+
+/// How long a write is tried again that was answered so.
+pub(super) fn patience(error: &kube::Error) -> Patience {
+    match error {
+        kube::Error::Api(status) if PASSES.contains(&status.code) => Patience::Always,
+        kube::Error::Api(status) if status.code < 500 => Patience::None,
+        kube::Error::Api(_) => Patience::While(BROKEN_WEBHOOK),
+        _ => Patience::Always,
+    }
+}
 
 /// The apiserver's own words, but for URLs: it may quote the status, in which a link may stand.
 fn status_message(status: &kube::core::Status) -> String {

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use kube::{ResourceExt, api::PostParams};
 use tracing::warn;
 
-use super::{Error, Report, describe};
+use super::{
+    Error, Report, describe,
+    error::{Patience, patience},
+};
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
     look::Sources,
@@ -122,10 +125,11 @@ impl<'a> StatusWriter<'a> {
 
     /// Writes the status if it differs. Where somebody else was quicker the object is read again: what
     /// must not be lost is reported onto it, and the decisions are left to be made anew. What must not
-    /// be lost is also tried until it is written, unless the apiserver refuses it for good: then it is
-    /// found again by its alias.
+    /// be lost is also tried until it is written, for as long as what hinders it hinders everybody. What the
+    /// apiserver refuses of this object alone is found again by its alias, and others need the slot.
     pub(super) async fn write(&mut self, sources: &Sources) -> Result<Written, Error> {
         let namespace = self.object.namespace().unwrap_or_default();
+        let began = tokio::time::Instant::now();
         let mut wait = SHORTEST_WAIT;
         let mut renewed = false;
         loop {
@@ -162,7 +166,12 @@ impl<'a> StatusWriter<'a> {
                 }
                 Err(error) => error,
             };
-            if is_final(&error) || !(renewed || must_be_kept(&self.written(), &status)) {
+            let is_over = match patience(&error) {
+                Patience::None => true,
+                Patience::While(long) => began.elapsed() >= long,
+                Patience::Always => false,
+            };
+            if is_over || !(renewed || must_be_kept(&self.written(), &status)) {
                 return Err(error.into());
             }
             if wait > SHORTEST_WAIT {
@@ -183,16 +192,6 @@ fn is_stale(error: &kube::Error) -> bool {
     match error {
         kube::Error::Api(answer) => answer.is_conflict() || answer.is_not_found(),
         kube::Error::SerdeError(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether the apiserver has refused for good. What is too many, or in conflict, may go through later.
-fn is_final(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(answer) => {
-            (400..500).contains(&answer.code) && ![404, 409, 429].contains(&answer.code)
-        }
         _ => false,
     }
 }
