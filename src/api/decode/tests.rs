@@ -148,8 +148,12 @@ fn a_condition_that_is_not_whole_is_left_out_of_the_others() {
 #[test]
 fn a_list_of_thousands_of_items_of_which_one_is_odd_is_parsed_a_few_times() {
     let condition = |n: usize| {
-        let reason = if n == 7 { Value::Null } else { json!("Other") };
-        json!({"type": format!("Other{n}"), "status": "True", "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"})
+        let time = if n == 7 {
+            "never"
+        } else {
+            "2026-01-01T00:00:00Z"
+        };
+        json!({"type": format!("Other{n}"), "status": "True", "reason": "Other", "message": "", "lastTransitionTime": time})
     };
     let conditions: Vec<Value> = (0..5000).map(condition).collect();
     let json = json!({"conditions": conditions}).to_string();

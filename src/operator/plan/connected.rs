@@ -61,10 +61,10 @@ pub(super) fn decide(
             Plan::Nothing => {}
         }
     }
-    if refusals.is_empty() {
-        return held;
+    match refusals.first() {
+        Some(first) => left_different(desired, first, &refusals),
+        None => held,
     }
-    left_different(desired, &refusals)
 }
 
 /// What is told of an account in which nothing is to be made right.
@@ -106,7 +106,7 @@ fn differences(
         };
         decisions.extend(patch.map(|patch| Rule::Share.does(Change::Sharing(patch).of(account))));
     }
-    decisions.push(credentials::difference(desired, observed, account, now));
+    decisions.extend(credentials::difference(desired, observed, account, now));
     let kept = desired.spec.connected_account_id.is_some() && !desired.declares_alias();
     let carries = if kept {
         account.alias.as_deref()
@@ -145,17 +145,13 @@ fn defer(desired: &Desired, observed: &Observed, now: Timestamp) -> Option<Times
 /// and is no difference after that.
 fn settled_before(desired: &Desired, observed: &Observed) -> bool {
     let recorded = &observed.recorded;
+    let synced = recorded.condition(condition::SYNCED);
     recorded.says(condition::SYNCED, &SETTLED)
-        && recorded
-            .condition(condition::SYNCED)
-            .is_some_and(|synced| synced.observed_generation == Some(desired.generation))
+        && synced.and_then(|synced| synced.observed_generation) == Some(desired.generation)
 }
 
 /// What Composio refused to change stays as it is, and is told.
-fn left_different(desired: &Desired, refusals: &[&Failure]) -> Decision {
-    let Some(first) = refusals.first() else {
-        return Rule::AsDeclared.nothing();
-    };
+fn left_different(desired: &Desired, first: &Failure, refusals: &[&Failure]) -> Decision {
     let details: Vec<&str> = refusals
         .iter()
         .map(|failure| failure.message.as_str())
@@ -167,7 +163,7 @@ fn left_different(desired: &Desired, refusals: &[&Failure]) -> Decision {
     }
     let failure = Failure {
         message: details,
-        ..(*first).clone()
+        ..first.clone()
     };
     stopped(Rule::Refused, &failure)
 }

@@ -169,28 +169,27 @@ pub(crate) fn record(
     })
 }
 
-/// For an account with a grant: what the Secret makes different, or what is in the way of knowing.
+/// For an account with a grant: what the Secret makes different, or what is in the way of knowing; `None`:
+/// nothing.
 pub(super) fn difference(
     desired: &Desired,
     observed: &Observed,
     account: &Account,
     now: Timestamp,
-) -> Decision {
-    let Some(declared) = &desired.spec.credentials else {
-        return Rule::AsDeclared.nothing();
-    };
+) -> Option<Decision> {
+    let declared = desired.spec.credentials.as_ref()?;
     match state(desired, declared, observed) {
-        CredentialsState::Unusable(decision) => decision,
-        CredentialsState::New => Rule::Rotate.does(Change::Credentials.of(account)),
-        CredentialsState::NeedsNewAccount => remake(desired, observed, account, now),
+        CredentialsState::Unusable(decision) => Some(decision),
+        CredentialsState::New => Some(Rule::Rotate.does(Change::Credentials.of(account))),
+        CredentialsState::NeedsNewAccount => Some(remake(desired, observed, account, now)),
         CredentialsState::Unverifiable
         | CredentialsState::Sent(
             CredentialsStep::Created
             | CredentialsStep::Remade
             | CredentialsStep::Patched
             | CredentialsStep::Assumed,
-        ) => Rule::AsDeclared.nothing(),
-        CredentialsState::Sent(CredentialsStep::Refused) => rejected(observed, account),
+        ) => None,
+        CredentialsState::Sent(CredentialsStep::Refused) => Some(rejected(observed, account)),
     }
 }
 
@@ -249,8 +248,8 @@ fn recreate(desired: &Desired, observed: &Observed, account: &Account, now: Time
 /// no more often than once an hour, whoever writes the Secret.
 fn remake(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Decision {
     let recorded = &observed.recorded;
-    let is_remade =
-        (recorded.credentials.as_ref()).is_some_and(|sent| sent.step == CredentialsStep::Remade);
+    let step = recorded.credentials.as_ref().map(|sent| sent.step);
+    let is_remade = step == Some(CredentialsStep::Remade);
     let made = recorded.connected_at.as_ref().filter(|_| is_remade);
     if let Some(made) = made
         && let until = after(made.0.min(now), BETWEEN_REMAKES)

@@ -3,7 +3,7 @@
 
 use crate::composio::model::{Account, State};
 
-use super::{AccountLookup, Desired, Kind, Observed, checks};
+use super::{AccountLookup, Desired, Kind, Observed, Pin, checks};
 
 /// The next account to delete besides the one that is kept, which is the recorded one.
 ///
@@ -31,9 +31,13 @@ pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option
 
 /// Whether it is an account that this object has made, as far as that can be told.
 fn is_duplicate(desired: &Desired, observed: &Observed, account: &Account) -> bool {
-    desired.pin.is_own()
-        && desired.pin.alias().is_some()
-        && account.alias.as_deref() == desired.pin.alias()
+    let Pin::Own {
+        alias: Some(pinned),
+    } = &desired.pin
+    else {
+        return false;
+    };
+    account.alias.as_ref() == Some(pinned)
         && Some(&account.auth_config) == observed.recorded.auth_config.as_ref()
         && checks::mismatch(desired, account).is_none()
 }

@@ -51,35 +51,35 @@ pub(super) fn found(
     if let Some(marks) = marks::restored(desired, Some((claim, account))) {
         return marks;
     }
-    if let State::Unknown(word) = &account.state {
-        let detail = format!("the state is {word:?}");
-        return Rule::UnknownState.waits(Reason::UnknownState, detail, None);
-    }
+    let has_grant = match &account.state {
+        State::Unknown(word) => {
+            let detail = format!("the state is {word:?}");
+            return Rule::UnknownState.waits(Reason::UnknownState, detail, None);
+        }
+        State::Active => true,
+        // Disabled before it ever had a grant: to enable it would call it connected.
+        State::Inactive => {
+            observed.recorded.connected_at.is_some()
+                || !desired.spec.enabled
+                || desired.spec.credentials.is_some()
+                // Only an active one goes with its auth config.
+                || account.went_with_auth_config()
+        }
+        State::Initializing
+        | State::Initiated
+        | State::Expired
+        | State::Failed
+        | State::Revoked => false,
+    };
     if let Some(duplicate) = duplicates::to_delete(desired, observed) {
         return Rule::DeleteDuplicate.does(Effect::Delete {
             id: duplicate.id.clone(),
             revoke: false,
         });
     }
-    let had_grant = observed.recorded.connected_at.is_some();
-    match account.state {
-        // Disabled before it ever had a grant: to enable it would call it connected.
-        State::Inactive
-            if desired.spec.enabled
-                && !had_grant
-                && desired.spec.credentials.is_none()
-                // Only an active one goes with its auth config.
-                && !account.went_with_auth_config() =>
-        {
-            waiting::decide(desired, observed, account, now)
-        }
-        State::Active | State::Inactive => connected::decide(desired, observed, account, now),
-        State::Initializing
-        | State::Initiated
-        | State::Expired
-        | State::Failed
-        | State::Revoked => waiting::decide(desired, observed, account, now),
-        State::Unknown(_) => Rule::UnknownState.nothing(),
+    match has_grant {
+        true => connected::decide(desired, observed, account, now),
+        false => waiting::decide(desired, observed, account, now),
     }
 }
 

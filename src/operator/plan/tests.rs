@@ -1,4 +1,13 @@
 //! `plan` as tables of sentences: what is wanted, what is seen, what is due, and why.
+//!
+//! Of the changes of an operator, a condition, an arm, a constant, a reason or a rule that can be made to the
+//! code of `plan`, these tests tell all but these, which change no decision:
+//! - `connected::decide` takes `Nothing` for no difference. No difference is one of them: what is as declared is
+//!   left out of the list.
+//! - `deleting::end` treats `Retain` as it treats `Delete`. No account of an object with `Retain` comes there:
+//!   the object is let go before anything is looked at.
+//! - `unrecorded::make` asks once more whether the finalizer is on the object before the first POST. An object
+//!   with a pinned alias and without a finalizer has its marks restored before.
 
 use jiff::Timestamp;
 
@@ -8,6 +17,7 @@ use crate::record::{Proven, RecordKeys, SecretChange};
 mod after_failure;
 mod auth_configs;
 pub(crate) mod build;
+mod changes;
 mod claims;
 mod connected;
 mod connection_data;
@@ -17,10 +27,12 @@ mod deleting_several;
 mod duplicates;
 mod every;
 mod failures;
+mod gate;
 mod order;
 mod pins;
 mod present;
 mod random;
+mod reading;
 mod records;
 #[path = "../../../tests/convergence/rules/mod.rs"]
 mod rules;
@@ -28,6 +40,7 @@ mod seen;
 mod sharing;
 mod sign_ins;
 mod suspended;
+mod told;
 mod unconnected;
 mod unknown;
 

@@ -51,7 +51,7 @@ mod tests {
             seen(account("ca_1").active().shared(Some(list))).recorded("ca_1")
         };
         let ours = || seen(account("ca_1").active()).recorded("ca_1");
-        let cases: [(&str, DesiredBuilder, ObservedBuilder, Urgency); 8] = [
+        let cases: [(&str, DesiredBuilder, ObservedBuilder, Urgency); 10] = [
             (
                 "an object that goes takes its account along",
                 object().deleted(DeletionPolicy::Delete),
@@ -98,6 +98,18 @@ mod tests {
                 "what is known is too old",
                 object(),
                 not_looked().recorded("ca_1"),
+                Urgency::Drift,
+            ),
+            (
+                "nothing can be done now",
+                object().suspended(),
+                ours().cached(),
+                Urgency::Drift,
+            ),
+            (
+                "a person must help",
+                object(),
+                ours().held_by("agents/older"),
                 Urgency::Drift,
             ),
         ];

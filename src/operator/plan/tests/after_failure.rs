@@ -28,6 +28,22 @@ fn how_a_pass_goes_on_follows_from_the_failure_and_the_effect() {
             AfterFailure::LookAgain,
         ),
         (
+            "an account that is refused, too",
+            enabled(),
+            create(),
+            Reason::AliasInUse,
+            no,
+            AfterFailure::LookAgain,
+        ),
+        (
+            "where a sign-in is not to be started again the person may have just signed in",
+            enabled(),
+            refresh(),
+            Reason::Rejected,
+            no,
+            AfterFailure::LookAgain,
+        ),
+        (
             "the others are not held up by a refusal",
             enabled(),
             rename("a"),
@@ -81,6 +97,14 @@ fn how_a_pass_goes_on_follows_from_the_failure_and_the_effect() {
             rename("a"),
             Reason::ComposioUnavailable,
             later,
+            AfterFailure::End,
+        ),
+        (
+            "also where nobody knows what came of that",
+            disabled(),
+            rename("a"),
+            Reason::OutcomeUnknown,
+            Answer::Unknown,
             AfterFailure::End,
         ),
     ] {

@@ -207,6 +207,16 @@ fn an_access_list_is_changed_only_where_it_differs() {
             nothing(),
         ),
         (
+            "once to a disabled account, too",
+            wanted().disabled(),
+            ours(account("ca_1").inactive().shared(None)).condition(
+                "Synced",
+                "True",
+                Reason::Disabled,
+            ),
+            nothing(),
+        ),
+        (
             "once a generation",
             wanted().with(|desired| desired.generation = 2),
             row(None).condition("Synced", "True", Reason::Connected),
@@ -248,6 +258,12 @@ fn what_does_not_stay_as_declared_is_put_right_less_often() {
             object(),
             changed_back(ago(700), 4),
             WaitsUntil(Reason::DoesNotConverge, ago(-500)),
+        ),
+        (
+            "but never longer than an hour after the first",
+            object(),
+            changed_back(ago(3599), 40),
+            WaitsUntil(Reason::DoesNotConverge, ago(-1)),
         ),
         (
             "an hour later all is forgotten",

@@ -12,12 +12,16 @@ use crate::composio::{
     model::{Sensitive, Visibility},
 };
 
+mod texts;
+
 const IN_USE: &str = r#"{"error": {"message": "Alias \"a\" is already in use by another connection for this entity", "slug": "ConnectedAccount_BadRequest"}}"#;
 const SAYS_NO: &str = r#"{"error": {"message": "no", "slug": "No"}}"#;
+const LACKS_FIELDS: &str =
+    r#"{"error": {"message": "no key", "slug": "ConnectedAccount_MissingRequiredFields"}}"#;
 const PROXY: &str = "<html>not Composio</html>";
 
-/// The failure of one effect, or of a look, that is answered so.
-fn failing(effect: Option<Effect>, status: u16, body: &'static str) -> Failure {
+/// A client that is always answered so.
+fn answering(status: u16, body: &'static str) -> Client {
     let answer = move || {
         let answer = http::Response::builder().status(status);
         match status {
@@ -28,12 +32,16 @@ fn failing(effect: Option<Effect>, status: u16, body: &'static str) -> Failure {
         }
         .map(|answer| answer.body(Bytes::from(body)).expect("an answer"))
     };
-    let client = Client::new(
+    Client::new(
         Arc::new(move |_| std::future::ready(answer()).boxed()),
         Arc::new(|_| {}),
-    );
+    )
+}
+
+/// The failure of one effect, or of a look, that is answered so.
+fn failing(effect: Option<Effect>, status: u16, body: &'static str) -> Failure {
     let secrets = [Sensitive::new("s3cr3t")];
-    let error = ask(&client, effect.as_ref())
+    let error = ask(&answering(status, body), effect.as_ref())
         .now_or_never()
         .expect("answers at once")
         .expect_err("an error");
@@ -324,6 +332,30 @@ fn each_answer_is_read_for_what_it_proves() {
             Answer::NotNow { after: None },
         ),
         (
+            "values that are not there",
+            Some(create()),
+            400,
+            LACKS_FIELDS,
+            Reason::CredentialsRejected,
+            Answer::Refused(400),
+        ),
+        (
+            "of a Secret, too, something else may be wrong",
+            Some(create()),
+            400,
+            SAYS_NO,
+            Reason::Rejected,
+            Answer::Refused(400),
+        ),
+        (
+            "a look that is refused is not about what is declared",
+            None,
+            400,
+            SAYS_NO,
+            Reason::ComposioUnavailable,
+            later,
+        ),
+        (
             "values that nobody looked at",
             Some(send()),
             403,
@@ -356,19 +388,4 @@ fn each_answer_is_read_for_what_it_proves() {
         );
         assert!(!failure.message.is_empty(), "{sentence}");
     }
-}
-
-#[test]
-fn a_refresh_without_a_link_is_as_good_as_refused() {
-    let failure = Failure::no_link(&crate::composio::model::State::Expired);
-    assert_eq!(failure.answer, Answer::Refused(200));
-    assert!(failure.message.contains("EXPIRED"), "{}", failure.message);
-}
-
-#[test]
-fn a_message_repeats_no_secret() {
-    let body = r#"{"error": {"message": "bad s3cr3t", "slug": "No"}}"#;
-    let failure = failing(Some(link()), 400, body);
-    assert!(!failure.message.contains("s3cr3t"), "{}", failure.message);
-    assert!(failure.message.contains("bad"), "{}", failure.message);
 }

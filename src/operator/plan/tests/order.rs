@@ -1,7 +1,7 @@
 //! The first rule of the table that holds decides: asked of everything that can be drawn, and of the table with
 //! two neighbours exchanged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use composio_testing::{Dice, for_seeds};
 use strum::IntoEnumIterator;
@@ -311,4 +311,15 @@ fn a_table_in_which_two_neighbours_are_exchanged_is_found() {
         .find(|(_, one)| *one == pair)
         .expect("they are neighbours");
     assert!(judge(&table.swapped(at), &desired, &observed, &decision, NOW).is_err());
+}
+
+#[test]
+fn each_rule_has_a_name_and_a_row_of_its_own() {
+    let rules: Vec<Rule> = Rule::iter().collect();
+    let names: BTreeSet<&str> = rules.iter().map(|rule| rule.as_str()).collect();
+    let whens: BTreeSet<&str> = rules.iter().map(|rule| rule.when()).collect();
+    assert_eq!((names.len(), whens.len()), (rules.len(), rules.len()));
+    assert_eq!(Rule::Suspended.as_str(), "Suspended");
+    assert_eq!(Rule::Suspended.then(), "wait, observe and report");
+    assert!(rules.iter().all(|rule| !rule.then().is_empty()));
 }

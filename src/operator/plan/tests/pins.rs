@@ -32,6 +32,8 @@ fn a_pin_is_read_as_it_was_written() {
     assert_eq!(read(&declared), own("support"));
     let nothing = Pin::annotation(&flags(""), "agents", "mail", None);
     assert_eq!(read(&nothing), Pin::Own { alias: None });
+    let empty = Pin::annotation(&flags(""), "agents", "mail", Some(""));
+    assert_eq!(read(&empty), Pin::Own { alias: None });
     assert_eq!(
         declared,
         r#"{"alias":"support","name":"mail","namespace":"agents","prefix":"","project":"ComposioProject/default"}"#

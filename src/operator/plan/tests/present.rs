@@ -75,6 +75,12 @@ fn an_account_is_made_once_and_only_after_everything_is_known() {
             WaitsUntil(Reason::OutcomeUnknown, ago(-1)),
         ),
         (
+            "a time in the future is not waited for",
+            object(),
+            seen_none().unknown_since(ago(-9000)),
+            WaitsUntil(Reason::OutcomeUnknown, ago(-60)),
+        ),
+        (
             "after the wait, and a look, the POST is tried again",
             object(),
             seen_none().unknown_since(ago(60)),

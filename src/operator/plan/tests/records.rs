@@ -21,6 +21,16 @@ fn a_record_holds_for_its_object_its_account_its_project_and_its_key() {
 }
 
 #[test]
+fn a_record_of_an_account_that_the_status_does_not_name_claims_nothing() {
+    let ObservedBuilder(mut observed) = seen(account("ca_1").called("by-hand")).recorded("ca_1");
+    let account = account("ca_1").called("by-hand").0;
+    let DesiredBuilder(desired) = object();
+    assert_eq!(observed.claim(&desired, &account), Some(Claim::Own));
+    observed.recorded.connected_account_id = Some("ca_2".into());
+    assert_eq!(observed.claim(&desired, &account), None);
+}
+
+#[test]
 fn what_is_signed_is_not_the_two_parts_run_together() {
     let keys = RecordKeys::derive(b"ak_1", PROJECT);
     let record = keys.sign("a", "bc");

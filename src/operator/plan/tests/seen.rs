@@ -99,6 +99,30 @@ fn an_alias_is_sought_as_it_was_pinned() {
     assert_eq!(object().called("new").0.lookup_alias(), ALIAS);
     assert_eq!(object().unpinned().called("new").0.lookup_alias(), "new");
     assert_eq!(object().unpinned().0.lookup_alias(), ALIAS);
+    let formerly = object().pinned_formerly("former").called("new").0;
+    assert_eq!(formerly.lookup_alias(), "former");
+}
+
+#[test]
+fn a_link_is_good_only_for_the_account_on_record() {
+    let status = seen_none().recorded("ca_1").good_link().0.recorded;
+    let is_usable = |row: Row| usable_link(&status, &row.0, NOW).is_some();
+    assert!(is_usable(account("ca_1")));
+    assert!(!is_usable(account("ca_2")));
+    assert!(!is_usable(account("ca_1").active()));
+}
+
+#[test]
+fn without_a_record_there_is_none_of_another_key() {
+    let is_of_another_key = |sight: ObservedBuilder| sight.0.is_record_of_another_key(&object().0);
+    assert!(!is_of_another_key(not_looked()));
+    let other = not_looked().recorded_with_another_key("ca_1");
+    assert!(is_of_another_key(other.clone()));
+    assert!(!is_of_another_key(not_looked().recorded("ca_1")));
+    // Of a key alone, with no id, nothing is on record.
+    assert!(!is_of_another_key(
+        other.with(|observed| observed.recorded.connected_account_id = None)
+    ));
 }
 
 #[test]
@@ -129,4 +153,46 @@ fn a_refusal_stands_for_effects_like_the_refused_one() {
         }
     }
     assert!(rename("a").is_like(&rename("b")));
+}
+
+#[test]
+fn what_a_call_changes_in_composio_is_told_from_what_is_written_in_the_cluster() {
+    let in_cluster = [
+        mark(),
+        Effect::Unpin,
+        Effect::Adopt,
+        Effect::Forget,
+        Effect::Release,
+    ];
+    for effect in in_cluster {
+        assert!(!effect.writes_to_composio(), "{effect}");
+    }
+    for effect in refusable() {
+        assert!(effect.writes_to_composio(), "{effect}");
+    }
+}
+
+#[test]
+fn only_what_can_be_read_back_is_a_correction() {
+    let corrections: Vec<String> = refusable()
+        .into_iter()
+        .chain([mark(), Effect::Unpin, Effect::Adopt, Effect::Forget])
+        .filter(Effect::is_correction)
+        .map(|effect| effect.to_string())
+        .collect();
+    assert_eq!(
+        corrections,
+        ["Enable", "Disable", "Patch(Sharing)", "Patch(Alias)"]
+    );
+}
+
+#[test]
+fn the_first_of_several_is_dealt_with_and_the_rest_are_the_others() {
+    let others = |seen: AccountLookup| {
+        let others = seen.others().iter();
+        others.map(|account| account.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(others(of(&["ca_1", "ca_2", "ca_3"])), ["ca_2", "ca_3"]);
+    assert!(others(of(&["ca_1"])).is_empty());
+    assert!(others(of(&[])).is_empty());
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
-use super::super::sharing::{applied, next_step, whole};
-use crate::composio::model::Acl;
+use super::super::sharing::{applied, next_step, takes_away, whole};
+use crate::composio::{SharingPatch, model::Acl};
 
 const USERS: [&str; 3] = ["a", "b", "c"];
 
@@ -82,5 +82,69 @@ fn the_whole_list_replaces_any() {
     for old in every_list() {
         let new = &every_list()[77];
         assert_eq!(applied(&old, &whole(new)), *new);
+    }
+}
+
+#[test]
+fn a_step_takes_away_where_somebody_is_let_in_no_more() {
+    let set = |users: &[&str]| Some(users.iter().map(|user| (*user).to_owned()).collect());
+    let list = Acl {
+        allow_all: true,
+        allowed: set(&["a", "b"]).unwrap_or_default(),
+        denied: set(&["c"]).unwrap_or_default(),
+    };
+    let none = SharingPatch::default;
+    for (sentence, step, expected) in [
+        ("nothing is changed", none(), false),
+        (
+            "not everybody any more",
+            SharingPatch {
+                allow_all: Some(false),
+                ..none()
+            },
+            true,
+        ),
+        (
+            "everybody",
+            SharingPatch {
+                allow_all: Some(true),
+                ..none()
+            },
+            false,
+        ),
+        (
+            "one of two",
+            SharingPatch {
+                allowed: set(&["a"]),
+                ..none()
+            },
+            true,
+        ),
+        (
+            "one more",
+            SharingPatch {
+                allowed: set(&["a", "b", "d"]),
+                ..none()
+            },
+            false,
+        ),
+        (
+            "somebody is denied it",
+            SharingPatch {
+                denied: set(&["c", "d"]),
+                ..none()
+            },
+            true,
+        ),
+        (
+            "nobody is any more",
+            SharingPatch {
+                denied: set(&[]),
+                ..none()
+            },
+            false,
+        ),
+    ] {
+        assert_eq!(takes_away(&list, &step), expected, "{sentence}");
     }
 }

@@ -32,6 +32,18 @@ fn a_suspended_object_is_left_alone() {
             Exactly(waits_for(Reason::Suspended, "")),
         ),
         (
+            "nor is one that is there",
+            object().suspended(),
+            seen(account("ca_1").active()).recorded("ca_1"),
+            Exactly(waits_for(Reason::Suspended, "")),
+        ),
+        (
+            "nor where there are several",
+            object().suspended(),
+            seen_all(vec![account("ca_1").active(), account("ca_2")]).recorded("ca_1"),
+            Exactly(waits_for(Reason::Suspended, "")),
+        ),
+        (
             "its account is looked at",
             object().suspended(),
             not_looked().recorded("ca_1"),

@@ -45,6 +45,24 @@ fn a_recorded_account_that_is_gone_is_forgotten_first() {
             WaitsUntil(Reason::Progressing, ago(-60)),
         ),
         (
+            "one that this pass has deleted is gone",
+            object(),
+            seen_none()
+                .recorded("ca_1")
+                .link_issued(ago(59))
+                .having_done(&[disable(), delete(false)]),
+            does(Effect::Forget),
+        ),
+        (
+            "no other effect proves that",
+            object(),
+            seen_none()
+                .recorded("ca_1")
+                .link_issued(ago(59))
+                .having_done(&[link(), disable()]),
+            WaitsUntil(Reason::Progressing, ago(-1)),
+        ),
+        (
             "then its alias is looked for",
             object(),
             not_looked().once_connected(),

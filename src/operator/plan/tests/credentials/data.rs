@@ -114,6 +114,18 @@ fn what_no_patch_takes_makes_the_account_anew_once() {
             again(3599),
             Waits(Reason::DoesNotConverge),
         ),
+        (
+            "and is told when",
+            wanted(),
+            again(3599),
+            WaitsUntil(Reason::DoesNotConverge, ago(-1)),
+        ),
+        (
+            "a time in the future is not waited for",
+            wanted(),
+            again(-9000),
+            WaitsUntil(Reason::DoesNotConverge, ago(-3600)),
+        ),
         ("and then again", wanted(), again(3600), does(delete(false))),
         (
             "what cannot be told ends no live account",
@@ -238,6 +250,19 @@ fn no_patch_is_sent_that_would_hold_nothing() {
         ours(State::Active).with(only_subdomain),
         nothing(),
     )]);
+}
+
+#[test]
+fn a_secret_that_was_not_read_is_no_other_one() {
+    let ObservedBuilder(observed) = ours(State::Active).sent("uid/6", Created);
+    let sent = observed.recorded.credentials.expect("it was sent");
+    let change = |secret: &SecretSeen| {
+        crate::plan::credentials::change(&wanted().0, &observed.keys, secret, &sent)
+    };
+    assert_eq!(change(&observed.secret), SecretChange::Patchable);
+    for secret in [SecretSeen::NotUsed, SecretSeen::NotRead, missing(), unfit()] {
+        assert_eq!(change(&secret), SecretChange::Same, "{secret:?}");
+    }
 }
 
 /// The Secret was written since, with the same data.
