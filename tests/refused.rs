@@ -249,11 +249,19 @@ async fn a_policy_that_denies_the_status_is_told_by_an_event() {
 #[tokio::test]
 async fn a_webhook_that_does_not_answer_is_told_and_not_asked_again_and_again() {
     let scene = Scene::new("webhook").await;
-    let name = format!("refuses-{}", scene.namespace);
+    break_webhook(&scene, "connectedaccounts", &json!({})).await;
+    is_in_force(&scene, &[], FINALIZER).await;
+    let operator = operated(&scene).await;
+    create(&scene, json!({})).await;
+    hold(&scene, &operator, "nobody.example.com").await;
+}
+
+/// A webhook that nobody answers, for what is written of the objects with that label.
+async fn break_webhook(scene: &Scene<'_>, resource: &str, label: &Value) {
     let webhook = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": name},
+        "metadata": {"name": format!("refuses-{}", scene.namespace)},
         "webhooks": [{
             "name": "nobody.example.com",
             "clientConfig": {"url": "https://127.0.0.1:1/"},
@@ -263,17 +271,53 @@ async fn a_webhook_that_does_not_answer_is_told_and_not_asked_again_and_again() 
             "admissionReviewVersions": ["v1"],
             "namespaceSelector":
                 {"matchLabels": {"kubernetes.io/metadata.name": scene.namespace}},
+            "objectSelector": {"matchLabels": label},
             "rules": [{
                 "apiGroups": ["composio.dev"], "apiVersions": ["*"],
-                "operations": ["UPDATE"], "resources": ["connectedaccounts"],
+                "operations": ["UPDATE"], "resources": [resource],
             }],
         }],
     });
     scene.apply(&webhook.to_string()).await;
-    is_in_force(&scene, &[], FINALIZER).await;
-    let operator = operated(&scene).await;
-    create(&scene, json!({})).await;
-    hold(&scene, &operator, "nobody.example.com").await;
+}
+
+#[tokio::test]
+async fn links_that_a_broken_webhook_keeps_from_their_status_hold_up_no_other_object() {
+    let scene = Scene::new("broken").await;
+    let label = json!({"webhook": "broken"});
+    break_webhook(&scene, "connectedaccounts/status", &label).await;
+    let options = scene.options().flag("--concurrency", "2");
+    let _operator = scene.start("operator", &options).await;
+    let items: Vec<Value> = (0..OBJECTS)
+        .map(|n| {
+            let mut object = object(n, &json!({}));
+            object["metadata"]["labels"] = label.clone();
+            object
+        })
+        .collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    scene.apply(&list.to_string()).await;
+    // Each has its account, and no status says so.
+    wait::until("their accounts", SOON, async || {
+        match scene.sandbox.accounts().await.len() {
+            OBJECTS.. => Ok(()),
+            some => Err(format!("{some} accounts")),
+        }
+    })
+    .await;
+    scene.declare("healthy", gmail()).await;
+    scene.linked("healthy").await;
+    // The webhook is taken away: each object finds its own account again, and no second one is made.
+    let name = format!("refuses-{}", scene.namespace);
+    let args = ["delete", "validatingwebhookconfiguration", &name];
+    let deleted = scene.control_plane.kubectl(&args).await;
+    assert!(deleted.status.success(), "{deleted:?}");
+    for n in 0..OBJECTS {
+        scene.linked(&self::name(n)).await;
+    }
+    let live = scene.sandbox.accounts().await;
+    let live = live.iter().filter(|one| one["deleted_at"].is_null());
+    assert_eq!(live.count(), OBJECTS + 1);
 }
 
 /// So many passes are enough for an hour of a wait that doubles from five seconds to ten minutes.

@@ -53,6 +53,9 @@ pub struct Context {
 /// Limits how many passes are at work at a time. Others may have begun, and wait.
 pub struct Slots {
     free: Semaphore,
+    /// At most so many of them, half of all, are held by passes of which the apiserver does not take what they
+    /// must write.
+    patient: Semaphore,
     stop: CancellationToken,
 }
 
@@ -64,6 +67,7 @@ impl Slots {
     pub fn new(concurrency: u16, stop: CancellationToken) -> Self {
         Self {
             free: Semaphore::new(concurrency.into()),
+            patient: Semaphore::new(usize::from(concurrency / 2)),
             stop,
         }
     }
@@ -76,6 +80,12 @@ impl Slots {
             slot = self.free.acquire() => slot.ok(),
         }
     }
+
+    /// The right to hold a slot while a write is tried again and again. `None`: half of the slots are held so, and
+    /// the others are needed.
+    pub(super) fn may_be_patient(&self) -> Option<SemaphorePermit<'_>> {
+        self.patient.try_acquire().ok()
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +93,17 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+
+    #[test]
+    fn half_of_the_slots_are_left_to_whoever_gets_through() {
+        for (slots, patient) in [(1, 0), (2, 1), (16, 8)] {
+            let slots = Slots::new(slots, CancellationToken::new());
+            let held: Vec<_> = std::iter::from_fn(|| slots.may_be_patient()).collect();
+            assert_eq!(held.len(), patient);
+            drop(held);
+            assert_eq!(slots.may_be_patient().is_some(), patient > 0);
+        }
+    }
 
     #[tokio::test]
     async fn after_the_stop_no_slot_is_given_away_whether_one_is_free_or_waited_for() {

@@ -289,7 +289,10 @@ impl<'a> Pass<'a> {
 
     async fn write(&mut self) -> Result<Written, Error> {
         let state = &mut self.state;
-        let written = state.status.write(&self.context.sources).await?;
+        let written = state
+            .status
+            .write(&self.context.sources, &self.context.slots)
+            .await?;
         state.observed.recorded = state.status.written();
         if let Some(previous) = state.status.take_replaced() {
             let recorded = &state.observed.recorded;

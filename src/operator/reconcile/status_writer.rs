@@ -7,7 +7,7 @@ use kube::{ResourceExt, api::PostParams};
 use tracing::warn;
 
 use super::{
-    Error, Report, describe,
+    Error, Report, Slots, describe,
     error::{Patience, patience},
 };
 use crate::{
@@ -127,11 +127,16 @@ impl<'a> StatusWriter<'a> {
     /// must not be lost is reported onto it, and the decisions are left to be made anew. What must not
     /// be lost is also tried until it is written, for as long as what hinders it hinders everybody. What the
     /// apiserver refuses of this object alone is found again by its alias, and others need the slot.
-    pub(super) async fn write(&mut self, sources: &Sources) -> Result<Written, Error> {
+    pub(super) async fn write(
+        &mut self,
+        sources: &Sources,
+        slots: &Slots,
+    ) -> Result<Written, Error> {
         let namespace = self.object.namespace().unwrap_or_default();
         let began = tokio::time::Instant::now();
         let mut wait = SHORTEST_WAIT;
         let mut renewed = false;
+        let mut patient = None;
         loop {
             let status = self.pending();
             if status == self.written() || (renewed && !must_be_kept(&self.written(), &status)) {
@@ -168,7 +173,10 @@ impl<'a> StatusWriter<'a> {
             };
             let is_over = match patience(&error) {
                 Patience::None => true,
-                Patience::While(long) => began.elapsed() >= long,
+                Patience::While(long) => {
+                    patient = patient.or_else(|| slots.may_be_patient());
+                    patient.is_none() || began.elapsed() >= long
+                }
                 Patience::Always => false,
             };
             if is_over || !(renewed || must_be_kept(&self.written(), &status)) {
