@@ -353,8 +353,14 @@ impl<'a> Situation<'a> {
                     && Some(&other.auth_config) == self.observed.recorded.auth_config.as_ref()
                     && !self.mismatched(other)
                     && !self.may_be_anothers(other)
-                    && (self.has_credentials() || never_connected)
+                    && (never_connected || (self.has_credentials() && self.carries(&other.alias)))
             })
+    }
+
+    /// Whether the account that is dealt with has that alias.
+    fn carries(&self, alias: &Option<String>) -> bool {
+        self.account()
+            .is_some_and(|account| account.alias == *alias)
     }
 
     /// What is pinned beside an account of that alias.
