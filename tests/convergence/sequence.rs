@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use composio_operator::sandbox::world::{Seed, Switches};
+use composio_operator::sandbox::world::Switches;
 use serde_json::{Value, json};
 
 use super::ground::{Ground, Hand};
@@ -10,8 +10,11 @@ use super::ground::{Ground, Hand};
 mod copies;
 mod declare;
 mod hands;
+mod world;
 
+pub(crate) use copies::forged_record;
 use declare::is_let_go_by_hand;
+pub(crate) use world::world;
 
 /// What is declared in a sequence. `rival` wants the same account as `spare`.
 pub(crate) const NAMES: [&str; 6] = ["mail", "crm", "chat", "spare", "rival", "odd"];
@@ -45,6 +48,8 @@ pub(crate) struct Sequence<G> {
     pub(super) declared: Vec<(&'static str, Value)>,
     /// Accounts that were made by hand under the alias of an object's own.
     pub(super) duplicates: Vec<(&'static str, String)>,
+    /// Those of them that the operator has not been told of.
+    pub(super) untold: BTreeSet<String>,
     /// The value in the Secret of `crm`, if there is one.
     pub(super) key: Option<String>,
     subdomain: u32,
@@ -58,36 +63,6 @@ pub(crate) struct Sequence<G> {
     /// Objects that somebody changed back again and again.
     pub(super) changed_back: BTreeSet<&'static str>,
     steps: u32,
-}
-
-/// The world that a sequence begins with.
-pub(crate) fn world(seed: u64) -> Seed {
-    let mut random = fastrand::Rng::with_seed(!seed);
-    let switches = Switches {
-        refresh_leaves_expired: random.bool(),
-        refresh_keeps_deadline: random.bool(),
-        patch_does_not_revive: random.bool(),
-        status_sets_anything: random.u32(..4) == 0,
-        revoke_on_delete_needs_active: random.u32(..4) == 0,
-        deleted_holds_alias: random.u32(..8) == 0,
-        list_lag_seconds: [0, 0, 5][random.usize(..3)],
-        alias_not_unique: random.bool(),
-        quiet_metadata: random.bool(),
-        get_lag_seconds: [0, 0, 5][random.usize(..3)],
-        max_page: [None, Some(1), Some(1), Some(2)][random.usize(..4)],
-        shifting_pages: random.bool(),
-        refresh_reopens_active: random.bool(),
-        refresh_is_deprecated: random.u32(..4) == 0,
-        patch_knows_its_fields: random.bool(),
-        narrow_aliases: random.u32(..4) == 0,
-        session_info_refused: random.u32(..4) == 0,
-        ..Switches::default()
-    };
-    Seed {
-        entropy: seed,
-        switches,
-        ..Seed::default()
-    }
 }
 
 /// Whose account an object declares: the rival wants what spare has.
@@ -121,6 +96,7 @@ impl<G: Ground> Sequence<G> {
             ended: BTreeSet::new(),
             declared: Vec::new(),
             duplicates: Vec::new(),
+            untold: BTreeSet::new(),
             key: None,
             subdomain: 0,
             is_fit: true,
@@ -254,7 +230,9 @@ impl<G: Ground> Sequence<G> {
             let Some(id) = object["status"]["connectedAccountId"].as_str() else {
                 continue;
             };
-            if deleted.contains(id) {
+            // Somebody wrote the id of an account into the status that is nobody's to end.
+            let is_theirs = self.theirs.iter().any(|(_, theirs)| theirs == id);
+            if deleted.contains(id) || is_theirs {
                 continue;
             }
             if !object["status"]["adopted"].is_null() {
@@ -284,7 +262,7 @@ impl<G: Ground> Sequence<G> {
             20 | 21 => self.fault().await,
             22 if self.steps.is_multiple_of(2) => self.hide_another_namespace(name).await,
             22 => {
-                self.ground.restart().await;
+                self.restart().await;
                 let lost = match self.switches.shifting_pages {
                     true => self.lose_status(name).await,
                     false => String::new(),
