@@ -45,9 +45,7 @@ impl Sources {
                 Some(CachedAccount::Present(account))
                     if account.is_of(&desired.spec.user, &desired.spec.toolkit) =>
                 {
-                    let mut all = self
-                        .project
-                        .snapshot(|snapshot| snapshot.duplicates_of(&account));
+                    let mut all = self.duplicates_of(desired, &account);
                     all.push(*account);
                     AccountLookup::of(all, Some(id))
                 }

@@ -201,11 +201,11 @@ impl Project {
         work(&mut self.snapshot.lock())
     }
 
-    /// Forgets the duplicates of an account that a list does not show any more. That proves nothing: one that
-    /// is there is noticed again when it changes.
-    pub fn forget_duplicates(&self, account: &Account, listed: &[Account]) {
+    /// Forgets the duplicates of an account that the list of that alias does not show any more. That proves
+    /// nothing: one that is there is noticed again when it changes. Of another alias the list says nothing.
+    pub fn forget_duplicates(&self, account: &Account, alias: &str, listed: &[Account]) {
         self.snapshot(|snapshot| {
-            for duplicate in snapshot.duplicates_of(account) {
+            for duplicate in snapshot.duplicates_of(account, alias) {
                 if listed.iter().all(|other| other.id != duplicate.id) {
                     snapshot.forget_duplicate(&duplicate.id);
                 }

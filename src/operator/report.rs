@@ -214,7 +214,13 @@ fn record_event(
             // It was never this object's.
             status.previous_connected_account_id = previous;
         }
-        OutcomeKind::Applied(Applied::Forgotten) => lose(status, desired),
+        OutcomeKind::Applied(Applied::Forgotten) => {
+            // What was made a moment ago may be another account, which no list shows yet.
+            let wait = desired.flags.unknown_outcome_wait;
+            let hidden = outcome.observed.hidden_until(wait, now);
+            lose(status, desired);
+            status.unknown_since = hidden.and(Some(MicroTime(now)));
+        }
         OutcomeKind::Applied(Applied::Deleted) => match desired.presence {
             // A second one under our alias went, and the recorded one is still there.
             Presence::Present if is_recorded(status, account) => {}

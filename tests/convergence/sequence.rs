@@ -12,6 +12,7 @@ mod declare;
 mod hands;
 mod world;
 
+pub(crate) use copies::forged_record;
 use declare::is_let_go_by_hand;
 pub(crate) use world::world;
 
@@ -47,6 +48,8 @@ pub(crate) struct Sequence<G> {
     pub(super) declared: Vec<(&'static str, Value)>,
     /// Accounts that were made by hand under the alias of an object's own.
     pub(super) duplicates: Vec<(&'static str, String)>,
+    /// Those of them that the operator has not been told of.
+    pub(super) untold: BTreeSet<String>,
     /// The value in the Secret of `crm`, if there is one.
     pub(super) key: Option<String>,
     subdomain: u32,
@@ -93,6 +96,7 @@ impl<G: Ground> Sequence<G> {
             ended: BTreeSet::new(),
             declared: Vec::new(),
             duplicates: Vec::new(),
+            untold: BTreeSet::new(),
             key: None,
             subdomain: 0,
             is_fit: true,
@@ -226,7 +230,9 @@ impl<G: Ground> Sequence<G> {
             let Some(id) = object["status"]["connectedAccountId"].as_str() else {
                 continue;
             };
-            if deleted.contains(id) {
+            // Somebody wrote the id of an account into the status that is nobody's to end.
+            let is_theirs = self.theirs.iter().any(|(_, theirs)| theirs == id);
+            if deleted.contains(id) || is_theirs {
                 continue;
             }
             if !object["status"]["adopted"].is_null() {
@@ -256,7 +262,7 @@ impl<G: Ground> Sequence<G> {
             20 | 21 => self.fault().await,
             22 if self.steps.is_multiple_of(2) => self.hide_another_namespace(name).await,
             22 => {
-                self.ground.restart().await;
+                self.restart().await;
                 let lost = match self.switches.shifting_pages {
                     true => self.lose_status(name).await,
                     false => String::new(),

@@ -45,12 +45,7 @@ impl Sources {
             Presence::Deleting { .. } => true,
         };
         let is_claimed = |account: &Account| desired.claim(recorded, keys, account).is_some();
-        let has_duplicates = |account: &Account| {
-            let duplicates = self
-                .project
-                .snapshot(|snapshot| snapshot.duplicates_of(account));
-            !duplicates.is_empty()
-        };
+        let has_duplicates = |account: &Account| !self.duplicates_of(desired, account).is_empty();
         if found.is_empty() && look_further {
             return Ok(self.without_record(desired, id).await?);
         }
@@ -61,11 +56,25 @@ impl Sources {
                 false => self.by_alias(desired, Some(id)).await?,
             };
             for account in &found {
-                self.project.forget_duplicates(account, &others);
+                let alias = desired.lookup_alias();
+                self.project.forget_duplicates(account, alias, &others);
             }
             found.extend(others.into_iter().filter(|other| other.id != *id));
         }
         Ok(found)
+    }
+
+    /// The others that were noticed with the alias by which this object's account is looked for. It need not be
+    /// the alias of the account any more: somebody may have renamed that. Before the object goes it must be: what
+    /// has the alias alone may be what somebody else has made since, and nothing of it is to end.
+    pub(super) fn duplicates_of(&self, desired: &Desired, account: &Account) -> Vec<Account> {
+        let alias = desired.lookup_alias();
+        match desired.presence {
+            Presence::Deleting { .. } if account.alias.as_deref() != Some(alias) => Vec::new(),
+            Presence::Present | Presence::Deleting { .. } => self
+                .project
+                .snapshot(|snapshot| snapshot.duplicates_of(account, alias)),
+        }
     }
 
     /// What was seen of an account. Who manages it must hear of it, also if another object has looked.

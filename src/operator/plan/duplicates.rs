@@ -8,7 +8,8 @@ use super::{AccountLookup, Desired, Kind, Observed, Pin, checks};
 /// The next account to delete besides the one that is kept, which is the recorded one.
 ///
 /// Only what holds nobody's grant: a sign-in that Composio itself says was never finished, or what a
-/// Secret made, which can be made again. Whatever else has our alias is left alone.
+/// Secret made, which can be made again. Whatever else has our alias is left alone, and so is what took it
+/// when somebody had renamed the one that is kept: no call of this object has made that.
 pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a Account> {
     let AccountLookup::Many(accounts) = &observed.account else {
         return None;
@@ -26,7 +27,13 @@ pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option
         .filter(|account| !kept.contains(&Some(&account.id)))
         .filter(|account| is_duplicate(desired, observed, account) && !observed.is_held(account))
         .filter(|account| !checks::may_be_anothers(desired, observed, account))
-        .find(|account| desired.spec.credentials.is_some() || was_never_connected(account))
+        .find(|account| is_made_again(desired, observed, account) || was_never_connected(account))
+}
+
+/// Whether the Secret has made it, beside another one with the same alias.
+fn is_made_again(desired: &Desired, observed: &Observed, account: &Account) -> bool {
+    let kept = observed.account.account();
+    desired.spec.credentials.is_some() && kept.is_some_and(|kept| kept.alias == account.alias)
 }
 
 /// Whether it is an account that this object has made, as far as that can be told.

@@ -83,10 +83,23 @@ impl Observed {
             })
     }
 
+    /// Whether the recorded id came with a copy, or by hand: what this object has is signed for it, or was found by
+    /// its declared alias, or is named to it.
+    pub(super) fn is_record_of_another(&self, desired: &Desired) -> bool {
+        let recorded = &self.recorded;
+        let named = [&desired.spec.connected_account_id, &desired.own_account];
+        recorded.connected_account_id.as_ref().is_some_and(|id| {
+            let record = recorded.record.as_ref();
+            recorded.adopted.is_none()
+                && !named.contains(&&Some(id.clone()))
+                && self.keys.verify(record, &desired.own_alias, id) == Proven::Invalid
+        })
+    }
+
     /// Until when the recorded account may be there and not be visible, because it was made less than `wait`
     /// ago: a GET, too, may lag behind the POST. `None` if that time is over. Of one that was made from a
     /// Secret it began to be connected when it was made.
-    pub(super) fn hidden_until(&self, wait: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn hidden_until(&self, wait: SignedDuration, now: Timestamp) -> Option<Timestamp> {
         let recorded = &self.recorded;
         let made = recorded
             .last_link_issued_at

@@ -13,9 +13,11 @@ use super::{
     connected, duplicates, marks, waiting,
 };
 
-/// The recorded account is not there. One that was made a moment ago may not be visible yet.
+/// The recorded account is not there. One that was made a moment ago may not be visible yet; one that this
+/// object has never had is not waited for: meanwhile its own might be lost, with what is declared to find it by.
 pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
-    match observed.hidden_until(desired.flags.unknown_outcome_wait, now) {
+    let hidden = observed.hidden_until(desired.flags.unknown_outcome_wait, now);
+    match hidden.filter(|_| !observed.is_record_of_another(desired)) {
         Some(until) => Rule::NotVisibleYet.waits(Reason::Progressing, NOT_VISIBLE, Some(until)),
         None => Rule::AccountGone.does(Effect::Forget),
     }

@@ -134,12 +134,13 @@ impl Snapshot {
         self.duplicates.get(id).cloned()
     }
 
-    /// The other accounts of the same user, toolkit and alias that were noticed.
-    pub fn duplicates_of(&self, account: &Account) -> Vec<Account> {
+    /// The other accounts of the same user and toolkit that were noticed with that alias, which the account
+    /// itself may have lost.
+    pub fn duplicates_of(&self, account: &Account, alias: &str) -> Vec<Account> {
         let is_duplicate = |other: &&Account| {
             other.id != account.id
-                && other.alias.is_some()
-                && (&other.alias, &other.toolkit) == (&account.alias, &account.toolkit)
+                && other.alias.as_deref() == Some(alias)
+                && other.toolkit == account.toolkit
                 && other.user_id == account.user_id
         };
         self.duplicates

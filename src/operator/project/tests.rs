@@ -3,7 +3,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::{FutureExt, future::join_all};
 
 use super::*;
-use crate::composio::SendError;
+use crate::composio::{SendError, model::State};
+use crate::plan::tests::build::account;
+
+/// What several objects mean is looked for by each with the alias that is its own.
+#[test]
+fn a_list_of_one_alias_says_nothing_of_a_duplicate_with_another() {
+    let transport: Transport = Arc::new(|_| async { Err(SendError::Timeout) }.boxed());
+    let lifetime = SignedDuration::from_mins(10);
+    let keys = RecordKeys::derive(b"the API key", "project");
+    let project = Project::new(transport, keys, Arc::default(), Clock::system(), lifetime);
+    let (kept, other) = (account("ca_1").called("one"), account("ca_2").called("one"));
+    let known = || project.snapshot(|snapshot| snapshot.duplicates_of(&kept.0, "one"));
+    project.snapshot(|snapshot| snapshot.note_duplicate(other.clone().is(State::Expired).0));
+    project.forget_duplicates(&kept.0, "another", &[]);
+    assert_eq!(known(), [other.is(State::Expired).0]);
+    project.forget_duplicates(&kept.0, "one", &[]);
+    assert_eq!(known(), []);
+}
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_auth_configs_that_cannot_be_read_fails_with_the_others() {

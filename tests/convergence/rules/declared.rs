@@ -28,7 +28,9 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
     let recreates = revives && (did_not_help || data == Data::NeedsNewAccount);
     match rule {
         Rule::Suspended => desired.spec.suspend && !sight.lacks_account(),
-        Rule::NotVisibleYet => has_record && sight.absent() && sight.hidden(),
+        Rule::NotVisibleYet => {
+            has_record && sight.absent() && sight.hidden() && !sight.is_only_written_down()
+        }
         Rule::AccountGone => has_record && sight.absent(),
         Rule::NotOurs => {
             let is_proved = sight.has_own()

@@ -336,6 +336,24 @@ impl<'a> Situation<'a> {
         recorded.adopted.is_some() || self.recorded_id().map(proven) == Some(Proven::UnknownKey)
     }
 
+    /// Whether nothing but the status speaks for the recorded account, and that is not signed.
+    pub(super) fn is_only_written_down(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        let own_alias = &self.desired.own_alias;
+        let names = |id: &str| {
+            let spec = &self.desired.spec;
+            spec.connected_account_id.as_deref() == Some(id)
+                || self.desired.own_account.as_deref() == Some(id)
+        };
+        let proven = |id| {
+            let record = recorded.record.as_ref();
+            self.observed.keys.verify(record, own_alias, id)
+        };
+        self.recorded_id()
+            .is_some_and(|id| !names(id) && proven(id) == Proven::Invalid)
+            && recorded.adopted.is_none()
+    }
+
     /// Whether the object was copied with the record.
     pub(super) fn is_copy(&self) -> bool {
         let carried = self.account().and_then(|account| account.alias.as_ref());
@@ -371,8 +389,14 @@ impl<'a> Situation<'a> {
                     && Some(&other.auth_config) == self.observed.recorded.auth_config.as_ref()
                     && !self.mismatched(other)
                     && !self.may_be_anothers(other)
-                    && (self.has_credentials() || never_connected)
+                    && (never_connected || (self.has_credentials() && self.carries(&other.alias)))
             })
+    }
+
+    /// Whether the account that is dealt with has that alias.
+    fn carries(&self, alias: &Option<String>) -> bool {
+        self.account()
+            .is_some_and(|account| account.alias == *alias)
     }
 
     /// What is pinned beside an account of that alias.

@@ -8,6 +8,11 @@ use super::Sequence;
 use crate::convergence::ground::{Ground, Hand};
 use crate::support::pinned_alias;
 
+/// What stands in a status beside an id that the operator has not written: of a key that nobody here knows.
+pub(crate) fn forged_record() -> Value {
+    json!({"keyId": "AAAAAAAA", "mac": "AAAA"})
+}
+
 impl<G: Ground> Sequence<G> {
     /// Accounts that somebody made by hand, for the users of two of the objects.
     pub(super) async fn make_theirs(&mut self) {
@@ -55,7 +60,7 @@ impl<G: Ground> Sequence<G> {
         match self.random.u32(..4) {
             // The record of the own account stays.
             0 => {}
-            1 => status["record"] = json!({"keyId": "AAAAAAAA", "mac": "AAAA"}),
+            1 => status["record"] = forged_record(),
             2 => status["adopted"] = json!("ByDeclaredAlias"),
             _ => status["record"] = Value::Null,
         }

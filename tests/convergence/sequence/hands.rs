@@ -201,11 +201,24 @@ impl<G: Ground> Sequence<G> {
         format!("{name} loses its status")
     }
 
+    /// The operator is started anew. From then on it reads what changes, and what its objects have on record: a
+    /// duplicate that was left alone while its object is suspended, and has run out, is in neither.
+    pub(super) async fn restart(&mut self) {
+        for (name, id) in self.duplicates.clone() {
+            let object = self.ground.object(name).await.unwrap_or_default();
+            let account = self.account(&id).await.unwrap_or_default();
+            if object["spec"]["suspend"] == true && account["status"] == "EXPIRED" {
+                self.untold.insert(id);
+            }
+        }
+        self.ground.restart().await;
+    }
+
     /// The operator is started anew and is refused another namespace: who holds what is found is not known
     /// for a while. What had nobody's record before has none now.
     pub(super) async fn hide_another_namespace(&mut self, name: &'static str) -> String {
         self.ground.hide_another_namespace(true).await;
-        self.ground.restart().await;
+        self.restart().await;
         let lost = self.lose_status(name).await;
         let before = self.objects().await;
         self.pass(before, 20).await;

@@ -110,6 +110,24 @@ fn of_several_accounts_those_go_that_hold_nobodys_grant() {
                 .cached(),
             looks(Need::Account),
         ),
+        (
+            "somebody renamed the kept one, and the other still has the alias of this object",
+            object(),
+            two(
+                account("ca_1").never_finished().called("by-hand"),
+                duplicate().never_finished(),
+            ),
+            does(delete_duplicate()),
+        ),
+        (
+            "somebody renamed the kept one, and made another with its alias: no Secret has made that",
+            object().made_from_secret(),
+            two(active().called("by-hand"), duplicate().active())
+                .connected(ago(100))
+                .with_secret()
+                .sent("uid/7", crate::crd::CredentialsStep::Created),
+            does(rename(ALIAS)),
+        ),
     ]);
 }
 

@@ -91,6 +91,61 @@ fn no_other_record_is_taken_for_a_valid_one() {
     );
 }
 
+/// What it has had is signed for it, or was found by its declared alias, or is named to it.
+#[test]
+fn an_account_that_an_object_has_never_had_is_not_waited_for() {
+    let made = |sight: ObservedBuilder| sight.link_issued(ago(5));
+    let copied = |sight: ObservedBuilder| {
+        let copied = keys().sign("another-object", "ca_1");
+        sight.with(|observed| observed.recorded.record = Some(copied))
+    };
+    let by_status = || made(seen_none().named_by_status("ca_1"));
+    check([
+        (
+            "it was made by this object",
+            object(),
+            made(seen_none().recorded("ca_1")),
+            Waits(Reason::Progressing),
+        ),
+        (
+            "it was found by its declared alias",
+            object(),
+            by_status().adopted(),
+            Waits(Reason::Progressing),
+        ),
+        (
+            "it was recorded with a key that is not known here",
+            object(),
+            made(seen_none().recorded_with_another_key("ca_1")),
+            Waits(Reason::Progressing),
+        ),
+        (
+            "it is named in the declaration",
+            object().taking_over("ca_1"),
+            by_status(),
+            Waits(Reason::Progressing),
+        ),
+        (
+            "a person gave it to the object",
+            object().given("ca_1"),
+            by_status(),
+            Waits(Reason::Progressing),
+        ),
+        (
+            "its id was written into the status",
+            object(),
+            by_status(),
+            does(Effect::Forget),
+        ),
+        (
+            "its id and its record came with a copy",
+            object(),
+            copied(by_status()),
+            does(Effect::Forget),
+        ),
+    ]);
+}
+
 #[test]
 fn neither_the_key_nor_what_it_is_made_of_is_shown() {
     let keys = RecordKeys::derive(b"ak_secret", PROJECT);

@@ -1,6 +1,6 @@
 //! When an account is recorded as this object's own.
 
-use super::*;
+use super::{facts::time, *};
 
 fn linked() -> OutcomeKind {
     did(Applied::Linked { link: good_link() })
@@ -66,4 +66,16 @@ fn an_account_that_is_only_named_is_signed_when_it_was_decided_that_nobody_else_
         is_signed(&object(), &own, waiting(Reason::Suspended)),
         "by its alias"
     );
+}
+
+#[test]
+fn after_a_record_of_another_object_what_was_made_a_moment_ago_is_still_waited_for() {
+    let copied = |made| seen_none().named_by_status("ca_9").link_issued(made);
+    let unknown_since = |made| {
+        let status = after(&object(), &copied(made), did(Applied::Forgotten));
+        assert_eq!(status.connected_account_id, None);
+        time(&status.unknown_since)
+    };
+    assert_eq!(unknown_since(ago(5)), Some(NOW));
+    assert_eq!(unknown_since(ago(900)), None);
 }

@@ -1,4 +1,4 @@
-//! Which accounts must live on, and that no object has two.
+//! What must hold of the accounts of declared objects all the time.
 
 use std::collections::BTreeMap;
 
