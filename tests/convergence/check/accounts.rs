@@ -70,9 +70,11 @@ impl<G: Ground> Sequence<G> {
                 Some(own) => self.account(own).await.unwrap_or_default(),
                 None => Value::Null,
             };
-            // Of what took the alias of an account that somebody renamed no Secret is known to have made it.
-            let is_made_again = name == "crm" && kept["alias"] == account["alias"];
-            let is_over = is_made_again || account["status"] == "EXPIRED";
+            // Of what took the alias of an account that somebody renamed no Secret is known to have made it. One
+            // that is called as declared was not renamed.
+            let declared = &object["spec"]["metadata"]["alias"];
+            let is_called = [&account["alias"], declared].contains(&&kept["alias"]);
+            let is_over = (name == "crm" && is_called) || account["status"] == "EXPIRED";
             // Of one whose state is not known nothing is touched.
             let is_known = object["status"]["state"] != "PAUSED";
             // One that a page leaves out when it is new may never be noticed.
