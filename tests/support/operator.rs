@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::child::{Child, Folder};
 use super::sandbox::{API_KEY, PROGRAM};
 use super::scene::SOON;
-use super::{http_client, wait};
+use super::{http_client, memory, wait};
 
 /// The permissions that are shipped: the rules of the chart's roles.
 pub(crate) const RULES: &str = include_str!("../../charts/composio-operator/files/rules.yaml");
@@ -166,11 +166,7 @@ impl Operator {
 
     /// The most memory that it ever had, in kB.
     pub(crate) fn peak_memory(&self) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.child.pid())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let number = line.expect("Linux tells").trim().trim_end_matches(" kB");
-        number.parse().expect("a number")
+        memory::kilobytes(&self.child.pid().to_string(), memory::PEAK).expect("it runs")
     }
 
     /// The system chose the port; the log tells which.
