@@ -94,11 +94,11 @@ pub(crate) enum Command {
     /// printed to a terminal, and elsewhere only with --print-link.
     Connect(Connect),
     /// Have the operator look again, afresh
-    Reconcile(Which),
+    Reconcile(Selection),
     /// Have the operator observe accounts and change nothing
-    Suspend(Which),
+    Suspend(Selection),
     /// Take `suspend` back
-    Resume(Which),
+    Resume(Selection),
     /// Declare an account
     Create(Create),
     /// Tell whether the definition, the operator and your own rights are there
@@ -158,7 +158,7 @@ pub(crate) struct Connect {
 
 /// Which objects, and whether to wait.
 #[derive(Debug, Args)]
-pub(crate) struct Which {
+pub(crate) struct Selection {
     /// The objects
     #[arg(value_name = "NAME", required_unless_present = "selector", conflicts_with = "selector", value_parser = crate::name::object)]
     pub(crate) names: Vec<String>,

@@ -42,11 +42,11 @@ pub(super) async fn leader(cluster: &Cluster, namespace: Option<&str>) -> Found 
         let place = (metadata.namespace.clone(), metadata.name.clone());
         metadata.name.as_deref() == Some(LEASE) || names.contains(&place)
     });
-    let told: Vec<(bool, String)> = ours.map(|lease| held(lease, now)).collect();
-    let words = told.iter().map(|(_, words)| words.as_str());
+    let leaders: Vec<(bool, String)> = ours.map(|lease| held(lease, now)).collect();
+    let words = leaders.iter().map(|(_, words)| words.as_str());
     let words = words.collect::<Vec<_>>().join("; ");
-    match told.iter().all(|(is_held, _)| *is_held) {
-        _ if told.is_empty() => {
+    match leaders.iter().all(|(is_held, _)| *is_held) {
+        _ if leaders.is_empty() => {
             Found::Failed("nobody leads: there is no Lease of an operator".to_owned())
         }
         true => Found::Ok(words),

@@ -188,10 +188,10 @@ pub(super) fn facts(desired: &Desired, view: &View<'_>) -> Vec<(&'static str, St
         facts.push(("a link was asked for", "not answered yet".to_owned()));
     }
     if let Some(said) = view.headline() {
-        let told = crate::status::without_link(view, view.message());
+        let text = crate::status::without_link(view, view.message());
         facts.push((
             "last word of the operator",
-            format!("{}: {told}", said.reason),
+            format!("{}: {text}", said.reason),
         ));
     }
     if !view.is_current() {
