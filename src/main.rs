@@ -27,8 +27,8 @@ use composio_operator::{
     record::StateKey,
     report::RequeuePolicy,
     sandbox,
+    time::to_signed,
 };
-use jiff::SignedDuration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -208,15 +208,14 @@ fn way_to_composio(arguments: &ComposioOptions) -> Result<(Transport, ApiKey), F
 }
 
 fn settings(arguments: &Run) -> Settings {
-    let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     Settings {
         instance: instance(&arguments.composio),
         namespaces: arguments.scope.watch_namespace.clone(),
         concurrency: arguments.concurrency,
         flags: Flags {
             alias_prefix: arguments.alias_prefix.clone(),
-            unknown_outcome_wait: signed(arguments.unknown_outcome_wait),
-            revoke_patience: signed(arguments.revoke_patience),
+            unknown_outcome_wait: to_signed(arguments.unknown_outcome_wait),
+            revoke_patience: to_signed(arguments.revoke_patience),
             ..Flags::default()
         },
         requeue_policy: RequeuePolicy {
@@ -232,7 +231,7 @@ fn settings(arguments: &Run) -> Settings {
             unseen: arguments.unknown_outcome_wait,
             accept_missing: arguments.accept_missing,
         },
-        auth_config_lifetime: signed(arguments.auth_config_lifetime),
+        auth_config_lifetime: to_signed(arguments.auth_config_lifetime),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use composio_api::Scheme;
-use jiff::SignedDuration;
+use composio_operator::arguments::values::duration;
 
 /// Connected accounts from the command line.
 #[derive(Debug, Parser)]
@@ -217,12 +217,6 @@ pub(crate) struct Complete {
     /// What was typed so far
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) words: Vec<String>,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration, such as 30s, 10m or 1h30m");
-    let signed: SignedDuration = text.parse().map_err(|_| wrong())?;
-    Duration::try_from(signed).map_err(|_| wrong())
 }
 
 fn scheme(word: &str) -> Result<Scheme, String> {

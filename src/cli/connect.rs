@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use composio_api::{LINK_REQUESTED_ANNOTATION, Reason, condition};
+use composio_api::{LINK_REQUESTED_ANNOTATION, Reason, condition, is_unanswered};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -70,7 +70,8 @@ async fn wait_for_link(
 ) -> Result<Found, Failure> {
     let name = view.name();
     let before = view.annotation(LINK_REQUESTED_ANNOTATION);
-    let is_open = before.is_some() && before != view.status.last_handled_link_request.as_deref();
+    let handled = view.status.last_handled_link_request.as_deref();
+    let is_open = is_unanswered(before, handled);
     let is_first = view.status.last_link_issued_at.is_none() && view.status.state.is_none();
     // Before anything is asked for, so that it can be taken back.
     let mut interrupt = Interrupt::listen()?;

@@ -1,7 +1,8 @@
 //! Why a command ends with another code than 0, in words that say what to do.
 
-use std::error::Error as _;
 use std::{fmt, io};
+
+use composio_operator::log::cause;
 
 use crate::text;
 
@@ -99,7 +100,10 @@ pub(crate) fn of(error: kube::Error, right: Right<'_>) -> Failure {
 /// The same in words.
 pub(crate) fn describe(error: &kube::Error, right: Right<'_>) -> String {
     let kube::Error::Api(status) = error else {
-        return format!("the cluster cannot be asked: {}", cause(error));
+        return format!(
+            "the cluster cannot be asked: {}",
+            text::plain(&cause(error))
+        );
     };
     let message = text::plain(status.message.trim());
     match status.code {
@@ -130,15 +134,4 @@ fn is_about_rights(message: &str) -> bool {
 fn is_no_kind(message: &str) -> bool {
     message.contains("could not find the requested resource")
         || message.contains("404 page not found")
-}
-
-/// The innermost reason: the others only say that something failed.
-fn cause(error: &kube::Error) -> String {
-    let mut words = vec![error.to_string()];
-    let mut inner = error.source();
-    while let Some(error) = inner {
-        words.push(error.to_string());
-        inner = error.source();
-    }
-    text::plain(words.last().map_or("", String::as_str))
 }

@@ -1,19 +1,20 @@
 //! Links. Whoever opens one connects an account of their own in the user's place, so `connect` alone prints
 //! it, and everything else that is printed goes through here.
 
+use composio_api::LAST_APPLIED_ANNOTATION;
 use serde_json::Value;
 
 /// What stands in a link's place.
 pub(crate) const HIDDEN: &str = "(hidden)";
-/// A copy of the object as somebody applied it.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Takes the link out of an object: where it belongs, and wherever else in the object it stands.
 pub(crate) fn redact_link(object: &mut Value) {
     let mut links = Vec::new();
     take_link(object, &mut links);
     let annotations = object.pointer_mut("/metadata/annotations");
-    if let Some(Value::String(applied)) = annotations.and_then(|all| all.get_mut(LAST_APPLIED)) {
+    if let Some(Value::String(applied)) =
+        annotations.and_then(|all| all.get_mut(LAST_APPLIED_ANNOTATION))
+    {
         match serde_json::from_str(applied) {
             Ok(mut copy) => {
                 take_link(&mut copy, &mut links);
@@ -69,7 +70,7 @@ mod tests {
     fn a_link_is_hidden_wherever_it_stands() {
         let applied = json!({"status": {"link": {"url": "https://old.example/lk_old"}}, "x": LINK});
         let mut object = json!({
-            "metadata": {"annotations": {LAST_APPLIED: applied.to_string(), "note": format!("see {LINK}!")}},
+            "metadata": {"annotations": {LAST_APPLIED_ANNOTATION: applied.to_string(), "note": format!("see {LINK}!")}},
             "status": {"link": {"url": LINK, "expiresAt": "2026-01-01T00:00:00Z"}, "conditions": [{"message": LINK}]},
         });
         redact_link(&mut object);
@@ -90,7 +91,7 @@ mod tests {
             redact_link(&mut object);
             assert_eq!(object["status"]["link"], HIDDEN);
         }
-        let mut object = json!({"metadata": {"annotations": {LAST_APPLIED: LINK}}});
+        let mut object = json!({"metadata": {"annotations": {LAST_APPLIED_ANNOTATION: LINK}}});
         redact_link(&mut object);
         assert!(!object.to_string().contains("lk_"));
     }

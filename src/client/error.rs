@@ -21,6 +21,13 @@ pub struct Error {
     pub carried_credentials: bool,
 }
 
+/// An error and what caused it, the innermost last: the outer ones mostly repeat that something failed.
+pub fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
 /// Composio's name for credentials that lack a field which the toolkit needs. Its number is 612.
 pub(super) const MISSING_FIELDS: &str = "ConnectedAccount_MissingRequiredFields";
 

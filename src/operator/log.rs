@@ -10,7 +10,7 @@ use tracing_subscriber::{
     EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use crate::{arguments::LogFormat, text};
+use crate::{arguments::LogFormat, composio::error::causes, text};
 
 mod fields;
 use fields::LastOfEach;
@@ -22,16 +22,13 @@ const NEVER: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
 /// What went wrong, without where: the last cause. What could not be decoded is not quoted, as the client
 /// would: it may be a link.
 pub fn cause(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    loop {
-        if let Some(kube::Error::SerdeError(_)) = error.downcast_ref() {
-            return "its answer has a form that is not known here".to_owned();
-        }
-        match error.source() {
-            Some(source) => error = source,
-            None => return error.to_string(),
-        }
+    let quotes = |error: &(dyn Error + 'static)| {
+        matches!(error.downcast_ref(), Some(kube::Error::SerdeError(_)))
+    };
+    if causes(error).any(quotes) {
+        return "its answer has a form that is not known here".to_owned();
     }
+    causes(error).last().unwrap_or(error).to_string()
 }
 
 /// The span of a pass over an object. Each line of the log that is written in it holds the object, and what is

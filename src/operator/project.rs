@@ -15,6 +15,7 @@ use crate::{
     log,
     metrics::Metrics,
     record::RecordKeys,
+    time::to_std,
 };
 
 mod cache;
@@ -353,8 +354,4 @@ fn refuses_key(call: &Call) -> Option<u16> {
 /// The edge turns calls away for blocks of fifteen to thirty seconds: not all come back at the same moment.
 fn edge_wait() -> Duration {
     Duration::from_millis(fastrand::u64(5_000..15_000))
-}
-
-fn to_std(duration: SignedDuration) -> Duration {
-    Duration::try_from(duration).unwrap_or_default()
 }

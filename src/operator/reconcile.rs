@@ -1,6 +1,6 @@
 //! One pass over one object: observe → plan → act → report, until there is nothing left to do now.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use kube::ResourceExt;
 
@@ -8,6 +8,7 @@ use crate::{
     crd::{ConnectedAccount, Reason, condition},
     report::object_event,
     store::PackedObject,
+    time::to_std,
 };
 
 mod backoff;
@@ -84,8 +85,7 @@ fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Cont
         .filter(|status| status.says(condition::SYNCED, &[Reason::KubernetesRefused]))
         .and_then(|status| status.condition(condition::SYNCED))
         .map(|synced| synced.last_transition_time.0);
-    let lasted = since.map(|since| project.now().duration_since(since));
-    let lasted = lasted.and_then(|lasted| Duration::try_from(lasted).ok());
+    let lasted = since.map(|since| to_std(project.now().duration_since(since)));
     let lasted = lasted.unwrap_or_default();
     let next = (context.backoff).failed(attempt, lasted, context.requeue_policy, project.instant());
     if next.is_first

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use composio_operator::kubernetes::PROXY_VARIABLES;
+
 use super::child::{Child, Folder};
 use super::sandbox::{API_KEY, PROGRAM};
 use super::scene::SOON;
@@ -17,16 +19,6 @@ pub(crate) const RULES: &str = include_str!("../../charts/composio-operator/file
 /// The same for its own namespace.
 pub(crate) const LEASE_RULES: &str =
     include_str!("../../charts/composio-operator/files/lease-rules.yaml");
-
-/// Through which nothing of a test is to go.
-pub(crate) const PROXIES: [&str; 6] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
 
 /// How an operator is started.
 pub(crate) struct Options {
@@ -70,7 +62,7 @@ impl Options {
             .env("KUBECONFIG", kubeconfig)
             .env("COMPOSIO_API_KEY", API_KEY);
         // The way to loopback leads past every proxy in the environment.
-        for proxy in PROXIES {
+        for proxy in PROXY_VARIABLES {
             command.env_remove(proxy);
         }
         Options { command }

@@ -10,6 +10,7 @@ use super::{COMPOSIO, KUBERNETES, queue::Trigger};
 use crate::{
     composio::Error as ComposioError,
     http::Health,
+    kubernetes::CRD_NOT_INSTALLED,
     log::cause,
     metrics::Metrics,
     plan::ANOTHER_PROJECT,
@@ -17,9 +18,6 @@ use crate::{
     project::{Project, ProjectIdentity},
     store::{Followed, Objects, PackedObject},
 };
-
-/// How to say that the definition is missing.
-const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it with: composio-operator crd | kubectl apply --server-side -f -";
 
 /// Tells once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
 /// status that is no harm, and the next write mends it. Anything else keeps the object from being acted on.
@@ -82,7 +80,7 @@ pub(super) fn report_watch_error(health: &Health, error: &watcher::Error) {
     };
     let not_found = matches!(client_error, Some(kube::Error::Api(status)) if status.code == 404);
     let why = if not_found {
-        NO_CRD.to_owned()
+        CRD_NOT_INSTALLED.to_owned()
     } else {
         format!("cannot watch ConnectedAccounts: {}", cause(error))
     };

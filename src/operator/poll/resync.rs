@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, future::ready, stream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{MOST_OWN_PAGES, PAGE, Polling, signed};
+use super::{MOST_OWN_PAGES, PAGE, Polling};
 use crate::{
     composio::{ListQuery, Urgency, error::Error, model::Account},
     plan::Flags,
@@ -18,6 +18,7 @@ use crate::{
     proof::{Count, Missing},
     record::{Proven, RecordKeys},
     store::{Objects, Summary},
+    time::to_signed,
 };
 
 /// Requests at the same time: after a restart everything waits for them.
@@ -89,7 +90,7 @@ impl Resync {
         let mark = project.snapshot(|snapshot| snapshot.begin_scan());
         let young_since = project
             .now()
-            .saturating_sub(signed(polling.unseen))
+            .saturating_sub(to_signed(polling.unseen))
             .unwrap_or(Timestamp::MIN);
         let keys = project.record_keys();
         let mut asked = BTreeMap::new();

@@ -3,8 +3,10 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
+
+use crate::time::to_signed;
 
 /// A closed gate is tried again after this, and twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
@@ -127,8 +129,7 @@ impl AccessGates {
     /// What is closed now. Reading stays closed until a poll gets through, however long that takes.
     pub(super) fn closed(&self, now: Instant, wall: Timestamp) -> ClosedGates {
         let told = |until: Instant| {
-            let left = SignedDuration::try_from(until.saturating_duration_since(now));
-            wall.saturating_add(left.unwrap_or(SignedDuration::MAX))
+            wall.saturating_add(to_signed(until.saturating_duration_since(now)))
                 .unwrap_or(Timestamp::MAX)
         };
         let is_ahead = |until: &Instant| now < *until;

@@ -10,6 +10,7 @@ use crate::{
     crd::{ConnectedAccountStatus, Progress, ReadyRule, ReadyWhen, Reason, condition},
     plan::{Desired, OutcomeKind, Presence},
     text,
+    time::whole_seconds,
 };
 
 use super::{MAX_DETAIL, MAX_MESSAGE, is_in};
@@ -126,7 +127,7 @@ pub(super) fn conditions(
             message: message.to_owned(),
             observed_generation: Some(desired.generation),
             last_transition_time: unchanged.map_or_else(
-                || Time(whole_second(now)),
+                || Time(whole_seconds(now)),
                 |condition| condition.last_transition_time.clone(),
             ),
         }
@@ -173,9 +174,4 @@ pub(super) fn conditions(
         .iter()
         .filter(|one| !condition::ALL.contains(&one.type_.as_str()));
     ours.chain(others.cloned()).collect()
-}
-
-/// The apiserver keeps a condition's time in whole seconds.
-fn whole_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
