@@ -28,12 +28,12 @@ pub enum SendError {
     /// No complete answer in time.
     Timeout,
     /// The connection broke before the answer was complete.
-    Cut(String),
+    Disconnected(String),
     /// The answer is larger than [`HttpConfig::max_body`].
     TooLarge {
-        /// Of the answer.
+        /// The HTTP status of the answer.
         status: u16,
-        /// In bytes.
+        /// The most bytes that are read.
         limit: usize,
     },
 }
@@ -336,7 +336,7 @@ fn send_error(error: &reqwest::Error) -> SendError {
     } else if error.is_timeout() {
         SendError::Timeout
     } else {
-        SendError::Cut(root(error))
+        SendError::Disconnected(root(error))
     }
 }
 

@@ -101,8 +101,8 @@ impl Project {
                 if let Some(limit) = call.rate_limit {
                     budget.lock().update(limit, clock.instant());
                 }
-                if call.class == Class::TurnedAway {
-                    budget.lock().turned_away(edge_wait(), clock.instant());
+                if call.class == Class::EdgeThrottled {
+                    budget.lock().edge_throttled(edge_wait(), clock.instant());
                 }
                 if let Some(deprecation) = &call.deprecation {
                     deprecations.tell(call.endpoint, deprecation, clock.instant());

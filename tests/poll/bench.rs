@@ -198,6 +198,7 @@ pub(super) fn transport(shared: &Arc<Shared>) -> Transport {
             between(&mut world, now);
         }
         let answer = world.exchange(&request, now);
-        async move { answer.map_err(|_| SendError::Cut("cut by the test".to_owned())) }.boxed()
+        async move { answer.map_err(|_| SendError::Disconnected("cut by the test".to_owned())) }
+            .boxed()
     })
 }

@@ -128,6 +128,7 @@ fn transport(
         if let Ok(answer) = &answer {
             repeats.answered(request.uri().query().unwrap_or_default(), answer.body());
         }
-        async move { answer.map_err(|_| SendError::Cut("cut by the test".to_owned())) }.boxed()
+        async move { answer.map_err(|_| SendError::Disconnected("cut by the test".to_owned())) }
+            .boxed()
     })
 }
