@@ -23,7 +23,7 @@ use backoff::Attempt;
 pub use backoff::Backoff;
 pub use context::{Context, Decide, Emit, Report, Slots};
 use error::describe;
-pub use error::{Error, Failed};
+pub use error::{Error, PassError};
 use pass::Pass;
 pub use result::ReconcileResult;
 use state::Step;
@@ -49,14 +49,14 @@ use state::Step;
 pub async fn reconcile(
     packed: Arc<PackedObject>,
     context: &Context,
-) -> Result<ReconcileResult, Failed> {
+) -> Result<ReconcileResult, PassError> {
     if packed.is_unreadable() {
         unreadable::emit(&packed, context);
         return Ok(ReconcileResult::NOT_DECODED);
     }
-    let object = packed.unpack().map_err(|error| Failed {
+    let object = packed.unpack().map_err(|error| PassError {
         error: error.into(),
-        again: context.requeue_policy.max,
+        requeue_after: context.requeue_policy.max,
     })?;
     let attempt = Attempt::of(&object);
     let now = context.sources.project.instant();
@@ -77,7 +77,7 @@ pub async fn reconcile(
 
 /// How long to leave an object alone whose pass failed. What the apiserver has refused is told once: where the
 /// status does not say it, it could not be written either.
-fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Context) -> Failed {
+fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Context) -> PassError {
     let object = packed.unpack().unwrap_or_default();
     let project = &context.sources.project;
     let status = object.status.as_ref();
@@ -94,9 +94,9 @@ fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Cont
     {
         (context.emit)(&object, object_event::of_refusal(&refusal));
     }
-    Failed {
+    PassError {
         error,
-        again: next.after,
+        requeue_after: next.after,
     }
 }
 
@@ -120,7 +120,7 @@ async fn look_and_act(
         let waited = context.backoff.defer(attempt, now);
         return remembered.wait_for_turn(wait, waited).await;
     }
-    context.backoff.has_turn(attempt);
+    context.backoff.admitted(attempt);
     let slot = if remembered.state.is_to_be_marked() {
         match remembered.run().await? {
             // The watch lags behind.

@@ -299,7 +299,9 @@ impl Simulation {
         let packed: PackedObject = serde_json::from_value(object).expect("it decodes");
         self.passes += 1;
         let passed = reconcile(Arc::new(packed), &self.running.context).await;
-        let again = passed.expect("the fake apiserver does not fail").again;
+        let again = passed
+            .expect("the fake apiserver does not fail")
+            .requeue_after;
         let after = self.object(name);
         if let Some(again) = again {
             let again = SignedDuration::try_from(again).expect("not that long");

@@ -15,7 +15,7 @@ use crate::{
     composio::{ListQuery, Urgency, error::Error, model::Account},
     plan::Flags,
     project::{Changes, Project},
-    proof::{Count, Missing},
+    proof::{MissingTally, WitnessTally},
     record::{Proven, RecordKeys},
     store::{Objects, Summary},
     time::to_signed,
@@ -149,11 +149,11 @@ impl Resync {
     }
 
     /// Asks for what is left, or for as much of it as a tick may ask for.
-    /// The changes of each page go to `tell`.
-    pub(super) async fn go_on(
+    /// The changes of each page go to `on_changes`.
+    pub(super) async fn run(
         &mut self,
         project: &Project,
-        mut tell: impl FnMut(Changes),
+        mut on_changes: impl FnMut(Changes),
     ) -> Result<(), Error> {
         let most = match self.extent {
             Extent::Full => usize::MAX,
@@ -174,20 +174,20 @@ impl Resync {
             self.done = end;
             self.found += piece.found;
             self.missed.extend(piece.missed);
-            tell(piece.changes);
+            on_changes(piece.changes);
         }
         Ok(())
     }
 
     /// What was there and what was not. What was seen since it began is left out.
-    pub(super) fn count(&self, project: &Project) -> Count {
+    pub(super) fn tally(&self, project: &Project) -> WitnessTally {
         let has_valid = self.asked.iter().any(|asked| asked.witness == Witness::Yes);
         let is_witness = |asked: &RecordedId| match asked.witness {
             Witness::Yes => true,
             Witness::OfAnotherKey => !has_valid,
             Witness::No => false,
         };
-        let mut missing = BTreeMap::<String, Missing>::new();
+        let mut missing = BTreeMap::<String, MissingTally>::new();
         project.snapshot(|snapshot| {
             let counted =
                 |asked: &&RecordedId| is_witness(asked) && !snapshot.is_deleted(&asked.id);
@@ -202,7 +202,7 @@ impl Resync {
                 missing.entry(asked.namespace.clone()).or_default().missed += 1;
             }
         });
-        Count {
+        WitnessTally {
             found: self.found,
             missing,
         }

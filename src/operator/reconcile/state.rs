@@ -137,7 +137,7 @@ impl<'a> State<'a> {
             // What becomes of the account is told of an object that is gone by then: no status can say it.
             decided_on = self.desired.clone();
         } else {
-            self.note(OutcomeKind::Applied(done.clone()));
+            self.record_outcome(OutcomeKind::Applied(done.clone()));
         }
         self.emit(object_event::of_effect(
             effect,
@@ -166,23 +166,23 @@ impl<'a> State<'a> {
             effect,
             failure: failure.clone(),
         });
-        self.note(OutcomeKind::Failed(failure));
+        self.record_outcome(OutcomeKind::Failed(failure));
         NextStep::Decide
     }
 
     /// The apiserver has not taken it. A refusal is told in the status, if that is taken.
     fn apply_refusal(&mut self, error: Error) -> NextStep {
         if let Some(refusal) = error.refusal() {
-            self.note(OutcomeKind::Failed(Failure::of_kubernetes(refusal)));
+            self.record_outcome(OutcomeKind::Failed(Failure::of_kubernetes(refusal)));
         }
         NextStep::Fail(error)
     }
 
-    /// Takes an event into the status, in memory.
-    pub(super) fn note(&mut self, event: OutcomeKind) {
+    /// Takes an outcome into the status, in memory.
+    pub(super) fn record_outcome(&mut self, kind: OutcomeKind) {
         let outcome = Outcome {
             observed: self.observed.clone(),
-            kind: event,
+            kind,
         };
         let now = self.context.sources.project.now();
         self.status.add(self.desired.clone(), outcome, now);

@@ -25,13 +25,13 @@ pub(super) struct Verdict {
     sentence: String,
 }
 
-/// What is to be said of the object after that event.
+/// What is to be said of the object after that outcome.
 pub(super) fn verdict(
     desired: &Desired,
     status: &ConnectedAccountStatus,
-    event: &OutcomeKind,
+    outcome: &OutcomeKind,
 ) -> Verdict {
-    let (reason, detail) = match event {
+    let (reason, detail) = match outcome {
         OutcomeKind::Settled if desired.spec.enabled => (Reason::Connected, ""),
         OutcomeKind::Settled => (Reason::Disabled, ""),
         OutcomeKind::Waiting(wait) => (wait.reason, wait.detail.as_str()),
@@ -57,16 +57,16 @@ pub(super) fn verdict(
         how @ (Reason::SignInDeclined | Reason::SignInFailed | Reason::IdentityRefused) => {
             let words = [&how.words(), detail];
             let words = words.into_iter().filter(|words| !words.is_empty());
-            let told = words.collect::<Vec<_>>().join(": ");
-            (Reason::LinkIssued, Cow::from(told))
+            let text = words.collect::<Vec<_>>().join(": ");
+            (Reason::LinkIssued, Cow::from(text))
         }
         other => (other, Cow::from(detail)),
     };
     let detail = detail.trim_end_matches('.');
-    let is_standing = detail.is_empty() && matches!(event, OutcomeKind::Refused(_));
+    let is_bare_refusal = detail.is_empty() && matches!(outcome, OutcomeKind::Refused(_));
     let (detail, sentence) = match status.full_message(reason.as_str()) {
         // A refusal that stands says no more than when it came.
-        Some(told) if is_standing => (short_message(status, reason), told.to_owned()),
+        Some(text) if is_bare_refusal => (short_message(status, reason), text.to_owned()),
         _ if detail.is_empty() => ("", reason.meaning().to_owned()),
         _ => (detail, format!("{detail}. {}", reason.meaning())),
     };

@@ -30,7 +30,7 @@ pub struct RequeuePolicy {
 pub fn requeue_after(
     desired: &Desired,
     status: &ConnectedAccountStatus,
-    event: &OutcomeKind,
+    outcome: &OutcomeKind,
     requeue_policy: RequeuePolicy,
     now: Timestamp,
 ) -> Option<Duration> {
@@ -43,7 +43,7 @@ pub fn requeue_after(
             .map(|_| requeue_policy.secret),
         Presence::Deleting { .. } => None,
     };
-    let until = match event {
+    let until = match outcome {
         // The poll tells when it is enabled, and the watch when something else is declared.
         OutcomeKind::Waiting(Wait {
             reason: Reason::AuthConfigDisabled | Reason::ConnectionDataChanged,
