@@ -79,7 +79,7 @@ pub fn client(
 /// leads.
 ///
 /// # Errors
-/// As above.
+/// When the cluster's certificates cannot be used.
 pub fn bare_client(cluster: Config, metrics: Arc<Metrics>) -> Result<Client, BoxError> {
     Ok(ClientBuilder::try_from(cluster)?
         .with_layer(&CountWrites(metrics))

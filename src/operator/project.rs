@@ -37,7 +37,7 @@ pub use gates::{ClosedGates, ProjectIdentity};
 use lookup_batcher::LookupBatcher;
 pub use snapshot::{CachedAccount, Changes, Snapshot};
 
-/// Who is put off does not come back before this.
+/// The shortest wait of a call that was not admitted.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Everything that talks to Composio, for one API key.
@@ -51,11 +51,11 @@ pub struct Project {
     metrics: Arc<Metrics>,
     auth_configs: AuthConfigs,
     lookups: LookupBatcher,
-    /// Told when somebody was given a link, so that the poll becomes quick.
+    /// Notified when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
-    /// Told when the project may be another one, so that it is proved at once.
+    /// Notified when the project may be another one, so that it is proved at once.
     identity_lost: Notify,
-    /// Composio's clock less ours, by the last answer that told.
+    /// Composio's clock less ours, by the last answer with a date.
     offset: Arc<Mutex<Option<SignedDuration>>>,
     /// By which records in statuses are signed. Derived from the API key.
     record_keys: Mutex<RecordKeys>,
@@ -105,7 +105,7 @@ impl Project {
                     budget.lock().edge_throttled(edge_wait(), clock.instant());
                 }
                 if let Some(deprecation) = &call.deprecation {
-                    deprecations.tell(call.endpoint, deprecation, clock.instant());
+                    deprecations.warn_once_a_day(call.endpoint, deprecation, clock.instant());
                     metrics.deprecated(call.endpoint.as_str());
                 }
                 let mut gates = gates.lock();
@@ -168,7 +168,7 @@ impl Project {
     /// Whether the organisation's rate limit leaves room for a call; if not, how long to wait.
     ///
     /// # Errors
-    /// The wait.
+    /// How long to wait.
     pub fn admit(&self, urgency: Urgency) -> Result<(), Duration> {
         let now = self.instant();
         let mut budget = self.budget.lock();
@@ -251,7 +251,7 @@ impl Project {
     /// Whether there is an auth config now, and not only in a memory that is older than this.
     ///
     /// # Errors
-    /// As above.
+    /// When Composio does not answer.
     pub async fn has_auth_config(&self, id: &str, oldest: SignedDuration) -> Result<bool, Error> {
         Ok(self.auth_config_as_of(id, to_std(oldest)).await?.is_some())
     }
@@ -319,7 +319,7 @@ impl Project {
             .set_unproved_namespaces(generation, namespaces);
     }
 
-    /// Those namespaces.
+    /// The namespaces that [`Project::set_unproved_namespaces`] was given last.
     pub fn unproved_namespaces(&self) -> Arc<BTreeSet<String>> {
         self.gates.lock().unproved_namespaces()
     }

@@ -59,7 +59,7 @@ pub async fn reconcile(
         requeue_after: context.requeue_policy.max,
     })?;
     let attempt = Attempt::of(&object);
-    let now = context.sources.project.instant();
+    let now = context.project_context.project.instant();
     if let Some(left) = context.backoff.left(&attempt, context.requeue_policy, now) {
         return Ok(ReconcileResult::backing_off(left));
     }
@@ -79,7 +79,7 @@ pub async fn reconcile(
 /// status does not say it, it could not be written either.
 fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Context) -> PassError {
     let object = packed.unpack().unwrap_or_default();
-    let project = &context.sources.project;
+    let project = &context.project_context.project;
     let status = object.status.as_ref();
     let since = status
         .filter(|status| status.says(condition::SYNCED, &[Reason::KubernetesRefused]))
@@ -106,7 +106,9 @@ async fn look_and_act(
     attempt: &Attempt,
     context: &Context,
 ) -> Result<ReconcileResult, Error> {
-    let api = context.sources.api(&object.namespace().unwrap_or_default());
+    let api = context
+        .project_context
+        .api(&object.namespace().unwrap_or_default());
     let Some(slot) = context.slots.take().await else {
         return Ok(ReconcileResult::STOPPED);
     };
@@ -116,7 +118,7 @@ async fn look_and_act(
         return remembered.end(event).await;
     }
     if let Some(wait) = remembered.throttled(&step) {
-        let now = context.sources.project.instant();
+        let now = context.project_context.project.instant();
         let waited = context.backoff.defer(attempt, now);
         return remembered.wait_for_turn(wait, waited).await;
     }
@@ -135,7 +137,10 @@ async fn look_and_act(
     };
     // The watch may lag behind our own last write.
     let namespace = packed.namespace().unwrap_or_default();
-    let current = context.sources.read(&namespace, &packed.name_any()).await?;
+    let current = context
+        .project_context
+        .read(&namespace, &packed.name_any())
+        .await?;
     match current {
         // The watch brings it too, and then it is told.
         Some(current) if current.is_unreadable() => Ok(ReconcileResult::NOT_DECODED),

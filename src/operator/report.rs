@@ -47,9 +47,6 @@ const MAX_DETAIL: usize = 256;
 /// # Assumptions
 /// - `desired` is what the outcome was decided on, so its generation is the one that the conditions
 ///   speak of; `previous` may be newer than it.
-///
-/// # Errors
-/// None.
 pub fn report(
     desired: &Desired,
     previous: &ConnectedAccountStatus,

@@ -91,7 +91,7 @@ impl Bench {
             writer.apply_watcher_event(&watcher::Event::InitApply(packed(object(id))));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
-        objects.follow(&watcher::Event::InitDone);
+        objects.apply_event(&watcher::Event::InitDone);
         let polling = Polling {
             interval: Duration::from_secs(2),
             waiting: Duration::from_secs(2),

@@ -104,7 +104,7 @@ impl Simulation {
         );
         self.running
             .context
-            .sources
+            .project_context
             .objects
             .set_complete(!self.hidden);
         self.next_poll = self.now();
@@ -117,7 +117,7 @@ impl Simulation {
     /// Another namespace that is watched cannot be read, or can be again: then all is looked at once more.
     pub(crate) fn hide_another_namespace(&mut self, hidden: bool) {
         self.hidden = hidden;
-        let objects = &self.running.context.sources.objects;
+        let objects = &self.running.context.project_context.objects;
         objects.set_complete(!hidden);
         if !hidden {
             let names: Vec<String> = self.apiserver().objects.keys().cloned().collect();
@@ -331,8 +331,8 @@ impl Simulation {
             writer.apply_watcher_event(&watcher::Event::InitApply(packed));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
-        let known = self.running.context.sources.objects.clone();
-        for changed in known.follow(&watcher::Event::InitDone).changed {
+        let known = self.running.context.project_context.objects.clone();
+        for changed in known.apply_event(&watcher::Event::InitDone).changed {
             self.trigger(&changed.name);
         }
         self.running.cached = objects;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Backoff;
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
-    look::Sources,
+    look::ProjectContext,
     metrics::Metrics,
     plan::{Decision, Desired, Flags, Observed, Outcome},
     report::{RequeuePolicy, object_event::ObjectEvent},
@@ -33,7 +33,7 @@ pub struct Context {
     /// How many passes are at work at a time.
     pub slots: Slots,
     /// The store, the project and the apiserver.
-    pub sources: Sources,
+    pub project_context: ProjectContext,
     /// [`crate::plan::decide`], or what a test has put around it.
     pub decide: Decide,
     /// [`crate::report::report`], or what a test has put around it.

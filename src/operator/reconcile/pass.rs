@@ -134,7 +134,7 @@ impl<'a> Pass<'a> {
         if !calls {
             return None;
         }
-        let project = &self.context.sources.project;
+        let project = &self.context.project_context.project;
         let State {
             desired, observed, ..
         } = &self.state;
@@ -155,8 +155,8 @@ impl<'a> Pass<'a> {
         if is_shared {
             self.slot = None;
         }
-        let sources = &self.context.sources;
-        let looked = sources.look(need, desired, observed.clone()).await;
+        let project_context = &self.context.project_context;
+        let looked = project_context.look(need, desired, observed.clone()).await;
         let seen = Instant::now();
         if is_shared {
             self.slot = self.context.slots.take().await;
@@ -183,7 +183,7 @@ impl<'a> Pass<'a> {
             status,
             ..
         } = &self.state;
-        let project = &self.context.sources.project;
+        let project = &self.context.project_context.project;
         let object = status.object();
         let acted = act(
             &effect,
@@ -217,7 +217,7 @@ impl<'a> Pass<'a> {
         if let Some(ended) = self.save().await? {
             return Ok(ended);
         }
-        let now = self.context.sources.project.now();
+        let now = self.context.project_context.project.now();
         let label = match &outcome {
             OutcomeKind::Settled => "Settled",
             OutcomeKind::Waiting(wait) => wait.reason.as_str(),
@@ -298,7 +298,7 @@ impl<'a> Pass<'a> {
 
     async fn write(&mut self) -> Result<Written, Error> {
         let state = &mut self.state;
-        let written = state.status.write(&self.context.sources).await?;
+        let written = state.status.write(&self.context.project_context).await?;
         state.observed.recorded = state.status.written();
         if let Some(previous) = state.status.take_replaced() {
             let recorded = &state.observed.recorded;

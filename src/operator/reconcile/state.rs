@@ -60,7 +60,7 @@ impl<'a> State<'a> {
     pub(super) fn remembered(context: &'a Context, object: ConnectedAccount) -> Self {
         let desired = Desired::of(&object, &context.flags);
         let recorded = object.status.clone().unwrap_or_default();
-        let observed = context.sources.remembered(&desired, recorded);
+        let observed = context.project_context.remembered(&desired, recorded);
         Self {
             context,
             desired,
@@ -71,7 +71,7 @@ impl<'a> State<'a> {
 
     /// Decides the next step. From here on each line of the log holds the rule.
     pub(super) fn decide(&self) -> Step {
-        let now = self.context.sources.project.now();
+        let now = self.context.project_context.project.now();
         let decision = (self.context.decide)(&self.desired, &self.observed, now);
         self.context.metrics.decided(decision.rule.as_str());
         log::record_rule(decision.rule.as_str());
@@ -160,7 +160,7 @@ impl<'a> State<'a> {
             AfterFailure::GoOn => {}
         }
         if failure.reason == Reason::AuthConfigNotFound {
-            self.context.sources.project.forget_auth_configs();
+            self.context.project_context.project.forget_auth_configs();
         }
         self.observed.refused.push(Refused {
             effect,
@@ -184,7 +184,7 @@ impl<'a> State<'a> {
             observed: self.observed.clone(),
             kind,
         };
-        let now = self.context.sources.project.now();
+        let now = self.context.project_context.project.now();
         self.status.add(self.desired.clone(), outcome, now);
         self.observed.recorded = self.status.pending();
     }

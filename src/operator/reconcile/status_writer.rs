@@ -9,7 +9,7 @@ use tracing::warn;
 use super::{Error, Report, describe};
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
-    look::Sources,
+    look::ProjectContext,
     plan::{Desired, Outcome},
     report::must_be_kept,
     store::PackedObject,
@@ -124,7 +124,7 @@ impl<'a> StatusWriter<'a> {
     /// must not be lost is reported onto it, and the decisions are left to be made anew. What must not
     /// be lost is also tried until it is written, unless the apiserver refuses it for good: then it is
     /// found again by its alias.
-    pub(super) async fn write(&mut self, sources: &Sources) -> Result<Written, Error> {
+    pub(super) async fn write(&mut self, sources: &ProjectContext) -> Result<Written, Error> {
         let namespace = self.object.namespace().unwrap_or_default();
         let mut wait = SHORTEST_WAIT;
         let mut renewed = false;
@@ -208,7 +208,7 @@ fn with_status(object: &ConnectedAccount, status: ConnectedAccountStatus) -> Con
 }
 
 async fn replace_status(
-    sources: &Sources,
+    sources: &ProjectContext,
     object: &ConnectedAccount,
     status: ConnectedAccountStatus,
 ) -> Result<ConnectedAccount, kube::Error> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
-use composio_operator::look::Sources;
+use composio_operator::look::ProjectContext;
 use composio_operator::metrics::Metrics;
 use composio_operator::plan::Flags;
 use composio_operator::poll::{Poll, Polling};
@@ -67,7 +67,7 @@ pub(super) fn run(
     let poll = Poll::new(Arc::clone(&project), objects.clone(), polling);
     let context = Context {
         slots: Slots::new(1, CancellationToken::new()),
-        sources: Sources {
+        project_context: ProjectContext {
             project,
             objects,
             client: client(apiserver),
