@@ -27,8 +27,8 @@ use composio_operator::{
     record::StateKey,
     report::RequeuePolicy,
     sandbox,
+    time::to_signed,
 };
-use jiff::SignedDuration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -88,7 +88,7 @@ async fn serve_sandbox(arguments: sandbox::Args) -> Result<(), Failure> {
 async fn run(arguments: Run) -> Result<(), Failure> {
     log::start(arguments.log_format);
     prepare_tls();
-    let (transport, api_key) = way_to_composio(&arguments.composio)?;
+    let (transport, api_key) = composio_transport(&arguments.composio)?;
     let state_key = arguments.state_key_file.as_deref().map(read_state_key);
     let state_key = state_key.transpose()?;
     let cluster = kubernetes::cluster().await?;
@@ -158,7 +158,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
 
 async fn check(arguments: arguments::Check) -> Result<(), Failure> {
     prepare_tls();
-    let (transport, _) = way_to_composio(&arguments.composio)?;
+    let (transport, _) = composio_transport(&arguments.composio)?;
     let composio = composio::Client::new(transport, Arc::new(|_| ()));
     let namespaces = &arguments.scope.watch_namespace;
     let kubernetes = kubernetes::client(
@@ -194,7 +194,7 @@ fn prepare_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn way_to_composio(arguments: &ComposioOptions) -> Result<(Transport, ApiKey), Failure> {
+fn composio_transport(arguments: &ComposioOptions) -> Result<(Transport, ApiKey), Failure> {
     let api_key = ApiKey::new(&read_key(arguments)?)?;
     let transport = composio::http::transport(HttpConfig {
         base_url: arguments.base_url.clone(),
@@ -208,15 +208,14 @@ fn way_to_composio(arguments: &ComposioOptions) -> Result<(Transport, ApiKey), F
 }
 
 fn settings(arguments: &Run) -> Settings {
-    let signed = |duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
     Settings {
         instance: instance(&arguments.composio),
         namespaces: arguments.scope.watch_namespace.clone(),
         concurrency: arguments.concurrency,
         flags: Flags {
             alias_prefix: arguments.alias_prefix.clone(),
-            unknown_outcome_wait: signed(arguments.unknown_outcome_wait),
-            revoke_patience: signed(arguments.revoke_patience),
+            unknown_outcome_wait: to_signed(arguments.unknown_outcome_wait),
+            revoke_patience: to_signed(arguments.revoke_patience),
             ..Flags::default()
         },
         requeue_policy: RequeuePolicy {
@@ -232,7 +231,7 @@ fn settings(arguments: &Run) -> Settings {
             unseen: arguments.unknown_outcome_wait,
             accept_missing: arguments.accept_missing,
         },
-        auth_config_lifetime: signed(arguments.auth_config_lifetime),
+        auth_config_lifetime: to_signed(arguments.auth_config_lifetime),
     }
 }
 

@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::child::Folder;
+use crate::support::tcp_proxy::ReservedPort;
 use crate::support::tools::archive::Archive;
 use crate::support::tools::{Error, Tool, Tools, found_fetched_or_built};
-use crate::support::way::Gate;
 
 #[path = "launch/need.rs"]
 mod need;
@@ -159,7 +159,7 @@ async fn an_archive_that_is_not_the_one_is_refused_and_go_builds() {
     let folder = Folder::new().expect("a folder can be made");
     let bytes = packed(&folder);
     let right = hash(&bytes);
-    let unreachable = Gate::new();
+    let unreachable = ReservedPort::new();
     let half = [
         format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len()).as_bytes(),
         &bytes[..bytes.len() / 2],

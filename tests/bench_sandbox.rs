@@ -2,6 +2,10 @@
 //!
 //! `cargo bench --bench sandbox`; it fails above 20 MB, and above 1 ms for a list.
 
+#[allow(dead_code, reason = "each binary uses its part of it")]
+#[path = "support/memory.rs"]
+mod memory;
+
 use std::hint::black_box;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -85,12 +89,7 @@ fn call(world: &mut World, method: &str, path: &str, body: String, now: Timestam
 
 /// Bytes of this process in memory.
 fn resident() -> io::Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .and_then(|number| number.trim().parse::<f64>().ok())
-        .map(|kilobytes| kilobytes * 1024.0)
+    memory::kilobytes("self", memory::RESIDENT)
+        .map(|kilobytes| kilobytes as f64 * 1024.0)
         .ok_or_else(|| io::Error::other("/proc/self/status does not tell VmRSS"))
 }

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Output;
 
+use composio_operator::kubernetes::PROXY_VARIABLES;
 use serde_json::json;
 
 use crate::support::control_plane::ControlPlane;
-use crate::support::operator::PROXIES;
 use crate::support::sandbox::{API_KEY, PROGRAM};
 use crate::support::scene::{Scene, gmail};
 
@@ -17,7 +17,7 @@ async fn run(kubeconfig: &Path, key: &str, args: &[&str]) -> (Option<i32>, Strin
         .args(args)
         .env("KUBECONFIG", kubeconfig)
         .env("COMPOSIO_API_KEY", key);
-    for proxy in PROXIES {
+    for proxy in PROXY_VARIABLES {
         command.env_remove(proxy);
     }
     let Output {

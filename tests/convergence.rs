@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use composio_operator::plan::{Rule, decide};
 use strum::IntoEnumIterator;
 
-use crate::support::simulation::{Mind, Repeats, Simulation};
+use crate::support::simulation::{Logic as Mind, Repeats, Simulation};
 use crate::support::tools::say;
 
 mod check;
@@ -63,7 +63,7 @@ fn run(seed: u64, mind: &Mind) -> Result<(), String> {
         .expect("a runtime can be built");
     let run = || {
         runtime.block_on(async {
-            let ground = Simulation::with_mind(sequence::world(seed), mind.clone());
+            let ground = Simulation::with_logic(sequence::world(seed), mind.clone());
             Sequence::new(ground, seed).run(STEPS).await
         })
     };

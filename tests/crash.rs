@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 mod boundary;
 mod broken;
 mod coverage;
+mod interceptor;
 mod invariants;
-mod lane;
 mod matrix;
-mod passage;
 mod run;
 mod scenario;
+mod test_bed;
 mod unknown;
 
 use boundary::Boundary;
+use interceptor::Fault;
 use matrix::{Matrix, Results};
-use passage::Deed;
 use scenario::Scenario;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,7 +65,7 @@ async fn of_several_accounts_those_of_nobody_are_deleted_and_those_of_a_person_a
     let too_late = [scenario::from_a_secret()];
     let results = matrix.everywhere(&too_late, |boundary| {
         match (boundary.step, boundary.kind.method.as_str()) {
-            ("create", "POST") => vec![Deed::Late(unknown::TOO_LATE)],
+            ("create", "POST") => vec![Fault::Delay(unknown::TOO_LATE)],
             _ => Vec::new(),
         }
     });
@@ -77,7 +77,7 @@ async fn of_several_accounts_those_of_nobody_are_deleted_and_those_of_a_person_a
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_that_gives_no_alias_is_found_out() {
     let matrix = Matrix::new(&[]).await.with_broken(broken::no_alias);
-    let results = crash_at(&matrix, scenario::hosted(), Deed::KillAfter, |boundary| {
+    let results = crash_at(&matrix, scenario::hosted(), Fault::KillAfter, |boundary| {
         boundary.kind.method == "POST" && boundary.step == "link"
     });
     found_out(&results.await, "2 live accounts");
@@ -86,7 +86,7 @@ async fn an_operator_that_gives_no_alias_is_found_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_that_lets_the_object_go_first_is_found_out() {
     let matrix = Matrix::new(&[]).await.with_broken(broken::released_first);
-    let results = crash_at(&matrix, scenario::hosted(), Deed::KillBefore, |boundary| {
+    let results = crash_at(&matrix, scenario::hosted(), Fault::KillBefore, |boundary| {
         boundary.kind.method == "DELETE"
     });
     found_out(&results.await, "without an object");
@@ -96,7 +96,7 @@ async fn an_operator_that_lets_the_object_go_first_is_found_out() {
 async fn an_operator_that_reports_before_it_acts_is_found_out() {
     let matrix = Matrix::new(&[]).await.with_broken(broken::reported_first);
     let scenario = scenario::from_a_secret();
-    let results = crash_at(&matrix, scenario, Deed::KillAfter, |boundary| {
+    let results = crash_at(&matrix, scenario, Fault::KillAfter, |boundary| {
         boundary.kind.method == "PUT" && boundary.step == "rotate"
     });
     found_out(&results.await, "the key: ");
@@ -106,7 +106,7 @@ async fn an_operator_that_reports_before_it_acts_is_found_out() {
 async fn crash_at(
     matrix: &Matrix,
     scenario: Scenario,
-    side: Deed,
+    side: Fault,
     is_meant: impl Fn(&Boundary) -> bool,
 ) -> Results {
     matrix

@@ -13,8 +13,8 @@ use tokio::runtime::Runtime;
 use support::control_plane::ControlPlane;
 use support::operator::{LEASE_RULES, Operator, Options, RULES};
 use support::sandbox::Sandbox;
-use support::story::{Stage, asked_by_toolkit, judge};
-use support::tools::tools_in_a_hurry;
+use support::story::{Stage, asked_by_toolkit, check_calls};
+use support::tools::tools_for_demo;
 
 const NAMESPACE: &str = "demo";
 const REFRESH: Duration = Duration::from_secs(1);
@@ -66,9 +66,7 @@ async fn demo(auto: bool) -> Result<(), String> {
     let mut steps = Steps {
         begin: Instant::now(),
     };
-    let tools = tools_in_a_hurry()
-        .await
-        .map_err(|error| error.to_string())?;
+    let tools = tools_for_demo().await.map_err(|error| error.to_string())?;
     // Told from here on: to get the programs once is no part of the story, and tells by itself how far it is.
     steps.begin = Instant::now();
     steps.say("start etcd and kube-apiserver").await;
@@ -146,7 +144,7 @@ async fn tell_story(stage: &Stage<'_>, steps: &mut Steps) -> Result<(), String> 
             asked.words()
         ));
     }
-    judge(&asked)?;
+    check_calls(&asked)?;
     steps
         .say("as expected: every grant was revoked before its account was deleted")
         .await;

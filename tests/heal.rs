@@ -149,7 +149,7 @@ async fn each_fault_heals_by_itself() {
     let run = futures::stream::iter(CASES).map(|case| async move {
         // In a task of its own: one that fails does not keep the others from being told.
         let told = match tokio::task::spawn_local((case.run)()).await {
-            Ok(seen) => judge(&case, &seen),
+            Ok(seen) => check_case(&case, &seen),
             Err(failed) => Err(format!("{}: {}", case.name, said(failed))),
         };
         match &told {
@@ -178,7 +178,7 @@ fn said(failed: tokio::task::JoinError) -> String {
         .unwrap_or_default()
 }
 
-fn judge(case: &Case, seen: &Seen) -> Result<String, String> {
+fn check_case(case: &Case, seen: &Seen) -> Result<String, String> {
     let Seen {
         time,
         calls,

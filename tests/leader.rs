@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use crate::support::child::Signal;
 use crate::support::operator::Operator;
 use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::tcp_proxy::ReservedPort;
 use crate::support::tools::say;
 use crate::support::wait;
-use crate::support::way::Gate;
 
 mod guard;
 mod releases;
@@ -175,9 +175,9 @@ async fn latency(scene: &Scene<'_>, milliseconds: u64) {
 #[tokio::test]
 async fn a_leader_that_is_cut_off_from_the_apiserver_alone_stops_before_another_one_begins() {
     let scene = Scene::new("cut-off").await;
-    let gate = Gate::new();
-    let behind = scene.kubeconfig_for(&gate.url("https"));
-    let way = gate.open(scene.control_plane.url());
+    let port = ReservedPort::new();
+    let behind = scene.kubeconfig_for(&port.url("https"));
+    let proxy = port.open(scene.control_plane.url());
     // Alone at first, so that it is the one that leads.
     let options = short(scene.options_with(&behind)).flag("--instance", "a");
     let cut_off = scene.start("a", &options).await;
@@ -190,7 +190,7 @@ async fn a_leader_that_is_cut_off_from_the_apiserver_alone_stops_before_another_
     scene.connected_gmail("mail").await;
 
     // Silence is the worst of it: no error tells that anything is wrong.
-    way.silence();
+    proxy.silence();
     ends_saying(&cut_off, &not_renewed()).await;
     let asked = scene.sandbox.asked().await;
     let last = asked.last().expect("it polled").clone();
@@ -202,10 +202,10 @@ async fn a_leader_that_is_cut_off_from_the_apiserver_alone_stops_before_another_
     assert!(before.len() > 1, "{before:?}");
 
     // It waits now, also where it is refused at once, and works again when it is its turn.
-    way.close();
+    proxy.close();
     let again = scene.spawn("a", &options);
     again.readyz(503, "leadership not ready").await;
-    way.cut();
+    proxy.cut();
     again.readyz(200, "leadership idle: ").await;
     assert_eq!(turns(&scene).await[0], "a", "it began again");
 }

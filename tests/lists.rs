@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::proxy::{Edit, Fate, Judge, Proxy, Seen};
+use crate::support::proxy::{Edit, Fate, Intercept, Proxy, Seen};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::story::message;
 use crate::support::wait;
@@ -28,15 +28,15 @@ impl Editor {
     ) -> Editor {
         let is_on = Arc::new(AtomicBool::new(false));
         let on = Arc::clone(&is_on);
-        let judge: Judge = Arc::new(move |seen| {
+        let intercept: Intercept = Arc::new(move |seen| {
             let is_list = seen.method == "GET" && seen.path.ends_with("/connected_accounts");
             let fate = match is_list && on.load(Ordering::SeqCst) {
-                true => Fate::Edited(edit(&seen)),
-                false => Fate::Pass,
+                true => Fate::AnswerEdited(edit(&seen)),
+                false => Fate::Forwarded,
             };
             Box::pin(async move { (seen, fate) })
         });
-        let proxy = Proxy::of_http(scene.sandbox.url(), judge)
+        let proxy = Proxy::of_http(scene.sandbox.url(), intercept)
             .await
             .expect("loopback has a free port");
         Editor { proxy, is_on }
@@ -173,15 +173,15 @@ async fn fifty_that_wait_for_one_look_do_not_keep_fifty_copies_of_its_error() {
     let body: &'static str = Box::leak(body.to_string().into_boxed_str());
     let is_on = Arc::new(AtomicBool::new(true));
     let on = Arc::clone(&is_on);
-    let judge: Judge = Arc::new(move |seen| {
+    let intercept: Intercept = Arc::new(move |seen| {
         let is_look = seen.query.contains("user_ids=") || seen.query.contains("toolkit_slug=");
         let fate = match is_look && on.load(Ordering::SeqCst) {
-            true => Fate::Replaced(StatusCode::INTERNAL_SERVER_ERROR, body),
-            false => Fate::Pass,
+            true => Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, body),
+            false => Fate::Forwarded,
         };
         Box::pin(async move { (seen, fate) })
     });
-    let proxy = Proxy::of_http(scene.sandbox.url(), judge)
+    let proxy = Proxy::of_http(scene.sandbox.url(), intercept)
         .await
         .expect("loopback has a free port");
     let options = scene.options().flag("--base-url", proxy.url());

@@ -8,7 +8,7 @@ use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::Operator;
 use crate::support::scene::{SOON, Scene, gmail};
-use crate::support::story::{asked_by_toolkit, judge};
+use crate::support::story::{asked_by_toolkit, check_calls};
 use crate::support::wait;
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn three_accounts_are_declared_connected_changed_and_revoked_before_they_a
         .await
         .expect("the story comes to its end");
     let asked = asked_by_toolkit(&scene.sandbox).await;
-    judge(&asked).expect("Composio is asked what was expected");
+    check_calls(&asked).expect("Composio is asked what was expected");
     for account in scene.sandbox.accounts().await {
         assert_eq!(account["grant"]["ended_by"], "revoke", "{account}");
         assert!(!account["deleted_at"].is_null(), "{account}");

@@ -57,7 +57,7 @@ async fn that_an_account_is_gone_is_told_also_if_its_owner_is_not_the_one_to_fin
     simulation.apply("rival", naming(&id));
     simulation.advance(LONG).await;
     assert_eq!(reason(&simulation, "rival"), "AccountNotFound");
-    let told = simulation.told();
+    let told = simulation.describe();
     assert_ne!(recorded(&simulation, "owner"), json!(id), "{told}");
 }
 
@@ -73,7 +73,7 @@ async fn what_a_forged_status_makes_another_object_see_is_told_to_the_owner() {
     let status = json!({"connectedAccountId": id, "record": null});
     simulation.merge("rival", json!({"status": status}));
     simulation.advance(LONG).await;
-    let told = simulation.told();
+    let told = simulation.describe();
     assert_eq!(reason(&simulation, "owner"), "Connected", "{told}");
     let now = simulation.now();
     let accounts = simulation.world().accounts(now);
@@ -125,12 +125,12 @@ async fn an_account_that_another_object_has_does_not_end_with_one_that_only_name
             recorded(&simulation, "owner"),
             json!(id),
             "{}",
-            simulation.told()
+            simulation.describe()
         );
         simulation.delete("former");
         simulation.advance(LONG).await;
         assert!(simulation.object("former").is_none());
-        let told = simulation.told();
+        let told = simulation.describe();
         assert_eq!(reason(&simulation, "owner"), "Connected", "{told}");
         assert_eq!(recorded(&simulation, "owner"), json!(id), "{told}");
     }
@@ -168,7 +168,7 @@ async fn the_account_that_an_object_names_is_found_beside_a_record_that_nobody_c
         }
         simulation.apply("named", naming(&id));
         simulation.advance(LONG).await;
-        let told = simulation.told();
+        let told = simulation.describe();
         assert_eq!(reason(&simulation, "named"), expected, "{told}");
         assert_ne!(recorded(&simulation, "named"), json!(theirs), "{told}");
     }
@@ -193,5 +193,5 @@ async fn the_account_that_an_object_names_ends_with_it_whatever_is_written_into_
     let left = accounts.iter().map(|account| json!(account));
     let left = left.filter(|account| account["deleted_at"].is_null());
     let left: Vec<Value> = left.map(|account| account["id"].clone()).collect();
-    assert_eq!(left, [json!(theirs)], "{}", simulation.told());
+    assert_eq!(left, [json!(theirs)], "{}", simulation.describe());
 }

@@ -12,7 +12,7 @@ use std::{
 
 use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON},
-    apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time},
+    apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, ObjectMeta, Time},
 };
 use kube::{CustomResource, CustomResourceExt, KubeSchema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -39,6 +39,19 @@ pub const OWN_ACCOUNT_ANNOTATION: &str = "composio.dev/own-account";
 pub const LINK_REQUESTED_ANNOTATION: &str = "composio.dev/link-requested-at";
 /// A person or a GitOps tool asks for a fresh look by giving this annotation a new value.
 pub const RECONCILE_REQUESTED_ANNOTATION: &str = "composio.dev/reconcile-requested-at";
+/// A copy of the object as somebody applied it, written by `kubectl apply`.
+pub const LAST_APPLIED_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Whether the object carries [`FINALIZER`].
+pub fn has_finalizer(metadata: &ObjectMeta) -> bool {
+    let mut finalizers = metadata.finalizers.iter().flatten();
+    finalizers.any(|finalizer| finalizer == FINALIZER)
+}
+
+/// Whether a request by annotation has not been handled: `handled` is the value that the status holds.
+pub fn is_unanswered(request: Option<&str>, handled: Option<&str>) -> bool {
+    request.is_some() && request != handled
+}
 
 /// The condition types, in kstatus' words.
 pub mod condition {

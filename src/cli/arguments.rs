@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use composio_api::Scheme;
-use jiff::SignedDuration;
+use composio_operator::arguments::values::duration;
 
 /// Connected accounts from the command line.
 #[derive(Debug, Parser)]
@@ -94,11 +94,11 @@ pub(crate) enum Command {
     /// printed to a terminal, and elsewhere only with --print-link.
     Connect(Connect),
     /// Have the operator look again, afresh
-    Reconcile(Which),
+    Reconcile(Selection),
     /// Have the operator observe accounts and change nothing
-    Suspend(Which),
+    Suspend(Selection),
     /// Take `suspend` back
-    Resume(Which),
+    Resume(Selection),
     /// Declare an account
     Create(Create),
     /// Tell whether the definition, the operator and your own rights are there
@@ -158,7 +158,7 @@ pub(crate) struct Connect {
 
 /// Which objects, and whether to wait.
 #[derive(Debug, Args)]
-pub(crate) struct Which {
+pub(crate) struct Selection {
     /// The objects
     #[arg(value_name = "NAME", required_unless_present = "selector", conflicts_with = "selector", value_parser = crate::name::object)]
     pub(crate) names: Vec<String>,
@@ -217,12 +217,6 @@ pub(crate) struct Complete {
     /// What was typed so far
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) words: Vec<String>,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration, such as 30s, 10m or 1h30m");
-    let signed: SignedDuration = text.parse().map_err(|_| wrong())?;
-    Duration::try_from(signed).map_err(|_| wrong())
 }
 
 fn scheme(word: &str) -> Result<Scheme, String> {

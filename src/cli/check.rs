@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Check, Options};
 use crate::cluster::Cluster;
-use crate::failure::{Failure, NO_DEFINITION, Right, told};
+use crate::failure::{Failure, NO_DEFINITION, Right, describe};
 use crate::print::{Out, Tone};
 use crate::text;
 
@@ -63,14 +63,14 @@ fn print_checks(found: &[(&str, Found)], out: &mut Out) -> Result<(), Failure> {
     let mut lines = String::new();
     let mut values = Vec::new();
     for (what, found) in found {
-        let (mark, tone, told) = match found {
-            Found::Ok(told) => ("ok", Tone::Good, told),
-            Found::Unknown(told) => ("unknown", Tone::Waiting, told),
-            Found::Failed(told) => ("FAILED", Tone::Bad, told),
+        let (mark, tone, message) = match found {
+            Found::Ok(message) => ("ok", Tone::Good, message),
+            Found::Unknown(message) => ("unknown", Tone::Waiting, message),
+            Found::Failed(message) => ("FAILED", Tone::Bad, message),
         };
-        values.push(json!({"check": what, "result": mark, "message": told}));
+        values.push(json!({"check": what, "result": mark, "message": message}));
         let mark = out.toned(&format!("{mark:7}"), tone);
-        lines.push_str(&format!("{mark} {what}: {}\n", text::plain(told)));
+        lines.push_str(&format!("{mark} {what}: {}\n", text::plain(message)));
     }
     match out.value(&Value::from(values)) {
         Some(written) => written,
@@ -81,8 +81,8 @@ fn print_checks(found: &[(&str, Found)], out: &mut Out) -> Result<(), Failure> {
 /// What an answer means that is no answer: whoever may not see a thing has not found it missing.
 fn not_seen(error: &kube::Error, right: Right<'_>) -> Found {
     match error {
-        kube::Error::Api(status) if status.code == 403 => Found::Unknown(told(error, right)),
-        _ => Found::Failed(told(error, right)),
+        kube::Error::Api(status) if status.code == 403 => Found::Unknown(describe(error, right)),
+        _ => Found::Failed(describe(error, right)),
     }
 }
 
@@ -211,7 +211,7 @@ async fn operator(cluster: &Cluster, namespace: Option<&str>) -> Found {
         Err(error) => return not_seen(&error, right),
     };
     let mut is_ready = true;
-    let told: Vec<String> = deployments
+    let message: Vec<String> = deployments
         .iter()
         .map(|deployment| {
             let metadata = &deployment.metadata;
@@ -227,12 +227,12 @@ async fn operator(cluster: &Cluster, namespace: Option<&str>) -> Found {
             )
         })
         .collect();
-    match (told.as_slice(), is_ready) {
+    match (message.as_slice(), is_ready) {
         ([], _) => Found::Unknown(
             "no Deployment has the chart's labels: it may run without the chart, or not at all"
                 .to_owned(),
         ),
-        (_, true) => Found::Ok(told.join("; ")),
-        (_, false) => Found::Failed(told.join("; ")),
+        (_, true) => Found::Ok(message.join("; ")),
+        (_, false) => Found::Failed(message.join("; ")),
     }
 }

@@ -9,13 +9,13 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
 
-use crate::arguments::{Options, Which};
+use crate::arguments::{Options, Selection};
 use crate::failure::{self, Failure, Right};
 use crate::name;
 
-/// What is written is told as this program's.
+/// The field manager of all writes.
 const MANAGER: &str = "kubectl-composio";
-/// An apiserver that says nothing for so long is not there; a watch is told more often that nothing is new.
+/// An apiserver that says nothing for so long is not there; a watch gets bookmarks more often.
 const SILENCE: Duration = Duration::from_secs(90);
 /// The longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -103,12 +103,12 @@ impl Cluster {
     }
 
     /// The names of what is meant.
-    pub(crate) async fn names(&self, which: &Which) -> Result<Vec<String>, Failure> {
-        if let [_, ..] = which.names.as_slice() {
-            return Ok(which.names.clone());
+    pub(crate) async fn names(&self, selection: &Selection) -> Result<Vec<String>, Failure> {
+        if let [_, ..] = selection.names.as_slice() {
+            return Ok(selection.names.clone());
         }
         let found = self
-            .list(Some(&self.namespace), which.selector.as_deref())
+            .list(Some(&self.namespace), selection.selector.as_deref())
             .await?;
         let names = found
             .iter()
@@ -148,7 +148,7 @@ impl Cluster {
         if !is_not_there {
             return failure::of(error, self.right(verb));
         }
-        let mut told = format!(
+        let mut message = format!(
             "there is no connected account {name} in namespace {}",
             self.namespace
         );
@@ -159,9 +159,9 @@ impl Cluster {
             .iter()
             .filter_map(|object| object["metadata"]["name"].as_str());
         if let Some(near) = name::nearest(name, others) {
-            told.push_str(&format!("; do you mean {near}?"));
+            message.push_str(&format!("; do you mean {near}?"));
         }
-        Failure::Failed(told)
+        Failure::Failed(message)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use composio_api::{LINK_REQUESTED_ANNOTATION, Reason, condition};
+use composio_api::{LINK_REQUESTED_ANNOTATION, Reason, condition, is_unanswered};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::print::Out;
 use crate::view::View;
 use crate::watch::{self, Interrupt, Seen};
-use crate::{ask, name, text};
+use crate::{annotate, name, text};
 
 /// How long a link may take.
 const FOR_LINK: Duration = Duration::from_secs(60);
@@ -38,12 +38,12 @@ pub(crate) async fn run(
     let name = &arguments.name;
     let object = cluster.get(name).await?;
     let view = View::of(&object);
-    if let Some(why) = needless(&view) {
+    if let Some(why) = why_no_link(&view) {
         return Err(Failure::Failed(why));
     }
-    let found = match found(&view, None)? {
+    let found = match find_link(&view, None)? {
         Seen::Done(found) => found,
-        Seen::NotYet(_) => awaited(&cluster, &view, options, out).await?,
+        Seen::NotYet(_) => wait_for_link(&cluster, &view, options, out).await?,
     };
     let Found::Link { url, expires } = found else {
         return connected(&cluster, name, out).await;
@@ -62,7 +62,7 @@ pub(crate) async fn run(
 }
 
 /// Waits for the link, and asks for one where none would come by itself.
-async fn awaited(
+async fn wait_for_link(
     cluster: &Cluster,
     view: &View<'_>,
     options: &Options,
@@ -70,7 +70,8 @@ async fn awaited(
 ) -> Result<Found, Failure> {
     let name = view.name();
     let before = view.annotation(LINK_REQUESTED_ANNOTATION);
-    let is_open = before.is_some() && before != view.status.last_handled_link_request.as_deref();
+    let handled = view.status.last_handled_link_request.as_deref();
+    let is_open = is_unanswered(before, handled);
     let is_first = view.status.last_link_issued_at.is_none() && view.status.state.is_none();
     // Before anything is asked for, so that it can be taken back.
     let mut interrupt = Interrupt::listen()?;
@@ -81,7 +82,7 @@ async fn awaited(
     let token = asked.as_ref().map(|asked| asked.token.as_str()).or(before);
     let timeout = options.timeout.unwrap_or(FOR_LINK);
     let waited = watch::until(cluster, name, timeout, out, &mut interrupt, |view| {
-        found(view, token)
+        find_link(view, token)
     })
     .await;
     if let (Err(Failure::Interrupted), Some(asked)) = (&waited, asked) {
@@ -108,7 +109,7 @@ fn may_print(arguments: &Connect, out: &Out) -> Result<(), Failure> {
 }
 
 /// Why no link can be had, whatever is waited for.
-fn needless(view: &View<'_>) -> Option<String> {
+fn why_no_link(view: &View<'_>) -> Option<String> {
     let name = view.name();
     if view.object["metadata"]["deletionTimestamp"].is_string() {
         return Some(format!("{name} is being deleted"));
@@ -126,7 +127,7 @@ fn needless(view: &View<'_>) -> Option<String> {
 }
 
 /// What is there. `token`: what a link was asked for by.
-fn found(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failure> {
+fn find_link(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failure> {
     if let Some(link) = view.usable_link(Timestamp::now()) {
         return Ok(Seen::Done(Found::Link {
             url: link.url.clone(),
@@ -144,7 +145,7 @@ fn found(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failure> {
     };
     let is_answered = token.is_some() && token == view.status.last_handled_link_request.as_deref();
     let is_stalled = view.is_current() && view.is(condition::STALLED, "True");
-    if is_stalled && (is_answered || !reason.is_some_and(asking_helps)) {
+    if is_stalled && (is_answered || !reason.is_some_and(is_renewed_on_request)) {
         let (reason, message) = (&said.reason, text::plain(&said.message));
         return Err(Failure::Failed(format!(
             "no link can be had: {reason}: {message}"
@@ -154,7 +155,7 @@ fn found(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failure> {
 }
 
 /// Whether the operator makes another link for whoever asks.
-fn asking_helps(reason: Reason) -> bool {
+fn is_renewed_on_request(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::LinkExpired | Reason::ReauthorizationRequired | Reason::Revoked
@@ -170,8 +171,8 @@ struct Asked {
 
 impl Asked {
     async fn new(cluster: &Cluster, view: &View<'_>) -> Result<Self, Failure> {
-        let token = ask::token();
-        let change = ask::annotation(LINK_REQUESTED_ANNOTATION, Some(&token));
+        let token = annotate::new_token();
+        let change = annotate::set_annotation(LINK_REQUESTED_ANNOTATION, Some(&token));
         let object = cluster.patch(view.name(), change).await?;
         Ok(Self {
             token,
@@ -184,7 +185,8 @@ impl Asked {
 
     /// Takes the request back, if nobody has seen it yet: the object is as it was made, or it stays.
     async fn withdraw(self, cluster: &Cluster, name: &str) {
-        let mut change = ask::annotation(LINK_REQUESTED_ANNOTATION, self.before.as_deref());
+        let mut change =
+            annotate::set_annotation(LINK_REQUESTED_ANNOTATION, self.before.as_deref());
         change["metadata"]["resourceVersion"] = self.version;
         // Refused: the operator was faster, and there will be a link.
         let _ = cluster.patch(name, change).await;

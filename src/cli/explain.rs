@@ -12,7 +12,7 @@ use crate::print::Out;
 use crate::text;
 use crate::view::View;
 
-mod supposed;
+mod from_status;
 
 /// A moment after the time at which something is over.
 const MOMENT: SignedDuration = SignedDuration::from_secs(1);
@@ -33,9 +33,9 @@ pub(crate) async fn run(
     })?;
     let view = View::of(&object);
     let now = Timestamp::now();
-    let flags = supposed::flags(&declared);
+    let flags = from_status::flags(&declared);
     let desired = Desired::of(&declared, &flags);
-    let mut observed = supposed::observed(&desired, &view, now);
+    let mut observed = from_status::observed(&desired, &view, now);
     let mut steps = Vec::new();
     // First as it is remembered, then as if the look had found what the status tells.
     observed.fresh = false;
@@ -56,7 +56,7 @@ pub(crate) async fn run(
             steps.push((next, then));
         }
     }
-    print_decision(&view, &steps, &supposed::facts(&desired, &view), out)
+    print_decision(&view, &steps, &from_status::facts(&desired, &view), out)
 }
 
 fn print_decision(
@@ -65,14 +65,14 @@ fn print_decision(
     facts: &[(&'static str, String)],
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let told: Vec<Value> = steps.iter().map(|(step, at)| value(step, *at)).collect();
+    let decisions: Vec<Value> = steps.iter().map(|(step, at)| value(step, *at)).collect();
     let seen: serde_json::Map<String, Value> = facts
         .iter()
-        .map(|(what, told)| ((*what).to_owned(), json!(told)))
+        .map(|(what, text)| ((*what).to_owned(), json!(text)))
         .collect();
     let all = json!({
         "namespace": view.namespace(), "name": view.name(), "accountSeen": false,
-        "decides": told.first(), "next": told.get(1..), "goesBy": seen,
+        "decides": decisions.first(), "next": decisions.get(1..), "goesBy": seen,
     });
     if let Some(written) = out.value(&all) {
         return written;
@@ -101,10 +101,10 @@ fn print_decision(
         }
     }
     lines.push("It goes by".to_owned());
-    for (what, told) in facts {
+    for (what, text) in facts {
         indent(
             &mut lines,
-            &format!("{what}: {}", text::plain(told)),
+            &format!("{what}: {}", text::plain(text)),
             columns,
         );
     }
@@ -113,8 +113,8 @@ fn print_decision(
     out.text(&text)
 }
 
-fn indent(lines: &mut Vec<String>, told: &str, columns: usize) {
-    for line in text::wrapped(told, columns.saturating_sub(2)) {
+fn indent(lines: &mut Vec<String>, text: &str, columns: usize) {
+    for line in text::wrapped(text, columns.saturating_sub(2)) {
         if !line.is_empty() {
             lines.push(format!("  {line}"));
         }
@@ -123,7 +123,7 @@ fn indent(lines: &mut Vec<String>, told: &str, columns: usize) {
 
 /// What a decision asks for, beyond the words of its rule.
 fn plan_of(decision: &Decision) -> String {
-    let told = match &decision.plan {
+    let text = match &decision.plan {
         Plan::Nothing => return String::new(),
         Plan::Wait(wait) => {
             let until = wait.until.map(|until| format!(", until {until} at most"));
@@ -140,7 +140,7 @@ fn plan_of(decision: &Decision) -> String {
         Plan::Look(Need::Secret) => "read the Secret".to_owned(),
         Plan::Do(effect) => format!("do {effect}"),
     };
-    text::plain(&told)
+    text::plain(&text)
 }
 
 fn colon(detail: &str) -> String {

@@ -1,21 +1,22 @@
 //! Why a command ends with another code than 0, in words that say what to do.
 
-use std::error::Error as _;
 use std::{fmt, io};
+
+use composio_operator::log::cause;
 
 use crate::text;
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The pipe is closed that the output goes to.
-    NobodyReads,
+    /// The reader of the output has closed the pipe: no failure.
+    BrokenPipe,
     /// It was called in a way that cannot be.
     Usage(String),
     /// It failed.
     Failed(String),
-    /// A wait ran out.
-    RanOut(String),
+    /// A wait took longer than `--timeout`.
+    TimedOut(String),
     /// Ctrl-C.
     Interrupted,
 }
@@ -24,10 +25,10 @@ impl Failure {
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::NobodyReads => 0,
+            Self::BrokenPipe => 0,
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
-            Self::RanOut(_) => 124,
+            Self::TimedOut(_) => 124,
             Self::Interrupted => 130,
         }
     }
@@ -36,8 +37,8 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NobodyReads => f.write_str("nobody reads the output"),
-            Self::Usage(why) | Self::Failed(why) | Self::RanOut(why) => f.write_str(why),
+            Self::BrokenPipe => f.write_str("nobody reads the output"),
+            Self::Usage(why) | Self::Failed(why) | Self::TimedOut(why) => f.write_str(why),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }
@@ -46,7 +47,7 @@ impl fmt::Display for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::NobodyReads,
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
             _ => Self::Failed(format!("cannot write the output: {error}")),
         }
     }
@@ -93,13 +94,16 @@ impl fmt::Display for Right<'_> {
 
 /// What the apiserver's answer to that question means.
 pub(crate) fn of(error: kube::Error, right: Right<'_>) -> Failure {
-    Failure::Failed(told(&error, right))
+    Failure::Failed(describe(&error, right))
 }
 
 /// The same in words.
-pub(crate) fn told(error: &kube::Error, right: Right<'_>) -> String {
+pub(crate) fn describe(error: &kube::Error, right: Right<'_>) -> String {
     let kube::Error::Api(status) = error else {
-        return format!("the cluster cannot be asked: {}", cause(error));
+        return format!(
+            "the cluster cannot be asked: {}",
+            text::plain(&cause(error))
+        );
     };
     let message = text::plain(status.message.trim());
     match status.code {
@@ -130,15 +134,4 @@ fn is_about_rights(message: &str) -> bool {
 fn is_no_kind(message: &str) -> bool {
     message.contains("could not find the requested resource")
         || message.contains("404 page not found")
-}
-
-/// The innermost reason: the others only say that something failed.
-fn cause(error: &kube::Error) -> String {
-    let mut words = vec![error.to_string()];
-    let mut inner = error.source();
-    while let Some(error) = inner {
-        words.push(error.to_string());
-        inner = error.source();
-    }
-    text::plain(words.last().map_or("", String::as_str))
 }

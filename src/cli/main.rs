@@ -6,20 +6,20 @@
 //! | [`cluster`] | the way to the apiserver, and every question to it |
 //! | [`failure`] | why a command ends with another code than 0, in words |
 //! | [`name`] | names as they are typed |
-//! | [`hidden`] | links, which `connect` alone prints |
+//! | [`redact`] | links, which `connect` alone prints |
 //! | [`text`] | foreign text on a terminal |
 //! | [`print`](mod@print) | tables, JSON, YAML, names |
 //! | [`view`] | what is read of an object |
 //! | [`watch`] | waiting for what an object comes to say |
-//! | [`ask`] | what is asked of the operator by an annotation or the spec |
+//! | [`annotate`] | requests to the operator by annotation |
 //! | the others | one command each |
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+mod annotate;
 mod arguments;
-mod ask;
 mod check;
 mod cluster;
 mod complete;
@@ -27,10 +27,10 @@ mod connect;
 mod create;
 mod explain;
 mod failure;
-mod hidden;
 mod name;
 mod print;
 mod reconcile;
+mod redact;
 mod reference;
 mod status;
 mod suspend;
@@ -52,7 +52,7 @@ async fn main() -> ExitCode {
     match run(&cli, &mut out).await {
         Ok(()) => ExitCode::SUCCESS,
         // Who has read enough has closed the pipe: there is nobody to tell, and nothing failed.
-        Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
         Err(failure) => {
             out.complain(&failure.to_string());
             ExitCode::from(failure.code())
@@ -66,9 +66,9 @@ async fn run(cli: &Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Status(arguments) => status::run(options, arguments, out).await,
         Command::Explain(arguments) => explain::run(options, arguments, out).await,
         Command::Connect(arguments) => connect::run(options, arguments, out).await,
-        Command::Reconcile(which) => reconcile::run(options, which, out).await,
-        Command::Suspend(which) => suspend::run(options, which, true, out).await,
-        Command::Resume(which) => suspend::run(options, which, false, out).await,
+        Command::Reconcile(selection) => reconcile::run(options, selection, out).await,
+        Command::Suspend(selection) => suspend::run(options, selection, true, out).await,
+        Command::Resume(selection) => suspend::run(options, selection, false, out).await,
         Command::Create(arguments) => create::run(options, arguments, out).await,
         Command::Check(arguments) => check::run(options, arguments, out).await,
         Command::Version(arguments) => version::run(options, arguments, out).await,

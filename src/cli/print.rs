@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::arguments::{Options, Output};
 use crate::failure::Failure;
-use crate::{hidden, name, text};
+use crate::{name, redact, text};
 
 /// Columns of a screen whose width nobody tells.
 const COLUMNS: usize = 100;
@@ -61,8 +61,8 @@ impl Out {
 
     /// How many columns a line may have.
     pub(crate) fn columns(&self) -> usize {
-        let told = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-        told.unwrap_or(COLUMNS).max(FEWEST_COLUMNS)
+        let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        columns.unwrap_or(COLUMNS).max(FEWEST_COLUMNS)
     }
 
     /// Text that is ours.
@@ -79,15 +79,15 @@ impl Out {
 
     /// A table. Its cells are escaped here, and cut where it is not `wide`.
     pub(crate) fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
-        let cell = |told: &String| {
-            let told = match text::plain(told) {
+        let cell = |value: &String| {
+            let value = match text::plain(value) {
                 empty if empty.is_empty() => "<none>".to_owned(),
-                told => told,
+                value => value,
             };
             match self.output {
-                Output::Wide => told,
+                Output::Wide => value,
                 Output::Table | Output::Json | Output::Yaml | Output::Name => {
-                    text::cut(&told, CELL)
+                    text::cut(&value, CELL)
                 }
             }
         };
@@ -107,7 +107,7 @@ impl Out {
         is_one: bool,
     ) -> Option<Result<(), Failure>> {
         let objects = objects.into_iter().map(|mut object| {
-            hidden::hide(&mut object);
+            redact::redact_link(&mut object);
             object
         });
         let objects: Vec<Value> = objects.collect();
@@ -156,17 +156,17 @@ impl Out {
     }
 
     /// What is on its way, for whoever waits at a terminal.
-    pub(crate) fn progress(&self, told: &str) {
+    pub(crate) fn progress(&self, message: &str) {
         let mut err = io::stderr().lock();
         if err.is_terminal() {
-            // Nobody can be told that this cannot be told.
-            let _ = writeln!(err, "{}", text::plain(told));
+            // There is nowhere left to report a failure of this write.
+            let _ = writeln!(err, "{}", text::plain(message));
         }
     }
 
     /// What is no output: for whoever runs the command.
-    pub(crate) fn note(&self, told: &str) {
-        let _ = writeln!(io::stderr().lock(), "{told}");
+    pub(crate) fn note(&self, message: &str) {
+        let _ = writeln!(io::stderr().lock(), "{message}");
     }
 
     /// Why it failed.

@@ -2,30 +2,34 @@
 
 use std::time::Duration;
 
-use crate::arguments::{Options, Which};
+use crate::arguments::{Options, Selection};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::print::Out;
 use crate::watch::{self, Interrupt, Seen};
-use crate::{ask, name};
+use crate::{annotate, name};
 
 /// How long a look may take, the rate limit included.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks for a look at each, then waits for each if that is asked for.
-pub(crate) async fn run(options: &Options, which: &Which, out: &mut Out) -> Result<(), Failure> {
+pub(crate) async fn run(
+    options: &Options,
+    selection: &Selection,
+    out: &mut Out,
+) -> Result<(), Failure> {
     let cluster = Cluster::of(options).await?;
     let timeout = options.timeout.unwrap_or(PATIENCE);
     let mut asked = Vec::new();
-    let names = cluster.names(which).await?;
+    let names = cluster.names(selection).await?;
     nothing_to_do(&names, &cluster, out);
     for name in names {
-        let (token, object) = ask::for_look(&cluster, &name).await?;
+        let (token, object) = annotate::request_reconcile(&cluster, &name).await?;
         asked.push((name, token, object));
     }
     let mut objects = Vec::new();
     for (name, token, object) in asked {
-        let seen = match which.wait {
+        let seen = match selection.wait {
             false => object,
             true => {
                 let mut interrupt = Interrupt::listen()?;
@@ -41,7 +45,7 @@ pub(crate) async fn run(options: &Options, which: &Which, out: &mut Out) -> Resu
         };
         objects.push((name, seen));
     }
-    let done = match which.wait {
+    let done = match selection.wait {
         true => "reconciled",
         false => "reconcile requested",
     };

@@ -3,7 +3,7 @@
 use composio_api::{Reason, condition};
 use serde_json::json;
 
-use crate::arguments::{Options, Which};
+use crate::arguments::{Options, Selection};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::print::Out;
@@ -13,20 +13,20 @@ use crate::watch::{self, Interrupt, Seen};
 /// Sets it on each, then waits for each if that is asked for.
 pub(crate) async fn run(
     options: &Options,
-    which: &Which,
+    selection: &Selection,
     suspend: bool,
     out: &mut Out,
 ) -> Result<(), Failure> {
     let cluster = Cluster::of(options).await?;
     let timeout = options.timeout.unwrap_or(PATIENCE);
-    let names = cluster.names(which).await?;
+    let names = cluster.names(selection).await?;
     nothing_to_do(&names, &cluster, out);
     let mut objects = Vec::new();
     for name in names {
         let change = json!({"spec": {"suspend": suspend}});
         objects.push((name.clone(), cluster.patch(&name, change).await?));
     }
-    if which.wait {
+    if selection.wait {
         let mut interrupt = Interrupt::listen()?;
         for (name, object) in &mut objects {
             *object = watch::until(&cluster, name, timeout, out, &mut interrupt, |view| {

@@ -73,9 +73,9 @@ mod tests {
     #[test]
     fn what_would_move_a_terminal_is_written_out() {
         let hostile = "a\u{1b}[31mb\r\nc\u{9b}\u{202e}d\u{200b}\u{7f}";
-        let told = plain(hostile);
-        assert_eq!(told, r"a\u{1b}[31mb\r\nc\u{9b}\u{202e}d\u{200b}\u{7f}");
-        assert!(!told.chars().any(is_hostile));
+        let text = plain(hostile);
+        assert_eq!(text, r"a\u{1b}[31mb\r\nc\u{9b}\u{202e}d\u{200b}\u{7f}");
+        assert!(!text.chars().any(is_hostile));
         assert_eq!(plain("Grüße, 東京"), "Grüße, 東京");
     }
 

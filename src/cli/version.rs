@@ -16,7 +16,7 @@ pub(crate) async fn run(
     out: &mut Out,
 ) -> Result<(), Failure> {
     let client = env!("CARGO_PKG_VERSION");
-    let mut told = json!({"client": client, "api": "composio.dev/v1alpha1"});
+    let mut versions = json!({"client": client, "api": "composio.dev/v1alpha1"});
     let mut lines = format!("kubectl-composio {client}, for composio.dev/v1alpha1\n");
     if !arguments.client {
         let cluster = Cluster::of(options).await?;
@@ -29,10 +29,10 @@ pub(crate) async fn run(
         let version = cluster.client.apiserver_version().await;
         let version = version.map_err(|error| of(error, right))?.git_version;
         let version = crate::text::plain(&version);
-        told["kubernetes"] = json!(version);
+        versions["kubernetes"] = json!(version);
         lines.push_str(&format!("Kubernetes {version}\n"));
         let operators = operators(&cluster).await;
-        told["operators"] = json!(operators);
+        versions["operators"] = json!(operators);
         for operator in operators {
             lines.push_str(&format!(
                 "composio-operator {}\n",
@@ -43,7 +43,7 @@ pub(crate) async fn run(
             lines.push_str(&format!("{NO_DEFINITION}\n"));
         }
     }
-    match out.value(&told) {
+    match out.value(&versions) {
         Some(written) => written,
         None => out.text(&lines),
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::Cluster;
-use crate::failure::{Failure, Right, told};
+use crate::failure::{Failure, Right, describe};
 use crate::print::Out;
 use crate::view::View;
 
@@ -78,7 +78,7 @@ pub(crate) async fn until<T>(
     match outcome {
         None => Err(Failure::Interrupted),
         Some(Ok(ended)) => ended,
-        Some(Err(_)) => Err(Failure::RanOut(format!(
+        Some(Err(_)) => Err(Failure::TimedOut(format!(
             "{name} was waited for in vain for {}s: {}",
             timeout.as_secs(),
             crate::text::plain(&last)
@@ -96,5 +96,5 @@ fn refused(error: &watcher::Error, cluster: &Cluster) -> Option<String> {
     let is_final =
         matches!(error, kube::Error::Api(status) if [401, 403, 404].contains(&status.code));
     let right = Right::on_accounts(verb, Some(&cluster.namespace));
-    is_final.then(|| told(error, right))
+    is_final.then(|| describe(error, right))
 }

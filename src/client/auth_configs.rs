@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use crate::{
     Client,
-    ask::Ask,
     call::Endpoint,
     error::Error,
     lenient::{Lenient, objects},
     model::AuthConfig,
     pages::Pages,
     path::Query,
+    request::ApiRequest,
     wire::{PageWire, Text, ToolkitWire, lacks, object},
 };
 
@@ -23,8 +23,8 @@ const AUTH_CONFIGS: &str = "/api/v3.1/auth_configs";
 impl Client {
     /// One auth config, enabled or not.
     pub async fn auth_config(&self, id: &str) -> Result<AuthConfig, Error> {
-        let ask = Ask::by_id(Endpoint::AuthConfig, AUTH_CONFIGS, id, "")?;
-        self.send(ask, auth_config).await
+        let request = ApiRequest::by_id(Endpoint::AuthConfig, AUTH_CONFIGS, id, "")?;
+        self.send(request, auth_config).await
     }
 
     /// All auth configs of a toolkit, the disabled ones too.
@@ -40,7 +40,7 @@ impl Client {
             if let Some(cursor) = &cursor {
                 query.push("cursor", cursor);
             }
-            let ask = Ask::new(
+            let request = ApiRequest::new(
                 Endpoint::AuthConfigs,
                 format!("{AUTH_CONFIGS}{}", query.as_str()),
             );
@@ -48,7 +48,7 @@ impl Client {
                 items,
                 next_cursor,
                 bytes,
-            } = self.send(ask, auth_configs).await?;
+            } = self.send(request, auth_configs).await?;
             let before = found.len();
             // Pages shift and may repeat: what was read last is the newest.
             found.extend(items.into_iter().map(|item| (item.id.clone(), item)));

@@ -24,7 +24,7 @@ pub enum Urgency {
 }
 
 impl Urgency {
-    /// The label.
+    /// The label `urgency` of the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Withdrawal => "withdrawal",
@@ -50,8 +50,8 @@ impl Urgency {
 
 /// Polling goes on so often whatever is left, or nothing would be noticed any more.
 const POLLING_FLOOR: Duration = Duration::from_secs(30);
-/// So many calls may be under way before the first answer in a window has told what others have used.
-const UNTOLD: u64 = 8;
+/// The most calls in flight before the first answer in a window has shown what others have used.
+const MAX_BEFORE_FIRST_ANSWER: u64 = 8;
 
 /// What is known of the current window.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,7 @@ pub struct Budget {
     most_in_flight: u64,
     polled_at: Option<Instant>,
     /// The edge has turned calls away: nothing but a withdrawal goes before.
-    turned_away_until: Option<Instant>,
+    edge_throttled_until: Option<Instant>,
 }
 
 impl Budget {
@@ -94,7 +94,7 @@ impl Budget {
     /// The time at which what is known now is out of date.
     pub fn admit(&mut self, urgency: Urgency, now: Instant) -> Result<(), Instant> {
         self.renew(now);
-        if let Some(until) = self.turned_away_until.filter(|until| now < *until)
+        if let Some(until) = self.edge_throttled_until.filter(|until| now < *until)
             && urgency != Urgency::Withdrawal
         {
             return Err(until);
@@ -105,7 +105,7 @@ impl Budget {
         let reserve = window.limit.saturating_mul(urgency.leaves()).div_ceil(100);
         let fits = match window.left {
             Some(left) => left.saturating_sub(self.in_flight) > reserve,
-            None => self.in_flight < UNTOLD,
+            None => self.in_flight < MAX_BEFORE_FIRST_ANSWER,
         };
         if fits || urgency == Urgency::Withdrawal {
             return Ok(());
@@ -123,9 +123,9 @@ impl Budget {
 
     /// Takes note that the edge has turned a call away, and leaves it alone for that long: it says nothing of
     /// the limit.
-    pub fn turned_away(&mut self, wait: Duration, now: Instant) {
+    pub fn edge_throttled(&mut self, wait: Duration, now: Instant) {
         let until = now + wait;
-        self.turned_away_until = self.turned_away_until.max(Some(until));
+        self.edge_throttled_until = self.edge_throttled_until.max(Some(until));
     }
 
     /// Takes note that a poll was admitted.
@@ -145,14 +145,14 @@ impl Budget {
     }
 
     /// Takes note of what an answer tells, after its call has ended.
-    pub fn update(&mut self, told: RateLimit, now: Instant) {
+    pub fn update(&mut self, rate_limit: RateLimit, now: Instant) {
         self.renew(now);
-        let length = told.window.max(Duration::from_secs(1));
+        let length = rate_limit.window.max(Duration::from_secs(1));
         let former = self.window;
         let began_anew = former.is_some_and(|former| {
             former
                 .left
-                .is_some_and(|left| told.remaining > left.saturating_add(self.most_in_flight))
+                .is_some_and(|left| rate_limit.remaining > left.saturating_add(self.most_in_flight))
         });
         if began_anew {
             self.most_in_flight = self.in_flight;
@@ -160,9 +160,9 @@ impl Budget {
         let least = former
             .filter(|_| !began_anew)
             .and_then(|former| former.left)
-            .map_or(told.remaining, |left| left.min(told.remaining));
+            .map_or(rate_limit.remaining, |left| left.min(rate_limit.remaining));
         self.window = Some(Window {
-            limit: told.limit,
+            limit: rate_limit.limit,
             length,
             left: Some(least),
             at: now,
@@ -216,7 +216,7 @@ mod tests {
         *START + Duration::from_secs(seconds)
     }
 
-    fn told(remaining: u64) -> RateLimit {
+    fn rate_limit(remaining: u64) -> RateLimit {
         RateLimit {
             limit: 1000,
             remaining,
@@ -226,7 +226,7 @@ mod tests {
 
     fn after_answer(remaining: u64) -> Budget {
         let mut budget = Budget::default();
-        budget.update(told(remaining), at(0));
+        budget.update(rate_limit(remaining), at(0));
         budget
     }
 
@@ -298,7 +298,7 @@ mod tests {
         }
         assert_eq!(budget.admit(Urgency::Creation, at(1)), Err(at(60)));
         budget.ended();
-        budget.update(told(122), at(2));
+        budget.update(rate_limit(122), at(2));
         assert_eq!(
             budget.admit(Urgency::Creation, at(2)),
             Err(at(62)),
@@ -310,9 +310,9 @@ mod tests {
     fn a_new_window_is_noticed_and_the_next_one_foreseen() {
         let mut budget = after_answer(100);
         assert_eq!(budget.admit(Urgency::Drift, at(1)), Err(at(60)));
-        budget.update(told(999), at(20));
+        budget.update(rate_limit(999), at(20));
         assert_eq!(budget.admit(Urgency::Drift, at(20)), Ok(()));
-        budget.update(told(100), at(50));
+        budget.update(rate_limit(100), at(50));
         assert_eq!(
             budget.admit(Urgency::Drift, at(51)),
             Err(at(80)),
@@ -324,13 +324,13 @@ mod tests {
     #[test]
     fn in_a_window_of_which_nothing_is_known_only_few_go_ahead() {
         let mut budget = after_answer(0);
-        for _ in 0..UNTOLD {
+        for _ in 0..MAX_BEFORE_FIRST_ANSWER {
             assert_eq!(budget.admit(Urgency::Creation, at(60)), Ok(()));
             budget.sent();
         }
         assert!(budget.admit(Urgency::Creation, at(60)).is_err());
         budget.ended();
-        budget.update(told(140), at(61));
+        budget.update(rate_limit(140), at(61));
         assert_eq!(budget.admit(Urgency::Creation, at(61)), Ok(()));
     }
 
@@ -341,19 +341,19 @@ mod tests {
             budget.sent();
         }
         budget.ended();
-        budget.update(told(497), at(1));
+        budget.update(rate_limit(497), at(1));
         budget.ended();
-        budget.update(told(499), at(1));
+        budget.update(rate_limit(499), at(1));
         budget.ended();
-        budget.update(told(498), at(1));
+        budget.update(rate_limit(498), at(1));
         assert_eq!(budget.window.and_then(|window| window.left), Some(497));
     }
 
     #[test]
     fn the_edge_is_left_alone_for_seconds_and_withdrawals_go_on() {
         let mut budget = after_answer(1000);
-        budget.turned_away(Duration::from_secs(7), at(1));
-        budget.turned_away(Duration::from_secs(3), at(2));
+        budget.edge_throttled(Duration::from_secs(7), at(1));
+        budget.edge_throttled(Duration::from_secs(3), at(2));
         assert_eq!(budget.admit(Urgency::Polling, at(7)), Err(at(8)));
         assert_eq!(budget.admit(Urgency::Request, at(7)), Err(at(8)));
         assert_eq!(budget.admit(Urgency::Withdrawal, at(7)), Ok(()));

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use http::{HeaderMap, Method, header};
 use jiff::Timestamp;
 
-use super::quote::sanitize_word;
+use super::quote::sanitize_id;
 
 /// The endpoints this client knows. A closed set, so that it can be a metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Every endpoint, for a metric that starts at zero.
+    /// Every endpoint, for tests that must miss none.
     pub const ALL: [Self; 11] = [
         Self::Link,
         Self::Create,
@@ -50,7 +50,7 @@ impl Endpoint {
         Self::AuthConfigs,
     ];
 
-    /// The label.
+    /// The label `endpoint` of the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Link => "link",
@@ -139,7 +139,7 @@ pub enum Class {
     /// 429 of the organisation's limit.
     RateLimited,
     /// 429 of the edge, which tells no limit.
-    TurnedAway,
+    EdgeThrottled,
     /// A 5xx in Composio's own form.
     ServerError,
     /// An error status that is not Composio's own: a proxy or a gateway in between.
@@ -151,25 +151,25 @@ pub enum Class {
     /// No answer in time.
     Timeout,
     /// The connection broke before the answer was complete.
-    Cut,
+    Disconnected,
     /// An answer that is too large or cannot be read.
     NotUnderstood,
 }
 
 impl Class {
-    /// The label.
+    /// The label `class` of the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Refused => "refused",
             Self::RateLimited => "rate_limited",
-            Self::TurnedAway => "turned_away",
+            Self::EdgeThrottled => "turned_away",
             Self::ServerError => "server_error",
             Self::Gateway => "gateway",
             Self::Redirect => "redirect",
             Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",
-            Self::Cut => "cut",
+            Self::Disconnected => "cut",
             Self::NotUnderstood => "not_understood",
         }
     }
@@ -246,7 +246,7 @@ pub(super) fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
 }
 
 /// Whether a 429 is of the organisation's limit: the edge tells neither that nor how long to wait.
-pub(super) fn tells_of_limit(headers: &HeaderMap) -> bool {
+pub(super) fn has_rate_limit(headers: &HeaderMap) -> bool {
     rate_limit(headers).is_some() || headers.contains_key(header::RETRY_AFTER)
 }
 
@@ -267,19 +267,19 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 pub(super) fn deprecation(headers: &HeaderMap) -> Option<Deprecation> {
-    let told = |name| {
+    let header = |name| {
         text(headers, name)
             .filter(|value| !value.is_empty())
-            .map(sanitize_word)
+            .map(sanitize_id)
     };
-    let (deprecated, sunset) = (told("deprecation"), told("sunset"));
+    let (deprecated, sunset) = (header("deprecation"), header("sunset"));
     (deprecated.is_some() || sunset.is_some()).then_some(Deprecation { deprecated, sunset })
 }
 
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     text(headers, "x-request-id")
         .filter(|id| !id.is_empty())
-        .map(sanitize_word)
+        .map(sanitize_id)
 }
 
 fn http_date(value: &str) -> Option<Timestamp> {

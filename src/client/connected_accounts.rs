@@ -1,14 +1,14 @@
-//! Connected accounts: what is asked, how it reads on the wire, and what comes back, an idea a file.
+//! Connected accounts: requests, how they read on the wire, and answers, a file for each kind of call.
 
-mod change;
-mod end;
-mod make;
-mod read;
+mod create;
+mod delete;
+mod list;
+mod update;
 
-pub use change::{PatchRequest, Patched, Refreshed, SharingPatch};
-pub use end::{Deleted, Revoked};
-pub use make::{CreateRequest, Created, LinkRequest, Linked};
-pub use read::{ListQuery, OrderBy, Page};
+pub use create::{CreateRequest, Created, LinkRequest, Linked};
+pub use delete::{Deleted, Revoked};
+pub use list::{ListQuery, OrderBy, Page};
+pub use update::{PatchRequest, Patched, Refreshed, SharingPatch};
 
 /// The path of the collection.
 const ACCOUNTS: &str = "/api/v3.1/connected_accounts";

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use super::{
     call::{Class, Endpoint},
     model::{Sensitive, without},
-    quote::{Quote, sanitize_word},
+    quote::{Quote, sanitize_id},
 };
 
 /// A call that did not do what was asked, or of which that is not known.
@@ -21,6 +21,13 @@ pub struct Error {
     pub carried_credentials: bool,
 }
 
+/// An error and what caused it, the innermost last: the outer ones mostly repeat that something failed.
+pub fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
 /// Composio's name for credentials that lack a field which the toolkit needs. Its number is 612.
 pub(super) const MISSING_FIELDS: &str = "ConnectedAccount_MissingRequiredFields";
 
@@ -34,24 +41,24 @@ pub enum Kind {
     /// No complete answer in time.
     Timeout,
     /// The connection broke before the answer was complete.
-    Cut(Quote),
+    Disconnected(Quote),
     /// The answer is larger than what is read.
     TooLarge {
-        /// Of the answer.
+        /// The HTTP status of the answer.
         status: u16,
-        /// In bytes.
+        /// The most bytes that are read.
         limit: usize,
     },
     /// A 2xx whose body is not what the endpoint answers.
     NotUnderstood {
-        /// Of the answer.
+        /// The HTTP status of the answer.
         status: u16,
         /// What is wrong with it; never a part of the body.
         what: String,
     },
     /// A 3xx. It is never followed: the API key must not go to another host.
     Redirect {
-        /// Of the answer.
+        /// The HTTP status of the answer.
         status: u16,
         /// Scheme and host of the place it names.
         to: Option<Quote>,
@@ -62,12 +69,12 @@ pub enum Kind {
         retry_after: Duration,
     },
     /// 429 from the edge before Composio, which tells no limit: it says nothing of the organisation's.
-    TurnedAway,
+    EdgeThrottled,
     /// An error in Composio's own form.
     Api(Box<Refusal>),
     /// An error status in another form, or none: a proxy or a gateway answered, not Composio.
     Gateway {
-        /// Of the answer.
+        /// The HTTP status of the answer.
         status: u16,
     },
 }
@@ -125,12 +132,12 @@ impl Error {
             Kind::NotSent(_) => Retry::Never,
             Kind::Connect(_)
             | Kind::Timeout
-            | Kind::Cut(_)
+            | Kind::Disconnected(_)
             | Kind::TooLarge { .. }
             | Kind::NotUnderstood { .. }
             // About the base URL, not about what was declared.
             | Kind::Redirect { .. }
-            | Kind::TurnedAway
+            | Kind::EdgeThrottled
             // Not Composio's word, so it proves nothing about the object: neither that it is gone
             // nor that it is wrong.
             | Kind::Gateway { .. } => Retry::Backoff,
@@ -155,8 +162,8 @@ impl Error {
             | Kind::Connect(_)
             | Kind::Redirect { .. }
             | Kind::RateLimited { .. }
-            | Kind::TurnedAway => false,
-            Kind::Timeout | Kind::Cut(_) | Kind::NotUnderstood { .. } => true,
+            | Kind::EdgeThrottled => false,
+            Kind::Timeout | Kind::Disconnected(_) | Kind::NotUnderstood { .. } => true,
             Kind::TooLarge { status, .. } | Kind::Gateway { status } => {
                 !(400..=499).contains(status) || *status == 408
             }
@@ -174,12 +181,12 @@ impl Error {
     /// HTTP status, if an answer came.
     pub fn status(&self) -> Option<u16> {
         match &self.kind {
-            Kind::NotSent(_) | Kind::Connect(_) | Kind::Timeout | Kind::Cut(_) => None,
+            Kind::NotSent(_) | Kind::Connect(_) | Kind::Timeout | Kind::Disconnected(_) => None,
             Kind::TooLarge { status, .. }
             | Kind::NotUnderstood { status, .. }
             | Kind::Redirect { status, .. }
             | Kind::Gateway { status } => Some(*status),
-            Kind::RateLimited { .. } | Kind::TurnedAway => Some(429),
+            Kind::RateLimited { .. } | Kind::EdgeThrottled => Some(429),
             Kind::Api(refusal) => Some(refusal.status),
         }
     }
@@ -191,12 +198,12 @@ impl Error {
             Kind::NotSent(_)
             | Kind::Connect(_)
             | Kind::Timeout
-            | Kind::Cut(_)
+            | Kind::Disconnected(_)
             | Kind::TooLarge { .. }
             | Kind::NotUnderstood { .. }
             | Kind::Redirect { .. }
             | Kind::RateLimited { .. }
-            | Kind::TurnedAway
+            | Kind::EdgeThrottled
             | Kind::Gateway { .. } => None,
         }
     }
@@ -247,7 +254,7 @@ impl Error {
         let repeated = secrets.filter(|_| !self.carried_credentials || self.lacks_fields());
         let secrets = secrets.unwrap_or_default();
         let id = match &self.request_id {
-            Some(id) => format!(" (request {})", sanitize_word(&without(id, secrets))),
+            Some(id) => format!(" (request {})", sanitize_id(&without(id, secrets))),
             None => String::new(),
         };
         format!(
@@ -261,11 +268,11 @@ impl Error {
         match &self.kind {
             Kind::NotSent(_) | Kind::Connect(_) => Class::Unreachable,
             Kind::Timeout => Class::Timeout,
-            Kind::Cut(_) => Class::Cut,
+            Kind::Disconnected(_) => Class::Disconnected,
             Kind::TooLarge { .. } | Kind::NotUnderstood { .. } => Class::NotUnderstood,
             Kind::Redirect { .. } => Class::Redirect,
             Kind::RateLimited { .. } => Class::RateLimited,
-            Kind::TurnedAway => Class::TurnedAway,
+            Kind::EdgeThrottled => Class::EdgeThrottled,
             Kind::Api(refusal) if refusal.status < 500 => Class::Refused,
             Kind::Api(_) => Class::ServerError,
             Kind::Gateway { .. } => Class::Gateway,
@@ -277,7 +284,7 @@ impl Error {
             Kind::NotSent(why) => (*why).to_owned(),
             Kind::Connect(why) => format!("no connection to Composio: {}", why.without(secrets)),
             Kind::Timeout => "Composio did not answer in time".to_owned(),
-            Kind::Cut(why) => {
+            Kind::Disconnected(why) => {
                 let why = why.without(secrets);
                 format!("the connection broke before the answer was complete: {why}")
             }
@@ -300,7 +307,7 @@ impl Error {
                 let wait = retry_after.as_secs();
                 format!("the rate limit is used up (429), to be tried again in {wait} s")
             }
-            Kind::TurnedAway => {
+            Kind::EdgeThrottled => {
                 "turned away before Composio (429, with no limit told), to be tried again within seconds"
                     .to_owned()
             }
@@ -332,7 +339,7 @@ fn describe_refusal(refusal: &Refusal, secrets: &[Sensitive], repeated: bool) ->
     let mut text = format!("Composio answered {status}");
     if let Some(slug) = slug {
         text.push(' ');
-        text.push_str(&sanitize_word(&without(slug, secrets)));
+        text.push_str(&sanitize_id(&without(slug, secrets)));
     }
     if !repeated {
         return text;

@@ -1,6 +1,6 @@
 //! The network: requests joined to the base URL, with the key, a time limit and a bounded answer.
 
-use std::{error::Error as _, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::{
@@ -12,7 +12,7 @@ use memchr::memmem;
 use reqwest::{Url, redirect};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::{model::Sensitive, quote::Quote};
+use super::{error::causes, model::Sensitive, quote::Quote};
 
 /// Sends one request and brings the whole answer. The request carries path and query only; host,
 /// key and limits are the transport's.
@@ -28,12 +28,12 @@ pub enum SendError {
     /// No complete answer in time.
     Timeout,
     /// The connection broke before the answer was complete.
-    Cut(String),
+    Disconnected(String),
     /// The answer is larger than [`HttpConfig::max_body`].
     TooLarge {
-        /// Of the answer.
+        /// The HTTP status of the answer.
         status: u16,
-        /// In bytes.
+        /// The most bytes that are read.
         limit: usize,
     },
 }
@@ -336,21 +336,14 @@ fn send_error(error: &reqwest::Error) -> SendError {
     } else if error.is_timeout() {
         SendError::Timeout
     } else {
-        SendError::Cut(root(error))
+        SendError::Disconnected(root(error))
     }
 }
 
 /// The innermost cause: the outer ones only repeat that a request failed, and its URL.
 fn root(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    if error.source().is_none() {
-        "the request failed".to_owned()
-    } else {
-        cause.to_string()
-    }
+    let inner = causes(error).skip(1).last();
+    inner.map_or("the request failed".to_owned(), ToString::to_string)
 }
 
 /// Scheme and host of a redirect's target: its path and query may carry anything.

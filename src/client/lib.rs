@@ -8,7 +8,6 @@
 
 use std::{fmt, sync::Arc};
 
-mod ask;
 mod auth_configs;
 pub mod budget;
 mod call;
@@ -21,6 +20,7 @@ mod pages;
 mod path;
 mod quote;
 mod refusal;
+mod request;
 #[cfg(test)]
 mod tests;
 pub mod text;

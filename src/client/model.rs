@@ -232,11 +232,11 @@ impl fmt::Debug for Sensitive {
 }
 
 /// How many bytes of a foreign text are kept: what is shown of it is in the first sixteenth.
-pub const KEPT: usize = 4096;
+pub const MAX_FOREIGN_TEXT: usize = 4096;
 
-/// As much of a foreign text as is kept. One that is cut ends no more than a character before [`KEPT`].
+/// As much of a foreign text as is kept. One that is cut ends no more than a character before [`MAX_FOREIGN_TEXT`].
 pub fn cut_foreign_text(text: String) -> String {
-    match beginning(&text, KEPT) {
+    match beginning(&text, MAX_FOREIGN_TEXT) {
         all if all.len() == text.len() => text,
         part => part.to_owned(),
     }
@@ -252,7 +252,7 @@ pub(super) fn beginning(text: &str, bytes: usize) -> &str {
 
 /// Whether the end of it may be missing.
 fn may_be_cut(text: &str) -> bool {
-    text.len() + char::MAX.len_utf8() > KEPT
+    text.len() + char::MAX.len_utf8() > MAX_FOREIGN_TEXT
 }
 
 /// The text without the beginning of a value at its end, where the rest was cut off.

@@ -134,7 +134,7 @@ impl Pages {
 /// What was read of a list of accounts, maybe more than once.
 #[derive(Default)]
 struct Reading {
-    kept: Vec<Account>,
+    accounts: Vec<Account>,
     ids: HashSet<String>,
     /// Rows that cannot be told apart: they have no id, or lack something else.
     nameless: usize,
@@ -168,7 +168,7 @@ impl Reading {
         let before = self.ids.len() + self.nameless;
         self.nameless += page.left_out;
         self.ids.extend(page.items.iter().map(|row| row.id.clone()));
-        self.kept.extend(page.items.into_iter().filter(keep));
+        self.accounts.extend(page.items.into_iter().filter(keep));
         self.ids.len() + self.nameless > before
     }
 
@@ -184,8 +184,8 @@ impl Reading {
 
     /// How many rows are kept, each account once.
     fn rows(&mut self) -> &mut Vec<Account> {
-        self.kept = each_once(std::mem::take(&mut self.kept));
-        &mut self.kept
+        self.accounts = each_once(std::mem::take(&mut self.accounts));
+        &mut self.accounts
     }
 }
 
@@ -208,7 +208,7 @@ impl Client {
             .await?;
         Ok(Listing {
             is_whole: found || reading.is_whole(),
-            rows: reading.kept,
+            rows: reading.accounts,
         })
     }
 
@@ -229,7 +229,7 @@ impl Client {
                 .read(query, &keep, most, &mut reading, &mut pages)
                 .await?;
             if found || reading.is_whole() {
-                return Ok(reading.kept);
+                return Ok(reading.accounts);
             }
             pages.begin_again();
         }

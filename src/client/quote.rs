@@ -5,11 +5,11 @@ use std::fmt;
 use super::model::{Sensitive, cut_foreign_text, without};
 use crate::text;
 
-/// The longest word of Composio's own, such as a slug or a request id.
-const WORD: usize = 128;
+/// The longest id or name of Composio's own, such as a slug or a request id.
+const MAX_ID: usize = 128;
 
-/// A foreign sentence, its first few kilobytes kept as sent so that a secret in it can still be recognised. Debug and Display
-/// show what [`text::sentence`] leaves of it.
+/// A foreign sentence, its first few kilobytes kept as sent so that a secret in it can still be recognised. Debug and
+/// Display show what [`text::sentence`] leaves of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Quote(String);
 
@@ -43,7 +43,7 @@ impl fmt::Debug for Quote {
     }
 }
 
-/// A word of Composio's own: an id or a name, which may look like a token and is none.
-pub(super) fn sanitize_word(text: &str) -> String {
-    text::sanitize_line(text, WORD)
+/// An id or a name of Composio's own, which may look like a token and is none.
+pub(super) fn sanitize_id(text: &str) -> String {
+    text::sanitize_line(text, MAX_ID)
 }

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use crate::{
     error::{Kind, MISSING_FIELDS, Refusal},
     lenient::{Lenient, objects},
-    model::{KEPT, beginning},
-    quote::{Quote, sanitize_word},
+    model::{MAX_FOREIGN_TEXT, beginning},
+    quote::{Quote, sanitize_id},
     wire::{Text, Texts, object},
 };
 
@@ -46,7 +46,7 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], secret: bool) -> (Kind, O
     else {
         return (gateway, None);
     };
-    let shown = |text: String| sanitize_word(&text);
+    let shown = |text: String| sanitize_id(&text);
     let slug = error.slug.given().map(shown);
     let request_id = error.request_id.given().map(shown);
     let Some(mut message) = error.message.given() else {
@@ -55,14 +55,14 @@ pub(super) fn refusal(status: StatusCode, body: &[u8], secret: bool) -> (Kind, O
     if slug.is_none() && request_id.is_none() {
         return (gateway, None);
     }
-    let lower = beginning(&message, KEPT).to_lowercase();
+    let lower = beginning(&message, MAX_FOREIGN_TEXT).to_lowercase();
     let alias_in_use = status == StatusCode::BAD_REQUEST
         && lower.contains("alias \"")
         && lower.contains("\" is already in use");
     for detail in error.errors.0.into_iter().flatten().filter_map(Text::given) {
         message.push_str("; ");
         message.push_str(&detail);
-        if message.len() > KEPT {
+        if message.len() > MAX_FOREIGN_TEXT {
             break;
         }
     }

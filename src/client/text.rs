@@ -37,8 +37,8 @@ pub fn without_urls(text: &str) -> String {
         .collect()
 }
 
-/// A sentence of somebody who may put anything into it: a [`line()`], of a URL no more than its host,
-/// since the rest may be a link to sign in, and nothing that looks like a token.
+/// A sentence of somebody who may put anything into it, on one line as by [`sanitize_line`]: of a URL no more
+/// than its host, since the rest may be a link to sign in, and nothing that looks like a token.
 pub fn sentence(text: &str) -> String {
     // Before it is cut: half a token would not look like one. Of a text without an end not all is read.
     let begin: String = text.chars().take(16 * SENTENCE).collect();

@@ -17,7 +17,7 @@ use crate::text;
 const MAX_NAME: usize = 256;
 
 /// The longest word for a state that is taken whole.
-const MAX_WORD: usize = 64;
+const MAX_STATE: usize = 64;
 
 /// The longest cursor that is taken: it must fit into a request with the rest of a query.
 const MAX_CURSOR: usize = 4096;
@@ -89,7 +89,7 @@ impl Text {
 
     pub(super) fn state(self) -> Option<State> {
         self.given()
-            .map(|word| State::from(text::sanitize_line(&word, MAX_WORD).as_str()))
+            .map(|word| State::from(text::sanitize_line(&word, MAX_STATE).as_str()))
     }
 }
 

@@ -13,9 +13,12 @@ use crate::{
         CreateRequest, LinkRequest, Linked,
         model::{Account, Credentials, SensitiveUrl, State},
     },
-    crd::{ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, OWN_ACCOUNT_ANNOTATION},
+    crd::{
+        ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, OWN_ACCOUNT_ANNOTATION, has_finalizer,
+    },
     plan::{AccountLookup, Applied, Desired, Effect, Failure, Observed, Pin, SecretSeen},
     project::Project,
+    time::whole_seconds,
 };
 
 /// How long a link lives where Composio does not say, and at most.
@@ -214,7 +217,7 @@ fn pinned(
     alias: Option<&str>,
 ) -> Value {
     let mut finalizers = object.finalizers().to_vec();
-    if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+    if !has_finalizer(&object.metadata) {
         finalizers.push(FINALIZER.to_owned());
     }
     let pin = Pin::annotation(&desired.flags, &desired.namespace, &desired.name, alias);
@@ -309,11 +312,9 @@ fn link(url: &SensitiveUrl, expires_at: Option<Timestamp>, now: Timestamp) -> Li
     let expires_at = expires_at
         .filter(|time| *time > now)
         .map_or(latest, |time| time.min(latest));
-    // As it is written: anything finer would look like a change at every comparison.
-    let expires_at = Timestamp::from_second(expires_at.as_second()).unwrap_or(expires_at);
     Link {
         url: url.expose().to_owned(),
-        expires_at: Time(expires_at),
+        expires_at: Time(whole_seconds(expires_at)),
     }
 }
 

@@ -12,7 +12,7 @@ pub mod values;
 use values::{FEWEST, MOST, alias_prefix, duration, lease_name, namespace, sensitive};
 
 /// The name of the Lease where none is given.
-const LEASE_NAME: &str = "composio-operator";
+pub const DEFAULT_LEASE_NAME: &str = "composio-operator";
 
 /// Keeps Composio connected accounts as they are declared in Kubernetes.
 #[derive(Parser, Debug)]
@@ -110,7 +110,7 @@ pub struct Check {
     pub lease_namespace: Option<String>,
 
     /// Name of that Lease
-    #[arg(long, value_name = "NAME", default_value = LEASE_NAME, value_parser = lease_name)]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_LEASE_NAME, value_parser = lease_name)]
     pub lease_name: String,
 }
 
@@ -199,7 +199,7 @@ pub struct Run {
     pub leader_elect: bool,
 
     /// The Lease that the replicas of one release share, and by which other releases know it
-    #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_NAME", value_name = "NAME", default_value = LEASE_NAME, value_parser = lease_name)]
+    #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_NAME", value_name = "NAME", default_value = DEFAULT_LEASE_NAME, value_parser = lease_name)]
     pub lease_name: String,
 
     /// Namespace of that Lease and of the releases' claims; that of the pod or the kubeconfig, if not given

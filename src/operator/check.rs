@@ -17,6 +17,7 @@ use kube::{
 use crate::{
     composio::{self, ListQuery},
     crd::ConnectedAccount,
+    kubernetes::CRD_NOT_INSTALLED,
     lease::SCOPES,
     log::cause,
 };
@@ -144,10 +145,7 @@ async fn definition(client: &Client, namespace: Option<&str>) -> Result<String, 
     };
     match api.list_metadata(&ListParams::default().limit(1)).await {
         Ok(_) => Ok("ConnectedAccounts can be listed".to_owned()),
-        Err(kube::Error::Api(status)) if status.code == 404 => Err(
-            "the ConnectedAccount resource is not installed; let the chart install it (crds.enabled), or run: composio-operator crd | kubectl apply --server-side -f -"
-                .to_owned(),
-        ),
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(CRD_NOT_INSTALLED.to_owned()),
         Err(error) => Err(format!(
             "ConnectedAccounts cannot be listed: {}",
             cause(&error)

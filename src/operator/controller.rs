@@ -12,7 +12,7 @@ use crate::{
     composio::{ApiKey, Transport},
     http::Health,
     lease::Leadership,
-    metrics::{Metrics, ObjectGauges},
+    metrics::Metrics,
     plan::Flags,
     poll::Polling,
     record::StateKey,
@@ -29,9 +29,9 @@ mod worker;
 
 use startup::Watching;
 
-/// The parts of readiness that the controller tells.
+/// The part of readiness that the watches set.
 pub const KUBERNETES: &str = "kubernetes";
-/// See [`KUBERNETES`].
+/// The part of readiness that the poll sets.
 pub const COMPOSIO: &str = "composio";
 
 /// A task of the controller's has ended, which none does by itself: the process is to end, and to be started anew.
@@ -110,18 +110,14 @@ pub async fn run(
     ended.or_else(startup::Ended::into_result)
 }
 
-fn object_gauges(counts: ObjectCounts, now: Timestamp) -> ObjectGauges {
+/// The counts, and for how many seconds the oldest object has been waiting for a person.
+fn object_gauges(counts: ObjectCounts, now: Timestamp) -> (ObjectCounts, f64) {
     let since = counts.longest_waiting_since();
-    // A clock that was put back tells of no wait.
+    // A clock that was put back shows no wait.
     let longest_wait = since.map_or(0.0, |since| {
         now.duration_since(since).as_secs_f64().max(0.0)
     });
-    ObjectGauges {
-        by_state: counts.by_state,
-        by_ready: counts.by_ready,
-        by_synced: counts.by_synced,
-        longest_wait,
-    }
+    (counts, longest_wait)
 }
 
 /// Up to a tenth more, so that what failed together is not tried again together.

@@ -15,6 +15,17 @@ use writes::CountWrites;
 
 /// Which program calls, and of which version: for the apiserver and for Composio.
 pub const USER_AGENT: &str = concat!("composio-operator/", env!("CARGO_PKG_VERSION"));
+/// The environment variables that name a proxy, as reqwest and kube read them.
+pub const PROXY_VARIABLES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+/// Why nothing works where the definition is missing, and what to do.
+pub const CRD_NOT_INSTALLED: &str = "the ConnectedAccount resource is not installed; let the chart install it (crds.enabled), or run: composio-operator crd | kubectl apply --server-side -f -";
 /// Requests that may wait for their turn: far above what the concurrency allows.
 const QUEUE: usize = 1024;
 /// The longest wait for the headers of an answer. A watch's body may take longer.
@@ -68,7 +79,7 @@ pub fn client(
 /// leads.
 ///
 /// # Errors
-/// As above.
+/// When the cluster's certificates cannot be used.
 pub fn bare_client(cluster: Config, metrics: Arc<Metrics>) -> Result<Client, BoxError> {
     Ok(ClientBuilder::try_from(cluster)?
         .with_layer(&CountWrites(metrics))
@@ -76,19 +87,12 @@ pub fn bare_client(cluster: Config, metrics: Arc<Metrics>) -> Result<Client, Box
 }
 
 fn is_from_environment(proxy: &http::Uri) -> bool {
-    [
-        "HTTPS_PROXY",
-        "https_proxy",
-        "HTTP_PROXY",
-        "http_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ]
-    .iter()
-    .filter_map(|name| std::env::var(name).ok())
-    .any(|value| {
-        value
-            .parse::<http::Uri>()
-            .is_ok_and(|value| value == *proxy)
-    })
+    PROXY_VARIABLES
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .any(|value| {
+            value
+                .parse::<http::Uri>()
+                .is_ok_and(|value| value == *proxy)
+        })
 }

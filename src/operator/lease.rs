@@ -36,10 +36,10 @@ use attempt::{AttemptResult, Attempts};
 pub use leadership::{LeaderState, Leadership, NotLeading};
 pub use scope::{SCOPES, Scope, ScopeHolder};
 
-/// To give the Lease up. Whoever cannot is waited for as if it had died.
+/// The longest that giving the Lease up may take. A leader that cannot is waited for as if it had died.
 const RELEASE: Duration = Duration::from_secs(1);
 
-/// How long everything takes.
+/// The durations of the election, as client-go has them.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     duration: Duration,
@@ -51,7 +51,7 @@ impl Timing {
     /// Checks that a leader has stopped before another one may begin, and can try more than once.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// Which flag is wrong, and why.
     pub fn new(
         duration: Duration,
         renew_deadline: Duration,
@@ -102,7 +102,7 @@ pub struct Candidate {
     pub identity: String,
     /// What the release works on.
     pub scope: Scope,
-    /// How long everything takes.
+    /// The durations of the election.
     pub timing: Timing,
 }
 
@@ -110,21 +110,21 @@ pub struct Candidate {
 pub struct Elector {
     attempts: Attempts,
     timing: Timing,
-    told: watch::Sender<LeaderState>,
+    state_tx: watch::Sender<LeaderState>,
 }
 
 impl Elector {
     /// A candidate, and its leadership. The Leases are in that namespace. The client must not be one that
     /// [`Leadership::guard`] guards.
     pub fn new(client: Client, namespace: &str, candidate: Candidate) -> (Self, Leadership) {
-        let (told, leader_state) = watch::channel(LeaderState::Unknown("starting".to_owned()));
+        let (state_tx, state) = watch::channel(LeaderState::Unknown("starting".to_owned()));
         let timing = candidate.timing;
         let elector = Self {
             attempts: Attempts::new(client, namespace, candidate),
             timing,
-            told,
+            state_tx,
         };
-        (elector, Leadership::new(leader_state))
+        (elector, Leadership::new(state))
     }
 
     /// Waits for its turn, leads, and gives the Lease up when `end` is done: by then all work must have
@@ -135,7 +135,7 @@ impl Elector {
     pub async fn run(mut self, end: impl Future<Output = ()>) -> Result<(), LeadershipLost> {
         let mut end = pin!(end);
         let until = tokio::select! {
-            until = self.turn() => until,
+            until = self.acquire() => until,
             () = &mut end => {
                 // The answer to a claim may have been on its way.
                 self.give_up().await;
@@ -144,18 +144,18 @@ impl Elector {
         };
         info!("leading");
         let ended = tokio::select! {
-            lost = self.keep(until) => Err(lost),
+            lost = self.renew_loop(until) => Err(lost),
             () = &mut end => {
                 self.give_up().await;
                 Ok(())
             }
         };
-        self.told.send_replace(LeaderState::Ended);
+        self.state_tx.send_replace(LeaderState::Ended);
         ended
     }
 
-    /// Waits until it holds the Lease, and tells until when.
-    async fn turn(&mut self) -> Instant {
+    /// Waits until it holds the Lease, and returns until when.
+    async fn acquire(&mut self) -> Instant {
         let (api, name) = (self.attempts.api().clone(), self.attempts.name().to_owned());
         let mut changes = pin!(watch_object(api, &name).default_backoff());
         loop {
@@ -215,10 +215,10 @@ impl Elector {
     }
 
     /// Renews the Lease until that fails for too long.
-    async fn keep(&mut self, mut until: Instant) -> LeadershipLost {
+    async fn renew_loop(&mut self, mut until: Instant) -> LeadershipLost {
         let mut why = String::new();
         loop {
-            self.told
+            self.state_tx
                 .send_replace(LeaderState::Leading { until: Some(until) });
             let pause = tokio::time::sleep(self.timing.retry_period);
             // A process that was frozen beyond it learns that here.
@@ -249,34 +249,34 @@ impl Elector {
 
     /// Gives the Lease up, if it is ours. Nothing gets through the guards from before that on.
     async fn give_up(&mut self) {
-        self.told.send_replace(LeaderState::Ended);
+        self.state_tx.send_replace(LeaderState::Ended);
         self.attempts.give_up().await;
     }
 
     fn report_blocked(&self, by: ScopeHolder) {
         let new = LeaderState::Blocked { by };
-        self.told.send_if_modified(|leader_state| {
-            if *leader_state == new {
+        self.state_tx.send_if_modified(|state| {
+            if *state == new {
                 return false;
             }
             if let LeaderState::Blocked { by } = &new {
                 warn!("not working: {by}");
             }
-            *leader_state = new;
+            *state = new;
             true
         });
     }
 
     fn report_waiting(&self, holder: String) {
         let new = LeaderState::Waiting { holder };
-        self.told.send_if_modified(|leader_state| {
-            if *leader_state == new {
+        self.state_tx.send_if_modified(|state| {
+            if *state == new {
                 return false;
             }
             if let LeaderState::Waiting { holder } = &new {
                 info!(%holder, "waiting, another replica leads");
             }
-            *leader_state = new;
+            *state = new;
             true
         });
     }
@@ -284,22 +284,21 @@ impl Elector {
     /// Who waits already goes on waiting: that the Lease cannot be read now says nothing new of it.
     fn report_error(&self, why: String) {
         let name = self.attempts.name();
-        self.told
-            .send_if_modified(|leader_state| match leader_state {
-                LeaderState::Unknown(before) if *before != why => {
-                    warn!("the Lease {name} cannot be had: {why}");
-                    *before = why;
-                    true
-                }
-                LeaderState::Unknown(_) => false,
-                LeaderState::Waiting { .. }
-                | LeaderState::Blocked { .. }
-                | LeaderState::Leading { .. }
-                | LeaderState::Ended => {
-                    debug!("the Lease {name} cannot be had: {why}");
-                    false
-                }
-            });
+        self.state_tx.send_if_modified(|state| match state {
+            LeaderState::Unknown(before) if *before != why => {
+                warn!("the Lease {name} cannot be had: {why}");
+                *before = why;
+                true
+            }
+            LeaderState::Unknown(_) => false,
+            LeaderState::Waiting { .. }
+            | LeaderState::Blocked { .. }
+            | LeaderState::Leading { .. }
+            | LeaderState::Ended => {
+                debug!("the Lease {name} cannot be had: {why}");
+                false
+            }
+        });
     }
 }
 

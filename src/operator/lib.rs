@@ -27,6 +27,7 @@
 //! | [`kubernetes`] | the way to the apiserver |
 //! | [`lease`] | leader election, and which release works where |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
+//! | [`time`] | conversions of times and durations |
 //! | [`log`] | log lines, and what never gets into them |
 //! | [`metrics`] | what is counted |
 //! | [`check`] | `composio-operator check`: is everything there that the operator needs |
@@ -63,3 +64,4 @@ pub mod reconcile;
 pub mod record;
 pub mod report;
 pub mod store;
+pub mod time;

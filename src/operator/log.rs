@@ -10,7 +10,7 @@ use tracing_subscriber::{
     EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use crate::{arguments::LogFormat, text};
+use crate::{arguments::LogFormat, composio::error::causes, text};
 
 mod fields;
 use fields::LastOfEach;
@@ -22,16 +22,13 @@ const NEVER: [&str; 2] = ["kube_client::client", "kube_runtime::watcher"];
 /// What went wrong, without where: the last cause. What could not be decoded is not quoted, as the client
 /// would: it may be a link.
 pub fn cause(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    loop {
-        if let Some(kube::Error::SerdeError(_)) = error.downcast_ref() {
-            return "its answer has a form that is not known here".to_owned();
-        }
-        match error.source() {
-            Some(source) => error = source,
-            None => return error.to_string(),
-        }
+    let quotes = |error: &(dyn Error + 'static)| {
+        matches!(error.downcast_ref(), Some(kube::Error::SerdeError(_)))
+    };
+    if causes(error).any(quotes) {
+        return "its answer has a form that is not known here".to_owned();
     }
+    causes(error).last().unwrap_or(error).to_string()
 }
 
 /// The span of a pass over an object. Each line of the log that is written in it holds the object, and what is
@@ -122,9 +119,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct Captured(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Kept {
+    impl Write for Captured {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -134,20 +131,20 @@ mod tests {
         }
     }
 
-    impl<'a> MakeWriter<'a> for Kept {
-        type Writer = Plain<Kept>;
+    impl<'a> MakeWriter<'a> for Captured {
+        type Writer = Plain<Captured>;
         fn make_writer(&'a self) -> Self::Writer {
             Plain(self.clone())
         }
     }
 
     /// The line of a pass that has decided three times, and was answered twice.
-    fn line_of_pass<L>(layer: impl FnOnce(Kept) -> L) -> String
+    fn log_of_pass<L>(layer: impl FnOnce(Captured) -> L) -> String
     where
         L: Layer<tracing_subscriber::Registry> + Send + Sync,
     {
-        let kept = Kept::default();
-        let subscriber = tracing_subscriber::registry().with(layer(kept.clone()));
+        let captured = Captured::default();
+        let subscriber = tracing_subscriber::registry().with(layer(captured.clone()));
         tracing::subscriber::with_default(subscriber, || {
             pass_span("agents", "mail").in_scope(|| {
                 record_rule("LookAfresh");
@@ -160,19 +157,19 @@ mod tests {
             });
             tracing::info!("outside");
         });
-        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(captured.0.lock().unwrap().clone()).unwrap()
     }
 
     #[test]
     fn a_line_of_a_pass_holds_each_field_once_and_as_it_was_last() {
         let fields = r#"object="agents/mail" rule="Link" account="ca_1" request_id="req_2""#;
-        let text = line_of_pass(|kept| {
-            let lines = fmt::layer().with_ansi(false).with_writer(kept);
+        let text = log_of_pass(|captured| {
+            let lines = fmt::layer().with_ansi(false).with_writer(captured);
             lines.fmt_fields(LastOfEach::default())
         });
         assert!(text.contains("effect applied effect=\"Link\""), "{text}");
         assert!(text.contains(&format!("reconcile{{{fields}}}")), "{text}");
-        let json = line_of_pass(|kept| fmt::layer().with_writer(kept).json());
+        let json = log_of_pass(|captured| fmt::layer().with_writer(captured).json());
         let line: serde_json::Value =
             serde_json::from_str(json.lines().next().unwrap()).expect("JSON");
         assert_eq!(line["fields"]["message"], "effect applied");
@@ -189,8 +186,8 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_without_control_characters() {
-        let kept = Kept::default();
-        let lines = fmt::layer().with_ansi(false).with_writer(kept.clone());
+        let captured = Captured::default();
+        let lines = fmt::layer().with_ansi(false).with_writer(captured.clone());
         let subscriber =
             tracing_subscriber::registry().with(lines.with_filter(filter_fn(is_safe_to_log)));
         tracing::subscriber::with_default(subscriber, || {
@@ -198,7 +195,7 @@ mod tests {
             tracing::warn!(target: "kube_client::client", "{}", "the body of a Secret");
             tracing::warn!(target: "kube_runtime::watcher", "{}", "the body of an object");
         });
-        let written = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let written = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
         assert_eq!(written.lines().count(), 1, "{written:?}");
         assert!(written.contains("one\u{fffd}two"), "{written:?}");
         assert!(written.ends_with('\n'));

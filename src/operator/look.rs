@@ -23,18 +23,18 @@ mod secret;
 
 use find::LookError;
 
-/// Where the accounts of one project are looked up.
+/// One Composio project, the objects whose accounts are in it, and the apiserver: all that a look reads from.
 #[derive(Clone)]
-pub struct Sources {
-    /// The project whose accounts these are.
+pub struct ProjectContext {
+    /// The Composio project.
     pub project: Arc<Project>,
     /// The objects whose accounts are in that project, as the watch has them.
     pub objects: Objects,
-    /// To read Secrets by name.
+    /// The client of the apiserver, which reads objects and Secrets by name.
     pub client: kube::Client,
 }
 
-impl Sources {
+impl ProjectContext {
     /// What is known without asking anybody.
     pub fn remembered(&self, desired: &Desired, recorded: ConnectedAccountStatus) -> Observed {
         let account = match &recorded.connected_account_id {

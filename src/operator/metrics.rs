@@ -1,7 +1,6 @@
 //! What the operator counts, in the Prometheus text format.
 
 use std::{
-    collections::BTreeMap,
     sync::{OnceLock, atomic::AtomicU64},
     time::Duration,
 };
@@ -24,21 +23,11 @@ use labels::{
 };
 use process::Process;
 
-/// How many objects there are of each kind. The words are a closed set.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ObjectGauges {
-    /// By Composio's word for the account.
-    pub by_state: BTreeMap<&'static str, u64>,
-    /// By the reason of Ready.
-    pub by_ready: BTreeMap<&'static str, u64>,
-    /// By the reason of Synced.
-    pub by_synced: BTreeMap<&'static str, u64>,
-    /// How long the oldest object has been waiting for a person, in seconds; 0, if none waits.
-    pub longest_wait: f64,
-}
+use crate::store::ObjectCounts;
 
-/// Counts the objects when somebody reads the metrics.
-type ReadObjectGauges = Box<dyn Fn() -> ObjectGauges + Send + Sync>;
+/// Counts the objects when the metrics are scraped. Beside it, for how many seconds the oldest object has been
+/// waiting for a person; 0, if none waits.
+type ReadObjectCounts = Box<dyn Fn() -> (ObjectCounts, f64) + Send + Sync>;
 
 /// The program's metrics. Labels come from closed sets.
 pub struct Metrics {
@@ -58,7 +47,7 @@ pub struct Metrics {
     objects_by_reason: Family<ReasonLabel, Gauge>,
     objects_by_synced_reason: Family<ReasonLabel, Gauge>,
     longest_wait: Gauge<f64, AtomicU64>,
-    object_gauges: OnceLock<ReadObjectGauges>,
+    object_counts: OnceLock<ReadObjectCounts>,
     leader: Gauge<i64>,
     blocked: Gauge<i64>,
     not_decoded: Counter,
@@ -66,13 +55,13 @@ pub struct Metrics {
     namespace_unreachable: Family<NamespaceLabel, Gauge>,
 }
 
-/// The words for how urgent work is: there from the start, so that a rate can be read of the first.
+/// The values of the label `urgency`: there from the start, so that a rate can be read of the first.
 const URGENCIES: [&str; 5] = ["withdrawal", "request", "creation", "drift", "polling"];
 
-/// What is written to the apiserver: there from the start, as above.
+/// The values of the label `kind` of writes to the apiserver: there from the start, as above.
 const WRITES: [&str; 4] = ["status", "metadata", "event", "lease"];
 
-/// The revision is told by whoever builds, in the environment.
+/// The revision comes from the environment of the build.
 const BUILD: BuildLabel = BuildLabel {
     version: env!("CARGO_PKG_VERSION"),
     revision: match option_env!("COMPOSIO_OPERATOR_REVISION") {
@@ -103,7 +92,7 @@ impl Default for Metrics {
             objects_by_reason: Family::default(),
             objects_by_synced_reason: Family::default(),
             longest_wait: Gauge::default(),
-            object_gauges: OnceLock::new(),
+            object_counts: OnceLock::new(),
             leader: Gauge::default(),
             blocked: Gauge::default(),
             not_decoded: Counter::default(),
@@ -324,19 +313,20 @@ impl Metrics {
         self.unrevoked.inc();
     }
 
-    /// Says how the objects are counted, from now on whenever somebody reads. The first to say it counts.
+    /// Sets how the objects are counted at each scrape. Only the first call has an effect.
     pub fn count_objects_by(
         &self,
-        object_gauges: impl Fn() -> ObjectGauges + Send + Sync + 'static,
+        object_counts: impl Fn() -> (ObjectCounts, f64) + Send + Sync + 'static,
     ) {
         // There is one controller a process.
-        let _ = self.object_gauges.set(Box::new(object_gauges));
+        let _ = self.object_counts.set(Box::new(object_counts));
     }
 
     /// The text that a scraper reads.
     pub fn text(&self) -> String {
-        if let Some(take_census) = self.object_gauges.get() {
-            self.counted(take_census());
+        if let Some(read_counts) = self.object_counts.get() {
+            let (counts, longest_wait) = read_counts();
+            self.set_object_gauges(counts, longest_wait);
         }
         self.controller.read();
         let mut text = String::new();
@@ -345,21 +335,21 @@ impl Metrics {
         text
     }
 
-    fn counted(&self, object_gauges: ObjectGauges) {
+    fn set_object_gauges(&self, counts: ObjectCounts, longest_wait: f64) {
         let gauge = |count| i64::try_from(count).unwrap_or(i64::MAX);
-        for (state, count) in object_gauges.by_state {
+        for (state, count) in counts.by_state {
             let label = StateLabel { state };
             self.objects.get_or_create(&label).set(gauge(count));
         }
-        for (family, counts) in [
-            (&self.objects_by_reason, object_gauges.by_ready),
-            (&self.objects_by_synced_reason, object_gauges.by_synced),
+        for (family, by_reason) in [
+            (&self.objects_by_reason, counts.by_ready),
+            (&self.objects_by_synced_reason, counts.by_synced),
         ] {
-            for (reason, count) in counts {
+            for (reason, count) in by_reason {
                 let label = ReasonLabel { reason };
                 family.get_or_create(&label).set(gauge(count));
             }
         }
-        self.longest_wait.set(object_gauges.longest_wait);
+        self.longest_wait.set(longest_wait);
     }
 }

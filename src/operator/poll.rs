@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::SignedDuration;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use tokio::time::Instant;
 
@@ -95,15 +94,15 @@ impl Poll {
     }
 
     /// Polls for ever: once at once, then in its rhythm. Objects go to `trigger`, the result of each
-    /// poll to `tell`.
+    /// poll to `on_event`.
     pub async fn run(
         mut self,
         mut trigger: impl FnMut(ObjectRef<PackedObject>),
-        mut tell: impl FnMut(PollEvent),
+        mut on_event: impl FnMut(PollEvent),
     ) {
         loop {
             let began = Instant::now();
-            tell(self.tick(&mut trigger).await);
+            on_event(self.tick(&mut trigger).await);
             self.pause(began).await;
             self.obey_rate_limit().await;
         }
@@ -162,7 +161,7 @@ impl Poll {
         // Each page at once: whoever is on the first does not wait for the last. But nobody is told before
         // it is known whose project this is.
         let mut held_back = Changes::new();
-        let mut tell = |changes: Changes| {
+        let mut on_changes = |changes: Changes| {
             held_back.extend(changes);
             if project.closed().identity != ProjectIdentity::Unproved {
                 affected(&project, &objects, &held_back).for_each(&mut trigger);
@@ -177,9 +176,9 @@ impl Poll {
             .as_ref()
             .is_none_or(|resync| resync.is_empty() || !resync.is_full())
         {
-            self.scan_changes(began, &mut tell).await?;
+            self.scan_changes(began, &mut on_changes).await?;
         }
-        tell(
+        on_changes(
             self.project
                 .snapshot(|snapshot| snapshot.take_unowned_changes()),
         );
@@ -187,7 +186,7 @@ impl Poll {
         let Some(resync) = &mut self.resync else {
             return Ok(());
         };
-        resync.go_on(&self.project, &mut tell).await?;
+        resync.run(&self.project, &mut on_changes).await?;
         if !resync.is_done() {
             return Ok(());
         }
@@ -196,13 +195,13 @@ impl Poll {
                 true => (ProjectIdentity::Ours, BTreeSet::new()),
                 false => {
                     let proof = ProjectProof::new(&self.project, &self.objects);
-                    proof.judge(&resync.count(&self.project)).await?
+                    proof.evaluate(&resync.tally(&self.project)).await?
                 }
             };
             self.project.identify(resync.generation(), identity);
             self.project
                 .set_unproved_namespaces(resync.generation(), unproved_namespaces);
-            tell(resync.end(&self.project));
+            on_changes(resync.end(&self.project));
             self.resync_at = began.checked_add(self.polling.resync);
             let after_resync = Watermark::after_resync(resync.began(), &self.project);
             self.watermark = self.watermark.or(after_resync);
@@ -240,9 +239,14 @@ impl Poll {
         self.resync = Some(Resync::full(&self.project, &self.objects, self.polling));
     }
 
-    async fn scan_changes(&mut self, now: Instant, tell: impl FnMut(Changes)) -> Result<(), Error> {
+    async fn scan_changes(
+        &mut self,
+        now: Instant,
+        on_changes: impl FnMut(Changes),
+    ) -> Result<(), Error> {
         let is_duplicate = |account: &_| self.objects.have_another(account);
-        let scan = change_scan::scan(&self.project, self.watermark, is_duplicate, tell).await?;
+        let scan =
+            change_scan::scan(&self.project, self.watermark, is_duplicate, on_changes).await?;
         self.watermark = scan.watermark;
         // What is new and could not be read is waited for. What may have come late is seldom anything.
         let is_urgent = scan.end == End::TooManyNew;
@@ -326,8 +330,4 @@ fn affected(
         .map(|object| (object.uid(), ObjectRef::from_obj(&*object)))
         .collect();
     by_uid.into_values()
-}
-
-fn signed(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }

@@ -15,6 +15,7 @@ use crate::{
     log,
     metrics::Metrics,
     record::RecordKeys,
+    time::to_std,
 };
 
 mod cache;
@@ -36,7 +37,7 @@ pub use gates::{ClosedGates, ProjectIdentity};
 use lookup_batcher::LookupBatcher;
 pub use snapshot::{CachedAccount, Changes, Snapshot};
 
-/// Who is put off does not come back before this.
+/// The shortest wait of a call that was not admitted.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Everything that talks to Composio, for one API key.
@@ -50,11 +51,11 @@ pub struct Project {
     metrics: Arc<Metrics>,
     auth_configs: AuthConfigs,
     lookups: LookupBatcher,
-    /// Told when somebody was given a link, so that the poll becomes quick.
+    /// Notified when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
-    /// Told when the project may be another one, so that it is proved at once.
+    /// Notified when the project may be another one, so that it is proved at once.
     identity_lost: Notify,
-    /// Composio's clock less ours, by the last answer that told.
+    /// Composio's clock less ours, by the last answer with a date.
     offset: Arc<Mutex<Option<SignedDuration>>>,
     /// By which records in statuses are signed. Derived from the API key.
     record_keys: Mutex<RecordKeys>,
@@ -100,11 +101,11 @@ impl Project {
                 if let Some(limit) = call.rate_limit {
                     budget.lock().update(limit, clock.instant());
                 }
-                if call.class == Class::TurnedAway {
-                    budget.lock().turned_away(edge_wait(), clock.instant());
+                if call.class == Class::EdgeThrottled {
+                    budget.lock().edge_throttled(edge_wait(), clock.instant());
                 }
                 if let Some(deprecation) = &call.deprecation {
-                    deprecations.tell(call.endpoint, deprecation, clock.instant());
+                    deprecations.warn_once_a_day(call.endpoint, deprecation, clock.instant());
                     metrics.deprecated(call.endpoint.as_str());
                 }
                 let mut gates = gates.lock();
@@ -167,7 +168,7 @@ impl Project {
     /// Whether the organisation's rate limit leaves room for a call; if not, how long to wait.
     ///
     /// # Errors
-    /// The wait.
+    /// How long to wait.
     pub fn admit(&self, urgency: Urgency) -> Result<(), Duration> {
         let now = self.instant();
         let mut budget = self.budget.lock();
@@ -250,7 +251,7 @@ impl Project {
     /// Whether there is an auth config now, and not only in a memory that is older than this.
     ///
     /// # Errors
-    /// As above.
+    /// When Composio does not answer.
     pub async fn has_auth_config(&self, id: &str, oldest: SignedDuration) -> Result<bool, Error> {
         Ok(self.auth_config_as_of(id, to_std(oldest)).await?.is_some())
     }
@@ -318,7 +319,7 @@ impl Project {
             .set_unproved_namespaces(generation, namespaces);
     }
 
-    /// Those namespaces.
+    /// The namespaces that [`Project::set_unproved_namespaces`] was given last.
     pub fn unproved_namespaces(&self) -> Arc<BTreeSet<String>> {
         self.gates.lock().unproved_namespaces()
     }
@@ -353,8 +354,4 @@ fn refuses_key(call: &Call) -> Option<u16> {
 /// The edge turns calls away for blocks of fifteen to thirty seconds: not all come back at the same moment.
 fn edge_wait() -> Duration {
     Duration::from_millis(fastrand::u64(5_000..15_000))
-}
-
-fn to_std(duration: SignedDuration) -> Duration {
-    Duration::try_from(duration).unwrap_or_default()
 }

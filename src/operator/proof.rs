@@ -12,28 +12,28 @@ use crate::{
     store::Objects,
 };
 
-/// So many auth configs of other objects are asked for before the project counts as another one.
-const MOST_PROOFS: usize = 5;
+/// The most auth configs of other objects that are asked for before the project counts as another one.
+const MAX_PROBES: usize = 5;
 /// A proof that is older may be from before the server, or the key behind it, was another.
-const OLDEST_PROOF: SignedDuration = SignedDuration::from_secs(10);
-/// So many accounts, and one in so many, may go between two looks at all of them.
-const MOST_MISSED: usize = 5;
-/// See [`MOST_MISSED`].
-const MOST_MISSED_OF: usize = 10;
+const MAX_PROBE_AGE: SignedDuration = SignedDuration::from_secs(10);
+/// The most accounts that may be missing at a resync without suspicion, whatever their part of all.
+const MAX_MISSED: usize = 5;
+/// One account in so many may be missing at a resync without suspicion.
+const MISSED_RATIO: usize = 10;
 
-/// What a look at all recorded accounts has found.
+/// What a resync has found of all recorded accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count {
+pub(crate) struct WitnessTally {
     /// Those that were there.
     pub(crate) found: usize,
     /// What was missing, by the namespace of the objects.
-    pub(crate) missing: BTreeMap<String, Missing>,
+    pub(crate) missing: BTreeMap<String, MissingTally>,
 }
 
 /// Of the records of one namespace that are witnesses: those that verify, and where the API key was changed
 /// so that none does, those of another key. What somebody wrote into a status is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Missing {
+pub(crate) struct MissingTally {
     /// Those that should have been there: not those that are being deleted, or were by us, or are so
     /// young that a list may not know them yet.
     pub(crate) expected: usize,
@@ -41,18 +41,18 @@ pub(crate) struct Missing {
     pub(crate) missed: usize,
 }
 
-impl Missing {
+impl MissingTally {
     /// Whether so much is missing that the project must be another one.
     fn is_suspicious(self) -> bool {
-        self.missed > MOST_MISSED && self.missed * MOST_MISSED_OF > self.expected
+        self.missed > MAX_MISSED && self.missed * MISSED_RATIO > self.expected
     }
 
     /// The same for the others beside one namespace, of which there may be few.
-    fn bears_out(self) -> bool {
+    fn corroborates(self) -> bool {
         self.is_suspicious() || (self.missed > 0 && self.missed == self.expected)
     }
 
-    fn and(self, other: Self) -> Self {
+    fn plus(self, other: Self) -> Self {
         Self {
             expected: self.expected + other.expected,
             missed: self.missed + other.missed,
@@ -60,12 +60,12 @@ impl Missing {
     }
 }
 
-impl Count {
+impl WitnessTally {
     /// Of all namespaces together.
-    pub(crate) fn total(&self) -> Missing {
+    pub(crate) fn total(&self) -> MissingTally {
         self.missing
             .values()
-            .fold(Missing::default(), |sum, one| sum.and(*one))
+            .fold(MissingTally::default(), |sum, one| sum.plus(*one))
     }
 
     /// Whether so much is missing that the project must be another one. One namespace alone never says so
@@ -75,8 +75,8 @@ impl Count {
         let worst = witnesses().max_by_key(|(_, one)| one.missed);
         let others = witnesses()
             .filter(|(name, _)| worst.is_none_or(|(worst, _)| worst != *name))
-            .fold(Missing::default(), |sum, (_, one)| sum.and(*one));
-        self.total().is_suspicious() && (others.expected == 0 || others.bears_out())
+            .fold(MissingTally::default(), |sum, (_, one)| sum.plus(*one));
+        self.total().is_suspicious() && (others.expected == 0 || others.corroborates())
     }
 
     /// The namespaces of which so much is missing that nothing is concluded from it for their objects.
@@ -92,7 +92,7 @@ impl Count {
     /// another one that is not enough: what is missing may have become less because objects went.
     ///
     /// # Errors
-    /// As it has.
+    /// When `has_auth_config` fails.
     pub(crate) async fn prove(
         &self,
         former: ProjectIdentity,
@@ -131,28 +131,28 @@ impl<'a> ProjectProof<'a> {
     ///
     /// # Errors
     /// When Composio does not answer.
-    pub(crate) async fn judge(
+    pub(crate) async fn evaluate(
         &self,
-        count: &Count,
+        tally: &WitnessTally,
     ) -> Result<(ProjectIdentity, BTreeSet<String>), Error> {
-        let nobody = ConnectedAccountStatus::default();
-        let identity = count
+        let no_status = ConnectedAccountStatus::default();
+        let identity = tally
             .prove(
                 self.project.closed().identity,
-                self.has_recorded_auth_config(&nobody),
+                self.has_recorded_auth_config(&no_status),
             )
             .await?;
-        let Missing { expected, missed } = count.total();
+        let MissingTally { expected, missed } = tally.total();
         if identity == ProjectIdentity::Foreign {
             tracing::error!(
                 missed,
                 expected,
-                found = count.found,
+                found = tally.found,
                 "accounts on record are not in this project"
             );
             return Ok((identity, BTreeSet::new()));
         }
-        let unproved_namespaces = count.unproved_namespaces();
+        let unproved_namespaces = tally.unproved_namespaces();
         for namespace in &unproved_namespaces {
             tracing::error!(
                 namespace,
@@ -172,14 +172,14 @@ impl<'a> ProjectProof<'a> {
         own: &ConnectedAccountStatus,
     ) -> Result<bool, Error> {
         if let Some(own) = &own.auth_config
-            && self.project.has_auth_config(own, OLDEST_PROOF).await?
+            && self.project.has_auth_config(own, MAX_PROBE_AGE).await?
         {
             return Ok(true);
         }
-        let mut others = self.objects.auth_configs(MOST_PROOFS + 1);
+        let mut others = self.objects.auth_configs(MAX_PROBES + 1);
         others.retain(|other| own.auth_config.as_ref() != Some(other));
-        for id in others.iter().take(MOST_PROOFS) {
-            if self.project.has_auth_config(id, OLDEST_PROOF).await? {
+        for id in others.iter().take(MAX_PROBES) {
+            if self.project.has_auth_config(id, MAX_PROBE_AGE).await? {
                 return Ok(true);
             }
         }
@@ -191,15 +191,15 @@ impl<'a> ProjectProof<'a> {
 mod tests {
     use super::*;
 
-    fn count(missing: &[(&str, usize, usize)]) -> Count {
+    fn tally(missing: &[(&str, usize, usize)]) -> WitnessTally {
         let missing = missing.iter().map(|(namespace, expected, missed)| {
-            let missing = Missing {
+            let missing = MissingTally {
                 expected: *expected,
                 missed: *missed,
             };
             ((*namespace).to_owned(), missing)
         });
-        Count {
+        WitnessTally {
             found: 1,
             missing: missing.collect(),
         }
@@ -214,10 +214,10 @@ mod tests {
             (59, 6, true, "more than one in ten"),
             (0, 0, false, "nothing recorded"),
         ] {
-            let count = count(&[("a", expected, missed)]);
-            assert_eq!(count.is_suspicious(), suspicious, "{reason}");
+            let tally = tally(&[("a", expected, missed)]);
+            assert_eq!(tally.is_suspicious(), suspicious, "{reason}");
             assert_eq!(
-                !count.unproved_namespaces().is_empty(),
+                !tally.unproved_namespaces().is_empty(),
                 suspicious,
                 "{reason}"
             );
@@ -264,9 +264,9 @@ mod tests {
                 "a namespace without witnesses is no other",
             ),
         ] {
-            let count = count(&missing);
-            assert_eq!(count.is_suspicious(), foreign, "{reason}");
-            let names: Vec<_> = count.unproved_namespaces().into_iter().collect();
+            let tally = tally(&missing);
+            assert_eq!(tally.is_suspicious(), foreign, "{reason}");
+            let names: Vec<_> = tally.unproved_namespaces().into_iter().collect();
             assert_eq!(names, unproved_namespaces, "{reason}");
         }
     }

@@ -1,6 +1,6 @@
 //! One pass over one object: observe → plan → act → report, until there is nothing left to do now.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use kube::ResourceExt;
 
@@ -8,6 +8,7 @@ use crate::{
     crd::{ConnectedAccount, Reason, condition},
     report::object_event,
     store::PackedObject,
+    time::to_std,
 };
 
 mod backoff;
@@ -22,7 +23,7 @@ use backoff::Attempt;
 pub use backoff::Backoff;
 pub use context::{Context, Decide, Emit, Report, Slots};
 use error::describe;
-pub use error::{Error, Failed};
+pub use error::{Error, PassError};
 use pass::Pass;
 pub use result::ReconcileResult;
 use state::Step;
@@ -48,17 +49,17 @@ use state::Step;
 pub async fn reconcile(
     packed: Arc<PackedObject>,
     context: &Context,
-) -> Result<ReconcileResult, Failed> {
+) -> Result<ReconcileResult, PassError> {
     if packed.is_unreadable() {
         unreadable::emit(&packed, context);
         return Ok(ReconcileResult::NOT_DECODED);
     }
-    let object = packed.unpack().map_err(|error| Failed {
+    let object = packed.unpack().map_err(|error| PassError {
         error: error.into(),
-        again: context.requeue_policy.max,
+        requeue_after: context.requeue_policy.max,
     })?;
     let attempt = Attempt::of(&object);
-    let now = context.sources.project.instant();
+    let now = context.project_context.project.instant();
     if let Some(left) = context.backoff.left(&attempt, context.requeue_policy, now) {
         return Ok(ReconcileResult::backing_off(left));
     }
@@ -76,16 +77,15 @@ pub async fn reconcile(
 
 /// How long to leave an object alone whose pass failed. What the apiserver has refused is told once: where the
 /// status does not say it, it could not be written either.
-fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Context) -> Failed {
+fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Context) -> PassError {
     let object = packed.unpack().unwrap_or_default();
-    let project = &context.sources.project;
+    let project = &context.project_context.project;
     let status = object.status.as_ref();
     let since = status
         .filter(|status| status.says(condition::SYNCED, &[Reason::KubernetesRefused]))
         .and_then(|status| status.condition(condition::SYNCED))
         .map(|synced| synced.last_transition_time.0);
-    let lasted = since.map(|since| project.now().duration_since(since));
-    let lasted = lasted.and_then(|lasted| Duration::try_from(lasted).ok());
+    let lasted = since.map(|since| to_std(project.now().duration_since(since)));
     let lasted = lasted.unwrap_or_default();
     let next = (context.backoff).failed(attempt, lasted, context.requeue_policy, project.instant());
     if next.is_first
@@ -94,9 +94,9 @@ fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Cont
     {
         (context.emit)(&object, object_event::of_refusal(&refusal));
     }
-    Failed {
+    PassError {
         error,
-        again: next.after,
+        requeue_after: next.after,
     }
 }
 
@@ -106,7 +106,9 @@ async fn look_and_act(
     attempt: &Attempt,
     context: &Context,
 ) -> Result<ReconcileResult, Error> {
-    let api = context.sources.api(&object.namespace().unwrap_or_default());
+    let api = context
+        .project_context
+        .api(&object.namespace().unwrap_or_default());
     let Some(slot) = context.slots.take().await else {
         return Ok(ReconcileResult::STOPPED);
     };
@@ -116,11 +118,11 @@ async fn look_and_act(
         return remembered.end(event).await;
     }
     if let Some(wait) = remembered.throttled(&step) {
-        let now = context.sources.project.instant();
+        let now = context.project_context.project.instant();
         let waited = context.backoff.defer(attempt, now);
         return remembered.wait_for_turn(wait, waited).await;
     }
-    context.backoff.has_turn(attempt);
+    context.backoff.admitted(attempt);
     let slot = if remembered.state.is_to_be_marked() {
         match remembered.run().await? {
             // The watch lags behind.
@@ -135,7 +137,10 @@ async fn look_and_act(
     };
     // The watch may lag behind our own last write.
     let namespace = packed.namespace().unwrap_or_default();
-    let current = context.sources.read(&namespace, &packed.name_any()).await?;
+    let current = context
+        .project_context
+        .read(&namespace, &packed.name_any())
+        .await?;
     match current {
         // The watch brings it too, and then it is told.
         Some(current) if current.is_unreadable() => Ok(ReconcileResult::NOT_DECODED),

@@ -47,9 +47,6 @@ const MAX_DETAIL: usize = 256;
 /// # Assumptions
 /// - `desired` is what the outcome was decided on, so its generation is the one that the conditions
 ///   speak of; `previous` may be newer than it.
-///
-/// # Errors
-/// None.
 pub fn report(
     desired: &Desired,
     previous: &ConnectedAccountStatus,
@@ -63,7 +60,7 @@ pub fn report(
     }
     drop_former_refusal(&mut status, previous, desired);
     record_correction(&mut status, desired, outcome, now);
-    record_event(&mut status, desired, outcome, now);
+    record_outcome(&mut status, desired, outcome, now);
     record_account(&mut status, desired, outcome, now);
     record_requests(&mut status, desired, outcome);
     status.observed_generation = Some(desired.generation);
@@ -126,8 +123,8 @@ fn record_correction(
     }
 }
 
-/// What the event itself adds or takes away.
-fn record_event(
+/// What the outcome itself adds to the status, or takes away.
+fn record_outcome(
     status: &mut ConnectedAccountStatus,
     desired: &Desired,
     outcome: &Outcome,

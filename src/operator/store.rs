@@ -5,7 +5,7 @@ mod objects;
 mod packed;
 
 pub(crate) use objects::summary;
-pub use objects::{Followed, ObjectCounts, Objects};
+pub use objects::{ObjectCounts, Objects, WatchDelta};
 #[cfg(test)]
 pub(crate) use packed::DECODED;
 pub use packed::{PackedObject, Summary};

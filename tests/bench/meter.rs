@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Request;
 use kube::Client;
 
+use crate::support::memory;
 use crate::support::sandbox::Sandbox;
 
 /// Requests to Composio in words, and how many there were.
@@ -153,11 +154,9 @@ impl Process {
     }
 
     pub(crate) fn read(pid: u32) -> Process {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let megabytes = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|rest| rest.trim().split(' ').next()?.parse::<f64>().ok());
-            number.unwrap_or_default() * 1024.0 / 1e6
+        let megabytes = |line| {
+            let kilobytes = memory::kilobytes(&pid.to_string(), line).unwrap_or_default();
+            kilobytes as f64 * 1024.0 / 1e6
         };
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // After the name, which may hold anything; in hundredths of a second on every Linux.
@@ -172,8 +171,8 @@ impl Process {
             field.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0)
         };
         Process {
-            rss_mb: megabytes("VmRSS:"),
-            peak_mb: megabytes("VmHWM:"),
+            rss_mb: megabytes(memory::RESIDENT),
+            peak_mb: megabytes(memory::PEAK),
             cpu: Duration::from_millis((ticks(11) + ticks(12)) * 10),
         }
     }

@@ -3,12 +3,12 @@
 
 use std::process::Output;
 
+use composio_operator::kubernetes::PROXY_VARIABLES;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::support::helm::{CHART, program};
-use crate::support::operator::PROXIES;
 use crate::support::sandbox::PROGRAM;
 use crate::support::scene::{Operated, SOON, Scene};
 use crate::support::wait;
@@ -80,7 +80,7 @@ async fn run_job(scene: &Scene<'_>) -> (Option<i32>, String) {
     let kubeconfig = scene.control_plane.kubeconfig_for_token(token.trim());
     let mut command = Command::new(PROGRAM);
     command.args(args).env("KUBECONFIG", kubeconfig);
-    for proxy in PROXIES {
+    for proxy in PROXY_VARIABLES {
         command.env_remove(proxy);
     }
     let output = command.output().await.expect("the program runs");
@@ -240,7 +240,7 @@ async fn what_cannot_be_read_is_no_reason_to_delete() {
             .args(["--release-namespace", &scene.namespace])
             .args(["--deployment", DEPLOYMENT])
             .env("KUBECONFIG", &kubeconfig);
-        for proxy in PROXIES {
+        for proxy in PROXY_VARIABLES {
             command.env_remove(proxy);
         }
         let output = command.output().await.expect("the program runs");

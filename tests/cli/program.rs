@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
+use composio_operator::kubernetes::PROXY_VARIABLES;
 use regex::Regex;
 
-use crate::support::operator::PROXIES;
 use crate::support::sandbox::PROGRAM;
 use crate::support::scene::Scene;
 
@@ -90,7 +90,7 @@ pub(super) async fn path() -> &'static Path {
 pub(super) async fn command(kubeconfig: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(path().await);
     command.args(args).env("KUBECONFIG", kubeconfig);
-    for name in PROXIES
+    for name in PROXY_VARIABLES
         .into_iter()
         .chain(["CI", "NO_COLOR", "COLUMNS", "TERM"])
     {

@@ -10,7 +10,7 @@ use composio_operator::plan::{
 use composio_operator::report::report;
 use jiff::Timestamp;
 
-use crate::support::simulation::{Mind, Repeats};
+use crate::support::simulation::{Logic as Mind, Repeats};
 
 type Planted = (&'static str, fn() -> Mind);
 

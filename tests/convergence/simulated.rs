@@ -86,7 +86,7 @@ impl Ground for Simulation {
     }
 
     async fn conflicts(&mut self, writes: u32) {
-        self.shelf().conflicts = writes;
+        self.apiserver().conflicts = writes;
     }
 
     async fn hand(&mut self, id: &str, hand: &Hand) -> bool {
@@ -139,7 +139,7 @@ impl Ground for Simulation {
     }
 
     async fn unmarked(&mut self) -> Vec<String> {
-        self.shelf().unmarked.clone()
+        self.apiserver().unmarked.clone()
     }
 
     async fn asked(&mut self, since: u64) -> Vec<Asked> {
@@ -161,6 +161,6 @@ impl Ground for Simulation {
     }
 
     async fn told(&mut self) -> String {
-        Simulation::told(self)
+        Simulation::describe(self)
     }
 }

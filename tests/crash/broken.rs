@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::boundary::Kind;
-use super::lane::{World, release};
+use super::test_bed::{World, release};
 use crate::support::proxy::{Fate, Seen};
 
 /// Takes our finalizer off the object.
@@ -53,20 +53,20 @@ impl Broken {
     /// What becomes of a request that nothing else happens to.
     pub(super) fn fate(&self, kind: &Kind) -> Fate {
         let Broken::ReportedFirst(waiting) = self else {
-            return Fate::Pass;
+            return Fate::Forwarded;
         };
         let mut waiting = waiting.lock();
         if kind.what == "credentials" {
             let (go, may_go) = oneshot::channel();
             *waiting = Some(go);
             let answer = json!({"id": "ca", "status": "ACTIVE", "success": true});
-            return Fate::Ahead(answer.to_string(), may_go);
+            return Fate::AnsweredFirst(answer.to_string(), may_go);
         }
         if kind.path.ends_with("/status") && kind.method == "PUT" {
             // Without one that waits there is nothing to send.
             let _ = waiting.take().map(|go| go.send(()));
         }
-        Fate::Pass
+        Fate::Forwarded
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn no_alias(_: &World<'_>) -> Broken {
 
 /// Lets the object go before it deletes the account.
 pub(super) fn released_first(world: &World<'_>) -> Broken {
-    let (objects, name) = (world.lane.objects.clone(), world.name.clone());
+    let (objects, name) = (world.test_bed.objects.clone(), world.name.clone());
     Broken::ReleasedFirst(Box::new(move || {
         let (objects, name) = (objects.clone(), name.clone());
         Box::pin(async move { release(&objects, &name).await })

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use composio_operator::composio::Endpoint;
 
 use super::boundary::{Boundary, Kind, Server};
+use super::interceptor::Fault;
 use super::matrix::Results;
-use super::passage::Deed;
 use crate::structure::source::Source;
 
 /// Method, path and what it changes, as in [`Kind`].
@@ -137,11 +137,11 @@ pub(super) fn left_out(results: &Results) -> Vec<String> {
     let writes =
         writes.map(|(method, path, what)| Kind::new(Server::Kubernetes, method, path, what));
     for kind in endpoints.chain(writes) {
-        for side in [Deed::KillBefore, Deed::KillAfter] {
+        for side in [Fault::KillBefore, Fault::KillAfter] {
             if !results
                 .met
                 .iter()
-                .any(|(boundary, deed)| boundary.kind == kind && *deed == side)
+                .any(|(boundary, fault)| boundary.kind == kind && *fault == side)
             {
                 complaints.push(format!("{kind} was not crossed with {side:?}"));
             }
@@ -150,7 +150,7 @@ pub(super) fn left_out(results: &Results) -> Vec<String> {
     for (effect, step, server, (method, path, what)) in EFFECTS {
         let kind = Kind::new(server, method, path, what);
         let is_it =
-            |(boundary, _): &&(Boundary, Deed)| boundary.step == step && boundary.kind == kind;
+            |(boundary, _): &&(Boundary, Fault)| boundary.step == step && boundary.kind == kind;
         if results.met.iter().filter(is_it).count() < 2 {
             complaints.push(format!(
                 "{effect}: {kind} was not crossed in the step {step:?}"

@@ -11,17 +11,17 @@ use tokio::sync::Semaphore;
 
 use super::boundary::Boundary;
 use super::broken::Broken;
-use super::lane::{Lane, World};
-use super::passage::Deed;
+use super::interceptor::Fault;
 use super::run::{Conditions, Run, run};
 use super::scenario::Scenario;
+use super::test_bed::{TestBed, World};
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools::say;
 
 /// So many runs at the same time: most of the time they wait.
-const LANES: usize = 8;
+const TEST_BEDS: usize = 8;
 /// And so many in all matrices together: more would only wait for the machine.
 static RUNS: Semaphore = Semaphore::const_new(16);
 /// A boundary that a run did not reach is tried again so often, and each time the end of a step is
@@ -57,11 +57,11 @@ pub(super) struct Matrix {
 pub(super) struct Results {
     pub(super) boundaries: BTreeSet<(&'static str, Boundary)>,
     /// What happened where.
-    pub(super) met: BTreeSet<(Boundary, Deed)>,
+    pub(super) met: BTreeSet<(Boundary, Fault)>,
     /// How often something happened.
     pub(super) happened: usize,
     /// Where nothing happened, because no run came there again.
-    pub(super) missed: Vec<(Boundary, Deed)>,
+    pub(super) missed: Vec<(Boundary, Fault)>,
     pub(super) violations: Vec<String>,
     took: Duration,
 }
@@ -69,7 +69,7 @@ pub(super) struct Results {
 struct Job<'a> {
     scenario: &'a Scenario,
     boundary: Boundary,
-    deed: Deed,
+    fault: Fault,
     tries: u32,
 }
 
@@ -113,24 +113,24 @@ impl Matrix {
 
     /// Kills the operator at every boundary of the scenarios, on both sides of it.
     pub(super) async fn crashes(&self, scenarios: &[Scenario]) -> Results {
-        self.everywhere(scenarios, |_| vec![Deed::KillBefore, Deed::KillAfter])
+        self.everywhere(scenarios, |_| vec![Fault::KillBefore, Fault::KillAfter])
             .await
     }
 
-    /// Lets those deeds be done at the boundaries of the scenarios.
+    /// Injects those faults at the boundaries of the scenarios.
     pub(super) async fn everywhere(
         &self,
         scenarios: &[Scenario],
-        mut deeds: impl FnMut(&Boundary) -> Vec<Deed>,
+        mut faults: impl FnMut(&Boundary) -> Vec<Fault>,
     ) -> Results {
         let began = Instant::now();
-        let wanted = LANES.min(2 * scenarios.len());
-        let lanes = join_all((0..wanted).map(|_| self.lane())).await;
+        let wanted = TEST_BEDS.min(2 * scenarios.len());
+        let test_beds = join_all((0..wanted).map(|_| self.test_bed())).await;
         let mut results = Results::default();
         let mut jobs = VecDeque::new();
         let recorded = Mutex::new(scenarios.iter().collect::<VecDeque<_>>());
-        let runs = in_lanes(&lanes, &recorded, async |lane, scenario| {
-            let run = run(lane, scenario, None, quiet(TRIES), &self.conditions).await;
+        let runs = in_test_beds(&test_beds, &recorded, async |test_bed, scenario| {
+            let run = run(test_bed, scenario, None, quiet(TRIES), &self.conditions).await;
             (scenario, run)
         });
         for (
@@ -146,10 +146,10 @@ impl Matrix {
             );
             for boundary in crossed {
                 results.boundaries.insert((name, boundary.clone()));
-                jobs.extend(deeds(&boundary).into_iter().map(|deed| Job {
+                jobs.extend(faults(&boundary).into_iter().map(|fault| Job {
                     scenario,
                     boundary: boundary.clone(),
-                    deed,
+                    fault,
                     tries: 0,
                 }));
             }
@@ -157,9 +157,16 @@ impl Matrix {
         // A broken operator may be found out without a crash, and is to be found out by one.
         if results.violations.is_empty() || self.conditions.broken.is_some() {
             let jobs = Mutex::new(jobs);
-            let runs = in_lanes(&lanes, &jobs, async |lane, job: Job<'_>| {
-                let at = Some((&job.boundary, job.deed));
-                let run = run(lane, job.scenario, at, quiet(job.tries), &self.conditions).await;
+            let runs = in_test_beds(&test_beds, &jobs, async |test_bed, job: Job<'_>| {
+                let at = Some((&job.boundary, job.fault));
+                let run = run(
+                    test_bed,
+                    job.scenario,
+                    at,
+                    quiet(job.tries),
+                    &self.conditions,
+                )
+                .await;
                 let tries = job.tries + 1;
                 if !run.met && run.violation.is_none() && tries < TRIES {
                     jobs.lock().push_back(Job { tries, ..job });
@@ -175,18 +182,18 @@ impl Matrix {
         results
     }
 
-    async fn lane(&self) -> Lane<'_> {
-        Lane::new(self.control_plane, &self.sandbox, &self.folder, &self.waits).await
+    async fn test_bed(&self) -> TestBed<'_> {
+        TestBed::new(self.control_plane, &self.sandbox, &self.folder, &self.waits).await
     }
 }
 
-/// Works off the queue, one after the other in each lane.
-async fn in_lanes<J, T>(
-    lanes: &[Lane<'_>],
+/// Works off the queue, one after the other in each test bed.
+async fn in_test_beds<J, T>(
+    test_beds: &[TestBed<'_>],
     queue: &Mutex<VecDeque<J>>,
-    work: impl AsyncFn(&Lane<'_>, J) -> T,
+    work: impl AsyncFn(&TestBed<'_>, J) -> T,
 ) -> Vec<T> {
-    let lanes = lanes.iter().map(async |lane| {
+    let test_beds = test_beds.iter().map(async |test_bed| {
         let mut done = Vec::new();
         loop {
             let Some(job) = queue.lock().pop_front() else {
@@ -194,10 +201,10 @@ async fn in_lanes<J, T>(
             };
             // It is never closed.
             let _permit = RUNS.acquire().await;
-            done.push(work(lane, job).await);
+            done.push(work(test_bed, job).await);
         }
     });
-    join_all(lanes).await.into_iter().flatten().collect()
+    join_all(test_beds).await.into_iter().flatten().collect()
 }
 
 impl Results {
@@ -205,15 +212,15 @@ impl Results {
         let Job {
             scenario,
             boundary,
-            deed,
+            fault,
             ..
         } = job;
-        let place = format!("{}, {boundary}, {deed:?}", scenario.name);
+        let place = format!("{}, {boundary}, {fault:?}", scenario.name);
         if run.met {
             self.happened += 1;
-            self.met.insert((boundary.clone(), *deed));
+            self.met.insert((boundary.clone(), *fault));
         } else {
-            self.missed.push((boundary.clone(), *deed));
+            self.missed.push((boundary.clone(), *fault));
         }
         self.violations.extend(
             run.violation
@@ -238,7 +245,7 @@ impl Results {
     pub(super) fn not_reached(&self) -> Vec<String> {
         let first = self.missed.iter().filter(|(boundary, _)| boundary.nth == 1);
         first
-            .map(|(boundary, deed)| format!("{boundary} was not reached again for {deed:?}"))
+            .map(|(boundary, fault)| format!("{boundary} was not reached again for {fault:?}"))
             .collect()
     }
 

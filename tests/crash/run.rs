@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep};
 
 use super::boundary::Boundary;
 use super::broken::Broken;
+use super::interceptor::Fault;
 use super::invariants::check;
-use super::lane::{Lane, World};
-use super::passage::Deed;
 use super::scenario::{Scenario, Then};
+use super::test_bed::{TestBed, World};
 use crate::support::child::Signal;
 use crate::support::operator::Operator;
 
@@ -39,30 +39,32 @@ pub(super) struct Conditions {
 }
 
 struct Trap {
-    deed: Deed,
+    fault: Fault,
     done: Option<oneshot::Receiver<()>>,
 }
 
 /// Runs the scenario; at the boundary, if there is one, that happens. A step is over when all holds that
 /// must, and nothing has been asked for that long.
 pub(super) async fn run(
-    lane: &Lane<'_>,
+    test_bed: &TestBed<'_>,
     scenario: &Scenario,
-    at: Option<(&Boundary, Deed)>,
+    at: Option<(&Boundary, Fault)>,
     quiet: Duration,
     conditions: &Conditions,
 ) -> Run {
-    let mut world = lane.world(&scenario.accounts, &conditions.switches).await;
+    let mut world = test_bed
+        .world(&scenario.accounts, &conditions.switches)
+        .await;
     let broken = conditions.broken.map(|broken| Arc::new(broken(&world)));
-    lane.passage.begin(broken);
-    let mut trap = at.map(|(boundary, deed)| Trap {
-        deed,
-        done: Some(lane.passage.trap(boundary.clone(), deed)),
+    test_bed.interceptor.begin(broken);
+    let mut trap = at.map(|(boundary, fault)| Trap {
+        fault,
+        done: Some(test_bed.interceptor.trap(boundary.clone(), fault)),
     });
     let mut operator = world.operator();
     let mut violation = None;
     for step in &scenario.steps {
-        lane.passage.enter(step.name);
+        test_bed.interceptor.enter(step.name);
         for act in &step.acts {
             world.act(act).await;
         }
@@ -75,15 +77,15 @@ pub(super) async fn run(
         );
         if let Err(complaint) = come.await {
             let log = operator.child.log_tail(30);
-            let told = world.told().await;
-            violation = Some(format!("{}: {complaint}\n{told}{log}", step.name));
+            let described = world.describe().await;
+            violation = Some(format!("{}: {complaint}\n{described}{log}", step.name));
             break;
         }
     }
     let killed = kill(&operator).await;
     killed.expect("the operator can be killed");
     let run = Run {
-        crossed: lane.passage.crossed(),
+        crossed: test_bed.interceptor.crossed(),
         met: trap.is_some_and(|trap| trap.done.is_none()),
         violation,
     };
@@ -107,7 +109,7 @@ async fn converge(
             world.quiet(quiet).await;
             let is_over = trap
                 .as_ref()
-                .is_none_or(|trap| trap.done.is_none() || world.lane.passage.is_set());
+                .is_none_or(|trap| trap.done.is_none() || world.test_bed.interceptor.is_set());
             if is_over && check(&world.facts().await, then).is_ok() {
                 return Ok(());
             }
@@ -128,10 +130,10 @@ async fn sprung(
     operator: &mut Operator,
     trap: &mut Option<Trap>,
 ) -> Result<(), String> {
-    let Some(Trap { deed, done }) = trap else {
+    let Some(Trap { fault, done }) = trap else {
         return Ok(());
     };
-    if world.lane.passage.is_set() {
+    if world.test_bed.interceptor.is_set() {
         return Ok(());
     }
     let Some(done) = done.take() else {
@@ -139,7 +141,7 @@ async fn sprung(
     };
     done.await
         .map_err(|_| "what was caught got away".to_owned())?;
-    if deed.is_a_crash() {
+    if fault.is_a_crash() {
         kill(operator).await.map_err(|error| error.to_string())?;
         *operator = world.operator();
     }

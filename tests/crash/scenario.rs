@@ -35,9 +35,9 @@ pub(super) enum Act {
     Account(&'static str),
     /// A second account of the same user comes into being under the same alias, as by a call that takes
     /// effect late; it is not recorded.
-    Twin,
+    Duplicate,
     /// That happens to the second account.
-    OfTwin(&'static str),
+    OfDuplicate(&'static str),
     /// The answer of Composio to that method and path, from now on.
     Fault(&'static str, &'static str, u16),
     /// Composio answers as it should again.
@@ -294,7 +294,7 @@ pub(super) fn duplicate_of_nobody() -> Scenario {
             step("link", [Act::Declare(gmail())], Then::AwaitingUser),
             step(
                 "duplicate",
-                [Act::Twin, Act::OfTwin("expire")],
+                [Act::Duplicate, Act::OfDuplicate("expire")],
                 Then::AwaitingUser,
             ),
             delete(),
@@ -311,7 +311,7 @@ pub(super) fn duplicate_of_a_person() -> Scenario {
             step("link", [Act::Declare(gmail())], Then::AwaitingUser),
             step(
                 "duplicate",
-                [Act::Twin, Act::OfTwin("consent")],
+                [Act::Duplicate, Act::OfDuplicate("consent")],
                 Then::AwaitingUser,
             ),
             // The echo of the request tells that everything has been looked at.

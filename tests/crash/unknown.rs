@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::boundary::{Boundary, Server};
 use super::coverage::EFFECTS;
+use super::interceptor::Fault;
 use super::matrix::{Matrix, Results};
-use super::passage::Deed;
 use super::scenario;
 use crate::support::tools::say;
 
@@ -21,15 +21,15 @@ pub(super) const WAITS: &[(&str, &str)] = &[
 ];
 
 /// What can become of an answer.
-const OUTCOMES: [(&str, Deed); 5] = [
-    ("the answer is lost", Deed::LeadershipLost),
-    ("the answer is cut in its middle", Deed::Cut),
+const OUTCOMES: [(&str, Fault); 5] = [
+    ("the answer is lost", Fault::DropAnswer),
+    ("the answer is cut in its middle", Fault::CutAnswer),
     (
         "delayed past the timeout, and committed later",
-        Deed::Late(LATE),
+        Fault::Delay(LATE),
     ),
-    ("500 after the commit", Deed::Fails),
-    ("502 of a gateway after the commit", Deed::Gateway),
+    ("500 after the commit", Fault::Answer500),
+    ("502 of a gateway after the commit", Fault::Answer502),
 ];
 
 /// Lets every effect of the scenarios meet every outcome, once for each step that it has a part in.
@@ -39,7 +39,7 @@ pub(super) async fn outcomes(matrix: &Matrix) -> Results {
         .everywhere(&scenario::all(), |boundary| {
             let counts = boundary.kind.server == Server::Composio && boundary.kind.is_effect();
             match counts && seen.insert(boundary.clone()) {
-                true => OUTCOMES.iter().map(|(_, deed)| *deed).collect(),
+                true => OUTCOMES.iter().map(|(_, fault)| *fault).collect(),
                 false => Vec::new(),
             }
         })
@@ -49,11 +49,11 @@ pub(super) async fn outcomes(matrix: &Matrix) -> Results {
 /// Says one line for each outcome, and returns which effect has not met it.
 pub(super) fn tell(results: &Results, circumstance: &str) -> Vec<String> {
     let mut complaints = Vec::new();
-    for (outcome, deed) in OUTCOMES {
+    for (outcome, fault) in OUTCOMES {
         let met: Vec<&Boundary> = results
             .met
             .iter()
-            .filter(|(_, done)| *done == deed)
+            .filter(|(_, done)| *done == fault)
             .map(|(boundary, _)| boundary)
             .collect();
         let mut effects = Vec::new();
@@ -73,7 +73,7 @@ pub(super) fn tell(results: &Results, circumstance: &str) -> Vec<String> {
                 false => complaints.push(format!("{effect} did not meet: {outcome}")),
             }
         }
-        let violated = |violation: &&String| violation.contains(&format!("{deed:?}: "));
+        let violated = |violation: &&String| violation.contains(&format!("{fault:?}: "));
         say(&format!(
             "unknown outcome, {circumstance}: {outcome}: {}; runs = {}, violations = {}",
             effects.join(", "),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::control_plane::ControlPlane;
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::{condition, message};
-use crate::support::way::Gate;
+use crate::support::tcp_proxy::ReservedPort;
 
 #[tokio::test]
 async fn a_rejected_api_key_is_told_and_a_new_one_in_the_file_is_taken_without_a_restart() {
@@ -104,8 +104,8 @@ async fn the_key_of_another_project_forgets_makes_and_releases_nothing() {
 #[tokio::test]
 async fn an_unreachable_base_url_is_told_and_healed_by_itself() {
     let scene = Scene::new("unreachable").await;
-    let closed = Gate::new();
-    let options = scene.options().flag("--base-url", &closed.url("http"));
+    let port = ReservedPort::new();
+    let options = scene.options().flag("--base-url", &port.url("http"));
     let operator = scene.spawn("operator", &options);
     operator.readyz(503, "no connection to Composio").await;
     scene.declare("mail", gmail()).await;
@@ -117,7 +117,7 @@ async fn an_unreachable_base_url_is_told_and_healed_by_itself() {
         "{object}"
     );
 
-    closed.open(scene.sandbox.url());
+    port.open(scene.sandbox.url());
     scene.linked("mail").await;
     assert_eq!(scene.changes().await, ["POST link"]);
 }
@@ -146,17 +146,17 @@ async fn without_the_crd_it_says_how_to_install_it_and_waits() {
 #[tokio::test]
 async fn an_apiserver_that_is_unreachable_at_the_start_is_waited_for() {
     let scene = Scene::new("no-apiserver").await;
-    let closed = Gate::new();
-    let behind = scene.kubeconfig_for(&closed.url("https"));
+    let port = ReservedPort::new();
+    let behind = scene.kubeconfig_for(&port.url("https"));
     let operator = scene.spawn("operator", &scene.options_with(&behind));
     operator.readyz(503, "cannot watch ConnectedAccounts").await;
 
-    let way = closed.open(scene.control_plane.url());
+    let proxy = port.open(scene.control_plane.url());
     operator.readyz(200, "").await;
     scene.linked_gmail("mail").await;
 
     // A watch that is cut is taken up again, and is no reason to be unready.
-    way.cut();
+    proxy.cut();
     scene.linked_gmail("another").await;
     operator.readyz(200, "").await;
 }

@@ -12,8 +12,8 @@ use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::Options;
 use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::tcp_proxy::ReservedPort;
 use crate::support::wait;
-use crate::support::way::Gate;
 
 /// The waits that are shipped, but for a Lease that outlasts the fault: to end for a Lease that cannot
 /// be renewed is right too, but is no healing of this process.
@@ -105,15 +105,15 @@ pub(super) async fn storage_stops() -> Seen {
 
 pub(super) async fn watch_is_cut() -> Seen {
     let scene = Scene::new("watch-cut").await;
-    let gate = Gate::new();
-    let behind = scene.kubeconfig_for(&gate.url("https"));
-    let way = gate.open(scene.control_plane.url());
+    let port = ReservedPort::new();
+    let behind = scene.kubeconfig_for(&port.url("https"));
+    let proxy = port.open(scene.control_plane.url());
     let options = Options::with_defaults(&behind, scene.sandbox.url(), &scene.namespace);
     let operator = scene.start("operator", &patient(options)).await;
     scene.connected_gmail("before").await;
     let outage = Outage::begin(&scene, &operator).await;
     for time in ["1", "2", "3"] {
-        way.cut();
+        proxy.cut();
         // What changes now is seen by a watch that was taken up again.
         let ask = format!("composio.dev/reconcile-requested-at={time}");
         let annotate = [
@@ -136,19 +136,19 @@ pub(super) async fn watch_is_cut() -> Seen {
 pub(super) async fn watch_is_too_old() -> Seen {
     let control_plane = own().await;
     let scene = Scene::on(&control_plane, "too-old").await;
-    let gate = Gate::new();
-    let behind = scene.kubeconfig_for(&gate.url("https"));
-    let way = gate.open(scene.control_plane.url());
+    let port = ReservedPort::new();
+    let behind = scene.kubeconfig_for(&port.url("https"));
+    let proxy = port.open(scene.control_plane.url());
     let options = Options::with_defaults(&behind, scene.sandbox.url(), &scene.namespace);
     let operator = scene.start("operator", &patient(options)).await;
     scene.connected_gmail("before").await;
     let outage = Outage::begin(&scene, &operator).await;
-    way.close();
+    proxy.close();
     // A server that was started anew knows of no change that was before.
     scene.declare("meanwhile", gmail()).await;
     control_plane.kill_apiserver().await;
     control_plane.start_apiserver().await;
-    way.cut();
+    proxy.cut();
     linked_in_time(&scene, "meanwhile").await;
     scene.connected_gmail("after").await;
     let log = operator.child.read_log();

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::outage::{Outage, Seen};
 use crate::support::operator::Options;
 use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::tcp_proxy::ReservedPort;
 use crate::support::wait;
-use crate::support::way::Gate;
 
 /// Several times what an hour brings by the waits that are shipped.
 const FAILURES: u64 = 1000;
@@ -114,9 +114,9 @@ pub(super) async fn slow() -> Seen {
 /// has more after them.
 pub(super) async fn grown_by_an_outage() -> u64 {
     let scene = Scene::new("outage").await;
-    let gate = Gate::new();
-    let url = gate.url("http");
-    let way = gate.open(scene.sandbox.url());
+    let port = ReservedPort::new();
+    let url = port.url("http");
+    let proxy = port.open(scene.sandbox.url());
     let hasty = [
         "--poll-interval",
         "--poll-interval-waiting",
@@ -130,7 +130,7 @@ pub(super) async fn grown_by_an_outage() -> u64 {
     let operator = scene.start("operator", &options).await;
     scene.connected_gmail("before").await;
     let before = operator.child.memory();
-    way.close();
+    proxy.close();
     for n in 0..5 {
         scene.declare(&format!("after-{n}"), gmail()).await;
     }
@@ -144,7 +144,7 @@ pub(super) async fn grown_by_an_outage() -> u64 {
     })
     .await;
     let grown = operator.child.memory().saturating_sub(before);
-    way.cut();
+    proxy.cut();
     for n in 0..5 {
         scene.linked(&format!("after-{n}")).await;
     }

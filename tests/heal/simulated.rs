@@ -54,7 +54,7 @@ async fn lasting(mut fault: Value, time: SignedDuration) -> Seen {
     simulation.advance(time).await;
     for name in &connected {
         let ready = text(&simulation, name, "/status/conditions/0/status");
-        assert_eq!(ready, "True", "{}", simulation.told());
+        assert_eq!(ready, "True", "{}", simulation.describe());
     }
     simulation.world().clear_faults();
     // The longest wait there is, and what jitter adds to it.
@@ -86,7 +86,7 @@ fn of(name: &str) -> Value {
 fn text(simulation: &Simulation, name: &str, pointer: &str) -> String {
     let object = simulation.object(name).expect("it is there");
     let found = object.pointer(pointer).and_then(Value::as_str);
-    let missing = || panic!("{name} has no {pointer}: {}", simulation.told());
+    let missing = || panic!("{name} has no {pointer}: {}", simulation.describe());
     found.map_or_else(missing, str::to_owned)
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{Land, id};
-use crate::support::proxy::{Fate, Judge, Proxy};
+use crate::support::proxy::{Fate, Intercept, Proxy};
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::condition;
 
@@ -138,21 +138,21 @@ async fn a_failure_that_may_pass_is_waited_for_and_nothing_is_decided_without_it
     land.declare(&seen, "rival", shared_alias("u")).await;
 
     let fails = Arc::new(AtomicBool::new(true));
-    let judge: Judge = {
+    let intercept: Intercept = {
         let (fails, list) = (
             Arc::clone(&fails),
             format!("/namespaces/{failing}/connectedaccounts"),
         );
         Arc::new(move |request| {
             let fate = match fails.load(Ordering::Relaxed) && request.path.ends_with(&list) {
-                true => Fate::Replaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away"),
-                false => Fate::Pass,
+                true => Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away"),
+                false => Fate::Forwarded,
             };
             async move { (request, fate) }.boxed()
         })
     };
     let certificate = land.control_plane.certificate();
-    let proxy = Proxy::of_https(land.control_plane.url(), certificate, judge).await;
+    let proxy = Proxy::of_https(land.control_plane.url(), certificate, intercept).await;
     let proxy = proxy.expect("a proxy starts");
     let behind = scene.kubeconfig_for(proxy.url());
     let options = scene.options_with(&behind).flag("--watch-namespace", &both);
@@ -190,24 +190,24 @@ async fn empty_namespaces_that_are_listed_again_after_a_failure_are_ready_withou
     let land = Land::shared().await;
     let scene = Scene::on(&land.control_plane, "again").await;
     let fails = Arc::new(AtomicBool::new(false));
-    let judge: Judge = {
+    let intercept: Intercept = {
         let fails = Arc::clone(&fails);
         Arc::new(move |request| {
             let fate = match request.path.ends_with("/connectedaccounts") {
                 true if request.query.contains("watch=true") => {
                     // It is never forwarded.
-                    Fate::Ahead(TOO_OLD.to_owned(), oneshot::channel().1)
+                    Fate::AnsweredFirst(TOO_OLD.to_owned(), oneshot::channel().1)
                 }
                 true if fails.load(Ordering::Relaxed) => {
-                    Fate::Replaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away")
+                    Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away")
                 }
-                true | false => Fate::Pass,
+                true | false => Fate::Forwarded,
             };
             async move { (request, fate) }.boxed()
         })
     };
     let certificate = land.control_plane.certificate();
-    let proxy = Proxy::of_https(land.control_plane.url(), certificate, judge).await;
+    let proxy = Proxy::of_https(land.control_plane.url(), certificate, intercept).await;
     let proxy = proxy.expect("a proxy starts");
     let behind = scene.kubeconfig_for(proxy.url());
     let both = format!("{},{}", land.namespace("again").await, scene.namespace);

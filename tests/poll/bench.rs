@@ -91,7 +91,7 @@ impl Bench {
             writer.apply_watcher_event(&watcher::Event::InitApply(packed(object(id))));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
-        objects.follow(&watcher::Event::InitDone);
+        objects.apply_event(&watcher::Event::InitDone);
         let polling = Polling {
             interval: Duration::from_secs(2),
             waiting: Duration::from_secs(2),
@@ -198,6 +198,7 @@ pub(super) fn transport(shared: &Arc<Shared>) -> Transport {
             between(&mut world, now);
         }
         let answer = world.exchange(&request, now);
-        async move { answer.map_err(|_| SendError::Cut("cut by the test".to_owned())) }.boxed()
+        async move { answer.map_err(|_| SendError::Disconnected("cut by the test".to_owned())) }
+            .boxed()
     })
 }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::random_hex;
+use super::{memory, random_hex};
 
 /// `exec` keeps the shell's pid, so the child is ours directly: its pid and exit status are the real ones.
 /// `$1` is the grace period in tenths of a second. Standard output is the folder's pipe, held open by
@@ -207,12 +207,7 @@ impl Child {
 
     /// The memory that it has now, in kilobytes.
     pub(crate) fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number
-            .and_then(|number| number.parse().ok())
-            .unwrap_or_default()
+        memory::kilobytes(&self.pid.to_string(), memory::RESIDENT).unwrap_or_default()
     }
 
     /// Where the child's standard output and standard error go.

@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod control_plane;
 pub(crate) mod helm;
+pub(crate) mod memory;
 pub(crate) mod operator;
 pub(crate) mod proxy;
 pub(crate) mod release;
@@ -10,10 +11,10 @@ pub(crate) mod sandbox;
 pub(crate) mod scene;
 pub(crate) mod simulation;
 pub(crate) mod story;
+pub(crate) mod tcp_proxy;
 pub(crate) mod tools;
 pub(crate) mod wait;
 pub(crate) mod watch;
-pub(crate) mod way;
 
 use std::fmt::Write;
 use std::time::Duration;

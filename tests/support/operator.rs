@@ -6,10 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use composio_operator::kubernetes::PROXY_VARIABLES;
+
 use super::child::{Child, Folder};
 use super::sandbox::{API_KEY, PROGRAM};
 use super::scene::SOON;
-use super::{http_client, wait};
+use super::{http_client, memory, wait};
 
 /// The permissions that are shipped: the rules of the chart's roles.
 pub(crate) const RULES: &str = include_str!("../../charts/composio-operator/files/rules.yaml");
@@ -17,16 +19,6 @@ pub(crate) const RULES: &str = include_str!("../../charts/composio-operator/file
 /// The same for its own namespace.
 pub(crate) const LEASE_RULES: &str =
     include_str!("../../charts/composio-operator/files/lease-rules.yaml");
-
-/// Through which nothing of a test is to go.
-pub(crate) const PROXIES: [&str; 6] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
 
 /// How an operator is started.
 pub(crate) struct Options {
@@ -70,7 +62,7 @@ impl Options {
             .env("KUBECONFIG", kubeconfig)
             .env("COMPOSIO_API_KEY", API_KEY);
         // The way to loopback leads past every proxy in the environment.
-        for proxy in PROXIES {
+        for proxy in PROXY_VARIABLES {
             command.env_remove(proxy);
         }
         Options { command }
@@ -166,11 +158,7 @@ impl Operator {
 
     /// The most memory that it ever had, in kB.
     pub(crate) fn peak_memory(&self) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.child.pid())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let number = line.expect("Linux tells").trim().trim_end_matches(" kB");
-        number.parse().expect("a number")
+        memory::kilobytes(&self.child.pid().to_string(), memory::PEAK).expect("it runs")
     }
 
     /// The system chose the port; the log tells which.

@@ -42,29 +42,29 @@ pub(crate) struct Seen {
 /// What becomes of a request.
 pub(crate) enum Fate {
     /// It is forwarded, and its answer delivered.
-    Pass,
+    Forwarded,
     /// It is never forwarded. Who asked waits, until it is killed; it is told that this has begun.
     HeldBefore(oneshot::Sender<()>),
     /// It is forwarded, and its answer never delivered. Who asked waits, until it is killed; it is told
     /// when the answer is there.
     HeldAfter(oneshot::Sender<()>),
     /// It is forwarded, and the connection is cut instead of an answer.
-    LeadershipLost,
+    AnswerDropped,
     /// It is forwarded, and the connection is cut in the middle of the answer.
-    Half,
+    AnswerCut,
     /// It is forwarded, and this is the answer to it.
-    Replaced(StatusCode, &'static str),
+    AnswerReplaced(StatusCode, &'static str),
     /// It is forwarded, and its answer, which is JSON, delivered as this makes it.
-    Edited(Edit),
+    AnswerEdited(Edit),
     /// It is forwarded only after that time, also when nobody waits for the answer any more. It is told
     /// when that is done.
-    Late(Duration, oneshot::Sender<()>),
+    Delayed(Duration, oneshot::Sender<()>),
     /// This is the answer to it, at once. It is forwarded when it is told to be, if ever.
-    Ahead(String, oneshot::Receiver<()>),
+    AnsweredFirst(String, oneshot::Receiver<()>),
 }
 
 /// Decides what becomes of a request; it may change it before.
-pub(crate) type Judge = Arc<dyn Fn(Seen) -> BoxFuture<'static, (Seen, Fate)> + Send + Sync>;
+pub(crate) type Intercept = Arc<dyn Fn(Seen) -> BoxFuture<'static, (Seen, Fate)> + Send + Sync>;
 
 /// What an answer becomes on its way.
 pub(crate) type Edit = Arc<dyn Fn(Value) -> Value + Send + Sync>;
@@ -80,16 +80,16 @@ pub(crate) struct Proxy {
 #[error("the connection is cut")]
 struct Cut;
 
-struct Way {
+struct Handler {
     upstream: String,
     client: reqwest::Client,
-    judge: Judge,
+    intercept: Intercept,
 }
 
 impl Proxy {
     /// In front of a server that speaks HTTP.
-    pub(crate) async fn of_http(upstream: &str, judge: Judge) -> io::Result<Proxy> {
-        Proxy::start(upstream, http_client(TIMEOUT), judge).await
+    pub(crate) async fn of_http(upstream: &str, intercept: Intercept) -> io::Result<Proxy> {
+        Proxy::start(upstream, http_client(TIMEOUT), intercept).await
     }
 
     /// In front of a server that speaks HTTPS, with that certificate, which it signed itself. The
@@ -97,7 +97,7 @@ impl Proxy {
     pub(crate) async fn of_https(
         upstream: &str,
         certificate: &Path,
-        judge: Judge,
+        intercept: Intercept,
     ) -> io::Result<Proxy> {
         let certificate = reqwest::Certificate::from_pem(&std::fs::read(certificate)?)
             .map_err(io::Error::other)?;
@@ -109,20 +109,24 @@ impl Proxy {
             .timeout(TIMEOUT)
             .build()
             .map_err(io::Error::other)?;
-        Proxy::start(upstream, client, judge).await
+        Proxy::start(upstream, client, intercept).await
     }
 
-    async fn start(upstream: &str, client: reqwest::Client, judge: Judge) -> io::Result<Proxy> {
+    async fn start(
+        upstream: &str,
+        client: reqwest::Client,
+        intercept: Intercept,
+    ) -> io::Result<Proxy> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let way = Arc::new(Way {
+        let handler = Arc::new(Handler {
             upstream: upstream.to_owned(),
             client,
-            judge,
+            intercept,
         });
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&way)));
+                tokio::spawn(serve(stream, Arc::clone(&handler)));
             }
         });
         Ok(Proxy { url, accepting })
@@ -140,12 +144,12 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(stream: TcpStream, way: Arc<Way>) {
+async fn serve(stream: TcpStream, handler: Arc<Handler>) {
     // Small answers must not wait for each other; where it fails they just do.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let way = Arc::clone(&way);
-        async move { way.pass(request.map(Body::new)).await }
+        let handler = Arc::clone(&handler);
+        async move { handler.handle(request.map(Body::new)).await }
     });
     // Whoever asked may be killed at any time, and a service that fails is a connection that is cut.
     let _ = http1::Builder::new()
@@ -153,9 +157,9 @@ async fn serve(stream: TcpStream, way: Arc<Way>) {
         .await;
 }
 
-impl Way {
+impl Handler {
     /// When whoever asked is gone, this is dropped wherever it waits.
-    async fn pass(self: Arc<Self>, request: Request<Body>) -> Result<Response<Body>, Cut> {
+    async fn handle(self: Arc<Self>, request: Request<Body>) -> Result<Response<Body>, Cut> {
         let (parts, body) = request.into_parts();
         let seen = Seen {
             method: parts.method,
@@ -168,44 +172,44 @@ impl Way {
             body: to_bytes(body, MAX_REQUEST).await.map_err(|_| Cut)?,
             headers: parts.headers,
         };
-        let (seen, fate) = (self.judge)(seen).await;
+        let (seen, fate) = (self.intercept)(seen).await;
         match fate {
-            Fate::Pass => self.forward(seen).await,
+            Fate::Forwarded => self.forward(seen).await,
             Fate::HeldBefore(caught) => held(caught).await,
             Fate::HeldAfter(caught) => {
-                self.whole(seen).await?;
+                self.forward_buffered(seen).await?;
                 held(caught).await
             }
-            Fate::LeadershipLost => {
-                self.whole(seen).await?;
+            Fate::AnswerDropped => {
+                self.forward_buffered(seen).await?;
                 Err(Cut)
             }
-            Fate::Half => Ok(half(self.whole(seen).await?)),
-            Fate::Replaced(status, text) => {
-                self.whole(seen).await?;
+            Fate::AnswerCut => Ok(cut_in_half(self.forward_buffered(seen).await?)),
+            Fate::AnswerReplaced(status, text) => {
+                self.forward_buffered(seen).await?;
                 Ok(answer(status, text))
             }
-            Fate::Edited(edit) => {
-                let (mut parts, body) = self.whole(seen).await?.into_parts();
+            Fate::AnswerEdited(edit) => {
+                let (mut parts, body) = self.forward_buffered(seen).await?.into_parts();
                 parts.headers.remove(header::CONTENT_LENGTH);
                 let body = serde_json::from_slice(&body).map_err(|_| Cut)?;
                 let body = Body::from(edit(body).to_string());
                 Ok(Response::from_parts(parts, body))
             }
-            Fate::Late(wait, done) => tokio::spawn(async move {
+            Fate::Delayed(wait, done) => tokio::spawn(async move {
                 tokio::time::sleep(wait).await;
-                let answer = self.whole(seen).await;
+                let answer = self.forward_buffered(seen).await;
                 // Nobody may be interested any more.
                 let _ = done.send(());
                 answer.map(|answer| answer.map(Body::from))
             })
             .await
             .map_err(|_| Cut)?,
-            Fate::Ahead(text, go) => {
+            Fate::AnsweredFirst(text, go) => {
                 tokio::spawn(async move {
                     if go.await.is_ok() {
                         // Whoever asked was told that it has been done.
-                        let _ = self.whole(seen).await;
+                        let _ = self.forward_buffered(seen).await;
                     }
                 });
                 Ok(answer(StatusCode::OK, text))
@@ -215,18 +219,18 @@ impl Way {
 
     /// The body as it comes: that of a watch does not end.
     async fn forward(&self, seen: Seen) -> Result<Response<Body>, Cut> {
-        Ok(self.ask(seen).await?.map(Body::new))
+        Ok(self.send(seen).await?.map(Body::new))
     }
 
-    async fn whole(&self, seen: Seen) -> Result<Response<Bytes>, Cut> {
-        let (parts, body) = self.ask(seen).await?.into_parts();
+    async fn forward_buffered(&self, seen: Seen) -> Result<Response<Bytes>, Cut> {
+        let (parts, body) = self.send(seen).await?.into_parts();
         let body = to_bytes(Body::new(body), usize::MAX)
             .await
             .map_err(|_| Cut)?;
         Ok(Response::from_parts(parts, body))
     }
 
-    async fn ask(&self, seen: Seen) -> Result<Response<reqwest::Body>, Cut> {
+    async fn send(&self, seen: Seen) -> Result<Response<reqwest::Body>, Cut> {
         let Seen {
             method,
             path,
@@ -236,17 +240,17 @@ impl Way {
         } = seen;
         headers.remove(header::HOST);
         headers.remove(header::CONTENT_LENGTH);
-        of_the_connection(&mut headers);
+        remove_hop_by_hop(&mut headers);
         let url = format!("{}{path}{query}", self.upstream);
         let request = self.client.request(method, url).headers(headers).body(body);
         let mut answer = http::Response::from(request.send().await.map_err(|_| Cut)?);
-        of_the_connection(answer.headers_mut());
+        remove_hop_by_hop(answer.headers_mut());
         Ok(answer)
     }
 }
 
 /// What speaks of one connection has no meaning on the next.
-fn of_the_connection(headers: &mut HeaderMap) {
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
     headers.remove(header::CONNECTION);
     headers.remove(header::TRANSFER_ENCODING);
 }
@@ -266,7 +270,7 @@ fn answer(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
 }
 
 /// The headers promise the whole body; half of it comes, then the connection ends.
-fn half(answer: Response<Bytes>) -> Response<Body> {
+fn cut_in_half(answer: Response<Bytes>) -> Response<Body> {
     let (mut parts, body) = answer.into_parts();
     let promised = HeaderValue::from(body.len());
     parts.headers.insert(header::CONTENT_LENGTH, promised);

@@ -2,7 +2,7 @@
 //! a second, and a seed tells everything that happens.
 //!
 //! The apiserver is the one thing that is not real here: a real one has a clock of its own. What a pass
-//! asks of it, and no more, is answered from memory ([`Shelf`]); the integration tests ask the real one.
+//! asks of it, and no more, is answered from memory ([`FakeApiServer`]); the integration tests ask the real one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,17 +15,17 @@ use jiff::{SignedDuration, Timestamp};
 use kube::runtime::watcher;
 use serde_json::{Value, json};
 
-mod mind;
+mod fake_apiserver;
+mod logic;
 mod running;
-mod shelf;
 
-pub(crate) use mind::{Mind, Repeats};
+pub(crate) use fake_apiserver::FakeApiServer;
+pub(crate) use logic::{Logic, Repeats};
 use running::{Running, run};
-pub(crate) use shelf::Shelf;
 
 pub(crate) const NAMESPACE: &str = "ns";
 /// The most passes that one moment may take before it counts as a loop.
-const RESTLESS: usize = 200;
+const MAX_PASSES_PER_MOMENT: usize = 200;
 const POLL: SignedDuration = SignedDuration::from_secs(240);
 const POLL_WAITING: SignedDuration = SignedDuration::from_secs(20);
 
@@ -35,10 +35,10 @@ pub(crate) const INSTANCE: &str = "simulated";
 /// What a test does to the objects as a user, to the accounts as a person or a provider, and to time.
 pub(crate) struct Simulation {
     pub(crate) world: Arc<Mutex<World>>,
-    pub(crate) shelf: Arc<Mutex<Shelf>>,
+    pub(crate) apiserver: Arc<Mutex<FakeApiServer>>,
     now: Arc<Mutex<Timestamp>>,
     flags: Flags,
-    mind: Mind,
+    logic: Logic,
     running: Running,
     /// When each object is to be looked at again.
     due: BTreeMap<String, Timestamp>,
@@ -56,22 +56,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Simulation {
     pub(crate) fn new(seed: Seed) -> Simulation {
-        Simulation::with_mind(seed, Mind::default())
+        Simulation::with_logic(seed, Logic::default())
     }
 
-    pub(crate) fn with_mind(seed: Seed, mind: Mind) -> Simulation {
+    pub(crate) fn with_logic(seed: Seed, logic: Logic) -> Simulation {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
         let now = Arc::new(Mutex::new(start));
         let world = Arc::new(Mutex::new(World::new(seed)));
-        let shelf = Arc::new(Mutex::new(Shelf::default()));
+        let apiserver = Arc::new(Mutex::new(FakeApiServer::default()));
         let flags = Flags::default();
-        let running = run(&world, &shelf, &now, &flags, &mind);
+        let running = run(&world, &apiserver, &now, &flags, &logic);
         Simulation {
             world,
-            shelf,
+            apiserver,
             now,
             flags,
-            mind,
+            logic,
             running,
             due: BTreeMap::new(),
             next_poll: start,
@@ -89,20 +89,26 @@ impl Simulation {
         lock(&self.world)
     }
 
-    pub(crate) fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        lock(&self.shelf)
+    pub(crate) fn apiserver(&self) -> MutexGuard<'_, FakeApiServer> {
+        lock(&self.apiserver)
     }
 
     /// The operator dies and another starts: only what is written is known.
     pub(crate) fn restart(&mut self) {
-        self.running = run(&self.world, &self.shelf, &self.now, &self.flags, &self.mind);
+        self.running = run(
+            &self.world,
+            &self.apiserver,
+            &self.now,
+            &self.flags,
+            &self.logic,
+        );
         self.running
             .context
-            .sources
+            .project_context
             .objects
             .set_complete(!self.hidden);
         self.next_poll = self.now();
-        let names: Vec<String> = self.shelf().objects.keys().cloned().collect();
+        let names: Vec<String> = self.apiserver().objects.keys().cloned().collect();
         for name in names {
             self.due.insert(name, self.now());
         }
@@ -111,10 +117,10 @@ impl Simulation {
     /// Another namespace that is watched cannot be read, or can be again: then all is looked at once more.
     pub(crate) fn hide_another_namespace(&mut self, hidden: bool) {
         self.hidden = hidden;
-        let objects = &self.running.context.sources.objects;
+        let objects = &self.running.context.project_context.objects;
         objects.set_complete(!hidden);
         if !hidden {
-            let names: Vec<String> = self.shelf().objects.keys().cloned().collect();
+            let names: Vec<String> = self.apiserver().objects.keys().cloned().collect();
             for name in names {
                 self.trigger(&name);
             }
@@ -122,7 +128,7 @@ impl Simulation {
     }
 
     pub(crate) fn object(&self, name: &str) -> Option<Value> {
-        self.shelf().objects.get(name).cloned()
+        self.apiserver().objects.get(name).cloned()
     }
 
     /// Applies an object: makes it, or replaces its spec.
@@ -130,9 +136,9 @@ impl Simulation {
         self.uids += 1;
         let (uid, now) = (format!("uid-{}", self.uids), self.now());
         {
-            let mut shelf = lock(&self.shelf);
-            let version = shelf.next_version();
-            let object = shelf.objects.entry(name.to_owned()).or_insert_with(|| {
+            let mut apiserver = lock(&self.apiserver);
+            let version = apiserver.next_version();
+            let object = apiserver.objects.entry(name.to_owned()).or_insert_with(|| {
                 json!({
                     "apiVersion": "composio.dev/v1alpha1",
                     "kind": "ConnectedAccount",
@@ -157,28 +163,28 @@ impl Simulation {
 
     /// Merges a patch into an object.
     pub(crate) fn merge(&mut self, name: &str, patch: Value) {
-        self.shelf().merge(name, &patch);
+        self.apiserver().merge(name, &patch);
         self.trigger(name);
     }
 
     /// Takes the status away, as a restore from a backup without it does.
     pub(crate) fn lose_status(&mut self, name: &str) {
-        let mut shelf = lock(&self.shelf);
-        let version = shelf.next_version();
-        if let Some(object) = shelf.objects.get_mut(name) {
+        let mut apiserver = lock(&self.apiserver);
+        let version = apiserver.next_version();
+        if let Some(object) = apiserver.objects.get_mut(name) {
             object["status"] = json!({"observedGeneration": -1});
             object["metadata"]["resourceVersion"] = json!(version);
         }
-        drop(shelf);
+        drop(apiserver);
         self.trigger(name);
     }
 
     /// Deletes an object; with a finalizer it stays until that is gone.
     pub(crate) fn delete(&mut self, name: &str) {
         let now = self.now();
-        let mut shelf = lock(&self.shelf);
-        let version = shelf.next_version();
-        if let Some(object) = shelf.objects.get_mut(name)
+        let mut apiserver = lock(&self.apiserver);
+        let version = apiserver.next_version();
+        if let Some(object) = apiserver.objects.get_mut(name)
             && object["metadata"].get("deletionTimestamp").is_none()
         {
             let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -189,24 +195,24 @@ impl Simulation {
             object["metadata"]["generation"] = json!(generation + 1);
             object["metadata"]["resourceVersion"] = json!(version);
         }
-        shelf.sweep(name);
-        drop(shelf);
+        apiserver.sweep(name);
+        drop(apiserver);
         self.trigger(name);
     }
 
     /// Makes, replaces or, with null, takes away a Secret.
     pub(crate) fn secret(&mut self, name: &str, data: Value) {
-        let mut shelf = lock(&self.shelf);
-        let version = shelf.next_version();
+        let mut apiserver = lock(&self.apiserver);
+        let version = apiserver.next_version();
         if data.is_null() {
-            shelf.secrets.remove(name);
+            apiserver.secrets.remove(name);
             return;
         }
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "data": data,
             "metadata": {"name": name, "namespace": NAMESPACE, "uid": "secret", "resourceVersion": version},
         });
-        shelf.secrets.insert(name.to_owned(), secret);
+        apiserver.secrets.insert(name.to_owned(), secret);
     }
 
     /// As the watch does for a change that is not only of the status.
@@ -237,7 +243,7 @@ impl Simulation {
 
     /// Does everything that is due now.
     pub(crate) async fn settle(&mut self) {
-        for _ in 0..RESTLESS {
+        for _ in 0..MAX_PASSES_PER_MOMENT {
             let now = self.now();
             if self.next_poll <= now {
                 self.poll().await;
@@ -259,7 +265,7 @@ impl Simulation {
                 self.next_poll = self.next_poll.min(self.now() + POLL_WAITING);
             }
         }
-        panic!("does not come to rest: {}", self.told());
+        panic!("does not come to rest: {}", self.describe());
     }
 
     async fn poll(&mut self) {
@@ -293,7 +299,9 @@ impl Simulation {
         let packed: PackedObject = serde_json::from_value(object).expect("it decodes");
         self.passes += 1;
         let passed = reconcile(Arc::new(packed), &self.running.context).await;
-        let again = passed.expect("the shelf does not fail").again;
+        let again = passed
+            .expect("the fake apiserver does not fail")
+            .requeue_after;
         let after = self.object(name);
         if let Some(again) = again {
             let again = SignedDuration::try_from(again).expect("not that long");
@@ -303,7 +311,7 @@ impl Simulation {
         }
         if before.is_some() && after.is_none() {
             // Whoever lost against it is told.
-            let others: Vec<String> = self.shelf().objects.keys().cloned().collect();
+            let others: Vec<String> = self.apiserver().objects.keys().cloned().collect();
             for other in others {
                 self.trigger(&other);
             }
@@ -312,7 +320,7 @@ impl Simulation {
 
     /// The cache learns of everything that was written.
     async fn refresh_cache(&mut self) {
-        let objects = self.shelf().objects.clone();
+        let objects = self.apiserver().objects.clone();
         if objects == self.running.cached {
             return;
         }
@@ -323,31 +331,31 @@ impl Simulation {
             writer.apply_watcher_event(&watcher::Event::InitApply(packed));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
-        let known = self.running.context.sources.objects.clone();
-        for changed in known.follow(&watcher::Event::InitDone).changed {
+        let known = self.running.context.project_context.objects.clone();
+        for changed in known.apply_event(&watcher::Event::InitDone).changed {
             self.trigger(&changed.name);
         }
         self.running.cached = objects;
     }
 
     /// All that there is to say about a failure.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let now = self.now();
         let mut world = self.world();
-        let mut told = format!("at {now}\n");
-        for object in lock(&self.shelf).objects.values() {
-            told.push_str(&format!("object {object}\n"));
+        let mut text = format!("at {now}\n");
+        for object in lock(&self.apiserver).objects.values() {
+            text.push_str(&format!("object {object}\n"));
         }
         for account in world.accounts(now) {
-            told.push_str(&format!("account {}\n", json!(account)));
+            text.push_str(&format!("account {}\n", json!(account)));
         }
         let log = world.log_since(0);
         for entry in log.iter().rev().take(30).rev() {
-            told.push_str(&format!(
+            text.push_str(&format!(
                 "asked {} {} {}? {:?} {:?}\n",
                 entry.time, entry.method, entry.path, entry.status, entry.fault
             ));
         }
-        told
+        text
     }
 }

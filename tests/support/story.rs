@@ -241,7 +241,7 @@ pub(crate) async fn asked_by_toolkit(sandbox: &Sandbox) -> Vec<(String, Asked)> 
 
 /// Whether Composio was asked what [`EXPECTED`] says, with at most one look before each change, and
 /// for each auth config once.
-pub(crate) fn judge(asked: &[(String, Asked)]) -> Result<(), String> {
+pub(crate) fn check_calls(asked: &[(String, Asked)]) -> Result<(), String> {
     for (toolkit, expected) in EXPECTED {
         let of_toolkit: Vec<&Asked> = asked
             .iter()

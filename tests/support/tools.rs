@@ -165,9 +165,9 @@ pub(crate) fn tools() -> Result<Tools, Error> {
         .clone()
 }
 
-/// The same for somebody who waits: what is not there yet is fetched from the archive, and built where that
+/// The same for the demo, where a person waits: what is not there yet is fetched from the archive, and built where that
 /// cannot be had.
-pub(crate) async fn tools_in_a_hurry() -> Result<Tools, Error> {
+pub(crate) async fn tools_for_demo() -> Result<Tools, Error> {
     let mut folders = folders();
     // What tests have built already.
     folders.push(go::bin());

@@ -9,37 +9,39 @@ use composio_operator::sandbox::world::Seed;
 use serde_json::json;
 
 use crate::support::scene::gmail;
-use crate::support::simulation::{Mind, Shelf, Simulation};
+use crate::support::simulation::{FakeApiServer, Logic, Simulation};
 
 #[tokio::test(start_paused = true)]
 async fn the_id_of_a_new_account_is_recorded_although_its_object_cannot_be_read_any_more() {
-    let shelf: Arc<OnceLock<Arc<Mutex<Shelf>>>> = Arc::default();
-    let (reached, is_changed) = (Arc::clone(&shelf), AtomicBool::new(false));
-    let mind = Mind {
+    let apiserver: Arc<OnceLock<Arc<Mutex<FakeApiServer>>>> = Arc::default();
+    let (reached, is_changed) = (Arc::clone(&apiserver), AtomicBool::new(false));
+    let logic = Logic {
         // The account is made, and its id not yet written.
         report: Arc::new(move |desired, previous, outcome, now| {
             let is_made = matches!(&outcome.kind, OutcomeKind::Applied(Applied::Linked { .. }));
             if is_made
-                && let Some(shelf) = reached.get()
+                && let Some(apiserver) = reached.get()
                 // A report may be asked for again.
                 && !is_changed.swap(true, Ordering::Relaxed)
             {
-                let mut shelf = shelf.lock().expect("nothing panics while it holds this");
-                shelf.merge("mail", &json!({"spec": {"enabled": "perhaps"}}));
+                let mut apiserver = apiserver
+                    .lock()
+                    .expect("nothing panics while it holds this");
+                apiserver.merge("mail", &json!({"spec": {"enabled": "perhaps"}}));
             }
             report(desired, previous, outcome, now)
         }),
-        ..Mind::default()
+        ..Logic::default()
     };
-    let mut simulation = Simulation::with_mind(Seed::default(), mind);
-    assert!(shelf.set(Arc::clone(&simulation.shelf)).is_ok());
+    let mut simulation = Simulation::with_logic(Seed::default(), logic);
+    assert!(apiserver.set(Arc::clone(&simulation.apiserver)).is_ok());
     simulation.apply("mail", gmail());
     simulation.settle().await;
 
     let now = simulation.now();
     let made = simulation.world().accounts(now);
     let [account] = made.as_slice() else {
-        panic!("one account: {}", simulation.told());
+        panic!("one account: {}", simulation.describe());
     };
     let account = json!(account);
     let object = simulation.object("mail").expect("it is there");
@@ -60,7 +62,7 @@ async fn the_id_of_a_new_account_is_recorded_although_its_object_cannot_be_read_
     assert_eq!(object["status"]["connectedAccountId"], account["id"]);
     simulation.merge("mail", json!({"spec": {"enabled": true}}));
     simulation.settle().await;
-    assert_eq!(simulation.object("mail"), None, "{}", simulation.told());
+    assert_eq!(simulation.object("mail"), None, "{}", simulation.describe());
     let left = simulation.world().accounts(now);
     let left: Vec<_> = left.iter().map(|account| json!(account)).collect();
     assert!(

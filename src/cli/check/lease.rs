@@ -1,5 +1,6 @@
 //! Who leads.
 
+use composio_operator::arguments::DEFAULT_LEASE_NAME;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
@@ -9,9 +10,6 @@ use super::{Found, deployments, not_seen};
 use crate::cluster::Cluster;
 use crate::failure::Right;
 use crate::view::ago;
-
-/// The Lease of an operator that runs without the chart.
-const LEASE: &str = "composio-operator";
 
 /// Who holds the Leases of the operators that the caller can see. Those of the chart are named as their
 /// Deployments are.
@@ -40,13 +38,13 @@ pub(super) async fn leader(cluster: &Cluster, namespace: Option<&str>) -> Found 
     let ours = leases.iter().filter(|lease| {
         let metadata = &lease.metadata;
         let place = (metadata.namespace.clone(), metadata.name.clone());
-        metadata.name.as_deref() == Some(LEASE) || names.contains(&place)
+        metadata.name.as_deref() == Some(DEFAULT_LEASE_NAME) || names.contains(&place)
     });
-    let told: Vec<(bool, String)> = ours.map(|lease| held(lease, now)).collect();
-    let words = told.iter().map(|(_, words)| words.as_str());
+    let leaders: Vec<(bool, String)> = ours.map(|lease| held(lease, now)).collect();
+    let words = leaders.iter().map(|(_, words)| words.as_str());
     let words = words.collect::<Vec<_>>().join("; ");
-    match told.iter().all(|(is_held, _)| *is_held) {
-        _ if told.is_empty() => {
+    match leaders.iter().all(|(is_held, _)| *is_held) {
+        _ if leaders.is_empty() => {
             Found::Failed("nobody leads: there is no Lease of an operator".to_owned())
         }
         true => Found::Ok(words),

@@ -83,10 +83,10 @@ fn named(fields: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    fn told(found: Found) -> (bool, String) {
+    fn message(found: Found) -> (bool, String) {
         match found {
-            Found::Ok(told) => (true, told),
-            Found::Unknown(told) | Found::Failed(told) => (false, told),
+            Found::Ok(message) => (true, message),
+            Found::Unknown(message) | Found::Failed(message) => (false, message),
         }
     }
 
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn an_older_and_a_newer_definition_are_told_by_their_fields() {
-        let (is_ok, same) = told(of(&definition()));
+        let (is_ok, same) = message(of(&definition()));
         assert!(
             is_ok && same.ends_with("with the fields of this program"),
             "{same}"
@@ -109,13 +109,13 @@ mod tests {
         let mut older = definition();
         let properties = spec(&mut older).properties.as_mut().expect("it has some");
         properties.remove("suspend").expect("it was there");
-        let (is_ok, lacks) = told(of(&older));
+        let (is_ok, lacks) = message(of(&older));
         assert!(!is_ok && lacks.contains("lacks spec.suspend;"), "{lacks}");
 
         let mut newer = definition();
         let properties = spec(&mut newer).properties.as_mut().expect("it has some");
         properties.insert("person".to_owned(), JSONSchemaProps::default());
-        let (is_ok, more) = told(of(&newer));
+        let (is_ok, more) = message(of(&newer));
         assert!(
             is_ok && more.ends_with("does not know spec.person"),
             "{more}"
@@ -123,7 +123,7 @@ mod tests {
 
         let mut other = definition();
         other.spec.versions[0].name = "v1".to_owned();
-        let (is_ok, none) = told(of(&other));
+        let (is_ok, none) = message(of(&other));
         assert!(
             !is_ok && none.contains("v1alpha1 is not served, but v1"),
             "{none}"

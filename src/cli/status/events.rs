@@ -6,7 +6,7 @@ use kube::Api;
 use kube::api::ListParams;
 
 use crate::cluster::Cluster;
-use crate::failure::{Right, told};
+use crate::failure::{Right, describe};
 use crate::view::View;
 
 /// The most that a screen has room for.
@@ -15,7 +15,7 @@ const SHOWN: usize = 8;
 /// What happened, or why that is not known.
 pub(super) enum Events {
     /// The last ones, the newest first.
-    EventSummary(Vec<EventSummary>),
+    Known(Vec<EventSummary>),
     /// They cannot be had.
     Unknown(String),
 }
@@ -41,12 +41,12 @@ pub(super) async fn of(cluster: &Cluster, view: &View<'_>) -> Events {
     };
     let list = match api.list(&ListParams::default().fields(&selector)).await {
         Ok(list) => list,
-        Err(error) => return Events::Unknown(told(&error, right)),
+        Err(error) => return Events::Unknown(describe(&error, right)),
     };
     let mut events: Vec<EventSummary> = list.items.into_iter().map(read).collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.at));
     events.truncate(SHOWN);
-    Events::EventSummary(events)
+    Events::Known(events)
 }
 
 fn read(event: Event) -> EventSummary {

@@ -4,8 +4,8 @@ use composio_api::Reason;
 use jiff::Timestamp;
 
 use super::events::Events;
-use crate::hidden::HIDDEN;
 use crate::print::Out;
+use crate::redact::HIDDEN;
 use crate::text;
 use crate::view::{View, ago};
 
@@ -19,21 +19,21 @@ const COMMAND: &str = "kubectl composio ";
 pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) -> String {
     let columns = out.columns();
     let mut screen = heading(view, out);
-    let mut tell = |label: &str, told: &str| {
-        if !told.is_empty() {
-            screen.push_str(&labelled(label, &text::plain(told), columns));
+    let mut push = |label: &str, text: &str| {
+        if !text.is_empty() {
+            screen.push_str(&labelled(label, &text::plain(text), columns));
         }
     };
     let status = &view.status;
     if let Some(said) = view.headline() {
-        tell("Since", &moment(said.last_transition_time.0, now));
-        tell("Message", &without_link(view, view.message()));
+        push("Since", &moment(said.last_transition_time.0, now));
+        push("Message", &without_link(view, view.message()));
     }
     if let Some(command) = what_to_do(view) {
-        tell("What to do", &command);
+        push("What to do", &command);
     }
-    tell("User", view.user());
-    tell("Toolkit", view.toolkit());
+    push("User", view.user());
+    push("Toolkit", view.toolkit());
     let state = status.state.as_deref().unwrap_or_default();
     let why = status.state_reason.as_deref().unwrap_or_default();
     let account = status.connected_account_id.as_deref().unwrap_or("none yet");
@@ -41,14 +41,14 @@ pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) ->
         .into_iter()
         .filter(|word| !word.is_empty())
         .collect();
-    tell("Account", &words.join(", "));
-    tell("Identity", status.identity.as_deref().unwrap_or_default());
-    tell(
+    push("Account", &words.join(", "));
+    push("Identity", status.identity.as_deref().unwrap_or_default());
+    push(
         "Auth config",
         status.auth_config.as_deref().unwrap_or_default(),
     );
     if let Some(connected) = &status.connected_at {
-        tell("Connected", &moment(connected.0, now));
+        push("Connected", &moment(connected.0, now));
     }
     if let Some(link) = &status.link {
         let expires = link.expires_at.0;
@@ -56,17 +56,17 @@ pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) ->
             true => format!("{HIDDEN}, good until {expires}"),
             false => format!("{HIDDEN}, over since {expires}"),
         };
-        tell("Link", &over);
+        push("Link", &over);
     }
-    screen.push_str(&told_events(view, events, now, columns));
+    screen.push_str(&event_lines(view, events, now, columns));
     screen
 }
 
 /// A text without the link of the object.
-pub(crate) fn without_link(view: &View<'_>, told: &str) -> String {
+pub(crate) fn without_link(view: &View<'_>, text: &str) -> String {
     match &view.status.link {
-        Some(link) if link.url.contains("://") => told.replace(&link.url, HIDDEN),
-        Some(_) | None => told.to_owned(),
+        Some(link) if link.url.contains("://") => text.replace(&link.url, HIDDEN),
+        Some(_) | None => text.to_owned(),
     }
 }
 
@@ -114,13 +114,13 @@ fn moment(then: Timestamp, now: Timestamp) -> String {
     format!("{} ago, {then}", ago(then, now))
 }
 
-fn labelled(label: &str, told: &str, columns: usize) -> String {
+fn labelled(label: &str, text: &str, columns: usize) -> String {
     let room = columns.saturating_sub(LABEL + 2);
     let mut lines = String::new();
     // A command stays in one line, so that it can be copied.
-    let parts = match told.starts_with(COMMAND) {
-        true => vec![told.to_owned()],
-        false => text::wrapped(told, room),
+    let parts = match text.starts_with(COMMAND) {
+        true => vec![text.to_owned()],
+        false => text::wrapped(text, room),
     };
     for (at, line) in parts.iter().enumerate() {
         let label = match at {
@@ -133,12 +133,12 @@ fn labelled(label: &str, told: &str, columns: usize) -> String {
     lines
 }
 
-fn told_events(view: &View<'_>, events: &Events, now: Timestamp, columns: usize) -> String {
+fn event_lines(view: &View<'_>, events: &Events, now: Timestamp, columns: usize) -> String {
     match events {
         Events::Unknown(why) => labelled("Events", why, columns),
-        Events::EventSummary(events) if events.is_empty() => labelled("Events", "none", columns),
-        Events::EventSummary(events) => {
-            let mut told = labelled("Events", "", columns);
+        Events::Known(events) if events.is_empty() => labelled("Events", "none", columns),
+        Events::Known(events) => {
+            let mut text = labelled("Events", "", columns);
             for event in events {
                 let age = event.at.map_or("?".to_owned(), |at| ago(at, now));
                 let warning = match event.type_.as_str() {
@@ -147,9 +147,9 @@ fn told_events(view: &View<'_>, events: &Events, now: Timestamp, columns: usize)
                 };
                 let note = without_link(view, &event.note);
                 let line = text::plain(&format!("{warning}{}: {note}", event.reason));
-                told.push_str(&labelled(&format!("  {age}"), &line, columns));
+                text.push_str(&labelled(&format!("  {age}"), &line, columns));
             }
-            told
+            text
         }
     }
 }

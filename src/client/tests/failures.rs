@@ -287,7 +287,11 @@ async fn a_call_without_an_answer_is_unknown_unless_nothing_was_sent() {
             Class::Unreachable,
         ),
         (SendError::Timeout, true, Class::Timeout),
-        (SendError::Cut("reset".into()), true, Class::Cut),
+        (
+            SendError::Disconnected("reset".into()),
+            true,
+            Class::Disconnected,
+        ),
         (
             SendError::TooLarge {
                 status: 201,
@@ -375,7 +379,7 @@ async fn a_429_of_the_edge_is_no_word_of_the_organisations_limit() {
     assert_eq!(error.retry(), Retry::Backoff);
     assert!(!error.outcome_unknown(), "refused before it was heard");
     let told = fake.told();
-    assert_eq!((told.class, told.retry_after), (Class::TurnedAway, None));
+    assert_eq!((told.class, told.retry_after), (Class::EdgeThrottled, None));
 }
 
 #[tokio::test]

@@ -245,7 +245,7 @@ async fn a_connection_cut_before_or_in_the_answer_leaves_the_outcome_unknown() {
             .create(&create_request())
             .await
             .unwrap_err();
-        assert!(matches!(error.kind, Kind::Cut(_)), "{error:?}");
+        assert!(matches!(error.kind, Kind::Disconnected(_)), "{error:?}");
         assert!(error.outcome_unknown());
         assert!(!error.to_string().contains(&url), "{error}");
     }

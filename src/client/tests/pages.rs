@@ -1,6 +1,6 @@
 //! Lists of several pages: read to their end or not at all.
 
-use super::{super::model::KEPT, *};
+use super::{super::model::MAX_FOREIGN_TEXT, *};
 use serde_json::{Value, json};
 
 fn row(id: &str, updated: &str) -> Value {
@@ -273,7 +273,10 @@ async fn of_what_others_wrote_no_more_is_kept_than_is_shown() {
         .list_whole(&ListQuery::default(), |_| true, usize::MAX)
         .await
         .unwrap();
-    assert_eq!(found[0].state_reason.as_ref().unwrap().len(), KEPT);
+    assert_eq!(
+        found[0].state_reason.as_ref().unwrap().len(),
+        MAX_FOREIGN_TEXT
+    );
     let user = found[0].user_id.as_deref().unwrap();
     assert_eq!(user.len(), 257, "longer than any that can be declared");
     assert!(!found[0].is_of(&user[..256], "gmail"));
@@ -286,12 +289,12 @@ async fn of_what_others_wrote_no_more_is_kept_than_is_shown() {
     }});
     let error = fail(&Fake::saying(500, &refusal.to_string()), Endpoint::List).await;
     let held = format!("{:?}", error.for_user(Some(&[])));
-    assert!(held.len() < 2 * KEPT, "{}", held.len());
+    assert!(held.len() < 2 * MAX_FOREIGN_TEXT, "{}", held.len());
     let Kind::Api(refusal) = &error.kind else {
         panic!("{error:?}");
     };
-    assert!(refusal.message.length() <= KEPT);
-    assert!(refusal.suggested_fix.as_ref().unwrap().length() <= KEPT);
+    assert!(refusal.message.length() <= MAX_FOREIGN_TEXT);
+    assert!(refusal.suggested_fix.as_ref().unwrap().length() <= MAX_FOREIGN_TEXT);
     assert_eq!(refusal.slug.as_ref().unwrap().chars().count(), 128);
     assert_eq!(error.request_id.unwrap().chars().count(), 128);
 }
@@ -308,7 +311,7 @@ async fn a_secret_of_which_only_the_beginning_was_kept_is_not_shown() {
         assert!(!told.contains("ab cd"), "{told}");
     }
     let short = "s3cret value";
-    for before in KEPT - short.len() - 2..KEPT {
+    for before in MAX_FOREIGN_TEXT - short.len() - 2..MAX_FOREIGN_TEXT {
         let message = short.repeat(before / short.len());
         let message = format!("{message}{}{short}", "-".repeat(before % short.len()));
         let body = json!({"error": {"message": message, "request_id": "r"}}).to_string();

@@ -47,7 +47,7 @@ fn no_error_has_below_it_what_it_does_not_say_itself() {
         Kind::NotSent("this is not an id"),
         Kind::Connect(Quote::new("refused")),
         Kind::Timeout,
-        Kind::Cut(Quote::new("reset")),
+        Kind::Disconnected(Quote::new("reset")),
         Kind::TooLarge {
             status: 200,
             limit: 1,

@@ -179,8 +179,11 @@ pub(super) fn sensitive(text: &str) -> Result<Sensitive, Infallible> {
     Ok(Sensitive::new(text))
 }
 
-/// `30s`, `1m30s`, `250ms`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+/// Reads `30s`, `1m30s`, `250ms`: the value of every flag that is a duration.
+///
+/// # Errors
+/// What it must be, in words.
+pub fn duration(text: &str) -> Result<Duration, String> {
     static PATTERN: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(DURATION).expect("the pattern is one"));
     // In the order of the pattern's groups.

@@ -76,7 +76,7 @@ pub(super) fn changes(
                 Ok(event) => {
                     let listed = matches!(event, Event::InitDone);
                     let again = listed && !merge.is_awaited();
-                    let events = merge.take(&from, event, known);
+                    let events = merge.apply_event(&from, event, known);
                     if listed {
                         access.readable(&from);
                     }

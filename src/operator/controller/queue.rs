@@ -24,13 +24,13 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use crate::{metrics::QueueReading, store::PackedObject};
 
-/// At the start so many objects are handed to kube at a time: what waits there is in memory, and all of
-/// them at once would be, for ever, most of what is.
-const START_PLACES: usize = 300;
-/// A place is given back by a pass that ends. Where none ends, the next object goes on after this.
-const LONGEST_TURN: Duration = Duration::from_millis(50);
-/// The map of waiting objects is not made smaller below this.
-const FEW: usize = 256;
+/// At the start so many objects are handed to kube at a time. What waits there is in memory, and the memory for
+/// all of them at once would never be given back.
+const START_PERMITS: usize = 300;
+/// A permit is given back by a pass that ends. Where none ends, the next object goes on after this.
+const PERMIT_TIMEOUT: Duration = Duration::from_millis(50);
+/// The map of waiting objects does not shrink below this capacity.
+const MIN_CAPACITY: usize = 256;
 
 /// The queue before it is opened.
 pub(super) struct Queue {
@@ -47,7 +47,7 @@ struct Inner {
     sender: mpsc::UnboundedSender<ObjectRef<PackedObject>>,
     waiting: Mutex<Waiting>,
     /// Limits how many objects of the start are with kube.
-    start_places: Semaphore,
+    start_permits: Semaphore,
 }
 
 /// When each object that waits is due. A hash stands for the name: it is counted, and no more, and there may
@@ -74,7 +74,7 @@ impl Waiting {
         let key = self.key(object);
         self.due.remove(&key);
         // After the start, hardly any object waits.
-        if self.due.capacity() > 8 * self.due.len().max(FEW) {
+        if self.due.capacity() > 8 * self.due.len().max(MIN_CAPACITY) {
             self.due.shrink_to(2 * self.due.len());
         }
     }
@@ -99,12 +99,12 @@ impl Queue {
             is_open: AtomicBool::new(false),
             sender,
             waiting: Mutex::default(),
-            start_places: Semaphore::new(START_PLACES),
+            start_permits: Semaphore::new(START_PERMITS),
         }));
         Self { trigger, triggered }
     }
 
-    /// The way in.
+    /// A handle that sends objects into this queue.
     pub(super) fn trigger(&self) -> Trigger {
         self.trigger.clone()
     }
@@ -131,9 +131,9 @@ impl Queue {
         let all = stream::iter(all).then(move |object| {
             let trigger = trigger.clone();
             async move {
-                let place = trigger.0.start_places.acquire();
-                if let Ok(Ok(place)) = tokio::time::timeout(LONGEST_TURN, place).await {
-                    place.forget();
+                let permit = trigger.0.start_permits.acquire();
+                if let Ok(Ok(permit)) = tokio::time::timeout(PERMIT_TIMEOUT, permit).await {
+                    permit.forget();
                 }
                 object
             }
@@ -173,11 +173,11 @@ impl Trigger {
         self.0.waiting.lock().remove(object);
     }
 
-    /// A pass over the object has ended, and the next one is due after `again`, if it is.
-    pub(super) fn ended(&self, object: &ObjectRef<PackedObject>, again: Option<Duration>) {
-        self.0.start_places.add_permits(1);
-        if let Some(again) = again {
-            let due = Instant::now() + again;
+    /// A pass over the object has ended, and the next one is due after `requeue_after`, if at all.
+    pub(super) fn ended(&self, object: &ObjectRef<PackedObject>, requeue_after: Option<Duration>) {
+        self.0.start_permits.add_permits(1);
+        if let Some(requeue_after) = requeue_after {
+            let due = Instant::now() + requeue_after;
             self.0.waiting.lock().wait(object, due);
         }
     }
@@ -240,11 +240,11 @@ mod tests {
     async fn at_the_start_so_many_objects_come_at_once_and_one_for_each_pass_that_ends() {
         let queue = Queue::new();
         let trigger = queue.trigger();
-        let all = START_PLACES + 2;
+        let all = START_PERMITS + 2;
         let opened = queue.open(move || (0..all).map(|n| object(&format!("o-{n}"))));
         let mut opened = Box::pin(opened);
         let start = Instant::now();
-        for _ in 0..START_PLACES {
+        for _ in 0..START_PERMITS {
             opened.next().await.expect("an object");
         }
         assert_eq!(start.elapsed(), Duration::ZERO);
@@ -252,7 +252,7 @@ mod tests {
         opened.next().await.expect("an object");
         assert_eq!(start.elapsed(), Duration::ZERO, "a pass has ended");
         opened.next().await.expect("an object");
-        assert!(start.elapsed() >= LONGEST_TURN, "none has");
+        assert!(start.elapsed() >= PERMIT_TIMEOUT, "none has");
     }
 
     #[tokio::test(start_paused = true)]
@@ -282,6 +282,6 @@ mod tests {
         let all: Vec<_> = (0..100_000).map(|n| object(&format!("o-{n}"))).collect();
         all.iter().for_each(|object| waiting.wait(object, now));
         all.iter().for_each(|object| waiting.remove(object));
-        assert!(waiting.due.capacity() <= 8 * FEW);
+        assert!(waiting.due.capacity() <= 8 * MIN_CAPACITY);
     }
 }

@@ -32,7 +32,7 @@ use crate::{
     composio::KeyChanges,
     http::Health,
     lease::Leadership,
-    look::Sources,
+    look::ProjectContext,
     metrics::Metrics,
     plan::decide,
     poll::Poll,
@@ -274,7 +274,7 @@ impl Polled {
         let queue = queue.open(move || refs.refs());
         let context = Context {
             slots: Slots::new(settings.concurrency, stop.clone()),
-            sources: Sources {
+            project_context: ProjectContext {
                 project,
                 objects,
                 client,

@@ -10,20 +10,18 @@ use super::{COMPOSIO, KUBERNETES, queue::Trigger};
 use crate::{
     composio::Error as ComposioError,
     http::Health,
+    kubernetes::CRD_NOT_INSTALLED,
     log::cause,
     metrics::Metrics,
     plan::ANOTHER_PROJECT,
     poll::{Poll, PollEvent},
     project::{Project, ProjectIdentity},
-    store::{Followed, Objects, PackedObject},
+    store::{Objects, PackedObject, WatchDelta},
 };
 
-/// How to say that the definition is missing.
-const NO_CRD: &str = "the ConnectedAccount resource is not installed; install it with: composio-operator crd | kubectl apply --server-side -f -";
-
-/// Tells once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
+/// Logs once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
 /// status that is no harm, and the next write mends it. Anything else keeps the object from being acted on.
-fn report_odd(packed: &PackedObject, metrics: &Metrics) {
+fn report_undecodable(packed: &PackedObject, metrics: &Metrics) {
     let object = format!(
         "{}/{}",
         packed.namespace().unwrap_or_default(),
@@ -48,8 +46,13 @@ pub(super) fn follow(
     trigger: &Trigger,
     known: &SetOnce<()>,
 ) {
-    let Followed { changed, odd } = objects.follow(event);
-    odd.iter().for_each(|packed| report_odd(packed, metrics));
+    let WatchDelta {
+        changed,
+        undecodable,
+    } = objects.apply_event(event);
+    undecodable
+        .iter()
+        .for_each(|packed| report_undecodable(packed, metrics));
     changed.into_iter().for_each(|object| trigger.send(object));
     match event {
         watcher::Event::InitDone => {
@@ -82,7 +85,7 @@ pub(super) fn report_watch_error(health: &Health, error: &watcher::Error) {
     };
     let not_found = matches!(client_error, Some(kube::Error::Api(status)) if status.code == 404);
     let why = if not_found {
-        NO_CRD.to_owned()
+        CRD_NOT_INSTALLED.to_owned()
     } else {
         format!("cannot watch ConnectedAccounts: {}", cause(error))
     };
@@ -172,14 +175,14 @@ mod tests {
     };
     use crate::{http::serve, plan::Flags, store::DECODED};
 
-    struct Followed {
+    struct WatchBench {
         writer: Writer<PackedObject>,
         objects: Objects,
         metrics: Metrics,
         health: Health,
     }
 
-    impl Followed {
+    impl WatchBench {
         fn new() -> Self {
             let (store, writer) = reflector::store();
             Self {
@@ -230,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_counted_once_and_its_object_is_known() {
-        let mut followed = Followed::new();
+        let mut bench = WatchBench::new();
         let odd = json!({"state": 7, "corrections": [], "authConfig": "ac_1"});
         let list = || {
             vec![
@@ -241,19 +244,19 @@ mod tests {
                 Event::InitDone,
             ]
         };
-        let mut triggered = followed.after(list());
+        let mut triggered = bench.after(list());
         triggered.sort();
         assert_eq!(triggered, ["good", "odd", "unreadable"]);
-        assert_eq!(followed.counted(), ["1", "2"]);
-        assert_eq!(followed.objects.count(), 3);
+        assert_eq!(bench.counted(), ["1", "2"]);
+        assert_eq!(bench.objects.count(), 3);
         // It was told already.
-        assert!(followed.after(list()).is_empty());
-        assert_eq!(followed.counted(), ["1", "2"]);
+        assert!(bench.after(list()).is_empty());
+        assert_eq!(bench.counted(), ["1", "2"]);
         let change = |enabled| [Event::Apply(watched("good", enabled, json!({})))];
-        assert_eq!(followed.after(change(json!([]))), ["good"], "it is told");
-        assert_eq!(followed.counted(), ["2", "2"]);
-        assert_eq!(followed.after(change(json!(true))), ["good"], "it goes on");
-        assert_eq!(followed.counted(), ["2", "2"]);
+        assert_eq!(bench.after(change(json!([]))), ["good"], "it is told");
+        assert_eq!(bench.counted(), ["2", "2"]);
+        assert_eq!(bench.after(change(json!(true))), ["good"], "it goes on");
+        assert_eq!(bench.counted(), ["2", "2"]);
     }
 
     /// What a scraper of `/metrics` is answered.
@@ -270,7 +273,7 @@ mod tests {
     #[tokio::test]
     async fn fifty_scrapers_of_ten_thousand_objects_have_none_of_them_decoded() {
         const OBJECTS: usize = 10_000;
-        let mut followed = Followed::new();
+        let mut bench = WatchBench::new();
         let ready = json!({"conditions": [{
             "type": "Ready", "status": "False", "reason": "AwaitingUser", "message": "",
             "lastTransitionTime": "2026-01-01T00:00:00Z",
@@ -278,12 +281,12 @@ mod tests {
         let each = (0..OBJECTS).map(|n| watched(&format!("mail-{n}"), json!(true), ready.clone()));
         let list = [Event::Init].into_iter();
         let list = list.chain(each.map(Event::InitApply));
-        followed.after(list.chain([Event::InitDone]));
+        bench.after(list.chain([Event::InitDone]));
         let change = watched("mail-0", json!(true), json!({}));
-        followed.after([Event::Apply(change)]);
-        let metrics = Arc::new(followed.metrics);
+        bench.after([Event::Apply(change)]);
+        let metrics = Arc::new(bench.metrics);
         metrics.count_objects_by({
-            let objects = followed.objects.clone();
+            let objects = bench.objects.clone();
             move || object_gauges(objects.counts(), jiff::Timestamp::now())
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");

@@ -35,11 +35,11 @@ impl Worker {
         let namespace = object.namespace().unwrap_or_default();
         let span = pass_span(&namespace, &object.name_any());
         let passed = self.reconcile(object, &namespace).instrument(span).await;
-        let again = passed.again.map(jittered);
+        let requeue_after = passed.requeue_after.map(jittered);
         let (metrics, took) = (&self.context.metrics, begun.elapsed());
-        metrics.reconciled(passed.outcome, passed.result(), took);
-        self.trigger.ended(&at, again);
-        Ok(again.map_or_else(Action::await_change, Action::requeue))
+        metrics.reconciled(passed.label, passed.result(), took);
+        self.trigger.ended(&at, requeue_after);
+        Ok(requeue_after.map_or_else(Action::await_change, Action::requeue))
     }
 
     async fn reconcile(&self, object: Arc<PackedObject>, namespace: &str) -> ReconcileResult {
@@ -54,7 +54,7 @@ impl Worker {
                     self.access.recheck(namespace);
                 }
                 warn!("{failed}");
-                ReconcileResult::error(failed.again)
+                ReconcileResult::error(failed.requeue_after)
             }
         }
     }

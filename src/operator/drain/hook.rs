@@ -16,12 +16,12 @@ use k8s_openapi::{
 use kube::{Api, Client, Resource};
 
 use super::Error;
+use crate::crd::LAST_APPLIED_ANNOTATION;
 
 const RELEASE_NAME: &str = "meta.helm.sh/release-name";
 const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
 const HOOK: &str = "helm.sh/hook";
 const PRE_DELETE: &str = "pre-delete";
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What the chart says of the Job that it runs a drain in.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ impl Hook {
         if !events.split(',').any(|event| event.trim() == PRE_DELETE) {
             return Err(format!("{name} has no annotation {HOOK}: {PRE_DELETE}"));
         }
-        if value(job, LAST_APPLIED).is_some() {
+        if value(job, LAST_APPLIED_ANNOTATION).is_some() {
             return Err(format!(
                 "{name} was applied by kubectl, and not created by Helm"
             ));

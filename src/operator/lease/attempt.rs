@@ -55,7 +55,7 @@ impl Attempts {
     /// controller-runtime sets it: on a dead connection the next one gets a new connection.
     pub(super) async fn attempt(&mut self) -> Result<AttemptResult, String> {
         let limit = self.timing.renew_deadline / 2;
-        match timeout(limit, self.both()).await {
+        match timeout(limit, self.acquire_or_renew()).await {
             Ok(Ok(tried)) => Ok(tried),
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() => {
                 Err("another one was quicker".to_owned())
@@ -65,7 +65,8 @@ impl Attempts {
         }
     }
 
-    async fn both(&mut self) -> Result<AttemptResult, kube::Error> {
+    /// One try for both Leases, without a time limit.
+    async fn acquire_or_renew(&mut self) -> Result<AttemptResult, kube::Error> {
         let began = Instant::now();
         // First of all, so that no replica of a release stands by for work that another release does.
         if let Some(blocked) = self.blocked().await? {

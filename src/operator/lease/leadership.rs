@@ -1,4 +1,4 @@
-//! Whether this replica leads, for whoever must not act when it does not.
+//! Whether this replica leads, for all that must not act when it does not.
 
 use std::time::Instant;
 
@@ -7,19 +7,19 @@ use tower::filter::FilterLayer;
 
 use super::ScopeHolder;
 
-/// Where a replica stands.
+/// The state of a replica in the election.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaderState {
     /// It does not know yet, and why not.
     Unknown(String),
     /// Another one leads.
     Waiting {
-        /// Which.
+        /// The identity of the leader.
         holder: String,
     },
     /// Another release works on some of the same namespaces.
     Blocked {
-        /// Which, and on which.
+        /// That release, and the namespaces that both work on.
         by: ScopeHolder,
     },
     /// It leads.
@@ -41,8 +41,8 @@ pub struct Leadership(watch::Receiver<LeaderState>);
 pub struct NotLeading;
 
 impl Leadership {
-    pub(super) fn new(leader_state: watch::Receiver<LeaderState>) -> Self {
-        Self(leader_state)
+    pub(super) fn new(state: watch::Receiver<LeaderState>) -> Self {
+        Self(state)
     }
 
     /// That of a replica that is alone and asks nobody.
@@ -65,16 +65,16 @@ impl Leadership {
     pub async fn held(mut self) {
         let led = self
             .0
-            .wait_for(|leader_state| matches!(leader_state, LeaderState::Leading { .. }));
+            .wait_for(|state| matches!(state, LeaderState::Leading { .. }));
         if led.await.is_err() {
             std::future::pending().await
         }
     }
 
-    /// Tells each change, and how it is at first.
-    pub async fn follow(mut self, mut tell: impl FnMut(&LeaderState)) {
+    /// Calls `on_change` with the present state, and with each later one.
+    pub async fn follow(mut self, mut on_change: impl FnMut(&LeaderState)) {
         loop {
-            tell(&self.0.borrow_and_update());
+            on_change(&self.0.borrow_and_update());
             if self.0.changed().await.is_err() {
                 return;
             }
@@ -108,14 +108,14 @@ mod tests {
 
     use super::*;
 
-    fn leadership(leader_state: LeaderState) -> Leadership {
-        Leadership(watch::channel(leader_state).1)
+    fn leadership(state: LeaderState) -> Leadership {
+        Leadership(watch::channel(state).1)
     }
 
     #[tokio::test]
     async fn reads_always_get_through_and_writes_only_while_it_leads() {
         struct Case {
-            leader_state: LeaderState,
+            state: LeaderState,
             leads: bool,
             reason: &'static str,
         }
@@ -123,40 +123,40 @@ mod tests {
         let until = |until| LeaderState::Leading { until };
         let cases = [
             Case {
-                leader_state: LeaderState::Unknown("starting".to_owned()),
+                state: LeaderState::Unknown("starting".to_owned()),
                 leads: false,
                 reason: "it has not been elected yet",
             },
             Case {
-                leader_state: LeaderState::Waiting {
+                state: LeaderState::Waiting {
                     holder: "a".to_owned(),
                 },
                 leads: false,
                 reason: "another one leads",
             },
             Case {
-                leader_state: until(Some(now + minute)),
+                state: until(Some(now + minute)),
                 leads: true,
                 reason: "it leads",
             },
             Case {
-                leader_state: until(Some(now)),
+                state: until(Some(now)),
                 leads: false,
                 reason: "it led, and has not renewed: nothing else has to happen for it to stop",
             },
             Case {
-                leader_state: until(None),
+                state: until(None),
                 leads: true,
                 reason: "it is alone",
             },
             Case {
-                leader_state: LeaderState::Ended,
+                state: LeaderState::Ended,
                 leads: false,
                 reason: "it has given the Lease up",
             },
         ];
         for case in cases {
-            let leadership = leadership(case.leader_state);
+            let leadership = leadership(case.state);
             assert_eq!(leadership.is_held(), case.leads, "{}", case.reason);
             for (method, is_read) in [
                 (Method::GET, true),

@@ -6,7 +6,7 @@
 //! namespaces" exclude each other whichever comes first, and of two that claim at once one gets a conflict.
 //!
 //! A claim belongs to the release, not to the replica. It is not given up at the end, and lasts
-//! [`OUTLASTS`] leases, so that a replica of the same release always finds it when it takes over.
+//! [`CLAIM_LEASES`] lease durations, so that a replica of the same release always finds it when it takes over.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 use std::{
@@ -29,9 +29,9 @@ pub const SCOPES: &str = "scopes.composio.dev";
 const CLAIMS: &str = "composio.dev/scopes";
 /// Whose claim it is when the annotation is no JSON object.
 const BROKEN: &str = "";
-/// How many leases a claim lasts without being renewed: one until another replica of the release may lead,
+/// How many lease durations a claim lasts without being renewed: one until another replica of the release may lead,
 /// and one for that replica to renew it.
-const OUTLASTS: u32 = 2;
+const CLAIM_LEASES: u32 = 2;
 /// Namespaces that a message names before it only counts.
 const NAMED: usize = 3;
 
@@ -54,7 +54,7 @@ impl Scope {
     }
 
     /// What both work on, if there is anything.
-    fn common(&self, other: &Self) -> Option<Self> {
+    fn overlap(&self, other: &Self) -> Option<Self> {
         match (self, other) {
             (Self::AllNamespaces, scope) | (scope, Self::AllNamespaces) => Some(scope.clone()),
             (Self::Namespaces(ours), Self::Namespaces(theirs)) => {
@@ -86,7 +86,7 @@ pub struct ScopeHolder {
     release: String,
     /// Its replica that claimed last.
     replica: String,
-    common: Scope,
+    overlap: Scope,
 }
 
 impl fmt::Display for ScopeHolder {
@@ -94,15 +94,15 @@ impl fmt::Display for ScopeHolder {
         let Self {
             release,
             replica,
-            common,
+            overlap,
         } = self;
         match replica.is_empty() {
             // What cannot be read names nobody.
             true => write!(
                 out,
-                "the Lease {SCOPES} holds a claim of {release:?} that cannot be read, so it counts for {common}"
+                "the Lease {SCOPES} holds a claim of {release:?} that cannot be read, so it counts for {overlap}"
             ),
-            false => write!(out, "release {release} ({replica}) works on {common}"),
+            false => write!(out, "release {release} ({replica}) works on {overlap}"),
         }
     }
 }
@@ -134,7 +134,7 @@ pub(super) struct Scopes {
     /// How long a claim lasts that does not say it.
     duration: Duration,
     lease: Option<Lease>,
-    foreign: BTreeMap<String, OtherClaim>,
+    others: BTreeMap<String, OtherClaim>,
     /// Whether this candidate has claimed.
     holds: bool,
 }
@@ -159,9 +159,9 @@ impl Scopes {
             release,
             identity,
             scope,
-            duration: lease_duration * OUTLASTS,
+            duration: lease_duration * CLAIM_LEASES,
             lease: None,
-            foreign: BTreeMap::new(),
+            others: BTreeMap::new(),
             holds: false,
         }
     }
@@ -177,42 +177,42 @@ impl Scopes {
     pub(super) fn see(&mut self, lease: Option<Lease>, now: Instant) {
         let mut claims = claims(lease.as_ref());
         claims.remove(&self.release);
-        let remembered = std::mem::take(&mut self.foreign);
-        for (release, foreign) in remembered {
+        let remembered = std::mem::take(&mut self.others);
+        for (release, other) in remembered {
             let vanished = !claims.contains_key(&release);
-            if vanished && now < self.until(&foreign) {
-                self.foreign.insert(release, foreign);
-            } else if claims.get(&release) == Some(&foreign.claim) {
+            if vanished && now < self.until(&other) {
+                self.others.insert(release, other);
+            } else if claims.get(&release) == Some(&other.claim) {
                 claims.remove(&release);
-                self.foreign.insert(release, foreign);
+                self.others.insert(release, other);
             }
         }
         let new = claims
             .into_iter()
             .map(|(release, claim)| (release, OtherClaim { claim, since: now }));
-        self.foreign.extend(new);
+        self.others.extend(new);
         self.lease = lease;
     }
 
     /// What may be done, by what was seen last.
     pub(super) fn next(&self, now: Instant, wall: Timestamp) -> ClaimStep {
         let mut held: Option<(ScopeHolder, Instant)> = None;
-        for (release, foreign) in &self.foreign {
-            let until = self.until(foreign);
-            let claim = read(&foreign.claim);
+        for (release, other) in &self.others {
+            let until = self.until(other);
+            let claim = read(&other.claim);
             if claim.is_none() && self.holds {
                 // Whoever broke it did not ask us: what we hold stays ours.
                 continue;
             }
             let theirs = claim.as_ref().map_or(Scope::AllNamespaces, Claim::scope);
-            let Some(common) = self.scope.common(&theirs).filter(|_| now < until) else {
+            let Some(overlap) = self.scope.overlap(&theirs).filter(|_| now < until) else {
                 continue;
             };
             if held.as_ref().is_none_or(|(_, longest)| *longest < until) {
                 let holder = ScopeHolder {
                     release: release.clone(),
                     replica: claim.map_or_else(String::new, |claim| claim.holder_identity),
-                    common,
+                    overlap,
                 };
                 held = Some((holder, until));
             }
@@ -234,8 +234,8 @@ impl Scopes {
         });
         let mut claims = claims(self.lease.as_ref());
         claims.retain(|release, _| {
-            let foreign = self.foreign.get(release);
-            let is_live = foreign.is_some_and(|foreign| now < self.until(foreign));
+            let other = self.others.get(release);
+            let is_live = other.is_some_and(|other| now < self.until(other));
             is_live && !(self.holds && release == BROKEN)
         });
         let seconds = self.duration.as_secs_f64().ceil() as u32;
@@ -263,9 +263,9 @@ impl Scopes {
     }
 
     /// When a claim is over. It says itself how long it lasts, since its holder is not on our flags.
-    fn until(&self, foreign: &OtherClaim) -> Instant {
-        let seconds = read(&foreign.claim).map(|claim| claim.lease_duration_seconds);
-        foreign.since + seconds.map_or(self.duration, |seconds| Duration::from_secs(seconds.into()))
+    fn until(&self, other: &OtherClaim) -> Instant {
+        let seconds = read(&other.claim).map(|claim| claim.lease_duration_seconds);
+        other.since + seconds.map_or(self.duration, |seconds| Duration::from_secs(seconds.into()))
     }
 }
 

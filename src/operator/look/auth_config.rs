@@ -1,13 +1,13 @@
 //! Whether an account can be made from the declared auth config, or which one else it is made from.
 
-use super::Sources;
+use super::ProjectContext;
 use crate::{
     composio::error::Error,
     crd::{ConnectedAccountStatus, Reason},
     plan::{AuthConfigCheck, Desired, Pin},
 };
 
-impl Sources {
+impl ProjectContext {
     /// Whether an account can be made, and from which auth config: the declared one, else the one that the last
     /// account was made from, else the only one. A link names no toolkit, so a wrong auth config would make an
     /// account that our list never finds.

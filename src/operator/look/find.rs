@@ -1,6 +1,6 @@
 //! The accounts that an object may mean, looked for in Composio.
 
-use super::Sources;
+use super::ProjectContext;
 use crate::{
     composio::{
         error::{Error, Retry},
@@ -12,7 +12,7 @@ use crate::{
     record::RecordKeys,
 };
 
-impl Sources {
+impl ProjectContext {
     /// The accounts that the object may mean: the recorded id, else the declared one, else our alias.
     /// Only a GET that says so proves that an id is gone; a list is a hint. Where the recorded account is not
     /// this object's, its own is looked for beside it, by the declared id too.

@@ -1,6 +1,6 @@
 //! Which other object manages an account that a look has found.
 
-use super::Sources;
+use super::ProjectContext;
 use crate::{
     composio::model::Account,
     crd::{ConnectedAccountStatus, Reason, condition},
@@ -14,7 +14,7 @@ pub(super) fn has_lost(recorded: &ConnectedAccountStatus) -> bool {
     recorded.says(condition::SYNCED, &[Reason::Conflict])
 }
 
-impl Sources {
+impl ProjectContext {
     /// Another object that manages the account. Whose own it is goes before who found it by a declared alias,
     /// who has it recorded before who has not, also while it is being deleted; else the older one. An id in a
     /// status is no more than that: a record that is proved goes before one of a key that is not known, and one

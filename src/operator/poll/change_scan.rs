@@ -131,12 +131,12 @@ impl Watermark {
 }
 
 /// Reads the newest changes. `is_duplicate` tells an account that carries the alias of an object which has
-/// another one on record. The changes of each page go to `tell`.
+/// another one on record. The changes of each page go to `on_changes`.
 pub(super) async fn scan(
     project: &Project,
     former: Option<Watermark>,
     is_duplicate: impl Fn(&Account) -> bool,
-    mut tell: impl FnMut(Changes),
+    mut on_changes: impl FnMut(Changes),
 ) -> Result<Scan, Error> {
     let began = project.instant();
     let ours = project.snapshot(|snapshot| snapshot.size());
@@ -184,7 +184,7 @@ pub(super) async fn scan(
             }
         }
         changes.extend(project.snapshot(|snapshot| snapshot.scanned(mark, page.items)));
-        tell(changes);
+        on_changes(changes);
         if is_complete {
             end = End::Complete;
             break;

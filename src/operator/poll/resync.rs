@@ -10,14 +10,15 @@ use futures::{StreamExt, TryStreamExt, future::ready, stream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{MOST_OWN_PAGES, PAGE, Polling, signed};
+use super::{MOST_OWN_PAGES, PAGE, Polling};
 use crate::{
     composio::{ListQuery, Urgency, error::Error, model::Account},
     plan::Flags,
     project::{Changes, Project},
-    proof::{Count, Missing},
+    proof::{MissingTally, WitnessTally},
     record::{Proven, RecordKeys},
     store::{Objects, Summary},
+    time::to_signed,
 };
 
 /// Requests at the same time: after a restart everything waits for them.
@@ -89,7 +90,7 @@ impl Resync {
         let mark = project.snapshot(|snapshot| snapshot.begin_scan());
         let young_since = project
             .now()
-            .saturating_sub(signed(polling.unseen))
+            .saturating_sub(to_signed(polling.unseen))
             .unwrap_or(Timestamp::MIN);
         let keys = project.record_keys();
         let mut asked = BTreeMap::new();
@@ -148,11 +149,11 @@ impl Resync {
     }
 
     /// Asks for what is left, or for as much of it as a tick may ask for.
-    /// The changes of each page go to `tell`.
-    pub(super) async fn go_on(
+    /// The changes of each page go to `on_changes`.
+    pub(super) async fn run(
         &mut self,
         project: &Project,
-        mut tell: impl FnMut(Changes),
+        mut on_changes: impl FnMut(Changes),
     ) -> Result<(), Error> {
         let most = match self.extent {
             Extent::Full => usize::MAX,
@@ -173,20 +174,20 @@ impl Resync {
             self.done = end;
             self.found += piece.found;
             self.missed.extend(piece.missed);
-            tell(piece.changes);
+            on_changes(piece.changes);
         }
         Ok(())
     }
 
     /// What was there and what was not. What was seen since it began is left out.
-    pub(super) fn count(&self, project: &Project) -> Count {
+    pub(super) fn tally(&self, project: &Project) -> WitnessTally {
         let has_valid = self.asked.iter().any(|asked| asked.witness == Witness::Yes);
         let is_witness = |asked: &RecordedId| match asked.witness {
             Witness::Yes => true,
             Witness::OfAnotherKey => !has_valid,
             Witness::No => false,
         };
-        let mut missing = BTreeMap::<String, Missing>::new();
+        let mut missing = BTreeMap::<String, MissingTally>::new();
         project.snapshot(|snapshot| {
             let counted =
                 |asked: &&RecordedId| is_witness(asked) && !snapshot.is_deleted(&asked.id);
@@ -201,7 +202,7 @@ impl Resync {
                 missing.entry(asked.namespace.clone()).or_default().missed += 1;
             }
         });
-        Count {
+        WitnessTally {
             found: self.found,
             missing,
         }

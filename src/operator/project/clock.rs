@@ -1,4 +1,4 @@
-//! What time it is.
+//! The two clocks of the operator.
 
 use std::sync::Arc;
 

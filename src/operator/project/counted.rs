@@ -1,4 +1,4 @@
-//! Counts the calls that are under way, for the budget.
+//! Counts the calls in flight, for the budget.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use parking_lot::Mutex;
 
 use crate::composio::{Budget, Transport};
 
-/// Counts what is under way, also when nobody waits for its end any more.
+/// A transport that counts its calls in flight. A call that is dropped before its end counts as ended.
 pub(super) fn counted(transport: Transport, budget: &Arc<Mutex<Budget>>) -> Transport {
-    struct UnderWay(Arc<Mutex<Budget>>);
-    impl Drop for UnderWay {
+    struct InFlight(Arc<Mutex<Budget>>);
+    impl Drop for InFlight {
         fn drop(&mut self) {
             self.0.lock().ended();
         }
@@ -17,11 +17,11 @@ pub(super) fn counted(transport: Transport, budget: &Arc<Mutex<Budget>>) -> Tran
     let budget = Arc::clone(budget);
     Arc::new(move |request| {
         budget.lock().sent();
-        let under_way = UnderWay(Arc::clone(&budget));
+        let in_flight = InFlight(Arc::clone(&budget));
         let answer = transport(request);
         Box::pin(async move {
             let answer = answer.await;
-            drop(under_way);
+            drop(in_flight);
             answer
         })
     })

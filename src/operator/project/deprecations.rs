@@ -7,16 +7,21 @@ use tokio::time::Instant;
 
 use crate::composio::{Deprecation, Endpoint};
 
-/// An endpoint is told of so often.
-const BETWEEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long nothing more is logged of an endpoint.
+const LOG_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// When each endpoint was told of last.
+/// When each endpoint was logged last.
 #[derive(Default)]
 pub(super) struct Deprecations(Mutex<HashMap<Endpoint, Instant>>);
 
 impl Deprecations {
-    /// Logs that an endpoint will be removed, unless that was told within a day.
-    pub(super) fn tell(&self, endpoint: Endpoint, deprecation: &Deprecation, now: Instant) {
+    /// Logs that an endpoint will be removed, unless that was logged within a day.
+    pub(super) fn warn_once_a_day(
+        &self,
+        endpoint: Endpoint,
+        deprecation: &Deprecation,
+        now: Instant,
+    ) {
         if !self.is_due(endpoint, now) {
             return;
         }
@@ -30,12 +35,12 @@ impl Deprecations {
     }
 
     fn is_due(&self, endpoint: Endpoint, now: Instant) -> bool {
-        let mut told = self.0.lock();
-        let is_due = told
+        let mut last_logged = self.0.lock();
+        let is_due = last_logged
             .get(&endpoint)
-            .is_none_or(|at| now.saturating_duration_since(*at) >= BETWEEN);
+            .is_none_or(|at| now.saturating_duration_since(*at) >= LOG_INTERVAL);
         if is_due {
-            told.insert(endpoint, now);
+            last_logged.insert(endpoint, now);
         }
         is_due
     }
@@ -50,8 +55,8 @@ mod tests {
         let deprecations = Deprecations::default();
         let now = Instant::now();
         assert!(deprecations.is_due(Endpoint::Refresh, now));
-        assert!(!deprecations.is_due(Endpoint::Refresh, now + BETWEEN / 2));
-        assert!(deprecations.is_due(Endpoint::Link, now + BETWEEN / 2));
-        assert!(deprecations.is_due(Endpoint::Refresh, now + BETWEEN));
+        assert!(!deprecations.is_due(Endpoint::Refresh, now + LOG_INTERVAL / 2));
+        assert!(deprecations.is_due(Endpoint::Link, now + LOG_INTERVAL / 2));
+        assert!(deprecations.is_due(Endpoint::Refresh, now + LOG_INTERVAL));
     }
 }

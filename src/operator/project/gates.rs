@@ -3,12 +3,15 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// A closed gate is tried again after this, and twice as long each time.
-const FIRST_WAIT: Duration = Duration::from_secs(30);
-const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
+use crate::time::to_signed;
+
+/// After its first refusal a gate stays closed for this long, after each further one twice as long as before.
+const MIN_WAIT: Duration = Duration::from_secs(30);
+/// The longest that a gate stays closed after one refusal.
+const MAX_WAIT: Duration = Duration::from_secs(10 * 60);
 
 /// Two gates, because a key without the right to write gets the same 401 as a wrong key.
 #[derive(Debug, Default)]
@@ -69,10 +72,10 @@ impl AccessGates {
         match status {
             Some(401) => {
                 // Calls that were under way when the gate closed say nothing new.
-                if gate.is_some_and(|shut| now < shut.until) {
+                if gate.is_some_and(|gate| now < gate.until) {
                     return;
                 }
-                let wait = gate.map_or(FIRST_WAIT, |shut| (shut.wait * 2).min(LONGEST_WAIT));
+                let wait = gate.map_or(MIN_WAIT, |gate| (gate.wait * 2).min(MAX_WAIT));
                 *gate = Some(ClosedGate {
                     until: now + wait,
                     wait,
@@ -96,7 +99,7 @@ impl AccessGates {
         };
     }
 
-    /// Which key this is of.
+    /// The number of the key in use: how often it was changed.
     pub(super) fn generation(&self) -> u64 {
         self.generation
     }
@@ -119,23 +122,22 @@ impl AccessGates {
         }
     }
 
-    /// Those namespaces.
+    /// The namespaces that [`AccessGates::set_unproved_namespaces`] was given last.
     pub(super) fn unproved_namespaces(&self) -> Arc<BTreeSet<String>> {
         Arc::clone(&self.unproved_namespaces)
     }
 
     /// What is closed now. Reading stays closed until a poll gets through, however long that takes.
     pub(super) fn closed(&self, now: Instant, wall: Timestamp) -> ClosedGates {
-        let told = |until: Instant| {
-            let left = SignedDuration::try_from(until.saturating_duration_since(now));
-            wall.saturating_add(left.unwrap_or(SignedDuration::MAX))
+        let wall_time = |until: Instant| {
+            wall.saturating_add(to_signed(until.saturating_duration_since(now)))
                 .unwrap_or(Timestamp::MAX)
         };
         let is_ahead = |until: &Instant| now < *until;
         ClosedGates {
-            read_until: self.read.map(|shut| told(shut.until)),
-            write_until: (self.write.map(|shut| shut.until).filter(is_ahead)).map(told),
-            paused_until: self.paused_until.filter(is_ahead).map(told),
+            read_until: self.read.map(|gate| wall_time(gate.until)),
+            write_until: (self.write.map(|gate| gate.until).filter(is_ahead)).map(wall_time),
+            paused_until: self.paused_until.filter(is_ahead).map(wall_time),
             identity: self.identity,
         }
     }
@@ -241,7 +243,7 @@ mod tests {
             .write_until
             .expect("closed")
             .duration_since(until);
-        assert_eq!(longest.as_secs().unsigned_abs(), LONGEST_WAIT.as_secs());
+        assert_eq!(longest.as_secs().unsigned_abs(), MAX_WAIT.as_secs());
         gates.note(true, Some(201), until);
         assert_eq!(gates.closed(until), ClosedGates::default());
     }

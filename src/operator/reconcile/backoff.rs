@@ -13,20 +13,20 @@ use tokio::time::Instant;
 
 use crate::{crd::ConnectedAccount, report::RequeuePolicy};
 
-/// An object that was put off is forgotten after this, unless it comes again: it may not be there any more.
-const LONGEST_TURN: Duration = Duration::from_secs(60 * 60);
+/// A deferral is forgotten after this, unless the object comes again: it may have been deleted.
+const MAX_DEFERRAL: Duration = Duration::from_secs(60 * 60);
 
-/// So many may be remembered before those that are over are looked for.
-const FEW: usize = 64;
+/// The fewest entries at which those that are over are looked for.
+const MIN_CAPACITY: usize = 64;
 
 /// The objects that are left alone for a while.
 ///
-/// Nobody tells that an object is gone. It is forgotten some time after its wait is over: what is remembered is
-/// never more than twice what failed, or waited, of late.
+/// No event says that an object is deleted, so each is forgotten some time after its wait is over. At most twice as
+/// many are remembered as have failed, or were deferred, within that time.
 #[derive(Default)]
 pub struct Backoff {
     failing: Mutex<Recent<FailureRecord>>,
-    defer: Mutex<Recent<Deferral>>,
+    deferred: Mutex<Recent<Deferral>>,
 }
 
 /// What is remembered of objects, by their uids.
@@ -41,7 +41,7 @@ impl<T> Default for Recent<T> {
     fn default() -> Self {
         Self {
             by_uid: HashMap::new(),
-            most: FEW,
+            most: MIN_CAPACITY,
         }
     }
 }
@@ -50,13 +50,13 @@ impl<T> Recent<T> {
     fn insert(&mut self, uid: &str, one: T, is_over: impl Fn(&T) -> bool) {
         if self.by_uid.len() >= self.most {
             self.by_uid.retain(|_, one| !is_over(one));
-            self.most = FEW.max(self.by_uid.len() * 2);
+            self.most = MIN_CAPACITY.max(self.by_uid.len() * 2);
         }
         self.by_uid.insert(uid.to_owned(), one);
     }
 }
 
-/// An object as a pass tries to make it true.
+/// An object in the version that a pass works on.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
     uid: String,
@@ -152,10 +152,10 @@ impl Backoff {
         self.failing.lock().by_uid.remove(&attempt.uid);
     }
 
-    /// Takes note that the object cannot have its turn now, and tells for how long it has been so.
+    /// Takes note that the object is deferred, and returns since how long it has been.
     pub(super) fn defer(&self, attempt: &Attempt, now: Instant) -> Duration {
-        let mut defer = self.defer.lock();
-        let known = defer.by_uid.get(&attempt.uid);
+        let mut deferred = self.deferred.lock();
+        let known = deferred.by_uid.get(&attempt.uid);
         if let Some(known) = known.filter(|known| known.version == attempt.version) {
             return now.saturating_duration_since(known.since);
         }
@@ -163,13 +163,13 @@ impl Backoff {
             version: attempt.version,
             since: now,
         };
-        defer.insert(&attempt.uid, one, |one| one.since + LONGEST_TURN <= now);
+        deferred.insert(&attempt.uid, one, |one| one.since + MAX_DEFERRAL <= now);
         Duration::ZERO
     }
 
-    /// Takes note that the object has its turn.
-    pub(super) fn has_turn(&self, attempt: &Attempt) {
-        self.defer.lock().by_uid.remove(&attempt.uid);
+    /// Takes note that the object is deferred no more.
+    pub(super) fn admitted(&self, attempt: &Attempt) {
+        self.deferred.lock().by_uid.remove(&attempt.uid);
     }
 }
 
@@ -177,7 +177,7 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const PACE: RequeuePolicy = RequeuePolicy {
+    const POLICY: RequeuePolicy = RequeuePolicy {
         min: Duration::from_secs(5),
         max: Duration::from_secs(600),
         slow: Duration::from_secs(600),
@@ -201,11 +201,11 @@ mod tests {
         let mut now = Instant::now();
         let mut waits = Vec::new();
         for _ in 0..10 {
-            let next = backoff.failed(&one, Duration::ZERO, PACE, now);
+            let next = backoff.failed(&one, Duration::ZERO, POLICY, now);
             assert_eq!(next.is_first, waits.is_empty());
-            assert_eq!(backoff.left(&one, PACE, now), Some(next.after));
+            assert_eq!(backoff.left(&one, POLICY, now), Some(next.after));
             now += next.after;
-            assert_eq!(backoff.left(&one, PACE, now), None);
+            assert_eq!(backoff.left(&one, POLICY, now), None);
             waits.push(next.after.as_secs());
         }
         assert_eq!(waits, [5, 5, 10, 20, 40, 80, 160, 320, 600, 600]);
@@ -216,7 +216,7 @@ mod tests {
         let now = Instant::now();
         for (lasted, wait) in [(0, 5), (300, 300), (100_000, 600)] {
             let backoff = Backoff::default();
-            let next = backoff.failed(&attempt("a", 1), seconds(lasted), PACE, now);
+            let next = backoff.failed(&attempt("a", 1), seconds(lasted), POLICY, now);
             assert_eq!(next.after, seconds(wait));
         }
     }
@@ -224,16 +224,16 @@ mod tests {
     #[test]
     fn an_object_that_was_changed_is_tried_sooner_but_not_at_every_change() {
         let (backoff, now) = (Backoff::default(), Instant::now());
-        backoff.failed(&attempt("a", 1), seconds(300), PACE, now);
+        backoff.failed(&attempt("a", 1), seconds(300), POLICY, now);
         let changed = attempt("a", 2);
-        assert_eq!(backoff.left(&changed, PACE, now), Some(seconds(5)));
-        assert_eq!(backoff.left(&changed, PACE, now + seconds(5)), None);
+        assert_eq!(backoff.left(&changed, POLICY, now), Some(seconds(5)));
+        assert_eq!(backoff.left(&changed, POLICY, now + seconds(5)), None);
         let now = now + seconds(5);
-        let next = backoff.failed(&changed, Duration::ZERO, PACE, now);
+        let next = backoff.failed(&changed, Duration::ZERO, POLICY, now);
         assert_eq!(next.after, seconds(305), "it has lasted as long as before");
         backoff.succeeded(&changed);
-        assert_eq!(backoff.left(&changed, PACE, now), None);
-        let next = backoff.failed(&changed, Duration::ZERO, PACE, now);
+        assert_eq!(backoff.left(&changed, POLICY, now), None);
+        let next = backoff.failed(&changed, Duration::ZERO, POLICY, now);
         assert_eq!(next.after, seconds(5));
     }
 
@@ -243,13 +243,13 @@ mod tests {
         for n in 0..100_000 {
             let now = now + seconds(n);
             let gone = attempt(&format!("gone-{n}"), 1);
-            backoff.failed(&gone, Duration::ZERO, PACE, now);
+            backoff.failed(&gone, Duration::ZERO, POLICY, now);
             backoff.defer(&gone, now);
         }
         // As many as came within the time that each is remembered, twice.
         let most = |time: Duration| 2 * usize::try_from(time.as_secs()).expect("few");
-        assert!(backoff.failing.lock().by_uid.len() <= most(PACE.min + PACE.max));
-        assert!(backoff.defer.lock().by_uid.len() <= most(LONGEST_TURN));
+        assert!(backoff.failing.lock().by_uid.len() <= most(POLICY.min + POLICY.max));
+        assert!(backoff.deferred.lock().by_uid.len() <= most(MAX_DEFERRAL));
     }
 
     #[test]
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(backoff.defer(&one, now + seconds(4)), seconds(4));
         let changed = attempt("a", 2);
         assert_eq!(backoff.defer(&changed, now + seconds(6)), Duration::ZERO);
-        backoff.has_turn(&changed);
+        backoff.admitted(&changed);
         assert_eq!(backoff.defer(&changed, now + seconds(9)), Duration::ZERO);
     }
 }

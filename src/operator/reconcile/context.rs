@@ -1,4 +1,4 @@
-//! What every pass needs.
+//! What all passes share: sources, flags, the pure functions, metrics, and the limit of concurrent passes.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Backoff;
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
-    look::Sources,
+    look::ProjectContext,
     metrics::Metrics,
     plan::{Decision, Desired, Flags, Observed, Outcome},
     report::{RequeuePolicy, object_event::ObjectEvent},
@@ -28,25 +28,25 @@ pub type Report = Box<
 /// Takes an event of an object to be published. It must not wait: what cannot be taken now is lost.
 pub type Emit = Box<dyn Fn(&ConnectedAccount, ObjectEvent) + Send + Sync>;
 
-/// What every pass needs.
+/// What all passes of one controller share.
 pub struct Context {
     /// How many passes are at work at a time.
     pub slots: Slots,
-    /// Where everything is looked up.
-    pub sources: Sources,
-    /// The decider.
+    /// The store, the project and the apiserver.
+    pub project_context: ProjectContext,
+    /// [`crate::plan::decide`], or what a test has put around it.
     pub decide: Decide,
-    /// The builder of a status.
+    /// [`crate::report::report`], or what a test has put around it.
     pub report: Report,
-    /// What decisions depend on.
+    /// The flags that decisions depend on.
     pub flags: Flags,
-    /// When to come again.
+    /// The bounds of the waits between passes.
     pub requeue_policy: RequeuePolicy,
-    /// Which objects are left alone for a while.
+    /// The objects whose passes failed or are deferred.
     pub backoff: Backoff,
-    /// What is counted.
+    /// The metrics of the process.
     pub metrics: Arc<Metrics>,
-    /// Where events go.
+    /// Publishes Kubernetes events.
     pub emit: Emit,
 }
 
@@ -63,7 +63,7 @@ pub struct Slots {
 pub(super) type Slot<'a> = SemaphorePermit<'a>;
 
 impl Slots {
-    /// So many; none is given away once `stop` is cancelled.
+    /// That many slots; none is given away once `stop` is cancelled.
     pub fn new(concurrency: u16, stop: CancellationToken) -> Self {
         Self {
             free: Semaphore::new(concurrency.into()),

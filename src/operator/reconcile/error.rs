@@ -1,20 +1,20 @@
-//! What kept a pass from its end, in words that quote nothing.
+//! Why a pass failed, in words that quote nothing.
 
 use std::{fmt, time::Duration};
 
 use crate::{log::cause, text};
 
-/// Of what the apiserver says so much is repeated.
+/// The most characters of a message of the apiserver that are repeated.
 const MAX_REFUSAL: usize = 1000;
 
 /// A pass that did not come to its end, and when to try again.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}; tried again in {} s", .again.as_secs())]
-pub struct Failed {
-    /// Why.
+#[error("{error}; tried again in {} s", .requeue_after.as_secs())]
+pub struct PassError {
+    /// What has failed.
     pub error: Error,
     /// For so long the object is left alone, whoever triggers it.
-    pub again: Duration,
+    pub requeue_after: Duration,
 }
 
 /// What kept a pass from its end. Composio's failures are none: they are told in the object's status.
@@ -24,7 +24,7 @@ pub struct Failed {
 pub enum Error {
     /// The object could not be unpacked.
     #[error("what was kept of the object cannot be read")]
-    Kept,
+    Unpack,
     /// A read or write of the object failed.
     #[error("the apiserver: {}", describe(.0))]
     Kubernetes(Box<kube::Error>),
@@ -40,7 +40,7 @@ impl Error {
     /// Whether the apiserver does not allow it.
     pub fn is_forbidden(&self) -> bool {
         match self {
-            Self::Kept => false,
+            Self::Unpack => false,
             Self::Kubernetes(error) => {
                 matches!(&**error, kube::Error::Api(status) if status.is_forbidden())
             }
@@ -111,7 +111,7 @@ pub(super) fn describe(error: &kube::Error) -> String {
 
 impl From<serde_json::Error> for Error {
     fn from(_: serde_json::Error) -> Self {
-        Self::Kept
+        Self::Unpack
     }
 }
 

@@ -89,11 +89,11 @@ impl<'a> Pass<'a> {
             let result = match step {
                 Step::Look(need) => self.look(need).await,
                 Step::Act(effect) => self.act(effect).await,
-                Step::End(event) => return self.end(event).await,
+                Step::End(outcome) => return self.end(outcome).await,
             };
             match self.state.apply(result) {
                 NextStep::Decide => {}
-                NextStep::End(event) => return self.end(event).await,
+                NextStep::End(outcome) => return self.end(outcome).await,
                 NextStep::Leave(ended) => return self.leave(ended).await,
                 NextStep::Drop(ended) => return Ok(ended),
                 NextStep::Fail(error) => return self.fail(error).await,
@@ -134,7 +134,7 @@ impl<'a> Pass<'a> {
         if !calls {
             return None;
         }
-        let project = &self.context.sources.project;
+        let project = &self.context.project_context.project;
         let State {
             desired, observed, ..
         } = &self.state;
@@ -155,8 +155,8 @@ impl<'a> Pass<'a> {
         if is_shared {
             self.slot = None;
         }
-        let sources = &self.context.sources;
-        let looked = sources.look(need, desired, observed.clone()).await;
+        let project_context = &self.context.project_context;
+        let looked = project_context.look(need, desired, observed.clone()).await;
         let seen = Instant::now();
         if is_shared {
             self.slot = self.context.slots.take().await;
@@ -175,7 +175,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Acts.
+    /// Applies an effect, and logs how it ended.
     async fn act(&self, effect: Effect) -> StepResult {
         let State {
             desired,
@@ -183,7 +183,7 @@ impl<'a> Pass<'a> {
             status,
             ..
         } = &self.state;
-        let project = &self.context.sources.project;
+        let project = &self.context.project_context.project;
         let object = status.object();
         let acted = act(
             &effect,
@@ -212,13 +212,13 @@ impl<'a> Pass<'a> {
     }
 
     /// Reports what the pass has come to, and ends it.
-    pub(super) async fn end(mut self, event: OutcomeKind) -> Result<ReconcileResult, Error> {
-        self.state.note(event.clone());
+    pub(super) async fn end(mut self, outcome: OutcomeKind) -> Result<ReconcileResult, Error> {
+        self.state.record_outcome(outcome.clone());
         if let Some(ended) = self.save().await? {
             return Ok(ended);
         }
-        let now = self.context.sources.project.now();
-        let outcome = match &event {
+        let now = self.context.project_context.project.now();
+        let label = match &outcome {
             OutcomeKind::Settled => "Settled",
             OutcomeKind::Waiting(wait) => wait.reason.as_str(),
             OutcomeKind::Refused(refusal) => refusal.reason.as_str(),
@@ -226,8 +226,17 @@ impl<'a> Pass<'a> {
             OutcomeKind::Applied(_) => "Did",
         };
         let (desired, recorded) = (&self.state.desired, &self.state.observed.recorded);
-        let again = requeue_after(desired, recorded, &event, self.context.requeue_policy, now);
-        Ok(ReconcileResult { again, outcome })
+        let requeue_after = requeue_after(
+            desired,
+            recorded,
+            &outcome,
+            self.context.requeue_policy,
+            now,
+        );
+        Ok(ReconcileResult {
+            requeue_after,
+            label,
+        })
     }
 
     /// Ends a pass of which nothing new is reported.
@@ -291,7 +300,7 @@ impl<'a> Pass<'a> {
         let state = &mut self.state;
         let written = state
             .status
-            .write(&self.context.sources, &self.context.slots)
+            .write(&self.context.project_context, &self.context.slots)
             .await?;
         state.observed.recorded = state.status.written();
         if let Some(previous) = state.status.take_replaced() {

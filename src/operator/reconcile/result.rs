@@ -5,10 +5,10 @@ use std::time::Duration;
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReconcileResult {
-    /// When to look again if nothing happens before.
-    pub again: Option<Duration>,
-    /// For the metric: a reason of the conditions, or a word for how else a pass ends.
-    pub outcome: &'static str,
+    /// When the next pass is due if nothing triggers one before; `None`: never.
+    pub requeue_after: Option<Duration>,
+    /// The label `outcome` of the metric: a reason of the conditions, or one of the words below.
+    pub label: &'static str,
 }
 
 /// How a pass ends that failed.
@@ -18,33 +18,33 @@ const THROTTLED: &str = "Throttled";
 
 impl ReconcileResult {
     /// The object is not there any more.
-    pub(super) const GONE: Self = Self::at_rest("Gone");
+    pub(super) const GONE: Self = Self::done("Gone");
     /// The object was let go.
-    pub(super) const RELEASED: Self = Self::at_rest("Released");
+    pub(super) const RELEASED: Self = Self::done("Released");
     /// It cannot be read. Once it can be, the watch brings it.
-    pub(super) const NOT_DECODED: Self = Self::at_rest("NotDecoded");
+    pub(super) const NOT_DECODED: Self = Self::done("NotDecoded");
     /// Nothing new is to be begun any more.
-    pub(super) const STOPPED: Self = Self::at_rest("Stopped");
+    pub(super) const STOPPED: Self = Self::done("Stopped");
     /// Its namespace can neither be read nor written. Once it can be, all in it is triggered.
-    pub(crate) const NAMESPACE_UNREACHABLE: Self = Self::at_rest("NamespaceUnreachable");
+    pub(crate) const NAMESPACE_UNREACHABLE: Self = Self::done("NamespaceUnreachable");
     /// Somebody else changed the object in the middle of the pass: start over, and let them finish.
     pub(super) const CONFLICTED: Self = Self {
-        again: Some(Duration::from_millis(100)),
-        outcome: "Conflicted",
+        requeue_after: Some(Duration::from_millis(100)),
+        label: "Conflicted",
     };
 
-    const fn at_rest(outcome: &'static str) -> Self {
+    const fn done(label: &'static str) -> Self {
         Self {
-            again: None,
-            outcome,
+            requeue_after: None,
+            label,
         }
     }
 
     /// The pass ended in this word, and the next one is due after that time.
-    pub(super) fn after(again: Duration, outcome: &'static str) -> Self {
+    pub(super) fn after(requeue_after: Duration, label: &'static str) -> Self {
         Self {
-            again: Some(again),
-            outcome,
+            requeue_after: Some(requeue_after),
+            label,
         }
     }
 
@@ -64,19 +64,19 @@ impl ReconcileResult {
     }
 
     /// The pass failed, and is tried again after that time.
-    pub(crate) fn error(again: Duration) -> Self {
-        Self::after(again, ERROR)
+    pub(crate) fn error(requeue_after: Duration) -> Self {
+        Self::after(requeue_after, ERROR)
     }
 
     /// Whether what a former pass failed at was tried again, and went through.
     pub(super) fn is_success(&self) -> bool {
-        *self != Self::CONFLICTED && *self != Self::STOPPED && self.outcome != THROTTLED
+        *self != Self::CONFLICTED && *self != Self::STOPPED && self.label != THROTTLED
     }
 
     /// For the histogram, in three words: `success`, nothing more is due by itself; `requeue`, another pass is;
     /// `error`, object or status could not be read or written.
     pub fn result(&self) -> &'static str {
-        match (self.outcome, self.again) {
+        match (self.label, self.requeue_after) {
             (ERROR, _) => "error",
             (_, Some(_)) => "requeue",
             (_, None) => "success",

@@ -60,7 +60,7 @@ impl<'a> State<'a> {
     pub(super) fn remembered(context: &'a Context, object: ConnectedAccount) -> Self {
         let desired = Desired::of(&object, &context.flags);
         let recorded = object.status.clone().unwrap_or_default();
-        let observed = context.sources.remembered(&desired, recorded);
+        let observed = context.project_context.remembered(&desired, recorded);
         Self {
             context,
             desired,
@@ -71,7 +71,7 @@ impl<'a> State<'a> {
 
     /// Decides the next step. From here on each line of the log holds the rule.
     pub(super) fn decide(&self) -> Step {
-        let now = self.context.sources.project.now();
+        let now = self.context.project_context.project.now();
         let decision = (self.context.decide)(&self.desired, &self.observed, now);
         self.context.metrics.decided(decision.rule.as_str());
         log::record_rule(decision.rule.as_str());
@@ -137,7 +137,7 @@ impl<'a> State<'a> {
             // What becomes of the account is told of an object that is gone by then: no status can say it.
             decided_on = self.desired.clone();
         } else {
-            self.note(OutcomeKind::Applied(done.clone()));
+            self.record_outcome(OutcomeKind::Applied(done.clone()));
         }
         self.emit(object_event::of_effect(
             effect,
@@ -160,31 +160,31 @@ impl<'a> State<'a> {
             AfterFailure::GoOn => {}
         }
         if failure.reason == Reason::AuthConfigNotFound {
-            self.context.sources.project.forget_auth_configs();
+            self.context.project_context.project.forget_auth_configs();
         }
         self.observed.refused.push(Refused {
             effect,
             failure: failure.clone(),
         });
-        self.note(OutcomeKind::Failed(failure));
+        self.record_outcome(OutcomeKind::Failed(failure));
         NextStep::Decide
     }
 
     /// The apiserver has not taken it. A refusal is told in the status, if that is taken.
     fn apply_refusal(&mut self, error: Error) -> NextStep {
         if let Some(refusal) = error.refusal() {
-            self.note(OutcomeKind::Failed(Failure::of_kubernetes(refusal)));
+            self.record_outcome(OutcomeKind::Failed(Failure::of_kubernetes(refusal)));
         }
         NextStep::Fail(error)
     }
 
-    /// Takes an event into the status, in memory.
-    pub(super) fn note(&mut self, event: OutcomeKind) {
+    /// Takes an outcome into the status, in memory.
+    pub(super) fn record_outcome(&mut self, kind: OutcomeKind) {
         let outcome = Outcome {
             observed: self.observed.clone(),
-            kind: event,
+            kind,
         };
-        let now = self.context.sources.project.now();
+        let now = self.context.project_context.project.now();
         self.status.add(self.desired.clone(), outcome, now);
         self.observed.recorded = self.status.pending();
     }

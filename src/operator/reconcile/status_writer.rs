@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
-    look::Sources,
+    look::ProjectContext,
     plan::{Desired, Outcome},
     report::must_be_kept,
     store::PackedObject,
@@ -129,7 +129,7 @@ impl<'a> StatusWriter<'a> {
     /// apiserver refuses of this object alone is found again by its alias, and others need the slot.
     pub(super) async fn write(
         &mut self,
-        sources: &Sources,
+        sources: &ProjectContext,
         slots: &Slots,
     ) -> Result<Written, Error> {
         let namespace = self.object.namespace().unwrap_or_default();
@@ -215,7 +215,7 @@ fn with_status(object: &ConnectedAccount, status: ConnectedAccountStatus) -> Con
 }
 
 async fn replace_status(
-    sources: &Sources,
+    sources: &ProjectContext,
     object: &ConnectedAccount,
     status: ConnectedAccountStatus,
 ) -> Result<ConnectedAccount, kube::Error> {

@@ -1,11 +1,10 @@
 //! Objects whose declaration cannot be read: nothing is decided on half a declaration.
 
-use kube::ResourceExt;
 use tracing::warn;
 
 use super::Context;
 use crate::{
-    crd::{ConnectedAccount, FINALIZER},
+    crd::{ConnectedAccount, has_finalizer},
     report::object_event,
     store::{PackedObject, Summary},
 };
@@ -19,8 +18,7 @@ pub(super) fn emit(packed: &PackedObject, context: &Context) {
         metadata,
         ..ConnectedAccount::default()
     };
-    let is_held = bare.metadata.deletion_timestamp.is_some()
-        && bare.finalizers().iter().any(|mark| mark == FINALIZER);
+    let is_held = bare.metadata.deletion_timestamp.is_some() && has_finalizer(&bare.metadata);
     let event = object_event::of_unreadable(packed.left_out(), is_held);
     if is_held {
         warn!("{}", event.note);

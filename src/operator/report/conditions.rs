@@ -10,6 +10,7 @@ use crate::{
     crd::{ConnectedAccountStatus, Progress, ReadyRule, ReadyWhen, Reason, condition},
     plan::{Desired, OutcomeKind, Presence},
     text,
+    time::whole_seconds,
 };
 
 use super::{MAX_DETAIL, MAX_MESSAGE, is_in};
@@ -24,13 +25,13 @@ pub(super) struct Verdict {
     sentence: String,
 }
 
-/// What is to be said of the object after that event.
+/// What is to be said of the object after that outcome.
 pub(super) fn verdict(
     desired: &Desired,
     status: &ConnectedAccountStatus,
-    event: &OutcomeKind,
+    outcome: &OutcomeKind,
 ) -> Verdict {
-    let (reason, detail) = match event {
+    let (reason, detail) = match outcome {
         OutcomeKind::Settled if desired.spec.enabled => (Reason::Connected, ""),
         OutcomeKind::Settled => (Reason::Disabled, ""),
         OutcomeKind::Waiting(wait) => (wait.reason, wait.detail.as_str()),
@@ -56,16 +57,16 @@ pub(super) fn verdict(
         how @ (Reason::SignInDeclined | Reason::SignInFailed | Reason::IdentityRefused) => {
             let words = [&how.words(), detail];
             let words = words.into_iter().filter(|words| !words.is_empty());
-            let told = words.collect::<Vec<_>>().join(": ");
-            (Reason::LinkIssued, Cow::from(told))
+            let text = words.collect::<Vec<_>>().join(": ");
+            (Reason::LinkIssued, Cow::from(text))
         }
         other => (other, Cow::from(detail)),
     };
     let detail = detail.trim_end_matches('.');
-    let is_standing = detail.is_empty() && matches!(event, OutcomeKind::Refused(_));
+    let is_bare_refusal = detail.is_empty() && matches!(outcome, OutcomeKind::Refused(_));
     let (detail, sentence) = match status.full_message(reason.as_str()) {
         // A refusal that stands says no more than when it came.
-        Some(told) if is_standing => (short_message(status, reason), told.to_owned()),
+        Some(text) if is_bare_refusal => (short_message(status, reason), text.to_owned()),
         _ if detail.is_empty() => ("", reason.meaning().to_owned()),
         _ => (detail, format!("{detail}. {}", reason.meaning())),
     };
@@ -126,7 +127,7 @@ pub(super) fn conditions(
             message: message.to_owned(),
             observed_generation: Some(desired.generation),
             last_transition_time: unchanged.map_or_else(
-                || Time(whole_second(now)),
+                || Time(whole_seconds(now)),
                 |condition| condition.last_transition_time.clone(),
             ),
         }
@@ -173,9 +174,4 @@ pub(super) fn conditions(
         .iter()
         .filter(|one| !condition::ALL.contains(&one.type_.as_str()));
     ours.chain(others.cloned()).collect()
-}
-
-/// The apiserver keeps a condition's time in whole seconds.
-fn whole_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

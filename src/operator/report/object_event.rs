@@ -18,7 +18,7 @@ pub use reason::EventReason;
 /// The apiserver's limit, in bytes.
 const MAX_NOTE: usize = 1024;
 /// What Composio names as revoked is a word like `access_token`. Anything longer is none.
-const MAX_WORD: usize = 32;
+const MAX_TOKEN_NAME: usize = 32;
 
 /// Something that happened to an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +157,7 @@ fn connected(id: &str) -> ObjectEvent {
 fn revoked(id: &str, done: &Applied) -> String {
     let mut tokens = Vec::new();
     if let Applied::Revoked { tokens: named } = done {
-        tokens.extend(named.iter().map(|token| sanitize_word(token)));
+        tokens.extend(named.iter().map(|token| token_name(token)));
     }
     if tokens.is_empty() {
         return format!("the grant of account {id} was revoked already");
@@ -168,12 +168,12 @@ fn revoked(id: &str, done: &Applied) -> String {
     )
 }
 
-fn sanitize_word(token: &str) -> &str {
-    let is_word = token.len() <= MAX_WORD
+fn token_name(token: &str) -> &str {
+    let is_name = token.len() <= MAX_TOKEN_NAME
         && token
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if is_word { token } else { "another" }
+    if is_name { token } else { "another" }
 }
 
 fn deleted(
@@ -232,7 +232,7 @@ pub fn of_unreadable(fields: &[String], is_held: bool) -> ObjectEvent {
 /// The event of an object on which the apiserver takes no write.
 pub fn of_refusal(refusal: &str) -> ObjectEvent {
     let note = format!("the apiserver refused a write of the object: {refusal}");
-    warning(EventReason::Trouble(Reason::KubernetesRefused), note)
+    warning(EventReason::Problem(Reason::KubernetesRefused), note)
 }
 
 /// The events of one write of the status, from what the apiserver had to what it has.
@@ -255,7 +255,7 @@ pub fn of_status(
         .filter(|(reason, _)| {
             Some(*reason) != self::warning_reason(previous).map(|(reason, _)| reason)
         })
-        .map(|(reason, message)| warning(EventReason::Trouble(reason), message.to_owned()));
+        .map(|(reason, message)| warning(EventReason::Problem(reason), message.to_owned()));
     [
         replaced(previous, status),
         connection,

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{
     crd::{ConnectedAccountStatus, Reason, condition},
     plan::{Answer, Desired, OutcomeKind, Presence, Wait},
+    time::to_std,
 };
 
 /// The bounds of the wait between two tries, and of the slow look-again.
@@ -29,7 +30,7 @@ pub struct RequeuePolicy {
 pub fn requeue_after(
     desired: &Desired,
     status: &ConnectedAccountStatus,
-    event: &OutcomeKind,
+    outcome: &OutcomeKind,
     requeue_policy: RequeuePolicy,
     now: Timestamp,
 ) -> Option<Duration> {
@@ -42,7 +43,7 @@ pub fn requeue_after(
             .map(|_| requeue_policy.secret),
         Presence::Deleting { .. } => None,
     };
-    let until = match event {
+    let until = match outcome {
         // The poll tells when it is enabled, and the watch when something else is declared.
         OutcomeKind::Waiting(Wait {
             reason: Reason::AuthConfigDisabled | Reason::ConnectionDataChanged,
@@ -69,20 +70,16 @@ pub fn requeue_after(
         OutcomeKind::Applied(_) => None,
     };
     if let Some(until) = until.filter(|until| now < *until) {
-        return Some(positive(until.duration_since(now)));
+        return Some(to_std(until.duration_since(now)));
     }
     let failing_since = status
         .condition(condition::SYNCED)
         .filter(|synced| synced.status == "False")
         .map(|synced| synced.last_transition_time.0);
-    let failing = failing_since.map(|since| positive(now.duration_since(since)));
+    let failing = failing_since.map(|since| to_std(now.duration_since(since)));
     // A time that is over and changed nothing is no reason to come again at once, nor again and again.
     let is_over = until.map(|_| requeue_policy.min);
     failing
         .map(|failing| failing.clamp(requeue_policy.min, requeue_policy.max))
         .or(is_over)
-}
-
-fn positive(duration: SignedDuration) -> Duration {
-    Duration::try_from(duration).unwrap_or(Duration::ZERO)
 }

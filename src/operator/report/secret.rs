@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep},
+    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep, is_unanswered},
     plan::{Desired, Outcome, credentials},
     record::SecretChange,
 };
@@ -61,8 +61,9 @@ pub(super) fn drop_former_refusal(
     previous: &ConnectedAccountStatus,
     desired: &Desired,
 ) {
-    let asks =
-        |asked: &Option<String>, answered: &Option<String>| asked.is_some() && asked != answered;
+    let asks = |request: &Option<String>, handled: &Option<String>| {
+        is_unanswered(request.as_deref(), handled.as_deref())
+    };
     let is_new = previous.observed_generation != Some(desired.generation)
         || asks(
             &desired.reconcile_request,

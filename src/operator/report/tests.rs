@@ -73,11 +73,11 @@ fn good_link() -> Link {
 fn after(
     wanted: &DesiredBuilder,
     sight: &ObservedBuilder,
-    event: OutcomeKind,
+    outcome: OutcomeKind,
 ) -> ConnectedAccountStatus {
     let outcome = Outcome {
         observed: sight.0.clone(),
-        kind: event,
+        kind: outcome,
     };
     report(&wanted.0, &sight.0.recorded, &outcome, NOW)
 }

@@ -47,13 +47,13 @@ pub struct Objects {
 #[derive(Default)]
 struct Index {
     hasher: RandomState,
-    /// By namespace and name: one that was made anew under a name is another one in the place of the first.
+    /// By object key, the hash of namespace and name: a new object of the same name takes the entry of the former.
     objects: HashMap<u64, Arc<PackedObject>>,
-    /// Key and place.
+    /// Pairs of the hash of a [`Key`] and an object key.
     keys: BTreeSet<(u64, u64)>,
-    /// The places of those that lost an account to another object.
+    /// The keys of the objects that lost an account to another object.
     in_conflict: BTreeSet<u64>,
-    /// The places of those whose status is being written by us: what comes meanwhile is that, or conflicts.
+    /// The keys of the objects whose status is being written by us: what comes meanwhile is that, or conflicts.
     writing: BTreeSet<u64>,
     /// The version of the last write of ours whose event has not come yet.
     written: HashMap<u64, String>,
@@ -73,17 +73,18 @@ enum Key<'a> {
     AliasOfSomebody(&'a str),
 }
 
-/// What an event has changed.
+/// What an event of the watch has changed.
 #[derive(Default)]
-pub struct Followed {
+pub struct WatchDelta {
     /// The objects that must be looked at for it.
     pub changed: Vec<ObjectRef<PackedObject>>,
-    /// Those of which something cannot be read now that could be before, or something else.
-    pub odd: Vec<Arc<PackedObject>>,
+    /// The objects of which a field cannot be decoded that could be, or did not exist, before.
+    pub undecodable: Vec<Arc<PackedObject>>,
 }
 
 impl Objects {
-    /// The objects of that store, whose accounts are in the project that the flags name. [`Objects::follow`] must hear of each event that it takes in.
+    /// The objects of that store, whose accounts are in the project that the flags name. Each event that the store
+    /// takes in must be given to [`Objects::apply_event`] too.
     pub fn new(store: Store<PackedObject>, flags: Flags) -> Self {
         Self {
             store,
@@ -99,7 +100,7 @@ impl Objects {
         self.incomplete.store(!complete, Ordering::Relaxed);
     }
 
-    /// See [`Objects::set_complete`].
+    /// Whether these are all objects of the watched namespaces, as was set last.
     pub fn are_complete(&self) -> bool {
         !self.incomplete.load(Ordering::Relaxed)
     }
@@ -109,9 +110,9 @@ impl Objects {
     /// # Guarantees
     /// What is known of an object follows from its last version alone, however it became known: by a list,
     /// by a change, or by a list after a change.
-    pub fn follow(&self, event: &Event<PackedObject>) -> Followed {
+    pub fn apply_event(&self, event: &Event<PackedObject>) -> WatchDelta {
         let mut index = self.index.lock();
-        let mut followed = Followed::default();
+        let mut delta = WatchDelta::default();
         match event {
             Event::Init | Event::InitApply(_) => {}
             Event::InitDone => {
@@ -120,50 +121,50 @@ impl Objects {
                 index.writing.clone_from(&former.writing);
                 index.written.clone_from(&former.written);
                 for object in self.store.state() {
-                    let known = former.objects.get(&former.place(&*object)).cloned();
-                    index.put(known, object, &self.flags, &mut followed);
+                    let known = former.objects.get(&former.object_key(&*object)).cloned();
+                    index.put(known, object, &self.flags, &mut delta);
                 }
                 let index = &mut *index;
-                (index.written).retain(|place, _| index.objects.contains_key(place));
+                (index.written).retain(|object_key, _| index.objects.contains_key(object_key));
             }
             Event::Apply(object) => {
                 let known = index.take_out(object, &self.flags);
                 if let Some(object) = self.store.get(&ObjectRef::from_obj(object)) {
                     let claims = known.as_ref().map(|known| index.claims(known, &self.flags));
                     let now = index.claims(&object, &self.flags);
-                    index.put(known, object, &self.flags, &mut followed);
+                    index.put(known, object, &self.flags, &mut delta);
                     // Whoever lost against it may have now what it claims no more.
                     if claims.is_some_and(|before| !before.is_subset(&now)) {
-                        followed.changed.extend(index.in_conflict());
+                        delta.changed.extend(index.in_conflict());
                     }
                 }
             }
             Event::Delete(object) => {
-                let place = index.place(object);
-                index.written.remove(&place);
+                let object_key = index.object_key(object);
+                index.written.remove(&object_key);
                 index.take_out(object, &self.flags);
             }
         }
-        followed
+        delta
     }
 
     /// Says that the status of an object is being written: the event of it is no change by somebody else.
     pub fn begin_write(&self, object: &impl Resource) {
         let mut index = self.index.lock();
-        let place = index.place(object);
-        index.writing.insert(place);
+        let object_key = index.object_key(object);
+        index.writing.insert(object_key);
     }
 
     /// Says that the write has ended, and which version it made, if it made one.
     pub fn end_write(&self, object: &impl Resource, version: Option<String>) {
         let mut index = self.index.lock();
-        let place = index.place(object);
-        index.writing.remove(&place);
-        let known = index.objects.get(&place);
+        let object_key = index.object_key(object);
+        index.writing.remove(&object_key);
+        let known = index.objects.get(&object_key);
         // Of one that is gone by now no event will come.
         let is_to_come = known.is_some_and(|packed| packed.meta().resource_version != version);
         if let Some(version) = version.filter(|_| is_to_come) {
-            index.written.insert(place, version);
+            index.written.insert(object_key, version);
         }
     }
 
@@ -175,7 +176,7 @@ impl Objects {
             .filter_map(|packed| summary(&packed))
     }
 
-    /// Which there are.
+    /// References to all of them.
     pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
         self.store
             .state()
@@ -183,7 +184,7 @@ impl Objects {
             .map(|packed| ObjectRef::from_obj(&*packed))
     }
 
-    /// Those with which something can be done.
+    /// Those that can be decoded, so that something can be done with them.
     pub(crate) fn readable(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
         let all = self.store.state().into_iter();
         all.filter(|packed| !packed.is_unreadable())
@@ -249,7 +250,7 @@ impl Objects {
             .any(|object| object.recorded_id().is_some_and(|id| id != account.id))
     }
 
-    /// What the identity of objects depends on.
+    /// The flags on which the identity of objects depends.
     pub(crate) fn flags(&self) -> &Flags {
         &self.flags
     }
@@ -267,43 +268,44 @@ impl Index {
         known: Option<Arc<PackedObject>>,
         packed: Arc<PackedObject>,
         flags: &Flags,
-        followed: &mut Followed,
+        delta: &mut WatchDelta,
     ) {
         let Some(object) = summary(&packed) else {
             return;
         };
-        let place = self.place(&*packed);
+        let object_key = self.object_key(&*packed);
         let keys = self.keys_of(&object, flags);
-        self.keys.extend(keys.into_iter().map(|key| (key, place)));
+        self.keys
+            .extend(keys.into_iter().map(|key| (key, object_key)));
         if is_in_conflict(&object) {
-            self.in_conflict.insert(place);
+            self.in_conflict.insert(object_key);
         }
         self.counts.add(&object);
         if let Some(auth_config) = &object.status.auth_config {
             let key = (object.namespace(), auth_config.clone());
             *self.auth_configs.entry(key).or_default() += 1;
         }
-        let was_odd = known.as_ref().map_or(&[][..], |known| known.left_out());
-        if !packed.left_out().is_empty() && packed.left_out() != was_odd {
-            followed.odd.push(Arc::clone(&packed));
+        let was_left_out = known.as_ref().map_or(&[][..], |known| known.left_out());
+        if !packed.left_out().is_empty() && packed.left_out() != was_left_out {
+            delta.undecodable.push(Arc::clone(&packed));
         }
         let known = known.and_then(|known| summary(&known));
-        let by_us = self.is_own_write(place, &packed);
+        let by_us = self.is_own_write(object_key, &packed);
         if is_changed(known.as_ref(), &object, by_us) {
-            followed.changed.push(ObjectRef::from_obj(&*packed));
+            delta.changed.push(ObjectRef::from_obj(&*packed));
         }
-        self.objects.insert(place, packed);
+        self.objects.insert(object_key, packed);
     }
 
     /// Takes an object out, as it was indexed, which need not be as it is now.
     fn take_out(&mut self, object: &PackedObject, flags: &Flags) -> Option<Arc<PackedObject>> {
-        let place = self.place(object);
-        self.in_conflict.remove(&place);
-        let packed = self.objects.remove(&place)?;
+        let object_key = self.object_key(object);
+        self.in_conflict.remove(&object_key);
+        let packed = self.objects.remove(&object_key)?;
         let object = summary(&packed)?;
         self.counts.remove(&object);
         for key in self.keys_of(&object, flags) {
-            self.keys.remove(&(key, place));
+            self.keys.remove(&(key, object_key));
         }
         if let Some(auth_config) = &object.status.auth_config {
             let key = (object.namespace(), auth_config.clone());
@@ -321,21 +323,21 @@ impl Index {
         let key = self.hasher.hash_one(key);
         self.keys
             .range((key, u64::MIN)..=(key, u64::MAX))
-            .filter_map(|(_, place)| self.objects.get(place).cloned())
+            .filter_map(|(_, object_key)| self.objects.get(object_key).cloned())
             .collect()
     }
 
     /// Whether this version of an object came of our own write of its status.
-    fn is_own_write(&mut self, place: u64, packed: &PackedObject) -> bool {
+    fn is_own_write(&mut self, object_key: u64, packed: &PackedObject) -> bool {
         let version = packed.meta().resource_version.as_ref();
         let is_last = self
             .written
-            .get(&place)
+            .get(&object_key)
             .is_some_and(|last| Some(last) == version);
         if is_last {
-            self.written.remove(&place);
+            self.written.remove(&object_key);
         }
-        is_last || self.writing.contains(&place)
+        is_last || self.writing.contains(&object_key)
     }
 
     /// By what the object may mean an account.
@@ -348,7 +350,7 @@ impl Index {
     fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
         self.in_conflict
             .iter()
-            .filter_map(|place| self.objects.get(place))
+            .filter_map(|object_key| self.objects.get(object_key))
             .filter(|packed| !packed.is_unreadable())
             .map(|packed| ObjectRef::from_obj(&**packed))
             .collect()
@@ -371,7 +373,7 @@ impl Index {
             .collect()
     }
 
-    fn place(&self, object: &impl Resource) -> u64 {
+    fn object_key(&self, object: &impl Resource) -> u64 {
         let metadata = object.meta();
         self.hasher.hash_one((&metadata.namespace, &metadata.name))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
-use composio_operator::look::Sources;
+use composio_operator::look::ProjectContext;
 use composio_operator::metrics::Metrics;
 use composio_operator::plan::Flags;
 use composio_operator::poll::{Poll, Polling};
@@ -23,8 +23,8 @@ use kube::runtime::reflector;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::shelf::{Shelf, client};
-use super::{INSTANCE, Mind, Repeats, lock};
+use super::fake_apiserver::{FakeApiServer, client};
+use super::{INSTANCE, Logic, Repeats, lock};
 use crate::support::simulated_clock;
 
 /// What a restart of the operator throws away.
@@ -32,16 +32,16 @@ pub(super) struct Running {
     pub(super) context: Context,
     pub(super) poll: Poll,
     pub(super) writer: reflector::store::Writer<PackedObject>,
-    /// What the cache knows, which may lag behind the shelf.
+    /// What the cache knows, which may lag behind the apiserver.
     pub(super) cached: BTreeMap<String, Value>,
 }
 
 pub(super) fn run(
     world: &Arc<Mutex<World>>,
-    shelf: &Arc<Mutex<Shelf>>,
+    apiserver: &Arc<Mutex<FakeApiServer>>,
     now: &Arc<Mutex<Timestamp>>,
     flags: &Flags,
-    mind: &Mind,
+    logic: &Logic,
 ) -> Running {
     let clock = simulated_clock({
         let now = Arc::clone(now);
@@ -49,7 +49,7 @@ pub(super) fn run(
     });
     let metrics = Arc::new(Metrics::default());
     let project = Arc::new(Project::new(
-        transport(world, shelf, now, &mind.repeats),
+        transport(world, apiserver, now, &logic.repeats),
         RecordKeys::derive(b"the API key", &flags.project),
         Arc::clone(&metrics),
         clock,
@@ -67,17 +67,17 @@ pub(super) fn run(
     let poll = Poll::new(Arc::clone(&project), objects.clone(), polling);
     let context = Context {
         slots: Slots::new(1, CancellationToken::new()),
-        sources: Sources {
+        project_context: ProjectContext {
             project,
             objects,
-            client: client(shelf),
+            client: client(apiserver),
         },
         decide: Box::new({
-            let decide = Arc::clone(&mind.decide);
+            let decide = Arc::clone(&logic.decide);
             move |desired, observed, now| decide(desired, observed, now)
         }),
         report: Box::new({
-            let report = Arc::clone(&mind.report);
+            let report = Arc::clone(&logic.report);
             move |desired, previous, outcome, now| report(desired, previous, outcome, now)
         }),
         flags: flags.clone(),
@@ -102,11 +102,11 @@ pub(super) fn run(
 /// The world instead of the network.
 fn transport(
     world: &Arc<Mutex<World>>,
-    shelf: &Arc<Mutex<Shelf>>,
+    apiserver: &Arc<Mutex<FakeApiServer>>,
     now: &Arc<Mutex<Timestamp>>,
     repeats: &Repeats,
 ) -> Transport {
-    let (world, shelf, now) = (Arc::clone(world), Arc::clone(shelf), Arc::clone(now));
+    let (world, apiserver, now) = (Arc::clone(world), Arc::clone(apiserver), Arc::clone(now));
     let repeats = repeats.clone();
     Arc::new(move |mut request: Request<Bytes>| {
         let key = http::HeaderValue::from_static("sandbox");
@@ -122,12 +122,13 @@ fn transport(
                 .as_str()
                 .or(body["connection"]["alias"].as_str())
         {
-            lock(&shelf).made(alias);
+            lock(&apiserver).made(alias);
         }
         let answer = lock(&world).exchange(&request, time);
         if let Ok(answer) = &answer {
             repeats.answered(request.uri().query().unwrap_or_default(), answer.body());
         }
-        async move { answer.map_err(|_| SendError::Cut("cut by the test".to_owned())) }.boxed()
+        async move { answer.map_err(|_| SendError::Disconnected("cut by the test".to_owned())) }
+            .boxed()
     })
 }

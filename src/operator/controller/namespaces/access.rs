@@ -1,4 +1,4 @@
-//! Which of the watched namespaces can be read, and who is told when one cannot.
+//! Which of the watched namespaces can be read, and what readiness, metrics and objects say of the others.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -141,7 +141,7 @@ impl NamespaceAccess {
         }
     }
 
-    /// Told when that is asked for.
+    /// Notified by [`NamespaceAccess::recheck`] of that namespace.
     pub(super) fn rechecks(&self, namespace: &str) -> Arc<Notify> {
         self.0.rechecks.get(namespace).cloned().unwrap_or_default()
     }

@@ -10,21 +10,21 @@ use kube::{ResourceExt, runtime::watcher::Event};
 use super::Change;
 use crate::store::PackedObject;
 
-/// Where several watches are.
+/// How far each of several watches is.
 pub(super) struct Merge {
     /// Until every namespace is known or refused: how far each is, and what was found in it so far.
-    first: Option<BTreeMap<String, (First, Named)>>,
+    initial: Option<BTreeMap<String, (InitialList, ByName)>>,
     /// Whether there is one namespace alone: its watch is all there is, and nothing is to be put together.
     is_one: bool,
     /// The namespaces that are listed anew, and the names that were there.
-    again: BTreeMap<String, BTreeSet<String>>,
+    relisted: BTreeMap<String, BTreeSet<String>>,
 }
 
-type Named = BTreeMap<String, PackedObject>;
+type ByName = BTreeMap<String, PackedObject>;
 
 /// How far the first list of a namespace is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum First {
+enum InitialList {
     Awaited,
     Listed,
     Refused,
@@ -32,20 +32,20 @@ enum First {
 
 impl Merge {
     pub(super) fn of(namespaces: &[String]) -> Self {
-        let first = namespaces
+        let initial = namespaces
             .iter()
-            .map(|namespace| (namespace.clone(), (First::Awaited, Named::new())))
+            .map(|namespace| (namespace.clone(), (InitialList::Awaited, ByName::new())))
             .collect();
         Self {
-            first: Some(first),
+            initial: Some(initial),
             is_one: namespaces.len() == 1,
-            again: BTreeMap::new(),
+            relisted: BTreeMap::new(),
         }
     }
 
     /// Whether nothing is known yet.
     pub(super) fn is_awaited(&self) -> bool {
-        self.first.is_some()
+        self.initial.is_some()
     }
 
     /// A namespace is refused. What is known of it stays as it is; of one that was never listed nothing is
@@ -54,11 +54,11 @@ impl Merge {
         if self.is_one {
             return Vec::new();
         }
-        self.again.remove(from);
-        if let Some(first) = &mut self.first
-            && let Some((state @ First::Awaited, found)) = first.get_mut(from)
+        self.relisted.remove(from);
+        if let Some(initial) = &mut self.initial
+            && let Some((state @ InitialList::Awaited, found)) = initial.get_mut(from)
         {
-            *state = First::Refused;
+            *state = InitialList::Refused;
             found.clear();
         }
         self.begin_if_known()
@@ -70,7 +70,7 @@ impl Merge {
     /// One `Init` and one `InitDone`, once every namespace is known or refused, and one at least is known. A
     /// namespace that is listed later brings what is there as changed, and what is not there any more as
     /// deleted.
-    pub(super) fn take(
+    pub(super) fn apply_event(
         &mut self,
         from: &str,
         event: Change,
@@ -78,26 +78,26 @@ impl Merge {
     ) -> Vec<Change> {
         if self.is_one {
             if matches!(event, Event::InitDone) {
-                self.first = None;
+                self.initial = None;
             }
             return vec![event];
         }
-        if self.first.is_some() {
+        if self.initial.is_some() {
             return self.begin(from, event);
         }
         match event {
             Event::Init => {
-                self.again.insert(from.to_owned(), BTreeSet::new());
+                self.relisted.insert(from.to_owned(), BTreeSet::new());
                 Vec::new()
             }
             Event::InitApply(object) => {
-                if let Some(there) = self.again.get_mut(from) {
+                if let Some(there) = self.relisted.get_mut(from) {
                     there.insert(object.name_any());
                 }
                 vec![Event::Apply(object)]
             }
             Event::InitDone => {
-                let Some(there) = self.again.remove(from) else {
+                let Some(there) = self.relisted.remove(from) else {
                     return Vec::new();
                 };
                 known()
@@ -112,32 +112,32 @@ impl Merge {
     }
 
     fn begin(&mut self, from: &str, event: Change) -> Vec<Change> {
-        if let Some(first) = &mut self.first
-            && let Some((state, found)) = first.get_mut(from)
+        if let Some(initial) = &mut self.initial
+            && let Some((state, found)) = initial.get_mut(from)
         {
             match event {
                 // Once more from the start: what was found may be out of date.
                 Event::Init => {
                     found.clear();
                     // One that was refused is no reason to wait once more.
-                    if *state == First::Listed {
-                        *state = First::Awaited;
+                    if *state == InitialList::Listed {
+                        *state = InitialList::Awaited;
                     }
                 }
                 Event::InitApply(object) | Event::Apply(object) => {
                     found.insert(object.name_any(), object);
                 }
                 Event::Delete(object) => drop(found.remove(&object.name_any())),
-                Event::InitDone => *state = First::Listed,
+                Event::InitDone => *state = InitialList::Listed,
             }
         }
         self.begin_if_known()
     }
 
     fn begin_if_known(&mut self) -> Vec<Change> {
-        let known = self.first.take_if(|first| {
-            let is = |wanted| first.values().any(|(state, _)| *state == wanted);
-            is(First::Listed) && !is(First::Awaited)
+        let known = self.initial.take_if(|initial| {
+            let is = |wanted| initial.values().any(|(state, _)| *state == wanted);
+            is(InitialList::Listed) && !is(InitialList::Awaited)
         });
         let Some(known) = known else {
             return Vec::new();
@@ -165,24 +165,24 @@ mod tests {
 
     /// The events in words, and the store that they make.
     #[derive(Default)]
-    struct Told {
-        words: Vec<String>,
+    struct MergedStore {
+        log: Vec<String>,
         store: BTreeMap<String, PackedObject>,
     }
 
-    impl Told {
-        fn take(&mut self, merge: &mut Merge, from: &str, event: Change) {
+    impl MergedStore {
+        fn apply_event(&mut self, merge: &mut Merge, from: &str, event: Change) {
             let known = || self.store.values().cloned().map(Arc::new).collect();
-            let events = merge.take(from, event, known);
-            self.hear(events);
+            let events = merge.apply_event(from, event, known);
+            self.apply(events);
         }
 
         fn refuse(&mut self, merge: &mut Merge, from: &str) {
             let events = merge.refuse(from);
-            self.hear(events);
+            self.apply(events);
         }
 
-        fn hear(&mut self, events: Vec<Change>) {
+        fn apply(&mut self, events: Vec<Change>) {
             for event in events {
                 let name = |object: &PackedObject| {
                     format!(
@@ -192,14 +192,14 @@ mod tests {
                     )
                 };
                 match event {
-                    Event::Init => self.words.push("init".to_owned()),
-                    Event::InitDone => self.words.push("done".to_owned()),
+                    Event::Init => self.log.push("init".to_owned()),
+                    Event::InitDone => self.log.push("done".to_owned()),
                     Event::Apply(object) | Event::InitApply(object) => {
-                        self.words.push(name(&object));
+                        self.log.push(name(&object));
                         self.store.insert(name(&object), object);
                     }
                     Event::Delete(object) => {
-                        self.words.push(format!("no {}", name(&object)));
+                        self.log.push(format!("no {}", name(&object)));
                         self.store.remove(&name(&object));
                     }
                 }
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn nothing_is_told_before_every_namespace_is_known() {
-        let (mut merge, mut told) = (two(), Told::default());
+        let (mut merge, mut merged) = (two(), MergedStore::default());
         for event in [
             Event::Init,
             Event::InitApply(object("a", "1")),
@@ -222,114 +222,114 @@ mod tests {
             Event::Delete(object("a", "1")),
             Event::Apply(object("a", "3")),
         ] {
-            told.take(&mut merge, "a", event);
+            merged.apply_event(&mut merge, "a", event);
         }
-        assert!(told.words.is_empty(), "{:?}", told.words);
-        told.take(&mut merge, "b", Event::Init);
-        told.take(&mut merge, "b", Event::InitApply(object("b", "1")));
-        assert!(told.words.is_empty(), "{:?}", told.words);
-        told.take(&mut merge, "b", Event::InitDone);
-        assert_eq!(told.words, ["init", "a/2", "a/3", "b/1", "done"]);
+        assert!(merged.log.is_empty(), "{:?}", merged.log);
+        merged.apply_event(&mut merge, "b", Event::Init);
+        merged.apply_event(&mut merge, "b", Event::InitApply(object("b", "1")));
+        assert!(merged.log.is_empty(), "{:?}", merged.log);
+        merged.apply_event(&mut merge, "b", Event::InitDone);
+        assert_eq!(merged.log, ["init", "a/2", "a/3", "b/1", "done"]);
     }
 
     #[test]
     fn a_namespace_that_is_refused_holds_up_no_other_and_is_served_when_it_comes() {
-        let (mut merge, mut told) = (two(), Told::default());
-        told.take(&mut merge, "a", Event::Init);
-        told.refuse(&mut merge, "a");
-        assert!(told.words.is_empty(), "{:?}", told.words);
-        told.take(&mut merge, "b", Event::Init);
-        told.take(&mut merge, "b", Event::InitApply(object("b", "1")));
+        let (mut merge, mut merged) = (two(), MergedStore::default());
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.refuse(&mut merge, "a");
+        assert!(merged.log.is_empty(), "{:?}", merged.log);
+        merged.apply_event(&mut merge, "b", Event::Init);
+        merged.apply_event(&mut merge, "b", Event::InitApply(object("b", "1")));
         // It is tried again meanwhile, and keeps nobody waiting by that.
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "b", Event::InitDone);
-        assert_eq!(told.words, ["init", "b/1", "done"]);
-        told.words.clear();
-        told.refuse(&mut merge, "a");
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
-        told.take(&mut merge, "a", Event::InitDone);
-        assert_eq!(told.words, ["a/1"]);
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.apply_event(&mut merge, "b", Event::InitDone);
+        assert_eq!(merged.log, ["init", "b/1", "done"]);
+        merged.log.clear();
+        merged.refuse(&mut merge, "a");
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.apply_event(&mut merge, "a", Event::InitApply(object("a", "1")));
+        merged.apply_event(&mut merge, "a", Event::InitDone);
+        assert_eq!(merged.log, ["a/1"]);
     }
 
     #[test]
     fn of_one_namespace_all_is_told_as_it_comes() {
-        let (mut merge, mut told) = (Merge::of(&["a".to_owned()]), Told::default());
-        told.take(&mut merge, "a", Event::Init);
-        told.refuse(&mut merge, "a");
+        let (mut merge, mut merged) = (Merge::of(&["a".to_owned()]), MergedStore::default());
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.refuse(&mut merge, "a");
         assert!(merge.is_awaited());
         for _ in 0..2 {
-            told.take(&mut merge, "a", Event::Init);
-            told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
-            told.take(&mut merge, "a", Event::InitDone);
-            told.refuse(&mut merge, "a");
+            merged.apply_event(&mut merge, "a", Event::Init);
+            merged.apply_event(&mut merge, "a", Event::InitApply(object("a", "1")));
+            merged.apply_event(&mut merge, "a", Event::InitDone);
+            merged.refuse(&mut merge, "a");
             assert!(!merge.is_awaited());
         }
         let once = ["init", "a/1", "done"];
-        assert_eq!(told.words, [&["init"], &once[..], &once[..]].concat());
+        assert_eq!(merged.log, [&["init"], &once[..], &once[..]].concat());
     }
 
     #[test]
     fn where_every_namespace_is_refused_nothing_is_known() {
-        let (mut merge, mut told) = (two(), Told::default());
+        let (mut merge, mut merged) = (two(), MergedStore::default());
         for from in ["a", "b", "a"] {
-            told.take(&mut merge, from, Event::Init);
-            told.refuse(&mut merge, from);
+            merged.apply_event(&mut merge, from, Event::Init);
+            merged.refuse(&mut merge, from);
         }
-        assert!(told.words.is_empty(), "{:?}", told.words);
-        told.take(&mut merge, "b", Event::Init);
-        told.take(&mut merge, "b", Event::InitDone);
-        assert_eq!(told.words, ["init", "done"]);
+        assert!(merged.log.is_empty(), "{:?}", merged.log);
+        merged.apply_event(&mut merge, "b", Event::Init);
+        merged.apply_event(&mut merge, "b", Event::InitDone);
+        assert_eq!(merged.log, ["init", "done"]);
     }
 
     #[test]
     fn what_was_known_of_a_namespace_stays_known_when_it_is_refused() {
-        let (mut merge, mut told) = (two(), Told::default());
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
-        told.take(&mut merge, "a", Event::InitDone);
-        told.refuse(&mut merge, "a");
-        told.take(&mut merge, "b", Event::Init);
-        told.take(&mut merge, "b", Event::InitDone);
-        assert_eq!(told.words, ["init", "a/1", "done"]);
+        let (mut merge, mut merged) = (two(), MergedStore::default());
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.apply_event(&mut merge, "a", Event::InitApply(object("a", "1")));
+        merged.apply_event(&mut merge, "a", Event::InitDone);
+        merged.refuse(&mut merge, "a");
+        merged.apply_event(&mut merge, "b", Event::Init);
+        merged.apply_event(&mut merge, "b", Event::InitDone);
+        assert_eq!(merged.log, ["init", "a/1", "done"]);
         // A list anew that is refused in its middle tells nothing of what it has not come to.
-        told.words.clear();
-        told.take(&mut merge, "a", Event::Init);
-        told.refuse(&mut merge, "a");
-        assert!(told.words.is_empty(), "{:?}", told.words);
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "a", Event::InitDone);
-        assert_eq!(told.words, ["no a/1"]);
+        merged.log.clear();
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.refuse(&mut merge, "a");
+        assert!(merged.log.is_empty(), "{:?}", merged.log);
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.apply_event(&mut merge, "a", Event::InitDone);
+        assert_eq!(merged.log, ["no a/1"]);
     }
 
     #[test]
     fn a_first_list_that_broke_off_is_forgotten() {
-        let (mut merge, mut told) = (two(), Told::default());
-        told.take(&mut merge, "b", Event::Init);
-        told.take(&mut merge, "b", Event::InitDone);
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "a", Event::InitApply(object("a", "1")));
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "a", Event::InitDone);
-        assert_eq!(told.words, ["init", "done"]);
+        let (mut merge, mut merged) = (two(), MergedStore::default());
+        merged.apply_event(&mut merge, "b", Event::Init);
+        merged.apply_event(&mut merge, "b", Event::InitDone);
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.apply_event(&mut merge, "a", Event::InitApply(object("a", "1")));
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.apply_event(&mut merge, "a", Event::InitDone);
+        assert_eq!(merged.log, ["init", "done"]);
     }
 
     #[test]
     fn a_namespace_that_is_listed_anew_leaves_the_others_alone() {
-        let (mut merge, mut told) = (two(), Told::default());
+        let (mut merge, mut merged) = (two(), MergedStore::default());
         for from in ["a", "b"] {
-            told.take(&mut merge, from, Event::Init);
-            told.take(&mut merge, from, Event::InitApply(object(from, "1")));
-            told.take(&mut merge, from, Event::InitApply(object(from, "2")));
-            told.take(&mut merge, from, Event::InitDone);
+            merged.apply_event(&mut merge, from, Event::Init);
+            merged.apply_event(&mut merge, from, Event::InitApply(object(from, "1")));
+            merged.apply_event(&mut merge, from, Event::InitApply(object(from, "2")));
+            merged.apply_event(&mut merge, from, Event::InitDone);
         }
-        told.words.clear();
-        told.take(&mut merge, "a", Event::Init);
-        told.take(&mut merge, "b", Event::Apply(object("b", "3")));
-        told.take(&mut merge, "a", Event::InitApply(object("a", "2")));
-        told.take(&mut merge, "a", Event::InitDone);
-        assert_eq!(told.words, ["b/3", "a/2", "no a/1"]);
-        let left: Vec<_> = told.store.into_keys().collect();
+        merged.log.clear();
+        merged.apply_event(&mut merge, "a", Event::Init);
+        merged.apply_event(&mut merge, "b", Event::Apply(object("b", "3")));
+        merged.apply_event(&mut merge, "a", Event::InitApply(object("a", "2")));
+        merged.apply_event(&mut merge, "a", Event::InitDone);
+        assert_eq!(merged.log, ["b/3", "a/2", "no a/1"]);
+        let left: Vec<_> = merged.store.into_keys().collect();
         assert_eq!(left, ["a/2", "b/1", "b/2", "b/3"]);
     }
 }

@@ -128,7 +128,7 @@ fn everything_else_is_refused_and_says_what_is_wrong() {
         }),
         with("applied by kubectl", |_, job| {
             *job = Some(object(
-                &[(HOOK, PRE_DELETE), (LAST_APPLIED, "{}")],
+                &[(HOOK, PRE_DELETE), (LAST_APPLIED_ANNOTATION, "{}")],
                 &["helm"],
             ));
         }),

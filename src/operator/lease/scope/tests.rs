@@ -41,40 +41,40 @@ fn scopes_overlap_where_one_namespace_is_in_both() {
     struct Case {
         ours: &'static [&'static str],
         theirs: &'static [&'static str],
-        common: Option<&'static str>,
+        overlap: Option<&'static str>,
     }
     let cases = [
         Case {
             ours: &["a"],
             theirs: &["b"],
-            common: None,
+            overlap: None,
         },
         Case {
             ours: &["a", "b"],
             theirs: &["b", "c"],
-            common: Some("namespace b"),
+            overlap: Some("namespace b"),
         },
         Case {
             ours: &[],
             theirs: &["a"],
-            common: Some("namespace a"),
+            overlap: Some("namespace a"),
         },
         Case {
             ours: &["a", "b", "c", "d", "e"],
             theirs: &[],
-            common: Some("namespaces a, b, c and 2 more"),
+            overlap: Some("namespaces a, b, c and 2 more"),
         },
         Case {
             ours: &[],
             theirs: &[],
-            common: Some("all namespaces"),
+            overlap: Some("all namespaces"),
         },
     ];
     for case in cases {
         let (ours, theirs) = (some(case.ours), some(case.theirs));
-        for common in [ours.common(&theirs), theirs.common(&ours)] {
-            let words = common.map(|common| common.to_string());
-            assert_eq!(words.as_deref(), case.common, "{ours} and {theirs}");
+        for overlap in [ours.overlap(&theirs), theirs.overlap(&ours)] {
+            let words = overlap.map(|overlap| overlap.to_string());
+            assert_eq!(words.as_deref(), case.overlap, "{ours} and {theirs}");
         }
     }
 }
@@ -279,8 +279,8 @@ fn of_releases_that_overlap_two_never_work_at_once_and_somebody_does() {
             let working: Vec<_> = players.iter().filter(works).collect();
             for (at, one) in working.iter().enumerate() {
                 for other in &working[at + 1..] {
-                    let common = one.scopes.scope.common(&other.scopes.scope);
-                    assert_eq!(common, None, "seed {seed}, step {step}: two work on it");
+                    let overlap = one.scopes.scope.overlap(&other.scopes.scope);
+                    assert_eq!(overlap, None, "seed {seed}, step {step}: two work on it");
                 }
             }
         }

@@ -38,7 +38,7 @@ pub enum EventReason {
     /// The object is being deleted, and cannot be let go because it cannot be read.
     DeletionBlocked,
     /// The conditions have a new reason that only a person can end.
-    Trouble(Reason),
+    Problem(Reason),
 }
 
 impl EventReason {
@@ -61,7 +61,7 @@ impl EventReason {
             Self::AccountRetained => "AccountRetained",
             Self::NotDecoded => "NotDecoded",
             Self::DeletionBlocked => "DeletionBlocked",
-            Self::Trouble(reason) => reason.as_str(),
+            Self::Problem(reason) => reason.as_str(),
         }
     }
 }

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::*;
 
-const PACE: RequeuePolicy = RequeuePolicy {
+const POLICY: RequeuePolicy = RequeuePolicy {
     min: Duration::from_secs(5),
     max: Duration::from_secs(600),
     slow: Duration::from_secs(1800),
@@ -12,14 +12,14 @@ const PACE: RequeuePolicy = RequeuePolicy {
 };
 
 /// The wait after an event, when Synced has been false for so many seconds.
-fn wait_after(event: OutcomeKind, failing_for: Option<i64>) -> Option<u64> {
+fn wait_after(outcome: OutcomeKind, failing_for: Option<i64>) -> Option<u64> {
     let mut status = not_looked().0.recorded;
     if let Some(seconds) = failing_for {
         let sight = not_looked().condition(condition::SYNCED, "False", Reason::ComposioUnavailable);
         status = sight.0.recorded;
         status.conditions[0].last_transition_time = Time(ago(seconds));
     }
-    requeue_after(&object().0, &status, &event, PACE, NOW).map(|wait| wait.as_secs())
+    requeue_after(&object().0, &status, &outcome, POLICY, NOW).map(|wait| wait.as_secs())
 }
 
 fn until(seconds: i64) -> OutcomeKind {
@@ -36,7 +36,7 @@ fn the_next_look_is_taken_when_it_can_change_something() {
     let told = |seconds| Answer::NotNow {
         after: Some(Duration::from_secs(seconds)),
     };
-    for (sentence, event, failing_for, expected) in [
+    for (sentence, outcome, failing_for, expected) in [
         ("nothing is to be done", OutcomeKind::Settled, None, None),
         (
             "a person is awaited, without a time",
@@ -105,7 +105,7 @@ fn the_next_look_is_taken_when_it_can_change_something() {
             Some(1800),
         ),
     ] {
-        assert_eq!(wait_after(event, failing_for), expected, "{sentence}");
+        assert_eq!(wait_after(outcome, failing_for), expected, "{sentence}");
     }
 }
 
@@ -113,7 +113,7 @@ fn the_next_look_is_taken_when_it_can_change_something() {
 fn a_secret_is_looked_at_again_by_time_alone() {
     let wanted = || object().made_from_secret();
     let deleted = wanted().deleted(crate::crd::DeletionPolicy::Delete);
-    for (sentence, wanted, event, expected) in [
+    for (sentence, wanted, outcome, expected) in [
         (
             "it may change at any time",
             wanted(),
@@ -141,18 +141,18 @@ fn a_secret_is_looked_at_again_by_time_alone() {
         ("there is no Secret", object(), OutcomeKind::Settled, None),
     ] {
         let status = not_looked().0.recorded;
-        let wait = requeue_after(&wanted.0, &status, &event, PACE, NOW);
+        let wait = requeue_after(&wanted.0, &status, &outcome, POLICY, NOW);
         assert_eq!(wait.map(|wait| wait.as_secs()), expected, "{sentence}");
     }
     let requeue_policy = RequeuePolicy {
         secret: Duration::from_secs(7200),
-        ..PACE
+        ..POLICY
     };
-    let event = refused(Reason::CredentialsRejected);
+    let outcome = refused(Reason::CredentialsRejected);
     let wait = requeue_after(
         &wanted().0,
         &not_looked().0.recorded,
-        &event,
+        &outcome,
         requeue_policy,
         NOW,
     );

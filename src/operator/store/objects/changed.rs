@@ -1,7 +1,7 @@
 //! For which of its changes an object is looked at. Pure.
 
 use super::Summary;
-use crate::crd::{ALIAS_ANNOTATION, FINALIZER, Reason, condition};
+use crate::crd::{ALIAS_ANNOTATION, Reason, condition, has_finalizer};
 
 /// Whether an object is to be looked at: it is new, or something of it has changed that we do not write
 /// ourselves. Our own writes are known before the watch brings them; but whoever takes away what we wrote,
@@ -21,10 +21,7 @@ pub(super) fn is_changed(former: Option<&Summary>, object: &Summary, by_us: bool
         let annotations = object.metadata.annotations.iter().flatten();
         annotations.filter(|(name, _)| *name != ALIAS_ANNOTATION)
     }
-    let is_marked = |object: &Summary| {
-        let mut finalizers = object.metadata.finalizers.iter().flatten();
-        finalizers.any(|mark| mark == FINALIZER)
-    };
+    let is_marked = |object: &Summary| has_finalizer(&object.metadata);
     fn pin(object: &Summary) -> Option<&String> {
         object.metadata.annotations.as_ref()?.get(ALIAS_ANNOTATION)
     }
@@ -50,7 +47,7 @@ mod tests {
 
     use super::{super::tests::object, *};
     use crate::{
-        crd::{ConnectedAccount, ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION},
+        crd::{ConnectedAccount, ConnectedAccountStatus, FINALIZER, LINK_REQUESTED_ANNOTATION},
         store::PackedObject,
     };
 

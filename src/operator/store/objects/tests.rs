@@ -29,7 +29,7 @@ fn an_object_is_found_by_what_it_says_now_and_not_by_what_it_said() {
     let objects = Objects::new(store, Flags::default());
     let mut tell = |event: Event<PackedObject>| {
         writer.apply_watcher_event(&event);
-        let changed = objects.follow(&event).changed.into_iter();
+        let changed = objects.apply_event(&event).changed.into_iter();
         changed.map(|object| object.name).collect::<Vec<_>>()
     };
     let object = |name, version, id| PackedObject::pack(object(name, version, id)).expect("JSON");
@@ -79,19 +79,23 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
         object.spec.toolkit = "slack".to_owned();
         PackedObject::pack(object).expect("JSON")
     };
-    let odd = serde_json::json!({"user": "u", "toolkit": "gmail", "enabled": "perhaps"});
+    let undecodable = serde_json::json!({"user": "u", "toolkit": "gmail", "enabled": "perhaps"});
     let no_user = serde_json::json!({"user": 7, "toolkit": "gmail"});
-    for spec in [odd, no_user] {
-        let odd = || unreadable(spec.clone());
+    for spec in [undecodable, no_user] {
+        let undecodable = || unreadable(spec.clone());
         let list = |object: PackedObject| [Event::Init, Event::InitApply(object), Event::InitDone];
         let ways = [
-            Vec::from(list(odd())),
-            [Vec::from(list(readable())), vec![Event::Apply(odd())]].concat(),
-            [list(readable()), list(odd())].concat(),
+            Vec::from(list(undecodable())),
             [
                 Vec::from(list(readable())),
-                vec![Event::Apply(odd())],
-                Vec::from(list(odd())),
+                vec![Event::Apply(undecodable())],
+            ]
+            .concat(),
+            [list(readable()), list(undecodable())].concat(),
+            [
+                Vec::from(list(readable())),
+                vec![Event::Apply(undecodable())],
+                Vec::from(list(undecodable())),
             ]
             .concat(),
         ];
@@ -101,7 +105,7 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
             let mut told = Vec::new();
             for event in &events {
                 writer.apply_watcher_event(event);
-                told.extend(objects.follow(event).odd);
+                told.extend(objects.apply_event(event).undecodable);
             }
             assert_eq!(names(told), ["a"], "it is told once");
             assert_eq!(names(objects.with_id("ca_1")), ["a"]);
@@ -124,7 +128,7 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
             let event = Event::Apply(readable());
             writer.apply_watcher_event(&event);
             assert_eq!(
-                objects.follow(&event).changed.len(),
+                objects.apply_event(&event).changed.len(),
                 1,
                 "it can be read again"
             );
@@ -143,7 +147,7 @@ fn nothing_is_kept_of_the_writes_of_objects_that_are_gone() {
     let objects = Objects::new(store, Flags::default());
     let mut tell = |event: Event<PackedObject>| {
         writer.apply_watcher_event(&event);
-        objects.follow(&event);
+        objects.apply_event(&event);
     };
     let packed = |name, version| PackedObject::pack(object(name, version, None)).expect("JSON");
     let written = |name, version: &str| {
@@ -229,7 +233,7 @@ fn what_is_counted_as_it_changes_is_what_a_count_of_all_would_find() {
         };
         for event in events {
             writer.apply_watcher_event(&event);
-            objects.follow(&event);
+            objects.apply_event(&event);
         }
         let mut all = ObjectCounts::default();
         objects.all().for_each(|object| all.add(&object));

@@ -1,22 +1,23 @@
 //! Links. Whoever opens one connects an account of their own in the user's place, so `connect` alone prints
 //! it, and everything else that is printed goes through here.
 
+use composio_api::LAST_APPLIED_ANNOTATION;
 use serde_json::Value;
 
 /// What stands in a link's place.
 pub(crate) const HIDDEN: &str = "(hidden)";
-/// A copy of the object as somebody applied it.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Takes the link out of an object: where it belongs, and wherever else in the object it stands.
-pub(crate) fn hide(object: &mut Value) {
+pub(crate) fn redact_link(object: &mut Value) {
     let mut links = Vec::new();
-    take(object, &mut links);
+    take_link(object, &mut links);
     let annotations = object.pointer_mut("/metadata/annotations");
-    if let Some(Value::String(applied)) = annotations.and_then(|all| all.get_mut(LAST_APPLIED)) {
+    if let Some(Value::String(applied)) =
+        annotations.and_then(|all| all.get_mut(LAST_APPLIED_ANNOTATION))
+    {
         match serde_json::from_str(applied) {
             Ok(mut copy) => {
-                take(&mut copy, &mut links);
+                take_link(&mut copy, &mut links);
                 *applied = copy.to_string();
             }
             // Nobody can say what it holds.
@@ -24,11 +25,11 @@ pub(crate) fn hide(object: &mut Value) {
         }
     }
     for link in links {
-        replace(object, &link);
+        replace_link(object, &link);
     }
 }
 
-fn take(object: &mut Value, links: &mut Vec<String>) {
+fn take_link(object: &mut Value, links: &mut Vec<String>) {
     let Some(link) = object.pointer_mut("/status/link") else {
         return;
     };
@@ -46,11 +47,13 @@ fn take(object: &mut Value, links: &mut Vec<String>) {
     links.extend(taken.map(str::to_owned));
 }
 
-fn replace(value: &mut Value, link: &str) {
+fn replace_link(value: &mut Value, link: &str) {
     match value {
         Value::String(text) if text.contains(link) => *text = text.replace(link, HIDDEN),
-        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, link)),
-        Value::Object(members) => members.values_mut().for_each(|item| replace(item, link)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_link(item, link)),
+        Value::Object(members) => members
+            .values_mut()
+            .for_each(|item| replace_link(item, link)),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -67,10 +70,10 @@ mod tests {
     fn a_link_is_hidden_wherever_it_stands() {
         let applied = json!({"status": {"link": {"url": "https://old.example/lk_old"}}, "x": LINK});
         let mut object = json!({
-            "metadata": {"annotations": {LAST_APPLIED: applied.to_string(), "note": format!("see {LINK}!")}},
+            "metadata": {"annotations": {LAST_APPLIED_ANNOTATION: applied.to_string(), "note": format!("see {LINK}!")}},
             "status": {"link": {"url": LINK, "expiresAt": "2026-01-01T00:00:00Z"}, "conditions": [{"message": LINK}]},
         });
-        hide(&mut object);
+        redact_link(&mut object);
         let text = object.to_string();
         assert!(!text.contains("lk_"), "{text}");
         assert_eq!(object["status"]["link"]["url"], HIDDEN);
@@ -85,18 +88,18 @@ mod tests {
     fn a_link_in_a_form_that_is_not_known_is_hidden_as_a_whole() {
         for form in [json!(LINK), json!([LINK]), json!({"href": LINK})] {
             let mut object = json!({"status": {"link": form}});
-            hide(&mut object);
+            redact_link(&mut object);
             assert_eq!(object["status"]["link"], HIDDEN);
         }
-        let mut object = json!({"metadata": {"annotations": {LAST_APPLIED: LINK}}});
-        hide(&mut object);
+        let mut object = json!({"metadata": {"annotations": {LAST_APPLIED_ANNOTATION: LINK}}});
+        redact_link(&mut object);
         assert!(!object.to_string().contains("lk_"));
     }
 
     #[test]
     fn an_object_without_a_link_stays_as_it_is() {
         let mut object = json!({"spec": {"user": "u"}, "status": {"link": {"url": ""}}});
-        hide(&mut object);
+        redact_link(&mut object);
         assert_eq!(object["spec"]["user"], "u");
     }
 }

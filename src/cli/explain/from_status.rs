@@ -2,7 +2,7 @@
 //! no Secret is read.
 
 use composio_api::ConnectedAccount;
-use composio_api::{ALIAS_ANNOTATION, CredentialsStep, Reason, condition};
+use composio_api::{ALIAS_ANNOTATION, CredentialsStep, Reason, condition, is_unanswered};
 use composio_operator::composio::model::{Account, State};
 use composio_operator::plan::{
     AccessGate, AccountLookup, AuthConfigCheck, Desired, Flags, Holder, Observed, SecretSeen,
@@ -168,8 +168,10 @@ pub(super) fn facts(desired: &Desired, view: &View<'_>) -> Vec<(&'static str, St
         None => "none".to_owned(),
         Some(link) => format!("one until {}", link.expires_at.0),
     };
-    let is_open =
-        desired.link_request.is_some() && desired.link_request != status.last_handled_link_request;
+    let is_open = is_unanswered(
+        desired.link_request.as_deref(),
+        status.last_handled_link_request.as_deref(),
+    );
     let declared = match (desired.spec.suspend, desired.spec.enabled) {
         (true, _) => "suspended",
         (false, true) => "enabled",
@@ -188,10 +190,10 @@ pub(super) fn facts(desired: &Desired, view: &View<'_>) -> Vec<(&'static str, St
         facts.push(("a link was asked for", "not answered yet".to_owned()));
     }
     if let Some(said) = view.headline() {
-        let told = crate::status::without_link(view, view.message());
+        let text = crate::status::without_link(view, view.message());
         facts.push((
             "last word of the operator",
-            format!("{}: {told}", said.reason),
+            format!("{}: {text}", said.reason),
         ));
     }
     if !view.is_current() {

@@ -1,4 +1,4 @@
-//! What goes through the two proxies of a world: counted and named, and stopped at the one boundary
+//! Requests on their way through the two proxies of a world: counted and named, and stopped at the one boundary
 //! that a run is about.
 
 use std::collections::HashMap;
@@ -12,30 +12,30 @@ use tokio::time::Instant;
 
 use super::boundary::{Boundary, Kind, Server};
 use super::broken::Broken;
-use crate::support::proxy::{Fate, Judge, Seen};
+use crate::support::proxy::{Fate, Intercept, Seen};
 
 /// What happens at a boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Deed {
+pub(super) enum Fault {
     /// The operator is killed just before the request is forwarded.
     KillBefore,
     /// The operator is killed when the answer is there, just before it is delivered.
     KillAfter,
     /// The connection is cut instead of the answer.
-    LeadershipLost,
+    DropAnswer,
     /// The connection is cut in the middle of the answer.
-    Cut,
+    CutAnswer,
     /// The request has its effect when nobody waits for the answer any more.
-    Late(Duration),
+    Delay(Duration),
     /// The request has its effect, and the answer is Composio's own 500.
-    Fails,
+    Answer500,
     /// The request has its effect, and the answer is a gateway's 502.
-    Gateway,
+    Answer502,
 }
 
-impl Deed {
+impl Fault {
     pub(super) fn is_a_crash(self) -> bool {
-        matches!(self, Deed::KillBefore | Deed::KillAfter)
+        matches!(self, Fault::KillBefore | Fault::KillAfter)
     }
 }
 
@@ -44,10 +44,10 @@ const GATEWAY: &str = "<html><body><h1>502 Bad Gateway</h1></body></html>";
 
 /// What has gone through, and what is to be stopped.
 #[derive(Default)]
-pub(super) struct Passage(Mutex<Passing>);
+pub(super) struct Interceptor(Mutex<InterceptorState>);
 
 #[derive(Default)]
-struct Passing {
+struct InterceptorState {
     step: &'static str,
     counts: HashMap<(&'static str, Kind), usize>,
     crossed: Vec<Boundary>,
@@ -58,17 +58,17 @@ struct Passing {
 
 struct Trap {
     boundary: Boundary,
-    deed: Deed,
+    fault: Fault,
     /// Told when it is done.
     done: oneshot::Sender<()>,
 }
 
-impl Passage {
+impl Interceptor {
     /// Forgets everything, for a new run.
     pub(super) fn begin(&self, broken: Option<Arc<Broken>>) {
-        *self.0.lock() = Passing {
+        *self.0.lock() = InterceptorState {
             broken,
-            ..Passing::default()
+            ..InterceptorState::default()
         };
     }
 
@@ -78,11 +78,11 @@ impl Passage {
     }
 
     /// Sets a trap; the receiver hears when something was caught and done to.
-    pub(super) fn trap(&self, boundary: Boundary, deed: Deed) -> oneshot::Receiver<()> {
+    pub(super) fn trap(&self, boundary: Boundary, fault: Fault) -> oneshot::Receiver<()> {
         let (done, is_done) = oneshot::channel();
         self.0.lock().trap = Some(Trap {
             boundary,
-            deed,
+            fault,
             done,
         });
         is_done
@@ -106,18 +106,18 @@ impl Passage {
             .map_or(Duration::MAX, |last| last.elapsed())
     }
 
-    /// What the proxy before that server asks.
-    pub(super) fn judge(self: &Arc<Self>, server: Server) -> Judge {
-        let passage = Arc::clone(self);
+    /// The decision of the proxy before that server.
+    pub(super) fn intercept(self: &Arc<Self>, server: Server) -> Intercept {
+        let interceptor = Arc::clone(self);
         Arc::new(move |seen| {
-            let passage = Arc::clone(&passage);
-            Box::pin(async move { passage.decide(server, seen).await })
+            let interceptor = Arc::clone(&interceptor);
+            Box::pin(async move { interceptor.decide(server, seen).await })
         })
     }
 
     async fn decide(&self, server: Server, seen: Seen) -> (Seen, Fate) {
         let Some(kind) = Kind::of(server, &seen) else {
-            return (seen, Fate::Pass);
+            return (seen, Fate::Forwarded);
         };
         let broken = self.0.lock().broken.clone();
         let seen = match &broken {
@@ -125,7 +125,7 @@ impl Passage {
             None => seen,
         };
         let fate = match (self.cross(&kind), &broken) {
-            (Fate::Pass, Some(broken)) => broken.fate(&kind),
+            (Fate::Forwarded, Some(broken)) => broken.fate(&kind),
             (fate, Some(broken)) => {
                 broken.die();
                 fate
@@ -136,33 +136,33 @@ impl Passage {
     }
 
     fn cross(&self, kind: &Kind) -> Fate {
-        let mut passing = self.0.lock();
-        passing.last = Some(Instant::now());
-        let step = passing.step;
-        let count = passing.counts.entry((step, kind.clone())).or_default();
+        let mut state = self.0.lock();
+        state.last = Some(Instant::now());
+        let step = state.step;
+        let count = state.counts.entry((step, kind.clone())).or_default();
         *count += 1;
         let boundary = Boundary {
             step,
             kind: kind.clone(),
             nth: *count,
         };
-        passing.crossed.push(boundary.clone());
-        match passing.trap.take_if(|trap| trap.boundary == boundary) {
-            None => Fate::Pass,
-            Some(Trap { deed, done, .. }) => fate(deed, done),
+        state.crossed.push(boundary.clone());
+        match state.trap.take_if(|trap| trap.boundary == boundary) {
+            None => Fate::Forwarded,
+            Some(Trap { fault, done, .. }) => fate(fault, done),
         }
     }
 }
 
-fn fate(deed: Deed, done: oneshot::Sender<()>) -> Fate {
-    let fate = match deed {
-        Deed::KillBefore => return Fate::HeldBefore(done),
-        Deed::KillAfter => return Fate::HeldAfter(done),
-        Deed::Late(wait) => return Fate::Late(wait, done),
-        Deed::LeadershipLost => Fate::LeadershipLost,
-        Deed::Cut => Fate::Half,
-        Deed::Fails => Fate::Replaced(StatusCode::INTERNAL_SERVER_ERROR, FAILURE),
-        Deed::Gateway => Fate::Replaced(StatusCode::BAD_GATEWAY, GATEWAY),
+fn fate(fault: Fault, done: oneshot::Sender<()>) -> Fate {
+    let fate = match fault {
+        Fault::KillBefore => return Fate::HeldBefore(done),
+        Fault::KillAfter => return Fate::HeldAfter(done),
+        Fault::Delay(wait) => return Fate::Delayed(wait, done),
+        Fault::DropAnswer => Fate::AnswerDropped,
+        Fault::CutAnswer => Fate::AnswerCut,
+        Fault::Answer500 => Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, FAILURE),
+        Fault::Answer502 => Fate::AnswerReplaced(StatusCode::BAD_GATEWAY, GATEWAY),
     };
     // Nobody waits for it any more when the run has failed.
     let _ = done.send(());

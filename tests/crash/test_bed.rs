@@ -13,8 +13,8 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::boundary::Server;
+use super::interceptor::Interceptor;
 use super::invariants::Facts;
-use super::passage::Passage;
 use super::scenario::{Act, THEIRS};
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
@@ -27,8 +27,8 @@ const OPERATOR: &str = "composio-operator";
 const SECRET: &str = "key";
 
 /// A namespace behind proxies, used by one run at a time.
-pub(super) struct Lane<'a> {
-    pub(super) passage: Arc<Passage>,
+pub(super) struct TestBed<'a> {
+    pub(super) interceptor: Arc<Interceptor>,
     pub(super) objects: Api<ConnectedAccount>,
     secrets: Api<Secret>,
     namespace: String,
@@ -36,13 +36,13 @@ pub(super) struct Lane<'a> {
     sandbox: &'a Sandbox,
     folder: &'a Folder,
     runs: AtomicUsize,
-    // They end with the lane.
+    // They end with the test bed.
     _proxies: [Proxy; 2],
 }
 
 /// What one run has for itself.
 pub(super) struct World<'a> {
-    pub(super) lane: &'a Lane<'a>,
+    pub(super) test_bed: &'a TestBed<'a>,
     /// Of the object.
     pub(super) name: String,
     /// The Composio project's.
@@ -55,28 +55,28 @@ pub(super) struct World<'a> {
     operators: usize,
 }
 
-impl<'a> Lane<'a> {
+impl<'a> TestBed<'a> {
     /// A new namespace of the control plane, and of all Composio projects those with its name.
     pub(super) async fn new(
         control_plane: &'static ControlPlane,
         sandbox: &'a Sandbox,
         folder: &'a Folder,
         waits: &[(&str, &str)],
-    ) -> Lane<'a> {
+    ) -> TestBed<'a> {
         let client = control_plane.client().await;
         let namespace = control_plane.namespace(&client, "crash").await;
         let token = control_plane
             .service_account(&client, &namespace, OPERATOR, RULES)
             .await;
-        let passage = Arc::new(Passage::default());
+        let interceptor = Arc::new(Interceptor::default());
         let kubernetes = Proxy::of_https(
             control_plane.url(),
             control_plane.certificate(),
-            passage.judge(Server::Kubernetes),
+            interceptor.intercept(Server::Kubernetes),
         )
         .await
         .expect("the proxy starts");
-        let composio = Proxy::of_http(sandbox.url(), passage.judge(Server::Composio))
+        let composio = Proxy::of_http(sandbox.url(), interceptor.intercept(Server::Composio))
             .await
             .expect("the proxy starts");
         let direct = control_plane.kubeconfig_for_token(&token);
@@ -89,8 +89,8 @@ impl<'a> Lane<'a> {
         for (flag, value) in waits {
             options = options.flag(flag, value);
         }
-        Lane {
-            passage,
+        TestBed {
+            interceptor,
             objects: Api::namespaced(client.clone(), &namespace),
             secrets: Api::namespaced(client, &namespace),
             namespace,
@@ -109,7 +109,7 @@ impl<'a> Lane<'a> {
         let seed = json!({"api_key": key, "accounts": accounts, "switches": switches});
         self.sandbox.control("POST", "worlds", seed).await;
         World {
-            lane: self,
+            test_bed: self,
             name: format!("account-{run}"),
             key,
             deleted_by_hand: BTreeSet::new(),
@@ -126,9 +126,9 @@ impl World<'_> {
     pub(super) fn operator(&mut self) -> Operator {
         self.operators += 1;
         let name = format!("{}-{}", self.key, self.operators);
-        let options = self.lane.options.clone();
+        let options = self.test_bed.options.clone();
         let options = options.env("COMPOSIO_API_KEY", Some(&self.key));
-        Operator::spawn(self.lane.folder, &name, &options).expect("the operator starts")
+        Operator::spawn(self.test_bed.folder, &name, &options).expect("the operator starts")
     }
 
     /// Does what a person does.
@@ -143,7 +143,7 @@ impl World<'_> {
                 });
                 let object = serde_json::from_value(object).expect("it is one");
                 let params = PostParams::default();
-                let made = self.lane.objects.create(&params, &object).await;
+                let made = self.test_bed.objects.create(&params, &object).await;
                 made.expect("it is declared");
                 self.declared(spec);
             }
@@ -160,7 +160,7 @@ impl World<'_> {
                     self.deleted_by_hand.insert(id);
                 }
             }
-            Act::Twin => {
+            Act::Duplicate => {
                 let object = self.object().await.expect("the object is there");
                 let body = json!({
                     "auth_config_id": object["spec"]["authConfig"],
@@ -168,12 +168,12 @@ impl World<'_> {
                     "alias": pinned_alias(&object),
                 });
                 let path = "connected_accounts/link";
-                let sandbox = self.lane.sandbox;
+                let sandbox = self.test_bed.sandbox;
                 let made = sandbox.api_as(&self.key, "POST", path, body).await;
                 let id = made["connected_account_id"].as_str().expect("it is made");
                 self.duplicate = Some((id.to_owned(), false));
             }
-            Act::OfTwin(what) => {
+            Act::OfDuplicate(what) => {
                 let (id, is_a_persons) = self.duplicate.as_mut().expect("there is one");
                 *is_a_persons = *what == "consent";
                 let path = format!("accounts/{id}/{what}");
@@ -187,7 +187,7 @@ impl World<'_> {
             Act::NoFaults => drop(self.control("DELETE", "fault", Value::Null).await),
             Act::Delete => {
                 let params = DeleteParams::default();
-                let deleted = self.lane.objects.delete(&self.name, &params).await;
+                let deleted = self.test_bed.objects.delete(&self.name, &params).await;
                 deleted.expect("it is there");
             }
         }
@@ -201,7 +201,11 @@ impl World<'_> {
 
     async fn merge(&self, patch: &Value) {
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
-        let merged = self.lane.objects.patch(&self.name, &params, &patch).await;
+        let merged = self
+            .test_bed
+            .objects
+            .patch(&self.name, &params, &patch)
+            .await;
         merged.expect("it can be changed");
     }
 
@@ -213,7 +217,7 @@ impl World<'_> {
             "stringData": {"api_key": value},
         });
         let (params, patch) = (PatchParams::apply("tests").force(), Patch::Apply(secret));
-        let applied = self.lane.secrets.patch(SECRET, &params, &patch).await;
+        let applied = self.test_bed.secrets.patch(SECRET, &params, &patch).await;
         applied.expect("the Secret is taken");
         self.value = Some(value.to_owned());
     }
@@ -225,7 +229,7 @@ impl World<'_> {
     }
 
     async fn object(&self) -> Option<Value> {
-        let object = self.lane.objects.get_opt(&self.name).await;
+        let object = self.test_bed.objects.get_opt(&self.name).await;
         let object = object.expect("the apiserver answers");
         object.map(|object| serde_json::to_value(object).expect("it is JSON"))
     }
@@ -233,7 +237,7 @@ impl World<'_> {
     /// A control call about this world.
     pub(super) async fn control(&self, method: &str, path: &str, body: Value) -> Value {
         let path = format!("{path}?key={}", self.key);
-        self.lane.sandbox.control(method, &path, body).await
+        self.test_bed.sandbox.control(method, &path, body).await
     }
 
     /// Everything that can be seen from outside.
@@ -250,7 +254,7 @@ impl World<'_> {
         let key = match &self.value {
             None => None,
             Some(value) => {
-                let secret = self.lane.secrets.get(SECRET).await;
+                let secret = self.test_bed.secrets.get(SECRET).await;
                 let metadata = secret.expect("it was made").metadata;
                 let [uid, version] = [metadata.uid, metadata.resource_version];
                 let version = format!(
@@ -278,7 +282,7 @@ impl World<'_> {
     async fn sharing(&self) -> Value {
         let path = format!("connected_accounts/{THEIRS}");
         let account = self
-            .lane
+            .test_bed
             .sandbox
             .api_as(&self.key, "GET", &path, Value::Null)
             .await;
@@ -286,7 +290,7 @@ impl World<'_> {
     }
 
     /// What Composio was asked in this world, for whoever has to find out what went wrong.
-    pub(super) async fn told(&self) -> String {
+    pub(super) async fn describe(&self) -> String {
         let log = self.control("GET", "log", Value::Null).await;
         let entries = log["entries"].as_array().into_iter().flatten();
         entries
@@ -308,16 +312,16 @@ impl World<'_> {
 
     /// Takes what is left of the object away, and the project with it.
     pub(super) async fn end(self) {
-        release(&self.lane.objects, &self.name).await;
+        release(&self.test_bed.objects, &self.name).await;
         let params = DeleteParams::default();
         // It is gone already, where all went well.
-        let _ = self.lane.objects.delete(&self.name, &params).await;
+        let _ = self.test_bed.objects.delete(&self.name, &params).await;
         self.control("DELETE", "worlds", Value::Null).await;
     }
 
     /// Waits until nothing has been asked for that long.
     pub(super) async fn quiet(&self, wait: Duration) {
-        while let Some(left) = wait.checked_sub(self.lane.passage.quiet()) {
+        while let Some(left) = wait.checked_sub(self.test_bed.interceptor.quiet()) {
             tokio::time::sleep(left).await;
         }
     }

@@ -15,7 +15,7 @@ use crate::support::pinned_alias;
 
 /// Objects in memory, with the verbs that a pass uses.
 #[derive(Default)]
-pub(crate) struct Shelf {
+pub(crate) struct FakeApiServer {
     pub(super) objects: BTreeMap<String, Value>,
     pub(super) secrets: BTreeMap<String, Value>,
     version: u64,
@@ -25,7 +25,7 @@ pub(crate) struct Shelf {
     pub(crate) unmarked: Vec<String>,
 }
 
-impl Shelf {
+impl FakeApiServer {
     pub(super) fn next_version(&mut self) -> String {
         self.version += 1;
         self.version.to_string()
@@ -145,16 +145,16 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The shelf instead of the apiserver.
-pub(super) fn client(shelf: &Arc<Mutex<Shelf>>) -> Client {
-    let shelf = Arc::clone(shelf);
+/// A client of the objects in memory.
+pub(super) fn client(apiserver: &Arc<Mutex<FakeApiServer>>) -> Client {
+    let apiserver = Arc::clone(apiserver);
     let service = tower::service_fn(move |request: Request<Body>| {
-        let shelf = Arc::clone(&shelf);
+        let apiserver = Arc::clone(&apiserver);
         async move {
             let (parts, body) = request.into_parts();
             let body = body.collect_bytes().await.expect("a body in memory");
             let body = serde_json::from_slice(&body).unwrap_or_default();
-            let (status, answer) = lock(&shelf).answer(&parts.method, parts.uri.path(), &body);
+            let (status, answer) = lock(&apiserver).answer(&parts.method, parts.uri.path(), &body);
             let mut response = Response::new(Body::from(answer.to_string().into_bytes()));
             *response.status_mut() = status;
             Ok::<_, Infallible>(response)

@@ -1,4 +1,4 @@
-//! What is asked of the operator by giving an annotation a new value.
+//! Requests to the operator: annotations with a new value.
 
 use composio_api::RECONCILE_REQUESTED_ANNOTATION;
 use jiff::Timestamp;
@@ -8,19 +8,22 @@ use crate::cluster::Cluster;
 use crate::failure::Failure;
 
 /// A value that was not there before, far shorter than the longest that the operator takes.
-pub(crate) fn token() -> String {
+pub(crate) fn new_token() -> String {
     Timestamp::now().to_string()
 }
 
 /// The patch that sets an annotation, or takes it off.
-pub(crate) fn annotation(name: &str, value: Option<&str>) -> Value {
+pub(crate) fn set_annotation(name: &str, value: Option<&str>) -> Value {
     json!({"metadata": {"annotations": {name: value}}})
 }
 
 /// Asks for a fresh look; returns what it was asked by, and the object.
-pub(crate) async fn for_look(cluster: &Cluster, name: &str) -> Result<(String, Value), Failure> {
-    let token = token();
-    let change = annotation(RECONCILE_REQUESTED_ANNOTATION, Some(&token));
+pub(crate) async fn request_reconcile(
+    cluster: &Cluster,
+    name: &str,
+) -> Result<(String, Value), Failure> {
+    let token = new_token();
+    let change = set_annotation(RECONCILE_REQUESTED_ANNOTATION, Some(&token));
     let object = cluster.patch(name, change).await?;
     Ok((token, object))
 }

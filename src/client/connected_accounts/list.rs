@@ -1,4 +1,4 @@
-//! Reading accounts: one by its id, and pages of them.
+//! Reading accounts: pages of them, and one by its id.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -6,13 +6,13 @@ use serde::Deserialize;
 use super::ACCOUNTS;
 use crate::{
     Client,
-    ask::Ask,
     call::Endpoint,
     error::Error,
     lenient::{Lenient, objects},
     model::{Account, Acl, State, Visibility},
     path::Query,
-    quote::sanitize_word,
+    quote::sanitize_id,
+    request::ApiRequest,
     wire::{PageWire, Text, Texts, ToolkitWire, lacks, object, texts},
 };
 
@@ -66,17 +66,17 @@ impl Client {
     /// One page of accounts, newest first, private and shared. A list is a hint: a row that is not
     /// there may be there.
     pub async fn list(&self, query: &ListQuery) -> Result<Page, Error> {
-        let ask = Ask::new(
+        let request = ApiRequest::new(
             Endpoint::List,
             format!("{ACCOUNTS}{}", query.query().as_str()),
         );
-        self.send(ask, page).await
+        self.send(request, page).await
     }
 
     /// One account. [`Retry::Gone`](crate::Retry::Gone) proves that it does not exist.
     pub async fn get(&self, id: &str) -> Result<Account, Error> {
-        let ask = Ask::by_id(Endpoint::Get, ACCOUNTS, id, "")?;
-        self.send(ask, account).await
+        let request = ApiRequest::by_id(Endpoint::Get, ACCOUNTS, id, "")?;
+        self.send(request, account).await
     }
 }
 
@@ -248,7 +248,7 @@ fn page(_: StatusCode, body: &[u8]) -> Result<Page, String> {
             Ok(account) => items.push(account),
             Err((id, why)) => {
                 left_out += 1;
-                let id = sanitize_word(&id.unwrap_or_default());
+                let id = sanitize_id(&id.unwrap_or_default());
                 tracing::warn!(%id, why, "a listed account is left out");
             }
         }

@@ -1,4 +1,4 @@
-//! Who decides and who tells.
+//! The pure functions of a pass, which a test may wrap.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -16,17 +16,17 @@ type Report = dyn Fn(&Desired, &ConnectedAccountStatus, &Outcome, Timestamp) -> 
     + Send
     + Sync;
 
-/// Who decides and who tells: the program's own, or one that a test has put around them.
+/// How a pass decides and reports: the program's own functions, or what a test has put around them.
 #[derive(Clone)]
-pub(crate) struct Mind {
+pub(crate) struct Logic {
     pub(crate) decide: Arc<Decide>,
     pub(crate) report: Arc<Report>,
     pub(crate) repeats: Repeats,
 }
 
-impl Default for Mind {
-    fn default() -> Mind {
-        Mind {
+impl Default for Logic {
+    fn default() -> Logic {
+        Logic {
             decide: Arc::new(decide),
             report: Arc::new(report),
             repeats: Repeats::default(),

@@ -1,4 +1,4 @@
-//! Changing accounts: alias, credentials and sharing, enabled or not, and a sign-in that starts again.
+//! Updating accounts: alias, credentials, sharing, enabled or not, and a sign-in that starts again.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use serde_json::{Map, Value, json};
 use super::ACCOUNTS;
 use crate::{
     Client,
-    ask::Ask,
     call::Endpoint,
     error::Error,
     model::{Credentials, SensitiveUrl, State},
     path::Query,
+    request::ApiRequest,
     wire::{credential_fields, effect},
 };
 
@@ -57,17 +57,17 @@ pub struct Refreshed {
 impl Client {
     /// Changes alias, credentials or sharing.
     pub async fn patch(&self, id: &str, patch: &PatchRequest) -> Result<Patched, Error> {
-        let ask = Ask::by_id(Endpoint::Patch, ACCOUNTS, id, "")?
+        let request = ApiRequest::by_id(Endpoint::Patch, ACCOUNTS, id, "")?
             .json(&patch.body())
             .secret(patch.credentials.is_some());
-        self.send(ask, patched).await
+        self.send(request, patched).await
     }
 
     /// Makes the account ACTIVE or INACTIVE.
     pub async fn set_enabled(&self, id: &str, enabled: bool) -> Result<(), Error> {
-        let ask = Ask::by_id(Endpoint::SetEnabled, ACCOUNTS, id, "/status")?
+        let request = ApiRequest::by_id(Endpoint::SetEnabled, ACCOUNTS, id, "/status")?
             .json(&json!({"enabled": enabled}));
-        self.send(ask, changed).await
+        self.send(request, changed).await
     }
 
     /// Starts authentication again on the same id.
@@ -84,8 +84,8 @@ impl Client {
             }
             None => ("/refresh".to_owned(), json!({})),
         };
-        let ask = Ask::by_id(Endpoint::Refresh, ACCOUNTS, id, &path)?.json(&body);
-        self.send(ask, refreshed).await
+        let request = ApiRequest::by_id(Endpoint::Refresh, ACCOUNTS, id, &path)?.json(&body);
+        self.send(request, refreshed).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Making accounts: a hosted sign-in, or credentials in hand.
+//! Creating accounts: a hosted sign-in, or credentials in hand.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 use super::ACCOUNTS;
 use crate::{
     Client,
-    ask::Ask,
     call::Endpoint,
     error::Error,
     lenient::{Lenient, objects},
     model::{Acl, Sensitive, SensitiveUrl, State, Visibility},
+    request::ApiRequest,
     wire::{StatusWire, Text, credential_fields, lacks, object},
 };
 
@@ -80,16 +80,17 @@ pub struct Created {
 impl Client {
     /// Starts a hosted sign-in. Each call makes a new connected account.
     pub async fn link(&self, link: &LinkRequest) -> Result<Linked, Error> {
-        let ask = Ask::new(Endpoint::Link, format!("{ACCOUNTS}/link")).json(&link.body());
-        self.send(ask, linked).await
+        let request =
+            ApiRequest::new(Endpoint::Link, format!("{ACCOUNTS}/link")).json(&link.body());
+        self.send(request, linked).await
     }
 
     /// Creates an account from credentials in hand.
     pub async fn create(&self, create: &CreateRequest) -> Result<Created, Error> {
-        let ask = Ask::new(Endpoint::Create, ACCOUNTS)
+        let request = ApiRequest::new(Endpoint::Create, ACCOUNTS)
             .json(&create.body())
             .secret(true);
-        self.send(ask, created).await
+        self.send(request, created).await
     }
 }
 

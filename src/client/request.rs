@@ -1,4 +1,4 @@
-//! One call on its way out and what came back of it: the request, and the reading of a failure.
+//! One call: the request as it is sent, and what an answer that is no success means.
 
 use std::time::Instant;
 
@@ -16,8 +16,8 @@ use super::{
     refusal,
 };
 
-/// One request before it is written.
-pub(super) struct Ask {
+/// One request to the API, before it is written as HTTP.
+pub(super) struct ApiRequest {
     pub(super) endpoint: Endpoint,
     path: String,
     body: Option<Bytes>,
@@ -25,7 +25,7 @@ pub(super) struct Ask {
     pub(super) secret: bool,
 }
 
-impl Ask {
+impl ApiRequest {
     pub(super) fn new(endpoint: Endpoint, path: impl Into<String>) -> Self {
         Self {
             endpoint,
@@ -63,7 +63,7 @@ impl Ask {
         Self { secret, ..self }
     }
 
-    pub(super) fn request(self) -> Result<Request<Bytes>, Kind> {
+    pub(super) fn into_http(self) -> Result<Request<Bytes>, Kind> {
         let request = Request::builder()
             .method(self.endpoint.method())
             .uri(self.path)
@@ -78,16 +78,16 @@ impl Ask {
     }
 }
 
-pub(super) fn not_answered(error: SendError) -> Kind {
+pub(super) fn kind_of_send_error(error: SendError) -> Kind {
     match error {
         SendError::Connect(why) => Kind::Connect(Quote::new(why)),
         SendError::Timeout => Kind::Timeout,
-        SendError::Cut(why) => Kind::Cut(Quote::new(why)),
+        SendError::Disconnected(why) => Kind::Disconnected(Quote::new(why)),
         SendError::TooLarge { status, limit } => Kind::TooLarge { status, limit },
     }
 }
 
-pub(super) fn refused(
+pub(super) fn kind_of_answer(
     endpoint: Endpoint,
     answer: &Response<Bytes>,
     secret: bool,
@@ -104,8 +104,8 @@ pub(super) fn refused(
         );
     }
     let (kind, request_id) = refusal::refusal(status, answer.body(), secret);
-    if status == StatusCode::TOO_MANY_REQUESTS && !call::tells_of_limit(answer.headers()) {
-        return (Kind::TurnedAway, request_id);
+    if status == StatusCode::TOO_MANY_REQUESTS && !call::has_rate_limit(answer.headers()) {
+        return (Kind::EdgeThrottled, request_id);
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
         let retry_after = call::retry_after(answer.headers());
@@ -124,11 +124,11 @@ impl Client {
     /// Sends it, reads the answer with `read`, and tells the observer of the call.
     pub(crate) async fn send<T>(
         &self,
-        ask: Ask,
+        request: ApiRequest,
         read: fn(StatusCode, &[u8]) -> Result<T, String>,
     ) -> Result<T, Error> {
-        let (endpoint, secret) = (ask.endpoint, ask.secret);
-        let request = ask.request().map_err(|kind| Error {
+        let (endpoint, secret) = (request.endpoint, request.secret);
+        let request = request.into_http().map_err(|kind| Error {
             endpoint,
             kind,
             request_id: None,
@@ -144,14 +144,14 @@ impl Client {
         let status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
         let mut request_id = call::request_id(&headers);
         let result = match answer {
-            Err(error) => Err(not_answered(error)),
+            Err(error) => Err(kind_of_send_error(error)),
             Ok(answer) if answer.status().is_success() => read(answer.status(), answer.body())
                 .map_err(|what| Kind::NotUnderstood {
                     status: answer.status().as_u16(),
                     what,
                 }),
             Ok(answer) => {
-                let (kind, id) = refused(endpoint, &answer, secret);
+                let (kind, id) = kind_of_answer(endpoint, &answer, secret);
                 request_id = id.or(request_id);
                 Err(kind)
             }

@@ -1,4 +1,4 @@
-//! Ending accounts: revocation of the grant, and deletion.
+//! Deleting accounts, and revoking their grants.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -6,11 +6,11 @@ use serde::Deserialize;
 use super::ACCOUNTS;
 use crate::{
     Client,
-    ask::Ask,
     call::Endpoint,
     error::Error,
     lenient::{Lenient, objects},
     model::State,
+    request::ApiRequest,
     wire::{StatusWire, Texts, effect, object, texts},
 };
 
@@ -33,8 +33,8 @@ pub struct Deleted {
 impl Client {
     /// Revokes the grant at the provider. Only an ACTIVE or REVOKED account can be.
     pub async fn revoke(&self, id: &str) -> Result<Revoked, Error> {
-        let ask = Ask::by_id(Endpoint::Revoke, ACCOUNTS, id, "/revoke")?;
-        self.send(ask, revoked).await
+        let request = ApiRequest::by_id(Endpoint::Revoke, ACCOUNTS, id, "/revoke")?;
+        self.send(request, revoked).await
     }
 
     /// Deletes the account; with `revoke_on_delete` Composio also tries to revoke its grant, and
@@ -46,8 +46,8 @@ impl Client {
         } else {
             "?revoke_on_delete=false"
         };
-        let ask = Ask::by_id(Endpoint::Delete, ACCOUNTS, id, query)?;
-        self.send(ask, deleted).await
+        let request = ApiRequest::by_id(Endpoint::Delete, ACCOUNTS, id, query)?;
+        self.send(request, deleted).await
     }
 }
 
