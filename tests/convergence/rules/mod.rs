@@ -11,6 +11,7 @@ mod data;
 mod declared;
 mod deleting;
 mod grant;
+mod link;
 mod says;
 mod sight;
 

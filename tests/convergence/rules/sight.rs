@@ -1,7 +1,6 @@
 //! What is seen, in the words of the rules.
 
 use composio_operator::composio::{Account, State};
-use composio_operator::crd::{Reason, condition};
 use composio_operator::plan::{
     AccountLookup, Answer, Change, Claim, Desired, Effect, Failure, Kind, Observed, Pin, Presence,
     Rule, connection_data_digest, is_computed_form,
@@ -297,34 +296,6 @@ impl<'a> Situation<'a> {
         let recorded = &self.observed.recorded;
         let is_awaited = recorded.link.is_some() || recorded.connected_at.is_none();
         self.waits() && is_awaited && !self.is(&[State::Revoked]) && self.has_other_data()
-    }
-
-    /// Whether nothing tells when the account's link was issued, or a grant came since.
-    pub(super) fn link_was_lost(&self) -> bool {
-        let recorded = &self.observed.recorded;
-        match (&recorded.last_link_issued_at, &recorded.connected_at) {
-            (None, _) => true,
-            (Some(issued), connected) => connected.as_ref().is_some_and(|at| issued.0 < at.0),
-        }
-    }
-
-    /// Whether somebody took the link out of the status.
-    pub(super) fn link_was_taken(&self) -> bool {
-        let recorded = &self.observed.recorded;
-        recorded.link.is_none()
-            && !self.dead()
-            && recorded.says(condition::SYNCED, &[Reason::AwaitingUser])
-    }
-
-    /// Whether the recorded link leads to a sign-in that can still be finished.
-    pub(super) fn link_is_usable(&self) -> bool {
-        let recorded = &self.observed.recorded;
-        let state = self.account().map(|account| account.state.as_str());
-        let has_died = self.dead() && recorded.state.as_deref() != state;
-        let mut link = recorded.link.iter();
-        link.any(|link| self.now < link.expires_at.0)
-            && !has_died
-            && !self.is(&[State::Active, State::Inactive])
     }
 
     /// Whether the record may be true, and no key that is known here proves it.
