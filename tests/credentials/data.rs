@@ -82,7 +82,7 @@ async fn a_secret_of_kubernetes_itself_or_with_the_operators_own_key_is_never_se
     scene.until_synced_says("crm", "SecretInvalid", told).await;
     scene.kubectl(&["delete", "secret", "ac-hubspot"]).await;
     key(&scene, &format!("{API_KEY}\n")).await;
-    let told = "holds the operator's own API key";
+    let told = "holds a key of the operator's own";
     scene.until_synced_says("crm", "SecretInvalid", told).await;
     assert_eq!(scene.changes().await, [] as [&str; 0]);
     key(&scene, "first-key").await;
