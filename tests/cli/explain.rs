@@ -19,7 +19,7 @@ Now: AwaitUser
   then wait until it ends
   wait (AwaitingUser), until TIME at most
 At TIME: LinkOver
-  when a link was issued, and is over
+  when a link was issued, and is over: it ran out, or the sign-in failed
   then wait for a request: each new link costs a row
   wait (LinkExpired)
 It goes by
