@@ -18,7 +18,8 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
-/// Whether it would move a terminal, or mislead its reader: C0, C1 and DEL; line and paragraph separators; marks of direction; what has no width.
+/// Whether it would move a terminal, or mislead its reader: C0, C1 and DEL; line and paragraph separators; marks of
+/// direction; what has no width.
 pub(crate) fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(character,

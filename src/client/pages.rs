@@ -215,7 +215,7 @@ impl Client {
     /// The same, read again while rows were left out.
     ///
     /// # Errors
-    /// As above, and when rows are missing still.
+    /// When Composio does not answer, when the list does not end, and when rows are missing still.
     pub async fn list_whole(
         &self,
         query: &ListQuery,

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 #[derive(Clone)]
 pub(super) struct CountWrites(pub(super) Arc<Metrics>);
 
-/// See [`CountWrites`].
+/// The service of [`CountWrites`]: counts each write with how it was answered.
 #[derive(Clone)]
 pub(super) struct Counting<S> {
     inner: S,

@@ -1,8 +1,9 @@
 //! Several worlds behind one address, told apart by their API keys.
 //!
 //! A request goes to the world whose key it carries. One with a key that was changed goes to the
-//! world that had it, and one with a key that no world ever had to the first: there it is refused. A control call names its world by `?key=` or by `x-api-key`, with
-//! the key the world was made with or the one it has now; without either it is for the first.
+//! world that had it, and one with a key that no world ever had to the first: there it is refused. A control call
+//! names its world by `?key=` or by `x-api-key`, with the key the world was made with or the one it has now; without
+//! either it is for the first.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
