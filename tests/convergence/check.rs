@@ -147,16 +147,19 @@ impl<G: Ground> Sequence<G> {
         if object["status"]["observedGeneration"] != object["metadata"]["generation"] {
             return wrong("the last generation was not looked at");
         }
-        if name == "crm"
-            && self.key.is_none()
-            && !["SecretMissing", "AliasInUse", "UnknownState"].contains(&synced)
-        {
+        // Of these something else comes first. What was found by an alias that was declared then, and is not now, a
+        // person confirms.
+        let is_adopted = !object["status"]["adopted"].is_null();
+        let comes_first = ["AliasInUse", "UnknownState"].contains(&synced)
+            || (synced == "AliasChanged" && is_adopted);
+        if name == "crm" && self.key.is_none() && synced != "SecretMissing" && !comes_first {
             return Err(format!("{synced} without its Secret"));
         }
         if name == "crm"
             && self.key.is_some()
             && !self.is_fit
-            && !["SecretInvalid", "AliasInUse", "UnknownState"].contains(&synced)
+            && synced != "SecretInvalid"
+            && !comes_first
         {
             return Err(format!("{synced} with a Secret that must not be sent"));
         }
