@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use http::{HeaderMap, Method, header};
 use jiff::Timestamp;
 
-use super::quote::sanitize_id;
+use super::quote::{Quote, sanitize_id};
 
 /// The endpoints this client knows. A closed set, so that it can be a metric's label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -207,6 +207,8 @@ pub struct Call {
     pub date: Option<Timestamp>,
     /// To be quoted to Composio's support.
     pub request_id: Option<String>,
+    /// What Composio suggests where it refused the call: from an address that is not allowed it names that address.
+    pub suggested_fix: Option<Quote>,
     /// The endpoint is about to be removed: what the headers `Deprecation` and `Sunset` say.
     pub deprecation: Option<Deprecation>,
 }

@@ -237,6 +237,14 @@ impl Error {
         self.status() == Some(409)
     }
 
+    /// What Composio suggests to do about its refusal.
+    pub(super) fn suggested_fix(&self) -> Option<&Quote> {
+        match &self.kind {
+            Kind::Api(refusal) => refusal.suggested_fix.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The alias belongs to another account of this user and toolkit.
     pub fn is_alias_in_use(&self) -> bool {
         matches!(&self.kind, Kind::Api(refusal) if refusal.alias_in_use)

@@ -175,6 +175,9 @@ impl Client {
             },
             date: call::date(&headers),
             request_id,
+            suggested_fix: (result.as_ref().err())
+                .and_then(Error::suggested_fix)
+                .cloned(),
             deprecation: call::deprecation(&headers),
         };
         tracing::debug!(

@@ -150,6 +150,7 @@ impl ProjectContext {
         AccessGate {
             read_closed_until: closed.read_until,
             write_closed_until: closed.write_until,
+            suggestion: closed.suggestion,
             paused_until: closed.paused_until,
             proof: match closed.identity {
                 ProjectIdentity::Ours if self.project.unproved_namespaces().contains(namespace) => {

@@ -39,7 +39,7 @@ pub use connected::CORRECTIONS_WINDOW;
 pub use connection_data::connection_data_digest;
 pub(crate) use deleting::is_ours;
 pub use desired::{Desired, Flags, Presence};
-pub use effect::{Effect, Kind};
+pub use effect::{Effect, EffectKind};
 pub use failure::{AfterFailure, Answer, Failure};
 pub use observed::{
     AccessGate, AccountLookup, AuthConfigCheck, Holder, Observed, Proof, Refused, SecretSeen,
@@ -87,7 +87,7 @@ pub enum Need {
 /// Why there is nothing to do now, and when to look again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wait {
-    /// Why.
+    /// The reason of the conditions; it also says when to look again.
     pub reason: Reason,
     /// Said to the user after the reason's own meaning; may be empty.
     pub detail: String,
@@ -98,7 +98,7 @@ pub struct Wait {
 /// Why the operator does not go on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
-    /// Why.
+    /// The reason of the conditions.
     pub reason: Reason,
     /// What exactly is wrong.
     pub detail: String,
@@ -142,7 +142,7 @@ pub enum Applied {
     Disowned,
     /// A link was issued, for a new account or for the recorded one.
     Linked {
-        /// The link.
+        /// Its address and its end by our own clock, in whole seconds.
         link: Link,
     },
     /// An account was made from the Secret.
@@ -241,7 +241,10 @@ fn project_unavailable(desired: &Desired, observed: &Observed) -> Decision {
         (None, Proof::Awaited) => {
             rule.waits(Reason::ProjectUnavailable, NOT_PROVED, gate.retry_at())
         }
-        (None, Proof::Given) => rule.waits(Reason::ProjectUnavailable, "", gate.retry_at()),
+        (None, Proof::Given) => {
+            let suggestion = gate.suggestion.as_deref().unwrap_or_default();
+            rule.waits(Reason::ProjectUnavailable, suggestion, gate.retry_at())
+        }
     }
 }
 

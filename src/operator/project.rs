@@ -114,6 +114,11 @@ impl Project {
                     refuses_key(call),
                     clock.instant(),
                 );
+                if refuses_key(call) == Some(401)
+                    && let Some(fix) = &call.suggested_fix
+                {
+                    gates.suggest(&fix.to_string());
+                }
                 if let Some(retry_after) = call.retry_after {
                     gates.pause(retry_after, clock.instant());
                 }

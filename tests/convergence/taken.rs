@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use composio_operator::plan::{ChangeKind, Decision, Kind, Need, Plan, Rule};
+use composio_operator::plan::{ChangeKind, Decision, EffectKind, Need, Plan, Rule};
 use strum::IntoEnumIterator;
 
 /// How often each rule and each variant of a plan was taken.
@@ -45,7 +45,7 @@ fn variant(plan: &Plan) -> String {
 pub(crate) fn variants() -> Vec<String> {
     let needs = [Need::Account, Need::AuthConfig, Need::Secret];
     let looks = needs.iter().map(|need| format!("Look({need:?})"));
-    let kinds = Kind::iter().filter(|kind| *kind != Kind::Patch);
+    let kinds = EffectKind::iter().filter(|kind| *kind != EffectKind::Patch);
     let kinds = kinds.map(|kind| <&str>::from(kind).to_owned());
     let changes = ChangeKind::iter().map(|change| format!("Patch({})", <&str>::from(change)));
     ["Nothing", "Wait", "Refuse"]

@@ -28,7 +28,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// Its kind.
+    /// Which change it is, without its value.
     pub fn kind(&self) -> ChangeKind {
         self.into()
     }

@@ -10,8 +10,8 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Change, Decision, Desired, Effect, Kind, Need, Observed, Rule, SecretSeen,
-    after, asks_for_look, stopped, unconfirmed,
+    AuthConfigCheck, Change, Decision, Desired, Effect, EffectKind, Need, Observed, Rule,
+    SecretSeen, after, asks_for_look, stopped, unconfirmed,
 };
 
 /// A live account is made anew for other data of its Secret no more often than this.
@@ -234,7 +234,7 @@ pub(super) fn revive(
 fn recreate(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Decision {
     let recorded = &observed.recorded;
     let sent = (recorded.credentials.as_ref()).filter(|sent| sent.step == CredentialsStep::Patched);
-    if observed.refused(Kind::Delete).is_none()
+    if observed.refused(EffectKind::Delete).is_none()
         && let Some(at) = sent.and_then(|sent| sent.at.as_ref())
         && let until = after(at.0.min(now), desired.flags.unknown_outcome_wait)
         && now < until
@@ -268,7 +268,7 @@ fn remake(desired: &Desired, observed: &Observed, account: &Account, now: Timest
 
 /// The account makes room for one with this data, without revocation: no person has signed in to it.
 fn make_anew(rule: Rule, desired: &Desired, observed: &Observed, account: &Account) -> Decision {
-    if let Some(refused) = observed.refused(Kind::Delete) {
+    if let Some(refused) = observed.refused(EffectKind::Delete) {
         return stopped(Rule::Refused, &refused.failure);
     }
     unconfirmed(desired, observed, account).unwrap_or_else(|| {

@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    AccountLookup, Answer, Claim, Decision, Desired, Effect, Kind, NOT_VISIBLE, Need, Observed,
-    Pin, Rule, after, checks, ends_with_object, stopped,
+    AccountLookup, Answer, Claim, Decision, Desired, Effect, EffectKind, NOT_VISIBLE, Need,
+    Observed, Pin, Rule, after, checks, ends_with_object, stopped,
 };
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
@@ -100,7 +100,7 @@ fn end_all(
     if ours().any(|account| checks::may_be_anothers(desired, observed, account)) {
         return Rule::DeletingHolderUnknown.waits(Reason::NamespaceUnreachable, "", None);
     }
-    if let Some(refused) = observed.refused(Kind::Delete) {
+    if let Some(refused) = observed.refused(EffectKind::Delete) {
         return stopped(Rule::DeletingRefused, &refused.failure);
     }
     match ours().find(|account| account.id != last.id) {

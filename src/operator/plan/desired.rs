@@ -68,7 +68,7 @@ pub struct Desired {
     pub created: Option<Timestamp>,
     /// The generation that is decided on.
     pub generation: i64,
-    /// To be there or to go.
+    /// Whether the object is being deleted, by its `deletionTimestamp`.
     pub presence: Presence,
     /// The declaration.
     pub spec: ConnectedAccountSpec,
@@ -88,7 +88,7 @@ pub struct Desired {
     pub ignored_link_request: Option<String>,
     /// Token of a request for a fresh look.
     pub reconcile_request: Option<String>,
-    /// Settings.
+    /// Flags of the process, the same for all objects.
     pub flags: Flags,
 }
 

@@ -3,7 +3,7 @@
 
 use crate::composio::model::{Account, State};
 
-use super::{AccountLookup, Desired, Kind, Observed, Pin, checks};
+use super::{AccountLookup, Desired, EffectKind, Observed, Pin, checks};
 
 /// The next account to delete besides the one that is kept, which is the recorded one.
 ///
@@ -14,7 +14,7 @@ pub(super) fn to_delete<'a>(desired: &Desired, observed: &'a Observed) -> Option
     let AccountLookup::Many(accounts) = &observed.account else {
         return None;
     };
-    if observed.refused(Kind::Delete).is_some() {
+    if observed.refused(EffectKind::Delete).is_some() {
         return None;
     }
     // Neither the one that is dealt with nor the recorded one is ever a duplicate, wherever it stands.

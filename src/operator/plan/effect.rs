@@ -10,7 +10,7 @@ use super::Change;
 /// its status.
 #[derive(Clone, Debug, PartialEq, EnumDiscriminants)]
 #[strum_discriminants(
-    name(Kind),
+    name(EffectKind),
     derive(Hash, PartialOrd, Ord, EnumIter, IntoStaticStr),
     doc = "Which effect, without its particulars."
 )]
@@ -43,34 +43,34 @@ pub enum Effect {
     },
     /// Ask for a new hosted sign-in of the same account.
     Refresh {
-        /// The account.
+        /// Its id at Composio, `ca_…`: the recorded one, or that of a duplicate.
         id: String,
     },
     /// Enable the account.
     Enable {
-        /// The account.
+        /// Its id at Composio, `ca_…`: the recorded one, or that of a duplicate.
         id: String,
     },
     /// Disable the account.
     Disable {
-        /// The account.
+        /// Its id at Composio, `ca_…`: the recorded one, or that of a duplicate.
         id: String,
     },
     /// Change the account with a PATCH.
     Patch {
-        /// The account.
+        /// Its id at Composio, `ca_…`: the recorded one, or that of a duplicate.
         id: String,
         /// What of it.
         change: Change,
     },
     /// End the grant at the provider.
     Revoke {
-        /// The account.
+        /// Its id at Composio, `ca_…`: the recorded one, or that of a duplicate.
         id: String,
     },
     /// Delete the account.
     Delete {
-        /// The account.
+        /// Its id at Composio, `ca_…`: the recorded one, or that of a duplicate.
         id: String,
         /// Whether Composio is asked to revoke in the background.
         revoke: bool,
@@ -80,8 +80,8 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
+    /// Which effect it is, without its arguments: a metric's label, and what refusals are compared by.
+    pub fn kind(&self) -> EffectKind {
         self.into()
     }
 
@@ -112,15 +112,19 @@ impl Effect {
     /// Whether the effect asks Composio to change something.
     pub fn writes_to_composio(&self) -> bool {
         match self.kind() {
-            Kind::Pin | Kind::Unpin | Kind::Adopt | Kind::Forget | Kind::Release => false,
-            Kind::Link
-            | Kind::Create
-            | Kind::Refresh
-            | Kind::Enable
-            | Kind::Disable
-            | Kind::Patch
-            | Kind::Revoke
-            | Kind::Delete => true,
+            EffectKind::Pin
+            | EffectKind::Unpin
+            | EffectKind::Adopt
+            | EffectKind::Forget
+            | EffectKind::Release => false,
+            EffectKind::Link
+            | EffectKind::Create
+            | EffectKind::Refresh
+            | EffectKind::Enable
+            | EffectKind::Disable
+            | EffectKind::Patch
+            | EffectKind::Revoke
+            | EffectKind::Delete => true,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What is seen: the recorded status, the Secret, the auth config, the account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,7 +13,7 @@ use crate::{
     record::{Proven, RecordKeys},
 };
 
-use super::{Claim, Desired, Effect, Failure, Kind, after};
+use super::{Claim, Desired, Effect, EffectKind, Failure, after};
 
 /// Everything a decision is made on besides what is wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +22,7 @@ pub struct Observed {
     pub recorded: ConnectedAccountStatus,
     /// By which records are signed and verified.
     pub keys: RecordKeys,
-    /// The account.
+    /// What the last look found, remembered or read in this pass: see `fresh`.
     pub account: AccountLookup,
     /// Whether the account was read in this pass, rather than remembered; and the object too, but before
     /// its first mark, which the apiserver takes for the version alone that is known here.
@@ -107,12 +110,15 @@ impl Observed {
             .or(recorded.connected_at.as_ref())?;
         // A time in the future was not written by a clock that can be trusted.
         let until = after(made.0.min(now), wait);
-        let deleted = self.done.iter().any(|done| done.kind() == Kind::Delete);
+        let deleted = self
+            .done
+            .iter()
+            .any(|done| done.kind() == EffectKind::Delete);
         (now < until && !deleted).then_some(until)
     }
 
     /// The refusal in this pass of an effect of that kind.
-    pub(super) fn refused(&self, kind: Kind) -> Option<&Refused> {
+    pub(super) fn refused(&self, kind: EffectKind) -> Option<&Refused> {
         self.refused
             .iter()
             .find(|refused| refused.effect.kind() == kind)
@@ -279,12 +285,14 @@ pub struct Holder {
 
 /// Whether the project may be read and written. A key that lacks one of the two rights is answered
 /// with the same 401 as a wrong key, so the two are separate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessGate {
     /// When reading may be tried again, if it is closed.
     pub read_closed_until: Option<Timestamp>,
     /// When writing may be tried again, if it is closed.
     pub write_closed_until: Option<Timestamp>,
+    /// What Composio suggested where it refused the key: the address that it saw, if that is not allowed.
+    pub suggestion: Option<Arc<str>>,
     /// When anything may be asked again, if the organisation's rate limit is used up.
     pub paused_until: Option<Timestamp>,
     /// Whether the project is the one in which the recorded accounts were made.
@@ -326,8 +334,8 @@ impl AccessGate {
 /// An effect that Composio refused in this pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
-    /// Which effect.
+    /// What was refused: it is not tried again in this pass.
     pub effect: Effect,
-    /// The refusal.
+    /// How it was refused.
     pub failure: Failure,
 }

@@ -8,8 +8,8 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Claim, Decision, Desired, Effect, Kind, Need, Observed, Pin, Rule, after,
-    checks,
+    AuthConfigCheck, Claim, Decision, Desired, Effect, EffectKind, Need, Observed, Pin, Rule,
+    after, checks,
     credentials::{self, CredentialsState},
     marks, waiting,
 };
@@ -175,7 +175,7 @@ fn refused_to_make(desired: &Desired, observed: &Observed) -> Option<Decision> {
     let refused = observed
         .refused
         .iter()
-        .find(|refused| matches!(refused.effect.kind(), Kind::Link | Kind::Create))?;
+        .find(|refused| matches!(refused.effect.kind(), EffectKind::Link | EffectKind::Create))?;
     if refused.failure.reason == Reason::AliasInUse {
         return Some(Rule::AliasInUse.waits(
             Reason::AliasInUse,

@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Decision, Desired, Effect, Kind, Observed, Rule, after, connection_data, credentials, stopped,
-    unconfirmed, usable_link,
+    Decision, Desired, Effect, EffectKind, Observed, Rule, after, connection_data, credentials,
+    stopped, unconfirmed, usable_link,
 };
 
 /// Our account, with no live grant: it waits for a person, or needs a new link to do so.
@@ -57,7 +57,7 @@ pub(super) fn decide(
     // A refresh takes no connection data.
     if refused.is_some() || connection_data::is_other(desired, recorded) {
         let stands = observed
-            .refused(Kind::Delete)
+            .refused(EffectKind::Delete)
             .or(refused.filter(|refused| refused.failure.reason == Reason::Forbidden));
         if let Some(refused) = stands {
             return stopped(Rule::Refused, &refused.failure);

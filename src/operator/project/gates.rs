@@ -18,6 +18,8 @@ const MAX_WAIT: Duration = Duration::from_secs(10 * 60);
 pub(super) struct AccessGates {
     read: Option<ClosedGate>,
     write: Option<ClosedGate>,
+    /// What Composio suggested where it refused the key, until the key is taken again.
+    suggestion: Option<Arc<str>>,
     /// The organisation's rate limit is used up until then.
     paused_until: Option<Instant>,
     /// What is known of the project itself.
@@ -49,7 +51,7 @@ struct ClosedGate {
 
 /// Which gates are closed, and until when: by the wall clock as it stands at this moment, for what is told and
 /// decided in its terms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClosedGates {
     /// Reading: until the poll, which goes on, gets through.
     pub read_until: Option<Timestamp>,
@@ -57,6 +59,8 @@ pub struct ClosedGates {
     pub write_until: Option<Timestamp>,
     /// Everything: as long as Composio asked, because the rate limit is used up.
     pub paused_until: Option<Timestamp>,
+    /// What Composio suggested where it refused the key.
+    pub suggestion: Option<Arc<str>>,
     /// Everything that rests on an account not being there, unless the project is proved to be ours.
     pub identity: ProjectIdentity,
 }
@@ -83,6 +87,16 @@ impl AccessGates {
             }
             Some(200..=299) => *gate = None,
             Some(_) | None => {}
+        }
+        if self.read.is_none() && self.write.is_none() {
+            self.suggestion = None;
+        }
+    }
+
+    /// Takes note of what Composio suggested where it refused the key.
+    pub(super) fn suggest(&mut self, suggestion: &str) {
+        if self.suggestion.as_deref() != Some(suggestion) {
+            self.suggestion = Some(suggestion.into());
         }
     }
 
@@ -138,6 +152,7 @@ impl AccessGates {
             read_until: self.read.map(|gate| wall_time(gate.until)),
             write_until: (self.write.map(|gate| gate.until).filter(is_ahead)).map(wall_time),
             paused_until: self.paused_until.filter(is_ahead).map(wall_time),
+            suggestion: self.suggestion.clone(),
             identity: self.identity,
         }
     }
@@ -207,6 +222,20 @@ mod tests {
         );
         gates.note(false, Some(200), at(3601));
         assert_eq!(gates.closed(at(3601)), ClosedGates::default());
+    }
+
+    #[test]
+    fn what_was_suggested_is_told_until_the_key_is_taken_again() {
+        let mut gates = Timed::new();
+        let told = |gates: &Timed| gates.closed(at(1)).suggestion.map(|fix| fix.to_string());
+        gates.note(false, Some(401), at(0));
+        gates.gates.suggest("Allow 192.0.2.1");
+        assert_eq!(told(&gates).as_deref(), Some("Allow 192.0.2.1"));
+        gates.note(true, Some(401), at(0));
+        gates.note(false, Some(200), at(1));
+        assert!(told(&gates).is_some(), "it may not write yet");
+        gates.note(true, Some(201), at(1));
+        assert_eq!(told(&gates), None);
     }
 
     #[test]

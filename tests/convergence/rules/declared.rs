@@ -2,7 +2,7 @@
 
 use composio_operator::composio::{Account, State};
 use composio_operator::crd::{CredentialsStep, Reason};
-use composio_operator::plan::{AuthConfigCheck, Change, Kind, Pin, Rule};
+use composio_operator::plan::{AuthConfigCheck, Change, EffectKind, Pin, Rule};
 
 use super::data::Data;
 use super::grant;
@@ -104,7 +104,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
         Rule::Refused => {
             let refresh = sight.refresh_refused();
             let is_forbidden = refresh.is_some_and(|one| one.reason == Reason::Forbidden);
-            let delete = sight.refused(Kind::Delete);
+            let delete = sight.refused(EffectKind::Delete);
             let cannot_refresh = refresh.is_some() || sight.has_other_data();
             (has_grant && grant::first_refusal(sight).is_some() && !grant::reads_auth_config(sight))
                 || grant::refuses_to_make_room(sight)

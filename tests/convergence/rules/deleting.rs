@@ -2,7 +2,7 @@
 
 use composio_operator::composio::{Account, State};
 use composio_operator::crd::{DeletionPolicy, Reason, condition};
-use composio_operator::plan::{Claim, Claimant, Kind, Pin, Rule};
+use composio_operator::plan::{Claim, Claimant, EffectKind, Pin, Rule};
 use jiff::Timestamp;
 
 use super::sight::{Situation, after, is_final};
@@ -24,7 +24,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
         let is_so = |account: &Account| states.contains(&account.state);
         revokes && ended.is_some_and(is_so)
     };
-    let revoke = ended.and_then(|account| sight.refused_for(Kind::Revoke, account));
+    let revoke = ended.and_then(|account| sight.refused_for(EffectKind::Revoke, account));
     let may_go_through = revoke.is_some_and(|failure| !is_final(failure));
     match rule {
         Rule::DeletingUntouched => {
@@ -51,7 +51,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
             let is_forbidden = revoke.is_some_and(|one| one.reason == Reason::Forbidden);
             let is_stopped =
                 ends(&[State::Active]) && !keeps_refusing(sight) && is_forbidden && !may_go_through;
-            found && (sight.refused(Kind::Delete) || is_stopped)
+            found && (sight.refused(EffectKind::Delete) || is_stopped)
         }
         Rule::DeletingOthersFirst => found && ended.is_none(),
         Rule::DeletingDelete => ended.is_some() && !revokes,
@@ -63,7 +63,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
             may_go_through && (is_tried || ends(&[State::Inactive]))
         }
         Rule::DeletingEnable => {
-            let is_refused = |account| sight.refused_for(Kind::Enable, account).is_some();
+            let is_refused = |account| sight.refused_for(EffectKind::Enable, account).is_some();
             ends(&[State::Inactive]) && !ended.is_some_and(is_refused)
         }
         Rule::DeletingRevoked => ends(&[State::Revoked]),

@@ -3,7 +3,7 @@
 use composio_operator::composio::model::Visibility;
 use composio_operator::composio::{Account, State};
 use composio_operator::crd::{CredentialsStep, Reason, condition};
-use composio_operator::plan::{AuthConfigCheck, Change, Claim, Failure, Kind, Rule};
+use composio_operator::plan::{AuthConfigCheck, Change, Claim, EffectKind, Failure, Rule};
 use jiff::SignedDuration;
 
 use super::data::Data;
@@ -25,13 +25,13 @@ fn differences<'a>(sight: &Situation<'a>) -> Vec<Difference<'a>> {
             Rule::Enable,
             true,
             enable_is_due(sight),
-            sight.refusal(&[Kind::Enable]),
+            sight.refusal(&[EffectKind::Enable]),
         ),
         (
             Rule::Disable,
             true,
             disable_is_due(sight),
-            sight.refusal(&[Kind::Disable]),
+            sight.refusal(&[EffectKind::Disable]),
         ),
         (
             Rule::Share,
@@ -55,7 +55,7 @@ fn differences<'a>(sight: &Situation<'a>) -> Vec<Difference<'a>> {
             Rule::PinAgain,
             false,
             pin_is_due(sight),
-            sight.refusal(&[Kind::Pin]),
+            sight.refusal(&[EffectKind::Pin]),
         ),
     ];
     let due = due.into_iter().filter(|(_, _, is_due, _)| *is_due);
@@ -112,7 +112,7 @@ fn cannot_be_made_anew(sight: &Situation<'_>) -> bool {
             AuthConfigCheck::NotAsked => false,
             AuthConfigCheck::Unfit { .. } => true,
             AuthConfigCheck::Fit(_) => {
-                sight.refused(Kind::Delete) || sight.claim() != Some(Claim::Own)
+                sight.refused(EffectKind::Delete) || sight.claim() != Some(Claim::Own)
             }
         }
 }
@@ -136,7 +136,7 @@ pub(super) fn has_no_auth_config(sight: &Situation<'_>) -> bool {
 pub(super) fn is_remade(sight: &Situation<'_>) -> bool {
     makes_room(sight)
         && matches!(sight.observed.auth_config, AuthConfigCheck::Fit(_))
-        && !sight.refused(Kind::Delete)
+        && !sight.refused(EffectKind::Delete)
         && (sight.claim() == Some(Claim::Own) || first_refusal(sight).is_none())
 }
 
@@ -157,7 +157,7 @@ pub(super) fn refuses_to_make_room(sight: &Situation<'_>) -> bool {
     let mut differences = differences(sight).into_iter();
     makes_room(sight)
         && matches!(sight.observed.auth_config, AuthConfigCheck::Fit(_))
-        && sight.refused(Kind::Delete)
+        && sight.refused(EffectKind::Delete)
         && !differences.any(|one| one.rule == Rule::Rename && is_put_off(&one, sight))
 }
 

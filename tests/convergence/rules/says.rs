@@ -2,7 +2,7 @@
 
 use composio_operator::composio::State;
 use composio_operator::crd::Reason;
-use composio_operator::plan::{Change, Decision, Effect, Kind, Need, Plan, Rule};
+use composio_operator::plan::{Change, Decision, Effect, EffectKind, Need, Plan, Rule};
 
 use super::sight::Situation;
 
@@ -107,13 +107,13 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         }
         Rule::DeletingCannotRevoke | Rule::DeletingNoGrant => deleted(true).is_some(),
         Rule::DeletingProviderRefuses => match effect {
-            Some(effect) => effect.kind() == Kind::Disable && !desired.spec.enabled,
+            Some(effect) => effect.kind() == EffectKind::Disable && !desired.spec.enabled,
             None => {
                 stops
                     && observed
                         .refused
                         .iter()
-                        .any(|one| one.effect.kind() == Kind::Revoke)
+                        .any(|one| one.effect.kind() == EffectKind::Revoke)
             }
         },
         Rule::DeletingMayShowUp => waits(&[Reason::Deleting]),

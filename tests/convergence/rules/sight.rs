@@ -2,8 +2,8 @@
 
 use composio_operator::composio::{Account, State};
 use composio_operator::plan::{
-    AccountLookup, Answer, Change, Claim, Desired, Effect, Failure, Kind, Observed, Pin, Presence,
-    Rule, connection_data_digest, is_computed_form,
+    AccountLookup, Answer, Change, Claim, Desired, Effect, EffectKind, Failure, Observed, Pin,
+    Presence, Rule, connection_data_digest, is_computed_form,
 };
 use composio_operator::record::Proven;
 use jiff::{SignedDuration, Timestamp};
@@ -149,13 +149,13 @@ impl<'a> Situation<'a> {
             || pin.is_some_and(|pin| *pin != self.desired.alias)
     }
 
-    pub(super) fn refusal(&self, kinds: &[Kind]) -> Option<&'a Failure> {
+    pub(super) fn refusal(&self, kinds: &[EffectKind]) -> Option<&'a Failure> {
         let mut refused = self.observed.refused.iter();
         let refused = refused.find(|refused| kinds.contains(&refused.effect.kind()))?;
         Some(&refused.failure)
     }
 
-    pub(super) fn refused(&self, kind: Kind) -> bool {
+    pub(super) fn refused(&self, kind: EffectKind) -> bool {
         self.refusal(&[kind]).is_some()
     }
 
@@ -170,15 +170,17 @@ impl<'a> Situation<'a> {
     pub(super) fn stopped_by(&self, rule: Rule) -> Option<&'a Failure> {
         match rule {
             Rule::Refused if self.has_grant() => {
-                grant::first_refusal(self).or(self.refusal(&[Kind::Delete]))
+                grant::first_refusal(self).or(self.refusal(&[EffectKind::Delete]))
             }
-            Rule::Refused => self.refusal(&[Kind::Delete]).or(self.refresh_refused()),
+            Rule::Refused => self
+                .refusal(&[EffectKind::Delete])
+                .or(self.refresh_refused()),
             Rule::CredentialsRejected if self.waits() && self.data() == Data::New => {
                 self.refused_change(|change| *change == Change::Credentials)
             }
             Rule::DeletingRefused => {
-                let revoke = |account| self.refused_for(Kind::Revoke, account);
-                self.refusal(&[Kind::Delete])
+                let revoke = |account| self.refused_for(EffectKind::Revoke, account);
+                self.refusal(&[EffectKind::Delete])
                     .or(deleting::ended(self).and_then(revoke))
             }
             _ => None,
@@ -190,16 +192,16 @@ impl<'a> Situation<'a> {
         let is_enabled = |account: &&Account| account.state == State::Active;
         let ended = deleting::ended(self).filter(is_enabled);
         !self.desired.spec.enabled
-            && ended.is_some_and(|account| self.refused_for(Kind::Disable, account).is_none())
+            && ended.is_some_and(|account| self.refused_for(EffectKind::Disable, account).is_none())
     }
 
     /// That to start the sign-in of the account that was found again was refused.
     pub(super) fn refresh_refused(&self) -> Option<&'a Failure> {
-        self.refused_for(Kind::Refresh, self.account()?)
+        self.refused_for(EffectKind::Refresh, self.account()?)
     }
 
     /// That an effect of that kind was refused for that account.
-    pub(super) fn refused_for(&self, kind: Kind, account: &Account) -> Option<&'a Failure> {
+    pub(super) fn refused_for(&self, kind: EffectKind, account: &Account) -> Option<&'a Failure> {
         let mut refused = self.observed.refused.iter();
         let refused = refused.find(|one| {
             one.effect.kind() == kind && about(&one.effect) == Some(account.id.as_str())
@@ -244,7 +246,7 @@ impl<'a> Situation<'a> {
         };
         let mut done = self.observed.done.iter();
         let until = after(made.0.min(self.now), self.wait());
-        self.now < until && done.all(|done| done.kind() != Kind::Delete)
+        self.now < until && done.all(|done| done.kind() != EffectKind::Delete)
     }
 
     /// How long an effect of unknown outcome may still take effect.
@@ -254,7 +256,7 @@ impl<'a> Situation<'a> {
 
     /// Composio refused to make the account in this pass.
     pub(super) fn make_refused(&self) -> Option<&'a Failure> {
-        self.refusal(&[Kind::Link, Kind::Create])
+        self.refusal(&[EffectKind::Link, EffectKind::Create])
     }
 
     /// An account is to be made.
@@ -349,7 +351,7 @@ impl<'a> Situation<'a> {
             Some(&other.id) != self.account().map(|account| &account.id)
                 && Some(other.id.as_str()) != self.recorded_id()
         });
-        !self.refused(Kind::Delete)
+        !self.refused(EffectKind::Delete)
             && pin.is_own()
             && pin.alias().is_some()
             && others.any(|other| {

@@ -263,7 +263,7 @@ fn whatever_is_seen_the_rules_hold() {
                     );
                 }
                 assert!(!(is_deleting && retained), "{}", told());
-                assert!(observed.refused(Kind::Delete).is_none(), "{}", told());
+                assert!(observed.refused(EffectKind::Delete).is_none(), "{}", told());
             }
             Effect::Enable { .. } | Effect::Revoke { .. } if is_deleting => assert!(
                 desired.spec.deletion_policy == DeletionPolicy::Revoke,

@@ -103,6 +103,17 @@ fn whoever_waits_for_the_project_is_told_why_and_until_when() {
             "",
             late,
         ),
+        (
+            "an address that is not allowed is named",
+            unread(),
+            gate(|gate| {
+                gate.read_closed_until = soon;
+                gate.suggestion = Some("Allow 192.0.2.1".into());
+            }),
+            Reason::ProjectUnavailable,
+            "Allow 192.0.2.1",
+            soon,
+        ),
     ] {
         for (DesiredBuilder(desired), rule) in [
             (object(), Rule::ProjectUnavailable),
@@ -111,7 +122,8 @@ fn whoever_waits_for_the_project_is_told_why_and_until_when() {
                 Rule::DeletingProjectUnavailable,
             ),
         ] {
-            let ObservedBuilder(observed) = sight.clone().with(|observed| observed.gate = gate);
+            let ObservedBuilder(observed) =
+                sight.clone().with(|observed| observed.gate = gate.clone());
             let detail = detail.to_owned();
             let plan = Plan::Wait(Wait {
                 reason,

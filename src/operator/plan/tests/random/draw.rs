@@ -342,6 +342,7 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Obser
         gate: AccessGate {
             read_closed_until: closed(dice),
             write_closed_until: closed(dice),
+            suggestion: dice.maybe(|dice| dice.text(&["192.0.2.1 is not allowed"]).into()),
             paused_until: closed(dice),
             proof: match dice.number(10) {
                 0 => Proof::Awaited,

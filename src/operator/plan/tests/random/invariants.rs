@@ -89,7 +89,7 @@ const AT_LEAST: u32 = 200;
 /// What is asked of each decision, and how often there was something to ask.
 #[derive(Default)]
 struct Invariants {
-    effects: BTreeMap<Kind, u32>,
+    effects: BTreeMap<EffectKind, u32>,
     met: BTreeMap<&'static str, u32>,
 }
 
@@ -206,7 +206,7 @@ impl Invariants {
 
     /// An error names the cases that were hardly met.
     fn were_met(&self) -> Result<(), String> {
-        for kind in Kind::iter() {
+        for kind in EffectKind::iter() {
             let times = self.effects.get(&kind).copied().unwrap_or_default();
             if times < AT_LEAST / 10 {
                 return Err(format!(
