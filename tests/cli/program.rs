@@ -45,7 +45,8 @@ impl Ended {
 }
 
 /// Cargo tells a test where the programs of its own package are. This one is of another package: Cargo is asked
-/// for it in the words by which the tests were built, so that nothing else is built again.
+/// for what the tests were built with, all of it: for a part of it other features hold, and the program of the tests
+/// would be built anew while it runs.
 static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = Path::new(PROGRAM).parent().expect("it is in a folder");
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
@@ -59,14 +60,10 @@ static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
             "--quiet",
             "--offline",
             "--locked",
+            "--bins",
+            "--tests",
             "--profile",
             profile,
-        ])
-        .args([
-            "--bin",
-            "kubectl-composio",
-            "--test",
-            "tests",
             "--target-dir",
         ])
         .arg(folder.parent().expect("it is in a target folder"))
