@@ -238,12 +238,14 @@ fn project_unavailable(desired: &Desired, observed: &Observed) -> Decision {
     match (gate.paused_until, gate.proof) {
         (Some(until), _) => rule.waits(Reason::RateLimited, "", Some(until)),
         (None, Proof::Failed) => rule.waits(Reason::ProjectUnavailable, ANOTHER_PROJECT, None),
-        (None, Proof::Awaited) => {
-            rule.waits(Reason::ProjectUnavailable, NOT_PROVED, gate.retry_at())
-        }
-        (None, Proof::Given) => {
-            let suggestion = gate.suggestion.as_deref().unwrap_or_default();
-            rule.waits(Reason::ProjectUnavailable, suggestion, gate.retry_at())
+        (None, Proof::Awaited | Proof::Given) => {
+            let detail = match (gate.suggestion.as_deref(), gate.proof) {
+                // Until the key is taken nothing can be proved.
+                (Some(suggestion), _) => suggestion,
+                (None, Proof::Awaited) => NOT_PROVED,
+                (None, Proof::Given | Proof::Failed) => "",
+            };
+            rule.waits(Reason::ProjectUnavailable, detail, gate.retry_at())
         }
     }
 }
