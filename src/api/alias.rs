@@ -25,12 +25,21 @@ const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// - No declared alias has this form: the resource definition refuses those that end in it.
 pub fn computed_alias(prefix: &str, namespace: &str, name: &str) -> String {
     let mut hash = Sha256::new();
-    for part in [prefix, namespace, name] {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part);
-    }
+    hash.update(length_prefixed([prefix, namespace, name]));
     let readable = readable(&format!("{prefix}{namespace}-{name}"));
     format!("{readable}-{}", base32(&hash.finalize()[..HASH]))
+}
+
+/// The bytes of all parts, each behind its length, so that no two lists of parts give the same: what is hashed or
+/// signed of several texts.
+pub fn length_prefixed<'a>(parts: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in parts {
+        let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(part.as_bytes());
+    }
+    bytes
 }
 
 /// Whether an alias has the form of a computed one, of whichever object. Letter case does not count:

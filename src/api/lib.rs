@@ -23,7 +23,7 @@ mod decode;
 mod reason;
 #[cfg(test)]
 mod tests;
-pub use alias::{computed_alias, is_computed_form};
+pub use alias::{computed_alias, is_computed_form, length_prefixed};
 pub use decode::{Decoded, decode};
 pub use reason::{Progress, ReadyRule, Reason};
 

@@ -2,11 +2,9 @@
 
 use composio_api::ConnectedAccount;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
+use k8s_openapi::api::authorization::v1::ResourceAttributes;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ListParams, PostParams};
+use kube::api::ListParams;
 use kube::{Api, CustomResourceExt};
 use serde_json::{Value, json};
 
@@ -167,22 +165,14 @@ async fn rights(cluster: &Cluster) -> Found {
 }
 
 async fn may(cluster: &Cluster, right: Right<'_>) -> Result<bool, kube::Error> {
-    let review = SelfSubjectAccessReview {
-        spec: SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(ResourceAttributes {
-                namespace: right.namespace.map(str::to_owned),
-                verb: Some(right.verb.to_owned()),
-                group: Some(right.group.to_owned()),
-                resource: Some(right.resource.to_owned()),
-                ..ResourceAttributes::default()
-            }),
-            ..SelfSubjectAccessReviewSpec::default()
-        },
-        ..SelfSubjectAccessReview::default()
+    let attributes = ResourceAttributes {
+        namespace: right.namespace.map(str::to_owned),
+        verb: Some(right.verb.to_owned()),
+        group: Some(right.group.to_owned()),
+        resource: Some(right.resource.to_owned()),
+        ..ResourceAttributes::default()
     };
-    let api: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
-    let answer = api.create(&PostParams::default(), &review).await?;
-    Ok(answer.status.is_some_and(|status| status.allowed))
+    composio_operator::check::may(&cluster.client, attributes).await
 }
 
 /// The operator's Deployments that the caller can see.

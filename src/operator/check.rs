@@ -163,7 +163,8 @@ async fn permissions(
         for (group, resource, verbs) in *rights {
             for verb in *verbs {
                 let attributes = attributes(namespace, group, resource, verb, *name);
-                if !may(client, attributes).await? {
+                let may = may(client, attributes).await;
+                if !may.map_err(|error| format!("the apiserver does not tell: {error}"))? {
                     let name = name.map_or(String::new(), |name| format!(" {name}"));
                     lacking.push(format!("{verb} {resource}{name}"));
                 }
@@ -201,7 +202,11 @@ fn attributes(
     }
 }
 
-async fn may(client: &Client, attributes: ResourceAttributes) -> Result<bool, String> {
+/// Whether the caller has that right, as the apiserver tells.
+///
+/// # Errors
+/// When the apiserver does not answer, or does not tell.
+pub async fn may(client: &Client, attributes: ResourceAttributes) -> Result<bool, kube::Error> {
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
             resource_attributes: Some(attributes),
@@ -211,8 +216,7 @@ async fn may(client: &Client, attributes: ResourceAttributes) -> Result<bool, St
     };
     let answer = Api::<SelfSubjectAccessReview>::all(client.clone())
         .create(&PostParams::default(), &review)
-        .await
-        .map_err(|error| format!("the apiserver does not tell: {error}"))?;
+        .await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 

@@ -218,15 +218,9 @@ fn first_rule(desired: &Desired, observed: &Observed, now: Timestamp) -> Decisio
 /// Whether a person or a tool asked, by annotation, for a look or a link and was not answered yet. That
 /// a link is needless, too, is not concluded from what is remembered.
 fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
-    let recorded = &observed.recorded;
-    let unanswered =
-        |asked: &Option<String>, answered: &Option<String>| asked.is_some() && asked != answered;
     desired.presence == Presence::Present
         && !desired.spec.suspend
-        && (unanswered(
-            &desired.reconcile_request,
-            &recorded.last_handled_reconcile_at,
-        ) || unanswered(&desired.link_request, &recorded.last_handled_link_request))
+        && desired.has_unanswered_request(&observed.recorded)
 }
 
 fn project_unavailable(desired: &Desired, observed: &Observed) -> Decision {
@@ -235,19 +229,17 @@ fn project_unavailable(desired: &Desired, observed: &Observed) -> Decision {
         Presence::Present => Rule::ProjectUnavailable,
         Presence::Deleting { .. } => Rule::DeletingProjectUnavailable,
     };
-    match (gate.paused_until, gate.proof) {
-        (Some(until), _) => rule.waits(Reason::RateLimited, "", Some(until)),
-        (None, Proof::Failed) => rule.waits(Reason::ProjectUnavailable, ANOTHER_PROJECT, None),
-        (None, Proof::Awaited | Proof::Given) => {
-            let detail = match (gate.suggestion.as_deref(), gate.proof) {
-                // Until the key is taken nothing can be proved.
-                (Some(suggestion), _) => suggestion,
-                (None, Proof::Awaited) => NOT_PROVED,
-                (None, Proof::Given | Proof::Failed) => "",
-            };
-            rule.waits(Reason::ProjectUnavailable, detail, gate.retry_at())
-        }
+    if let Some(until) = gate.paused_until {
+        return rule.waits(Reason::RateLimited, "", Some(until));
     }
+    let detail = match (gate.proof, gate.suggestion.as_deref()) {
+        (Proof::Failed, _) => return rule.waits(Reason::ProjectUnavailable, ANOTHER_PROJECT, None),
+        // Until the key is taken nothing can be proved.
+        (Proof::Awaited | Proof::Given, Some(suggestion)) => suggestion,
+        (Proof::Awaited, None) => NOT_PROVED,
+        (Proof::Given, None) => "",
+    };
+    rule.waits(Reason::ProjectUnavailable, detail, gate.retry_at())
 }
 
 /// What a failure that stands in the way leaves to do, by that rule.
@@ -290,6 +282,13 @@ fn unconfirmed(desired: &Desired, observed: &Observed, account: &Account) -> Opt
 
 fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
     time.saturating_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// Until when less than `wait` has passed since then; `None` if that time is over. A time in the future was not
+/// written by a clock that can be trusted, and counts as now.
+fn still_within(since: Timestamp, wait: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+    let until = after(since.min(now), wait);
+    (now < until).then_some(until)
 }
 
 /// Whether the account must end together with the object.

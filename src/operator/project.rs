@@ -109,12 +109,9 @@ impl Project {
                     metrics.deprecated(call.endpoint.as_str());
                 }
                 let mut gates = gates.lock();
-                gates.note(
-                    call.endpoint.is_effect(),
-                    refuses_key(call),
-                    clock.instant(),
-                );
-                if refuses_key(call) == Some(401)
+                let status = refuses_key(call);
+                gates.note(call.endpoint.is_effect(), status, clock.instant());
+                if status == Some(401)
                     && let Some(fix) = &call.suggested_fix
                 {
                     gates.suggest(&fix.to_string());

@@ -13,7 +13,7 @@ use ring::{
 
 use crate::{
     composio::model::{PATCHABLE_FIELDS, Sensitive},
-    crd::{AccountRecord, CredentialsStatus, Scheme},
+    crd::{AccountRecord, CredentialsStatus, Scheme, length_prefixed},
 };
 
 /// What a derived key is for: another use has another key.
@@ -176,7 +176,7 @@ impl RecordKeys {
     }
 
     fn sign_parts(&self, parts: &[&str]) -> AccountRecord {
-        let tag = hmac::sign(&self.current.key, &message(parts));
+        let tag = hmac::sign(&self.current.key, &length_prefixed(parts.iter().copied()));
         AccountRecord {
             key_id: self.current.id.clone(),
             mac: BASE64_STANDARD_NO_PAD.encode(tag),
@@ -237,9 +237,9 @@ impl RecordKeys {
         let Some(key) = self.named(&record.key_id) else {
             return Proven::UnknownKey;
         };
-        let is_valid = BASE64_STANDARD_NO_PAD
-            .decode(&record.mac)
-            .is_ok_and(|mac| hmac::verify(&key.key, &message(parts), &mac).is_ok());
+        let is_valid = BASE64_STANDARD_NO_PAD.decode(&record.mac).is_ok_and(|mac| {
+            hmac::verify(&key.key, &length_prefixed(parts.iter().copied()), &mac).is_ok()
+        });
         if is_valid {
             Proven::Valid
         } else {
@@ -284,8 +284,8 @@ impl RecordKey {
                 data.secret,
                 data.scheme.as_str(),
             ];
-            let parts: Vec<&str> = of.into_iter().chain(fields).collect();
-            BASE64_STANDARD_NO_PAD.encode(hmac::sign(&self.secrets, &message(&parts)))
+            let parts = of.into_iter().chain(fields);
+            BASE64_STANDARD_NO_PAD.encode(hmac::sign(&self.secrets, &length_prefixed(parts)))
         };
         SecretMacs {
             key_id: self.id.clone(),
@@ -309,15 +309,4 @@ fn derived(extracted: &hkdf::Prk, purpose: &[u8]) -> hmac::Key {
         .and_then(|okm| okm.fill(&mut bytes));
     assert!(filled.is_ok(), "HKDF gives 32 bytes");
     hmac::Key::new(HMAC_SHA256, &bytes)
-}
-
-/// Each part with its length, so that no two lists of parts make one message. The project is in the key.
-fn message(parts: &[&str]) -> Vec<u8> {
-    let mut message = Vec::new();
-    for part in parts {
-        let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
-        message.extend(length.to_be_bytes());
-        message.extend(part.as_bytes());
-    }
-    message
 }

@@ -2,7 +2,7 @@
 //! no Secret is read.
 
 use composio_api::ConnectedAccount;
-use composio_api::{ALIAS_ANNOTATION, CredentialsStep, Reason, condition, is_unanswered};
+use composio_api::{ALIAS_ANNOTATION, CredentialsStep, Reason, condition};
 use composio_operator::composio::model::{Account, State};
 use composio_operator::plan::{
     AccessGate, AccountLookup, AuthConfigCheck, Desired, Flags, Holder, Observed, SecretSeen,
@@ -168,10 +168,7 @@ pub(super) fn facts(desired: &Desired, view: &View<'_>) -> Vec<(&'static str, St
         None => "none".to_owned(),
         Some(link) => format!("one until {}", link.expires_at.0),
     };
-    let is_open = is_unanswered(
-        desired.link_request.as_deref(),
-        status.last_handled_link_request.as_deref(),
-    );
+    let is_open = desired.has_unanswered_link_request(status);
     let declared = match (desired.spec.suspend, desired.spec.enabled) {
         (true, _) => "suspended",
         (false, true) => "enabled",

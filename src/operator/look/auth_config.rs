@@ -2,7 +2,7 @@
 
 use super::ProjectContext;
 use crate::{
-    composio::error::Error,
+    composio::{AuthConfig, error::Error},
     crd::{ConnectedAccountStatus, Reason},
     plan::{AuthConfigCheck, Desired, Pin},
 };
@@ -25,7 +25,7 @@ impl ProjectContext {
             let all = self.project.auth_configs(toolkit).await?;
             let fit: Vec<_> = all
                 .into_iter()
-                .filter(|found| found.enabled && found.toolkit == *toolkit)
+                .filter(|found| is_fit(found, toolkit))
                 .collect();
             return Ok(match fit.as_slice() {
                 [] => unfit(
@@ -56,6 +56,7 @@ impl ProjectContext {
             Some(found) => AuthConfigCheck::Fit(found.id),
         })
     }
+
     /// The auth config that the object's last account was made from, while an account can be made from it. What
     /// came along with a copy is not this object's.
     async fn former_auth_config(
@@ -68,7 +69,12 @@ impl ProjectContext {
             return Ok(None);
         };
         let found = self.project.auth_config(id).await?;
-        let fit = found.filter(|found| found.enabled && found.toolkit == desired.spec.toolkit);
+        let fit = found.filter(|found| is_fit(found, &desired.spec.toolkit));
         Ok(fit.map(|found| found.id))
     }
+}
+
+/// Whether an account of the toolkit can be made from it.
+fn is_fit(found: &AuthConfig, toolkit: &str) -> bool {
+    found.enabled && found.toolkit == toolkit
 }

@@ -5,7 +5,7 @@ use ring::digest::{SHA256, digest};
 
 use crate::{
     composio::model::{Account, State},
-    crd::{ConnectedAccountSpec, ConnectedAccountStatus},
+    crd::{ConnectedAccountSpec, ConnectedAccountStatus, length_prefixed},
 };
 
 use super::Desired;
@@ -14,12 +14,7 @@ use super::Desired;
 /// declaration, so that is enough; none is as good as an empty one.
 pub fn connection_data_digest(spec: &ConnectedAccountSpec) -> String {
     let data = spec.connection_data.iter().flatten();
-    let mut text = Vec::new();
-    // Each part with its length, so that no two of them make one text.
-    for part in data.flat_map(|(name, value)| [name, value]) {
-        text.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        text.extend(part.as_bytes());
-    }
+    let text = length_prefixed(data.flat_map(|(name, value)| [name.as_str(), value]));
     BASE64_STANDARD_NO_PAD.encode(digest(&SHA256, &text))
 }
 

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     AuthConfigCheck, Change, Decision, Desired, Effect, EffectKind, Need, Observed, Rule,
-    SecretSeen, after, asks_for_look, stopped, unconfirmed,
+    SecretSeen, asks_for_look, still_within, stopped, unconfirmed,
 };
 
 /// A live account is made anew for other data of its Secret no more often than this.
@@ -236,8 +236,7 @@ fn recreate(desired: &Desired, observed: &Observed, account: &Account, now: Time
     let sent = (recorded.credentials.as_ref()).filter(|sent| sent.step == CredentialsStep::Patched);
     if observed.refused(EffectKind::Delete).is_none()
         && let Some(at) = sent.and_then(|sent| sent.at.as_ref())
-        && let until = after(at.0.min(now), desired.flags.unknown_outcome_wait)
-        && now < until
+        && let Some(until) = still_within(at.0, desired.flags.unknown_outcome_wait, now)
     {
         return Rule::Recreate.waits(Reason::Progressing, SENT_LATELY, Some(until));
     }
@@ -252,8 +251,7 @@ fn remake(desired: &Desired, observed: &Observed, account: &Account, now: Timest
     let is_remade = step == Some(CredentialsStep::Remade);
     let made = recorded.connected_at.as_ref().filter(|_| is_remade);
     if let Some(made) = made
-        && let until = after(made.0.min(now), BETWEEN_REMAKES)
-        && now < until
+        && let Some(until) = still_within(made.0, BETWEEN_REMAKES, now)
     {
         return Rule::Remake.waits(Reason::DoesNotConverge, REMADE_LATELY, Some(until));
     }

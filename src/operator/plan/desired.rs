@@ -6,8 +6,9 @@ use kube::ResourceExt;
 use crate::{
     composio::model::{Acl, Credentials, Visibility},
     crd::{
-        self, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, FINALIZER,
+        self, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus,
         LINK_REQUESTED_ANNOTATION, OWN_ACCOUNT_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION,
+        has_finalizer, is_unanswered,
     },
 };
 
@@ -116,10 +117,7 @@ impl Desired {
                 Some(time) => Presence::Deleting { since: time.0 },
             },
             spec: object.spec.clone(),
-            finalizer: object
-                .finalizers()
-                .iter()
-                .any(|finalizer| finalizer == FINALIZER),
+            finalizer: has_finalizer(&object.metadata),
             link_request: token(object, LINK_REQUESTED_ANNOTATION),
             ignored_link_request: too_long(object, LINK_REQUESTED_ANNOTATION),
             reconcile_request: token(object, RECONCILE_REQUESTED_ANNOTATION),
@@ -130,6 +128,19 @@ impl Desired {
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.
     pub fn lookup_alias(&self) -> &str {
         self.claimant().lookup_alias()
+    }
+
+    /// Whether a person or a tool asked, by annotation, for a look or a link, and was not answered yet.
+    pub fn has_unanswered_request(&self, recorded: &ConnectedAccountStatus) -> bool {
+        let handled = recorded.last_handled_reconcile_at.as_deref();
+        is_unanswered(self.reconcile_request.as_deref(), handled)
+            || self.has_unanswered_link_request(recorded)
+    }
+
+    /// The same of a link alone.
+    pub fn has_unanswered_link_request(&self, recorded: &ConnectedAccountStatus) -> bool {
+        let handled = recorded.last_handled_link_request.as_deref();
+        is_unanswered(self.link_request.as_deref(), handled)
     }
 
     /// Whether finalizer and pin are on the object, and the pin was written for it.

@@ -13,7 +13,7 @@ use crate::{
     record::{Proven, RecordKeys},
 };
 
-use super::{Claim, Desired, Effect, EffectKind, Failure, after};
+use super::{Claim, Desired, Effect, EffectKind, Failure, still_within};
 
 /// Everything a decision is made on besides what is wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,15 +75,17 @@ impl Observed {
         }
     }
 
+    /// What the record proves of the recorded account; `None`: none is recorded.
+    fn proven(&self, desired: &Desired) -> Option<Proven> {
+        let recorded = &self.recorded;
+        let id = recorded.connected_account_id.as_ref()?;
+        let record = recorded.record.as_ref();
+        Some(self.keys.verify(record, &desired.own_alias, id))
+    }
+
     /// Whether the record was signed with a key that is not known here.
     pub(super) fn is_record_of_another_key(&self, desired: &Desired) -> bool {
-        self.recorded
-            .connected_account_id
-            .as_ref()
-            .is_some_and(|id| {
-                let record = self.recorded.record.as_ref();
-                self.keys.verify(record, &desired.own_alias, id) == Proven::UnknownKey
-            })
+        self.proven(desired) == Some(Proven::UnknownKey)
     }
 
     /// Whether the recorded id came with a copy, or by hand: what this object has is signed for it, or was found by
@@ -91,12 +93,9 @@ impl Observed {
     pub(super) fn is_record_of_another(&self, desired: &Desired) -> bool {
         let recorded = &self.recorded;
         let named = [&desired.spec.connected_account_id, &desired.own_account];
-        recorded.connected_account_id.as_ref().is_some_and(|id| {
-            let record = recorded.record.as_ref();
-            recorded.adopted.is_none()
-                && !named.contains(&&Some(id.clone()))
-                && self.keys.verify(record, &desired.own_alias, id) == Proven::Invalid
-        })
+        recorded.adopted.is_none()
+            && !named.contains(&&recorded.connected_account_id)
+            && self.proven(desired) == Some(Proven::Invalid)
     }
 
     /// Until when the recorded account may be there and not be visible, because it was made less than `wait`
@@ -108,13 +107,11 @@ impl Observed {
             .last_link_issued_at
             .as_ref()
             .or(recorded.connected_at.as_ref())?;
-        // A time in the future was not written by a clock that can be trusted.
-        let until = after(made.0.min(now), wait);
         let deleted = self
             .done
             .iter()
             .any(|done| done.kind() == EffectKind::Delete);
-        (now < until && !deleted).then_some(until)
+        still_within(made.0, wait, now).filter(|_| !deleted)
     }
 
     /// The refusal in this pass of an effect of that kind.

@@ -87,7 +87,7 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
     let Some(declared) = &desired.spec.credentials else {
         let link_is_over = observed.recorded.last_link_issued_at.is_some();
-        if link_is_over && !waiting::asks_for_link(desired, observed) {
+        if link_is_over && !desired.has_unanswered_link_request(&observed.recorded) {
             return waiting::wait_for_request(observed, None);
         }
         return make(desired, observed, now, |auth_config, alias| {

@@ -25,7 +25,7 @@ pub(super) fn decide(
         return credentials::revive(desired, declared, observed, account, now);
     }
     // Nobody is to sign in with connection data that was corrected: that asks for another link, too.
-    let asked = asks_for_link(desired, observed)
+    let asked = desired.has_unanswered_link_request(recorded)
         || connection_data::is_corrected(desired, recorded, account);
     // Before the dead states: a refreshed account may stay in one until the person is done.
     if !asked && let Some(link) = usable_link(recorded, account, now) {
@@ -79,12 +79,6 @@ pub(super) fn decide(
         }
     }
     Rule::SignInAgain.does(refresh)
-}
-
-/// Whether a person asks for a link and was not answered yet.
-pub(super) fn asks_for_link(desired: &Desired, observed: &Observed) -> bool {
-    desired.link_request.is_some()
-        && desired.link_request != observed.recorded.last_handled_link_request
 }
 
 /// A link was issued and is over: each new one costs a row, so a person has to ask for it. How the sign-in ended

@@ -123,6 +123,15 @@ impl<'a> StatusWriter<'a> {
         Ok(())
     }
 
+    /// Nothing is left to be written.
+    fn end(&mut self, renewed: bool) -> Written {
+        self.outcomes.clear();
+        match renewed {
+            true => Written::Renewed,
+            false => Written::UpToDate,
+        }
+    }
+
     /// Writes the status if it differs. Where somebody else was quicker the object is read again: what
     /// must not be lost is reported onto it, and the decisions are left to be made anew. What must not
     /// be lost is also tried until it is written, for as long as what hinders it hinders everybody. What the
@@ -140,23 +149,13 @@ impl<'a> StatusWriter<'a> {
         loop {
             let status = self.pending();
             if status == self.written() || (renewed && !must_be_kept(&self.written(), &status)) {
-                self.outcomes.clear();
-                return Ok(if renewed {
-                    Written::Renewed
-                } else {
-                    Written::UpToDate
-                });
+                return Ok(self.end(renewed));
             }
             let error = match replace_status(sources, &self.object, status.clone()).await {
                 Ok(object) => {
                     self.replaced = Some(self.written());
                     self.object = object;
-                    self.outcomes.clear();
-                    return Ok(if renewed {
-                        Written::Renewed
-                    } else {
-                        Written::UpToDate
-                    });
+                    return Ok(self.end(renewed));
                 }
                 Err(error) if is_stale(&error) => {
                     match sources.read(&namespace, &self.object.name_any()).await {

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep, is_unanswered},
+    crd::{ConnectedAccountStatus, CredentialsStatus, CredentialsStep},
     plan::{Desired, Outcome, credentials},
     record::SecretChange,
 };
@@ -61,15 +61,8 @@ pub(super) fn drop_former_refusal(
     previous: &ConnectedAccountStatus,
     desired: &Desired,
 ) {
-    let asks = |request: &Option<String>, handled: &Option<String>| {
-        is_unanswered(request.as_deref(), handled.as_deref())
-    };
     let is_new = previous.observed_generation != Some(desired.generation)
-        || asks(
-            &desired.reconcile_request,
-            &previous.last_handled_reconcile_at,
-        )
-        || asks(&desired.link_request, &previous.last_handled_link_request);
+        || desired.has_unanswered_request(previous);
     let is_refused = |sent: &CredentialsStatus| sent.step == CredentialsStep::Refused;
     if is_new && !desired.spec.suspend && status.credentials.as_ref().is_some_and(is_refused) {
         status.credentials = None;
