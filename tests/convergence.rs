@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use composio_operator::plan::{Rule, decide};
 use strum::IntoEnumIterator;
 
-use crate::support::simulation::{Logic as Mind, Repeats, Simulation};
+use crate::support::simulation::{Logic, Repeats, Simulation};
 use crate::support::tools::say;
 
 mod check;
@@ -55,7 +55,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Runs one sequence in memory. The error says what went wrong, in any way.
-fn run(seed: u64, mind: &Mind) -> Result<(), String> {
+fn run(seed: u64, logic: &Logic) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -63,7 +63,7 @@ fn run(seed: u64, mind: &Mind) -> Result<(), String> {
         .expect("a runtime can be built");
     let run = || {
         runtime.block_on(async {
-            let ground = Simulation::with_logic(sequence::world(seed), mind.clone());
+            let ground = Simulation::with_logic(sequence::world(seed), logic.clone());
             Sequence::new(ground, seed).run(STEPS).await
         })
     };
@@ -78,12 +78,12 @@ fn said(panic: &(dyn Any + Send)) -> String {
     }
 }
 
-/// A mind that counts what it decides, and refuses to decide by a rule that does not fit what is seen.
-fn counting(taken: &Arc<Mutex<Taken>>) -> Mind {
+/// Logic that counts what it decides, and refuses to decide by a rule that does not fit what is seen.
+fn counting(taken: &Arc<Mutex<Taken>>) -> Logic {
     let taken = Arc::clone(taken);
     let repeats = Repeats::default();
     let seen = repeats.clone();
-    Mind {
+    Logic {
         repeats,
         decide: Arc::new(move |desired, observed, now| {
             let decision = decide(desired, observed, now);
@@ -95,7 +95,7 @@ fn counting(taken: &Arc<Mutex<Taken>>) -> Mind {
             taken.repeated += u64::from(seen.show_anew(observed));
             decision
         }),
-        ..Mind::default()
+        ..Logic::default()
     }
 }
 
@@ -110,13 +110,13 @@ fn whatever_happens_the_last_declaration_holds_once_all_is_quiet() {
     let failures = Mutex::new(Vec::new());
     let work = || {
         let taken = Arc::new(Mutex::new(Taken::default()));
-        let mind = counting(&taken);
+        let logic = counting(&taken);
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= first + count || failures.lock().expect("no panic").len() >= ENOUGH {
                 break;
             }
-            if let Err(wrong) = run(seed, &mind) {
+            if let Err(wrong) = run(seed, &logic) {
                 failures
                     .lock()
                     .expect("no panic")
@@ -199,9 +199,9 @@ fn seldom(taken: &Taken) -> Vec<String> {
 
 #[test]
 fn each_planted_fault_is_found() {
-    for (fault, mind) in PLANTED {
-        let mind = mind();
-        let found = (0..FOUND_WITHIN).find(|seed| run(*seed, &mind).is_err());
+    for (fault, logic) in PLANTED {
+        let logic = logic();
+        let found = (0..FOUND_WITHIN).find(|seed| run(*seed, &logic).is_err());
         match found {
             Some(seed) => say(&format!("{fault}: found by SEED={seed}")),
             None => panic!("{fault} was not found within {FOUND_WITHIN} sequences"),
@@ -219,7 +219,7 @@ const EXCHANGED: [(Rule, Rule); 3] = [
 #[test]
 fn two_rules_of_the_table_that_are_exchanged_are_found() {
     for exchanged in EXCHANGED {
-        let mind = Mind {
+        let logic = Logic {
             decide: Arc::new(move |desired, observed, now| {
                 let decision = decide(desired, observed, now);
                 let table = Table::new(desired.presence);
@@ -230,9 +230,9 @@ fn two_rules_of_the_table_that_are_exchanged_are_found() {
                 }
                 decision
             }),
-            ..Mind::default()
+            ..Logic::default()
         };
-        let found = (0..FOUND_WITHIN).find(|seed| run(*seed, &mind).is_err());
+        let found = (0..FOUND_WITHIN).find(|seed| run(*seed, &logic).is_err());
         match found {
             Some(seed) => say(&format!("{exchanged:?} exchanged: found by SEED={seed}")),
             None => panic!("{exchanged:?} exchanged was not found within {FOUND_WITHIN} sequences"),

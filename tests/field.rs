@@ -29,6 +29,12 @@ async fn ask_for_link(scene: &Scene<'_>, name: &str, token: &str) {
     scene.kubectl(&args).await;
 }
 
+/// Somebody works in the dashboard, or in a browser.
+async fn by_hand(scene: &Scene<'_>, id: &str, what: &str, body: Value) -> Value {
+    let path = format!("accounts/{id}/{what}");
+    scene.sandbox.control("POST", &path, body).await
+}
+
 async fn fault(scene: &Scene<'_>, fault: Value) {
     scene.sandbox.control("POST", "fault", fault).await;
 }

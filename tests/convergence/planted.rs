@@ -10,11 +10,11 @@ use composio_operator::plan::{
 use composio_operator::report::report;
 use jiff::Timestamp;
 
-use crate::support::simulation::{Logic as Mind, Repeats};
+use crate::support::simulation::{Logic, Repeats};
 
-type Planted = (&'static str, fn() -> Mind);
+type Planted = (&'static str, fn() -> Logic);
 
-/// What is wrong, and how a mind is that does it so.
+/// What is wrong, and the logic that does it so.
 pub(crate) const PLANTED: [Planted; 9] = [
     ("no pin before the first POST", no_pin),
     ("a stale pin after a rename", stale_pin),
@@ -27,16 +27,16 @@ pub(crate) const PLANTED: [Planted; 9] = [
     ("no de-duplication", no_deduplication),
 ];
 
-/// A mind with that fault; by which rule it decides nobody asks.
+/// Logic with that fault; by which rule it decides nobody asks.
 fn deciding(
     planted: impl Fn(&Desired, &Observed, Timestamp) -> Plan + Send + Sync + 'static,
-) -> Mind {
-    Mind {
+) -> Logic {
+    Logic {
         decide: Arc::new(move |desired, observed, now| Decision {
             rule: Rule::AsDeclared,
             plan: planted(desired, observed, now),
         }),
-        ..Mind::default()
+        ..Logic::default()
     }
 }
 
@@ -45,7 +45,7 @@ fn plan(desired: &Desired, observed: &Observed, now: Timestamp) -> Plan {
 }
 
 /// Makes the account first; that it is ours is written down afterwards, if ever.
-fn no_pin() -> Mind {
+fn no_pin() -> Logic {
     deciding(
         |desired, observed, now| match plan(desired, observed, now) {
             Plan::Do(Effect::Pin { alias })
@@ -64,7 +64,7 @@ fn no_pin() -> Mind {
     )
 }
 
-fn stale_pin() -> Mind {
+fn stale_pin() -> Logic {
     deciding(|desired, observed, now| {
         let planned = plan(desired, observed, now);
         let carried = observed
@@ -84,7 +84,7 @@ fn stale_pin() -> Mind {
     })
 }
 
-fn renews_links() -> Mind {
+fn renews_links() -> Logic {
     deciding(|desired, observed, now| {
         let planned = plan(desired, observed, now);
         let account = observed.account.account();
@@ -112,7 +112,7 @@ fn renews_links() -> Mind {
     })
 }
 
-fn deletes_first() -> Mind {
+fn deletes_first() -> Logic {
     deciding(
         |desired, observed, now| match plan(desired, observed, now) {
             Plan::Do(Effect::Revoke { id }) => Plan::Do(Effect::Delete { id, revoke: false }),
@@ -121,7 +121,7 @@ fn deletes_first() -> Mind {
     )
 }
 
-fn acts_on_memory() -> Mind {
+fn acts_on_memory() -> Logic {
     deciding(|desired, observed, now| {
         let believed = Observed {
             fresh: observed.fresh || observed.account.account().is_some(),
@@ -131,7 +131,7 @@ fn acts_on_memory() -> Mind {
     })
 }
 
-fn never_adopts() -> Mind {
+fn never_adopts() -> Logic {
     deciding(
         |desired, observed, now| match plan(desired, observed, now) {
             Plan::Do(Effect::Adopt) => Plan::Wait(Wait {
@@ -145,10 +145,10 @@ fn never_adopts() -> Mind {
 }
 
 /// The second row of an account that a list shows twice is taken for a duplicate, as any other would be.
-fn no_deduplication() -> Mind {
+fn no_deduplication() -> Logic {
     let repeats = Repeats::default();
     let seen = repeats.clone();
-    let mind = deciding(move |desired, observed, now| {
+    let logic = deciding(move |desired, observed, now| {
         let planned = plan(desired, observed, now);
         let account = observed.account.account();
         let recorded = observed.recorded.connected_account_id.as_ref();
@@ -168,12 +168,12 @@ fn no_deduplication() -> Mind {
             (other, _) => other,
         }
     });
-    Mind { repeats, ..mind }
+    Logic { repeats, ..logic }
 }
 
 /// Each pass takes the request for a link for a new one.
-fn forgets_the_echo() -> Mind {
-    Mind {
+fn forgets_the_echo() -> Logic {
+    Logic {
         report: Arc::new(|desired, previous, outcome, now| {
             let mut status = report(desired, previous, outcome, now);
             let issued = |link: &Option<Link>| link.clone();
@@ -184,12 +184,12 @@ fn forgets_the_echo() -> Mind {
             }
             status
         }),
-        ..Mind::default()
+        ..Logic::default()
     }
 }
 
 /// Whoever can write the status says whose account is whose.
-fn believes_the_status() -> Mind {
+fn believes_the_status() -> Logic {
     deciding(|desired, observed, now| {
         let mut believed = observed.clone();
         if let Some(id) = &observed.recorded.connected_account_id {

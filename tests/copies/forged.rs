@@ -116,12 +116,31 @@ async fn rotate(scene: &Scene<'_>, file: &Path) {
     std::fs::write(file, "rotated").expect("the folder is there");
 }
 
+/// Somebody gives the account another alias in the dashboard.
+async fn rename_by_hand(scene: &Scene<'_>, id: &str) {
+    let path = format!("accounts/{id}/alias");
+    let alias = json!({"alias": "renamed-by-hand"});
+    scene.sandbox.control("POST", &path, alias).await;
+}
+
+/// Waits until the account has the computed alias of the object again.
+async fn is_given_its_alias_back(scene: &Scene<'_>, name: &str, id: &str) {
+    let alias = computed_alias("", &scene.namespace, name);
+    wait::until("its alias", SOON, async || {
+        let account = scene.sandbox.account(id).await;
+        match account["alias"] == json!(alias) {
+            true => Ok(()),
+            false => Err(account.to_string()),
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn after_a_rotation_a_record_holds_and_is_signed_anew() {
     let (scene, file) = keyed("rotated").await;
     let scene = started(scene, &file).await;
     let id = connected(&scene, "mail", gmail_of("u")).await;
-    let by_hand = json!({"alias": "renamed-by-hand"});
     let before = scene.object("mail").await["status"]["record"]["keyId"].clone();
     rotate(&scene, &file).await;
     let anew = scene.until_object("mail", "a record of the new key", |object| {
@@ -131,20 +150,9 @@ async fn after_a_rotation_a_record_holds_and_is_signed_anew() {
         }
     });
     anew.await;
-    scene
-        .sandbox
-        .control("POST", &format!("accounts/{id}/alias"), by_hand)
-        .await;
-    // Renamed by hand, it is given its alias back: the record proves whose it is.
-    let alias = computed_alias("", &scene.namespace, "mail");
-    wait::until("its alias", SOON, async || {
-        let account = scene.sandbox.account(&id).await;
-        match account["alias"] == json!(alias) {
-            true => Ok(()),
-            false => Err(account.to_string()),
-        }
-    })
-    .await;
+    rename_by_hand(&scene, &id).await;
+    // The record proves whose it is.
+    is_given_its_alias_back(&scene, "mail", &id).await;
 }
 
 #[tokio::test]
@@ -165,19 +173,9 @@ async fn with_a_state_key_a_rotation_a_restart_and_a_rename_together_ask_nobody(
     let record = scene.object("mail").await["status"]["record"].clone();
     drop(first);
     rotate(&scene, &file).await;
-    let by_hand = json!({"alias": "renamed-by-hand"});
-    let path = format!("accounts/{id}/alias");
-    scene.sandbox.control("POST", &path, by_hand).await;
+    rename_by_hand(&scene, &id).await;
     let _second = scene.start("second", &options).await;
-    let alias = computed_alias("", &scene.namespace, "mail");
-    wait::until("its alias", SOON, async || {
-        let account = scene.sandbox.account(&id).await;
-        match account["alias"] == json!(alias) {
-            true => Ok(()),
-            false => Err(account.to_string()),
-        }
-    })
-    .await;
+    is_given_its_alias_back(&scene, "mail", &id).await;
     let object = scene.ready("mail", "Connected").await;
     assert_eq!(object["status"]["record"], record, "it was signed once");
 }
@@ -189,9 +187,7 @@ async fn a_rotation_a_restart_and_a_rename_together_ask_a_person() {
     let id = connected(&first, "mail", gmail_of("u")).await;
     first.operator.child.signal(Signal::Kill).expect("it runs");
     rotate(&first, &file).await;
-    let by_hand = json!({"alias": "renamed-by-hand"});
-    let path = format!("accounts/{id}/alias");
-    first.sandbox.control("POST", &path, by_hand).await;
+    rename_by_hand(&first, &id).await;
     let options = first
         .options()
         .env("COMPOSIO_API_KEY", None)

@@ -2,18 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{ask_for_link, switch};
+use super::{ask_for_link, by_hand, switch};
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::message;
 
 async fn auth_config(scene: &Scene<'_>, id: &str, enabled: bool) {
     let config = json!({"id": id, "toolkit": "gmail", "enabled": enabled});
     scene.sandbox.control("POST", "auth-configs", config).await;
-}
-
-async fn by_hand(scene: &Scene<'_>, id: &str, what: &str) {
-    let path = format!("accounts/{id}/{what}");
-    scene.sandbox.control("POST", &path, Value::Null).await;
 }
 
 #[tokio::test]
@@ -30,14 +25,14 @@ async fn an_account_that_is_made_anew_is_of_the_auth_config_of_the_last_one_whil
     scene.ready("mail", "Connected").await;
 
     auth_config(&scene, "ac_of_an_app", true).await;
-    by_hand(&scene, &first, "delete").await;
+    by_hand(&scene, &first, "delete", Value::Null).await;
     scene.event("mail", "AccountVanished").await;
     let (second, _) = scene.linked("mail").await;
     let account = scene.sandbox.account(&second).await;
     assert_eq!(account["auth_config"], "ac_gmail", "as before");
 
     auth_config(&scene, "ac_gmail", false).await;
-    by_hand(&scene, &second, "delete").await;
+    by_hand(&scene, &second, "delete", Value::Null).await;
     scene
         .until("mail", "Ready", "False", "ReauthorizationRequired")
         .await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ask_for_link, switch};
+use super::{ask_for_link, by_hand, switch};
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::message;
 
@@ -15,11 +15,6 @@ async fn ended(scene: &Scene<'_>, name: &str, reason: &str) -> String {
     let told = message(&object, "Ready").to_owned();
     assert!(told.contains("composio.dev/link-requested-at"), "{told}");
     told
-}
-
-async fn by_hand(scene: &Scene<'_>, id: &str, what: &str, body: Value) -> Value {
-    let path = format!("accounts/{id}/{what}");
-    scene.sandbox.control("POST", &path, body).await
 }
 
 #[tokio::test]
