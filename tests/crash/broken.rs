@@ -43,6 +43,15 @@ impl Broken {
         seen
     }
 
+    /// Whether such a request is a boundary. A report is one only while there is something that it says too
+    /// early: a late report of the step before would be taken for it.
+    pub(super) fn counts(&self, kind: &Kind) -> bool {
+        match self {
+            Broken::ReportedFirst(waiting) if is_report(kind) => waiting.lock().is_some(),
+            Broken::NoAlias | Broken::ReleasedFirst(_) | Broken::ReportedFirst(_) => true,
+        }
+    }
+
     /// What it had still to send is lost with it.
     pub(super) fn die(&self) {
         if let Broken::ReportedFirst(waiting) = self {
@@ -62,12 +71,16 @@ impl Broken {
             let answer = json!({"id": "ca", "status": "ACTIVE", "success": true});
             return Fate::AnsweredFirst(answer.to_string(), may_go);
         }
-        if kind.path.ends_with("/status") && kind.method == "PUT" {
+        if is_report(kind) {
             // Without one that waits there is nothing to send.
             let _ = waiting.take().map(|go| go.send(()));
         }
         Fate::Forwarded
     }
+}
+
+fn is_report(kind: &Kind) -> bool {
+    kind.path.ends_with("/status") && kind.method == "PUT"
 }
 
 /// Makes accounts without an alias.

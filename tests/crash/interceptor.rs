@@ -124,6 +124,9 @@ impl Interceptor {
             Some(broken) => broken.change(&kind, seen).await,
             None => seen,
         };
+        if broken.as_ref().is_some_and(|broken| !broken.counts(&kind)) {
+            return (seen, Fate::Forwarded);
+        }
         let fate = match (self.cross(&kind), &broken) {
             (Fate::Forwarded, Some(broken)) => broken.fate(&kind),
             (fate, Some(broken)) => {
