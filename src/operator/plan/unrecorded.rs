@@ -9,9 +9,9 @@ use crate::{
 
 use super::{
     AuthConfigCheck, Claim, Decision, Desired, Effect, EffectKind, Need, Observed, Pin, Rule,
-    after, checks,
+    checks,
     credentials::{self, CredentialsState},
-    marks, waiting,
+    marks, still_within, waiting,
 };
 
 /// One that the object may mean is there.
@@ -130,23 +130,17 @@ fn make(
         Pin::Own { alias } => alias.as_ref().filter(|pin| **pin != desired.alias),
         Pin::Foreign { .. } | Pin::Absent => None,
     };
-    // A time in the future was not written by a clock that can be trusted.
-    let since = observed
-        .recorded
-        .unknown_since
-        .as_ref()
-        .map(|since| since.0.min(now));
-    if since.is_some() || stale.is_some() {
-        let until = after(since.unwrap_or(now), desired.flags.unknown_outcome_wait);
-        if now < until {
-            let detail =
-                stale.map(|pin| format!("an account may still carry the former alias {pin:?}"));
-            return Rule::OutcomeUnknown.waits(
-                Reason::OutcomeUnknown,
-                detail.unwrap_or_default(),
-                Some(until),
-            );
-        }
+    let since = observed.recorded.unknown_since.as_ref();
+    let since = since.map(|since| since.0).or(stale.map(|_| now));
+    let wait = desired.flags.unknown_outcome_wait;
+    if let Some(until) = since.and_then(|since| still_within(since, wait, now)) {
+        let detail =
+            stale.map(|pin| format!("an account may still carry the former alias {pin:?}"));
+        return Rule::OutcomeUnknown.waits(
+            Reason::OutcomeUnknown,
+            detail.unwrap_or_default(),
+            Some(until),
+        );
     }
     if stale.is_some() {
         return Rule::DropFormerAlias.does(Effect::Unpin);
