@@ -333,9 +333,8 @@ async fn a_dead_account_is_revived_by_a_new_version_whatever_composio_makes_of_i
         let switch = json!({"patch_does_not_revive": does_not_revive});
         scene.sandbox.control("POST", "switches", switch).await;
         let id = made(&scene).await;
-        let path = format!("accounts/{id}/state");
         let dead = json!({"state": "EXPIRED"});
-        scene.sandbox.control("POST", &path, dead).await;
+        scene.sandbox.by_hand(&id, "state", dead).await;
         let object = scene
             .until("crm", "Stalled", "True", "CredentialsRejected")
             .await;

@@ -29,12 +29,6 @@ async fn ask_for_link(scene: &Scene<'_>, name: &str, token: &str) {
     scene.kubectl(&args).await;
 }
 
-/// Somebody works in the dashboard, or in a browser.
-async fn by_hand(scene: &Scene<'_>, id: &str, what: &str, body: Value) -> Value {
-    let path = format!("accounts/{id}/{what}");
-    scene.sandbox.control("POST", &path, body).await
-}
-
 async fn fault(scene: &Scene<'_>, fault: Value) {
     scene.sandbox.control("POST", "fault", fault).await;
 }
@@ -58,9 +52,8 @@ async fn who_signed_in_is_shown_and_a_new_sign_in_shows_another() {
     let scene = Scene::new("identity").await.operated().await;
     scene.declare("mail", gmail()).await;
     let (id, _) = scene.linked("mail").await;
-    let consent = format!("accounts/{id}/consent");
     let ada = json!({"display_name": "ada@acme.example"});
-    scene.sandbox.control("POST", &consent, ada).await;
+    scene.sandbox.by_hand(&id, "consent", ada).await;
     let object = scene
         .until_field("mail", "identity", "ada@acme.example")
         .await;
@@ -69,12 +62,10 @@ async fn who_signed_in_is_shown_and_a_new_sign_in_shows_another() {
     assert!(wide.contains("ada@acme.example"), "{wide}");
 
     let dead = json!({"state": "EXPIRED"});
-    let path = format!("accounts/{id}/state");
-    scene.sandbox.control("POST", &path, dead).await;
+    scene.sandbox.by_hand(&id, "state", dead).await;
     let (id, _) = scene.linked("mail").await;
-    let consent = format!("accounts/{id}/consent");
     let bob = json!({"display_name": "bob@acme.example"});
-    scene.sandbox.control("POST", &consent, bob).await;
+    scene.sandbox.by_hand(&id, "consent", bob).await;
     scene
         .until_field("mail", "identity", "bob@acme.example")
         .await;
@@ -194,9 +185,8 @@ async fn an_endpoint_that_is_about_to_go_is_told_once_and_counted() {
         let (id, _) = scene.linked(user).await;
         scene.sandbox.consent(&id).await;
         scene.ready(user, "Connected").await;
-        let path = format!("accounts/{id}/state");
         let dead = json!({"state": "EXPIRED"});
-        scene.sandbox.control("POST", &path, dead).await;
+        scene.sandbox.by_hand(&id, "state", dead).await;
         scene.linked(user).await;
     }
     metric(

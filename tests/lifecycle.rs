@@ -36,12 +36,6 @@ async fn connected(scene: &Scene<'_>, name: &str, spec: Value) -> String {
     id
 }
 
-/// Somebody works in the dashboard, or the provider does.
-async fn by_hand(scene: &Scene<'_>, id: &str, what: &str, body: Value) {
-    let path = format!("accounts/{id}/{what}");
-    scene.sandbox.control("POST", &path, body).await;
-}
-
 /// What Composio was asked to change of one account, in words.
 async fn changes_of(scene: &Scene<'_>, id: &str) -> Vec<String> {
     let asked = scene.sandbox.asked().await;

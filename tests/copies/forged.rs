@@ -118,9 +118,8 @@ async fn rotate(scene: &Scene<'_>, file: &Path) {
 
 /// Somebody gives the account another alias in the dashboard.
 async fn rename_by_hand(scene: &Scene<'_>, id: &str) {
-    let path = format!("accounts/{id}/alias");
     let alias = json!({"alias": "renamed-by-hand"});
-    scene.sandbox.control("POST", &path, alias).await;
+    scene.sandbox.by_hand(id, "alias", alias).await;
 }
 
 /// Waits until the account has the computed alias of the object again.

@@ -80,8 +80,7 @@ async fn what_is_missing_in_one_namespace_holds_up_that_namespace_and_no_other()
     let operator = &scene.operator.child;
     operator.signal(Signal::Stop).expect("it runs");
     for id in &ids {
-        let path = format!("accounts/{id}/delete");
-        scene.sandbox.control("POST", &path, json!({})).await;
+        scene.sandbox.by_hand(id, "delete", json!({})).await;
     }
     operator.signal(Signal::Cont).expect("it runs");
     scene

@@ -11,10 +11,7 @@ async fn an_unknown_status_word_is_shown_and_waited_on() {
     let scene = Scene::new("unknown-word").await.operated().await;
     let (id, _) = scene.linked_gmail("mail").await;
     let word = json!({"state": "HIBERNATING"});
-    scene
-        .sandbox
-        .control("POST", &format!("accounts/{id}/state"), word)
-        .await;
+    scene.sandbox.by_hand(&id, "state", word).await;
     let object = scene
         .until("mail", "Ready", "Unknown", "UnknownState")
         .await;
@@ -25,11 +22,7 @@ async fn an_unknown_status_word_is_shown_and_waited_on() {
     );
     scene
         .sandbox
-        .control(
-            "POST",
-            &format!("accounts/{id}/state"),
-            json!({"state": "ACTIVE"}),
-        )
+        .by_hand(&id, "state", json!({"state": "ACTIVE"}))
         .await;
     scene.ready("mail", "Connected").await;
     assert_eq!(scene.changes().await, ["POST link"]);

@@ -171,8 +171,7 @@ async fn accounts_that_were_deleted_on_purpose_are_accepted_as_missing_by_a_flag
     scene.is_listed(MANY[MANY.len() - 1]).await;
     let changes = scene.changes().await;
     for id in &ids {
-        let path = format!("accounts/{id}/delete");
-        scene.sandbox.control("POST", &path, json!({})).await;
+        scene.sandbox.by_hand(id, "delete", json!({})).await;
     }
     scene.operator.readyz(503, "--accept-missing").await;
     assert_eq!(scene.changes().await, changes);

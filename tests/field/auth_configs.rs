@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ask_for_link, by_hand, switch};
+use super::{ask_for_link, switch};
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::message;
 
@@ -25,14 +25,14 @@ async fn an_account_that_is_made_anew_is_of_the_auth_config_of_the_last_one_whil
     scene.ready("mail", "Connected").await;
 
     auth_config(&scene, "ac_of_an_app", true).await;
-    by_hand(&scene, &first, "delete", Value::Null).await;
+    scene.sandbox.by_hand(&first, "delete", Value::Null).await;
     scene.event("mail", "AccountVanished").await;
     let (second, _) = scene.linked("mail").await;
     let account = scene.sandbox.account(&second).await;
     assert_eq!(account["auth_config"], "ac_gmail", "as before");
 
     auth_config(&scene, "ac_gmail", false).await;
-    by_hand(&scene, &second, "delete", Value::Null).await;
+    scene.sandbox.by_hand(&second, "delete", Value::Null).await;
     scene
         .until("mail", "Ready", "False", "ReauthorizationRequired")
         .await;

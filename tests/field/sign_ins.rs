@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ask_for_link, by_hand, switch};
+use super::{ask_for_link, switch};
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::message;
 
@@ -23,7 +23,7 @@ async fn a_sign_in_that_the_user_declined_is_told_as_well_as_composio_tells_it()
         let scene = Scene::new("declined").await.operated().await;
         switch(&scene, json!({"declines_are_named": is_named})).await;
         let (id, _) = scene.linked_gmail("mail").await;
-        by_hand(&scene, &id, "cancel", Value::Null).await;
+        scene.sandbox.by_hand(&id, "cancel", Value::Null).await;
         let told = ended(&scene, "mail", reason).await;
         assert!(told.contains("declined"), "{told}");
         ask_for_link(&scene, "mail", "monday").await;
@@ -39,7 +39,7 @@ async fn a_sign_in_that_failed_says_what_composio_says_and_no_address_or_token_i
     let (id, _) = scene.linked_gmail("mail").await;
     let why = "invalid_client at https://accounts.example/o/oauth2?code=4/0AX4XfWh \u{1b}[31mya29.a0AfH6SMBx7Q2kLm9PqRs";
     let failed = json!({"state": "FAILED", "reason": why});
-    by_hand(&scene, &id, "state", failed).await;
+    scene.sandbox.by_hand(&id, "state", failed).await;
     let told = ended(&scene, "mail", "SignInFailed").await;
     assert!(
         told.contains("invalid_client at https://accounts.example/"),
@@ -56,7 +56,7 @@ async fn a_sign_in_of_somebody_else_is_told_as_refused() {
     let verifier = json!({"verifier_url": "https://app.example/verify"});
     scene.sandbox.control("POST", "project", verifier).await;
     let (id, _) = scene.linked_gmail("mail").await;
-    let finished = by_hand(&scene, &id, "consent", json!({})).await;
+    let finished = scene.sandbox.by_hand(&id, "consent", json!({})).await;
     let url = finished["finished"]["redirect_url"]
         .as_str()
         .expect("the verifier");
@@ -95,7 +95,7 @@ async fn an_object_that_is_content_with_a_link_stays_ready_and_says_how_the_sign
     scene.ready("mail", "LinkIssued").await;
     let (id, _) = scene.id_and_link("mail").await;
     let failed = json!({"state": "FAILED", "reason": "server_error"});
-    by_hand(&scene, &id, "state", failed).await;
+    scene.sandbox.by_hand(&id, "state", failed).await;
     scene.until_state("mail", "FAILED").await;
     let object = scene.ready("mail", "LinkIssued").await;
     assert!(
@@ -111,6 +111,6 @@ async fn a_user_who_declines_to_sign_in_again_is_told_too() {
     let id = scene.connected_gmail("mail").await;
     scene.sandbox.expire(&id).await;
     let (again, _) = scene.linked("mail").await;
-    by_hand(&scene, &again, "cancel", Value::Null).await;
+    scene.sandbox.by_hand(&again, "cancel", Value::Null).await;
     ended(&scene, "mail", "SignInDeclined").await;
 }

@@ -30,10 +30,7 @@ fn refusal(status: u16, text: &str) -> Value {
 
 async fn state(scene: &Scene<'_>, id: &str, state: &str, reason: &str) {
     let body = json!({"state": state, "reason": reason});
-    scene
-        .sandbox
-        .control("POST", &format!("accounts/{id}/state"), body)
-        .await;
+    scene.sandbox.by_hand(id, "state", body).await;
 }
 
 pub(super) async fn with_odd_messages() -> String {

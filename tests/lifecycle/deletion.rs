@@ -4,9 +4,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
-use super::{
-    by_hand, changes_of, connected, declared_and_lost, gmail_of, patch, until_account, with,
-};
+use super::{changes_of, connected, declared_and_lost, gmail_of, patch, until_account, with};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
@@ -131,7 +129,10 @@ async fn each_policy_ends_an_account_in_each_state_as_it_says() {
                 // Suspended, so that it is observed and no link is asked for.
                 patch(&scene, case.name, json!({"suspend": true})).await;
                 scene.until(case.name, "Synced", "True", "Suspended").await;
-                by_hand(&scene, &id, "state", json!({"state": state})).await;
+                scene
+                    .sandbox
+                    .by_hand(&id, "state", json!({"state": state}))
+                    .await;
                 scene.until_state(case.name, state).await;
             }
         }
@@ -259,7 +260,7 @@ async fn an_object_whose_account_is_gone_already_goes() {
     let id = connected(&scene, "mail", gmail_of("u")).await;
     patch(&scene, "mail", json!({"suspend": true})).await;
     scene.until("mail", "Synced", "True", "Suspended").await;
-    by_hand(&scene, &id, "delete", json!({})).await;
+    scene.sandbox.by_hand(&id, "delete", json!({})).await;
     scene.delete("mail").await;
     assert_eq!(changes_of(&scene, &id).await, ["POST link"]);
 }

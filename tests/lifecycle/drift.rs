@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use composio_operator::plan::computed_alias;
 use serde_json::{Value, json};
 
-use super::{by_hand, changes_of, connected, gmail_of, patch, until_account, with};
+use super::{changes_of, connected, gmail_of, patch, until_account, with};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
@@ -54,11 +54,14 @@ async fn what_somebody_changes_in_the_dashboard_is_put_right() {
     scene.sandbox.consent(&id).await;
     scene.ready("chat", "Connected").await;
 
-    by_hand(&scene, &id, "disable", json!({})).await;
+    scene.sandbox.by_hand(&id, "disable", json!({})).await;
     until_account(&scene, &id, "status", json!("INACTIVE")).await;
     until_account(&scene, &id, "status", json!("ACTIVE")).await;
 
-    by_hand(&scene, &id, "alias", json!({"alias": "mine"})).await;
+    scene
+        .sandbox
+        .by_hand(&id, "alias", json!({"alias": "mine"}))
+        .await;
     let alias = computed_alias("", &scene.namespace, "chat");
     until_account(&scene, &id, "alias", json!(alias)).await;
 
@@ -75,7 +78,7 @@ async fn an_account_that_is_declared_disabled_is_disabled_whoever_enables_it() {
     let scene = Scene::new("disabled").await.operated().await;
     let id = connected(&scene, "mail", with(gmail_of("u"), "enabled", json!(false))).await;
     scene.ready("mail", "Disabled").await;
-    by_hand(&scene, &id, "enable", json!({})).await;
+    scene.sandbox.by_hand(&id, "enable", json!({})).await;
     until_account(&scene, &id, "status", json!("INACTIVE")).await;
     scene.ready("mail", "Disabled").await;
 }
@@ -85,11 +88,11 @@ async fn what_is_changed_back_again_and_again_is_told_and_put_right_less_often()
     let scene = Scene::new("tug-of-war").await.operated().await;
     let id = scene.connected_gmail("mail").await;
     for _ in 0..3 {
-        by_hand(&scene, &id, "disable", json!({})).await;
+        scene.sandbox.by_hand(&id, "disable", json!({})).await;
         until_account(&scene, &id, "status", json!("ACTIVE")).await;
         scene.until_state("mail", "ACTIVE").await;
     }
-    by_hand(&scene, &id, "disable", json!({})).await;
+    scene.sandbox.by_hand(&id, "disable", json!({})).await;
     let object = scene
         .until("mail", "Synced", "False", "DoesNotConverge")
         .await;

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{annotate, by_hand, changes_of, connected, gmail_of, patch, with};
+use super::{annotate, changes_of, connected, gmail_of, patch, with};
 use crate::support::scene::Scene;
 
 #[tokio::test]
 async fn a_grant_that_died_is_asked_for_again_on_the_same_account() {
     let scene = Scene::new("reauthorise").await.operated().await;
     let id = scene.connected_gmail("mail").await;
-    by_hand(&scene, &id, "end-grant", json!({})).await;
+    scene.sandbox.by_hand(&id, "end-grant", json!({})).await;
     let (same, link) = scene.linked("mail").await;
     assert_eq!(same, id);
     scene
@@ -26,7 +26,7 @@ async fn a_grant_that_died_is_asked_for_again_on_the_same_account() {
 async fn a_grant_that_died_and_is_not_given_again_is_told_and_asks_no_more() {
     let scene = Scene::new("dead").await.operated().await;
     let id = scene.connected_gmail("mail").await;
-    by_hand(&scene, &id, "end-grant", json!({})).await;
+    scene.sandbox.by_hand(&id, "end-grant", json!({})).await;
     scene.linked("mail").await;
     let advance = json!({"advance_seconds": 660});
     scene.sandbox.control("POST", "clock", advance).await;
@@ -43,7 +43,7 @@ async fn where_composio_cannot_refresh_a_new_account_takes_the_place_of_the_dead
     let id = scene.connected_gmail("mail").await;
     let fault = json!({"method": "POST", "path": "/connected_accounts/*/refresh", "status": 501});
     scene.sandbox.control("POST", "fault", fault).await;
-    by_hand(&scene, &id, "end-grant", json!({})).await;
+    scene.sandbox.by_hand(&id, "end-grant", json!({})).await;
     let (new, _) = scene.linked("mail").await;
     assert_ne!(new, id);
     assert_eq!(
@@ -59,7 +59,10 @@ async fn where_composio_cannot_refresh_a_new_account_takes_the_place_of_the_dead
 async fn a_grant_that_was_revoked_waits_for_a_request() {
     let scene = Scene::new("revoked").await.operated().await;
     let id = scene.connected_gmail("mail").await;
-    by_hand(&scene, &id, "state", json!({"state": "REVOKED"})).await;
+    scene
+        .sandbox
+        .by_hand(&id, "state", json!({"state": "REVOKED"}))
+        .await;
     scene.until("mail", "Stalled", "True", "Revoked").await;
     scene.polled(2).await;
     assert_eq!(changes_of(&scene, &id).await, ["POST link"]);
@@ -73,12 +76,12 @@ async fn a_grant_that_was_revoked_waits_for_a_request() {
 async fn an_account_that_was_deleted_by_hand_is_told_and_one_new_link_is_issued() {
     let scene = Scene::new("vanished").await.operated().await;
     let id = scene.connected_gmail("mail").await;
-    by_hand(&scene, &id, "delete", json!({})).await;
+    scene.sandbox.by_hand(&id, "delete", json!({})).await;
     let (new, _) = scene.linked("mail").await;
     assert_ne!(new, id);
     scene.event("mail", "AccountVanished").await;
     // The link of a row that nobody used is not replaced by itself.
-    by_hand(&scene, &new, "delete", json!({})).await;
+    scene.sandbox.by_hand(&new, "delete", json!({})).await;
     scene
         .until("mail", "Ready", "False", "ReauthorizationRequired")
         .await;
@@ -88,7 +91,7 @@ async fn an_account_that_was_deleted_by_hand_is_told_and_one_new_link_is_issued(
     let spec = gmail_of("never-connected");
     scene.declare("unused", spec).await;
     let (unused, _) = scene.linked("unused").await;
-    by_hand(&scene, &unused, "delete", json!({})).await;
+    scene.sandbox.by_hand(&unused, "delete", json!({})).await;
     scene
         .until("unused", "Stalled", "True", "LinkExpired")
         .await;
@@ -101,7 +104,10 @@ async fn a_dead_grant_that_is_declared_disabled_needs_nobody() {
     let id = connected(&scene, "mail", spec.clone()).await;
     patch(&scene, "mail", json!({"enabled": false})).await;
     scene.ready("mail", "Disabled").await;
-    by_hand(&scene, &id, "state", json!({"state": "EXPIRED"})).await;
+    scene
+        .sandbox
+        .by_hand(&id, "state", json!({"state": "EXPIRED"}))
+        .await;
     scene.until_state("mail", "EXPIRED").await;
     scene.ready("mail", "Disabled").await;
     assert_eq!(

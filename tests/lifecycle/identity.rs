@@ -3,9 +3,7 @@
 use composio_operator::plan::computed_alias;
 use serde_json::json;
 
-use super::{
-    by_hand, changes_of, connected, declared_and_lost, gmail_of, patch, until_account, with,
-};
+use super::{changes_of, connected, declared_and_lost, gmail_of, patch, until_account, with};
 use crate::support::pinned_alias;
 use crate::support::sandbox::Asked;
 use crate::support::scene::Scene;
@@ -117,7 +115,7 @@ async fn an_account_is_renamed_and_a_name_that_is_taken_is_waited_for() {
     patch(&scene, "mail", json!({"metadata": {"alias": "taken"}})).await;
     scene.until("mail", "Synced", "False", "AliasInUse").await;
     assert_eq!(scene.sandbox.account(&id).await["alias"], "support");
-    by_hand(&scene, &other, "delete", json!({})).await;
+    scene.sandbox.by_hand(&other, "delete", json!({})).await;
     scene.ready("mail", "Connected").await;
     until_account(&scene, &id, "alias", json!("taken")).await;
 }

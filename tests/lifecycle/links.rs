@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{annotate, by_hand, changes_of, gmail_of, with};
+use super::{annotate, changes_of, gmail_of, with};
 use crate::support::scene::Scene;
 
 const REQUEST: &str = "composio.dev/link-requested-at";
@@ -77,7 +77,7 @@ async fn a_request_brings_one_link_and_the_row_that_it_supersedes_goes() {
 async fn a_sign_in_that_was_declined_is_told_and_can_be_asked_for_again() {
     let scene = Scene::new("declined").await.operated().await;
     let (id, _) = scene.linked_gmail("mail").await;
-    by_hand(&scene, &id, "cancel", json!({})).await;
+    scene.sandbox.by_hand(&id, "cancel", json!({})).await;
     scene.until("mail", "Stalled", "True", "SignInFailed").await;
     annotate(&scene, "mail", &format!("{REQUEST}=again")).await;
     let (again, _) = scene.linked("mail").await;
@@ -142,6 +142,9 @@ async fn kubectl_wait_waits_for_the_person_or_for_the_link_as_declared() {
     scene.sandbox.consent(&wave).await;
     scene.ready("wave", "Connected").await;
     // From then on it is as with Active.
-    by_hand(&scene, &wave, "state", json!({"state": "REVOKED"})).await;
+    scene
+        .sandbox
+        .by_hand(&wave, "state", json!({"state": "REVOKED"}))
+        .await;
     scene.until("wave", "Ready", "False", "Revoked").await;
 }

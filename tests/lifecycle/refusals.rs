@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{annotate, by_hand, connected, gmail_of, patch, with};
+use super::{annotate, connected, gmail_of, patch, with};
 use crate::support::scene::Scene;
 use crate::support::story::{condition, message};
 
@@ -133,7 +133,10 @@ async fn a_refused_new_sign_in_and_a_refused_end_are_told() {
     let id = connected(&scene, "mail", gmail_of("u")).await;
     refuse(&scene, "POST", &format!("/connected_accounts/{id}/refresh")).await;
     refuse(&scene, "DELETE", &format!("/connected_accounts/{id}")).await;
-    by_hand(&scene, &id, "state", json!({"state": "REVOKED"})).await;
+    scene
+        .sandbox
+        .by_hand(&id, "state", json!({"state": "REVOKED"}))
+        .await;
     scene.until("mail", "Ready", "False", "Revoked").await;
     annotate(&scene, "mail", "composio.dev/link-requested-at=now").await;
     // Neither can the sign-in be started again, nor the row make room for another.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{annotate, by_hand, changes_of, connected, gmail_of, patch};
+use super::{annotate, changes_of, connected, gmail_of, patch};
 use crate::support::scene::Scene;
 use crate::support::story::condition;
 
@@ -33,7 +33,7 @@ async fn a_suspended_object_is_observed_and_nothing_is_changed() {
     patch(&scene, "mail", json!({"suspend": true})).await;
     scene.until("mail", "Synced", "True", "Suspended").await;
     annotate(&scene, "mail", "composio.dev/link-requested-at=later").await;
-    by_hand(&scene, &id, "end-grant", json!({})).await;
+    scene.sandbox.by_hand(&id, "end-grant", json!({})).await;
     let object = scene.until_state("mail", "EXPIRED").await;
     assert_eq!(
         condition(&object, "Ready")["status"],

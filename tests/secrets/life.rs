@@ -86,10 +86,7 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
     links.insert(link.clone());
     repeated.push(link);
     let reason = json!({"state": "FAILED", "reason": format!("denied: {}", repeated.join(" "))});
-    scene
-        .sandbox
-        .control("POST", &format!("accounts/{id}/state"), reason)
-        .await;
+    scene.sandbox.by_hand(&id, "state", reason).await;
     let failed = scene.until_object("mail", "the reason of the failure", |object| {
         let status = &object["status"];
         match status["stateReason"].is_string() {
@@ -99,10 +96,7 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
     });
     failed.await;
     let active = json!({"state": "ACTIVE"});
-    scene
-        .sandbox
-        .control("POST", &format!("accounts/{id}/state"), active)
-        .await;
+    scene.sandbox.by_hand(&id, "state", active).await;
     scene.ready("mail", "Connected").await;
 
     // Composio shows the tokens of the grant to whoever has the project's key.
@@ -164,20 +158,13 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
         .await;
     scene.until("crm", "Synced", "True", "Connected").await;
     let reason = json!({"state": "EXPIRED", "reason": format!("denied: {VALUE} and {PASSWORD}")});
-    scene
-        .sandbox
-        .control("POST", &format!("accounts/{crm}/state"), reason)
-        .await;
+    scene.sandbox.by_hand(&crm, "state", reason).await;
     scene
         .until("crm", "Ready", "False", "CredentialsRejected")
         .await;
     scene
         .sandbox
-        .control(
-            "POST",
-            &format!("accounts/{crm}/state"),
-            json!({"state": "ACTIVE"}),
-        )
+        .by_hand(&crm, "state", json!({"state": "ACTIVE"}))
         .await;
     scene.ready("crm", "Connected").await;
 

@@ -184,16 +184,20 @@ impl Sandbox {
             .await
     }
 
+    /// Somebody does that to the account in the dashboard or in a browser, or Composio or the provider does.
+    pub(crate) async fn by_hand(&self, id: &str, what: &str, body: Value) -> Value {
+        let path = format!("accounts/{id}/{what}");
+        self.control("POST", &path, body).await
+    }
+
     /// The person completes the sign-in.
     pub(crate) async fn consent(&self, id: &str) {
-        self.control("POST", &format!("accounts/{id}/consent"), json!({}))
-            .await;
+        self.by_hand(id, "consent", json!({})).await;
     }
 
     /// The sign-in runs out, or the grant dies.
     pub(crate) async fn expire(&self, id: &str) {
-        self.control("POST", &format!("accounts/{id}/expire"), json!({}))
-            .await;
+        self.by_hand(id, "expire", json!({})).await;
     }
 
     /// A call of the API as an application makes it, which must be answered with JSON.
