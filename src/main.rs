@@ -76,8 +76,13 @@ fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
 }
 
 fn print_definition() -> Result<(), Failure> {
-    let yaml = serde_saphyr::to_string(&crd::definition())?;
-    Ok(io::stdout().write_all(yaml.as_bytes())?)
+    let mut out = io::stdout().lock();
+    for (n, definition) in crd::definitions().iter().enumerate() {
+        let separator = if n == 0 { "" } else { "---\n" };
+        let yaml = serde_saphyr::to_string(definition)?;
+        out.write_all(format!("{separator}{yaml}").as_bytes())?;
+    }
+    Ok(())
 }
 
 async fn serve_sandbox(arguments: sandbox::Args) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use crate::support::control_plane::ControlPlane;
 
 mod accepted;
 mod kubectl;
+mod projects;
 mod refused;
 mod updated;
 
@@ -113,4 +114,18 @@ fn must_refuse(case: &str, answer: Result<(), String>, says: &[&str]) -> Option<
 
 fn none(complaints: Vec<String>) {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+/// The cells of a table: kubectl puts three spaces at least between two.
+fn columns(table: &str) -> Vec<Vec<String>> {
+    table
+        .lines()
+        .map(|line| {
+            line.split("   ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .map(str::to_owned)
+                .collect()
+        })
+        .collect()
 }

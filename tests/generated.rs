@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use composio_operator::crd::definitions;
 use serde_json::Value;
 
 mod alerts;
@@ -22,7 +23,7 @@ const UPDATE: &str = "UPDATE_DOCS";
 type Content = fn() -> String;
 
 /// The generated sections of the documents: the file, the name in the markers, and what stands between them.
-const SECTIONS: [(&str, &str, Content); 8] = [
+const SECTIONS: [(&str, &str, Content); 12] = [
     ("CONTRIBUTING.md", "decisions", conditions::decisions),
     (
         "charts/composio-operator/README.md",
@@ -38,14 +39,35 @@ const SECTIONS: [(&str, &str, Content); 8] = [
     ("crds/README.md", "spec", fields::spec),
     ("crds/README.md", "status", fields::status),
     ("crds/README.md", "reasons", conditions::reasons),
+    ("crds/README.md", "project-spec", fields::project_spec),
+    (
+        "crds/README.md",
+        "cluster-project-spec",
+        fields::cluster_project_spec,
+    ),
+    ("crds/README.md", "project-status", fields::project_status),
+    (
+        "crds/README.md",
+        "project-reasons",
+        conditions::project_reasons,
+    ),
     ("src/sandbox/README.md", "help", sandbox_help),
 ];
 
 #[test]
-fn the_definition_is_the_one_that_the_program_prints() {
+fn the_definitions_are_those_that_the_program_prints() {
     let printed = printed(&["crd"]);
-    compare("crds/connectedaccounts.yaml", &printed);
-    compare("charts/composio-operator/files/crd.yaml", &printed);
+    let mut documents = printed.split("---\n");
+    for definition in definitions() {
+        let printed = documents.next().expect("one document for each");
+        let file = format!("{}.yaml", definition.spec.names.plural);
+        compare(&format!("crds/{file}"), printed);
+        compare(
+            &format!("charts/composio-operator/files/crds/{file}"),
+            printed,
+        );
+    }
+    assert_eq!(documents.next(), None);
 }
 
 #[test]

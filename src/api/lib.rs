@@ -1,4 +1,4 @@
-//! The `ConnectedAccount` custom resource: spec, status, condition types and reasons. Data only.
+//! The custom resources: `ConnectedAccount`, with its conditions and reasons, and the projects. Data only.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -11,7 +11,9 @@ use std::{
 };
 
 use k8s_openapi::{
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+        CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
+    },
     apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, ObjectMeta, Time},
 };
 use kube::{CustomResource, CustomResourceExt, KubeSchema};
@@ -20,11 +22,13 @@ use serde_json::value::RawValue;
 
 mod alias;
 mod decode;
+mod project;
 mod reason;
 #[cfg(test)]
 mod tests;
 pub use alias::{computed_alias, is_computed_form, length_prefixed};
 pub use decode::{Decoded, decode};
+pub use project::*;
 pub use reason::{Progress, ReadyRule, Reason};
 
 /// Keeps an object until its account is dealt with.
@@ -86,6 +90,7 @@ pub mod condition {
     selectable = ".spec.toolkit",
     selectable = ".status.authConfig",
     selectable = ".status.state",
+    selectable = ".spec.projectRef.name",
     printcolumn(name = "User", type_ = "string", json_path = ".spec.user"),
     printcolumn(name = "Toolkit", type_ = "string", json_path = ".spec.toolkit"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
@@ -115,6 +120,9 @@ pub mod condition {
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
+    validation = Rule::new("self.projectRef == oldSelf.projectRef")
+        .message("projectRef is immutable: an account cannot move to another project; make a new object")
+        .field_path(".projectRef").reason(Reason::FieldValueForbidden),
     validation = Rule::new("!has(oldSelf.authConfig) || (has(self.authConfig) && self.authConfig == oldSelf.authConfig)")
         .message("authConfig is immutable once set: Composio cannot move an account to another auth config; make a new object")
         .field_path(".authConfig").reason(Reason::FieldValueForbidden),
@@ -146,6 +154,11 @@ pub struct ConnectedAccountSpec {
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9_][a-z0-9_-]*$')").message("toolkit must be a slug, such as gmail: lower-case letters, digits, '_' and '-', not '-' at the beginning"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("toolkit is immutable: an account belongs to one toolkit; make a new object").reason(Reason::FieldValueForbidden))]
     pub toolkit: String,
+
+    /// The project in which the account is. Absent: the ComposioProject `default` of the object's namespace.
+    /// Immutable.
+    #[serde(default)]
+    pub project_ref: ProjectRef,
 
     /// Id of the auth config to connect through. Absent: the toolkit's only enabled one, which is
     /// then recorded in the status. Immutable once set.
@@ -701,13 +714,25 @@ fn count_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     })
 }
 
-/// The definition as it is installed.
+/// The definition of ConnectedAccounts as it is installed.
 ///
 /// Two things cannot be said in the derive: the status' default (without it kstatus calls an object
 /// that nobody has looked at yet Current), and that null means absent (the apiserver prunes a null
 /// only where the schema does not allow it).
 pub fn definition() -> CustomResourceDefinition {
-    let mut definition = ConnectedAccount::crd();
+    as_installed(ConnectedAccount::crd())
+}
+
+/// All definitions as they are installed, ConnectedAccounts first.
+pub fn definitions() -> [CustomResourceDefinition; 3] {
+    [
+        definition(),
+        as_installed(ComposioProject::crd()),
+        as_installed(ClusterComposioProject::crd()),
+    ]
+}
+
+fn as_installed(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut definition.spec.versions {
         let Some(schema) = version
             .schema
@@ -728,14 +753,15 @@ pub fn definition() -> CustomResourceDefinition {
     definition
 }
 
-fn forbid_null(
-    schema: &mut k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps,
-) {
+fn forbid_null(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     if let Some(words) = &mut schema.enum_ {
         words.retain(|JSON(word)| !word.is_null());
     }
     for property in schema.properties.iter_mut().flat_map(BTreeMap::values_mut) {
         forbid_null(property);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        forbid_null(items);
     }
 }

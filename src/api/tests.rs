@@ -21,10 +21,12 @@ fn walk(path: &str, schema: &JSONSchemaProps, visit: &mut impl FnMut(&str, &JSON
 }
 
 fn each_field(mut visit: impl FnMut(&str, &JSONSchemaProps)) {
-    let definition = crate::definition();
-    let schema = definition.spec.versions[0].schema.as_ref();
-    let schema = schema.and_then(|schema| schema.open_api_v3_schema.as_ref());
-    walk("", schema.expect("the definition has a schema"), &mut visit);
+    for definition in crate::definitions() {
+        let schema = definition.spec.versions[0].schema.as_ref();
+        let schema = schema.and_then(|schema| schema.open_api_v3_schema.as_ref());
+        let schema = schema.expect("the definition has a schema");
+        walk(&definition.spec.names.kind, schema, &mut visit);
+    }
 }
 
 /// Types and status of a condition are explained by the Kubernetes API.
@@ -52,11 +54,18 @@ fn every_format_is_one_that_the_apiserver_knows_and_every_count_has_a_maximum() 
 #[test]
 fn every_value_of_an_enum_is_explained_where_kubectl_explain_shows_it() {
     let (mut values, mut complaints) = (0, Vec::new());
+    let mut of_list = String::new();
     each_field(|path, schema| {
+        // Those of a list may be explained on the list, which is visited just before its items.
+        let own = schema.description.as_deref().unwrap_or_default();
+        let description = match path.ends_with("[]") {
+            true => format!("{of_list}{own}"),
+            false => own.to_owned(),
+        };
+        of_list = own.to_owned();
         for value in schema.enum_.iter().flatten().filter(|_| is_ours(path)) {
             values += 1;
             let value = value.0.as_str().expect("a word");
-            let description = schema.description.as_deref().unwrap_or_default();
             if !description.contains(&format!("`{value}`")) {
                 complaints.push(format!("{path}: {value}"));
             }
@@ -67,10 +76,23 @@ fn every_value_of_an_enum_is_explained_where_kubectl_explain_shows_it() {
 }
 
 #[test]
+fn null_is_no_value_of_any_field() {
+    let mut complaints = Vec::new();
+    each_field(|path, schema| {
+        let mut words = schema.enum_.iter().flatten();
+        if schema.nullable.is_some() || words.any(|word| word.0.is_null()) {
+            complaints.push(path.to_owned());
+        }
+    });
+    assert_eq!(complaints, [""; 0]);
+}
+
+#[test]
 fn every_field_has_a_description() {
     let mut complaints = Vec::new();
     each_field(|path, schema| {
-        let is_field = !path.ends_with("[]") && !["", ".status"].contains(&path);
+        let is_field = path.contains(".spec.") || path.contains(".status.");
+        let is_field = is_field && !path.ends_with("[]");
         if is_field && is_ours(path) && schema.description.is_none() {
             complaints.push(path.to_owned());
         }

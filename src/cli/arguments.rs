@@ -101,7 +101,7 @@ pub(crate) enum Command {
     Resume(Selection),
     /// Declare an account
     Create(Create),
-    /// Tell whether the definition, the operator and your own rights are there
+    /// Tell whether the definitions, the operator and your own rights are there
     Check(Check),
     /// Tell the version of this program and of the definition in the cluster
     Version(Version),

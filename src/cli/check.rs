@@ -1,11 +1,11 @@
 //! `kubectl composio check`: whether all is there that accounts and this program need.
 
-use composio_api::ConnectedAccount;
+use composio_api::{ConnectedAccount, definitions};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
-use kube::{Api, CustomResourceExt};
+use kube::{Api, Resource};
 use serde_json::{Value, json};
 
 use crate::arguments::{Check, Options};
@@ -41,7 +41,7 @@ pub(crate) async fn run(
     let namespace = arguments.operator_namespace.as_deref();
     let found = vec![
         ("cluster", apiserver(&cluster).await),
-        ("definition", definition(&cluster).await),
+        ("definitions", definitions_there(&cluster).await),
         ("your rights", rights(&cluster).await),
         ("operator", operator(&cluster, namespace).await),
         ("leader", lease::leader(&cluster, namespace).await),
@@ -97,7 +97,7 @@ async fn apiserver(cluster: &Cluster) -> Found {
     }
 }
 
-async fn definition(cluster: &Cluster) -> Found {
+async fn definitions_there(cluster: &Cluster) -> Found {
     let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
     let right = Right {
         verb: "get",
@@ -105,17 +105,42 @@ async fn definition(cluster: &Cluster) -> Found {
         resource: "customresourcedefinitions",
         namespace: None,
     };
-    match api.get(ConnectedAccount::crd_name()).await {
-        Ok(installed) => skew::of(&installed),
-        Err(kube::Error::Api(status)) if status.code == 404 => {
-            Found::Failed(NO_DEFINITION.to_owned())
+    let mut newer = None;
+    for ours in definitions() {
+        let kind = &ours.spec.names.kind;
+        match api
+            .get(ours.metadata.name.as_deref().unwrap_or_default())
+            .await
+        {
+            Ok(installed) => match skew::of(&installed, &ours) {
+                skew::Skew::None => {}
+                skew::Skew::Newer(message) => newer = newer.or(Some(message)),
+                skew::Skew::Older(message) => return Found::Failed(message),
+            },
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                return Found::Failed(match *kind == ConnectedAccount::kind(&()) {
+                    true => NO_DEFINITION.to_owned(),
+                    false => format!(
+                        "there is no {kind}: the definitions are older than this program; \
+                         composio-operator crd prints the new ones"
+                    ),
+                });
+            }
+            Err(error) => {
+                return match not_seen(&error, right) {
+                    // Whether it is there can be told by who may use it.
+                    Found::Unknown(why) => served(cluster, why).await,
+                    other => other,
+                };
+            }
         }
-        Err(error) => match not_seen(&error, right) {
-            // Whether it is there can be told by who may use it.
-            Found::Unknown(why) => served(cluster, why).await,
-            other => other,
-        },
     }
+    Found::Ok(newer.unwrap_or_else(|| {
+        format!(
+            "{} is served, with the fields of this program",
+            skew::VERSION
+        )
+    }))
 }
 
 async fn served(cluster: &Cluster, why: String) -> Found {

@@ -32,7 +32,7 @@ pub enum Command {
     Check(Check),
     /// Delete all ConnectedAccounts, and wait until the running operator has dealt with each
     Drain(Drain),
-    /// Print the custom resource definition
+    /// Print the custom resource definitions
     Crd,
     /// Serve an emulated Composio, for demos and tests
     Sandbox(sandbox::Args),

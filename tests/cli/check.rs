@@ -19,7 +19,7 @@ async fn all_that_is_there_is_found() {
         "{told}"
     );
     assert!(
-        told.contains("\nok   definition: v1alpha1 is served, with the fields of this program\n"),
+        told.contains("\nok   definitions: v1alpha1 is served, with the fields of this program\n"),
         "{told}"
     );
     assert!(
@@ -56,7 +56,7 @@ async fn what_a_viewer_may_not_see_is_not_called_missing() {
     let told = run_as(&scene, &viewer, &["check"]).await;
     let shown = steady(&scene, &told.out);
     assert!(
-        shown.contains("\nok   definition: v1alpha1 is served; its fields are not looked at: "),
+        shown.contains("\nok   definitions: v1alpha1 is served; its fields are not looked at: "),
         "{shown}"
     );
     assert!(
@@ -94,7 +94,7 @@ async fn a_cluster_without_the_definition_or_with_another_is_told() {
     }
     let told = run(&scene, &["check"]).await;
     assert!(
-        told.out.contains(&format!("FAILED  definition: {words}")),
+        told.out.contains(&format!("FAILED  definitions: {words}")),
         "{told:?}"
     );
     assert_eq!(told.code, Some(1), "{told:?}");

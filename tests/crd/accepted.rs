@@ -15,6 +15,7 @@ fn cases() -> Vec<(String, Value)> {
         (
             "everything".into(),
             json!({
+                "projectRef": {"kind": "ClusterComposioProject", "name": "a.b-c"},
                 "authConfig": "ac_1234-X",
                 "enabled": false,
                 "visibility": "Shared",
@@ -123,6 +124,7 @@ async fn what_is_left_out_is_filled_in_where_people_read_it() {
     ground.create("minimal", &spec(json!({}))).await.unwrap();
     let read = ground.raw().get("minimal").await.unwrap();
     let filled = spec(json!({
+        "projectRef": {"kind": "ComposioProject", "name": "default"},
         "enabled": true,
         "visibility": "Private",
         "readyWhen": "Active",
@@ -130,6 +132,28 @@ async fn what_is_left_out_is_filled_in_where_people_read_it() {
         "suspend": false,
     }));
     assert_eq!(read.data["spec"], filled);
+    for (given, kind, name) in [
+        (json!({}), "ComposioProject", "default"),
+        (json!({"name": "eu"}), "ComposioProject", "eu"),
+        (
+            json!({"kind": "ClusterComposioProject"}),
+            "ClusterComposioProject",
+            "default",
+        ),
+    ] {
+        let object = format!(
+            "{kind}-{name}-{}",
+            given.as_object().map_or(0, serde_json::Map::len)
+        );
+        let object = object.to_lowercase();
+        ground
+            .create(&object, &spec(json!({"projectRef": given})))
+            .await
+            .unwrap();
+        let read = ground.raw().get(&object).await.unwrap();
+        let filled = json!({"kind": kind, "name": name});
+        assert_eq!(read.data["spec"]["projectRef"], filled);
+    }
     let shared = spec(json!({"visibility": "Shared", "sharing": {}}));
     ground.create("shared", &shared).await.unwrap();
     let read = ground.raw().get("shared").await.unwrap();
@@ -140,6 +164,7 @@ async fn what_is_left_out_is_filled_in_where_people_read_it() {
 async fn null_is_as_good_as_absent() {
     let ground = Ground::new("null").await;
     let nulls = spec(json!({
+        "projectRef": null,
         "authConfig": null,
         "enabled": null,
         "visibility": null,
@@ -164,6 +189,7 @@ async fn null_is_as_good_as_absent() {
     assert_eq!(read.spec, minimal);
 
     let below = spec(json!({
+        "projectRef": {"kind": null, "name": null},
         "visibility": "Shared",
         "sharing": {"allowAll": null, "allowedUsers": null, "deniedUsers": null},
         "metadata": {"alias": null},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::{Ground, spec};
+use super::{Ground, columns, spec};
 use crate::support::wait;
 
 #[tokio::test]
@@ -94,29 +94,16 @@ async fn a_list_shows_whose_account_it_is_and_how_it_stands() {
     );
 }
 
-/// The cells of a table: kubectl puts three spaces at least between two.
-fn columns(table: &str) -> Vec<Vec<String>> {
-    table
-        .lines()
-        .map(|line| {
-            line.split("   ")
-                .map(str::trim)
-                .filter(|cell| !cell.is_empty())
-                .map(str::to_owned)
-                .collect()
-        })
-        .collect()
-}
-
 #[tokio::test]
-async fn accounts_can_be_selected_by_user_toolkit_auth_config_and_state() {
+async fn accounts_can_be_selected_by_user_toolkit_project_auth_config_and_state() {
     let ground = Ground::new("selected").await;
     for (name, user, toolkit) in [
         ("a", "ada", "gmail"),
         ("b", "bob", "gmail"),
         ("c", "ada", "slack"),
     ] {
-        let spec = json!({"user": user, "toolkit": toolkit});
+        let project = if name == "c" { "eu" } else { "default" };
+        let spec = json!({"user": user, "toolkit": toolkit, "projectRef": {"name": project}});
         ground.create(name, &spec).await.unwrap();
     }
     let seen = json!({"status": {"state": "EXPIRED", "authConfig": "ac_1"}});
@@ -131,6 +118,7 @@ async fn accounts_can_be_selected_by_user_toolkit_auth_config_and_state() {
         ("spec.user=ada,spec.toolkit=gmail", "a"),
         ("spec.user!=ada", "b"),
         ("spec.user=nobody", ""),
+        ("spec.projectRef.name=default", "a b"),
         ("status.state=EXPIRED", "a"),
         ("status.authConfig=ac_1,spec.user=ada", "a"),
         ("status.authConfig!=ac_1", "b c"),
@@ -163,8 +151,13 @@ async fn it_has_a_short_name_a_plural_and_a_category() {
         "connectedaccounts.composio.dev",
     ] {
         let found = ground.kubectl(&["get", name, "-o", "name"], "").await;
-        let found = found.as_deref().map(str::trim_end);
-        assert_eq!(found, Ok("connectedaccount.composio.dev/a"), "{name}");
+        let found = found.expect("the name is known");
+        // Other tests have projects of the whole cluster meanwhile, and they are in the category too.
+        let found: Vec<&str> = found
+            .lines()
+            .filter(|line| !line.starts_with("clustercomposioproject."))
+            .collect();
+        assert_eq!(found, ["connectedaccount.composio.dev/a"], "{name}");
     }
 }
 
@@ -179,6 +172,14 @@ async fn every_field_explains_itself() {
         (
             "connectedaccount.spec.toolkit",
             "Toolkit slug, such as `gmail`. Immutable.",
+        ),
+        (
+            "connectedaccount.spec.projectRef",
+            "Absent: the ComposioProject `default` of the object's namespace.",
+        ),
+        (
+            "clustercomposioproject.spec.allow.users",
+            "it makes sure that no two namespaces may name one user.",
         ),
         (
             "connectedaccount.spec.deletionPolicy",

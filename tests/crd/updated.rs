@@ -51,6 +51,30 @@ async fn what_composio_cannot_change_is_refused() {
         ),
         (
             change(
+                "projectRef, named later",
+                json!({}),
+                json!({"projectRef": {"name": "eu"}}),
+            ),
+            &["spec.projectRef: Forbidden", "projectRef is immutable"],
+        ),
+        (
+            change(
+                "projectRef, of another kind",
+                json!({}),
+                json!({"projectRef": {"kind": "ClusterComposioProject"}}),
+            ),
+            &["spec.projectRef: Forbidden", "projectRef is immutable"],
+        ),
+        (
+            change(
+                "projectRef, taken away",
+                json!({"projectRef": {"name": "eu"}}),
+                json!({"projectRef": null}),
+            ),
+            &["spec.projectRef: Forbidden", "projectRef is immutable"],
+        ),
+        (
+            change(
                 "visibility, widened",
                 json!({}),
                 json!({"visibility": "Shared"}),
@@ -178,6 +202,11 @@ async fn everything_else_may_be_edited() {
             json!({"enabled": null}),
         ),
         change("suspend", json!({}), json!({"suspend": true})),
+        change(
+            "the project that it has already, said",
+            json!({"enabled": false}),
+            json!({"enabled": null, "projectRef": {"kind": "ComposioProject", "name": "default"}}),
+        ),
         change("readyWhen", json!({}), json!({"readyWhen": "LinkIssued"})),
         change(
             "deletionPolicy",

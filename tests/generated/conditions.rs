@@ -1,6 +1,6 @@
 //! The tables of decisions and of reasons, and that the tables written by hand beside them leave nothing out.
 
-use composio_operator::crd::{self, Progress, ReadyRule, Reason, definition};
+use composio_operator::crd::{self, Progress, ProjectReason, ReadyRule, Reason, definitions};
 use composio_operator::plan::Rule;
 use strum::IntoEnumIterator;
 
@@ -39,20 +39,43 @@ pub(super) fn reasons() -> String {
             true => "True",
             false => "False",
         };
-        let progress = match reason.progress() {
-            Progress::None => "",
-            Progress::Reconciling => "Reconciling",
-            Progress::Stalled => "Stalled",
-        };
         table.push_str(&row(&[
             format!("`{reason}`"),
             ready.to_owned(),
             synced.to_owned(),
-            progress.to_owned(),
+            while_true(reason.progress()),
             reason.meaning().to_owned(),
         ]));
     }
     table
+}
+
+pub(super) fn project_reasons() -> String {
+    let mut table = String::from(
+        "| Reason | Ready | Present while true | What it means, and what to do |\n|---|---|---|---|\n",
+    );
+    for reason in ProjectReason::all() {
+        let ready = match reason.is_ready() {
+            true => "True",
+            false => "False",
+        };
+        table.push_str(&row(&[
+            format!("`{reason}`"),
+            ready.to_owned(),
+            while_true(reason.progress()),
+            reason.meaning().to_owned(),
+        ]));
+    }
+    table
+}
+
+fn while_true(progress: Progress) -> String {
+    let condition = match progress {
+        Progress::None => "",
+        Progress::Reconciling => "Reconciling",
+        Progress::Stalled => "Stalled",
+    };
+    condition.to_owned()
 }
 
 /// The texts in the arms of a function: `Self::Adopted => "Adopted"`.
@@ -82,6 +105,7 @@ fn the_marks_on_an_object_and_the_columns_are_told() {
     let reference = read("crds/README.md");
     for mark in [
         crd::FINALIZER,
+        crd::PROJECT_FINALIZER,
         crd::ALIAS_ANNOTATION,
         crd::OWN_ACCOUNT_ANNOTATION,
         crd::LINK_REQUESTED_ANNOTATION,
@@ -89,15 +113,17 @@ fn the_marks_on_an_object_and_the_columns_are_told() {
     ] {
         assert!(reference.contains(&format!("`{mark}`")), "{mark}");
     }
-    let definition = definition();
-    let names = &definition.spec.names;
-    let version = &definition.spec.versions[0];
-    let columns = version.additional_printer_columns.iter().flatten();
-    let selectable = version.selectable_fields.iter().flatten();
-    let mut words: Vec<String> = columns.map(|column| column.name.to_uppercase()).collect();
-    words.extend(selectable.map(|field| field.json_path.trim_start_matches('.').to_owned()));
-    words.extend(names.short_names.clone().into_iter().flatten());
-    words.extend(names.categories.clone().into_iter().flatten());
+    let mut words: Vec<String> = Vec::new();
+    for definition in definitions() {
+        let names = definition.spec.names;
+        let version = &definition.spec.versions[0];
+        let columns = version.additional_printer_columns.iter().flatten();
+        let selectable = version.selectable_fields.iter().flatten();
+        words.extend(columns.map(|column| column.name.to_uppercase()));
+        words.extend(selectable.map(|field| field.json_path.trim_start_matches('.').to_owned()));
+        words.extend(names.short_names.into_iter().flatten());
+        words.extend(names.categories.into_iter().flatten());
+    }
     for word in words {
         assert!(reference.contains(&format!("`{word}`")), "{word}");
     }

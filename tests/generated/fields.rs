@@ -1,6 +1,9 @@
-//! The reference of the fields, from the schema of the definition.
+//! The reference of the fields, from the schemas of the definitions.
 
-use composio_operator::crd::definition;
+use composio_operator::crd::{
+    ClusterComposioProject, ComposioProject, ConnectedAccount, definitions,
+};
+use kube::CustomResourceExt;
 use serde_json::{Map, Value};
 
 use super::row;
@@ -8,25 +11,46 @@ use super::row;
 /// Kubernetes' own type, described in its documentation.
 const NOT_ENTERED: [&str; 1] = ["conditions"];
 
+const SPEC_COLUMNS: &str = "| Field | Type | Default | Limits | Meaning |\n|---|---|---|---|---|\n";
+const STATUS_COLUMNS: &str = "| Field | Type | Meaning |\n|---|---|---|\n";
+
 pub(super) fn spec() -> String {
-    table("spec")
+    SPEC_COLUMNS.to_owned() + &rows::<ConnectedAccount>("spec")
 }
 
 pub(super) fn status() -> String {
-    table("status")
+    STATUS_COLUMNS.to_owned() + &rows::<ConnectedAccount>("status")
 }
 
-fn table(part: &str) -> String {
-    let definition = serde_json::to_value(definition()).expect("JSON");
+pub(super) fn project_spec() -> String {
+    SPEC_COLUMNS.to_owned() + &rows::<ComposioProject>("spec")
+}
+
+/// Where the two kinds of projects differ: the others say the same of both.
+pub(super) fn cluster_project_spec() -> String {
+    let namespaced = rows::<ComposioProject>("spec");
+    let known: Vec<&str> = namespaced.lines().collect();
+    let cluster = rows::<ClusterComposioProject>("spec");
+    let differs = cluster.lines().filter(|row| !known.contains(row));
+    differs.fold(SPEC_COLUMNS.to_owned(), |table, row| table + row + "\n")
+}
+
+pub(super) fn project_status() -> String {
+    let rows = rows::<ComposioProject>("status");
+    assert_eq!(rows, self::rows::<ClusterComposioProject>("status"));
+    STATUS_COLUMNS.to_owned() + &rows
+}
+
+fn rows<K: CustomResourceExt>(part: &str) -> String {
+    let definition = definitions()
+        .into_iter()
+        .find(|definition| definition.metadata.name.as_deref() == Some(K::crd_name()))
+        .expect("it is one of ours");
+    let definition = serde_json::to_value(definition).expect("JSON");
     let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    let mut table = match part {
-        "spec" => {
-            "| Field | Type | Default | Limits | Meaning |\n|---|---|---|---|---|\n".to_owned()
-        }
-        _ => "| Field | Type | Meaning |\n|---|---|---|\n".to_owned(),
-    };
-    enter(&mut table, "", &schema["properties"][part], part == "spec");
-    table
+    let mut rows = String::new();
+    enter(&mut rows, "", &schema["properties"][part], part == "spec");
+    rows
 }
 
 /// The rows of what an object holds: what is required first, then by name.
@@ -59,6 +83,7 @@ fn enter(table: &mut String, above: &str, object: &Value, is_spec: bool) {
         table.push_str(&row(&cells));
         if !NOT_ENTERED.contains(&name.as_str()) {
             enter(table, &path, field, is_spec);
+            enter(table, &format!("{path}[]"), &field["items"], is_spec);
         }
     }
 }
@@ -95,13 +120,17 @@ fn default(field: &Value) -> String {
 /// What the schema says of a value, and then the messages of its rules.
 fn limits(name: &str, field: &Value, object: &Value) -> String {
     let mut limits = Vec::new();
-    let words: Vec<String> = texts(&field["enum"])
-        .map(|word| format!("`{word}`"))
-        .collect();
-    if !words.is_empty() {
-        limits.push(words.join(", "));
+    for (each, words) in [
+        ("", &field["enum"]),
+        ("each one of ", &field["items"]["enum"]),
+    ] {
+        let words: Vec<String> = texts(words).map(|word| format!("`{word}`")).collect();
+        if !words.is_empty() {
+            limits.push(format!("{each}{}", words.join(", ")));
+        }
     }
     limits.extend(range(field, "minLength", "maxLength", "characters"));
+    limits.extend(range(field, "minimum", "maximum", ""));
     limits.extend(range(field, "minItems", "maxItems", "items"));
     limits.extend(range(field, "minProperties", "maxProperties", "entries"));
     for each in [&field["items"], &field["additionalProperties"]] {
@@ -114,12 +143,13 @@ fn limits(name: &str, field: &Value, object: &Value) -> String {
 }
 
 fn range(field: &Value, min: &str, max: &str, of: &str) -> Option<String> {
-    match (field[min].as_u64(), field[max].as_u64()) {
-        (Some(min), Some(max)) => Some(format!("{min} to {max} {of}")),
-        (None, Some(max)) => Some(format!("at most {max} {of}")),
-        (Some(min), None) => Some(format!("at least {min} {of}")),
-        (None, None) => None,
-    }
+    let range = match (field[min].as_f64(), field[max].as_f64()) {
+        (Some(min), Some(max)) => format!("{min} to {max} {of}"),
+        (None, Some(max)) => format!("at most {max} {of}"),
+        (Some(min), None) => format!("at least {min} {of}"),
+        (None, None) => return None,
+    };
+    Some(range.trim_end().to_owned())
 }
 
 /// The messages of the rules that speak of this path.
@@ -149,9 +179,9 @@ fn every_rule_of_the_definition_is_in_the_table() {
         }
     }
     let mut found = Vec::new();
-    collect(&serde_json::to_value(definition()).unwrap(), &mut found);
+    collect(&serde_json::to_value(definitions()).unwrap(), &mut found);
     assert!(found.len() > 10, "{found:?}");
-    let table = spec();
+    let table = spec() + &project_spec() + &cluster_project_spec();
     for message in found {
         assert!(table.contains(&message), "{message}");
     }

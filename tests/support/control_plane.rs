@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use composio_operator::crd::ConnectedAccount;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
@@ -19,10 +18,13 @@ use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{
+    ApiResource, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams,
+};
 use kube::client::ClientBuilder;
 use kube::client::retry::RetryPolicy;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::GroupVersionKind;
 use kube::{Api, Client, Config};
 use parking_lot::Mutex;
 use pem::Pem;
@@ -49,7 +51,11 @@ const KUBECTL: Duration = Duration::from_secs(180);
 const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Read when the tests are built: a folder that is changed meanwhile does no harm.
-const CRD: &str = include_str!("../../crds/connectedaccounts.yaml");
+const CRDS: [&str; 3] = [
+    include_str!("../../crds/connectedaccounts.yaml"),
+    include_str!("../../crds/composioprojects.yaml"),
+    include_str!("../../crds/clustercomposioprojects.yaml"),
+];
 
 /// Who asked what of the resources that the operator uses: the witness of its reads and writes.
 const AUDIT_POLICY: &str = "\
@@ -185,34 +191,37 @@ impl ControlPlane {
         }
     }
 
-    /// The shared one, with the custom resource.
+    /// The shared one, with the custom resources.
     pub(crate) async fn with_crd() -> &'static ControlPlane {
         let control_plane = ControlPlane::shared().await;
         control_plane.install_crd().await;
         control_plane
     }
 
-    /// Installs the custom resource as it is shipped and waits until it can be used, also by the names
+    /// Installs the custom resources as they are shipped and waits until they can be used, also by the names
     /// that clients discover. Whoever else asks meanwhile waits for the same.
     pub(crate) async fn install_crd(&self) {
         self.crd
             .get_or_init(async || {
                 let client = self.client().await;
-                let definition: CustomResourceDefinition =
-                    serde_saphyr::from_str(CRD).expect("the YAML is a definition");
-                let name = definition.metadata.name.as_deref().expect("it has a name");
-                Api::<CustomResourceDefinition>::all(client.clone())
-                    .patch(
-                        name,
-                        &PatchParams::apply("tests").force(),
-                        &Patch::Apply(&definition),
-                    )
-                    .await
-                    .expect("the server takes the definition");
-                wait::until("the custom resource", Duration::from_secs(60), async || {
-                    served(&client, name).await
-                })
-                .await;
+                let api = Api::<CustomResourceDefinition>::all(client.clone());
+                let mut names = Vec::new();
+                for crd in CRDS {
+                    let definition: CustomResourceDefinition =
+                        serde_saphyr::from_str(crd).expect("the YAML is a definition");
+                    let name = definition.metadata.name.clone().expect("it has a name");
+                    let parameters = PatchParams::apply("tests").force();
+                    api.patch(&name, &parameters, &Patch::Apply(&definition))
+                        .await
+                        .expect("the server takes the definition");
+                    names.push(name);
+                }
+                for name in names {
+                    wait::until(&name, Duration::from_secs(60), async || {
+                        served(&client, &name).await
+                    })
+                    .await;
+                }
             })
             .await;
     }
@@ -624,12 +633,13 @@ impl Server {
     }
 }
 
-/// Whether the custom resource is established, discovered and listed.
+/// Whether a custom resource is established, discovered and listed.
 async fn served(client: &Client, name: &str) -> Result<(), String> {
     let definition = Api::<CustomResourceDefinition>::all(client.clone())
         .get(name)
         .await
         .map_err(|error| error.to_string())?;
+    let names = definition.spec.names;
     let conditions = definition.status.and_then(|status| status.conditions);
     if !conditions
         .iter()
@@ -638,7 +648,9 @@ async fn served(client: &Client, name: &str) -> Result<(), String> {
     {
         return Err(format!("it is not established: {conditions:?}"));
     }
-    Api::<ConnectedAccount>::all(client.clone())
+    let gvk = GroupVersionKind::gvk(&definition.spec.group, "v1alpha1", &names.kind);
+    let resource = ApiResource::from_gvk_with_plural(&gvk, &names.plural);
+    Api::<DynamicObject>::all_with(client.clone(), &resource)
         .list(&ListParams::default().limit(1))
         .await
         .map_err(|error| error.to_string())?;
@@ -653,7 +665,7 @@ async fn served(client: &Client, name: &str) -> Result<(), String> {
         .request_text(request)
         .await
         .map_err(|error| error.to_string())?;
-    match groups.contains(r#""connectedaccounts""#) {
+    match groups.contains(&format!("{:?}", names.plural)) {
         true => Ok(()),
         false => Err("no client can discover it yet".to_owned()),
     }

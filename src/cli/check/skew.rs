@@ -1,43 +1,50 @@
-//! Whether the definition in the cluster is that of this program.
+//! Whether a definition in the cluster is that of this program.
 
 use std::collections::BTreeSet;
 
-use composio_api::definition;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps,
+    JSONSchemaPropsOrArray,
 };
 
-use super::Found;
-
-const VERSION: &str = "v1alpha1";
+pub(super) const VERSION: &str = "v1alpha1";
 /// Fields that are named; the others are counted.
 const NAMED: usize = 5;
 
-/// What tells the installed definition from the one that this program knows.
-pub(super) fn of(installed: &CustomResourceDefinition) -> Found {
+/// How an installed definition differs from the one that this program knows.
+#[derive(Debug)]
+pub(super) enum Skew {
+    /// They have the same fields.
+    None,
+    /// It has more, which does no harm.
+    Newer(String),
+    /// It lacks some, or the version.
+    Older(String),
+}
+
+/// Compares the fields of both.
+pub(super) fn of(installed: &CustomResourceDefinition, ours: &CustomResourceDefinition) -> Skew {
+    let kind = &ours.spec.names.kind;
     let Some(version) = version(installed).filter(|version| version.served) else {
         let others = installed.spec.versions.iter();
         let others: Vec<&str> = others.map(|version| version.name.as_str()).collect();
-        return Found::Failed(format!(
-            "{VERSION} is not served, but {}: this program is of another release",
+        return Skew::Older(format!(
+            "of {kind}, {VERSION} is not served, but {}: this program is of another release",
             others.join(", ")
         ));
     };
-    let ours = definition();
-    let known = self::version(&ours).map(fields).unwrap_or_default();
+    let known = self::version(ours).map(fields).unwrap_or_default();
     let there = fields(version);
     let lacking: Vec<&str> = known.difference(&there).map(String::as_str).collect();
     let more: Vec<&str> = there.difference(&known).map(String::as_str).collect();
     match (lacking.as_slice(), more.as_slice()) {
-        ([], []) => Found::Ok(format!(
-            "{VERSION} is served, with the fields of this program"
-        )),
-        ([], more) => Found::Ok(format!(
-            "{VERSION} is served, of a newer release than this program, which does not know {}",
+        ([], []) => Skew::None,
+        ([], more) => Skew::Newer(format!(
+            "{VERSION} is served, and {kind} is of a newer release than this program, which does not know {}",
             named(more)
         )),
-        (lacking, _) => Found::Failed(format!(
-            "the definition is older than this program, and lacks {}; composio-operator crd prints the new one",
+        (lacking, _) => Skew::Older(format!(
+            "the definition of {kind} is older than this program, and lacks {}; composio-operator crd prints the new one",
             named(lacking)
         )),
     }
@@ -64,6 +71,9 @@ fn collect(schema: &JSONSchemaProps, path: &str, fields: &mut BTreeSet<String>) 
             path => format!("{path}.{name}"),
         };
         collect(property, &path, fields);
+        if let Some(JSONSchemaPropsOrArray::Schema(items)) = &property.items {
+            collect(items, &format!("{path}[]"), fields);
+        }
         if !["apiVersion", "kind", "metadata"].contains(&path.as_str()) {
             fields.insert(path);
         }
@@ -81,14 +91,9 @@ fn named(fields: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use composio_api::{definition, definitions};
 
-    fn message(found: Found) -> (bool, String) {
-        match found {
-            Found::Ok(message) => (true, message),
-            Found::Unknown(message) | Found::Failed(message) => (false, message),
-        }
-    }
+    use super::*;
 
     fn spec(definition: &mut CustomResourceDefinition) -> &mut JSONSchemaProps {
         let version = definition.spec.versions.first_mut().expect("it has one");
@@ -100,33 +105,40 @@ mod tests {
 
     #[test]
     fn an_older_and_a_newer_definition_are_told_by_their_fields() {
-        let (is_ok, same) = message(of(&definition()));
-        assert!(
-            is_ok && same.ends_with("with the fields of this program"),
-            "{same}"
-        );
+        for ours in definitions() {
+            assert!(matches!(of(&ours, &ours), Skew::None));
 
-        let mut older = definition();
-        let properties = spec(&mut older).properties.as_mut().expect("it has some");
-        properties.remove("suspend").expect("it was there");
-        let (is_ok, lacks) = message(of(&older));
-        assert!(!is_ok && lacks.contains("lacks spec.suspend;"), "{lacks}");
+            let mut older = ours.clone();
+            let properties = spec(&mut older).properties.as_mut().expect("it has some");
+            properties.remove("suspend").expect("it was there");
+            let lacks = of(&older, &ours);
+            assert!(
+                matches!(&lacks, Skew::Older(said) if said.contains("lacks spec.suspend;")),
+                "{lacks:?}"
+            );
 
-        let mut newer = definition();
-        let properties = spec(&mut newer).properties.as_mut().expect("it has some");
-        properties.insert("person".to_owned(), JSONSchemaProps::default());
-        let (is_ok, more) = message(of(&newer));
-        assert!(
-            is_ok && more.ends_with("does not know spec.person"),
-            "{more}"
-        );
-
+            let mut newer = ours.clone();
+            let properties = spec(&mut newer).properties.as_mut().expect("it has some");
+            properties.insert("person".to_owned(), JSONSchemaProps::default());
+            let more = of(&newer, &ours);
+            assert!(
+                matches!(&more, Skew::Newer(said) if said.ends_with("does not know spec.person")),
+                "{more:?}"
+            );
+        }
         let mut other = definition();
         other.spec.versions[0].name = "v1".to_owned();
-        let (is_ok, none) = message(of(&other));
+        let none = of(&other, &definition());
         assert!(
-            !is_ok && none.contains("v1alpha1 is not served, but v1"),
-            "{none}"
+            matches!(&none, Skew::Older(said) if said.contains("v1alpha1 is not served, but v1")),
+            "{none:?}"
         );
+    }
+
+    #[test]
+    fn the_fields_of_a_list_count_too() {
+        let [_, project, _] = definitions();
+        let known = version(&project).map(fields).expect("it has one");
+        assert!(known.contains("spec.allow[].users"), "{known:?}");
     }
 }

@@ -43,6 +43,24 @@ pub(super) fn cases() -> Vec<Bad> {
                 "user must not contain control characters",
             ],
         ),
+        bad(
+            "a project of another namespace",
+            json!({"projectRef": {"name": "other/default"}}),
+            &[
+                "spec.projectRef.name: Invalid value:",
+                "name must be the name of an object",
+            ],
+        ),
+        bad(
+            "a project without a name",
+            json!({"projectRef": {"name": ""}}),
+            &["spec.projectRef.name: Invalid value: \"\""],
+        ),
+        bad(
+            "a kind that projects are not of",
+            json!({"projectRef": {"kind": "Project"}}),
+            &["spec.projectRef.kind: Unsupported value: \"Project\""],
+        ),
         whole(
             "no user",
             json!({"toolkit": "gmail"}),

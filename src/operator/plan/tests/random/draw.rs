@@ -56,6 +56,7 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
     let spec = ConnectedAccountSpec {
         user: dice.text(&USERS),
         toolkit: dice.text(&TOOLKITS),
+        project_ref: crd::ProjectRef::default(),
         auth_config: dice.maybe(|dice| dice.text(&AUTH_CONFIGS)),
         enabled: !dice.once_in(3),
         visibility: dice.of(&[crd::Visibility::Private, crd::Visibility::Shared]),

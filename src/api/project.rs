@@ -1,0 +1,490 @@
+//! The `ComposioProject` and `ClusterComposioProject` custom resources: whose API key is used, where, and who may
+//! ask for what. Data only.
+
+use std::{collections::BTreeMap, fmt};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::{DeletionPolicy, Visibility, count_schema};
+
+mod reason;
+pub use reason::ProjectReason;
+
+/// Keeps a project while an account is, or may be, in it that an object here manages.
+pub const PROJECT_FINALIZER: &str = "composio.dev/project";
+/// The project of an object that names none.
+pub const DEFAULT_PROJECT: &str = "default";
+/// Where Composio is, unless a project says otherwise.
+pub const DEFAULT_BASE_URL: &str = "https://backend.composio.dev";
+/// Stands for the object's namespace in a pattern of users.
+pub const NAMESPACE_PLACEHOLDER: &str = "{{namespace}}";
+
+/// Which of the two kinds a project is of.
+#[derive(
+    schemars::JsonSchema,
+    Serialize,
+    Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+)]
+#[allow(missing_docs, reason = "a description reorders the schema's enum")]
+pub enum ProjectKind {
+    #[default]
+    ComposioProject,
+    ClusterComposioProject,
+}
+
+impl ProjectKind {
+    /// The kind as it stands in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ComposioProject => "ComposioProject",
+            Self::ClusterComposioProject => "ClusterComposioProject",
+        }
+    }
+}
+
+impl fmt::Display for ProjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The project in which an object's account is: one of the object's own namespace, or one of the cluster.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProjectRef {
+    /// `ComposioProject`, in the object's own namespace, or `ClusterComposioProject`.
+    #[serde(default)]
+    pub kind: ProjectKind,
+    /// Name of the project.
+    #[serde(default = "default_project")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("!format.dns1123Subdomain().validate(self).hasValue()").message("name must be the name of an object: lower-case letters, digits, '-' and '.', a letter or digit at both ends"))]
+    pub name: String,
+}
+
+impl Default for ProjectRef {
+    fn default() -> Self {
+        Self {
+            kind: ProjectKind::default(),
+            name: default_project(),
+        }
+    }
+}
+
+/// `kind/name`, as the pin of an object has it.
+impl fmt::Display for ProjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+fn default_project() -> String {
+    DEFAULT_PROJECT.to_owned()
+}
+
+fn default_base_url() -> String {
+    DEFAULT_BASE_URL.to_owned()
+}
+
+fn default_key() -> String {
+    "api-key".to_owned()
+}
+
+/// The Secret that holds the API key.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct ApiKeySecretRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("!format.dns1123Subdomain().validate(self).hasValue()").message("name must be a Secret's name: lower-case letters, digits, '-' and '.', a letter or digit at both ends"))]
+    pub name: String,
+    /// The key in the Secret.
+    #[serde(default = "default_key")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[-._a-zA-Z0-9]+$')").message("key must be a key of a Secret: letters, digits, '-', '_' and '.'"))]
+    pub key: String,
+}
+
+impl Default for ApiKeySecretRef {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            key: default_key(),
+        }
+    }
+}
+
+/// A Composio project that a team brings to its own namespace, with its own API key.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "composio.dev",
+    version = "v1alpha1",
+    kind = "ComposioProject",
+    plural = "composioprojects",
+    shortname = "cproj",
+    category = "composio",
+    namespaced,
+    status = "ProjectStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "A Composio project that a team brings to its own namespace, with its own API key.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(
+        name = "Accounts",
+        type_ = "integer",
+        json_path = ".status.accounts.total"
+    ),
+    printcolumn(
+        name = "Waiting",
+        type_ = "integer",
+        json_path = ".status.accounts.waitingForUser"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Project",
+        type_ = "string",
+        json_path = ".status.projectID",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        priority = 1
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.aliasPrefix) == has(oldSelf.aliasPrefix) && (!has(self.aliasPrefix) || self.aliasPrefix == oldSelf.aliasPrefix)")
+        .message("aliasPrefix is immutable: it is a part of the name of every account; make a new project")
+        .field_path(".aliasPrefix").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!has(self.allow) || self.allow.all(entry, !has(entry.namespaces) && !has(entry.namespaceSelector))")
+        .message("allow names no namespaces here: only objects of the project's own namespace can refer to it; use a ClusterComposioProject")
+        .field_path(".allow").reason(Reason::FieldValueForbidden)
+)]
+pub struct ComposioProjectSpec {
+    /// The Secret of the same namespace that holds the project's API key. It is read by name, every minute, and at
+    /// once when Composio rejects the key.
+    pub api_key_secret_ref: ApiKeySecretRef,
+
+    /// Where Composio is; a path is kept. It must be on the operator's list of allowed base URLs.
+    #[serde(default = "default_base_url", rename = "baseURL")]
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$') && !self.contains('..')").message("baseURL must be a URL such as https://backend.composio.dev: scheme, host, perhaps a port and a path, and nothing else"))]
+    pub base_url: String,
+
+    /// Put before every computed alias: keeps clusters apart that share a project. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("aliasPrefix may hold letters, digits, '_' and '-'"))]
+    pub alias_prefix: Option<String>,
+
+    /// How often the newest changes of accounts are listed, such as `30s`. Absent: as the operator is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("pollInterval must be a time such as 30s or 1m30s, at least 10s and at most 24h"))]
+    pub poll_interval: Option<String>,
+
+    /// How often every recorded account is asked for, such as `10m`. Absent: as the operator is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("resyncInterval must be a time such as 10m, at least 10s and at most 24h"))]
+    pub resync_interval: Option<String>,
+
+    /// What those who refer to the project may ask for: one entry must allow the whole request. Absent: everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub allow: Option<Vec<Allow>>,
+
+    /// Ask Composio nothing, and change nothing: the accounts of the project stay as they are.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// A Composio project that a platform team offers to chosen namespaces. Its Secret is in the operator's own
+/// namespace.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "composio.dev",
+    version = "v1alpha1",
+    kind = "ClusterComposioProject",
+    plural = "clustercomposioprojects",
+    shortname = "ccproj",
+    category = "composio",
+    status = "ProjectStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "A Composio project that a platform team offers to chosen namespaces. Its Secret is in the operator's own namespace.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(
+        name = "Accounts",
+        type_ = "integer",
+        json_path = ".status.accounts.total"
+    ),
+    printcolumn(
+        name = "Waiting",
+        type_ = "integer",
+        json_path = ".status.accounts.waitingForUser"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
+    printcolumn(
+        name = "Project",
+        type_ = "string",
+        json_path = ".status.projectID",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        priority = 1
+    )
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.aliasPrefix) == has(oldSelf.aliasPrefix) && (!has(self.aliasPrefix) || self.aliasPrefix == oldSelf.aliasPrefix)")
+        .message("aliasPrefix is immutable: it is a part of the name of every account; make a new project")
+        .field_path(".aliasPrefix").reason(Reason::FieldValueForbidden)
+)]
+pub struct ClusterComposioProjectSpec {
+    /// The Secret, in the operator's namespace for cluster resources, that holds the project's API key. It is read
+    /// by name, every minute, and at once when Composio rejects the key.
+    pub api_key_secret_ref: ApiKeySecretRef,
+
+    /// Where Composio is; a path is kept. It must be on the operator's list of allowed base URLs.
+    #[serde(default = "default_base_url", rename = "baseURL")]
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$') && !self.contains('..')").message("baseURL must be a URL such as https://backend.composio.dev: scheme, host, perhaps a port and a path, and nothing else"))]
+    pub base_url: String,
+
+    /// Put before every computed alias: keeps clusters apart that share a project. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("aliasPrefix may hold letters, digits, '_' and '-'"))]
+    pub alias_prefix: Option<String>,
+
+    /// How often the newest changes of accounts are listed, such as `30s`. Absent: as the operator is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("pollInterval must be a time such as 30s or 1m30s, at least 10s and at most 24h"))]
+    pub poll_interval: Option<String>,
+
+    /// How often every recorded account is asked for, such as `10m`. Absent: as the operator is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("resyncInterval must be a time such as 10m, at least 10s and at most 24h"))]
+    pub resync_interval: Option<String>,
+
+    /// What those who refer to the project may ask for: one entry must allow the whole request. `- {}` allows every
+    /// namespace everything but to take over.
+    #[schemars(length(max = 32))]
+    pub allow: Vec<Allow>,
+
+    /// Ask Composio nothing, and change nothing: the accounts of the project stay as they are.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// One thing that may be asked for. What is absent is not restricted, but for `takeOver`; an empty list allows
+/// nothing.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!(has(self.namespaces) && has(self.namespaceSelector))")
+        .message("an entry names its namespaces by namespaces or by namespaceSelector, not by both")
+        .field_path(".namespaces").reason(Reason::FieldValueForbidden)
+)]
+pub struct Allow {
+    /// Namespaces whose labels match. In a ClusterComposioProject only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_selector: Option<NamespaceSelector>,
+    /// Patterns of namespaces' names: granted to whoever may name a namespace. In a ClusterComposioProject only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "patterns_schema")]
+    pub namespaces: Option<Vec<String>>,
+    /// Patterns of users, also of those in sharing lists. `{{namespace}}` stands for the object's namespace; it
+    /// makes sure that no two namespaces may name one user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "users_schema")]
+    pub users: Option<Vec<String>>,
+    /// Patterns of toolkits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "patterns_schema")]
+    pub toolkits: Option<Vec<String>>,
+    /// Patterns of auth configs' ids: of the one that is declared, or that was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "patterns_schema")]
+    pub auth_configs: Option<Vec<String>>,
+    /// Whether objects may take over what they did not make: `connectedAccountId`, and accounts that are found by
+    /// a declared alias.
+    #[serde(default)]
+    pub take_over: bool,
+    /// The visibilities that may be declared: `Private`, which keeps all but the user out, and `Shared`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2))]
+    pub visibilities: Option<Vec<Visibility>>,
+    /// How an account may be made: `SignIn`, by a person; `Secret`, without one. Absent: both, but only `SignIn`
+    /// where users are not bound to the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2))]
+    pub sources: Option<Vec<Source>>,
+    /// With whom an account may be shared: `Users`, those that are named; `All`, also everybody, by
+    /// `sharing.allowAll`. Absent: `Users`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<SharingLimit>,
+    /// What may happen to accounts at the end. One that is declared and not allowed is replaced by the first listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    pub deletion_policies: Option<Vec<DeletionPolicy>>,
+    /// The most accounts that one namespace may have in the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub max_accounts: Option<i32>,
+    /// Which Secrets may be sent to Composio: `Any`, or those with the annotation
+    /// `composio.dev/credentials: "true"`. Absent: `Annotated` in a ClusterComposioProject, else `Any`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<SecretsOffered>,
+}
+
+/// Labels of namespaces: all must match.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceSelector {
+    /// Labels and their values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "labels_schema")]
+    pub match_labels: BTreeMap<String, String>,
+}
+
+/// How an account is made: `SignIn`, by a person; `Secret`, without one.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "described on the field")]
+pub enum Source {
+    SignIn,
+    Secret,
+}
+
+/// With whom an account may be shared.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "described on the field")]
+pub enum SharingLimit {
+    Users,
+    All,
+}
+
+/// Which Secrets may be sent.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "described on the field")]
+pub enum SecretsOffered {
+    Any,
+    Annotated,
+}
+
+fn patterns_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "items": {"type": "string", "minLength": 1, "maxLength": 256},
+        "x-kubernetes-validations": [{
+            "rule": r"self.all(pattern, !pattern.matches(r'\p{Cc}') && !pattern.contains('{{'))",
+            "message": "a pattern must hold neither control characters nor placeholders",
+        }],
+    })
+}
+
+/// `{{namespace}}` once, at an end, and bounded by a character that no namespace holds: else namespace `team` may
+/// name `team-a-bob`, or `other/team/bob`.
+fn users_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "items": {"type": "string", "minLength": 1, "maxLength": 256},
+        "x-kubernetes-validations": [{
+            "rule": r"self.all(pattern, !pattern.matches(r'\p{Cc}'))",
+            "message": "a pattern must not hold control characters",
+        }, {
+            "rule": r"self.all(pattern, !pattern.contains('{{') || pattern.matches(r'^[^*?{}]*\{\{namespace\}\}([/._:@][^{}]*)?$') && pattern.matches(r'^([^*?{}]*[/._:@])?\{\{namespace\}\}') || pattern.matches(r'^([^{}]*[/._:@])?\{\{namespace\}\}[^*?{}]*$') && pattern.matches(r'\{\{namespace\}\}([/._:@][^*?{}]*)?$'))",
+            "message": "{{namespace}} must stand once, with no wildcard between it and one end of the pattern, and next to it only '/', '.', '_', ':', '@' or an end: such as {{namespace}}/* or *@{{namespace}}",
+        }],
+    })
+}
+
+fn labels_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": {"type": "string", "maxLength": 63},
+    })
+}
+
+/// What the operator knows of a project. Every time in it is by the operator's clock.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectStatus {
+    /// The generation that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Composio's own id of the project, where it tells one.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "projectID")]
+    pub project_id: Option<String>,
+    /// How many objects refer to the project. Written when it has changed, at most once a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<AccountCounts>,
+    /// Ready always, Reconciling and Stalled while true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// How many objects refer to a project.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountCounts {
+    /// All of them.
+    #[schemars(schema_with = "count_schema")]
+    pub total: i64,
+    /// Those that are ready.
+    #[schemars(schema_with = "count_schema")]
+    pub ready: i64,
+    /// Those that wait for a person.
+    #[schemars(schema_with = "count_schema")]
+    pub waiting_for_user: i64,
+    /// Those that only a change can help.
+    #[schemars(schema_with = "count_schema")]
+    pub stalled: i64,
+}
