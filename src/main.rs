@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -10,20 +10,19 @@ use std::{
 
 use clap::Parser;
 use composio_operator::{
-    arguments::{self, Cli, Command, ComposioOptions, LogFormat, Run},
+    arguments::{self, Cli, Command, ComposioOptions, LogFormat, ProjectOptions, Run},
     check,
-    composio::{self, ApiKey, HttpConfig, Sensitive, Transport, http::MAX_BODY},
-    controller::{self, COMPOSIO, Connections, KUBERNETES, Settings},
+    composio::{HttpClient, HttpConfig, Sensitive, http::MAX_BODY},
+    controller::{self, Connections, KUBERNETES, PROJECTS, Settings},
     crd, drain,
     http::{self as health, Health},
     kubernetes,
-    lease::{
-        Candidate, Elector, LeaderState, Leadership, LeadershipLost, NotLeading, Scope, Timing,
-    },
+    lease::{Candidate, Elector, LeaderState, Leadership, LeadershipLost, Scope, Timing},
     log,
     metrics::Metrics,
     plan::Flags,
     poll::Polling,
+    projects::{AllowedBaseUrls, ProjectSettings},
     record::StateKey,
     report::RequeuePolicy,
     sandbox,
@@ -31,10 +30,8 @@ use composio_operator::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-/// How often the key file is looked at.
-const KEY_FILE_INTERVAL: Duration = Duration::from_secs(5);
 /// Calls in flight get so long after SIGTERM; whatever is cut off then is found again by its alias.
 /// Then there is still time to give up the Lease.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
@@ -93,10 +90,11 @@ async fn serve_sandbox(arguments: sandbox::Args) -> Result<(), Failure> {
 async fn run(arguments: Run) -> Result<(), Failure> {
     log::start(arguments.log_format);
     prepare_tls();
-    let (transport, api_key) = composio_transport(&arguments.composio)?;
+    let http = http_client(&arguments.composio)?;
     let state_key = arguments.state_key_file.as_deref().map(read_state_key);
     let state_key = state_key.transpose()?;
     let cluster = kubernetes::cluster().await?;
+    let settings = settings(&arguments, &cluster)?;
     let metrics = Arc::new(Metrics::default());
     let (leadership, elector) = candidate(&arguments, &cluster, &metrics)?;
     let client = kubernetes::client(cluster, &leadership, Arc::clone(&metrics))?;
@@ -106,7 +104,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
 
     info!(address = %listener.local_addr()?, "serving /livez, /readyz and /metrics");
 
-    let health = Arc::new(Health::of(&[KUBERNETES, COMPOSIO, LEADERSHIP]));
+    let health = Arc::new(Health::of(&[KUBERNETES, PROJECTS, LEADERSHIP]));
     let stop = CancellationToken::new();
     tokio::spawn(cancel_at_signal(stop.clone(), stop_signal()?));
     let server = tokio::spawn(health::serve(
@@ -115,29 +113,22 @@ async fn run(arguments: Run) -> Result<(), Failure> {
         Arc::clone(&metrics),
         stop.clone().cancelled_owned(),
     ));
-    if let Some(file) = arguments.composio.api_key_file.clone() {
-        tokio::spawn(follow_key_file(file, api_key.clone()));
-    }
     tokio::spawn(report_leadership(
         leadership.clone(),
         Arc::clone(&health),
         Arc::clone(&metrics),
     ));
-    // Everybody else does not come so far as to ask: this is for a leader that was frozen in its work.
-    let held = leadership.clone();
-    let while_leading = composio::http::only_while(transport, move || held.is_held(), NotLeading);
     // Only then may another replica lead.
     let work_has_ended = CancellationToken::new();
     let mut electing = tokio::spawn(elect(elector, work_has_ended.clone()));
     let controller = controller::run(
         Connections {
             client,
-            transport: while_leading,
-            api_key,
+            http,
             state_key,
             leadership,
         },
-        settings(&arguments),
+        settings,
         health,
         metrics,
         stop.clone(),
@@ -163,17 +154,22 @@ async fn run(arguments: Run) -> Result<(), Failure> {
 
 async fn check(arguments: arguments::Check) -> Result<(), Failure> {
     prepare_tls();
-    let (transport, _) = composio_transport(&arguments.composio)?;
-    let composio = composio::Client::new(transport, Arc::new(|_| ()));
     let namespaces = &arguments.scope.watch_namespace;
-    let kubernetes = kubernetes::client(
-        kubernetes::cluster().await?,
-        &Leadership::alone(),
-        Arc::default(),
-    )?;
+    let cluster = kubernetes::cluster().await?;
     let namespace = arguments.lease_namespace.as_deref();
+    let projects = check::ProjectAccess {
+        http: http_client(&arguments.composio)?,
+        allowed_base_urls: allowed_base_urls(&arguments.projects)?,
+        cluster_resource_namespace: cluster_resource_namespace(
+            &arguments.projects,
+            namespace,
+            &cluster,
+        ),
+        only: arguments.project,
+    };
+    let kubernetes = kubernetes::client(cluster, &Leadership::alone(), Arc::default())?;
     let lease = namespace.map(|namespace| (namespace, arguments.lease_name.as_str()));
-    Ok(check::run(kubernetes, composio, namespaces, lease, &mut io::stdout()).await?)
+    Ok(check::run(kubernetes, &projects, namespaces, lease, &mut io::stdout()).await?)
 }
 
 async fn drain(arguments: arguments::Drain) -> Result<(), Failure> {
@@ -191,7 +187,8 @@ async fn drain(arguments: arguments::Drain) -> Result<(), Failure> {
         job: hook.job,
     });
     let (timeout, out) = (arguments.timeout, &mut io::stdout());
-    Ok(drain::run(kubernetes, namespaces, hook.as_ref(), timeout, out).await?)
+    let project = arguments.project.as_ref();
+    Ok(drain::run(kubernetes, namespaces, project, hook.as_ref(), timeout, out).await?)
 }
 
 /// Both HTTP clients share it; it can only be there already if somebody installed it before main.
@@ -199,26 +196,37 @@ fn prepare_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn composio_transport(arguments: &ComposioOptions) -> Result<(Transport, ApiKey), Failure> {
-    let api_key = ApiKey::new(&read_key(arguments)?)?;
-    let transport = composio::http::transport(HttpConfig {
-        base_url: arguments.base_url.clone(),
-        api_key: api_key.clone(),
+fn http_client(arguments: &ComposioOptions) -> Result<HttpClient, Failure> {
+    Ok(HttpClient::new(HttpConfig {
         user_agent: kubernetes::USER_AGENT.to_owned(),
         instance: instance(arguments),
         timeout: arguments.request_timeout,
         max_body: MAX_BODY,
-    })?;
-    Ok((transport, api_key))
+    })?)
 }
 
-fn settings(arguments: &Run) -> Settings {
-    Settings {
-        instance: instance(&arguments.composio),
+fn allowed_base_urls(arguments: &ProjectOptions) -> Result<AllowedBaseUrls, Failure> {
+    Ok(AllowedBaseUrls::new(arguments.base_urls()?))
+}
+
+/// That of the Lease, where nothing is said.
+fn cluster_resource_namespace(
+    arguments: &ProjectOptions,
+    lease_namespace: Option<&str>,
+    cluster: &kube::Config,
+) -> String {
+    let namespace = arguments.cluster_resource_namespace.as_deref();
+    let namespace = namespace.or(lease_namespace);
+    namespace.unwrap_or(&cluster.default_namespace).to_owned()
+}
+
+fn settings(arguments: &Run, cluster: &kube::Config) -> Result<Settings, Failure> {
+    let composio = &arguments.composio;
+    Ok(Settings {
+        instance: instance(composio),
         namespaces: arguments.scope.watch_namespace.clone(),
         concurrency: arguments.concurrency,
         flags: Flags {
-            alias_prefix: arguments.alias_prefix.clone(),
             unknown_outcome_wait: to_signed(arguments.unknown_outcome_wait),
             revoke_patience: to_signed(arguments.revoke_patience),
             ..Flags::default()
@@ -229,31 +237,25 @@ fn settings(arguments: &Run) -> Settings {
             slow: arguments.stalled_interval,
             secret: arguments.secret_interval,
         },
-        polling: Polling {
-            interval: arguments.poll_interval,
-            waiting: arguments.poll_interval_waiting,
-            resync: arguments.resync_interval,
-            unseen: arguments.unknown_outcome_wait,
-            accept_missing: arguments.accept_missing,
+        projects: ProjectSettings {
+            allowed_base_urls: allowed_base_urls(&arguments.projects)?,
+            cluster_resource_namespace: cluster_resource_namespace(
+                &arguments.projects,
+                arguments.lease_namespace.as_deref(),
+                cluster,
+            ),
+            max_per_namespace: arguments.max_projects_per_namespace.into(),
+            key_interval: arguments.key_interval,
+            polling: Polling {
+                interval: arguments.poll_interval,
+                waiting: arguments.poll_interval_waiting,
+                resync: arguments.resync_interval,
+                unseen: arguments.unknown_outcome_wait,
+                accept_missing: arguments.accept_missing,
+            },
+            auth_config_lifetime: to_signed(arguments.auth_config_lifetime),
         },
-        auth_config_lifetime: to_signed(arguments.auth_config_lifetime),
-    }
-}
-
-fn read_key(arguments: &ComposioOptions) -> Result<Sensitive, Failure> {
-    match (&arguments.api_key_file, &arguments.api_key) {
-        (Some(file), _) => read_key_file(file),
-        (None, Some(key)) => Ok(key.clone()),
-        (None, None) => Err(
-            "no Composio API key: set COMPOSIO_API_KEY, or name a file with --api-key-file".into(),
-        ),
-    }
-}
-
-fn read_key_file(file: &Path) -> Result<Sensitive, Failure> {
-    let key = std::fs::read_to_string(file)
-        .map_err(|error| format!("cannot read the API key file {}: {error}", file.display()))?;
-    Ok(Sensitive::new(key))
+    })
 }
 
 fn read_state_key(file: &Path) -> Result<StateKey, Failure> {
@@ -263,28 +265,6 @@ fn read_state_key(file: &Path) -> Result<StateKey, Failure> {
     let key = StateKey::new(&Sensitive::new(key))
         .map_err(|error| format!("the state key file {name} {error}"))?;
     Ok(key)
-}
-
-/// Takes a new key from the file as soon as it is there. Whatever is wrong with it, the former stays.
-async fn follow_key_file(file: PathBuf, api_key: ApiKey) {
-    let mut told = None;
-    loop {
-        tokio::time::sleep(KEY_FILE_INTERVAL).await;
-        let taken = read_key_file(&file)
-            .map_err(|error| error.to_string())
-            .and_then(|key| api_key.replace(&key).map_err(|error| error.to_string()));
-        match taken {
-            Ok(true) => info!("the API key has changed, the new one is used from now on"),
-            Ok(false) => {}
-            Err(error) if told.as_ref() == Some(&error) => continue,
-            Err(error) => {
-                error!("{error}; the former key stays in use");
-                told = Some(error);
-                continue;
-            }
-        }
-        told = None;
-    }
 }
 
 /// Whether this process leads, and who sees to it. The Lease has a client of its own, without the guard
@@ -344,11 +324,9 @@ async fn report_leadership(leadership: Leadership, health: Arc<Health>, metrics:
         match leader_state {
             LeaderState::Unknown(why) => drop(health.not_ready(LEADERSHIP, why)),
             LeaderState::Waiting { holder } => {
-                health.idle(COMPOSIO, "only the leader talks to it");
                 health.idle(LEADERSHIP, format!("{holder} leads"));
             }
             LeaderState::Blocked { by } => {
-                health.idle(COMPOSIO, "only the leader talks to it");
                 health.not_ready(LEADERSHIP, by.to_string());
             }
             LeaderState::Leading { .. } => drop(health.ready(LEADERSHIP)),

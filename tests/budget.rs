@@ -50,6 +50,7 @@ impl Office {
         };
         let clock = Arc::clone(&now);
         let project = Project::new(
+            "project",
             transport,
             RecordKeys::derive(b"the API key", &Flags::default().project),
             Arc::new(Metrics::default()),

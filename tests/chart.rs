@@ -15,6 +15,7 @@ mod monitoring;
 mod names;
 mod network;
 mod permissions;
+mod projects;
 mod refused;
 mod uninstall;
 mod values;
@@ -23,13 +24,30 @@ mod values;
 const MONITORING: &str = include_str!("chart/monitoring.yaml");
 
 /// Values with which the chart is installed, and what each is about.
-const COMBINATIONS: [(&str, &[&str]); 10] = [
+const COMBINATIONS: [(&str, &[&str]); 13] = [
+    ("the least", &[]),
     (
-        "the least",
-        &[r#"apiKey={"existingSecret":{"name":"composio"}}"#],
+        "a project with the release",
+        &[r#"project={"create":true,"apiKeySecretRef":{"name":"composio"}}"#],
+    ),
+    (
+        "a project for some",
+        &[
+            r#"project={"create":true,"name":"shared","apiKeySecretRef":{"name":"composio","key":"k"},"aliasPrefix":"eu","allow":[{"namespaceSelector":{"matchLabels":{"tier":"agents"}},"users":["{{namespace}}/*"],"toolkits":["gmail"]}]}"#,
+        ],
     ),
     ("a trial", &[r#"sandbox={"enabled":true}"#]),
-    ("a key in the values", &[r#"apiKey={"value":"ak_1"}"#]),
+    (
+        "a key in the values",
+        &[r#"project={"create":true,"apiKey":"ak_1"}"#],
+    ),
+    (
+        "a project for some namespaces",
+        &[
+            r#"project={"create":true,"apiKey":"ak_1","allow":[{"toolkits":["gmail"]}]}"#,
+            r#"watchNamespaces=["some-namespace"]"#,
+        ],
+    ),
     (
         "a sandbox that stays",
         &[r#"sandbox={"enabled":true,"keep":true}"#],
@@ -61,10 +79,10 @@ const COMBINATIONS: [(&str, &[&str]); 10] = [
     (
         "behind a proxy",
         &[
-            r#"apiKey={"existingSecret":{"name":"composio","key":"k"}}"#,
+            r#"project={"create":true,"apiKeySecretRef":{"name":"composio","key":"k"},"baseURL":"https://composio.acme.example:8443/api"}"#,
             r#"proxy={"http":"http://proxy:3128","https":"http://u:p@proxy:3128/","noProxy":"10.0.0.0/8"}"#,
             r#"customCA={"configMap":"ca"}"#,
-            r#"baseUrl="https://composio.acme.example:8443/api""#,
+            r#"allowedBaseURLs=["https://composio.acme.example:8443/api","http://10.0.0.1:8090"]"#,
             r#"networkPolicy={"enabled":true,"from":[{"namespaceSelector":{}}]}"#,
         ],
     ),
@@ -79,14 +97,13 @@ const COMBINATIONS: [(&str, &[&str]); 10] = [
     (
         "everything else",
         &[
-            r#"apiKey={"existingSecret":{"name":"composio"}}"#,
             r#"metrics={"service":{"enabled":false},"podMonitor":{"enabled":true}}"#,
             r#"image={"repository":"registry.acme.example/op","digest":"sha256:0123456789012345678901234567890123456789012345678901234567890123","pullPolicy":"Always"}"#,
             r#"imagePullSecrets=[{"name":"registry"}]"#,
             r#"crds={"enabled":false}"#,
             r#"customCA={"secret":"ca","key":"tls.crt"}"#,
             r#"serviceAccount={"create":true,"name":"someone","annotations":{"a":"b"}}"#,
-            r#"config={"pollInterval":"1m","concurrency":32,"logFormat":"json","aliasPrefix":"eu"}"#,
+            r#"config={"pollInterval":"1m","concurrency":32,"logFormat":"json","keyInterval":"5m","maxProjectsPerNamespace":0}"#,
             r#"strategy={"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":1,"maxSurge":0}}"#,
             r#"priorityClassName="system-cluster-critical""#,
             r#"nodeSelector={"kubernetes.io/os":"linux"}"#,
@@ -188,26 +205,35 @@ async fn a_server_takes_every_combination_and_warns_of_none() {
 }
 
 #[tokio::test]
-async fn the_definition_is_installed_as_it_is_shipped_and_kept() {
-    // As the type has it: in YAML a number may be written in two ways.
-    let shipped: CustomResourceDefinition =
-        serde_saphyr::from_str(include_str!("../crds/connectedaccounts.yaml")).expect("YAML");
-    let name = "connectedaccounts.composio.dev";
-    let sandbox = r#"sandbox={"enabled":true}"#;
-    let rendered = render("x", &[sandbox]).await.expect("it renders");
-    let definition: CustomResourceDefinition = rendered.one("CustomResourceDefinition", name);
-    assert_eq!(definition.spec, shipped.spec);
-    let installed: Value = rendered.one("CustomResourceDefinition", name);
-    let policy = &installed["metadata"]["annotations"]["helm.sh/resource-policy"];
-    assert_eq!(policy, "keep");
-
-    let removed = render("x", &[sandbox, r#"crds={"keep":false}"#]).await;
-    let installed: Value = removed
-        .expect("it renders")
-        .one("CustomResourceDefinition", name);
-    assert_eq!(installed["metadata"]["annotations"], Value::Null);
-
-    let without = render("x", &[sandbox, r#"crds={"enabled":false}"#]).await;
+async fn the_definitions_are_installed_as_they_are_shipped_and_kept() {
+    let rendered = render("x", &[]).await.expect("it renders");
+    let removed = render("x", &[r#"crds={"keep":false}"#]).await;
+    let removed = removed.expect("it renders");
+    for (name, shipped) in [
+        (
+            "connectedaccounts.composio.dev",
+            include_str!("../crds/connectedaccounts.yaml"),
+        ),
+        (
+            "composioprojects.composio.dev",
+            include_str!("../crds/composioprojects.yaml"),
+        ),
+        (
+            "clustercomposioprojects.composio.dev",
+            include_str!("../crds/clustercomposioprojects.yaml"),
+        ),
+    ] {
+        // As the type has it: in YAML a number may be written in two ways.
+        let shipped: CustomResourceDefinition = serde_saphyr::from_str(shipped).expect("YAML");
+        let definition: CustomResourceDefinition = rendered.one("CustomResourceDefinition", name);
+        assert_eq!(definition.spec, shipped.spec);
+        let installed: Value = rendered.one("CustomResourceDefinition", name);
+        let policy = &installed["metadata"]["annotations"]["helm.sh/resource-policy"];
+        assert_eq!(policy, "keep", "{name}");
+        let installed: Value = removed.one("CustomResourceDefinition", name);
+        assert_eq!(installed["metadata"]["annotations"], Value::Null, "{name}");
+    }
+    let without = render("x", &[r#"crds={"enabled":false}"#]).await;
     let found = without
         .expect("it renders")
         .of_kind("CustomResourceDefinition");
@@ -221,19 +247,21 @@ async fn a_flag_reaches_the_program_as_it_is_given() {
         &[
             r#"sandbox={"enabled":true}"#,
             r#"watchNamespaces=["a","b"]"#,
-            r#"config={"pollInterval":"1m30s","concurrency":1000,"aliasPrefix":"eu_1"}"#,
+            r#"config={"pollInterval":"1m30s","concurrency":1000}"#,
+            r#"allowedBaseURLs=["https://composio.acme.example/api"]"#,
         ],
     )
     .await
     .expect("it renders");
     let args = rendered.args();
     for expected in [
-        "--base-url=http://op-composio-operator-sandbox.x.svc:8090",
+        "--allowed-base-urls=https://composio.acme.example/api,http://op-composio-operator-sandbox.x.svc:8090",
+        "--allow-http",
+        "--cluster-resource-namespace=x",
         "--watch-namespace=a,b",
         "--http-address=[::]:8080",
         "--poll-interval=1m30s",
         "--concurrency=1000",
-        "--alias-prefix=eu_1",
     ] {
         assert!(
             args.iter().any(|arg| arg == expected),
@@ -261,15 +289,19 @@ async fn the_program_takes_what_each_combination_gives_it() {
 
 #[tokio::test]
 async fn no_key_of_a_given_secret_and_no_trial_is_in_what_is_rendered() {
-    let rendered = render("x", &[r#"apiKey={"existingSecret":{"name":"composio"}}"#])
-        .await
-        .expect("it renders");
-    assert_eq!(rendered.of_kind("Secret"), [Value::Null; 0]);
-    assert!(!rendered.yaml.contains("sandbox"), "{}", rendered.yaml);
+    let project = r#"project={"create":true,"apiKeySecretRef":{"name":"composio"}}"#;
+    for values in [&[][..], &[project]] {
+        let rendered = render("x", values).await.expect("it renders");
+        assert_eq!(rendered.of_kind("Secret"), [Value::Null; 0]);
+        let mut others = rendered.objects();
+        others.retain(|object| object["kind"] != "CustomResourceDefinition");
+        let others = Value::from(others).to_string();
+        assert!(!others.contains("sandbox"), "{others}");
+    }
 }
 
 #[tokio::test]
-async fn who_may_only_view_a_namespace_does_not_see_links() {
+async fn who_may_only_view_a_namespace_does_not_see_links_and_who_may_edit_it_writes_no_project() {
     let rendered = render("x", &[r#"sandbox={"enabled":true}"#])
         .await
         .expect("it renders");
@@ -282,6 +314,25 @@ async fn who_may_only_view_a_namespace_does_not_see_links() {
         .filter_map(|label| label.strip_prefix("rbac.authorization.k8s.io/"))
         .collect();
     assert_eq!(aggregated, ["aggregate-to-admin", "aggregate-to-edit"]);
+    // Whoever may edit a namespace does not thereby decide whose API key is used, or write what the operator says.
+    let rules = role["rules"].as_array().expect("rules").iter();
+    let granted: Vec<[&Value; 2]> = rules
+        .map(|rule| [&rule["resources"], &rule["verbs"]])
+        .collect();
+    let verbs = serde_json::json!([
+        "get",
+        "list",
+        "watch",
+        "create",
+        "update",
+        "patch",
+        "delete",
+        "deletecollection"
+    ]);
+    let resources = ["connectedaccounts", "connectedaccounts/status"];
+    let resources = resources.map(|resource| serde_json::json!([resource]));
+    let read = serde_json::json!(["get"]);
+    assert_eq!(granted, [[&resources[0], &verbs], [&resources[1], &read]]);
 }
 
 #[tokio::test]

@@ -7,16 +7,13 @@ use composio_operator::kubernetes::PROXY_VARIABLES;
 use serde_json::json;
 
 use crate::support::control_plane::ControlPlane;
-use crate::support::sandbox::{API_KEY, PROGRAM};
+use crate::support::sandbox::PROGRAM;
 use crate::support::scene::{Scene, gmail};
 
-/// Runs a subcommand to its end, with the key and the way to the cluster that the operator has.
-async fn run(kubeconfig: &Path, key: &str, args: &[&str]) -> (Option<i32>, String) {
+/// Runs a subcommand to its end, with the way to the cluster that the operator has.
+async fn run(kubeconfig: &Path, args: &[&str]) -> (Option<i32>, String) {
     let mut command = tokio::process::Command::new(PROGRAM);
-    command
-        .args(args)
-        .env("KUBECONFIG", kubeconfig)
-        .env("COMPOSIO_API_KEY", key);
+    command.args(args).env("KUBECONFIG", kubeconfig);
     for proxy in PROXY_VARIABLES {
         command.env_remove(proxy);
     }
@@ -32,20 +29,22 @@ async fn run(kubeconfig: &Path, key: &str, args: &[&str]) -> (Option<i32>, Strin
     )
 }
 
-async fn check(scene: &Scene<'_>, key: &str) -> (Option<i32>, String) {
+async fn check(scene: &Scene<'_>, more: &[&str]) -> (Option<i32>, String) {
     let args = [
         "check",
-        "--base-url",
+        "--allowed-base-urls",
         scene.sandbox.url(),
+        "--allow-http",
+        "true",
         "--watch-namespace",
         &scene.namespace,
         "--lease-namespace",
         &scene.namespace,
     ];
-    run(&scene.kubeconfig, key, &args).await
+    run(&scene.kubeconfig, &[&args, more].concat()).await
 }
 
-async fn drain(scene: &Scene<'_>, timeout: &str) -> (Option<i32>, String) {
+async fn drain(scene: &Scene<'_>, timeout: &str, more: &[&str]) -> (Option<i32>, String) {
     let args = [
         "drain",
         "--timeout",
@@ -54,16 +53,17 @@ async fn drain(scene: &Scene<'_>, timeout: &str) -> (Option<i32>, String) {
         &scene.namespace,
     ];
     // The hook has an account of its own that may delete; here it is the administrator's.
-    run(scene.control_plane.kubeconfig(), API_KEY, &args).await
+    run(scene.control_plane.kubeconfig(), &[&args, more].concat()).await
 }
 
 #[tokio::test]
 async fn a_check_finds_everything_in_order_and_changes_nothing() {
     let scene = Scene::new("check").await;
+    scene.give_project(&scene.options()).await;
     scene.declare("a", gmail()).await;
-    let (code, told) = check(&scene, API_KEY).await;
+    let (code, told) = check(&scene, &[]).await;
     assert_eq!(code, Some(0), "{told}");
-    assert_eq!(told.lines().count(), 6, "{told}");
+    assert_eq!(told.lines().count(), 5, "{told}");
     assert!(told.lines().all(|line| line.starts_with("ok ")), "{told}");
     assert_eq!(scene.changes().await, [""; 0]);
     assert_eq!(scene.written(), []);
@@ -72,13 +72,15 @@ async fn a_check_finds_everything_in_order_and_changes_nothing() {
 #[tokio::test]
 async fn a_check_says_that_the_key_is_wrong_and_not_which_it_is() {
     let scene = Scene::new("check-key").await;
-    let (code, told) = check(&scene, "ak_wrong_one").await;
+    let wrong = scene.options().api_key("ak_wrong_one");
+    scene.give_project(&wrong).await;
+    let (code, told) = check(&scene, &[]).await;
     assert_eq!(code, Some(1), "{told}");
     assert!(
-        told.contains("FAILED API key: Composio rejects the API key"),
+        told.contains("/default: Composio rejects the API key"),
         "{told}"
     );
-    assert!(told.contains("error: 2 of the checks failed"), "{told}");
+    assert!(told.contains("error: 1 of the checks failed"), "{told}");
     assert!(!told.contains("ak_wrong_one"), "{told}");
 }
 
@@ -95,14 +97,8 @@ async fn a_check_names_each_permission_that_is_lacking() {
         )
         .await;
     let kubeconfig = scene.control_plane.kubeconfig_for_token(&token);
-    let args = [
-        "check",
-        "--base-url",
-        scene.sandbox.url(),
-        "--lease-namespace",
-        &scene.namespace,
-    ];
-    let (code, told) = run(&kubeconfig, API_KEY, &args).await;
+    let args = ["check", "--lease-namespace", &scene.namespace];
+    let (code, told) = run(&kubeconfig, &args).await;
     assert_eq!(code, Some(1), "{told}");
     assert!(
         told.contains(
@@ -115,7 +111,10 @@ async fn a_check_names_each_permission_that_is_lacking() {
     assert!(
         told.contains(
             "the service account may not patch connectedaccounts, update connectedaccounts/status, \
-             get secrets, create events, patch events"
+             list composioprojects, watch composioprojects, patch composioprojects, \
+             update composioprojects/status, get secrets, create events, patch events, \
+             list clustercomposioprojects, watch clustercomposioprojects, \
+             patch clustercomposioprojects, update clustercomposioprojects/status"
         ),
         "{told}"
     );
@@ -126,13 +125,13 @@ async fn a_check_says_that_the_definition_or_the_apiserver_is_missing() {
     // One without the definition, which all others share.
     let control_plane = ControlPlane::start().await.expect("it starts");
     let scene = Scene::on(&control_plane, "check-crd").await;
-    let (code, told) = check(&scene, API_KEY).await;
+    let (code, told) = check(&scene, &[]).await;
     assert_eq!(code, Some(1), "{told}");
     assert!(
         told.contains("the ConnectedAccount resource is not installed"),
         "{told}"
     );
-    assert!(told.contains("error: 1 of the checks failed"), "{told}");
+    assert!(told.contains("error: 2 of the checks failed"), "{told}");
 
     let kubeconfig = scene.folder.join("a-copy.kubeconfig");
     std::fs::copy(&scene.kubeconfig, &kubeconfig).expect("it can be copied");
@@ -140,8 +139,7 @@ async fn a_check_says_that_the_definition_or_the_apiserver_is_missing() {
     let text = std::fs::read_to_string(&kubeconfig).expect("it is there");
     assert!(text.contains(&url) && text.contains(certificate), "{text}");
     std::fs::write(&kubeconfig, text.replace(&url, "https://127.0.0.1:1")).expect("it is ours");
-    let args = ["check", "--base-url", scene.sandbox.url()];
-    let (code, told) = run(&kubeconfig, API_KEY, &args).await;
+    let (code, told) = run(&kubeconfig, &["check"]).await;
     assert_eq!(code, Some(1), "{told}");
     assert!(
         told.contains("FAILED apiserver: it does not answer"),
@@ -159,7 +157,7 @@ async fn a_drain_deletes_everything_in_scope_each_by_its_own_policy() {
     scene.declare("retained", spec).await;
     let (retained, _) = scene.linked("retained").await;
 
-    let (code, told) = drain(&scene, "60s").await;
+    let (code, told) = drain(&scene, "60s", &[]).await;
     assert_eq!(code, Some(0), "{told}");
     assert!(
         told.starts_with("2 ConnectedAccounts are there\n"),
@@ -179,7 +177,7 @@ async fn a_drain_tells_what_is_left_when_its_time_is_over() {
         scene.connected_gmail("stays").await;
         drop(operator);
     }
-    let (code, told) = drain(&scene, "1s").await;
+    let (code, told) = drain(&scene, "1s", &[]).await;
     assert_eq!(code, Some(1), "{told}");
     let left = format!("left: {}/stays ", scene.namespace);
     assert!(told.contains(&left), "{told}");
@@ -187,6 +185,50 @@ async fn a_drain_tells_what_is_left_when_its_time_is_over() {
         told.contains("error: 1 ConnectedAccounts are left; the operator must run"),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn a_check_and_a_drain_of_one_project_leave_the_others_alone() {
+    let scene = Scene::new("one-project").await.operated().await;
+    let project = json!({
+        "apiVersion": "composio.dev/v1alpha1", "kind": "ComposioProject",
+        "metadata": {"name": "second"},
+        "spec": {"apiKeySecretRef": {"name": "nowhere"}, "baseURL": scene.sandbox.url()},
+    });
+    scene.apply(&project.to_string()).await;
+    let named = |name: &str| format!("ComposioProject/{}/{name}", scene.namespace);
+    for (name, expected, words) in [
+        ("default", 0, "Composio takes its API key"),
+        ("second", 1, "there is no Secret"),
+        ("third", 1, "it is not there"),
+    ] {
+        let project = named(name);
+        let (code, told) = check(&scene, &["--project", &project]).await;
+        assert_eq!(code, Some(expected), "{told}");
+        let about: Vec<&str> = told
+            .lines()
+            .filter(|line| line.contains("Project/"))
+            .collect();
+        assert_eq!(about.len(), 1, "{told}");
+        assert!(
+            about[0].contains(&project) && about[0].contains(words),
+            "{told}"
+        );
+    }
+    let (_, told) = check(&scene, &["--project", "default"]).await;
+    assert!(told.contains("ComposioProject/NAMESPACE/NAME"), "{told}");
+
+    scene.connected_gmail("goes").await;
+    let mut stays = gmail();
+    stays["projectRef"] = json!({"name": "second"});
+    scene.declare("stays", stays).await;
+    let (code, told) = drain(&scene, "60s", &["--project", &named("default")]).await;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.starts_with("1 ConnectedAccounts are there\n"),
+        "{told}"
+    );
+    scene.object("stays").await;
 }
 
 #[tokio::test]
@@ -247,13 +289,16 @@ async fn a_flag_goes_before_its_environment_variable() {
             .arg("run")
             .args(flag.map(|value| format!("--watch-namespace={value}")))
             .env("COMPOSIO_OPERATOR_WATCH_NAMESPACE", variable)
-            .env_remove("COMPOSIO_API_KEY");
+            .env("KUBECONFIG", "/nonexistent");
         let output = command.output().await.expect("the program runs");
-        assert!(!output.status.success(), "there is no key");
+        assert!(!output.status.success(), "there is no cluster");
         let told = [output.stdout, output.stderr].concat();
         String::from_utf8(told).expect("it tells text")
     };
-    let (flags_are_right, name) = ("no Composio API key", "must be the name of a namespace");
+    let (flags_are_right, name) = (
+        "no way to a Kubernetes cluster",
+        "must be the name of a namespace",
+    );
     for (flag, variable, says) in [
         (None, "a, b", flags_are_right),
         (None, "A", name),
@@ -276,7 +321,7 @@ async fn a_state_key_that_is_missing_or_too_short_ends_the_start_and_is_told_wit
     ] {
         let file = file.to_str().expect("a path of ASCII");
         let args = ["run", "--state-key-file", file];
-        let (code, told) = run(Path::new("/nonexistent"), API_KEY, &args).await;
+        let (code, told) = run(Path::new("/nonexistent"), &args).await;
         assert_eq!(code, Some(1), "{told}");
         assert!(told.contains(says) && !told.contains("not-32"), "{told}");
     }

@@ -5,12 +5,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use composio_operator::crd::{ComposioProject, DEFAULT_PROJECT, PROJECT_FINALIZER};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::json;
 
 use crate::support::child::{Child, Folder, Signal, runs};
 use crate::support::control_plane::ControlPlane;
+use crate::support::project::{KEY, KEY_SECRET};
+use crate::support::scene::Scene;
 use crate::support::tools::{self, ETCD, KUBE_APISERVER, KUBECTL, Version};
 use crate::support::wait;
 
@@ -69,6 +73,39 @@ async fn a_service_account_may_do_what_its_rules_say_and_nothing_else() {
     {
         Err(kube::Error::Api(status)) => assert_eq!(status.code, 403, "{status:?}"),
         other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_project_of_a_namespace_becomes_what_each_operators_options_say() {
+    let scene = Scene::new("project").await;
+    let prefixed = scene.options().alias_prefix("eu-");
+    let projects: Api<ComposioProject> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let secrets: Api<Secret> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    for (options, key, prefix) in [
+        (scene.options(), Some("sandbox"), None),
+        (prefixed.clone(), Some("sandbox"), Some("eu-")),
+        (scene.options().api_key("other"), Some("other"), None),
+        (prefixed.without_api_key(), None, Some("eu-")),
+    ] {
+        scene.give_project(&options).await;
+        let project = projects.get(DEFAULT_PROJECT).await.unwrap();
+        assert_eq!(project.spec.base_url, scene.sandbox.url());
+        assert_eq!(project.spec.alias_prefix.as_deref(), prefix);
+        let secret = secrets.get_opt(KEY_SECRET).await.unwrap();
+        let data = secret.and_then(|secret| secret.data?.remove(KEY));
+        assert_eq!(
+            data.map(|key| key.0),
+            key.map(|key| key.as_bytes().to_vec())
+        );
+        // Nobody takes it off where no operator runs.
+        let kept = json!({"metadata": {"finalizers": [PROJECT_FINALIZER]}});
+        let patch = Patch::Merge(kept);
+        let params = PatchParams::default();
+        projects
+            .patch(DEFAULT_PROJECT, &params, &patch)
+            .await
+            .unwrap();
     }
 }
 

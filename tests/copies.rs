@@ -34,7 +34,7 @@ async fn connected(scene: &Scene<'_>, name: &str, spec: Value) -> String {
 /// Another cluster with an operator of its own, for the same project.
 async fn beside(first: &Scene<'_>, prefix: &str) -> Operated<'static> {
     let scene = Scene::new(prefix).await;
-    let options = scene.options().flag("--base-url", first.sandbox.url());
+    let options = scene.options().base_url(first.sandbox.url());
     let operator = scene.start("operator", &options).await;
     Operated::of(scene, operator)
 }

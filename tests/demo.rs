@@ -96,7 +96,8 @@ async fn demo(auto: bool) -> Result<(), String> {
         .allow(&client, NAMESPACE, "composio-operator", LEASE_RULES)
         .await;
     let kubeconfig = control_plane.kubeconfig_for_token(&token);
-    let options = Options::with_defaults(&kubeconfig, sandbox.url(), NAMESPACE);
+    let options = Options::with_defaults(&control_plane, &kubeconfig, sandbox.url(), NAMESPACE)
+        .without_project();
     let operator = Operator::start(folder, "operator", &options)
         .await
         .map_err(|error| error.to_string())?;
@@ -109,6 +110,7 @@ async fn demo(auto: bool) -> Result<(), String> {
     let told = if auto {
         tell_story(&stage, &mut steps).await
     } else {
+        stage.apply_project().await?;
         stage.apply().await?;
         look_on(&stage).await
     };

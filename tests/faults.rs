@@ -2,6 +2,7 @@
 
 mod account;
 mod declaration;
+mod key;
 mod project;
 mod reach;
 mod start;

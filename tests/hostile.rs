@@ -135,13 +135,13 @@ async fn operated(prefix: &str) -> Operated<'static> {
 }
 
 /// Fails if anything that the operator has said can do more than stand there: its log, the status of its
-/// objects, its events.
+/// objects and of their project, its events.
 async fn assert_plain(scene: &Scene<'_>, operator: &Operator) {
     let log = operator.child.read_log();
     for line in log.lines() {
         assert!(line.chars().all(is_plain), "a log line: {line:?}");
     }
-    let args = ["get", "connectedaccounts", "-o", "json"];
+    let args = ["get", "connectedaccounts,composioprojects", "-o", "json"];
     let objects: Value = serde_json::from_str(&scene.kubectl(&args).await).expect("JSON");
     for object in objects["items"].as_array().expect("a list") {
         assert_plain_texts(&object["status"]);

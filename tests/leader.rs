@@ -71,8 +71,8 @@ async fn of_three_replicas_one_works_and_all_are_ready() {
     for name in NAMES {
         let (leads, operator) = (name == leader, replicas.operator(name));
         let words = match leads {
-            true => "[+] composio ok",
-            false => "[+] composio idle: only the leader talks to it",
+            true => "[+] leadership ok",
+            false => "[+] leadership idle: ",
         };
         operator.readyz(200, words).await;
         let (_, metrics) = operator.get("/metrics").await;

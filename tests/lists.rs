@@ -73,7 +73,7 @@ async fn an_account_whose_row_is_repeated_in_a_list_is_adopted_and_lives_on() {
         })
     })
     .await;
-    let options = scene.options().flag("--base-url", editor.proxy.url());
+    let options = scene.options().base_url(editor.proxy.url());
     let operator = scene.start("operator", &options).await;
     scene
         .secret("ac-hubspot", json!({"api_key": "first-key"}))
@@ -133,7 +133,7 @@ async fn a_list_without_end_is_told_on_the_object_and_keeps_nobody_waiting() {
     ] {
         let scene = Scene::new("endless").await;
         let editor = Editor::before(&scene, without_end(in_a_circle)).await;
-        let options = scene.options().flag("--base-url", editor.proxy.url());
+        let options = scene.options().base_url(editor.proxy.url());
         let _operator = scene.start("operator", &options).await;
         editor.turn(true);
         for n in 0..5 {
@@ -184,7 +184,7 @@ async fn fifty_that_wait_for_one_look_do_not_keep_fifty_copies_of_its_error() {
     let proxy = Proxy::of_http(scene.sandbox.url(), intercept)
         .await
         .expect("loopback has a free port");
-    let options = scene.options().flag("--base-url", proxy.url());
+    let options = scene.options().base_url(proxy.url());
     let operator = scene.start("operator", &options).await;
     let before = operator.peak_memory();
     let objects: Vec<Value> = (0..LOOKING)

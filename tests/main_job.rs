@@ -7,13 +7,17 @@ use serde_json::json;
 use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::Operator;
-use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::scene::{Operated, SOON, Scene, gmail};
 use crate::support::story::{asked_by_toolkit, check_calls};
 use crate::support::wait;
 
 #[tokio::test]
 async fn three_accounts_are_declared_connected_changed_and_revoked_before_they_are_deleted() {
-    let scene = Scene::new("story").await.operated().await;
+    let scene = Scene::new("story").await;
+    // The project comes with the story.
+    let options = scene.options().without_project();
+    let operator = scene.start("operator", &options).await;
+    let scene = Operated::of(scene, operator);
     scene
         .stage()
         .run(async |_| {})
@@ -153,7 +157,7 @@ async fn a_new_and_empty_control_plane_finds_the_same_accounts_without_a_post() 
     empty.install_crd().await;
     // The alias is computed from namespace and name, so the namespace must be the same.
     let second = Scene::named(&empty, &first.namespace).await;
-    let options = second.options().flag("--base-url", first.sandbox.url());
+    let options = second.options().base_url(first.sandbox.url());
     let _operator = second.start("operator", &options).await;
     second
         .stage()
@@ -226,9 +230,9 @@ async fn sigterm_cuts_off_a_call_that_hangs_and_the_next_one_finds_what_it_made(
 #[tokio::test]
 async fn sigterm_ends_an_operator_that_still_waits_for_composio_and_the_apiserver() {
     let scene = Scene::new("early").await;
-    let nowhere = scene.options().flag("--base-url", "http://127.0.0.1:9");
+    let nowhere = scene.options().base_url("http://127.0.0.1:9");
     let operator = scene.spawn("no-composio", &nowhere);
-    operator.readyz(503, "no connection").await;
+    scene.until_project("Ready", "False", "Unreachable").await;
     ends_in_time(&operator).await;
 
     let nowhere = scene.kubeconfig_for("https://127.0.0.1:9");

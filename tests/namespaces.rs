@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::support::child::Child;
 use crate::support::control_plane::ControlPlane;
+use crate::support::project;
 use crate::support::release::{Release, user};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::story::condition;
@@ -24,6 +25,8 @@ mod policy;
 struct Land {
     _namespace_controller: Child,
     control_plane: ControlPlane,
+    /// Whether all objects are in one project of the cluster: each release serves all namespaces then.
+    is_of_cluster: bool,
 }
 
 impl Land {
@@ -51,20 +54,45 @@ impl Land {
         Land {
             _namespace_controller: child.expect("it starts"),
             control_plane,
+            is_of_cluster: false,
+        }
+    }
+
+    /// One for a test alone, whose objects are in a project of the cluster: an operator of all namespaces would
+    /// deal with the objects of all other tests.
+    async fn of_cluster() -> Land {
+        Land {
+            is_of_cluster: true,
+            ..Land::start().await
         }
     }
 
     /// A release of the chart in a namespace of its own, with rights for these namespaces.
     async fn release(&self, watched: &[&str], values: &[&str]) -> Release<'_> {
         let scene = Scene::on(&self.control_plane, "release").await;
-        Release::install(scene, watched, values).await
+        self.install(scene, watched, values).await
+    }
+
+    async fn install<'a>(
+        &self,
+        scene: Scene<'a>,
+        watched: &[&str],
+        values: &[&str],
+    ) -> Release<'a> {
+        let mut release = Release::install(scene, watched, values).await;
+        if self.is_of_cluster {
+            release.options = release.options.without_project();
+            let (url, namespace) = (release.scene.sandbox.url(), &release.scene.namespace);
+            let project = project::of_cluster(url, namespace);
+            release.scene.apply(&project.to_string()).await;
+        }
+        release
     }
 
     /// A release that is installed in the namespace of the objects that it watches.
     async fn release_beside_its_objects(&self) -> Release<'_> {
         let scene = Scene::on(&self.control_plane, "home").await;
-        let home = scene.namespace.clone();
-        Release::install(scene, &[&home], &[]).await
+        self.install(scene, &[], &[]).await
     }
 
     /// A namespace for objects.
@@ -88,7 +116,10 @@ impl Land {
         assert!(output.status.success(), "{said}");
     }
 
-    async fn declare(&self, namespace: &str, name: &str, spec: Value) {
+    async fn declare(&self, namespace: &str, name: &str, mut spec: Value) {
+        if self.is_of_cluster {
+            spec = project::in_cluster(spec);
+        }
         let object = json!({
             "apiVersion": "composio.dev/v1alpha1",
             "kind": "ConnectedAccount",

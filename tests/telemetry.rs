@@ -8,6 +8,9 @@ use crate::support::operator::Operator;
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
+/// What the operator writes to the apiserver.
+const KINDS: [&str; 5] = ["status", "metadata", "project", "event", "lease"];
+
 /// The lines of a log in JSON, without what is cut off.
 fn lines(operator: &Operator) -> Vec<Value> {
     let log = operator.child.read_log();
@@ -102,6 +105,7 @@ async fn the_metrics_count_what_the_apiserver_was_asked_to_write() {
             let kind = match asked.resource.as_str() {
                 "connectedaccounts/status" => "status",
                 "connectedaccounts" => "metadata",
+                "composioprojects" | "composioprojects/status" => "project",
                 "events" => "event",
                 "leases" => "lease",
                 _ => continue,
@@ -118,8 +122,7 @@ async fn the_metrics_count_what_the_apiserver_was_asked_to_write() {
         let mut told = BTreeMap::new();
         for (labels, count) in numbers(operator, "composio_operator_kubernetes_writes_total").await
         {
-            let kind = ["status", "metadata", "event", "lease"];
-            let kind = kind
+            let kind = KINDS
                 .into_iter()
                 .find(|kind| labels.contains(&format!("kind=\"{kind}\"")));
             *told.entry(kind.expect("no other write")).or_default() += count as u64;
@@ -131,10 +134,7 @@ async fn the_metrics_count_what_the_apiserver_was_asked_to_write() {
             let of = |counts: &BTreeMap<&str, u64>| counts.get(kind).copied().unwrap_or_default();
             (of(&counts)..=of(&later)).contains(&count)
         };
-        match ["status", "metadata", "event", "lease"]
-            .into_iter()
-            .all(held)
-        {
+        match KINDS.into_iter().all(held) {
             true => Ok(told),
             false => Err(format!("{told:?}, audited: {counts:?}")),
         }
@@ -167,7 +167,7 @@ async fn the_metrics_count_what_the_apiserver_was_asked_to_write() {
     for hidden in [&*id, "\"mail\"", &*scene.namespace] {
         let labels = text
             .lines()
-            .filter(|line| !line.contains("watched_namespace="));
+            .filter(|line| !line.contains("watched_namespace=") && !line.contains("project="));
         let found: Vec<_> = labels.filter(|line| line.contains(hidden)).collect();
         assert_eq!(found, [""; 0], "no label names an object");
     }
@@ -214,7 +214,7 @@ async fn of_two_replicas_the_one_that_waits_counts_its_own_writes_of_the_lease_a
     };
     let success = |kind: &str| format!("{{kind=\"{kind}\",result=\"success\"}}");
     let leads = kinds(&leader).await;
-    for kind in ["status", "metadata", "lease"] {
+    for kind in ["status", "metadata", "project", "lease"] {
         assert!(leads.contains(&success(kind)), "{kind}: {leads:?}");
     }
     assert_eq!(kinds(&waiting).await, BTreeSet::new());

@@ -24,6 +24,7 @@ mod lists;
 mod main_job;
 mod namespaces;
 mod poll;
+mod projects;
 mod refused;
 mod rivals;
 mod secrets;

@@ -39,6 +39,9 @@ pub const ALIAS_ANNOTATION: &str = "composio.dev/alias";
 /// A person gives an account to the object by writing the account's id here: one that was found by its
 /// declared alias, or whose alias was changed.
 pub const OWN_ACCOUNT_ANNOTATION: &str = "composio.dev/own-account";
+/// A person lets an object go without its account by writing the account's id here, or the alias that it was asked
+/// for under: it is being deleted, and its project, or the key of it, is gone.
+pub const ABANDON_ANNOTATION: &str = "composio.dev/abandon";
 /// A person asks for a new link by giving this annotation a new value.
 pub const LINK_REQUESTED_ANNOTATION: &str = "composio.dev/link-requested-at";
 /// A person or a GitOps tool asks for a fresh look by giving this annotation a new value.

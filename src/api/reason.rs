@@ -23,6 +23,7 @@ pub enum Reason {
     ComposioUnavailable,
     RateLimited,
     ProjectUnavailable,
+    ProjectNotFound,
     NamespaceUnreachable,
     KubernetesRefused,
     RevokeRefused,
@@ -39,6 +40,7 @@ pub enum Reason {
     Forbidden,
     CredentialsRejected,
     Conflict,
+    ProjectMismatch,
     Mismatch,
     AliasChanged,
     AccountNotFound,
@@ -101,7 +103,7 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 37] = {
+const TABLE: [Row; 39] = {
     use Progress::{None, Reconciling, Stalled};
     use ReadyRule::{False, Kept, True, Unknown};
     use Reason as R;
@@ -216,7 +218,15 @@ const TABLE: [Row; 37] = {
             Kept,
             false,
             Reconciling,
-            "Composio rejects the operator's API key, or a right that it needs, or the key is another project's. Give the operator the right one; every object goes on by itself.",
+            "The project that `spec.projectRef` names cannot be used now. Its own condition Ready says why and what to do; every object goes on by itself.",
+        ),
+        row(
+            R::ProjectNotFound,
+            "ProjectNotFound",
+            Kept,
+            false,
+            Reconciling,
+            "The project that `spec.projectRef` names is not there. Create it, or make a new object that names another; the object goes on by itself.",
         ),
         row(
             R::NamespaceUnreachable,
@@ -345,6 +355,14 @@ const TABLE: [Row; 37] = {
             false,
             Stalled,
             "Another object manages this account, and this one touches nothing. Delete one of the two, or give this one an account of its own: without `spec.connectedAccountId`, without the `spec.metadata.alias` of the other, and without the annotations `composio.dev/alias` and `composio.dev/own-account` if it is a copy.",
+        ),
+        row(
+            R::ProjectMismatch,
+            "ProjectMismatch",
+            False,
+            false,
+            Stalled,
+            "The object's account is, or may be, in another project than `spec.projectRef` names, and nothing is done. Name the former project again, or, if the object is a copy, take the annotation `composio.dev/alias` off it.",
         ),
         row(
             R::Mismatch,

@@ -10,7 +10,7 @@ use futures::{
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use memchr::memmem;
 use reqwest::{Url, redirect};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{error::causes, model::Sensitive, quote::Quote};
 
@@ -38,65 +38,13 @@ pub enum SendError {
     },
 }
 
-/// The project's API key, shared by everything that sends: a new content is used from the next
-/// call on. Debug does not show it.
-#[derive(Clone)]
-pub struct ApiKey(Arc<watch::Sender<HeaderValue>>);
-
-/// The keys that come after the one that was in use when this was made.
-pub struct KeyChanges {
-    key: ApiKey,
-    changes: watch::Receiver<HeaderValue>,
-}
-
-impl KeyChanges {
-    /// Waits for another key, and returns it.
-    pub async fn next(&mut self) -> Sensitive {
-        // The sender is ours too, so it is never gone.
-        let _ = self.changes.changed().await;
-        self.key.current()
-    }
-}
-
-impl ApiKey {
-    /// Takes the key without the white space around it (a file ends with a line end).
-    pub fn new(key: &Sensitive) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(watch::Sender::new(header_value(key)?))))
-    }
-
-    /// Replaces the key, and tells whether it is another one. A key that cannot be one is an error
-    /// and the former stays.
-    pub fn replace(&self, key: &Sensitive) -> Result<bool, ConfigError> {
-        let value = header_value(key)?;
-        Ok(self.0.send_if_modified(|current| {
-            let changed = *current != value;
-            *current = value;
-            changed
-        }))
-    }
-
-    /// The changes of the key from now on.
-    pub fn changes(&self) -> KeyChanges {
-        KeyChanges {
-            key: self.clone(),
-            changes: self.0.subscribe(),
-        }
-    }
-
-    /// The key in use, for redaction.
-    pub fn current(&self) -> Sensitive {
-        Sensitive::new(self.header().to_str().unwrap_or_default())
-    }
-
-    fn header(&self) -> HeaderValue {
-        self.0.borrow().clone()
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
+/// Checks that a text can be an API key, and takes the white space around it away (a file ends with a line end).
+///
+/// # Errors
+/// When it cannot be one. The error never shows it.
+pub fn api_key(text: &Sensitive) -> Result<Sensitive, ConfigError> {
+    header_value(text)?;
+    Ok(Sensitive::new(text.expose().trim()))
 }
 
 fn header_value(key: &Sensitive) -> Result<HeaderValue, ConfigError> {
@@ -112,13 +60,9 @@ fn header_value(key: &Sensitive) -> Result<HeaderValue, ConfigError> {
     Ok(value)
 }
 
-/// How to reach Composio.
+/// How this program calls.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
-    /// `https://backend.composio.dev`, or a self-hosted one, which may stand under a path.
-    pub base_url: String,
-    /// Read at every call.
-    pub api_key: ApiKey,
     /// Which program calls, and of which version: `composio-operator/0.1.0`.
     pub user_agent: String,
     /// Which instance of the program calls: the header `x-composio-operator-instance`, for Composio's support.
@@ -170,54 +114,82 @@ pub enum ConfigError {
     Client(String),
 }
 
-/// The transport that really sends.
-pub fn transport(config: HttpConfig) -> Result<Transport, ConfigError> {
-    let HttpConfig {
-        base_url,
-        api_key,
-        user_agent,
-        instance,
-        timeout,
-        max_body,
-    } = config;
-    let base = base(&base_url)?;
-    let instance = HeaderValue::from_str(&instance).map_err(|_| ConfigError::Instance)?;
-    let client = reqwest::Client::builder()
-        .user_agent(user_agent)
-        .timeout(timeout)
-        .connect_timeout(timeout.min(CONNECT_TIMEOUT))
-        .pool_idle_timeout(IDLE)
-        // The key must not go to another host, and a POST must not be sent twice.
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .build()
-        .map_err(|error| ConfigError::Client(root(&error)))?;
-    let room = Arc::new(Semaphore::new(1));
-    Ok(Arc::new(move |request| {
-        let room = Arc::clone(&room);
-        let (client, base) = (client.clone(), base.clone());
-        let (key, instance) = (api_key.header(), instance.clone());
-        async move {
-            let (parts, body) = request.into_parts();
-            let url = format!("{base}{}", parts.uri);
-            let mut headers = parts.headers;
-            headers.insert(HeaderName::from_static("x-api-key"), key.clone());
-            headers.insert(
-                HeaderName::from_static("x-composio-operator-instance"),
-                instance,
-            );
-            let answer = client
-                .request(parts.method, url)
-                .headers(headers)
-                .body(body)
-                .send()
-                .await
-                .map_err(|error| send_error(&error))?;
-            let answer = read(answer, max_body, room, timeout).await?;
-            Ok(without_key(answer, key.as_bytes()))
-        }
-        .boxed()
-    }))
+/// The HTTP client, with its connections. All projects share it, and so the room for large answers. Cheap to clone.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    instance: HeaderValue,
+    timeout: Duration,
+    max_body: usize,
+    room: Arc<Semaphore>,
+}
+
+impl HttpClient {
+    /// A client that has not connected yet.
+    ///
+    /// # Errors
+    /// When the instance's name does not fit into a header, or the client cannot start.
+    pub fn new(config: HttpConfig) -> Result<Self, ConfigError> {
+        let HttpConfig {
+            user_agent,
+            instance,
+            timeout,
+            max_body,
+        } = config;
+        let instance = HeaderValue::from_str(&instance).map_err(|_| ConfigError::Instance)?;
+        let client = reqwest::Client::builder()
+            .user_agent(user_agent)
+            .timeout(timeout)
+            .connect_timeout(timeout.min(CONNECT_TIMEOUT))
+            .pool_idle_timeout(IDLE)
+            // The key must not go to another host, and a POST must not be sent twice.
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .build()
+            .map_err(|error| ConfigError::Client(root(&error)))?;
+        Ok(Self {
+            client,
+            instance,
+            timeout,
+            max_body,
+            room: Arc::new(Semaphore::new(1)),
+        })
+    }
+
+    /// The way to one Composio with one API key. `base_url`: `https://backend.composio.dev`, or a self-hosted one,
+    /// which may stand under a path.
+    ///
+    /// # Errors
+    /// When no path can be joined to the URL, or the key cannot be one.
+    pub fn transport(&self, base_url: &str, api_key: &Sensitive) -> Result<Transport, ConfigError> {
+        let base = base(base_url)?;
+        let key = header_value(api_key)?;
+        let this = self.clone();
+        Ok(Arc::new(move |request| {
+            let (this, base, key) = (this.clone(), base.clone(), key.clone());
+            async move {
+                let (parts, body) = request.into_parts();
+                let url = format!("{base}{}", parts.uri);
+                let mut headers = parts.headers;
+                headers.insert(HeaderName::from_static("x-api-key"), key.clone());
+                headers.insert(
+                    HeaderName::from_static("x-composio-operator-instance"),
+                    this.instance,
+                );
+                let answer = this
+                    .client
+                    .request(parts.method, url)
+                    .headers(headers)
+                    .body(body)
+                    .send()
+                    .await
+                    .map_err(|error| send_error(&error))?;
+                let answer = read(answer, this.max_body, this.room, this.timeout).await?;
+                Ok(without_key(answer, key.as_bytes()))
+            }
+            .boxed()
+        }))
+    }
 }
 
 /// The same way, which is closed while `may` says no: it is asked right before each request is sent.

@@ -33,7 +33,7 @@ pub use connected_accounts::{
     Patched, Refreshed, Revoked, SharingPatch,
 };
 pub use error::{Error, Kind, Refusal, Retry};
-pub use http::{ApiKey, ConfigError, HttpConfig, KeyChanges, SendError, Transport};
+pub use http::{ConfigError, HttpClient, HttpConfig, SendError, Transport};
 pub use model::{
     Account, Acl, AuthConfig, Credentials, Sensitive, SensitiveUrl, State, Visibility,
 };

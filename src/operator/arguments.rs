@@ -4,12 +4,14 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
-use crate::{composio::Sensitive, sandbox};
+use crate::{crd::DEFAULT_BASE_URL, projects::ProjectKey, sandbox};
 
+mod base_url;
 #[cfg(test)]
 mod tests;
 pub mod values;
-use values::{FEWEST, MOST, alias_prefix, duration, lease_name, namespace, sensitive};
+pub use base_url::BaseUrl;
+use values::{FEWEST, MOST, MOST_PROJECTS, duration, lease_name, namespace};
 
 /// The name of the Lease where none is given.
 pub const DEFAULT_LEASE_NAME: &str = "composio-operator";
@@ -50,24 +52,6 @@ pub enum LogFormat {
 /// How Composio is reached, and by whom.
 #[derive(Args, Debug)]
 pub struct ComposioOptions {
-    /// File that holds the project's API key; read again when it changes
-    #[arg(long, env = "COMPOSIO_OPERATOR_API_KEY_FILE", value_name = "PATH")]
-    pub api_key_file: Option<PathBuf>,
-
-    // Hidden: a key on the command line is in every process list.
-    /// The project's API key itself, if it is not in a file
-    #[arg(long, env = "COMPOSIO_API_KEY", hide = true, hide_env_values = true, value_parser = sensitive)]
-    pub api_key: Option<Sensitive>,
-
-    /// Where Composio is; a path is kept
-    #[arg(
-        long,
-        env = "COMPOSIO_BASE_URL",
-        value_name = "URL",
-        default_value = "https://backend.composio.dev"
-    )]
-    pub base_url: String,
-
     /// Name of this process in its requests to Composio; the host's name, if not given
     #[arg(long, env = "COMPOSIO_OPERATOR_INSTANCE", value_name = "NAME")]
     pub instance: Option<String>,
@@ -94,6 +78,56 @@ pub struct Scope {
     pub watch_namespace: Vec<String>,
 }
 
+/// What projects may name, and where the keys of those of the cluster are.
+#[derive(Args, Debug)]
+pub struct ProjectOptions {
+    /// The only base URLs that projects may name, separated by commas: scheme, host, port and path must be equal
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_ALLOWED_BASE_URLS",
+        value_name = "URLS",
+        default_value = DEFAULT_BASE_URL,
+        value_delimiter = ',',
+        num_args = 1,
+        action = ArgAction::Set,
+        value_parser = BaseUrl::parse
+    )]
+    pub allowed_base_urls: Vec<BaseUrl>,
+
+    /// Take http:// in --allowed-base-urls too: API keys are sent there in clear text
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_ALLOW_HTTP",
+        value_name = "BOOL",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        action = ArgAction::Set
+    )]
+    pub allow_http: bool,
+
+    /// Namespace of the Secrets that ClusterComposioProjects name; that of the Lease, if not given
+    #[arg(long, env = "COMPOSIO_OPERATOR_CLUSTER_RESOURCE_NAMESPACE", value_name = "NAMESPACE", value_parser = namespace)]
+    pub cluster_resource_namespace: Option<String>,
+}
+
+impl ProjectOptions {
+    /// The list, once it is seen that no key is sent in clear text unasked.
+    ///
+    /// # Errors
+    /// The first URL that needs --allow-http, and that it does.
+    pub fn base_urls(&self) -> Result<&[BaseUrl], String> {
+        let mut urls = self.allowed_base_urls.iter();
+        match urls.find(|url| url.is_clear_text() && !self.allow_http) {
+            Some(url) => Err(format!(
+                "--allowed-base-urls names {url}, where API keys would be sent in clear text: use https://, or \
+                 set --allow-http"
+            )),
+            None => Ok(&self.allowed_base_urls),
+        }
+    }
+}
+
 /// Look whether the cluster and Composio are as the operator needs them
 #[derive(Args, Debug)]
 pub struct Check {
@@ -104,6 +138,14 @@ pub struct Check {
     /// Where the objects are.
     #[command(flatten)]
     pub scope: Scope,
+
+    /// What projects may name.
+    #[command(flatten)]
+    pub projects: ProjectOptions,
+
+    /// Look at this project only; at all, if not given
+    #[arg(long, value_name = "KIND/[NAMESPACE/]NAME")]
+    pub project: Option<ProjectKey>,
 
     /// Namespace of the Lease by which a leader is elected; not looked at, if not given
     #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
@@ -120,6 +162,14 @@ pub struct Drain {
     /// Where the objects are.
     #[command(flatten)]
     pub scope: Scope,
+
+    /// Delete only those whose account is in this project; all, if not given
+    #[arg(
+        long,
+        value_name = "KIND/[NAMESPACE/]NAME",
+        conflicts_with = "DrainHook"
+    )]
+    pub project: Option<ProjectKey>,
 
     /// The Job that it runs in.
     #[command(flatten)]
@@ -162,6 +212,24 @@ pub struct Run {
     #[command(flatten)]
     pub scope: Scope,
 
+    /// What projects may name.
+    #[command(flatten)]
+    pub projects: ProjectOptions,
+
+    /// ComposioProjects that are served of one namespace, the oldest first
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_MAX_PROJECTS_PER_NAMESPACE",
+        value_name = "N",
+        default_value = "5",
+        value_parser = clap::value_parser!(u16).range(..=i64::from(MOST_PROJECTS))
+    )]
+    pub max_projects_per_namespace: u16,
+
+    /// How often the Secret with a project's API key is read: a new key is used within this time
+    #[arg(long, env = "COMPOSIO_OPERATOR_KEY_INTERVAL", value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    pub key_interval: Duration,
+
     /// Address of /livez, /readyz and /metrics; `[::]` is 0.0.0.0 where there is no IPv6
     #[arg(
         long,
@@ -170,16 +238,6 @@ pub struct Run {
         default_value = "[::]:8080"
     )]
     pub http_address: SocketAddr,
-
-    /// Put before every computed alias: keeps clusters apart that share a project
-    #[arg(
-        long,
-        env = "COMPOSIO_OPERATOR_ALIAS_PREFIX",
-        value_name = "TEXT",
-        default_value = "",
-        value_parser = alias_prefix
-    )]
-    pub alias_prefix: String,
 
     /// File with a secret of at least 32 bytes that signs what a status proves, so that a new API key changes
     /// nothing of it; without it the API key signs
@@ -228,7 +286,7 @@ pub struct Run {
     )]
     pub concurrency: u16,
 
-    /// How often the newest changes of accounts are listed
+    /// How often the newest changes of accounts are listed, where a project says nothing else
     #[arg(long, env = "COMPOSIO_OPERATOR_POLL_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub poll_interval: Duration,
 
@@ -242,7 +300,7 @@ pub struct Run {
     )]
     pub poll_interval_waiting: Duration,
 
-    /// How often every recorded account is asked for, to find what a list of changes does not show
+    /// How often every recorded account is asked for, where a project says nothing else, to find what a list of changes does not show
     #[arg(long, env = "COMPOSIO_OPERATOR_RESYNC_INTERVAL", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub resync_interval: Duration,
 

@@ -14,13 +14,10 @@ use kube::{
     core::PartialObjectMeta,
 };
 
-use crate::{
-    composio::{self, ListQuery},
-    crd::ConnectedAccount,
-    kubernetes::CRD_NOT_INSTALLED,
-    lease::SCOPES,
-    log::cause,
-};
+use crate::{crd::ConnectedAccount, kubernetes::CRD_NOT_INSTALLED, lease::SCOPES, log::cause};
+
+mod projects;
+pub use projects::ProjectAccess;
 
 /// Why the check failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,15 +37,35 @@ type Right = (&'static str, &'static str, &'static [&'static str]);
 type Rights<'a> = (&'a [Right], Option<&'a str>);
 
 /// What the operator does where it is to work. A test holds it to the chart's rules.
-const RIGHTS: [Right; 4] = [
+const RIGHTS: [Right; 6] = [
     (
         "composio.dev",
         "connectedaccounts",
         &["get", "list", "watch", "patch"],
     ),
     ("composio.dev", "connectedaccounts/status", &["update"]),
+    (
+        "composio.dev",
+        "composioprojects",
+        &["list", "watch", "patch"],
+    ),
+    ("composio.dev", "composioprojects/status", &["update"]),
     ("", "secrets", &["get"]),
     ("events.k8s.io", "events", &["create", "patch"]),
+];
+
+/// What it does besides, where it works in all namespaces.
+const CLUSTER_RIGHTS: [Right; 2] = [
+    (
+        "composio.dev",
+        "clustercomposioprojects",
+        &["list", "watch", "patch"],
+    ),
+    (
+        "composio.dev",
+        "clustercomposioprojects/status",
+        &["update"],
+    ),
 ];
 
 /// What it does with the Lease of its release.
@@ -64,9 +81,6 @@ const SCOPES_RIGHTS: [Right; 1] = [("coordination.k8s.io", "leases", &["get", "u
 /// What it does before there are such Leases. No rule can say by what name something is made.
 const CREATE_RIGHTS: [Right; 1] = [("coordination.k8s.io", "leases", &["create"])];
 
-/// Any toolkit: whether the key may read auth configs is asked, not which there are.
-const TOOLKIT: &str = "gmail";
-
 /// Looks at everything, and writes a line for each thing. No namespaces: all of them. The right to elect a
 /// leader is looked at for the Lease in that namespace and of that name.
 ///
@@ -74,7 +88,7 @@ const TOOLKIT: &str = "gmail";
 /// When something is not as the operator needs it. The lines say what, and what to do.
 pub async fn run(
     kubernetes: Client,
-    composio: composio::Client,
+    access: &ProjectAccess,
     namespaces: &[String],
     lease: Option<(&str, &str)>,
     out: &mut impl Write,
@@ -98,7 +112,7 @@ pub async fn run(
         writeln!(out, "{mark} {what}: {text}")
     };
     tell("apiserver", apiserver(&kubernetes).await)?;
-    for scope in scopes {
+    for scope in scopes.iter().copied() {
         let place = scope.map_or("all namespaces".to_owned(), |scope| {
             format!("namespace {scope}")
         });
@@ -108,7 +122,7 @@ pub async fn run(
         )?;
         tell(
             &format!("permissions, {place}"),
-            permissions(&kubernetes, scope, &[(&RIGHTS, None)]).await,
+            permissions(&kubernetes, scope, rights_in(scope)).await,
         )?;
     }
     if let Some((namespace, lease)) = lease {
@@ -122,11 +136,40 @@ pub async fn run(
             permissions(&kubernetes, Some(namespace), &rights).await,
         )?;
     }
-    tell("API key", key(&composio).await)?;
-    tell("auth configs", auth_configs(&composio).await)?;
+    let mut looked_at = 0;
+    for scope in scopes {
+        match projects::all(&kubernetes, scope).await {
+            Ok(all) if all.is_empty() => {
+                let place = scope.map_or(String::new(), |scope| format!(" in namespace {scope}"));
+                tell("projects", Ok(format!("there is none{place} yet")))?;
+            }
+            Ok(all) => {
+                let is_meant = |key| access.only.as_ref().is_none_or(|only| only == key);
+                for declared in all.into_iter().filter(|one| is_meant(&one.key)) {
+                    looked_at += 1;
+                    let found = projects::project(&kubernetes, access, &declared).await;
+                    tell(&declared.key.to_string(), found)?;
+                }
+            }
+            Err(why) => tell("projects", Err(why))?,
+        }
+    }
+    if let Some(only) = &access.only
+        && looked_at == 0
+    {
+        tell(&only.to_string(), Err("it is not there".to_owned()))?;
+    }
     match failed {
         0 => Ok(()),
         failed => Err(Error::Failed(failed)),
+    }
+}
+
+/// What is done in a namespace, or where all are watched.
+fn rights_in(scope: Option<&str>) -> &'static [Rights<'static>] {
+    match scope {
+        Some(_) => &[(&RIGHTS, None)],
+        None => &[(&RIGHTS, None), (&CLUSTER_RIGHTS, None)],
     }
 }
 
@@ -220,38 +263,13 @@ pub async fn may(client: &Client, attributes: ResourceAttributes) -> Result<bool
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
-async fn key(client: &composio::Client) -> Result<String, String> {
-    let query = ListQuery {
-        limit: Some(1),
-        ..ListQuery::default()
-    };
-    match client.list(&query).await {
-        Ok(_) => Ok("Composio takes it, and connected accounts can be read".to_owned()),
-        Err(error) => Err(refused(&error, "connected accounts")),
-    }
-}
-
-async fn auth_configs(client: &composio::Client) -> Result<String, String> {
-    match client.auth_configs(TOOLKIT).await {
-        Ok(_) => Ok("they can be read".to_owned()),
-        Err(error) => Err(refused(&error, "auth configs")),
-    }
-}
-
-fn refused(error: &composio::Error, what: &str) -> String {
-    if error.is_unauthorized() || error.is_forbidden() {
-        return format!(
-            "Composio rejects the API key, or its right to read {what}: give the operator a valid one, with the right to read and write connected accounts and to read auth configs ({error})"
-        );
-    }
-    error.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::rbac::v1::PolicyRule;
 
-    use super::{CREATE_RIGHTS, LEASE_RIGHTS, RIGHTS, Right, SCOPES, SCOPES_RIGHTS};
+    use super::{
+        CLUSTER_RIGHTS, CREATE_RIGHTS, LEASE_RIGHTS, RIGHTS, Right, SCOPES, SCOPES_RIGHTS,
+    };
 
     fn rules(yaml: &str) -> Vec<PolicyRule> {
         serde_saphyr::from_str(yaml).expect("the file is a list of rules")
@@ -273,6 +291,10 @@ mod tests {
             "../../charts/composio-operator/files/rules.yaml"
         ));
         assert_eq!(asked(&RIGHTS), granted);
+        let granted = rules(include_str!(
+            "../../charts/composio-operator/files/cluster-rules.yaml"
+        ));
+        assert_eq!(asked(&CLUSTER_RIGHTS), granted);
 
         let mut granted = rules(include_str!(
             "../../charts/composio-operator/files/lease-rules.yaml"

@@ -2,22 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::Client;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::{
-    composio::{ApiKey, Transport},
-    http::Health,
-    lease::Leadership,
-    metrics::Metrics,
-    plan::Flags,
-    poll::Polling,
-    record::StateKey,
-    report::RequeuePolicy,
-    store::ObjectCounts,
+    composio::HttpClient, http::Health, lease::Leadership, metrics::Metrics, plan::Flags,
+    projects::ProjectSettings, record::StateKey, report::RequeuePolicy, store::ObjectCounts,
 };
 
 mod events;
@@ -27,12 +20,13 @@ mod startup;
 mod watching;
 mod worker;
 
+pub(crate) use queue::Trigger;
 use startup::Watching;
 
 /// The part of readiness that the watches set.
 pub const KUBERNETES: &str = "kubernetes";
-/// The part of readiness that the poll sets.
-pub const COMPOSIO: &str = "composio";
+/// The part of readiness that the watches of projects set.
+pub const PROJECTS: &str = "projects";
 
 /// A task of the controller's has ended, which none does by itself: the process is to end, and to be started anew.
 #[derive(Debug, thiserror::Error)]
@@ -60,25 +54,21 @@ pub struct Settings {
     pub namespaces: Vec<String>,
     /// How many objects are worked on at a time.
     pub concurrency: u16,
-    /// What decisions depend on.
+    /// What decisions depend on, but for what each project says of itself.
     pub flags: Flags,
     /// When to come again.
     pub requeue_policy: RequeuePolicy,
-    /// How the accounts are polled.
-    pub polling: Polling,
-    /// How long an auth config is remembered.
-    pub auth_config_lifetime: SignedDuration,
+    /// How projects are served.
+    pub projects: ProjectSettings,
 }
 
 /// What the controller works with.
 pub struct Connections {
     /// The apiserver. Its writes must be guarded by the leadership.
     pub client: Client,
-    /// Composio. It must be closed while this replica does not lead.
-    pub transport: Transport,
-    /// The API key, from which the keys of records are derived where there is no state key.
-    pub api_key: ApiKey,
-    /// What the keys of records are derived from, so that they outlive the API key.
+    /// The way to Composio, for all projects.
+    pub http: HttpClient,
+    /// What the keys of records are derived from, so that they outlive the API keys.
     pub state_key: Option<StateKey>,
     /// Whether this replica may work; until then it only watches.
     pub leadership: Leadership,
@@ -96,12 +86,12 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), TaskEnded> {
     let client = connections.client.clone();
-    let (emit, publishing) = events::publish(client, &settings.instance, Arc::clone(&metrics));
+    let (emitters, publishing) = events::publish(client, &settings.instance, Arc::clone(&metrics));
     let ended = async {
-        let watching = Watching::start(connections, settings, health, metrics, stop);
+        let watching = Watching::start(connections, settings, health, metrics, emitters, stop);
         let leading = watching.until_leading().await?;
-        let polled = leading.until_polled().await?;
-        let running = polled.open_queue(emit);
+        let known = leading.until_known().await?;
+        let running = known.open_queue();
         running.until_stopped().await
     };
     let ended = ended.await;

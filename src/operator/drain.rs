@@ -15,8 +15,9 @@ use kube::{
 };
 use tokio::time::Instant;
 
-use crate::crd::{ConnectedAccount, ConnectedAccountStatus, condition};
+use crate::crd::{ConnectedAccount, ConnectedAccountStatus, ProjectRef, condition};
 use crate::log::cause;
+use crate::projects::ProjectKey;
 
 mod hook;
 pub use hook::Hook;
@@ -53,7 +54,8 @@ pub enum Error {
     Write(#[from] io::Error),
 }
 
-/// Deletes what is in these namespaces, or in all if none is named, and waits so long for the end.
+/// Deletes what is in these namespaces, or in all if none is named, and waits so long for the end. Of a project only
+/// what refers to it.
 ///
 /// # Guarantees
 /// An object that is made meanwhile is deleted too. At the end it is told what is left, and why. Where it runs
@@ -64,6 +66,7 @@ pub enum Error {
 pub async fn run(
     client: Client,
     namespaces: &[String],
+    project: Option<&ProjectKey>,
     hook: Option<&Hook>,
     timeout: Duration,
     out: &mut impl Write,
@@ -83,7 +86,10 @@ pub async fn run(
     let end = Instant::now() + timeout;
     let mut before = None;
     loop {
-        let there = all(&client, namespaces).await?;
+        let mut there = all(&client, namespaces).await?;
+        if let Some(project) = project {
+            there.retain(|object| refers_to(object) == *project);
+        }
         if before != Some(there.len()) {
             writeln!(out, "{} ConnectedAccounts are there", there.len())?;
             before = Some(there.len());
@@ -133,6 +139,13 @@ async fn all(client: &Client, namespaces: &[String]) -> Result<Vec<DynamicObject
         }
     }
     Ok(found)
+}
+
+/// The project of an object; what of it cannot be understood is as if it were not said.
+fn refers_to(object: &DynamicObject) -> ProjectKey {
+    let reference = object.data["spec"]["projectRef"].clone();
+    let reference = serde_json::from_value::<ProjectRef>(reference).unwrap_or_default();
+    ProjectKey::referred(&reference, &object.namespace().unwrap_or_default())
 }
 
 /// Asks once. Exactly this object: another of the same name comes with the next list.

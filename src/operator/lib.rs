@@ -23,6 +23,7 @@
 //! | [`reconcile`] | one pass: look → plan → act → report |
 //! | [`controller`] | watches, triggers, concurrency, shutdown |
 //! | [`project`] | client, gates, auth configs and snapshot of one Composio project |
+//! | [`projects`] | the projects that are declared, each at work by itself |
 //! | [`record`] | the proof that a record in a status was written by this operator |
 //! | [`kubernetes`] | the way to the apiserver |
 //! | [`lease`] | leader election, and which release works where |
@@ -59,6 +60,7 @@ pub mod metrics;
 pub mod plan;
 pub mod poll;
 pub mod project;
+pub mod projects;
 pub mod proof;
 pub mod reconcile;
 pub mod record;

@@ -9,10 +9,11 @@ use crate::{
     composio::error::Error,
     crd::{ConnectedAccount, ConnectedAccountStatus},
     plan::{
-        AccessGate, AccountLookup, AuthConfigCheck, Desired, Failure, Need, Observed, Proof,
-        SecretSeen,
+        AccessGate, AccountLookup, AuthConfigCheck, Desired, Failure, Need, Observed, Presence,
+        Proof, SecretSeen,
     },
     project::{CachedAccount, Project, ProjectIdentity},
+    projects::Peers,
     store::{Objects, PackedObject},
 };
 
@@ -30,6 +31,8 @@ pub struct ProjectContext {
     pub project: Arc<Project>,
     /// The objects whose accounts are in that project, as the watch has them.
     pub objects: Objects,
+    /// The other projects that lead to the same place.
+    pub peers: Peers,
     /// The client of the apiserver, which reads objects and Secrets by name.
     pub client: kube::Client,
 }
@@ -73,7 +76,7 @@ impl ProjectContext {
             // Of these nothing is concluded before they are looked at.
             others_held: BTreeSet::new(),
             all_objects_known: self.objects.are_complete(),
-            gate: self.gate(&desired.namespace),
+            gate: self.gate(desired),
             refused: Vec::new(),
             done: Vec::new(),
         }
@@ -123,7 +126,7 @@ impl ProjectContext {
                     others_held,
                     all_objects_known: self.objects.are_complete(),
                     fresh: true,
-                    gate: self.gate(&desired.namespace),
+                    gate: self.gate(desired),
                     ..observed
                 })
             }
@@ -144,14 +147,15 @@ impl ProjectContext {
         }
     }
 
-    /// Whether the project may be used for the objects of a namespace.
-    pub fn gate(&self, namespace: &str) -> AccessGate {
-        let closed = self.project.closed();
+    /// Whether the project may be used for the object.
+    fn gate(&self, desired: &Desired) -> AccessGate {
+        let (closed, namespace) = (self.project.closed(), &desired.namespace);
+        let is_deleting = desired.presence != Presence::Present;
         AccessGate {
             read_closed_until: closed.read_until,
             write_closed_until: closed.write_until,
-            suggestion: closed.suggestion,
             paused_until: closed.paused_until,
+            project: self.project.state().for_object(is_deleting),
             proof: match closed.identity {
                 ProjectIdentity::Ours if self.project.unproved_namespaces().contains(namespace) => {
                     Proof::Failed

@@ -18,8 +18,8 @@ mod process;
 use controller::ControllerMetrics;
 pub use controller::QueueReading;
 use labels::{
-    BuildLabel, CallLabel, EndpointLabel, GateLabel, NamespaceLabel, ReasonLabel, StateLabel,
-    UrgencyLabel, WriteLabel,
+    BuildLabel, CallLabel, EndpointLabel, GateLabel, NamespaceLabel, ProjectLabel, ReasonLabel,
+    StateLabel, UrgencyLabel, WriteLabel,
 };
 use process::Process;
 
@@ -29,16 +29,17 @@ use crate::store::ObjectCounts;
 /// waiting for a person; 0, if none waits.
 type ReadObjectCounts = Box<dyn Fn() -> (ObjectCounts, f64) + Send + Sync>;
 
-/// The program's metrics. Labels come from closed sets.
+/// The program's metrics. Labels come from closed sets, but for the project's name, which goes with the project.
 pub struct Metrics {
     registry: Registry,
     controller: ControllerMetrics,
     kubernetes_writes: Family<WriteLabel, Counter>,
     calls: Family<CallLabel, Counter>,
     call_seconds: Family<EndpointLabel, Histogram, fn() -> Histogram>,
-    rate_limit_remaining: Gauge<i64>,
+    rate_limit_remaining: Family<ProjectLabel, Gauge<i64>>,
     gate_closed: Family<GateLabel, Gauge<i64>>,
-    last_poll: Gauge<f64, AtomicU64>,
+    last_poll: Family<ProjectLabel, Gauge<f64, AtomicU64>>,
+    project_ready: Family<ProjectLabel, Gauge<i64>>,
 
     throttled: Family<UrgencyLabel, Counter<f64, AtomicU64>>,
     deprecated_calls: Family<EndpointLabel, Counter>,
@@ -58,8 +59,11 @@ pub struct Metrics {
 /// The values of the label `urgency`: there from the start, so that a rate can be read of the first.
 const URGENCIES: [&str; 5] = ["withdrawal", "request", "creation", "drift", "polling"];
 
+/// The values of the label `gate`.
+const GATES: [&str; 3] = ["read", "write", "project"];
+
 /// The values of the label `kind` of writes to the apiserver: there from the start, as above.
-const WRITES: [&str; 4] = ["status", "metadata", "event", "lease"];
+const WRITES: [&str; 5] = ["status", "metadata", "project", "event", "lease"];
 
 /// The revision comes from the environment of the build.
 const BUILD: BuildLabel = BuildLabel {
@@ -82,9 +86,10 @@ impl Default for Metrics {
             kubernetes_writes: Family::default(),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(call_histogram),
-            rate_limit_remaining: Gauge::default(),
+            rate_limit_remaining: Family::default(),
             gate_closed: Family::default(),
-            last_poll: Gauge::default(),
+            last_poll: Family::default(),
+            project_ready: Family::default(),
             throttled: Family::default(),
             deprecated_calls: Family::default(),
             unrevoked: Counter::default(),
@@ -151,6 +156,11 @@ impl Default for Metrics {
             "When the accounts were last listed, in Unix time",
             Unit::Seconds,
             metrics.last_poll.clone(),
+        );
+        registry.register(
+            "project_ready",
+            "1 while the project can be used: its condition Ready",
+            metrics.project_ready.clone(),
         );
         registry.register(
             "leader",
@@ -228,6 +238,7 @@ impl Metrics {
     /// Counts a request to Composio.
     pub fn composio_call(
         &self,
+        project: &str,
         endpoint: &'static str,
         class: &'static str,
         duration: Duration,
@@ -241,27 +252,59 @@ impl Metrics {
             .observe(duration.as_secs_f64());
         if let Some(remaining) = rate_limit_remaining {
             self.rate_limit_remaining
+                .get_or_create(&ProjectLabel::of(project))
                 .set(i64::try_from(remaining).unwrap_or(i64::MAX));
         }
     }
 
-    /// Says whether the gates are closed: to read, to write, and to a project that seems another one.
-    pub fn gates(&self, read_closed: bool, write_closed: bool, project_closed: bool) {
-        let gates = [
-            ("read", read_closed),
-            ("write", write_closed),
-            ("project", project_closed),
-        ];
-        for (gate, closed) in gates {
+    /// Says whether the gates of a project are closed: to read, to write, and because it seems another one.
+    pub fn gates(
+        &self,
+        project: &str,
+        read_closed: bool,
+        write_closed: bool,
+        project_closed: bool,
+    ) {
+        let closed = [read_closed, write_closed, project_closed];
+        for (gate, closed) in GATES.into_iter().zip(closed) {
             self.gate_closed
-                .get_or_create(&GateLabel { gate })
+                .get_or_create(&GateLabel {
+                    project: project.to_owned(),
+                    gate,
+                })
                 .set(closed.into());
         }
     }
 
-    /// Says that all accounts were listed, at this Unix time in seconds.
-    pub fn polled(&self, unix_seconds: f64) {
-        self.last_poll.set(unix_seconds);
+    /// Says that all accounts of a project were listed, at this Unix time in seconds.
+    pub fn polled(&self, project: &str, unix_seconds: f64) {
+        let label = ProjectLabel::of(project);
+        self.last_poll.get_or_create(&label).set(unix_seconds);
+    }
+
+    /// Says whether a project can be used.
+    pub fn project_ready(&self, project: &str, ready: bool) {
+        let label = ProjectLabel::of(project);
+        self.project_ready.get_or_create(&label).set(ready.into());
+    }
+
+    /// Forgets what was counted of the calls of a project: it cannot be used now.
+    pub fn forget_calls(&self, project: &str) {
+        let label = ProjectLabel::of(project);
+        self.last_poll.remove(&label);
+        self.rate_limit_remaining.remove(&label);
+        for gate in GATES {
+            self.gate_closed.remove(&GateLabel {
+                project: project.to_owned(),
+                gate,
+            });
+        }
+    }
+
+    /// Forgets a project that is gone.
+    pub fn forget_project(&self, project: &str) {
+        self.forget_calls(project);
+        self.project_ready.remove(&ProjectLabel::of(project));
     }
 
     /// Says whether this replica leads.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     composio::model::Account,
-    crd::{ConnectedAccountStatus, DeletionPolicy, Link, Reason},
+    crd::{ConnectedAccountStatus, DeletionPolicy, Link, ProjectReason, Reason},
 };
 
 mod change;
@@ -37,13 +37,13 @@ pub use claim::{Claim, Claimant};
 pub use composio_api::{computed_alias, is_computed_form};
 pub use connected::CORRECTIONS_WINDOW;
 pub use connection_data::connection_data_digest;
-pub(crate) use deleting::is_ours;
+pub(crate) use deleting::{is_abandoned, is_ours};
 pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, EffectKind};
 pub use failure::{AfterFailure, Answer, Failure};
 pub use observed::{
-    AccessGate, AccountLookup, AuthConfigCheck, Holder, Observed, Proof, Refused, SecretSeen,
-    SecretVersion,
+    AccessGate, AccountLookup, AuthConfigCheck, Holder, Observed, ProjectState, Proof, Refused,
+    SecretSeen, SecretVersion,
 };
 pub use pin::Pin;
 pub use rule::{Decision, Rule};
@@ -57,6 +57,9 @@ const NOT_PROVED: &str = "it is not proved yet that this is the project of the a
 
 /// Of an account that was made a moment ago.
 const NOT_VISIBLE: &str = "the account was made a moment ago and may not be visible yet";
+
+/// The most characters of a project's name that are repeated: whoever may edit the object has written it.
+const MAX_PROJECT: usize = 320;
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,7 +170,7 @@ pub enum Applied {
 /// # Guarantees
 /// - An effect is planned only on a fresh look; a cached one may conclude `Nothing`, `Wait` or `Look`,
 ///   and the Secret, which is none of Composio's, may be read beside it. Release of an object whose
-///   account is not to be touched is the one exception: it asks nothing.
+///   account is not to be touched, or that a person has given up, is the one exception: it asks nothing.
 /// - While the project's gate is closed, or it is not proved that the project is ours, nothing but that
 ///   Release is planned that would need it.
 /// - The same arguments give the same answer.
@@ -181,6 +184,12 @@ pub enum Applied {
 pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     if desired.presence != Presence::Present && deleting::needs_no_look(desired, observed) {
         return Rule::DeletingUntouched.does(Effect::Release);
+    }
+    if deleting::is_abandoned(desired, observed) {
+        return Rule::DeletingAbandoned.does(Effect::Release);
+    }
+    if let Some(mismatch) = another_project(desired) {
+        return mismatch;
     }
     let mut decision = first_rule(desired, observed, now);
     let is_conclusive = match &decision.plan {
@@ -203,6 +212,9 @@ pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decisio
         Plan::Do(effect) if effect.writes_to_composio() && !observed.gate.may_write() => {
             project_unavailable(desired, observed)
         }
+        Plan::Do(Effect::Pin { .. }) if is_refused_as_new(desired, observed) => {
+            project_unavailable(desired, observed)
+        }
         Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) | Plan::Look(_) | Plan::Do(_) => decision,
     }
 }
@@ -215,6 +227,13 @@ fn first_rule(desired: &Desired, observed: &Observed, now: Timestamp) -> Decisio
     }
 }
 
+/// Whether the object is new to the project, which takes none.
+fn is_refused_as_new(desired: &Desired, observed: &Observed) -> bool {
+    observed.gate.project == ProjectState::NothingNew
+        && !desired.is_marked()
+        && observed.recorded.connected_account_id.is_none()
+}
+
 /// Whether a person or a tool asked, by annotation, for a look or a link and was not answered yet. That
 /// a link is needless, too, is not concluded from what is remembered.
 fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
@@ -223,21 +242,60 @@ fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
         && desired.has_unanswered_request(&observed.recorded)
 }
 
+/// The refusal where the pin names another project than the object refers to. Its account, or the one that may
+/// still come of a POST, is there, and here is nothing of it. An object that is being deleted is dealt with in the
+/// project of its pin.
+fn another_project(desired: &Desired) -> Option<Decision> {
+    let Pin::Former { project, .. } = &desired.pin else {
+        return None;
+    };
+    let here = &desired.flags.project;
+    let is_another = desired.presence == Presence::Present && project != here;
+    (is_another && !desired.spec.suspend).then(|| {
+        let project: String = project.chars().take(MAX_PROJECT).collect();
+        let detail = format!("the account is, or may be, in {project:?}, not in {here:?}");
+        Rule::ProjectMismatch.refuses(Reason::ProjectMismatch, detail)
+    })
+}
+
 fn project_unavailable(desired: &Desired, observed: &Observed) -> Decision {
     let gate = &observed.gate;
     let rule = match desired.presence {
         Presence::Present => Rule::ProjectUnavailable,
         Presence::Deleting { .. } => Rule::DeletingProjectUnavailable,
     };
+    let project = &desired.flags.project;
+    let unavailable = |why: ProjectReason| format!("project {project} is not available ({why})");
+    match gate.project {
+        ProjectState::Available => {}
+        ProjectState::NotFound => {
+            let detail = format!("{project} is not there");
+            return rule.waits(Reason::ProjectNotFound, detail, None);
+        }
+        ProjectState::Unavailable(why) | ProjectState::OnlyDeletions(why) => {
+            return rule.waits(Reason::ProjectUnavailable, unavailable(why), None);
+        }
+        ProjectState::NothingNew if is_refused_as_new(desired, observed) => {
+            let detail = format!("{project} is being deleted, or is not ready for new objects yet");
+            return rule.waits(Reason::ProjectUnavailable, detail, None);
+        }
+        ProjectState::NothingNew => {}
+    }
     if let Some(until) = gate.paused_until {
         return rule.waits(Reason::RateLimited, "", Some(until));
     }
-    let detail = match (gate.proof, gate.suggestion.as_deref()) {
-        (Proof::Failed, _) => return rule.waits(Reason::ProjectUnavailable, ANOTHER_PROJECT, None),
-        // Until the key is taken nothing can be proved.
-        (Proof::Awaited | Proof::Given, Some(suggestion)) => suggestion,
-        (Proof::Awaited, None) => NOT_PROVED,
-        (Proof::Given, None) => "",
+    let detail = match gate.proof {
+        Proof::Failed => {
+            let detail = unavailable(ProjectReason::AnotherProject);
+            let detail = format!("{detail}: {ANOTHER_PROJECT}");
+            return rule.waits(Reason::ProjectUnavailable, detail, None);
+        }
+        // Why Composio rejects the key is told on the project: it is nobody else's.
+        Proof::Awaited | Proof::Given if gate.read_closed_until.is_some() => {
+            unavailable(ProjectReason::KeyRejected)
+        }
+        Proof::Awaited => NOT_PROVED.to_owned(),
+        Proof::Given => unavailable(ProjectReason::NotAllowedToWrite),
     };
     rule.waits(Reason::ProjectUnavailable, detail, gate.retry_at())
 }

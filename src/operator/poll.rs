@@ -52,7 +52,7 @@ pub struct Poll {
 }
 
 /// How the project is polled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Polling {
     /// The time between two change scans while nobody is expected.
     pub interval: Duration,

@@ -14,12 +14,14 @@ use crate::{
     },
     log,
     metrics::Metrics,
+    plan::ProjectState,
     record::RecordKeys,
     time::to_std,
 };
 
 mod cache;
 mod clock;
+mod connection;
 mod counted;
 mod deprecations;
 mod gates;
@@ -30,6 +32,7 @@ mod tests;
 
 use cache::Cache;
 pub use clock::Clock;
+pub use connection::Connection;
 use counted::counted;
 use deprecations::Deprecations;
 use gates::AccessGates;
@@ -55,6 +58,12 @@ pub struct Project {
     person_expected: Notify,
     /// Notified when the project may be another one, so that it is proved at once.
     identity_lost: Notify,
+    /// Notified when Composio has rejected the key, so that it is read again at once.
+    key_rejected: Arc<Notify>,
+    /// Whether there is a project to ask.
+    state: Mutex<ProjectState>,
+    /// Its name in metrics.
+    label: Arc<str>,
     /// Composio's clock less ours, by the last answer with a date.
     offset: Arc<Mutex<Option<SignedDuration>>>,
     /// By which records in statuses are signed. Derived from the API key.
@@ -71,6 +80,7 @@ struct AuthConfigs {
 impl Project {
     /// A project behind a transport. Auth configs are read again when older than the given lifetime.
     pub fn new(
+        label: &str,
         transport: Transport,
         record_keys: RecordKeys,
         metrics: Arc<Metrics>,
@@ -80,16 +90,20 @@ impl Project {
         let gates = Arc::new(Mutex::new(AccessGates::default()));
         let offset = Arc::new(Mutex::new(None));
         let budget = Arc::new(Mutex::new(Budget::default()));
+        let key_rejected = Arc::new(Notify::new());
+        let label: Arc<str> = label.into();
         let deprecations = Deprecations::default();
         let observer = {
             let (gates, clock) = (Arc::clone(&gates), clock.clone());
             let (offset, budget) = (Arc::clone(&offset), Arc::clone(&budget));
-            let metrics = Arc::clone(&metrics);
+            let (metrics, label) = (Arc::clone(&metrics), Arc::clone(&label));
+            let key_rejected = Arc::clone(&key_rejected);
             Arc::new(move |call: &Call| {
                 if let Some(id) = &call.request_id {
                     log::record_request(id);
                 }
                 metrics.composio_call(
+                    &label,
                     call.endpoint.as_str(),
                     call.class.as_str(),
                     call.duration,
@@ -111,6 +125,9 @@ impl Project {
                 let mut gates = gates.lock();
                 let status = refuses_key(call);
                 gates.note(call.endpoint.is_effect(), status, clock.instant());
+                if status == Some(401) {
+                    key_rejected.notify_one();
+                }
                 if status == Some(401)
                     && let Some(fix) = &call.suggested_fix
                 {
@@ -134,6 +151,9 @@ impl Project {
             lookups: LookupBatcher::default(),
             person_expected: Notify::new(),
             identity_lost: Notify::new(),
+            key_rejected,
+            state: Mutex::default(),
+            label,
             offset,
             record_keys: Mutex::new(record_keys),
             clock,
@@ -331,6 +351,26 @@ impl Project {
         let mut gates = self.gates.lock();
         let generation = gates.generation();
         gates.identify(generation, ProjectIdentity::Unproved);
+    }
+
+    /// Its name in metrics.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Whether there is a project to ask.
+    pub fn state(&self) -> ProjectState {
+        *self.state.lock()
+    }
+
+    /// Says whether there is a project to ask. Tells whether that is new.
+    pub fn set_state(&self, state: ProjectState) -> bool {
+        std::mem::replace(&mut *self.state.lock(), state) != state
+    }
+
+    /// Waits until Composio has rejected the key.
+    pub async fn key_rejected(&self) {
+        self.key_rejected.notified().await;
     }
 
     /// Waits until the project may be another one than it was.

@@ -73,6 +73,37 @@ impl StateKey {
     }
 }
 
+/// Where the keys of all projects come from.
+pub struct RecordKeySource {
+    state_key: Option<StateKey>,
+    /// Of this process alone: nothing that is written verifies by it.
+    unknown: RecordKeys,
+}
+
+impl RecordKeySource {
+    /// With a state key, or from the API key of each project.
+    pub fn new(state_key: Option<StateKey>) -> Self {
+        let nobodys: [u8; 32] = std::array::from_fn(|_| fastrand::u8(..));
+        Self {
+            state_key,
+            unknown: RecordKeys::derive(&nobodys, ""),
+        }
+    }
+
+    /// The keys of a project, `kind/name`, with that API key.
+    pub fn derive(&self, api_key: &[u8], project: &str) -> RecordKeys {
+        match &self.state_key {
+            Some(state_key) => RecordKeys::of_state_key(state_key, api_key, project),
+            None => RecordKeys::derive(api_key, project),
+        }
+    }
+
+    /// The keys of a project whose API key is not known yet.
+    pub fn unknown(&self) -> RecordKeys {
+        self.unknown.clone()
+    }
+}
+
 struct RecordKey {
     id: String,
     key: hmac::Key,

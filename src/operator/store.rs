@@ -1,9 +1,11 @@
-//! The objects as the watch has them, packed, and the index of which of them may mean which account. A store
-//! belongs to one project: all of its objects have their accounts there.
+//! The objects as the watch has them, packed, and for each project the index of which of them may mean which
+//! account.
 
+mod all;
 mod objects;
 mod packed;
 
+pub use all::AllObjects;
 pub(crate) use objects::summary;
 pub use objects::{ObjectCounts, Objects, WatchDelta};
 #[cfg(test)]

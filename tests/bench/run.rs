@@ -197,18 +197,18 @@ async fn consent(
     (phase, latencies)
 }
 
-/// Another process over the same objects, until it is ready.
+/// Another process over the same objects, until it knows all accounts.
 async fn restart(stage: &Stage, sandbox: &Sandbox, size: usize) -> (Operator, Phase) {
     let operator = stage.operator("restarted", sandbox);
     let mut part = Part::begin(stage, sandbox, &operator, size).await;
     part.cpu = Duration::ZERO;
-    operator.readyz(200, "").await;
+    operator.polled().await;
     let seconds = part.seconds();
     add(&mut part.asked, part.log.read(sandbox).await);
     let before_ready = std::mem::take(&mut part.asked);
     tokio::time::sleep(SETTLE).await;
     let mut phase = part.end(seconds).await;
-    // What comes after it is ready is the poll, and no price of the restart.
+    // What comes after it knows them is the poll, and no price of the restart.
     phase.asked = before_ready;
     (operator, phase)
 }

@@ -97,7 +97,8 @@ impl Stage {
 
     /// The operator as it is shipped.
     pub(crate) fn operator(&self, name: &str, sandbox: &Sandbox) -> Operator {
-        let options = Options::with_defaults(&self.kubeconfig, sandbox.url(), NAMESPACE)
+        let url = sandbox.url();
+        let options = Options::with_defaults(&self.control_plane, &self.kubeconfig, url, NAMESPACE)
             .flag("--concurrency", &self.concurrency.to_string());
         Operator::spawn(&self.folder, name, &options).expect("the operator starts")
     }

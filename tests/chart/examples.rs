@@ -2,6 +2,11 @@
 
 use std::path::Path;
 
+use composio_operator::crd::{
+    ClusterComposioProject, ComposioProject, ConnectedAccount, DEFAULT_PROJECT, ProjectRef,
+};
+use kube::Api;
+use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
 use crate::support::control_plane::ControlPlane;
@@ -55,6 +60,52 @@ async fn each_file_is_applied_by_a_test() {
         let name = name.to_string_lossy();
         assert!(source.contains(&format!("(\"{name}\"")), "{name}");
     }
+}
+
+/// Applies an example where no operator is.
+async fn taken(control_plane: &ControlPlane, namespace: &str, yaml: &str) {
+    let args = ["apply", "--validate=strict", "-n", namespace, "-f", "-"];
+    let applied = control_plane.kubectl_stdin(&args, yaml).await;
+    assert!(applied.status.success(), "{applied:?}");
+}
+
+#[tokio::test]
+async fn a_project_is_the_one_that_objects_use_which_name_none() {
+    let control_plane = ControlPlane::with_crd().await;
+    let client = control_plane.client().await;
+    let namespace = control_plane.namespace(&client, "example").await;
+    let yaml = example("project.yaml", &namespace);
+    taken(control_plane, &namespace, &yaml).await;
+    let projects = Api::<ComposioProject>::namespaced(client.clone(), &namespace);
+    let project = projects.get(DEFAULT_PROJECT).await.expect("it is there");
+    assert_eq!(project.spec.api_key_secret_ref.name, "composio");
+    taken(control_plane, &namespace, &example("link.yaml", &namespace)).await;
+    let accounts = Api::<ConnectedAccount>::namespaced(client, &namespace);
+    let account = accounts.get("support-gmail").await.expect("it is there");
+    assert_eq!(account.spec.project_ref, ProjectRef::default());
+}
+
+#[tokio::test]
+async fn a_project_of_the_cluster_is_named_by_the_object_that_uses_it() {
+    let control_plane = ControlPlane::with_crd().await;
+    let client = control_plane.client().await;
+    let namespace = control_plane.namespace(&client, "example").await;
+    // One of the whole cluster is there for all other tests too.
+    let yaml = example("cluster-project.yaml", &namespace)
+        .replace("name: shared", &format!("name: {namespace}"))
+        .replace("composio.acme.example/shared", &namespace);
+    taken(control_plane, &namespace, &yaml).await;
+    let accounts = Api::<ConnectedAccount>::namespaced(client.clone(), &namespace);
+    let account = accounts.get("support-gmail").await.expect("it is there");
+    let named = format!("ClusterComposioProject/{namespace}");
+    assert_eq!(account.spec.project_ref.to_string(), named);
+    let projects = Api::<ClusterComposioProject>::all(client);
+    let project = projects.get(&namespace).await.expect("it is there");
+    assert_eq!(project.spec.allow.len(), 1);
+    projects
+        .delete(&namespace, &DeleteParams::default())
+        .await
+        .expect("it goes");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use composio_operator::crd::{Progress, ReadyRule, Reason};
+use composio_operator::crd::{Progress, ProjectKind, ProjectReason, ReadyRule, Reason};
 use serde_json::{Value, json};
 
 use crate::support::helm::CHART;
@@ -50,7 +50,14 @@ async fn argo(objects: &[Value]) -> Vec<String> {
 /// Flux's word: it asks in this order, and what is none of the three is in progress.
 async fn flux(objects: &[Value]) -> Vec<&'static str> {
     let kustomization: Value = serde_saphyr::from_str(KUSTOMIZATION).expect("YAML");
-    let expressions = &kustomization["spec"]["healthCheckExprs"][0];
+    let expressions = kustomization["spec"]["healthCheckExprs"]
+        .as_array()
+        .expect("a list");
+    let kind = &objects[0]["kind"];
+    let expressions = expressions
+        .iter()
+        .find(|expressions| expressions["kind"] == *kind)
+        .unwrap_or_else(|| panic!("nothing for {kind}"));
     let mut answers = Vec::new();
     for word in ["inProgress", "failed", "current"] {
         let source = expressions[word]
@@ -69,6 +76,68 @@ async fn flux(objects: &[Value]) -> Vec<&'static str> {
         .collect()
 }
 
+fn condition(type_: &str, status: &str, reason: &str) -> Value {
+    json!({
+        "type": type_, "status": status, "reason": reason, "message": "why",
+        "observedGeneration": 2, "lastTransitionTime": "2026-01-01T00:00:00Z",
+    })
+}
+
+fn progress(progress: Progress, reason: &str) -> Option<Value> {
+    match progress {
+        Progress::None => None,
+        Progress::Reconciling => Some(condition("Reconciling", "True", reason)),
+        Progress::Stalled => Some(condition("Stalled", "True", reason)),
+    }
+}
+
+/// A project with the conditions of a reason.
+fn project(kind: ProjectKind, reason: ProjectReason) -> Value {
+    let ready = if reason.is_ready() { "True" } else { "False" };
+    let mut conditions = vec![condition("Ready", ready, reason.as_str())];
+    conditions.extend(progress(reason.progress(), reason.as_str()));
+    json!({
+        "apiVersion": "composio.dev/v1alpha1", "kind": kind.as_str(),
+        "metadata": {"name": "default", "generation": 2},
+        "spec": {"suspend": reason == ProjectReason::Suspended},
+        "status": {"observedGeneration": 2, "conditions": conditions},
+    })
+}
+
+#[tokio::test]
+async fn every_reason_of_a_project_is_healthy_waiting_or_broken_for_both_tools() {
+    for kind in [
+        ProjectKind::ComposioProject,
+        ProjectKind::ClusterComposioProject,
+    ] {
+        let mut objects: Vec<Value> = ProjectReason::all()
+            .map(|reason| project(kind, reason))
+            .collect();
+        let mut new = project(kind, ProjectReason::Available);
+        new["status"] = json!({"observedGeneration": -1});
+        let mut outdated = project(kind, ProjectReason::Available);
+        outdated["metadata"]["generation"] = json!(7);
+        objects.extend([new, outdated]);
+        let (argo, flux) = (argo(&objects).await, flux(&objects).await);
+        for (at, reason) in ProjectReason::all().enumerate() {
+            let expected = match (reason.progress(), reason.is_ready()) {
+                (Progress::Stalled, _) => ("Degraded", "failed"),
+                (_, true) => ("Healthy", "current"),
+                (Progress::None | Progress::Reconciling, false) => ("Progressing", "inProgress"),
+            };
+            let argo_expects = match reason {
+                ProjectReason::Suspended => "Suspended",
+                _ => expected.0,
+            };
+            assert_eq!(argo[at], argo_expects, "Argo CD, {reason}");
+            assert_eq!(flux[at], expected.1, "Flux, {reason}");
+        }
+        let unseen = objects.len() - 2;
+        assert_eq!(argo[unseen..], ["Progressing", "Progressing"]);
+        assert_eq!(flux[unseen..], ["inProgress", "inProgress"]);
+    }
+}
+
 /// An object as `report` would leave it for a reason, given what was seen of Ready before.
 fn object(reason: Reason, before: &str) -> Value {
     let ready = match reason.ready() {
@@ -77,21 +146,12 @@ fn object(reason: Reason, before: &str) -> Value {
         ReadyRule::Unknown => "Unknown",
         ReadyRule::Kept => before,
     };
-    let condition = |type_: &str, status: &str| {
-        json!({
-            "type": type_, "status": status, "reason": reason.as_str(), "message": "why",
-            "observedGeneration": 2, "lastTransitionTime": "2026-01-01T00:00:00Z",
-        })
-    };
+    let synced = if reason.synced() { "True" } else { "False" };
     let mut conditions = vec![
-        condition("Ready", ready),
-        condition("Synced", if reason.synced() { "True" } else { "False" }),
+        condition("Ready", ready, reason.as_str()),
+        condition("Synced", synced, reason.as_str()),
     ];
-    match reason.progress() {
-        Progress::None => {}
-        Progress::Reconciling => conditions.push(condition("Reconciling", "True")),
-        Progress::Stalled => conditions.push(condition("Stalled", "True")),
-    }
+    conditions.extend(progress(reason.progress(), reason.as_str()));
     json!({
         "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
         "metadata": {"name": "a", "generation": 2},

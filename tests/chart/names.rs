@@ -47,6 +47,12 @@ async fn installed(
     let got = control_plane.kubectl(&args).await;
     assert!(got.status.success(), "{got:?}");
     helm(&["uninstall", release, "--no-hooks"]).await;
+    // Projects stay, and one of the cluster would be there for all other tests.
+    let selector = format!("--selector=app.kubernetes.io/instance={release}");
+    let args = ["delete", "composioprojects,clustercomposioprojects"];
+    let args = [&args[..], &[&selector, "--all-namespaces"]].concat();
+    let deleted = control_plane.kubectl(&args).await;
+    assert!(deleted.status.success(), "{deleted:?}");
     serde_json::from_slice(&got.stdout).expect("JSON")
 }
 
@@ -63,13 +69,17 @@ async fn names_that_look_like_numbers_or_booleans_are_installed_as_they_are_writ
         // All tests share the definition.
         "crds": {"enabled": false},
         "rbac": {"aggregate": false},
-        "apiKey": {"existingSecret": {"name": "12345", "key": "007"}},
+        "project": {
+            "create": true,
+            "name": "1e3",
+            "apiKeySecretRef": {"name": "12345", "key": "007"},
+            "aliasPrefix": "1e5",
+        },
         "stateKey": {"existingSecret": {"name": "678", "key": "008"}},
         "image": {"repository": "12", "tag": "30"},
         "imagePullSecrets": [{"name": "1e3"}],
         "serviceAccount": {"name": "007", "annotations": {"1": "2"}},
         "watchNamespaces": ["y", "on"],
-        "config": {"aliasPrefix": "1e5"},
         "logFilter": "off",
         "customCA": {"configMap": "1e5", "key": "0x1f"},
         "labels": {"1": "y", "on": "1e5"},
@@ -97,20 +107,19 @@ async fn names_that_look_like_numbers_or_booleans_are_installed_as_they_are_writ
     assert_eq!(pod["nodeSelector"]["y"], "on");
     assert_eq!(pod["containers"][0]["image"], "12:30");
     let volumes = &pod["volumes"];
-    assert_eq!(volumes[0]["secret"]["secretName"], "12345");
-    assert_eq!(volumes[0]["secret"]["items"][0]["key"], "007");
-    assert_eq!(volumes[1]["secret"]["secretName"], "678");
-    assert_eq!(volumes[1]["secret"]["items"][0]["key"], "008");
+    assert_eq!(volumes[0]["secret"]["secretName"], "678");
+    assert_eq!(volumes[0]["secret"]["items"][0]["key"], "008");
     let flag = "--state-key-file=/var/run/composio-operator-state/state-key";
     let args = pod["containers"][0]["args"].as_array().expect("arguments");
     assert!(args.iter().any(|arg| arg == flag), "{args:?}");
-    assert_eq!(volumes[2]["configMap"]["name"], "1e5");
-    assert_eq!(volumes[2]["configMap"]["items"][0]["key"], "0x1f");
+    assert_eq!(volumes[1]["configMap"]["name"], "1e5");
+    assert_eq!(volumes[1]["configMap"]["items"][0]["key"], "0x1f");
 
     let values = json!({
         "crds": {"enabled": false},
         "rbac": {"aggregate": false},
         "sandbox": {"enabled": true},
+        "project": {"name": "007"},
         // The name of the release holds it, so that is all of the name.
         "nameOverride": "1",
     });
@@ -131,6 +140,7 @@ async fn what_the_chart_sets_too_stands_once_and_as_its_user_says() {
         "crds": {"enabled": false},
         "rbac": {"aggregate": false},
         "sandbox": {"enabled": true},
+        "project": {"name": "keys"},
         "proxy": {"http": "http://proxy:3128"},
         "labels": {"app.kubernetes.io/part-of": "agents", "team": "a"},
         "metrics": {"dashboard": {"enabled": true, "labels": {"team": "b"}}},

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::helm::render;
 
-const KEY: &str = r#"apiKey={"existingSecret":{"name":"composio"}}"#;
+const KEY: &str = r#"project={"create":true,"apiKeySecretRef":{"name":"composio"}}"#;
 
 async fn opened(values: &[&str]) -> Vec<u64> {
     let policy = r#"networkPolicy={"enabled":true}"#;
@@ -25,13 +25,13 @@ async fn a_network_policy_opens_the_port_of_a_url_and_no_piece_of_an_address() {
     for (url, expected) in [
         ("https://[fd00::1]:8443", &[443, 6443, 8443][..]),
         ("https://[fd00::1]", &[443, 6443]),
-        ("https://[fd00::1]/a:9/b", &[443, 6443]),
+        ("https://[fd00::1]/9/b", &[443, 6443]),
         ("http://[fd00::1]", &[443, 6443, 80]),
         ("https://composio.acme.example:8443/api", &[443, 6443, 8443]),
         ("http://composio.acme.example/api", &[443, 6443, 80]),
         ("https://composio.acme.example", &[443, 6443]),
     ] {
-        let value = format!("baseUrl={}", Value::from(url));
+        let value = format!("allowedBaseURLs={}", Value::from(vec![url]));
         assert_eq!(opened(&[&value]).await, expected, "{url}");
     }
     for (proxy, expected) in [

@@ -7,7 +7,7 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 
 use crate::support::helm::render;
-use crate::support::operator::{LEASE_RULES, Operator, RULES};
+use crate::support::operator::{CLUSTER_RULES, LEASE_RULES, Operator, RULES};
 use crate::support::release::{self, ACCOUNT, SANDBOX, installed};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::wait;
@@ -89,7 +89,8 @@ async fn the_rules_are_those_under_which_all_tests_run() {
     let shipped: Vec<Value> = serde_saphyr::from_str(RULES).expect("a list of rules");
     let rendered = render("x", &[SANDBOX]).await.expect("it renders");
     let role: Value = rendered.one("ClusterRole", "x-op-composio-operator");
-    assert_eq!(role["rules"], json!(shipped));
+    let of_cluster: Vec<Value> = serde_saphyr::from_str(CLUSTER_RULES).expect("a list of rules");
+    assert_eq!(role["rules"], json!([&shipped[..], &of_cluster].concat()));
     let rendered = render("x", &[SANDBOX, r#"watchNamespaces=["y"]"#])
         .await
         .expect("it renders");

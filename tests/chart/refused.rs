@@ -15,29 +15,58 @@ async fn wrong_values_are_refused_in_words_that_say_what_to_do() {
     }
     let cases = [
         Case {
-            values: &[],
-            says: "there is no API key: name its Secret in apiKey.existingSecret.name",
-            reason: "nothing said",
+            values: &[r#"project={"create":true}"#],
+            says: "project.create needs an API key: name its Secret in project.apiKeySecretRef.name",
+            reason: "a project without a key",
         },
         Case {
-            values: &[r#"apiKey={"value":"k","existingSecret":{"name":"s"}}"#],
-            says: "apiKey.existingSecret.name and apiKey.value exclude each other",
+            values: &[r#"project={"create":true,"apiKey":"k","apiKeySecretRef":{"name":"s"}}"#],
+            says: "project.apiKeySecretRef.name and project.apiKey exclude each other",
             reason: "two keys",
         },
         Case {
-            values: &[SANDBOX, r#"apiKey={"existingSecret":{"name":"composio"}}"#],
-            says: "sandbox.enabled and apiKey exclude each other: the operator would send the key in clear text",
+            values: &[
+                SANDBOX,
+                r#"project={"apiKeySecretRef":{"name":"composio"}}"#,
+            ],
+            says: "sandbox.enabled excludes project.apiKeySecretRef.name and project.apiKey: the operator would send the key in clear text",
             reason: "a real key for the sandbox",
         },
         Case {
-            values: &[SANDBOX, r#"apiKey={"value":"ak_1"}"#],
-            says: "sandbox.enabled and apiKey exclude each other: the operator would send the key in clear text",
+            values: &[SANDBOX, r#"project={"create":true,"apiKey":"ak_1"}"#],
+            says: "sandbox.enabled excludes project.apiKeySecretRef.name and project.apiKey: the operator would send the key in clear text",
             reason: "a real key in the values for the sandbox",
         },
         Case {
-            values: &[SANDBOX, r#"baseUrl="https://composio.acme.example""#],
-            says: "baseUrl and sandbox.enabled exclude each other",
+            values: &[
+                SANDBOX,
+                r#"project={"baseURL":"https://composio.acme.example"}"#,
+            ],
+            says: "sandbox.enabled excludes project.baseURL",
             reason: "two Composios",
+        },
+        Case {
+            values: &[r#"project={"aliasPrefix":"eu"}"#],
+            says: "project is given, and project.create is not set",
+            reason: "nothing would come of it",
+        },
+        Case {
+            values: &[
+                r#"project={"create":true,"apiKey":"k","allow":[{"namespaces":["a"]}]}"#,
+                r#"watchNamespaces=["a"]"#,
+            ],
+            says: "project.allow names namespaces, and with watchNamespaces a ComposioProject is made in each of these",
+            reason: "the apiserver would refuse it",
+        },
+        Case {
+            values: &[r#"project={"create":true,"apiKey":"k","aliasPrefix":"eu."}"#],
+            says: "at '/project/aliasPrefix'",
+            reason: "an alias cannot hold it",
+        },
+        Case {
+            values: &[r#"apiKey={"value":"k"}"#],
+            says: "additional properties 'apiKey' not allowed",
+            reason: "the key is in a project",
         },
         Case {
             values: &[SANDBOX, r#"customCA={"configMap":"a","secret":"b"}"#],
@@ -101,11 +130,8 @@ async fn wrong_values_are_refused_in_words_that_say_what_to_do() {
             reason: "two in one",
         },
         Case {
-            values: &[
-                r#"apiKey={"value":"k"}"#,
-                r#"baseUrl="backend.composio.dev""#,
-            ],
-            says: "at '/baseUrl'",
+            values: &[r#"allowedBaseURLs=["backend.composio.dev"]"#],
+            says: "at '/allowedBaseURLs/0'",
             reason: "no URL",
         },
         Case {
@@ -187,9 +213,9 @@ async fn wrong_values_are_refused_in_words_that_say_what_to_do() {
         Case {
             values: &[
                 SANDBOX,
-                r#"extraVolumes=[{"name":"api-key","emptyDir":{}}]"#,
+                r#"extraVolumes=[{"name":"state-key","emptyDir":{}}]"#,
             ],
-            says: "extraVolumes: name api-key is there twice, or is the chart's own",
+            says: "extraVolumes: name state-key is there twice, or is the chart's own",
             reason: "it would be two volumes",
         },
         Case {

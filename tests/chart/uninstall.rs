@@ -37,7 +37,6 @@ async fn with_chart(scene: &Scene<'_>, command: &str) -> String {
     for value in [
         "uninstall.policy=Drain",
         "uninstall.timeout=60s",
-        "apiKey.existingSecret.name=composio",
         // All tests share the definition, and only this namespace may be drained.
         "crds.enabled=false",
         "rbac.aggregate=false",

@@ -1,12 +1,8 @@
 //! What the chart's schema takes, the program takes, and what the program refuses, the chart refuses.
 
-use std::time::Duration;
-
 use clap::Parser;
 use composio_operator::arguments::values::Values;
 use composio_operator::arguments::{Cli, Command};
-use composio_operator::composio::http::{HttpConfig, transport};
-use composio_operator::composio::{ApiKey, Sensitive};
 use composio_operator::lease::Timing;
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -14,7 +10,7 @@ use serde_json::{Value, json};
 use crate::generated::flags::{config, values_of, words};
 use crate::support::helm::render;
 
-const KEY: &str = r#"apiKey={"existingSecret":{"name":"composio"}}"#;
+const KEY: &str = r#"project={"create":true,"apiKeySecretRef":{"name":"composio"}}"#;
 /// Each flag is tried alone here, so that its relation to others does not decide.
 const ALONE: &str = r#"leaderElection={"enabled":false}"#;
 
@@ -163,26 +159,10 @@ fn program_takes(pods: &[Value]) -> Result<(), String> {
         let args = std::iter::once("composio-operator".to_owned()).chain(args);
         let cli = Cli::try_parse_from(args).map_err(|error| error.to_string())?;
         if let Command::Run(run) = cli.command {
-            base_url(&run.composio.base_url)?;
+            run.projects.base_urls()?;
         }
     }
     Ok(())
-}
-
-fn base_url(url: &str) -> Result<(), String> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let api_key = ApiKey::new(&Sensitive::new("k")).expect("a key");
-    let config = HttpConfig {
-        base_url: url.to_owned(),
-        api_key,
-        user_agent: String::new(),
-        instance: "x".to_owned(),
-        timeout: Duration::from_secs(1),
-        max_body: 1,
-    };
-    transport(config)
-        .map(drop)
-        .map_err(|error| error.to_string())
 }
 
 #[tokio::test]
@@ -220,16 +200,21 @@ async fn the_program_takes_every_address_url_and_namespace_that_the_chart_takes(
             ][..],
         ),
         (
-            "baseUrl",
-            "",
+            "allowedBaseURLs",
+            "[]",
             &[
                 "https://a.example",
                 "http://a",
                 "https://a.example:8443/api/",
                 "https://[fd00::1]:8443",
                 "http://10.0.0.1:1",
+                "https://a/b.c/d",
             ],
             &[
+                "",
+                "https://a/../b",
+                "https://a/b,c",
+                "https://a/%2e%2e/b",
                 "a.example",
                 "ftp://a",
                 "https://",

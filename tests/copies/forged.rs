@@ -1,14 +1,13 @@
 //! Statuses that somebody wrote by hand, and what the change of the API key leaves of a record.
 
 use crate::support::story::message;
-use std::path::{Path, PathBuf};
 
 use composio_operator::plan::computed_alias;
 use serde_json::{Value, json};
 
 use super::{annotate, changes_of, connected, gmail_of};
 use crate::support::child::Signal;
-use crate::support::scene::{Operated, SOON, Scene};
+use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
 #[tokio::test]
@@ -90,30 +89,13 @@ async fn an_older_object_with_a_forged_status_takes_no_account_that_is_named_to_
     assert_eq!(scene.sandbox.account(&id).await["status"], "ACTIVE");
 }
 
-/// A scene whose key is read from a file.
-async fn keyed(prefix: &str) -> (Scene<'static>, PathBuf) {
-    let scene = Scene::new(prefix).await;
-    let file = scene
-        .folder
-        .write("key", "sandbox")
-        .expect("the folder is there");
-    (scene, file)
-}
-
-async fn started(scene: Scene<'static>, file: &Path) -> Operated<'static> {
-    let options = scene
-        .options()
-        .env("COMPOSIO_API_KEY", None)
-        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
-    let operator = scene.start("operator", &options).await;
-    Operated::of(scene, operator)
-}
-
 /// Another key of the same project.
-async fn rotate(scene: &Scene<'_>, file: &Path) {
-    let body = json!({"api_key": "rotated"});
+const ROTATED: &str = "rotated";
+
+async fn rotate(scene: &Scene<'_>) {
+    let body = json!({"api_key": ROTATED});
     scene.sandbox.control("POST", "api-key", body).await;
-    std::fs::write(file, "rotated").expect("the folder is there");
+    scene.put_api_key(ROTATED).await;
 }
 
 /// Somebody gives the account another alias in the dashboard.
@@ -137,11 +119,10 @@ async fn is_given_its_alias_back(scene: &Scene<'_>, name: &str, id: &str) {
 
 #[tokio::test]
 async fn after_a_rotation_a_record_holds_and_is_signed_anew() {
-    let (scene, file) = keyed("rotated").await;
-    let scene = started(scene, &file).await;
+    let scene = Scene::new("rotated").await.operated().await;
     let id = connected(&scene, "mail", gmail_of("u")).await;
     let before = scene.object("mail").await["status"]["record"]["keyId"].clone();
-    rotate(&scene, &file).await;
+    rotate(&scene).await;
     let anew = scene.until_object("mail", "a record of the new key", |object| {
         match &object["status"]["record"]["keyId"] {
             key if key.is_string() && *key != before => Ok(()),
@@ -156,23 +137,25 @@ async fn after_a_rotation_a_record_holds_and_is_signed_anew() {
 
 #[tokio::test]
 async fn with_a_state_key_a_rotation_a_restart_and_a_rename_together_ask_nobody() {
-    let (scene, file) = keyed("state-key").await;
-    let state_key = file.with_file_name("state-key");
-    std::fs::write(&state_key, "b25lIHNlY3JldCBvZiB0aGlydHktdHdvIGJ5dGVzIQ==\n").expect("a folder");
-    let options = scene
-        .options()
-        .env("COMPOSIO_API_KEY", None)
-        .flag("--api-key-file", file.to_str().expect("a path of ASCII"))
-        .flag(
-            "--state-key-file",
-            state_key.to_str().expect("a path of ASCII"),
-        );
+    let scene = Scene::new("state-key").await;
+    let state_key = scene
+        .folder
+        .write(
+            "state-key",
+            "b25lIHNlY3JldCBvZiB0aGlydHktdHdvIGJ5dGVzIQ==\n",
+        )
+        .expect("the folder is there");
+    let options = scene.options().flag(
+        "--state-key-file",
+        state_key.to_str().expect("a path of ASCII"),
+    );
     let first = scene.start("first", &options).await;
     let id = connected(&scene, "mail", gmail_of("u")).await;
     let record = scene.object("mail").await["status"]["record"].clone();
     drop(first);
-    rotate(&scene, &file).await;
+    rotate(&scene).await;
     rename_by_hand(&scene, &id).await;
+    let options = options.api_key(ROTATED);
     let _second = scene.start("second", &options).await;
     is_given_its_alias_back(&scene, "mail", &id).await;
     let object = scene.ready("mail", "Connected").await;
@@ -181,16 +164,12 @@ async fn with_a_state_key_a_rotation_a_restart_and_a_rename_together_ask_nobody(
 
 #[tokio::test]
 async fn a_rotation_a_restart_and_a_rename_together_ask_a_person() {
-    let (scene, file) = keyed("all-three").await;
-    let first = started(scene, &file).await;
+    let first = Scene::new("all-three").await.operated().await;
     let id = connected(&first, "mail", gmail_of("u")).await;
     first.operator.child.signal(Signal::Kill).expect("it runs");
-    rotate(&first, &file).await;
+    rotate(&first).await;
     rename_by_hand(&first, &id).await;
-    let options = first
-        .options()
-        .env("COMPOSIO_API_KEY", None)
-        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
+    let options = first.options().api_key(ROTATED);
     let _second = first.start("second", &options).await;
     let object = first.until("mail", "Stalled", "True", "AliasChanged").await;
     let said = message(&object, "Ready");

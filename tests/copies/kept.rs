@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{connected, gmail_of};
+use super::connected;
 use crate::support::child::Signal;
+use crate::support::control_plane::ControlPlane;
+use crate::support::project::in_cluster;
 use crate::support::sandbox::Asked;
 use crate::support::scene::{Operated, Scene};
 use crate::support::story::condition;
@@ -11,18 +13,34 @@ use crate::support::story::condition;
 /// More than may go between two looks at all of them.
 const MANY: usize = 8;
 
-/// One operator for three namespaces; the scene is that of the first.
-async fn of_three(prefix: &str) -> (Operated<'static>, [String; 2]) {
-    let scene = Scene::new(prefix).await;
+/// A control plane of one's own: an operator of all namespaces would deal with the objects of all other tests.
+async fn own() -> ControlPlane {
+    let control_plane = ControlPlane::start().await.expect("it starts");
+    control_plane.install_crd().await;
+    control_plane
+}
+
+/// One operator for three namespaces that share a project of the cluster; the scene is that of the first.
+async fn of_three<'a>(
+    control_plane: &'a ControlPlane,
+    prefix: &str,
+) -> (Operated<'a>, [String; 2]) {
+    let scene = Scene::on(control_plane, prefix).await;
     let mut others = [const { String::new() }; 2];
     for other in &mut others {
         let namespace = scene.control_plane.namespace(&scene.client, prefix);
         *other = namespace.await;
     }
-    let all = format!("{},{},{}", scene.namespace, others[0], others[1]);
-    let options = scene.options().flag("--watch-namespace", &all);
+    scene.serve_cluster().await;
+    let options = scene.options().without("--watch-namespace");
+    let options = options.without_project();
     let operator = scene.start("operator", &options).await;
     (Operated::of(scene, operator), others)
+}
+
+/// A Gmail account of that user in the project of the cluster.
+fn gmail_of(user: &str) -> Value {
+    in_cluster(super::gmail_of(user))
 }
 
 /// Applies an object in one of the other namespaces, and waits until it is Ready, or not, for that reason.
@@ -70,7 +88,8 @@ async fn many(scene: &Scene<'_>) -> Vec<String> {
 
 #[tokio::test]
 async fn what_is_missing_in_one_namespace_holds_up_that_namespace_and_no_other() {
-    let (scene, others) = of_three("held-up").await;
+    let control_plane = own().await;
+    let (scene, others) = of_three(&control_plane, "held-up").await;
     for namespace in &others {
         there(&scene, namespace, "mail", &gmail_of(namespace), "Connected").await;
     }
@@ -104,7 +123,8 @@ async fn what_is_missing_in_one_namespace_holds_up_that_namespace_and_no_other()
 
 #[tokio::test]
 async fn ids_that_are_written_into_the_statuses_of_one_namespace_hold_up_nobody() {
-    let (scene, others) = of_three("poison").await;
+    let control_plane = own().await;
+    let (scene, others) = of_three(&control_plane, "poison").await;
     there(&scene, &others[0], "mail", &gmail_of("v"), "Connected").await;
     let ids = many(&scene).await;
     let seq = scene.sandbox.seq().await;

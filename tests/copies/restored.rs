@@ -81,7 +81,7 @@ async fn a_restore_with_its_status_into_an_empty_cluster_needs_no_click_and_chan
     for copy in &copies {
         restore(&second, copy, true).await;
     }
-    let options = second.options().flag("--base-url", first.sandbox.url());
+    let options = second.options().base_url(first.sandbox.url());
     let _operator = second.start("operator", &options).await;
     for (name, id) in [("mail", &id), ("named", &declared)] {
         annotate(&second, name, "composio.dev/reconcile-requested-at=now").await;
@@ -235,7 +235,7 @@ async fn another_alias_prefix_waits_for_what_may_be_under_way_and_takes_nothing_
         &computed_alias("", &scene.namespace, "new"),
     );
     annotate(&scene, "new", &format!("composio.dev/alias={pin}")).await;
-    let options = scene.options().flag("--alias-prefix", "eu-");
+    let options = scene.options().alias_prefix("eu-");
     let _operator = scene.start("second", &options).await;
     let object = scene.until("mail", "Stalled", "True", "AliasChanged").await;
     let said = message(&object, "Ready");
@@ -270,7 +270,7 @@ async fn two_clusters_that_want_one_account_otherwise_say_so_instead_of_fighting
     second
         .give_status("mail", &json!({"lastHandledReconcileAt": "before"}))
         .await;
-    let options = second.options().flag("--base-url", first.sandbox.url());
+    let options = second.options().base_url(first.sandbox.url());
     let operator = second.start("operator", &options).await;
     let patch = r#"{"spec":{"enabled":false}}"#;
     second

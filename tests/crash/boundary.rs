@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::support::project::KEY_SECRET;
 use crate::support::proxy::Seen;
 
 /// Which server is asked.
@@ -68,7 +69,7 @@ impl Kind {
     }
 
     /// The kind of a request to that server; `None` for what comes in a time of its own: watches, the
-    /// Lease, events, and the lists of the poller.
+    /// Lease, events, the lists of the poller, the API key and what is told of its project.
     pub(super) fn of(server: Server, seen: &Seen) -> Option<Kind> {
         let body = serde_json::from_slice(&seen.body).unwrap_or_default();
         let (path, what) = match server {
@@ -88,8 +89,13 @@ fn kubernetes(path: &str, body: &Value) -> Option<(String, &'static str)> {
         _ => return None,
     };
     match rest {
-        ["events" | "leases", ..] | ["connectedaccounts"] => None,
-        [resource, _] => Some((format!("{resource}/{{name}}"), change_of_object(body))),
+        ["events" | "leases", ..] | ["connectedaccounts" | "composioprojects"] => None,
+        ["secrets", KEY_SECRET] | ["composioprojects", _, "status"] => None,
+        ["connectedaccounts", _] => {
+            let path = "connectedaccounts/{name}";
+            Some((path.to_owned(), change_of_object(body)))
+        }
+        [resource, _] => Some((format!("{resource}/{{name}}"), "")),
         [resource, _, subresource] => Some((format!("{resource}/{{name}}/{subresource}"), "")),
         _ => Some((path.to_owned(), "")),
     }

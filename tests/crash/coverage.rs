@@ -32,6 +32,18 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         &[("PUT", STATUS, "")],
         "what is reported",
     ),
+    (
+        "src/operator/projects/writes.rs",
+        "patch",
+        &[("PATCH", PROJECT, "")],
+        "the finalizer of a project",
+    ),
+    (
+        "src/operator/projects/writes.rs",
+        "replace_status",
+        &[],
+        "what is told of a project, in a time of its own",
+    ),
     ("src/operator/lease/attempt.rs", "create", &[], LEASE),
     ("src/operator/lease/attempt.rs", "replace", &[], LEASE),
     (
@@ -50,6 +62,7 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
 const LEASE: &str = "the Leases, in a time of their own";
 const OBJECT: &str = "connectedaccounts/{name}";
 const STATUS: &str = "connectedaccounts/{name}/status";
+const PROJECT: &str = "composioprojects/{name}";
 
 /// The methods of kube's `Api` that write.
 const VERBS: [&str; 10] = [
@@ -163,7 +176,7 @@ pub(super) fn left_out(results: &Results) -> Vec<String> {
 /// The writes of the sources that [`WRITES`] lacks, and the other way round.
 fn unknown_writes(sources: &[Source]) -> Vec<String> {
     let mut found: BTreeMap<(String, String), usize> = BTreeMap::new();
-    let mut patches_of_metadata = 0;
+    let mut patches_of_metadata: BTreeMap<&str, usize> = BTreeMap::new();
     for source in sources {
         if source.is_test() || !source.path.starts_with("src/operator/") {
             continue;
@@ -176,7 +189,7 @@ fn unknown_writes(sources: &[Source]) -> Vec<String> {
                     .or_default() += 1;
             }
             if !call.is_method && call.name == "patch_metadata" {
-                patches_of_metadata += 1;
+                *patches_of_metadata.entry(&source.path).or_default() += 1;
             }
         }
     }
@@ -187,9 +200,13 @@ fn unknown_writes(sources: &[Source]) -> Vec<String> {
                 "{file}: .{verb}() is not called once, as WRITES says"
             ));
         }
-        if *verb == "patch" && patches_of_metadata != kinds.len() {
+        let patches = match *verb {
+            "patch" => patches_of_metadata.get(file),
+            _ => None,
+        };
+        if let Some(patches) = patches.filter(|patches| **patches != kinds.len()) {
             complaints.push(format!(
-                "{file}: {patches_of_metadata} patches of metadata, WRITES has {}",
+                "{file}: {patches} patches of metadata, WRITES has {}",
                 kinds.len()
             ));
         }

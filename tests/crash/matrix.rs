@@ -37,6 +37,7 @@ const WAITS: &[(&str, &str)] = &[
     ("--backoff-min", "100ms"),
     ("--backoff-max", "500ms"),
     ("--secret-interval", "1h"),
+    ("--key-interval", "1h"),
     ("--stalled-interval", "1h"),
     ("--unknown-outcome-wait", "1s"),
     ("--request-timeout", "5s"),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use composio_operator::crd::ConnectedAccount;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::boundary::Server;
@@ -20,6 +20,7 @@ use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::{Operator, Options, RULES};
 use crate::support::pinned_alias;
+use crate::support::project::Projects;
 use crate::support::proxy::Proxy;
 use crate::support::sandbox::Sandbox;
 
@@ -32,6 +33,8 @@ pub(super) struct TestBed<'a> {
     pub(super) objects: Api<ConnectedAccount>,
     secrets: Api<Secret>,
     namespace: String,
+    client: Client,
+    projects: &'static Projects,
     options: Options,
     sandbox: &'a Sandbox,
     folder: &'a Folder,
@@ -85,15 +88,17 @@ impl<'a> TestBed<'a> {
         let kubeconfig = folder
             .write(&format!("{namespace}.kubeconfig"), behind)
             .expect("the folder is there");
-        let mut options = Options::new(&kubeconfig, composio.url(), &namespace);
+        let mut options = Options::new(control_plane, &kubeconfig, composio.url(), &namespace);
         for (flag, value) in waits {
             options = options.flag(flag, value);
         }
         TestBed {
             interceptor,
             objects: Api::namespaced(client.clone(), &namespace),
-            secrets: Api::namespaced(client, &namespace),
+            secrets: Api::namespaced(client.clone(), &namespace),
             namespace,
+            client,
+            projects: control_plane.projects(),
             options,
             sandbox,
             folder,
@@ -108,6 +113,13 @@ impl<'a> TestBed<'a> {
         let key = format!("{}-{run}", self.namespace);
         let seed = json!({"api_key": key, "accounts": accounts, "switches": switches});
         self.sandbox.control("POST", "worlds", seed).await;
+        // Its project has a key of its own, and knows nothing of the one of the run before.
+        let options = self.options.clone().api_key(&key);
+        let project = options.project();
+        let given = self
+            .projects
+            .give_anew(&self.client, &self.namespace, project);
+        given.await.expect("the administrator makes projects");
         World {
             test_bed: self,
             name: format!("account-{run}"),
@@ -127,7 +139,7 @@ impl World<'_> {
         self.operators += 1;
         let name = format!("{}-{}", self.key, self.operators);
         let options = self.test_bed.options.clone();
-        let options = options.env("COMPOSIO_API_KEY", Some(&self.key));
+        let options = options.without_project();
         Operator::spawn(self.test_bed.folder, &name, &options).expect("the operator starts")
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::child::Signal;
+use crate::support::sandbox::API_KEY;
 use crate::support::scene::{Operated, SOON, Scene};
 use crate::support::story::{condition, message};
 use crate::support::wait;
@@ -72,47 +73,43 @@ async fn another_project_with_the_same_auth_configs_is_told_by_the_accounts_that
     let scene = Scene::new("many-missing").await;
     let other = json!({"api_key": "another-project"});
     scene.sandbox.control("POST", "worlds", other).await;
-    let file = scene
-        .folder
-        .write("key", "sandbox")
-        .expect("the folder is there");
-    let options = scene
-        .options()
-        .env("COMPOSIO_API_KEY", None)
-        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
-    let operator = scene.start("operator", &options).await;
-    let scene = Operated::of(scene, operator);
+    let scene = scene.operated().await;
     connected(&scene).await;
     in_conflict(&scene, "a").await;
     scene.is_listed(MANY[MANY.len() - 1]).await;
     let changes = scene.changes().await;
 
-    std::fs::write(&file, "another-project").expect("the folder is there");
-    scene.operator.readyz(503, "another project's").await;
+    scene.put_api_key("another-project").await;
+    let project = scene
+        .until_project("Ready", "False", "AnotherProject")
+        .await;
+    let said = message(&project, "Ready");
+    assert!(said.contains("--accept-missing"), "{said}");
+    scene.operator.readyz(200, "").await;
     for name in ["c", "g"] {
         let object = scene
-            .until_synced_says(name, "ProjectUnavailable", "another project")
+            .until_synced_says(name, "ProjectUnavailable", "another project's")
             .await;
         assert_eq!(
             condition(&object, "Ready")["status"],
             "True",
             "what was seen last stays: {object}"
         );
-        assert!(message(&object, "Synced").contains("--accept-missing"));
     }
     let (_, metrics) = scene.operator.get("/metrics").await;
-    assert!(
-        metrics.contains(r#"composio_operator_composio_gate_closed{gate="project"} 1"#),
-        "{metrics}"
+    let closed = format!(
+        r#"composio_operator_composio_gate_closed{{project="ComposioProject/{}/default",gate="project"}} 1"#,
+        scene.namespace
     );
+    assert!(metrics.contains(&closed), "{metrics}");
     releases_only_what_it_must_not_touch(&scene).await;
     let accounts = "accounts?key=another-project";
     let accounts = scene.sandbox.control("GET", accounts, Value::Null).await;
     assert_eq!(accounts["accounts"], json!([]));
     assert_eq!(scene.changes().await, changes);
 
-    std::fs::write(&file, "sandbox").expect("the folder is there");
-    scene.operator.readyz(200, "").await;
+    scene.put_api_key(API_KEY).await;
+    scene.project_available().await;
     scene.gone("a").await;
     scene.linked("new").await;
     scene.until("c", "Synced", "True", "Connected").await;
@@ -173,7 +170,11 @@ async fn accounts_that_were_deleted_on_purpose_are_accepted_as_missing_by_a_flag
     for id in &ids {
         scene.sandbox.by_hand(id, "delete", json!({})).await;
     }
-    scene.operator.readyz(503, "--accept-missing").await;
+    let project = scene
+        .until_project("Ready", "False", "AnotherProject")
+        .await;
+    let said = message(&project, "Ready");
+    assert!(said.contains("--accept-missing"), "{said}");
     assert_eq!(scene.changes().await, changes);
     scene.operator.child.signal(Signal::Term).expect("it runs");
     let ended = scene.operator.child.wait(SOON).await;

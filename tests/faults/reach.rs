@@ -3,38 +3,34 @@
 use serde_json::{Value, json};
 
 use crate::support::control_plane::ControlPlane;
+use crate::support::sandbox::API_KEY;
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::{condition, message};
 use crate::support::tcp_proxy::ReservedPort;
 
 #[tokio::test]
-async fn a_rejected_api_key_is_told_and_a_new_one_in_the_file_is_taken_without_a_restart() {
+async fn a_rejected_api_key_is_told_and_a_new_one_in_the_secret_is_taken_without_a_restart() {
     let scene = Scene::new("wrong-key").await;
-    let file = scene
-        .folder
-        .write("key", "a-wrong-key\n")
-        .expect("the folder is there");
-    let options = scene
-        .options()
-        .env("COMPOSIO_API_KEY", None)
-        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
-    let operator = scene.spawn("operator", &options);
-    operator
-        .readyz(503, "Composio rejects the API key (401)")
-        .await;
+    let options = scene.options().api_key("a-wrong-key");
+    let operator = scene.start("operator", &options).await;
+    let project = scene.until_project("Ready", "False", "KeyRejected").await;
+    assert!(
+        message(&project, "Ready").contains("rejects the API key"),
+        "{project}"
+    );
+    assert_eq!(condition(&project, "Stalled")["status"], "True");
 
     scene.declare("mail", gmail()).await;
+    let words = "project ComposioProject/default is not available (KeyRejected)";
     let object = scene
-        .until("mail", "Synced", "False", "ProjectUnavailable")
+        .until_synced_says("mail", "ProjectUnavailable", words)
         .await;
-    assert!(
-        message(&object, "Synced").contains("rejects the operator's API key"),
-        "{object}"
-    );
     assert_eq!(condition(&object, "Ready")["status"], "Unknown");
-
-    std::fs::write(&file, "sandbox\n").expect("the folder is there");
+    // It is the project's fault, and not the operator's.
     operator.readyz(200, "").await;
+
+    scene.put_api_key(&format!("{API_KEY}\n")).await;
+    scene.project_available().await;
     scene.linked("mail").await;
     let log = operator.child.read_log();
     assert!(!log.contains("a-wrong-key"), "the key is in the log: {log}");
@@ -45,15 +41,7 @@ async fn the_key_of_another_project_forgets_makes_and_releases_nothing() {
     let scene = Scene::new("other-project").await;
     let other = json!({"api_key": "another-project"});
     scene.sandbox.control("POST", "worlds", other).await;
-    let file = scene
-        .folder
-        .write("key", "sandbox")
-        .expect("the folder is there");
-    let options = scene
-        .options()
-        .env("COMPOSIO_API_KEY", None)
-        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
-    let _operator = scene.start("operator", &options).await;
+    let _operator = scene.start("operator", &scene.options()).await;
     // Its auth config is one that the other project lacks.
     let own = json!({"id": "ac_own", "toolkit": "gmail"});
     scene.sandbox.control("POST", "auth-configs", own).await;
@@ -68,9 +56,9 @@ async fn the_key_of_another_project_forgets_makes_and_releases_nothing() {
     }
     let changes = scene.changes().await;
 
-    std::fs::write(&file, "another-project").expect("the folder is there");
+    scene.put_api_key("another-project").await;
     let object = scene
-        .until_synced_says("stays", "ProjectUnavailable", "another project")
+        .until_synced_says("stays", "ProjectUnavailable", "another project's")
         .await;
     assert_eq!(
         condition(&object, "Ready")["status"],
@@ -81,7 +69,7 @@ async fn the_key_of_another_project_forgets_makes_and_releases_nothing() {
         .kubectl(&["delete", "connectedaccounts", "goes", "--wait=false"])
         .await;
     scene
-        .until_synced_says("goes", "ProjectUnavailable", "another project")
+        .until_synced_says("goes", "ProjectUnavailable", "another project's")
         .await;
     let accounts = scene
         .sandbox
@@ -90,7 +78,7 @@ async fn the_key_of_another_project_forgets_makes_and_releases_nothing() {
     assert_eq!(accounts["accounts"], json!([]));
     assert_eq!(scene.changes().await, changes);
 
-    std::fs::write(&file, "sandbox").expect("the folder is there");
+    scene.put_api_key(API_KEY).await;
     scene.gone("goes").await;
     scene.until("stays", "Synced", "True", "Connected").await;
     let revoked = [
@@ -105,9 +93,14 @@ async fn the_key_of_another_project_forgets_makes_and_releases_nothing() {
 async fn an_unreachable_base_url_is_told_and_healed_by_itself() {
     let scene = Scene::new("unreachable").await;
     let port = ReservedPort::new();
-    let options = scene.options().flag("--base-url", &port.url("http"));
-    let operator = scene.spawn("operator", &options);
-    operator.readyz(503, "no connection to Composio").await;
+    let options = scene.options().base_url(&port.url("http"));
+    let operator = scene.start("operator", &options).await;
+    let project = scene.until_project("Ready", "False", "Unreachable").await;
+    assert!(
+        message(&project, "Ready").contains("no connection to Composio"),
+        "{project}"
+    );
+    assert_eq!(condition(&project, "Reconciling")["status"], "True");
     scene.declare("mail", gmail()).await;
     let object = scene
         .until("mail", "Synced", "False", "ComposioUnavailable")
@@ -119,7 +112,58 @@ async fn an_unreachable_base_url_is_told_and_healed_by_itself() {
 
     port.open(scene.sandbox.url());
     scene.linked("mail").await;
+    scene.project_available().await;
+    operator.readyz(200, "").await;
     assert_eq!(scene.changes().await, ["POST link"]);
+}
+
+#[tokio::test]
+async fn a_base_url_that_is_not_on_the_operators_list_is_told_and_nothing_is_sent_there() {
+    let scene = Scene::new("not-listed").await;
+    let url = scene.sandbox.url();
+    for (name, listed) in [
+        ("another-host", "https://backend.composio.dev".to_owned()),
+        ("a-path", format!("{url}/composio")),
+        ("https", url.replace("http://", "https://")),
+    ] {
+        let options = scene.options().flag("--allowed-base-urls", &listed);
+        let operator = scene.start(name, &options).await;
+        let project = scene
+            .until_project("Ready", "False", "BaseURLNotAllowed")
+            .await;
+        assert_eq!(condition(&project, "Stalled")["status"], "True");
+        let said = message(&project, "Ready");
+        assert!(said.contains("--allowed-base-urls"), "{said}");
+        scene.declare(name, gmail()).await;
+        let words = "is not available (BaseURLNotAllowed)";
+        scene
+            .until_synced_says(name, "ProjectUnavailable", words)
+            .await;
+        operator.readyz(200, "").await;
+        operator.child.stop().await.expect("it ends");
+    }
+    assert_eq!(scene.sandbox.asked().await.len(), 0, "it was asked");
+    let asked = scene.asked_of_kubernetes();
+    let keys = asked.iter().filter(|asked| asked.resource == "secrets");
+    assert_eq!(keys.count(), 0, "the key is not even read");
+    let _operator = scene.start("listed", &scene.options()).await;
+    scene.project_available().await;
+}
+
+#[tokio::test]
+async fn a_base_url_that_is_corrected_is_taken_without_a_restart() {
+    let scene = Scene::new("corrected").await;
+    let wrong = ReservedPort::new().url("http");
+    let both = format!("{wrong},{}", scene.sandbox.url());
+    let options = scene.options().flag("--allowed-base-urls", &both);
+    scene.give_project(&scene.options().base_url(&wrong)).await;
+    let _operator = scene
+        .start("operator", &options.clone().without_project())
+        .await;
+    scene.until_project("Ready", "False", "Unreachable").await;
+    scene.give_project(&options).await;
+    scene.project_available().await;
+    scene.linked_gmail("mail").await;
 }
 
 #[tokio::test]
@@ -128,7 +172,8 @@ async fn without_the_crd_it_says_how_to_install_it_and_waits() {
         .await
         .expect("a control plane of its own starts");
     let scene = Scene::on(&control_plane, "no-crd").await;
-    let operator = scene.spawn("operator", &scene.options());
+    let options = scene.options();
+    let operator = scene.spawn("operator", &options.clone().without_project());
     let how = "composio-operator crd | kubectl apply --server-side -f -";
     operator.readyz(503, how).await;
     let log = operator.child.read_log();
@@ -140,6 +185,7 @@ async fn without_the_crd_it_says_how_to_install_it_and_waits() {
 
     control_plane.install_crd().await;
     operator.readyz(200, "").await;
+    scene.give_project(&options).await;
     scene.linked_gmail("mail").await;
 }
 

@@ -13,44 +13,20 @@ async fn refuses_to_start(operator: &Operator) -> String {
 }
 
 #[tokio::test]
-async fn without_an_api_key_it_says_where_to_put_one() {
-    let scene = Scene::new("no-key").await;
-    let options = scene.options().env("COMPOSIO_API_KEY", None);
-    let log = refuses_to_start(&scene.spawn("operator", &options)).await;
-    assert!(
-        log.contains("set COMPOSIO_API_KEY, or name a file with --api-key-file"),
-        "{log}"
-    );
-}
-
-#[tokio::test]
-async fn an_empty_api_key_is_told_apart_from_a_wrong_one() {
-    let scene = Scene::new("empty-key").await;
-    let options = scene.options().env("COMPOSIO_API_KEY", Some(" "));
-    let log = refuses_to_start(&scene.spawn("operator", &options)).await;
-    assert!(log.contains("the Composio API key is empty"), "{log}");
-}
-
-#[tokio::test]
-async fn a_missing_key_file_is_named() {
-    let scene = Scene::new("no-file").await;
-    let options = scene
-        .options()
-        .env("COMPOSIO_API_KEY", None)
-        .flag("--api-key-file", "/nowhere/key");
-    let log = refuses_to_start(&scene.spawn("operator", &options)).await;
-    assert!(
-        log.contains("cannot read the API key file /nowhere/key"),
-        "{log}"
-    );
-}
-
-#[tokio::test]
-async fn a_base_url_that_is_none_is_refused_at_the_start() {
+async fn a_list_of_base_urls_that_cannot_be_meant_is_refused_at_the_start() {
     let scene = Scene::new("no-url").await;
-    let options = scene.options().flag("--base-url", "backend.composio.dev");
-    let log = refuses_to_start(&scene.spawn("operator", &options)).await;
-    assert!(log.contains("the Composio base URL"), "{log}");
+    let options = scene.options();
+    for (listed, http) in [
+        ("backend.composio.dev", "true"),
+        ("http://composio.example", "false"),
+    ] {
+        let options = options.clone().flag("--allowed-base-urls", listed);
+        let options = options.flag("--allow-http", http);
+        let operator = scene.spawn("operator", &options);
+        let ended = operator.child.wait(SOON).await.expect("it ends by itself");
+        let log = operator.child.read_log();
+        assert!(!ended.success() && log.contains(listed), "{log}");
+    }
 }
 
 #[tokio::test]

@@ -108,6 +108,7 @@ fn the_marks_on_an_object_and_the_columns_are_told() {
         crd::PROJECT_FINALIZER,
         crd::ALIAS_ANNOTATION,
         crd::OWN_ACCOUNT_ANNOTATION,
+        crd::ABANDON_ANNOTATION,
         crd::LINK_REQUESTED_ANNOTATION,
         crd::RECONCILE_REQUESTED_ANNOTATION,
     ] {

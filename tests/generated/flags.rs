@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 
 /// The flags that the chart sets by a value of its own, and which that is.
 pub(crate) const OWN_VALUES: [(&str, &str); 10] = [
-    ("api-key-file", "apiKey"),
-    ("api-key", "apiKey"),
-    ("base-url", "baseUrl"),
+    ("allowed-base-urls", "allowedBaseURLs"),
+    ("allow-http", "allowedBaseURLs"),
+    ("cluster-resource-namespace", "the namespace of the release"),
     ("state-key-file", "stateKey"),
     ("http-address", "http"),
     ("watch-namespace", "watchNamespaces"),
@@ -67,7 +67,11 @@ pub(super) fn write_schema(schema: &mut Value) {
     for (place, pattern) in [
         ("/properties/watchNamespaces/items", pattern.to_owned()),
         ("/properties/http/properties/host", host_pattern()),
-        ("/properties/baseUrl", base_url_pattern()),
+        ("/properties/allowedBaseURLs/items", base_url_pattern()),
+        (
+            "/properties/project/properties/baseURL",
+            format!("^$|{}", base_url_pattern()),
+        ),
         (
             "/properties/uninstall/properties/timeout",
             DURATION.to_owned(),

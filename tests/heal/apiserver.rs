@@ -24,11 +24,7 @@ fn patient(options: Options) -> Options {
 }
 
 fn options(scene: &Scene<'_>) -> Options {
-    patient(Options::with_defaults(
-        &scene.kubeconfig,
-        scene.sandbox.url(),
-        &scene.namespace,
-    ))
+    patient(scene.as_shipped(&scene.kubeconfig))
 }
 
 async fn own() -> ControlPlane {
@@ -76,8 +72,7 @@ pub(super) async fn storage_stops() -> Seen {
     let scene = Scene::on(&control_plane, "storage").await;
     let operator = scene.start("operator", &options(&scene)).await;
     let strict = Scene::on(&control_plane, "strict").await;
-    let shipped =
-        Options::with_defaults(&strict.kubeconfig, strict.sandbox.url(), &strict.namespace);
+    let shipped = strict.as_shipped(&strict.kubeconfig);
     let ending = strict.start("operator", &shipped).await;
     strict.connected_gmail("before").await;
     scene.connected_gmail("before").await;
@@ -108,7 +103,7 @@ pub(super) async fn watch_is_cut() -> Seen {
     let port = ReservedPort::new();
     let behind = scene.kubeconfig_for(&port.url("https"));
     let proxy = port.open(scene.control_plane.url());
-    let options = Options::with_defaults(&behind, scene.sandbox.url(), &scene.namespace);
+    let options = scene.as_shipped(&behind);
     let operator = scene.start("operator", &patient(options)).await;
     scene.connected_gmail("before").await;
     let outage = Outage::begin(&scene, &operator).await;
@@ -139,7 +134,7 @@ pub(super) async fn watch_is_too_old() -> Seen {
     let port = ReservedPort::new();
     let behind = scene.kubeconfig_for(&port.url("https"));
     let proxy = port.open(scene.control_plane.url());
-    let options = Options::with_defaults(&behind, scene.sandbox.url(), &scene.namespace);
+    let options = scene.as_shipped(&behind);
     let operator = scene.start("operator", &patient(options)).await;
     scene.connected_gmail("before").await;
     let outage = Outage::begin(&scene, &operator).await;

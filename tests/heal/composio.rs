@@ -12,17 +12,12 @@ use crate::support::wait;
 const FAILURES: u64 = 1000;
 
 fn options(scene: &Scene<'_>) -> Options {
-    Options::with_defaults(&scene.kubeconfig, scene.sandbox.url(), &scene.namespace)
+    scene.as_shipped(&scene.kubeconfig)
 }
 
 pub(super) async fn key_is_rotated() -> Seen {
     let scene = Scene::new("rotated").await;
-    let file = scene.folder.write("key", "sandbox\n");
-    let file = file.expect("the folder is there");
-    let options = options(&scene)
-        .env("COMPOSIO_API_KEY", None)
-        .flag("--api-key-file", file.to_str().expect("a path of ASCII"));
-    let operator = scene.start("operator", &options).await;
+    let operator = scene.start("operator", &options(&scene)).await;
     scene.connected_gmail("before").await;
     let outage = Outage::begin(&scene, &operator).await;
     let next = json!({"api_key": "the-next-key"});
@@ -31,9 +26,9 @@ pub(super) async fn key_is_rotated() -> Seen {
     let told = "ProjectUnavailable";
     scene.until("after", "Synced", "False", told).await;
     scene.polled(1).await;
-    std::fs::write(&file, "the-next-key\n").expect("the folder is there");
+    scene.put_api_key("the-next-key").await;
     scene.linked("after").await;
-    operator.readyz(200, "").await;
+    scene.project_available().await;
     outage.end().await
 }
 
@@ -126,7 +121,7 @@ pub(super) async fn grown_by_an_outage() -> u64 {
     let options = hasty
         .into_iter()
         .fold(options(&scene), |options, flag| options.flag(flag, "20ms"))
-        .flag("--base-url", &url);
+        .base_url(&url);
     let operator = scene.start("operator", &options).await;
     scene.connected_gmail("before").await;
     let before = operator.child.memory();

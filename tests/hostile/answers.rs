@@ -86,18 +86,16 @@ pub(super) async fn with_odd_messages() -> String {
         .await;
 
     let list = json!({
-        "method": "GET", "path": "/connected_accounts", "status": 500, "body": refusal(500, &long), "times": 2,
+        "method": "GET", "path": "/connected_accounts", "status": 500, "body": refusal(500, &long), "times": 1000,
     });
     fault(&scene, list).await;
-    wait::until("the failed poll in the log", SOON, async || {
-        let log = scene.operator.child.read_log();
-        if log.contains("could not list accounts: Composio answered 500") {
-            Ok(())
-        } else {
-            Err(String::new())
-        }
-    })
-    .await;
+    let project = scene.until_project("Ready", "False", "Unreachable").await;
+    let said = message(&project, "Ready");
+    assert!(
+        said.contains("could not list accounts: Composio answered 500"),
+        "{said}"
+    );
+    scene.sandbox.control("DELETE", "fault", Value::Null).await;
     assert_plain(&scene, &scene.operator).await;
     "a refusal, a reason, a state and a failed poll were told on one plain line each".to_owned()
 }
@@ -105,7 +103,7 @@ pub(super) async fn with_odd_messages() -> String {
 pub(super) async fn without_end() -> String {
     let scene = Scene::new("flood").await;
     let gateway = Gateway::before(scene.sandbox.url()).await;
-    let options = scene.options().flag("--base-url", gateway.url());
+    let options = scene.options().base_url(gateway.url());
     let operator = scene.start("operator", &options).await;
     scene.declare("first", gmail()).await;
     let (id, _) = scene.linked("first").await;

@@ -6,8 +6,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use composio_operator::composio::http::{MAX_BODY, only_while, transport};
-use composio_operator::composio::{ApiKey, Client, HttpConfig, ListQuery, Sensitive};
+use composio_operator::composio::http::{MAX_BODY, only_while};
+use composio_operator::composio::{Client, HttpClient, HttpConfig, ListQuery, Sensitive};
 use composio_operator::crd::ConnectedAccount;
 use composio_operator::kubernetes;
 use composio_operator::lease::{Candidate, Elector, Leadership, NotLeading, Scope, Timing};
@@ -44,15 +44,16 @@ impl Replica {
         let (elector, leadership) = Elector::new(bare, &scene.namespace, candidate);
         let election = tokio::spawn(async { drop(elector.run(pending()).await) });
         let guarded = kubernetes::client(cluster, &leadership, Arc::default()).expect("a client");
-        let direct = transport(HttpConfig {
-            base_url: scene.sandbox.url().to_owned(),
-            api_key: ApiKey::new(&Sensitive::new(API_KEY)).expect("a key"),
+        let http = HttpClient::new(HttpConfig {
             user_agent: "test/1".to_owned(),
             instance: name.to_owned(),
             timeout: seconds(10),
             max_body: MAX_BODY,
         });
         let held = leadership.clone();
+        let direct = http
+            .expect("a client")
+            .transport(scene.sandbox.url(), &Sensitive::new(API_KEY));
         let guarded_way = only_while(direct.expect("a way"), move || held.is_held(), NotLeading);
         Replica {
             election,

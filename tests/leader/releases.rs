@@ -52,7 +52,9 @@ impl<'a> Release<'a> {
             .flag("--lease-name", self.name)
             .flag("--instance", instance);
         match namespaces {
-            [] => options.without("--watch-namespace"),
+            [] => options
+                .without("--watch-namespace")
+                .also_in(&[&self.scene.namespace]),
             some => options.flag("--watch-namespace", &some.join(",")),
         }
     }
@@ -104,8 +106,10 @@ async fn waits_for(operator: &Operator, release: &str, common: &str) {
     }
 }
 
+/// That an operator leads, and asks Composio.
 async fn leads(operator: &Operator) {
     operator.readyz(200, "[+] leadership ok").await;
+    operator.polled().await;
     let (_, metrics) = operator.get("/metrics").await;
     for line in [
         "composio_operator_leader 1\n",
@@ -262,6 +266,7 @@ async fn of_releases_that_start_at_the_same_moment_one_works() {
         })
         .await;
         let leader = running.remove(leader);
+        leader.polled().await;
         let (_, metrics) = leader.get("/metrics").await;
         assert!(
             metrics.contains("composio_operator_leader 1\n"),

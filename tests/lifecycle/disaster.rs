@@ -77,7 +77,7 @@ async fn two_hundred_accounts_are_found_again_after_etcd_or_only_the_status_was_
     let empty = ControlPlane::start().await.expect("a second one starts");
     empty.install_crd().await;
     let second = Scene::named(&empty, &first.namespace).await;
-    let options = second.options().flag("--base-url", first.sandbox.url());
+    let options = second.options().base_url(first.sandbox.url());
     let operator = second.start("operator", &options).await;
     second.apply(&manifests().to_string()).await;
     assert_eq!(all_ready(&second).await, ids, "the same accounts");

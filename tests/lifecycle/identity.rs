@@ -159,7 +159,7 @@ async fn an_alias_that_is_changed_while_its_account_is_hidden_finds_that_account
 #[tokio::test]
 async fn clusters_with_different_prefixes_share_a_project_and_stay_apart() {
     let scene = Scene::new("prefix").await;
-    let one = scene.options().flag("--alias-prefix", "eu-");
+    let one = scene.options().alias_prefix("eu-");
     let operator = scene.start("eu", &one).await;
     let (eu, _) = scene.linked_gmail("mail").await;
     let alias = computed_alias("eu-", &scene.namespace, "mail");
@@ -173,7 +173,7 @@ async fn clusters_with_different_prefixes_share_a_project_and_stay_apart() {
         .await
         .expect("it is taken");
     scene.delete("mail").await;
-    let other = scene.options().flag("--alias-prefix", "us-");
+    let other = scene.options().alias_prefix("us-");
     let _operator = scene.start("us", &other).await;
     let (us, _) = scene.linked_gmail("mail").await;
     assert_ne!(eu, us);

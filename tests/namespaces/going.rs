@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{Land, assert_ended, id};
-use crate::support::release::{ACCOUNT, SANDBOX, installed, installed_in, user};
+use crate::support::release::{SANDBOX, installed, installed_in, user};
 use crate::support::scene::{SOON, gmail};
-use crate::support::{helm, wait};
+use crate::support::{helm, project, wait};
 
 /// What the namespace controller does, and in which order, is not ours: Role and Secrets go before the
 /// objects, and nothing new can be made, not even an event.
@@ -16,13 +16,14 @@ async fn goes(land: &Land, watched: bool) {
     let release = land.release(if watched { &all } else { &[] }, &[]).await;
     let mut operator = Some(release.start("operator").await);
     let stays = land.connected_gmail(&release, &other, "mail").await;
-    let mut ended = Vec::new();
+    let (mut ended, mut asked) = (Vec::new(), Vec::new());
     for team in &teams {
         ended.push(land.connected_gmail(&release, team, "mail").await);
         ended.push(land.connected_hubspot(team, "crm").await);
         // Nobody has signed in yet.
         land.declare(team, "asked", with_user(team, "asked")).await;
-        land.until(team, "asked", "Ready", "AwaitingUser").await;
+        let object = land.until(team, "asked", "Ready", "AwaitingUser").await;
+        asked.push(id(&object));
         // Its Secret never came.
         let mut spec = with_user(team, "bare");
         spec["toolkit"] = json!("hubspot");
@@ -43,13 +44,31 @@ async fn goes(land: &Land, watched: bool) {
     land.delete_namespace(&teams[1]).await;
     land.hangs(&teams[1]).await;
     let operator = release.start("another").await;
+    let mut stay = vec![stays.clone()];
+    if watched {
+        // The key was in the namespace and went with it: nobody can end these accounts any more.
+        stay.extend(ended.split_off(ended.len() / 2));
+        stay.push(asked[1].clone());
+        for name in ["mail", "crm", "asked"] {
+            let object = land
+                .until(&teams[1], name, "Synced", "ProjectUnavailable")
+                .await;
+            // The wrong id gives nothing up.
+            for given_up in ["ca_another", id(&object).as_str()] {
+                let given_up = format!("composio.dev/abandon={given_up}");
+                let args = ["annotate", "--overwrite", "connectedaccounts", name];
+                land.kubectl(&[&["-n", &teams[1]], &args[..], &[&given_up]].concat())
+                    .await;
+            }
+        }
+    }
     land.gone(&teams[1]).await;
     for id in &ended {
         assert_ended(&release, id).await;
     }
     for account in release.scene.sandbox.accounts().await {
-        let ours = account["id"] == json!(stays);
-        assert_eq!(account["deleted_at"].is_null(), ours, "{account}");
+        let stays = stay.iter().any(|id| account["id"] == json!(id));
+        assert_eq!(account["deleted_at"].is_null(), stays, "{account}");
     }
     // The witness that events were refused, and that nothing waits for them.
     let asked = land.control_plane.asked_by(&user(&release.scene.namespace));
@@ -80,8 +99,7 @@ fn with_user(namespace: &str, name: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn with_rights_in_all_namespaces_it_goes_and_its_accounts_end() {
-    // One of its own: an operator of all namespaces would deal with the objects of all other tests.
-    goes(&Land::start().await, false).await;
+    goes(&Land::of_cluster().await, false).await;
 }
 
 #[tokio::test]
@@ -141,7 +159,7 @@ async fn without_the_right_to_let_go_it_hangs_is_told_and_goes_once_the_right_is
 
 #[tokio::test]
 async fn an_operator_that_goes_with_its_objects_is_replaced_by_one_from_elsewhere() {
-    let land = Land::shared().await;
+    let land = Land::of_cluster().await;
     let release = land.release_beside_its_objects().await;
     let home = release.scene.namespace.clone();
     let operator = release.start("operator").await;
@@ -153,17 +171,22 @@ async fn an_operator_that_goes_with_its_objects_is_replaced_by_one_from_elsewher
     let account = release.scene.sandbox.account(&mail).await;
     assert_eq!(account["grant"]["alive"], true, "{account}");
 
+    // The Secret of the project went with the operator, and is put where the next one is.
     let elsewhere = land.namespace("elsewhere").await;
-    let watch = format!("watchNamespaces={}", json!([home]));
-    let rendered = helm::render(&elsewhere, &[SANDBOX, &watch]).await;
-    let mut rendered = rendered.expect("it renders");
-    rendered.retain(|object| object["metadata"]["namespace"] != json!(home));
-    let kubeconfig = installed_in(&land.control_plane, &elsewhere, &rendered).await;
-    let options = release
-        .scene
-        .options_with(&kubeconfig)
+    let rendered = helm::render(&elsewhere, &[SANDBOX]).await;
+    let kubeconfig = installed_in(
+        &land.control_plane,
+        &elsewhere,
+        &rendered.expect("it renders"),
+    )
+    .await;
+    let project = project::of_cluster(release.scene.sandbox.url(), &elsewhere);
+    land.apply(&elsewhere, project).await;
+    let options = release.options.clone();
+    let options = options
+        .kubeconfig(&kubeconfig)
         .flag("--lease-namespace", &elsewhere)
-        .flag("--lease-name", ACCOUNT);
+        .flag("--cluster-resource-namespace", &elsewhere);
     let _operator = release.scene.start("another", &options).await;
     land.gone(&home).await;
     assert_ended(&release, &mail).await;

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{Land, id};
+use crate::support::helm;
 use crate::support::proxy::{Fate, Intercept, Proxy};
+use crate::support::release::{SANDBOX, installed};
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::condition;
 
@@ -60,13 +62,20 @@ async fn a_namespace_that_is_made_later_is_served_without_a_restart() {
         land.namespace("later").await,
         land.namespace("served").await,
     ];
-    let release = land.release(&[&gone, &served], &[]).await;
+    let mut release = land.release(&[&gone, &served], &[]).await;
+    release.options = release.options.without_project();
+    release.give_project(&served).await;
     land.delete_namespace(&gone).await;
     land.gone(&gone).await;
     let operator = release.start("operator").await;
     operator.readyz(200, "[+] namespaces ok").await;
     land.connected_gmail(&release, &served, "mail").await;
     land.kubectl(&["create", "namespace", &gone]).await;
+    release.give_project(&gone).await;
+    // Its Role went with it: without it the project's Secret cannot be read.
+    let watch = format!("watchNamespaces={}", json!([gone, served]));
+    let rendered = helm::render(&release.scene.namespace, &[SANDBOX, &watch]).await;
+    installed(&release.scene, &rendered.expect("it renders")).await;
     land.connected_gmail(&release, &gone, "mail").await;
 }
 

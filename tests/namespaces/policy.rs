@@ -8,7 +8,8 @@ use crate::support::release::user;
 use crate::support::scene::{SOON, gmail};
 use crate::support::wait;
 
-const DENIED: &str = "the operator writes ConnectedAccounts in its watchNamespaces only";
+const DENIED: &str =
+    "the operator writes ConnectedAccounts and ComposioProjects in its watchNamespaces only";
 
 /// Writes to the object `mail`, each as another kind of request.
 const WRITES: [&[&str]; 4] = [

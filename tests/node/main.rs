@@ -121,7 +121,7 @@ async fn tell(release: &Release<'_>, steps: &mut Steps) -> Result<(), String> {
     release.rollback().await?;
     same(&before, &release.accounts().await?)?;
     different(&upgraded, &release.pod().await?)?;
-    steps.say("helm uninstall --wait, definition and objects stay");
+    steps.say("helm uninstall --wait, definitions and objects stay");
     release.uninstall().await?;
     release.no_operator().await?;
     let kept = release.accounts().await?;

@@ -18,6 +18,12 @@ const RELEASE: &str = "composio-operator";
 const SOON: Duration = Duration::from_secs(180);
 const EXAMPLE: &str = include_str!("../../charts/composio-operator/examples/link.yaml");
 
+/// The example in the project that comes with the sandbox.
+fn example() -> String {
+    let project = "spec:\n  projectRef: {kind: ClusterComposioProject, name: default}\n";
+    EXAMPLE.replace("spec:\n", project)
+}
+
 /// An object and the id of its account.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Account {
@@ -108,7 +114,7 @@ impl<'a> Release<'a> {
         let applied = self
             .cluster
             .control_plane()
-            .kubectl_stdin(&["apply", "-f", "-"], EXAMPLE)
+            .kubectl_stdin(&["apply", "-f", "-"], &example())
             .await;
         if !applied.status.success() {
             return Err(String::from_utf8_lossy(&applied.stderr).into_owned());
@@ -263,6 +269,13 @@ impl<'a> Release<'a> {
             ["get", "pods", "-A", "-o", "wide"].as_slice(),
             &["get", "events", "-A"],
             &["get", "connectedaccounts", "-A"],
+            &[
+                "get",
+                "composioprojects,clustercomposioprojects",
+                "-A",
+                "-o",
+                "yaml",
+            ],
         ] {
             told += &self
                 .cluster

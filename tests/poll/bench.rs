@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
-use composio_operator::crd::ConnectedAccount;
+use composio_operator::crd::{ConnectedAccount, ProjectRef};
 use composio_operator::metrics::Metrics;
 use composio_operator::plan::{Flags, computed_alias};
 use composio_operator::poll::{Poll, PollEvent, Polling};
 use composio_operator::project::{CachedAccount, Project};
+use composio_operator::projects::ProjectKey;
 use composio_operator::record::RecordKeys;
 use composio_operator::sandbox::world::{Seed, SeedAccount, World};
-use composio_operator::store::{Objects, PackedObject};
+use composio_operator::store::{AllObjects, Objects, PackedObject};
 use futures::FutureExt;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +27,7 @@ use crate::support::simulated_clock;
 pub(super) struct Bench {
     pub(super) shared: Arc<Shared>,
     pub(super) project: Arc<Project>,
+    pub(super) all: AllObjects,
     pub(super) objects: Objects,
     pub(super) writer: reflector::store::Writer<PackedObject>,
     pub(super) poll: Poll,
@@ -77,6 +79,7 @@ impl Bench {
         });
         let clock = Arc::clone(&shared);
         let project = Arc::new(Project::new(
+            "project",
             transport(&shared),
             RecordKeys::derive(b"the API key", &Flags::default().project),
             Arc::new(Metrics::default()),
@@ -84,14 +87,15 @@ impl Bench {
             SignedDuration::from_mins(10),
         ));
         let (store, mut writer) = reflector::store();
-        let objects = Objects::new(store, Flags::default());
+        let all = AllObjects::new(store, Flags::default());
+        let objects = all.of_project(&ProjectKey::referred(&ProjectRef::default(), "ns"));
         let ours: Vec<String> = ids(0..ours);
         writer.apply_watcher_event(&watcher::Event::Init);
         for id in &ours {
             writer.apply_watcher_event(&watcher::Event::InitApply(packed(object(id))));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
-        objects.apply_event(&watcher::Event::InitDone);
+        all.apply_event(&watcher::Event::InitDone);
         let polling = Polling {
             interval: Duration::from_secs(2),
             waiting: Duration::from_secs(2),
@@ -101,6 +105,7 @@ impl Bench {
         };
         Bench {
             poll: Poll::new(Arc::clone(&project), objects.clone(), polling),
+            all,
             objects,
             writer,
             others: ids(ours.len()..ours.len() + others),

@@ -1,7 +1,6 @@
 //! Two accounts from their beginning to their end, with a failure on every way that a secret takes.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -51,7 +50,7 @@ async fn another_link(scene: &Scene<'_>, before: &BTreeSet<String>) -> (String, 
 }
 
 /// The whole life of two accounts, with a failure on every way that a secret takes.
-pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTreeSet<String>) {
+pub(super) async fn live(scene: &Operated<'_>, links: &mut BTreeSet<String>) {
     // What Composio can repeat of a call: the key it came with, and what the account has to hide.
     let mut repeated: Vec<String> = TOKENS.map(str::to_owned).into();
     repeated.push(FIRST_KEY.to_owned());
@@ -173,12 +172,9 @@ pub(super) async fn live(scene: &Operated<'_>, key_file: &Path, links: &mut BTre
         .sandbox
         .control("POST", "api-key", json!({"api_key": KEY}))
         .await;
-    scene
-        .operator
-        .readyz(503, "Composio rejects the API key")
-        .await;
-    std::fs::write(key_file, format!("{KEY}\n")).expect("the folder is there");
-    scene.operator.readyz(200, "").await;
+    scene.until_project("Ready", "False", "KeyRejected").await;
+    scene.put_api_key(&format!("{KEY}\n")).await;
+    scene.project_available().await;
 
     // The end of both, refused at first.
     repeated.push(KEY.to_owned());

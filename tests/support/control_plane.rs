@@ -7,6 +7,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -39,6 +40,7 @@ use tower::retry::RetryLayer;
 use tower::timeout::TimeoutLayer;
 
 use super::child::{Child, Folder, Signal, create_private};
+use super::project::Projects;
 use super::tools::{self, Tools, tools};
 use super::{random_hex, wait};
 
@@ -147,6 +149,7 @@ pub(crate) struct ControlPlane {
     apiserver_command: Command,
     tools: Tools,
     server: Server,
+    projects: Arc<Projects>,
     /// Set once the server knows the custom resource.
     crd: OnceCell<()>,
     folder: Folder,
@@ -310,6 +313,7 @@ impl ControlPlane {
             &server.admin_kubeconfig,
             server.kubeconfig(&server.admin_token).to_string(),
         )?;
+        let projects = Arc::new(Projects::new(&server.admin_kubeconfig));
 
         Ok(ControlPlane {
             apiserver: Mutex::new(apiserver),
@@ -317,6 +321,7 @@ impl ControlPlane {
             apiserver_command,
             tools: tools.clone(),
             server,
+            projects,
             crd: OnceCell::new(),
             folder,
         })
@@ -390,6 +395,11 @@ impl ControlPlane {
     /// A kubeconfig file for the administrator.
     pub(crate) fn kubeconfig(&self) -> &Path {
         &self.server.admin_kubeconfig
+    }
+
+    /// The projects of its namespaces.
+    pub(crate) fn projects(&self) -> &Arc<Projects> {
+        &self.projects
     }
 
     /// Writes a kubeconfig file for whoever has the token.
@@ -597,26 +607,9 @@ impl Server {
         })
     }
 
-    /// Every request ends: by default kube waits for ever for an answer, and retries for minutes.
     async fn client(&self, token: &str, timeout: Duration) -> Result<Client, String> {
-        // Fails when there is one already, which does as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let kubeconfig: Kubeconfig =
-            serde_json::from_value(self.kubeconfig(token)).map_err(|e| e.to_string())?;
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-            .await
-            .map_err(|e| e.to_string())?;
-        config.default_retry = false;
-        // The way to loopback leads past every proxy in the environment.
-        config.proxy_url = None;
-        let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(2), 3, true)
-            .map_err(|e| e.to_string())?;
-        Ok(ClientBuilder::try_from(config)
-            .map_err(|e| e.to_string())?
-            .with_layer(&BufferLayer::new(1024))
-            .with_layer(&RetryLayer::new(retry))
-            .with_layer(&TimeoutLayer::new(timeout))
-            .build())
+        let kubeconfig = serde_json::from_value(self.kubeconfig(token));
+        client_of(kubeconfig.map_err(|e| e.to_string())?, timeout).await
     }
 
     async fn is_ready(&self) -> Result<(), String> {
@@ -631,6 +624,27 @@ impl Server {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// A client for whoever has the kubeconfig, bound to the calling runtime. Every request ends: by default kube
+/// waits for ever for an answer, and retries for minutes.
+pub(crate) async fn client_of(kubeconfig: Kubeconfig, timeout: Duration) -> Result<Client, String> {
+    // Fails when there is one already, which does as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .map_err(|e| e.to_string())?;
+    config.default_retry = false;
+    // The way to loopback leads past every proxy in the environment.
+    config.proxy_url = None;
+    let retry = RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(2), 3, true)
+        .map_err(|e| e.to_string())?;
+    Ok(ClientBuilder::try_from(config)
+        .map_err(|e| e.to_string())?
+        .with_layer(&BufferLayer::new(1024))
+        .with_layer(&RetryLayer::new(retry))
+        .with_layer(&TimeoutLayer::new(timeout))
+        .build())
 }
 
 /// Whether a custom resource is established, discovered and listed.

@@ -5,6 +5,7 @@ pub(crate) mod control_plane;
 pub(crate) mod helm;
 pub(crate) mod memory;
 pub(crate) mod operator;
+pub(crate) mod project;
 pub(crate) mod proxy;
 pub(crate) mod release;
 pub(crate) mod sandbox;

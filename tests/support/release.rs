@@ -116,10 +116,19 @@ impl<'a> Release<'a> {
             .options_with(&kubeconfig)
             .flag("--lease-name", ACCOUNT);
         let options = match watched {
-            [] => options.without("--watch-namespace"),
+            [] => options
+                .without("--watch-namespace")
+                .also_in(&[&scene.namespace]),
             some => options.flag("--watch-namespace", &some.join(",")),
         };
         Release { scene, options }
+    }
+
+    /// Puts the project into a namespace, which may have been made anew.
+    pub(crate) async fn give_project(&self, namespace: &str) {
+        let projects = self.scene.control_plane.projects();
+        let given = projects.give_anew(&self.scene.client, namespace, self.options.project());
+        given.await.expect("the administrator makes projects");
     }
 
     /// Starts the operator and waits until it is ready.

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::child::Folder;
 use super::control_plane::{Audited, ControlPlane};
-use super::operator::{LEASE_RULES, Operator, Options, RULES};
+use super::operator::{CLUSTER_RULES, LEASE_RULES, Operator, Options, RULES};
+use super::project::{self, KEY_SECRET, Project};
 use super::sandbox::{Asked, Sandbox};
 use super::story::Stage;
 use super::{wait, watch};
@@ -111,21 +112,29 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Starts an operator with short waits and waits until it is ready.
+    /// Starts an operator with short waits and waits until it is ready, and its project can be used.
     pub(crate) async fn operated(self) -> Operated<'a> {
         let options = self.options();
         let operator = self.start("operator", &options).await;
+        self.project_available().await;
         Operated::of(self, operator)
     }
 
     /// How an operator for this scene is started.
     pub(crate) fn options(&self) -> Options {
-        Options::new(&self.kubeconfig, self.sandbox.url(), &self.namespace)
+        self.options_with(&self.kubeconfig)
+    }
+
+    /// The same with the waits that are shipped, talking to the apiserver by that kubeconfig.
+    pub(crate) fn as_shipped(&self, kubeconfig: &Path) -> Options {
+        let url = self.sandbox.url();
+        Options::with_defaults(self.control_plane, kubeconfig, url, &self.namespace)
     }
 
     /// The same, talking to the apiserver, or whatever stands there, by another kubeconfig.
     pub(crate) fn options_with(&self, kubeconfig: &Path) -> Options {
-        Options::new(kubeconfig, self.sandbox.url(), &self.namespace)
+        let url = self.sandbox.url();
+        Options::new(self.control_plane, kubeconfig, url, &self.namespace)
     }
 
     /// A kubeconfig of the operator with a token of its own, and what the apiserver's log calls that token.
@@ -142,6 +151,42 @@ impl<'a> Scene<'a> {
             control_plane.kubeconfig_for_token(&token),
             format!("JTI={id}"),
         )
+    }
+
+    /// Makes the project of the namespace as these options have it.
+    pub(crate) async fn give_project(&self, options: &Options) {
+        self.give(options.project()).await;
+    }
+
+    /// Somebody puts another API key into the project's Secret.
+    pub(crate) async fn put_api_key(&self, key: &str) {
+        let project = self.control_plane.projects().given(&self.namespace);
+        let mut project = project.expect("it was given");
+        project.api_key = Some(key.to_owned());
+        self.give(&project).await;
+    }
+
+    /// Makes a project of the cluster with its Secret here, and gives the operator the rights to serve it.
+    pub(crate) async fn serve_cluster(&self) {
+        let rules: Value = serde_saphyr::from_str(CLUSTER_RULES).expect("a list of rules");
+        let name = format!("{}-cluster", self.namespace);
+        let role = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": name}, "rules": rules,
+        });
+        self.apply(&role.to_string()).await;
+        let account = format!("--serviceaccount={}:{OPERATOR}", self.namespace);
+        let role = format!("--clusterrole={name}");
+        self.kubectl(&["create", "clusterrolebinding", &name, &role, &account])
+            .await;
+        let project = project::of_cluster(self.sandbox.url(), &self.namespace);
+        self.apply(&project.to_string()).await;
+    }
+
+    async fn give(&self, project: &Project) {
+        let projects = self.control_plane.projects();
+        let given = projects.give(&self.client, &self.namespace, project);
+        given.await.expect("the administrator makes projects");
     }
 
     /// The operator's kubeconfig with another place for the apiserver.
@@ -285,20 +330,22 @@ impl<'a> Scene<'a> {
         self.gone(name).await;
     }
 
-    /// What the operator wrote to Kubernetes, the Lease and events apart.
+    /// What the operator wrote to Kubernetes about its accounts: Leases, events and projects apart.
     pub(crate) fn written(&self) -> Vec<Audited> {
         let asked = self.asked_of_kubernetes().into_iter();
         asked
-            .filter(|asked| asked.is_write())
-            .filter(|asked| !["leases", "events"].contains(&asked.resource.as_str()))
+            .filter(|asked| asked.is_write() && asked.resource.starts_with("connectedaccounts"))
             .collect()
     }
 
-    /// Waits until the operator has read Secrets that many more times.
+    /// Waits until the operator has read Secrets with credentials that many more times.
     pub(crate) async fn secrets_read(&self, times: usize) {
         let reads = || {
             let asked = self.asked_of_kubernetes().into_iter();
-            asked.filter(|asked| asked.resource == "secrets").count()
+            let of_credentials = |asked: &Audited| asked.name != KEY_SECRET;
+            asked
+                .filter(|asked| asked.resource == "secrets" && of_credentials(asked))
+                .count()
         };
         let before = reads();
         wait::until("reads of Secrets", SOON, async || match reads() - before {

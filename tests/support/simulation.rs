@@ -102,11 +102,7 @@ impl Simulation {
             &self.flags,
             &self.logic,
         );
-        self.running
-            .context
-            .project_context
-            .objects
-            .set_complete(!self.hidden);
+        self.running.all.set_complete(!self.hidden);
         self.next_poll = self.now();
         let names: Vec<String> = self.apiserver().objects.keys().cloned().collect();
         for name in names {
@@ -117,8 +113,7 @@ impl Simulation {
     /// Another namespace that is watched cannot be read, or can be again: then all is looked at once more.
     pub(crate) fn hide_another_namespace(&mut self, hidden: bool) {
         self.hidden = hidden;
-        let objects = &self.running.context.project_context.objects;
-        objects.set_complete(!hidden);
+        self.running.all.set_complete(!hidden);
         if !hidden {
             let names: Vec<String> = self.apiserver().objects.keys().cloned().collect();
             for name in names {
@@ -331,7 +326,7 @@ impl Simulation {
             writer.apply_watcher_event(&watcher::Event::InitApply(packed));
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
-        let known = self.running.context.project_context.objects.clone();
+        let known = self.running.all.clone();
         for changed in known.apply_event(&watcher::Event::InitDone).changed {
             self.trigger(&changed.name);
         }

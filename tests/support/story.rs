@@ -9,11 +9,13 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::control_plane::ControlPlane;
-use super::sandbox::{Asked, Sandbox};
+use super::sandbox::{API_KEY, Asked, Sandbox};
 use super::watch;
 
-/// The three objects.
-pub(crate) const MANIFESTS: &str = include_str!("story.yaml");
+/// The three accounts.
+const ACCOUNTS: &str = include_str!("story.yaml");
+/// The project that they are in.
+const PROJECT: &str = include_str!("story_project.yaml");
 
 /// No step takes longer.
 const STEP: Duration = Duration::from_secs(60);
@@ -38,6 +40,12 @@ pub(crate) const EXPECTED: [(&str, &[&str]); 3] = [
     ),
 ];
 
+/// The API key of the sandbox, and a project that is there.
+pub(crate) fn project(base_url: &str) -> String {
+    let project = PROJECT.replace("API-KEY", API_KEY);
+    project.replace("BASE-URL", base_url)
+}
+
 /// Where the story takes place.
 pub(crate) struct Stage<'a> {
     pub(crate) control_plane: &'a ControlPlane,
@@ -50,6 +58,8 @@ pub(crate) struct Stage<'a> {
 impl Stage<'_> {
     /// Tells the whole story. `tell` hears each step before it is taken.
     pub(crate) async fn run(&self, mut tell: impl AsyncFnMut(&str)) -> Result<(), String> {
+        tell("apply a Secret with the API key, and the project that uses it").await;
+        self.apply_project().await?;
         tell("apply three accounts").await;
         self.apply().await?;
         tell("wait for the links, and for the account that needs nobody").await;
@@ -77,10 +87,19 @@ impl Stage<'_> {
         self.gone().await
     }
 
-    /// Applies the three objects.
+    /// Applies the API key and its project.
+    pub(crate) async fn apply_project(&self) -> Result<(), String> {
+        self.apply_yaml(&project(self.sandbox.url())).await
+    }
+
+    /// Applies the three accounts.
     pub(crate) async fn apply(&self) -> Result<(), String> {
+        self.apply_yaml(ACCOUNTS).await
+    }
+
+    async fn apply_yaml(&self, yaml: &str) -> Result<(), String> {
         let args = ["-n", self.namespace, "apply", "-f", "-"];
-        let output = timeout(STEP, self.control_plane.kubectl_stdin(&args, MANIFESTS))
+        let output = timeout(STEP, self.control_plane.kubectl_stdin(&args, yaml))
             .await
             .map_err(|_| format!("waited {STEP:?} for kubectl apply"))?;
         if output.status.success() {

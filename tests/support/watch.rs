@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
-use composio_operator::crd::ConnectedAccount;
+use composio_operator::crd::{ComposioProject, ConnectedAccount};
 use futures::StreamExt;
 use k8s_openapi::api::events::v1::Event as ClusterEvent;
 use kube::api::{ApiResource, DynamicObject};
@@ -19,6 +19,11 @@ use super::wait::PAUSE;
 /// The accounts of a namespace, as JSON: tests look at what is stored, also where no type reads it.
 pub(crate) fn accounts(client: &Client, namespace: &str) -> Api<DynamicObject> {
     untyped::<ConnectedAccount>(client, namespace)
+}
+
+/// The projects of a namespace.
+pub(crate) fn projects(client: &Client, namespace: &str) -> Api<DynamicObject> {
+    untyped::<ComposioProject>(client, namespace)
 }
 
 /// The events of a namespace.

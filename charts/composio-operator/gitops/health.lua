@@ -1,5 +1,7 @@
--- Argo CD's health of a ConnectedAccount. In argocd-cm, under
+-- Argo CD's health of a ConnectedAccount and of both kinds of projects. In argocd-cm, the same under each of
 -- resource.customizations.health.composio.dev_ConnectedAccount
+-- resource.customizations.health.composio.dev_ComposioProject
+-- resource.customizations.health.composio.dev_ClusterComposioProject
 --
 -- Waiting for a person is Progressing: neither broken nor done. With readyWhen: LinkIssued the object is
 -- Ready, and Healthy, as soon as the link is there.

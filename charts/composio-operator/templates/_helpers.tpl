@@ -104,20 +104,29 @@ affinity:
 {{- end }}
 {{- end }}
 
-{{- define "composio-operator.keySecret" -}}
-{{- if .Values.apiKey.existingSecret.name }}
-{{- .Values.apiKey.existingSecret.name }}
-{{- else }}
-{{- include "composio-operator.fullname" . }}-api-key
+{{/* Whether the chart makes a project: text, or nothing. */}}
+{{- define "composio-operator.hasProject" -}}
+{{- if or .Values.project.create .Values.sandbox.enabled -}}
+true
 {{- end }}
 {{- end }}
 
-{{/* How Composio is reached: the same for the operator and for the check. */}}
-{{- define "composio-operator.reach" -}}
-- --api-key-file=/var/run/composio-operator/api-key
-{{- with include "composio-operator.baseUrl" . }}
-- {{ printf "--base-url=%s" . | quote }}
+{{- define "composio-operator.projectKind" -}}
+{{- ternary "ComposioProject" "ClusterComposioProject" (gt (len .Values.watchNamespaces) 0) }}
 {{- end }}
+
+{{- define "composio-operator.keySecret" -}}
+{{- default (printf "%s-api-key" (include "composio-operator.fullname" .)) .Values.project.apiKeySecretRef.name }}
+{{- end }}
+
+{{/* What projects may name: the same for the operator and for the check. */}}
+{{- define "composio-operator.reach" -}}
+{{- $urls := include "composio-operator.baseUrls" . }}
+- {{ printf "--allowed-base-urls=%s" $urls | quote }}
+{{- if regexMatch "(?i)(^|,)http:" $urls }}
+- --allow-http
+{{- end }}
+- {{ printf "--cluster-resource-namespace=%s" .Release.Namespace | quote }}
 {{- end }}
 
 {{- define "composio-operator.scope" -}}
@@ -126,10 +135,19 @@ affinity:
 {{- end }}
 {{- end }}
 
-{{- define "composio-operator.baseUrl" -}}
-{{- if .Values.baseUrl }}
-{{- .Values.baseUrl }}
-{{- else if .Values.sandbox.enabled }}
+{{/* The base URLs that projects may name, separated by commas. */}}
+{{- define "composio-operator.baseUrls" -}}
+{{- $urls := default (list "https://backend.composio.dev") .Values.allowedBaseURLs }}
+{{- if .Values.sandbox.enabled }}
+{{- $urls = append $urls (include "composio-operator.sandboxUrl" .) }}
+{{- else if .Values.project.create }}
+{{- $urls = append $urls (default "https://backend.composio.dev" .Values.project.baseURL) }}
+{{- end }}
+{{- $urls | uniq | join "," }}
+{{- end }}
+
+{{- define "composio-operator.sandboxUrl" -}}
+{{- if .Values.sandbox.enabled }}
 {{- if .Values.hostNetwork }}
 {{- printf "http://127.0.0.1:%d" (int .Values.sandbox.port) }}
 {{- else }}
@@ -167,12 +185,6 @@ affinity:
 {{- end }}
 
 {{- define "composio-operator.volumes" -}}
-- name: api-key
-  secret:
-    secretName: {{ include "composio-operator.keySecret" . | quote }}
-    items:
-      - key: {{ .Values.apiKey.existingSecret.key | quote }}
-        path: api-key
 {{- with .Values.stateKey.existingSecret.name }}
 - name: state-key
   secret:
@@ -203,9 +215,6 @@ affinity:
 {{- end }}
 
 {{- define "composio-operator.mounts" -}}
-- name: api-key
-  mountPath: /var/run/composio-operator
-  readOnly: true
 {{- if .Values.stateKey.existingSecret.name }}
 - name: state-key
   mountPath: /var/run/composio-operator-state

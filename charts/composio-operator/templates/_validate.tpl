@@ -1,23 +1,36 @@
 {{/* What the schema cannot say, because it concerns several values. */}}
 {{- define "composio-operator.validate" -}}
-{{- include "composio-operator.validateKey" . }}
+{{- include "composio-operator.validateProject" . }}
 {{- include "composio-operator.validateTogether" . }}
 {{- include "composio-operator.validateFlags" . }}
 {{- include "composio-operator.validateNames" . }}
 {{- end }}
 
-{{- define "composio-operator.validateKey" -}}
-{{- if and (not .Values.apiKey.existingSecret.name) (not .Values.apiKey.value) (not .Values.sandbox.enabled) }}
-{{- fail "there is no API key: name its Secret in apiKey.existingSecret.name, or give apiKey.value for a trial, or set sandbox.enabled" }}
+{{- define "composio-operator.validateProject" -}}
+{{- $key := or .Values.project.apiKeySecretRef.name .Values.project.apiKey }}
+{{- if .Values.sandbox.enabled }}
+{{- if $key }}
+{{- fail "sandbox.enabled excludes project.apiKeySecretRef.name and project.apiKey: the operator would send the key in clear text to the sandbox, which has a key of its own. Take them away, or set sandbox.enabled=false" }}
 {{- end }}
-{{- if and .Values.apiKey.existingSecret.name .Values.apiKey.value }}
-{{- fail "apiKey.existingSecret.name and apiKey.value exclude each other" }}
+{{- if .Values.project.baseURL }}
+{{- fail "sandbox.enabled excludes project.baseURL: the project that the chart makes is the sandbox's" }}
 {{- end }}
-{{- if and .Values.sandbox.enabled (or .Values.apiKey.existingSecret.name .Values.apiKey.value) }}
-{{- fail "sandbox.enabled and apiKey exclude each other: the operator would send the key in clear text to the sandbox, which has a key of its own. Take apiKey.existingSecret.name and apiKey.value away, or set sandbox.enabled=false" }}
+{{- else if .Values.project.create }}
+{{- if not $key }}
+{{- fail "project.create needs an API key: name its Secret in project.apiKeySecretRef.name, or give project.apiKey for a trial" }}
 {{- end }}
-{{- if and .Values.baseUrl .Values.sandbox.enabled }}
-{{- fail "baseUrl and sandbox.enabled exclude each other" }}
+{{- else if or $key .Values.project.baseURL .Values.project.aliasPrefix .Values.project.allow }}
+{{- fail "project is given, and project.create is not set: nothing would be made of it" }}
+{{- end }}
+{{- if and .Values.project.apiKeySecretRef.name .Values.project.apiKey }}
+{{- fail "project.apiKeySecretRef.name and project.apiKey exclude each other" }}
+{{- end }}
+{{- if .Values.watchNamespaces }}
+{{- range default list .Values.project.allow }}
+{{- if or (hasKey . "namespaces") (hasKey . "namespaceSelector") }}
+{{- fail "project.allow names namespaces, and with watchNamespaces a ComposioProject is made in each of these: only objects of its own namespace can refer to one" }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -111,8 +124,8 @@
 {{- end }}
 {{- end }}
 {{- include "composio-operator.validateOnce" (list "extraEnv" "name" .Values.extraEnv list) }}
-{{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "api-key" "ca")) }}
-{{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/composio-operator" "/etc/composio-operator/ca")) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "state-key" "ca")) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/composio-operator-state" "/etc/composio-operator/ca")) }}
 {{- end }}
 
 {{- define "composio-operator.validateOnce" -}}

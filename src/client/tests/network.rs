@@ -8,10 +8,8 @@ use tokio::{
 
 use super::*;
 
-pub(super) fn config(base_url: &str) -> HttpConfig {
+pub(super) fn config() -> HttpConfig {
     HttpConfig {
-        base_url: base_url.into(),
-        api_key: ApiKey::new(&Sensitive::new("sk-project")).unwrap(),
         user_agent: "test/1".into(),
         instance: "test-cluster".into(),
         // No test waits for it, and a busy machine needs seconds.
@@ -22,9 +20,13 @@ pub(super) fn config(base_url: &str) -> HttpConfig {
 
 const MAX: usize = 4096;
 
-fn client(config: HttpConfig) -> Client {
+pub(super) fn transport(config: HttpConfig, base_url: &str) -> Result<Transport, ConfigError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::new(http::transport(config).unwrap(), Arc::new(|_| {}))
+    HttpClient::new(config)?.transport(base_url, &Sensitive::new("sk-project"))
+}
+
+fn client(config: HttpConfig, base_url: &str) -> Client {
+    Client::new(transport(config, base_url).unwrap(), Arc::new(|_| {}))
 }
 
 /// Serves `router` and gives its address.
@@ -84,7 +86,7 @@ async fn a_path_prefix_is_kept_and_each_call_carries_key_version_and_instance() 
         format!("{url}/comp/osio"),
         format!("{url}/comp/osio/"),
     ] {
-        client(config(&base)).get("ca_1/x").await.unwrap();
+        client(config(), &base).get("ca_1/x").await.unwrap();
     }
     let seen = seen.lock().unwrap();
     let lines: Vec<_> = seen.iter().map(|(line, _)| line.as_str()).collect();
@@ -111,7 +113,7 @@ async fn a_body_arrives_as_json_and_headers_come_back() {
     let told = calls.clone();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::new(
-        http::transport(config(&url)).unwrap(),
+        transport(config(), &url).unwrap(),
         Arc::new(move |call: &Call| told.lock().unwrap().push(call.clone())),
     );
     client.link(&link_request()).await.unwrap();
@@ -125,14 +127,15 @@ async fn a_body_arrives_as_json_and_headers_come_back() {
 }
 
 #[tokio::test]
-async fn the_key_is_read_at_every_call() {
+async fn each_way_has_its_own_key_and_all_share_one_client() {
     let (url, seen) = recorder(200, vec![], recorded!("account_active.json").into()).await;
-    let config = config(&url);
-    let key = config.api_key.clone();
-    let client = client(config);
-    client.get("ca_1").await.unwrap();
-    key.replace(&Sensitive::new("sk-rotated")).unwrap();
-    client.get("ca_1").await.unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = HttpClient::new(config()).unwrap();
+    for key in ["sk-project\n", "sk-rotated"] {
+        let transport = http.transport(&url, &Sensitive::new(key)).unwrap();
+        let client = Client::new(transport, Arc::new(|_| {}));
+        client.get("ca_1").await.unwrap();
+    }
     let keys: Vec<_> = seen
         .lock()
         .unwrap()
@@ -152,12 +155,12 @@ async fn a_redirect_is_refused_and_the_key_goes_nowhere_else() {
             String::new(),
         )
         .await;
-        let error = client(config(&url)).get("ca_1").await.unwrap_err();
+        let error = client(config(), &url).get("ca_1").await.unwrap_err();
         assert!(
             matches!(error.kind, Kind::Redirect { status: seen, .. } if seen == status),
             "{error:?}"
         );
-        let error = client(config(&url))
+        let error = client(config(), &url)
             .create(&create_request())
             .await
             .unwrap_err();
@@ -169,7 +172,7 @@ async fn a_redirect_is_refused_and_the_key_goes_nowhere_else() {
 #[tokio::test]
 async fn an_answer_is_read_to_its_bound_and_no_further() {
     let (url, _) = recorder(200, vec![], "x".repeat(MAX + 1)).await;
-    let told = client(config(&url))
+    let told = client(config(), &url)
         .create(&create_request())
         .await
         .unwrap_err();
@@ -189,7 +192,7 @@ async fn an_answer_is_read_to_its_bound_and_no_further() {
             futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 100])));
         axum::body::Body::from_stream(pieces)
     });
-    let error = client(config(&serve(endless).await))
+    let error = client(config(), &serve(endless).await)
         .get("ca_1")
         .await
         .unwrap_err();
@@ -210,10 +213,10 @@ async fn an_answer_is_read_to_its_bound_and_no_further() {
     .await;
     let just = HttpConfig {
         max_body: recorded!("status_200.json").len() + 100,
-        ..config(&url)
+        ..config()
     };
     assert!(
-        client(just).set_enabled("ca_1", true).await.is_ok(),
+        client(just, &url).set_enabled("ca_1", true).await.is_ok(),
         "exactly at the bound"
     );
 }
@@ -221,11 +224,15 @@ async fn an_answer_is_read_to_its_bound_and_no_further() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_given_up() {
     for sent in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"] {
+        let url = raw(sent, 60 * SECOND).await;
         let config = HttpConfig {
             timeout: SECOND / 5,
-            ..config(&raw(sent, 60 * SECOND).await)
+            ..config()
         };
-        let error = client(config).create(&create_request()).await.unwrap_err();
+        let error = client(config, &url)
+            .create(&create_request())
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, Kind::Timeout, "after {} bytes", sent.len());
         assert!(error.outcome_unknown());
     }
@@ -241,7 +248,7 @@ async fn a_connection_cut_before_or_in_the_answer_leaves_the_outcome_unknown() {
         b"not http at all\r\n\r\n",
     ] {
         let url = raw(sent, Duration::ZERO).await;
-        let error = client(config(&url))
+        let error = client(config(), &url)
             .create(&create_request())
             .await
             .unwrap_err();
@@ -256,7 +263,7 @@ async fn a_refused_connection_sent_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let error = client(config(&url))
+    let error = client(config(), &url)
         .create(&create_request())
         .await
         .unwrap_err();

@@ -78,6 +78,7 @@ fn of_a_repeated_flag_the_last_one_counts() {
             (_, values::Values::Duration { .. }) => ["1m", "2m"],
             (_, values::Values::Word) => ["json", "text"],
             ("http-address", _) => ["127.0.0.1:1", "127.0.0.1:2"],
+            ("allowed-base-urls", _) => ["https://one.example", "https://two.example"],
             _ => ["one", "two"],
         };
         let args = [first, last].map(|value| format!("--{long}={value}"));
@@ -85,6 +86,51 @@ fn of_a_repeated_flag_the_last_one_counts() {
         let alone = run(&[&args[1]]).expect("one flag");
         assert_eq!(format!("{both:?}"), format!("{alone:?}"), "--{long}");
     }
+}
+
+#[test]
+fn projects_may_name_composio_itself_if_no_base_url_is_given() {
+    let listed = |args: &[&str]| {
+        let run = run(args)?;
+        let urls = run.projects.allowed_base_urls.iter();
+        Ok::<_, clap::Error>(urls.map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        listed(&[]).expect("flags"),
+        ["https://backend.composio.dev"]
+    );
+    let two = "--allowed-base-urls=https://a.example/, https://b.example:8443/api";
+    let expected = ["https://a.example", "https://b.example:8443/api"];
+    assert_eq!(listed(&[two]).expect("two URLs"), expected);
+    for (wrong, says) in [
+        ("", "is not a URL"),
+        ("https://a.example,", "is not a URL"),
+        ("https://a.example,b.example", "is not a URL"),
+        (
+            "https://u@a.example",
+            "must not contain a user name or password",
+        ),
+    ] {
+        let flag = format!("--allowed-base-urls={wrong}");
+        let said = listed(&[&flag]).expect_err(wrong).to_string();
+        assert!(said.contains(says), "{wrong}: {said}");
+    }
+}
+
+#[test]
+fn a_url_that_is_not_encrypted_is_listed_on_purpose_only() {
+    let urls = "--allowed-base-urls=https://a.example,http://b.example";
+    let refused = run(&[urls]).expect("flags");
+    let said = refused
+        .projects
+        .base_urls()
+        .expect_err("b is not encrypted");
+    assert!(said.contains("http://b.example"), "{said}");
+    assert!(said.contains("--allow-http"), "{said}");
+    let allowed = run(&[urls, "--allow-http"]).expect("flags");
+    assert_eq!(allowed.projects.base_urls().map(<[_]>::len), Ok(2));
+    let safe = run(&[]).expect("flags");
+    assert_eq!(safe.projects.base_urls().map(<[_]>::len), Ok(1));
 }
 
 #[test]

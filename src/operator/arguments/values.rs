@@ -1,11 +1,11 @@
 //! What the values of flags may be: one table for the program's parsers, the schema of the chart and the
 //! table in the chart's README.
 
-use std::{convert::Infallible, sync::LazyLock, time::Duration};
+use std::{sync::LazyLock, time::Duration};
 
 use regex::Regex;
 
-use crate::{composio::Sensitive, lease::SCOPES};
+use crate::lease::SCOPES;
 
 /// The values that a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +57,13 @@ pub const CONCURRENCY: Values = Values::Number {
 pub(super) const FEWEST: u16 = 1;
 /// The largest.
 pub(super) const MOST: u16 = 1000;
-/// What a declared alias may hold too, and short enough to leave room for the namespace in the readable part.
-const ALIAS_PREFIX: (&str, &str) = (
-    "^[A-Za-z0-9_-]{0,32}$",
-    "at most 32 letters, digits, '-' and '_'",
-);
+/// Projects that are served of one namespace; with none of them, only those of the cluster are.
+pub const PROJECTS: Values = Values::Number {
+    min: 0,
+    max: MOST_PROJECTS,
+};
+/// The largest [`PROJECTS`].
+pub(super) const MOST_PROJECTS: u16 = 1000;
 /// The name of a namespace.
 const NAMESPACE: (&str, &str) = (
     "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
@@ -75,11 +77,14 @@ const fn text((pattern, says): (&'static str, &'static str)) -> Values {
 }
 
 /// What each flag of `run` takes. The others take whatever is not empty.
-const TABLE: [(&str, Values); 21] = [
+const TABLE: [(&str, Values); 24] = [
     ("request-timeout", DURATIONS),
     ("watch-namespace", text(NAMESPACE)),
     ("lease-namespace", text(NAMESPACE)),
-    ("alias-prefix", text(ALIAS_PREFIX)),
+    ("cluster-resource-namespace", text(NAMESPACE)),
+    ("allow-http", Values::Bool),
+    ("max-projects-per-namespace", PROJECTS),
+    ("key-interval", DURATIONS),
     ("leader-elect", Values::Bool),
     ("lease-duration", DURATIONS),
     ("renew-deadline", DURATIONS),
@@ -111,14 +116,15 @@ pub fn host_pattern() -> String {
     format!(r"^({v4}|{v6}|\[{v6}\])$")
 }
 
-/// Where Composio may be, as a pattern: nothing, or a URL without user, query and fragment.
+/// Where Composio may be, as a pattern: a URL without user, query, fragment and `..`.
 pub fn base_url_pattern() -> String {
     let (v4, v6) = (ipv4(), ipv6());
     // A name that ends in a number would be an address.
     let name = "([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?[.])*[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?";
     let port =
         "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})";
-    format!(r"^(https?://({v4}|\[{v6}\]|{name})(:{port})?(/[A-Za-z0-9._~!$&'()*+,;=:@/-]*)?)?$")
+    let path = "/([.]?[A-Za-z0-9_~/-])*[.]?";
+    format!(r"^https?://({v4}|\[{v6}\]|{name})(:{port})?({path})?$")
 }
 
 fn ipv4() -> String {
@@ -155,11 +161,6 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     matching(text.trim(), NAMESPACE.0, NAMESPACE.1)
 }
 
-/// What is put before aliases.
-pub(super) fn alias_prefix(text: &str) -> Result<String, String> {
-    matching(text, ALIAS_PREFIX.0, ALIAS_PREFIX.1)
-}
-
 /// A name of an object, and not that of the Lease which all releases share.
 pub(super) fn lease_name(text: &str) -> Result<String, String> {
     const MAX: usize = 253;
@@ -172,11 +173,6 @@ pub(super) fn lease_name(text: &str) -> Result<String, String> {
         true => Err(format!("must be at most {MAX} characters")),
         false => matching(text, OBJECT, "the name of a Kubernetes object"),
     }
-}
-
-/// What is not shown again.
-pub(super) fn sensitive(text: &str) -> Result<Sensitive, Infallible> {
-    Ok(Sensitive::new(text))
 }
 
 /// Reads `30s`, `1m30s`, `250ms`: the value of every flag that is a duration.
@@ -254,13 +250,6 @@ mod tests {
             assert!(lease_name(wrong).is_err(), "{wrong:?} was taken");
         }
         assert!(lease_name(&"x".repeat(254)).is_err());
-    }
-
-    #[test]
-    fn a_prefix_is_short_and_of_the_characters_of_an_alias() {
-        assert!(alias_prefix("eu-1_").is_ok());
-        assert!(alias_prefix("eu.").is_err());
-        assert!(alias_prefix(&"x".repeat(33)).is_err());
     }
 
     #[test]

@@ -5,14 +5,18 @@ use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
-    Client, Resource, ResourceExt,
+    Client, Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tracing::{debug, warn};
 
 use crate::{
-    crd::ConnectedAccount, metrics::Metrics, reconcile::Emit, report::object_event::ObjectEvent,
+    crd::ConnectedAccount,
+    metrics::Metrics,
+    projects::{EmitProject, ProjectEvent},
+    reconcile::Emit,
+    report::object_event::ObjectEvent,
 };
 
 /// Who reports.
@@ -51,13 +55,46 @@ impl Publishing {
     }
 }
 
+/// Takes events to be published, without waiting. Cheap to clone.
+#[derive(Clone)]
+struct EventQueue {
+    sender: mpsc::Sender<(ObjectReference, Event)>,
+    metrics: Arc<Metrics>,
+}
+
+impl EventQueue {
+    fn publish(&self, object: ObjectReference, event: Event) {
+        let name = object.name.clone().unwrap_or_default();
+        let is_warning = matches!(event.type_, EventType::Warning);
+        if name.len() > MAX_NAME {
+            self.metrics.event_dropped("name_too_long");
+            debug!(object = %name, "its name is too long for events");
+        } else if (!is_warning && self.sender.capacity() <= WARNINGS)
+            || self.sender.try_send((object, event)).is_err()
+        {
+            self.metrics.event_dropped("queue_full");
+            debug!(object = %name, "an event was dropped: too many wait");
+        }
+    }
+}
+
+/// What publishes the events of objects, and those of projects.
+pub(super) struct Emitters {
+    pub(super) emit: Emit,
+    pub(super) emit_project: EmitProject,
+}
+
 /// Starts to publish.
-pub(super) fn publish(client: Client, instance: &str, metrics: Arc<Metrics>) -> (Emit, Publishing) {
+pub(super) fn publish(
+    client: Client,
+    instance: &str,
+    metrics: Arc<Metrics>,
+) -> (Emitters, Publishing) {
     let reporter = Reporter {
         controller: CONTROLLER.to_owned(),
         instance: Some(instance.chars().take(MAX_INSTANCE).collect()),
     };
-    let (queue, mut queued) = mpsc::channel::<(ObjectReference, Event)>(WAITING);
+    let (sender, mut queued) = mpsc::channel::<(ObjectReference, Event)>(WAITING);
     let task = tokio::spawn(async move {
         loop {
             let recorder = Recorder::new(client.clone(), reporter.clone());
@@ -86,20 +123,29 @@ pub(super) fn publish(client: Client, instance: &str, metrics: Arc<Metrics>) -> 
             }
         }
     });
-    let emit = move |object: &ConnectedAccount, event: ObjectEvent| {
-        if object.name_any().len() > MAX_NAME {
-            metrics.event_dropped("name_too_long");
-            debug!(object = %object.name_any(), "its name is too long for events");
-        } else if (!event.warning && queue.capacity() <= WARNINGS)
-            || queue
-                .try_send((reference(object), kubernetes_event(event)))
-                .is_err()
-        {
-            metrics.event_dropped("queue_full");
-            debug!(object = %object.name_any(), "an event was dropped: too many wait");
-        }
+    let queue = EventQueue { sender, metrics };
+    let of_projects = queue.clone();
+    let emitters = Emitters {
+        emit: Arc::new(move |object, event| {
+            let ObjectEvent {
+                reason,
+                note,
+                warning,
+            } = event;
+            let event = kubernetes_event(reason.as_str(), note, warning);
+            queue.publish(reference(object), event);
+        }),
+        emit_project: Arc::new(move |project, event| {
+            let ProjectEvent {
+                reason,
+                note,
+                warning,
+            } = event;
+            let event = kubernetes_event(reason, note, warning);
+            of_projects.publish(project.object_ref(), event);
+        }),
     };
-    (Box::new(emit), Publishing(task))
+    (emitters, Publishing(task))
 }
 
 /// Whether nothing new can be made in the namespace because it is being deleted.
@@ -120,15 +166,14 @@ fn reference(object: &ConnectedAccount) -> ObjectReference {
     }
 }
 
-fn kubernetes_event(event: ObjectEvent) -> Event {
+fn kubernetes_event(reason: &str, note: String, warning: bool) -> Event {
     Event {
-        type_: if event.warning {
-            EventType::Warning
-        } else {
-            EventType::Normal
+        type_: match warning {
+            true => EventType::Warning,
+            false => EventType::Normal,
         },
-        reason: event.reason.as_str().to_owned(),
-        note: Some(event.note),
+        reason: reason.to_owned(),
+        note: Some(note),
         action: ACTION.to_owned(),
         secondary: None,
     }

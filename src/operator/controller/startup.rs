@@ -1,12 +1,13 @@
-//! The order in which the controller starts: [`Watching`] → [`Leading`] → [`Polled`] → [`Running`]. Each step
+//! The order in which the controller starts: [`Watching`] → [`Leading`] → [`Known`] → [`Running`]. Each step
 //! takes the value of the one before, so that no other order compiles.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
 use futures::{
     FutureExt, StreamExt,
     future::{self, LocalBoxFuture},
 };
+use jiff::Timestamp;
 use kube::{
     Client,
     runtime::{
@@ -16,35 +17,32 @@ use kube::{
         utils::CancelableJoinHandle,
     },
 };
-use tokio::{runtime::Handle, sync::SetOnce, task::JoinSet, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::{SetOnce, mpsc},
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
     Connections, Settings, TaskEnded,
+    events::Emitters,
     namespaces::{self, NamespaceAccess},
     object_gauges,
     queue::{Queue, Trigger},
-    watching::{follow, poll_and_report, report_watch_error},
+    watching::{follow, follow_projects, report_watch_error},
     worker::Worker,
 };
 use crate::{
-    composio::KeyChanges,
     http::Health,
     lease::Leadership,
-    look::ProjectContext,
     metrics::Metrics,
-    plan::decide,
-    poll::Poll,
-    project::{Clock, Project},
-    reconcile::{Backoff, Context, Emit, Slots},
-    record::RecordKeys,
-    report::report,
-    store::{Objects, PackedObject},
+    projects::{Parts, Projects},
+    reconcile::Slots,
+    record::RecordKeySource,
+    store::{AllObjects, PackedObject},
 };
-
-/// For so long the reconciles wait for the first poll, which answers for all objects at once.
-const FIRST_POLL: Duration = Duration::from_secs(10);
 
 /// So many passes more than work at a time may be begun: they wait for a slot to work in, or to be looked
 /// for together with others. It is enough to fill a list; kube polls every pass that was begun whenever one
@@ -72,11 +70,13 @@ impl Ended {
 /// What all steps share.
 struct Controller {
     client: Client,
-    settings: Settings,
+    namespaces: Vec<String>,
+    concurrency: u16,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
-    project: Arc<Project>,
-    objects: Objects,
+    projects: Projects,
+    deaths: mpsc::UnboundedReceiver<JoinError>,
+    objects: AllObjects,
     store: Store<PackedObject>,
     access: NamespaceAccess,
     queue: Queue,
@@ -95,94 +95,112 @@ impl Controller {
         }
     }
 
-    /// What the watch brings, for ever.
+    /// What the watch of objects brings, for ever.
     fn watch(
         &self,
         writer: Writer<PackedObject>,
         known: Arc<SetOnce<()>>,
     ) -> impl Future<Output = ()> + use<> {
-        let namespaces = &self.settings.namespaces;
-        let changes =
-            namespaces::changes(&self.client, namespaces, self.store.clone(), &self.access);
+        let changes = namespaces::changes(
+            &self.client,
+            &self.namespaces,
+            self.store.clone(),
+            &self.access,
+        );
         let (health, metrics) = (Arc::clone(&self.health), Arc::clone(&self.metrics));
         let (objects, trigger) = (self.objects.clone(), self.queue.trigger());
+        let projects = self.projects.clone();
         changes.reflect(writer).for_each(move |event| {
             match event {
-                Ok(event) => follow(&event, &health, &metrics, &objects, &trigger, &known),
+                Ok(event) => {
+                    follow(&event, &health, &metrics, &objects, &trigger, &known);
+                    if let kube::runtime::watcher::Event::Delete(object) = &event {
+                        projects.forget(&object.project());
+                    }
+                }
                 Err(error) => report_watch_error(&health, &error),
             }
             future::ready(())
         })
     }
 
-    /// What the polls bring, for ever.
-    fn poll(&self, polled: Arc<SetOnce<()>>) -> impl Future<Output = ()> + use<> {
-        let (project, objects) = (Arc::clone(&self.project), self.objects.clone());
-        poll_and_report(
-            Poll::new(project, objects, self.settings.polling),
-            Arc::clone(&self.project),
-            Arc::clone(&self.metrics),
-            Arc::clone(&self.health),
-            self.queue.trigger(),
-            polled,
-        )
+    /// What the watches of projects bring, for ever.
+    fn watch_projects(&self, known: Arc<SetOnce<()>>) -> impl Future<Output = ()> + use<> {
+        let changes = self.projects.changes(&self.namespaces, Arc::clone(&known));
+        let (health, projects) = (Arc::clone(&self.health), self.projects.clone());
+        changes.for_each(move |change| {
+            follow_projects(change, &health, &projects, &known);
+            future::ready(())
+        })
     }
 }
 
-/// The objects are watched, and nothing is done with them.
+/// Objects and projects are watched, and nothing is done with them.
 pub(super) struct Watching {
     controller: Controller,
-    known: Arc<SetOnce<()>>,
+    known: [Arc<SetOnce<()>>; 2],
     leadership: Leadership,
 }
 
 impl Watching {
-    /// Starts to watch, on a task of its own, so that the objects are known before anything else begins.
+    /// Starts to watch, on tasks of its own, so that objects and projects are known before anything else begins.
     pub(super) fn start(
         connections: Connections,
         settings: Settings,
         health: Arc<Health>,
         metrics: Arc<Metrics>,
+        emitters: Emitters,
         stop: CancellationToken,
     ) -> Self {
         let Connections {
             client,
-            transport,
-            api_key,
+            http,
             state_key,
             leadership,
         } = connections;
-        let (keys, key_project) = (api_key.changes(), settings.flags.project.clone());
-        let current = api_key.current();
-        let current = current.expose().as_bytes();
-        let record_keys = match &state_key {
-            Some(state_key) => RecordKeys::of_state_key(state_key, current, &key_project),
-            None => RecordKeys::derive(current, &key_project),
-        };
-        let project = Arc::new(Project::new(
-            transport,
-            record_keys,
-            Arc::clone(&metrics),
-            Clock::system(),
-            settings.auth_config_lifetime,
-        ));
+        let Settings {
+            instance: _,
+            namespaces,
+            concurrency,
+            flags,
+            requeue_policy,
+            projects,
+        } = settings;
         let (store, writer) = reflector::store();
-        let objects = Objects::new(store.clone(), settings.flags.clone());
+        let objects = AllObjects::new(store.clone(), flags);
         let queue = Queue::new();
-        count(&metrics, &project, &objects, queue.trigger());
+        count(&metrics, &objects, queue.trigger());
         let access = NamespaceAccess::new(
-            &settings.namespaces,
+            &namespaces,
             Arc::clone(&health),
             Arc::clone(&metrics),
             objects.clone(),
             queue.trigger(),
         );
+        let (projects, deaths) = Projects::new(Parts {
+            client: client.clone(),
+            http,
+            leadership: leadership.clone(),
+            keys: RecordKeySource::new(state_key),
+            metrics: Arc::clone(&metrics),
+            trigger: queue.trigger(),
+            objects: objects.clone(),
+            slots: Arc::new(Slots::new(concurrency, stop.clone())),
+            requeue_policy,
+            emit: emitters.emit,
+            emit_project: emitters.emit_project,
+            settings: projects,
+            serves_cluster: namespaces.is_empty(),
+            stop: stop.clone(),
+        });
         let mut controller = Controller {
             client,
-            settings,
+            namespaces,
+            concurrency,
             health,
             metrics,
-            project,
+            projects,
+            deaths,
             objects,
             store,
             access,
@@ -190,14 +208,12 @@ impl Watching {
             tasks: JoinSet::new(),
             stop,
         };
-        let known = Arc::new(SetOnce::new());
-        let watch = controller.watch(writer, Arc::clone(&known));
+        let known = [Arc::new(SetOnce::new()), Arc::new(SetOnce::new())];
+        let watch = controller.watch(writer, Arc::clone(&known[0]));
         controller.tasks.spawn(watch);
-        let project = Arc::clone(&controller.project);
-        controller
-            .tasks
-            .spawn(follow_key(project, keys, key_project));
-        let scope = match controller.settings.namespaces.as_slice() {
+        let watch = controller.watch_projects(Arc::clone(&known[1]));
+        controller.tasks.spawn(watch);
+        let scope = match controller.namespaces.as_slice() {
             [] => "all".to_owned(),
             some => some.join(","),
         };
@@ -224,71 +240,52 @@ impl Watching {
 /// This replica leads, and has asked Composio nothing.
 pub(super) struct Leading {
     controller: Controller,
-    known: Arc<SetOnce<()>>,
+    known: [Arc<SetOnce<()>>; 2],
 }
 
 impl Leading {
-    /// Starts to poll, and waits for the objects, and for a while for the first poll: after a restart it answers
-    /// for all of them, and without it each would ask alone.
-    pub(super) async fn until_polled(self) -> Result<Polled, Ended> {
+    /// Waits for objects and projects: an object whose project is not known yet would be told that there is none.
+    pub(super) async fn until_known(self) -> Result<Known, Ended> {
         let Self {
             mut controller,
             known,
         } = self;
-        // Who waits for a person is only known from the objects.
-        let objects_known = timeout(FIRST_POLL, known.wait());
-        let _ = controller.wait(objects_known).await?;
-        let polled = Arc::new(SetOnce::new());
-        let poll = controller.poll(Arc::clone(&polled));
-        controller.tasks.spawn(poll);
-        controller.wait(known.wait()).await?;
-        let first_poll = timeout(FIRST_POLL, polled.wait());
-        let _ = controller.wait(first_poll).await?;
-        Ok(Polled { controller })
+        for known in known {
+            controller.wait(known.wait()).await?;
+        }
+        Ok(Known { controller })
     }
 }
 
-/// Objects and accounts are known, as far as Composio answers.
-pub(super) struct Polled {
+/// Objects and projects are known.
+pub(super) struct Known {
     controller: Controller,
 }
 
-impl Polled {
-    /// Begins with the passes.
-    pub(super) fn open_queue(self, emit: Emit) -> Running {
+impl Known {
+    /// Begins with the projects and with the passes. Those over the objects of a project wait for its first poll.
+    pub(super) fn open_queue(self) -> Running {
         let Controller {
-            client,
-            settings,
+            client: _,
+            namespaces: _,
+            concurrency,
+            health: _,
             metrics,
-            project,
+            projects,
+            deaths,
             objects,
             store,
             access,
             queue,
             tasks,
             stop,
-            health: _,
         } = self.controller;
         let trigger = queue.trigger();
-        let refs = objects.clone();
-        let queue = queue.open(move || refs.refs());
-        let context = Context {
-            slots: Slots::new(settings.concurrency, stop.clone()),
-            project_context: ProjectContext {
-                project,
-                objects,
-                client,
-            },
-            decide: Box::new(decide),
-            report: Box::new(report),
-            flags: settings.flags,
-            requeue_policy: settings.requeue_policy,
-            backoff: Backoff::default(),
-            metrics: Arc::clone(&metrics),
-            emit,
-        };
+        let queue = queue.open(move || objects.refs());
+        projects.start();
         let worker = Arc::new(Worker {
-            context,
+            projects,
+            metrics,
             access,
             trigger: trigger.clone(),
         });
@@ -303,7 +300,7 @@ impl Polled {
                 .map(Ok::<_, Infallible>)
                 .take_until(stop.cancelled_owned())
                 .boxed(),
-            controller::Config::default().concurrency(settings.concurrency.saturating_add(WAITING)),
+            controller::Config::default().concurrency(concurrency.saturating_add(WAITING)),
         );
         let passes = passes.for_each(move |passed| {
             if let Err(Error::ObjectNotFound(object)) = passed {
@@ -318,6 +315,7 @@ impl Polled {
         });
         Running {
             passes: passes.boxed_local(),
+            deaths,
             tasks,
         }
     }
@@ -326,6 +324,7 @@ impl Polled {
 /// Passes go over the objects.
 pub(super) struct Running {
     passes: LocalBoxFuture<'static, ()>,
+    deaths: mpsc::UnboundedReceiver<JoinError>,
     tasks: JoinSet<()>,
 }
 
@@ -335,21 +334,14 @@ impl Running {
         tokio::select! {
             () = self.passes => Ok(()),
             Some(died) = self.tasks.join_next() => Err(Ended::Died(TaskEnded::of(died))),
+            Some(died) = self.deaths.recv() => Err(Ended::Died(TaskEnded::of(Err(died)))),
         }
     }
 }
 
 /// Has the objects and the queue counted whenever somebody reads the metrics.
-fn count(metrics: &Metrics, project: &Arc<Project>, objects: &Objects, trigger: Trigger) {
-    let (project, objects) = (Arc::clone(project), objects.clone());
-    metrics.count_objects_by(move || object_gauges(objects.counts(), project.now()));
+fn count(metrics: &Metrics, objects: &AllObjects, trigger: Trigger) {
+    let objects = objects.clone();
+    metrics.count_objects_by(move || object_gauges(objects.counts(), Timestamp::now()));
     metrics.read_queue_by(move || trigger.reading());
-}
-
-/// A new key has nothing to do with what the former one was refused, or found.
-async fn follow_key(project: Arc<Project>, mut keys: KeyChanges, key_project: String) {
-    loop {
-        let key = keys.next().await;
-        project.key_changed(|keys| keys.rotated(key.expose().as_bytes(), &key_project));
-    }
 }

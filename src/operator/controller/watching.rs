@@ -1,22 +1,17 @@
 //! What watch and poll bring: whom they trigger, and what readiness and the log say of them.
 
-use std::sync::Arc;
-
 use kube::{ResourceExt, runtime::watcher};
 use tokio::sync::SetOnce;
 use tracing::{error, info, warn};
 
-use super::{COMPOSIO, KUBERNETES, queue::Trigger};
+use super::{KUBERNETES, PROJECTS, queue::Trigger};
 use crate::{
-    composio::Error as ComposioError,
     http::Health,
     kubernetes::CRD_NOT_INSTALLED,
     log::cause,
     metrics::Metrics,
-    plan::ANOTHER_PROJECT,
-    poll::{Poll, PollEvent},
-    project::{Project, ProjectIdentity},
-    store::{Objects, PackedObject, WatchDelta},
+    projects::{Change, Projects},
+    store::{AllObjects, PackedObject, WatchDelta},
 };
 
 /// Logs once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
@@ -42,13 +37,14 @@ pub(super) fn follow(
     event: &watcher::Event<PackedObject>,
     health: &Health,
     metrics: &Metrics,
-    objects: &Objects,
+    objects: &AllObjects,
     trigger: &Trigger,
     known: &SetOnce<()>,
 ) {
     let WatchDelta {
         changed,
         undecodable,
+        ..
     } = objects.apply_event(event);
     undecodable
         .iter()
@@ -98,67 +94,31 @@ pub(super) fn report_watch_error(health: &Health, error: &watcher::Error) {
     }
 }
 
-/// Polls for ever. `polled` is set when the first poll has ended, however it did.
-pub(super) async fn poll_and_report(
-    poll: Poll,
-    project: Arc<Project>,
-    metrics: Arc<Metrics>,
-    health: Arc<Health>,
-    trigger: Trigger,
-    polled: Arc<SetOnce<()>>,
+/// Follows what the watches of projects bring.
+pub(super) fn follow_projects(
+    change: Change,
+    health: &Health,
+    projects: &Projects,
+    known: &SetOnce<()>,
 ) {
-    let report = move |event| {
-        let closed = project.closed();
-        metrics.gates(
-            closed.read_until.is_some(),
-            closed.write_until.is_some(),
-            closed.identity == ProjectIdentity::Foreign,
-        );
-        let failed = matches!(event, PollEvent::Failed(_));
-        match event {
-            PollEvent::Listed => {
-                if health.ready(COMPOSIO) {
-                    info!("Composio answers");
-                }
+    match change {
+        Change::Declared(declared) => projects.declare(*declared),
+        Change::Gone(key) => projects.gone(&key),
+        Change::Synced if known.initialized() => drop(health.ready(PROJECTS)),
+        Change::Failed(why) if !known.initialized() => {
+            let why = format!("cannot watch projects: {why}");
+            if health.not_ready(PROJECTS, why.clone()) {
+                error!("{why}");
             }
-            PollEvent::Foreign => {
-                if health.not_ready(COMPOSIO, ANOTHER_PROJECT) {
-                    error!("{ANOTHER_PROJECT}");
-                }
-            }
-            PollEvent::Failed(error) => report_poll_error(&health, &error),
         }
-        if !failed {
-            metrics.polled(project.now().as_microsecond() as f64 / 1e6);
-        }
-        // Of all polls the first is waited for.
-        let _ = polled.set(());
-    };
-    poll.run(|object| trigger.send(object), report).await;
-}
-
-/// A rejected key is everybody's business, and so is a Composio that was never reached. An outage that
-/// comes later heals by itself: to be unready for it would only hold up what has nothing to do with it.
-fn report_poll_error(health: &Health, error: &ComposioError) {
-    if !error.is_unauthorized() && !error.refuses_project() && health.is_ready(COMPOSIO) {
-        warn!("{error}");
-        return;
-    }
-    let why = if error.is_unauthorized() {
-        // Where the address is not allowed Composio names it in what it suggests.
-        format!(
-            "Composio rejects the API key (401): give the operator a valid one, with the right to read and write connected accounts; {error}"
-        )
-    } else {
-        error.to_string()
-    };
-    if health.not_ready(COMPOSIO, why.clone()) {
-        error!("{why}");
+        Change::Synced | Change::Failed(_) => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use kube::runtime::{
         reflector::{self, store::Writer},
         watcher::Event,
@@ -177,7 +137,7 @@ mod tests {
 
     struct WatchBench {
         writer: Writer<PackedObject>,
-        objects: Objects,
+        objects: AllObjects,
         metrics: Metrics,
         health: Health,
     }
@@ -187,7 +147,7 @@ mod tests {
             let (store, writer) = reflector::store();
             Self {
                 writer,
-                objects: Objects::new(store, Flags::default()),
+                objects: AllObjects::new(store, Flags::default()),
                 metrics: Metrics::default(),
                 health: Health::default(),
             }

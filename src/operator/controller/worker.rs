@@ -12,13 +12,16 @@ use tracing::{Instrument, warn};
 use super::{jittered, namespaces::NamespaceAccess, queue::Trigger};
 use crate::{
     log::pass_span,
-    reconcile::{Context, ReconcileResult, reconcile},
+    metrics::Metrics,
+    projects::Projects,
+    reconcile::{ReconcileResult, reconcile},
     store::PackedObject,
 };
 
 /// What works on the objects.
 pub(super) struct Worker {
-    pub(super) context: Context,
+    pub(super) projects: Projects,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) access: NamespaceAccess,
     pub(super) trigger: Trigger,
 }
@@ -36,7 +39,7 @@ impl Worker {
         let span = pass_span(&namespace, &object.name_any());
         let passed = self.reconcile(object, &namespace).instrument(span).await;
         let requeue_after = passed.requeue_after.map(jittered);
-        let (metrics, took) = (&self.context.metrics, begun.elapsed());
+        let (metrics, took) = (&self.metrics, begun.elapsed());
         metrics.reconciled(passed.label, passed.result(), took);
         self.trigger.ended(&at, requeue_after);
         Ok(requeue_after.map_or_else(Action::await_change, Action::requeue))
@@ -47,7 +50,12 @@ impl Worker {
             // Nothing of it could be read or written. It is triggered once the namespace can be.
             return ReconcileResult::NAMESPACE_UNREACHABLE;
         }
-        match reconcile(object, &self.context).await {
+        let project = self.projects.of_object(&object);
+        project.note_use();
+        if project.is_held() {
+            return ReconcileResult::AWAITS_PROJECT;
+        }
+        match reconcile(object, project.context()).await {
             Ok(passed) => passed,
             Err(failed) => {
                 if failed.error.is_forbidden() {

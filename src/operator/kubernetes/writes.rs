@@ -71,6 +71,7 @@ fn written(method: &Method, path: &str) -> Option<&'static str> {
     Some(match () {
         () if has("connectedaccounts") && path.ends_with("/status") => "status",
         () if has("connectedaccounts") => "metadata",
+        () if has("composioprojects") || has("clustercomposioprojects") => "project",
         () if has("events") => "event",
         () if has("leases") => "lease",
         () => "other",
@@ -125,6 +126,7 @@ mod tests {
     async fn each_write_is_counted_by_what_it_writes_and_how_it_was_answered() {
         let accounts = "/apis/composio.dev/v1alpha1/namespaces/status/connectedaccounts/events";
         let status = format!("{accounts}/status");
+        let projects = "/apis/composio.dev/v1alpha1/clustercomposioprojects/default/status";
         let events = "/apis/events.k8s.io/v1/namespaces/leases/events";
         let leases = "/apis/coordination.k8s.io/v1/namespaces/a/leases/mail";
         let other = "/api/v1/namespaces/a/configmaps";
@@ -133,6 +135,7 @@ mod tests {
             (Method::PUT, &*status, Some(409), "status", "conflict"),
             (Method::PATCH, accounts, Some(403), "metadata", "refused"),
             (Method::PATCH, accounts, Some(503), "metadata", "failed"),
+            (Method::PUT, projects, Some(200), "project", "success"),
             (Method::POST, events, Some(201), "event", "success"),
             (Method::PUT, leases, None, "lease", "unanswered"),
             (Method::POST, other, Some(201), "other", "success"),

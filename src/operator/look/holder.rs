@@ -26,7 +26,7 @@ impl ProjectContext {
         keys: &RecordKeys,
         account: &Account,
     ) -> Option<Holder> {
-        let rank = |claim, status: &ConnectedAccountStatus, own_alias: &str| {
+        let rank = |claim, status: &ConnectedAccountStatus, own_alias: &str, keys: &RecordKeys| {
             let has_it = status.connected_account_id.as_ref() == Some(&account.id);
             let proven = match account.alias.as_deref() == Some(own_alias) {
                 true => Proven::Valid,
@@ -45,29 +45,42 @@ impl ProjectContext {
         // Of our own object the store may not know yet what was written last.
         let claim = desired.claim(recorded, keys, account);
         let ours = (
-            rank(claim, recorded, &desired.own_alias),
+            rank(claim, recorded, &desired.own_alias, keys),
             desired.created,
             Some(desired.uid.clone()),
         );
-        // Whoever does not have it recorded would find it by id or alias, as this object did.
-        let mut others = self.objects.with_id(&account.id);
-        if let Some(alias) = &account.alias {
-            let spec = &desired.spec;
-            others.extend(self.objects.with_alias(&spec.user, &spec.toolkit, alias));
+        // Whoever does not have it recorded would find it by id or alias, as this object did. Objects of another
+        // project with the same key at the same place are rivals too.
+        let ours_too = (self.objects.clone(), keys.clone());
+        let peers = self.peers.all().into_iter();
+        let peers = peers.map(|peer| (peer.objects, peer.project.record_keys()));
+        let mut rivals = Vec::new();
+        for (objects, keys) in std::iter::once(ours_too).chain(peers) {
+            let flags = objects.flags();
+            let mut others = objects.with_id(&account.id);
+            if let Some(alias) = &account.alias {
+                let spec = &desired.spec;
+                others.extend(objects.with_alias(&spec.user, &spec.toolkit, alias));
+            }
+            let others = others.iter().filter_map(|other| summary(other));
+            rivals.extend(
+                others
+                    .filter(|other| other.metadata.uid.as_ref() != Some(&desired.uid))
+                    .filter_map(|other| {
+                        let claim = other.claim(&flags, desired, &keys, account)?;
+                        let metadata = &other.metadata;
+                        let own_alias = other.own_alias(&flags);
+                        let precedence = (
+                            rank(Some(claim), &other.status, &own_alias, &keys),
+                            metadata.creation_timestamp.as_ref().map(|time| time.0),
+                            metadata.uid.clone(),
+                        );
+                        Some((precedence, other))
+                    }),
+            );
         }
-        let others = others.iter().filter_map(|other| summary(other));
-        others
-            .filter(|other| other.metadata.uid.as_ref() != Some(&desired.uid))
-            .filter_map(|other| {
-                let claim = other.claim(desired, keys, account)?;
-                let metadata = &other.metadata;
-                let precedence = (
-                    rank(Some(claim), &other.status, &other.own_alias(&desired.flags)),
-                    metadata.creation_timestamp.as_ref().map(|time| time.0),
-                    metadata.uid.clone(),
-                );
-                Some((precedence, other))
-            })
+        rivals
+            .into_iter()
             .filter(|(precedence, _)| *precedence < ours)
             .min_by(|(one, _), (another, _)| one.cmp(another))
             .map(|(_, Summary { metadata, .. })| Holder {

@@ -1,4 +1,5 @@
-//! The labels of what is counted. Each is one of a few words, so that no metric grows with the objects.
+//! The labels of what is counted. Each is one of a few words, or the name of a project, so
+//! that no metric grows with the objects.
 
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -47,6 +48,20 @@ pub(super) struct NamespaceLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(super) struct ProjectLabel {
+    pub(super) project: String,
+}
+
+impl ProjectLabel {
+    pub(super) fn of(project: &str) -> Self {
+        Self {
+            project: project.to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(super) struct GateLabel {
+    pub(super) project: String,
     pub(super) gate: &'static str,
 }

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 
 use crate::{
     composio::model::{Account, State},
-    crd::{DeletionPolicy, Reason, condition},
+    crd::{DeletionPolicy, ProjectReason, Reason, condition},
 };
 
 use super::{
     AccountLookup, Answer, Claim, Decision, Desired, Effect, EffectKind, NOT_VISIBLE, Need,
-    Observed, Pin, Rule, after, checks, ends_with_object, stopped,
+    Observed, Pin, Presence, ProjectState, Rule, after, checks, ends_with_object, stopped,
 };
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
@@ -28,6 +28,21 @@ pub(super) fn needs_no_look(desired: &Desired, observed: &Observed) -> bool {
         || (!recorded && (desired.pin.alias().is_none() || never_adopted(observed)))
 }
 
+/// Whether a person has given the account up, because nothing can end it: the project is gone, or its key is.
+pub(crate) fn is_abandoned(desired: &Desired, observed: &Observed) -> bool {
+    let is_gone = match observed.gate.project {
+        ProjectState::NotFound => true,
+        ProjectState::Unavailable(why) => why == ProjectReason::KeyMissing,
+        ProjectState::Available | ProjectState::OnlyDeletions(_) | ProjectState::NothingNew => {
+            false
+        }
+    };
+    let recorded = observed.recorded.connected_account_id.as_deref();
+    let account = recorded.or(desired.pin.alias());
+    let is_deleting = desired.presence != Presence::Present && desired.finalizer;
+    is_deleting && is_gone && account.is_some() && desired.abandon.as_deref() == account
+}
+
 /// The account that was found belongs to another object, or is not the declared one. Synced tells what
 /// came of the last round; Ready may still speak of an earlier one, and does so where the project was
 /// not to be used since.
@@ -37,7 +52,11 @@ fn never_adopted(observed: &Observed) -> bool {
     lost(condition::SYNCED)
         || (recorded.says(
             condition::SYNCED,
-            &[Reason::ProjectUnavailable, Reason::NamespaceUnreachable],
+            &[
+                Reason::ProjectUnavailable,
+                Reason::ProjectNotFound,
+                Reason::NamespaceUnreachable,
+            ],
         ) && recorded.unknown_since.is_none()
             && lost(condition::READY))
 }

@@ -6,20 +6,18 @@ use kube::ResourceExt;
 use crate::{
     composio::model::{Acl, Credentials, Visibility},
     crd::{
-        self, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus,
-        LINK_REQUESTED_ANNOTATION, OWN_ACCOUNT_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION,
-        has_finalizer, is_unanswered,
+        self, ABANDON_ANNOTATION, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec,
+        ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION, OWN_ACCOUNT_ANNOTATION, ProjectRef,
+        RECONCILE_REQUESTED_ANNOTATION, has_finalizer, is_unanswered,
     },
 };
 
 use super::{Pin, SecretSeen, computed_alias, sharing};
 
-/// The project of all accounts, `kind/name`, while there is one for each operator.
-const ONLY_PROJECT: &str = "ComposioProject/default";
 /// The longest request token that is taken.
 const MAX_TOKEN: usize = 64;
 
-/// Settings that decisions depend on.
+/// Settings that decisions depend on: those of the process, and of the project of the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flags {
     /// The project of the accounts, `kind/name`: a part of their identity.
@@ -36,7 +34,7 @@ pub struct Flags {
 impl Default for Flags {
     fn default() -> Self {
         Self {
-            project: ONLY_PROJECT.to_owned(),
+            project: ProjectRef::default().to_string(),
             alias_prefix: String::new(),
             unknown_outcome_wait: SignedDuration::from_secs(60),
             revoke_patience: SignedDuration::from_mins(10),
@@ -81,6 +79,8 @@ pub struct Desired {
     pub pin: Pin,
     /// The id of an account that a person has given to this object.
     pub own_account: Option<String>,
+    /// The account, or the alias, that a person gives up.
+    pub abandon: Option<String>,
     /// Whether our finalizer is on the object.
     pub finalizer: bool,
     /// Token of a person's request for a new link.
@@ -89,7 +89,7 @@ pub struct Desired {
     pub ignored_link_request: Option<String>,
     /// Token of a request for a fresh look.
     pub reconcile_request: Option<String>,
-    /// Flags of the process, the same for all objects.
+    /// Flags of the process and the project, the same for all of its objects.
     pub flags: Flags,
 }
 
@@ -107,6 +107,7 @@ impl Desired {
             own_alias,
             pin: Pin::read(pin.map(String::as_str), flags, &namespace, &name),
             own_account: token(object, OWN_ACCOUNT_ANNOTATION),
+            abandon: token(object, ABANDON_ANNOTATION),
             namespace,
             name,
             uid: object.uid().unwrap_or_default(),

@@ -1,15 +1,12 @@
 //! What is seen: the recorded status, the Secret, the auth config, the account.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     composio::model::{Account, Sensitive, each_once},
-    crd::{ConnectedAccountStatus, Reason},
+    crd::{ConnectedAccountStatus, ProjectReason, Reason},
     record::{Proven, RecordKeys},
 };
 
@@ -288,12 +285,49 @@ pub struct AccessGate {
     pub read_closed_until: Option<Timestamp>,
     /// When writing may be tried again, if it is closed.
     pub write_closed_until: Option<Timestamp>,
-    /// What Composio suggested where it refused the key: the address that it saw, if that is not allowed.
-    pub suggestion: Option<Arc<str>>,
     /// When anything may be asked again, if the organisation's rate limit is used up.
     pub paused_until: Option<Timestamp>,
     /// Whether the project is the one in which the recorded accounts were made.
     pub proof: Proof,
+    /// What of the project can be used for the object.
+    pub project: ProjectState,
+}
+
+/// What of a project can be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProjectState {
+    /// All of it.
+    #[default]
+    Available,
+    /// No project of that name is there.
+    NotFound,
+    /// It is there, and cannot be used, for that reason.
+    Unavailable(ProjectReason),
+    /// Only the accounts of objects that are being deleted may be ended: the key is gone from its Secret, for that
+    /// reason, and so is the project.
+    OnlyDeletions(ProjectReason),
+    /// No object may be marked that is not yet: the project is going, or is not marked itself.
+    NothingNew,
+}
+
+impl ProjectState {
+    /// As it is for an object that is there, or is being deleted.
+    #[must_use]
+    pub fn for_object(self, is_deleting: bool) -> Self {
+        match self {
+            Self::OnlyDeletions(_) if is_deleting => Self::Available,
+            Self::OnlyDeletions(why) => Self::Unavailable(why),
+            Self::Available | Self::NotFound | Self::Unavailable(_) | Self::NothingNew => self,
+        }
+    }
+
+    /// Whether anything may be asked.
+    fn may_ask(self) -> bool {
+        match self {
+            Self::Available | Self::NothingNew => true,
+            Self::NotFound | Self::Unavailable(_) | Self::OnlyDeletions(_) => false,
+        }
+    }
 }
 
 /// Whether the project is the one in which the recorded accounts were made. With the key of another
@@ -312,7 +346,8 @@ pub enum Proof {
 impl AccessGate {
     /// Whether a look may be taken.
     pub fn may_read(&self) -> bool {
-        self.read_closed_until.is_none()
+        self.project.may_ask()
+            && self.read_closed_until.is_none()
             && self.paused_until.is_none()
             && self.proof != Proof::Failed
     }

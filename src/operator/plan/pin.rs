@@ -85,6 +85,13 @@ impl Pin {
         }
     }
 
+    /// The project, `kind/name`, that the annotation of an object names; `None`: it is another object's.
+    pub fn project(annotation: &str, namespace: &str, name: &str) -> Option<String> {
+        let written = serde_json::from_str::<Annotation>(annotation).ok()?;
+        let is_its_own = (written.namespace.as_str(), written.name.as_str()) == (namespace, name);
+        is_its_own.then_some(written.project)
+    }
+
     /// The annotation for an object, as [`Pin::Own`] is read from it.
     pub fn annotation(flags: &Flags, namespace: &str, name: &str, alias: Option<&str>) -> String {
         serde_json::json!(Annotation {

@@ -23,6 +23,7 @@ pub struct Decision {
 #[allow(missing_docs, reason = "`when` and `then` say what each is")]
 pub enum Rule {
     Suspended,
+    ProjectMismatch,
     ProjectUnavailable,
     LookAfresh,
     NotOurs,
@@ -71,6 +72,7 @@ pub enum Rule {
     ConnectionDataChanged,
     AsDeclared,
     DeletingUntouched,
+    DeletingAbandoned,
     DeletingProjectUnavailable,
     DeletingMayShowUp,
     DeletingGone,
@@ -106,6 +108,10 @@ impl Rule {
     fn row(self) -> (&'static str, &'static str) {
         match self {
             Self::Suspended => ("suspended", "wait, observe and report"),
+            Self::ProjectMismatch => (
+                "the pin names another project: an account is, or may be, there",
+                "refuse: ProjectMismatch",
+            ),
             Self::ProjectUnavailable => (
                 "what is to be done needs the project, and it cannot be used now",
                 "wait",
@@ -252,6 +258,10 @@ impl Rule {
             Self::DeletingUntouched => (
                 "being deleted: nothing of it is there, or it is not to be touched",
                 "let the object go",
+            ),
+            Self::DeletingAbandoned => (
+                "the project, or the key of it, is gone, and `composio.dev/abandon` names the account or its alias",
+                "let the object go, leave the account as it is",
             ),
             Self::DeletingProjectUnavailable => (
                 "being deleted: what is to be done needs the project, and it cannot be used now",

@@ -92,7 +92,7 @@ impl Resync {
             .now()
             .saturating_sub(to_signed(polling.unseen))
             .unwrap_or(Timestamp::MIN);
-        let keys = project.record_keys();
+        let (keys, flags) = (project.record_keys(), objects.flags());
         let mut asked = BTreeMap::new();
         for object in objects.all() {
             let Some(id) = object.recorded_id().filter(|id| was_issued(id)) else {
@@ -102,7 +102,7 @@ impl Resync {
                 if object.metadata.deletion_timestamp.is_some() || is_young(&object, young_since) {
                     Witness::No
                 } else {
-                    witness(&object, objects.flags(), &keys, id)
+                    witness(&object, &flags, &keys, id)
                 };
             let one = asked.entry(id.to_owned()).or_insert_with(|| RecordedId {
                 id: id.to_owned(),

@@ -57,6 +57,8 @@ pub struct ClosedGates {
     pub read_until: Option<Timestamp>,
     /// Writing: until then, when the next effect is the probe.
     pub write_until: Option<Timestamp>,
+    /// Whether the last effect was refused for the key.
+    pub write_refused: bool,
     /// Everything: as long as Composio asked, because the rate limit is used up.
     pub paused_until: Option<Timestamp>,
     /// What Composio suggested where it refused the key.
@@ -151,6 +153,7 @@ impl AccessGates {
         ClosedGates {
             read_until: self.read.map(|gate| wall_time(gate.until)),
             write_until: (self.write.map(|gate| gate.until).filter(is_ahead)).map(wall_time),
+            write_refused: self.write.is_some(),
             paused_until: self.paused_until.filter(is_ahead).map(wall_time),
             suggestion: self.suggestion.clone(),
             identity: self.identity,
@@ -317,7 +320,11 @@ mod tests {
         assert_eq!(closed.paused_until, Some(at(440)), "half a minute is left");
         assert_eq!(closed.write_until, Some(at(430)));
         let over = gates.instant(at(4040));
-        assert_eq!(gates.gates.closed(over, at(440)), ClosedGates::default());
+        let open = ClosedGates {
+            write_refused: true,
+            ..ClosedGates::default()
+        };
+        assert_eq!(gates.gates.closed(over, at(440)), open, "it may be tried");
         assert_eq!(gates.gates.pause_left(over), Duration::ZERO);
     }
 }

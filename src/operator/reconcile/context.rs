@@ -16,38 +16,44 @@ use crate::{
 };
 
 /// Decides as [`crate::plan::decide`] does; a function value, so that a test can listen to every decision.
-pub type Decide = Box<dyn Fn(&Desired, &Observed, Timestamp) -> Decision + Send + Sync>;
+pub type Decide = Arc<dyn Fn(&Desired, &Observed, Timestamp) -> Decision + Send + Sync>;
 
 /// Builds a status as [`crate::report::report`] does; a function value for the same reason.
-pub type Report = Box<
+pub type Report = Arc<
     dyn Fn(&Desired, &ConnectedAccountStatus, &Outcome, Timestamp) -> ConnectedAccountStatus
         + Send
         + Sync,
 >;
 
 /// Takes an event of an object to be published. It must not wait: what cannot be taken now is lost.
-pub type Emit = Box<dyn Fn(&ConnectedAccount, ObjectEvent) + Send + Sync>;
+pub type Emit = Arc<dyn Fn(&ConnectedAccount, ObjectEvent) + Send + Sync>;
 
-/// What all passes of one controller share.
+/// What all passes over the objects of one project share.
+#[derive(Clone)]
 pub struct Context {
-    /// How many passes are at work at a time.
-    pub slots: Slots,
+    /// How many passes are at work at a time, over the objects of all projects.
+    pub slots: Arc<Slots>,
     /// The store, the project and the apiserver.
     pub project_context: ProjectContext,
     /// [`crate::plan::decide`], or what a test has put around it.
     pub decide: Decide,
     /// [`crate::report::report`], or what a test has put around it.
     pub report: Report,
-    /// The flags that decisions depend on.
-    pub flags: Flags,
     /// The bounds of the waits between passes.
     pub requeue_policy: RequeuePolicy,
     /// The objects whose passes failed or are deferred.
-    pub backoff: Backoff,
+    pub backoff: Arc<Backoff>,
     /// The metrics of the process.
     pub metrics: Arc<Metrics>,
     /// Publishes Kubernetes events.
     pub emit: Emit,
+}
+
+impl Context {
+    /// The flags that decisions depend on, those of the project among them.
+    pub fn flags(&self) -> Arc<Flags> {
+        self.project_context.objects.flags()
+    }
 }
 
 /// Limits how many passes are at work at a time. Others may have begun, and wait.

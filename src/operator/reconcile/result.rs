@@ -27,6 +27,9 @@ impl ReconcileResult {
     pub(super) const STOPPED: Self = Self::done("Stopped");
     /// Its namespace can neither be read nor written. Once it can be, all in it is triggered.
     pub(crate) const NAMESPACE_UNREACHABLE: Self = Self::done("NamespaceUnreachable");
+    /// The project was not asked for the first time, or does not have its finalizer. Then all of its objects are
+    /// triggered.
+    pub(crate) const AWAITS_PROJECT: Self = Self::done("AwaitsProject");
     /// Somebody else changed the object in the middle of the pass: start over, and let them finish.
     pub(super) const CONFLICTED: Self = Self {
         requeue_after: Some(Duration::from_millis(100)),

@@ -6,7 +6,9 @@
 use crate::{
     composio::model::State,
     crd::{ConnectedAccountStatus, FINALIZER, Progress, Reason, condition},
-    plan::{Applied, Desired, Effect, Observed, Pin, Presence, ends_with_object, is_ours},
+    plan::{
+        Applied, Desired, Effect, Observed, Pin, Presence, ends_with_object, is_abandoned, is_ours,
+    },
     text,
 };
 
@@ -51,7 +53,7 @@ pub fn of_effect(
     let declared = desired.presence == Presence::Present;
     match effect {
         Effect::Pin { .. } => copied(desired).into_iter().collect(),
-        Effect::Release => retained(desired, observed).into_iter().collect(),
+        Effect::Release => let_go(desired, observed).into_iter().collect(),
         Effect::Unpin | Effect::Create { .. } => Vec::new(),
         Effect::Link { .. } | Effect::Refresh { .. } => link_issued(done),
         Effect::Adopt => {
@@ -120,6 +122,18 @@ fn copied(desired: &Desired) -> Option<ObjectEvent> {
         "the annotation composio.dev/alias {whose} and was replaced: this object has no part in that account"
     );
     Some(warning(EventReason::CopyDetected, note))
+}
+
+/// What an object leaves behind that is let go.
+fn let_go(desired: &Desired, observed: &Observed) -> Option<ObjectEvent> {
+    if !is_abandoned(desired, observed) {
+        return retained(desired, observed);
+    }
+    let account = desired.abandon.as_deref().unwrap_or_default();
+    let note = format!(
+        "account {account} was given up: its grant may still be good, end it at Composio or at the provider"
+    );
+    Some(warning(EventReason::AccountAbandoned, note))
 }
 
 /// An account that is there when the object goes, and is not ended because nothing proves that it is this

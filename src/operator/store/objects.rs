@@ -11,24 +11,18 @@ use std::{
 };
 
 use jiff::Timestamp;
-use kube::{
-    Resource,
-    runtime::{
-        reflector::{ObjectRef, Store},
-        watcher::Event,
-    },
-};
+use kube::{Resource, runtime::reflector::ObjectRef};
 use parking_lot::Mutex;
 
 use super::{PackedObject, Summary};
 use crate::{
-    composio::model::Account,
     crd::{Reason, condition},
     plan::Flags,
 };
 
 mod auth_configs;
 mod changed;
+mod claimants;
 mod counts;
 
 use changed::is_changed;
@@ -37,8 +31,7 @@ pub use counts::ObjectCounts;
 /// The objects of one project as the watch has them. Cheap to clone.
 #[derive(Clone)]
 pub struct Objects {
-    store: Store<PackedObject>,
-    flags: Arc<Flags>,
+    flags: Arc<Mutex<Arc<Flags>>>,
     index: Arc<Mutex<Index>>,
     incomplete: Arc<AtomicBool>,
 }
@@ -80,71 +73,93 @@ pub struct WatchDelta {
     pub changed: Vec<ObjectRef<PackedObject>>,
     /// The objects of which a field cannot be decoded that could be, or did not exist, before.
     pub undecodable: Vec<Arc<PackedObject>>,
+    /// Whether an object claims something no more: whoever lost against it may have that now.
+    pub(super) claims_less: bool,
+}
+
+impl WatchDelta {
+    pub(super) fn add(&mut self, other: Self) {
+        self.changed.extend(other.changed);
+        self.undecodable.extend(other.undecodable);
+        self.claims_less |= other.claims_less;
+    }
 }
 
 impl Objects {
-    /// The objects of that store, whose accounts are in the project that the flags name. Each event that the store
-    /// takes in must be given to [`Objects::apply_event`] too.
-    pub fn new(store: Store<PackedObject>, flags: Flags) -> Self {
+    /// None yet, of the project that the flags name. `incomplete` says whether a watched namespace has not been
+    /// shown since the start.
+    pub(super) fn new(flags: Flags, incomplete: Arc<AtomicBool>) -> Self {
         Self {
-            store,
-            flags: Arc::new(flags),
+            flags: Arc::new(Mutex::new(Arc::new(flags))),
             index: Arc::default(),
-            incomplete: Arc::default(),
+            incomplete,
         }
     }
 
-    /// Says whether these are all objects that there are: false while a watched namespace has not been shown
-    /// since the start. They are, where nothing is said.
-    pub fn set_complete(&self, complete: bool) {
-        self.incomplete.store(!complete, Ordering::Relaxed);
-    }
-
-    /// Whether these are all objects of the watched namespaces, as was set last.
+    /// Whether these are all objects of the watched namespaces.
     pub fn are_complete(&self) -> bool {
         !self.incomplete.load(Ordering::Relaxed)
     }
 
-    /// Takes note of an event that the store has taken in.
-    ///
-    /// # Guarantees
-    /// What is known of an object follows from its last version alone, however it became known: by a list,
-    /// by a change, or by a list after a change.
-    pub fn apply_event(&self, event: &Event<PackedObject>) -> WatchDelta {
+    /// Takes the alias prefix of the project, on which the identity of its objects depends.
+    pub fn set_alias_prefix(&self, prefix: &str) {
+        let mut flags = self.flags.lock();
+        if flags.alias_prefix == prefix {
+            return;
+        }
+        let mut index = self.index.lock();
+        let all: Vec<_> = index.objects.values().cloned().collect();
+        for object in &all {
+            index.take_out(object, &flags);
+        }
+        *flags = Arc::new(Flags {
+            alias_prefix: prefix.to_owned(),
+            ..Flags::clone(&flags)
+        });
+        // Nobody is told: what was known of each is what is known now.
+        let mut delta = WatchDelta::default();
+        for object in all {
+            index.put(Some(Arc::clone(&object)), object, &flags, &mut delta);
+        }
+    }
+
+    /// Takes in an object as the watch has brought it.
+    pub(super) fn apply(&self, object: Arc<PackedObject>) -> WatchDelta {
+        let flags = self.flags();
         let mut index = self.index.lock();
         let mut delta = WatchDelta::default();
-        match event {
-            Event::Init | Event::InitApply(_) => {}
-            Event::InitDone => {
-                let former = std::mem::take(&mut *index);
-                index.hasher.clone_from(&former.hasher);
-                index.writing.clone_from(&former.writing);
-                index.written.clone_from(&former.written);
-                for object in self.store.state() {
-                    let known = former.objects.get(&former.object_key(&*object)).cloned();
-                    index.put(known, object, &self.flags, &mut delta);
-                }
-                let index = &mut *index;
-                (index.written).retain(|object_key, _| index.objects.contains_key(object_key));
-            }
-            Event::Apply(object) => {
-                let known = index.take_out(object, &self.flags);
-                if let Some(object) = self.store.get(&ObjectRef::from_obj(object)) {
-                    let claims = known.as_ref().map(|known| index.claims(known, &self.flags));
-                    let now = index.claims(&object, &self.flags);
-                    index.put(known, object, &self.flags, &mut delta);
-                    // Whoever lost against it may have now what it claims no more.
-                    if claims.is_some_and(|before| !before.is_subset(&now)) {
-                        delta.changed.extend(index.in_conflict());
-                    }
-                }
-            }
-            Event::Delete(object) => {
-                let object_key = index.object_key(object);
-                index.written.remove(&object_key);
-                index.take_out(object, &self.flags);
-            }
+        let known = index.take_out(&object, &flags);
+        let claims = known.as_ref().map(|known| index.claims(known, &flags));
+        let now = index.claims(&object, &flags);
+        index.put(known, object, &flags, &mut delta);
+        delta.claims_less = claims.is_some_and(|before| !before.is_subset(&now));
+        delta
+    }
+
+    /// Takes out an object that is not of this project, or not there, any more. Tells whether it was.
+    pub(super) fn remove(&self, object: &PackedObject) -> bool {
+        let flags = self.flags();
+        let mut index = self.index.lock();
+        let object_key = index.object_key(object);
+        index.written.remove(&object_key);
+        index.take_out(object, &flags).is_some()
+    }
+
+    /// Takes in all objects that there are, in place of those that are known.
+    pub(super) fn reset(&self, objects: Vec<Arc<PackedObject>>) -> WatchDelta {
+        let flags = self.flags();
+        let mut index = self.index.lock();
+        let mut delta = WatchDelta::default();
+        let former = std::mem::take(&mut *index);
+        index.hasher.clone_from(&former.hasher);
+        index.writing.clone_from(&former.writing);
+        index.written.clone_from(&former.written);
+        for object in objects {
+            let known = former.objects.get(&former.object_key(&*object)).cloned();
+            index.put(known, object, &flags, &mut delta);
         }
+        let index = &mut *index;
+        (index.written).retain(|object_key, _| index.objects.contains_key(object_key));
         delta
     }
 
@@ -170,30 +185,36 @@ impl Objects {
 
     /// What is known of all of them.
     pub fn all(&self) -> impl Iterator<Item = Summary> + use<> {
-        self.store
-            .state()
-            .into_iter()
-            .filter_map(|packed| summary(&packed))
+        let all = self.packed().into_iter();
+        all.filter_map(|packed| summary(&packed))
     }
 
     /// References to all of them.
     pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        self.store
-            .state()
-            .into_iter()
-            .map(|packed| ObjectRef::from_obj(&*packed))
+        let all = self.packed().into_iter();
+        all.map(|packed| ObjectRef::from_obj(&*packed))
     }
 
     /// Those that can be decoded, so that something can be done with them.
     pub(crate) fn readable(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        let all = self.store.state().into_iter();
+        let all = self.packed().into_iter();
         all.filter(|packed| !packed.is_unreadable())
             .map(|packed| ObjectRef::from_obj(&*packed))
     }
 
+    /// All of them, as they are packed.
+    fn packed(&self) -> Vec<Arc<PackedObject>> {
+        self.index.lock().objects.values().cloned().collect()
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.store.len()
+        self.index.lock().objects.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
     }
 
     /// How many there are of each kind.
@@ -203,56 +224,14 @@ impl Objects {
 
     /// Whether a link of one of them waits for a person.
     pub(crate) fn wait_for_a_person(&self, now: Timestamp) -> bool {
-        let all = self.store.state();
-        all.iter().any(|packed| packed.waits_for_a_person(now))
-    }
-
-    /// Those that may mean the account of that id.
-    pub(crate) fn with_id(&self, id: &str) -> Vec<Arc<PackedObject>> {
-        self.index.lock().with(&Key::Id(id))
-    }
-
-    /// Whether an object other than the one of that uid has the account on record.
-    pub(crate) fn have_recorded(&self, id: &str, uid: &str) -> bool {
-        self.with_id(id)
-            .iter()
-            .filter(|packed| packed.meta().uid.as_deref() != Some(uid))
-            .filter_map(|packed| summary(packed))
-            .any(|other| other.recorded_id() == Some(id))
-    }
-
-    /// Those that may look for that alias of that user and toolkit.
-    pub(crate) fn with_alias(
-        &self,
-        user: &str,
-        toolkit: &str,
-        alias: &str,
-    ) -> Vec<Arc<PackedObject>> {
         let index = self.index.lock();
-        let mut with = index.with(&Key::Alias(user, toolkit, alias));
-        with.extend(index.with(&Key::AliasOfSomebody(alias)));
-        with
-    }
-
-    /// Those that may look for the account by its alias.
-    pub(crate) fn with_alias_of(&self, account: &Account) -> Vec<Arc<PackedObject>> {
-        match (&account.user_id, &account.alias) {
-            (Some(user), Some(alias)) => self.with_alias(user, &account.toolkit, alias),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Whether the account has the alias of an object that has another account on record.
-    pub(crate) fn have_another(&self, account: &Account) -> bool {
-        self.with_alias_of(account)
-            .iter()
-            .filter_map(|packed| summary(packed))
-            .any(|object| object.recorded_id().is_some_and(|id| id != account.id))
+        let mut all = index.objects.values();
+        all.any(|packed| packed.waits_for_a_person(now))
     }
 
     /// The flags on which the identity of objects depends.
-    pub(crate) fn flags(&self) -> &Flags {
-        &self.flags
+    pub fn flags(&self) -> Arc<Flags> {
+        Arc::clone(&self.flags.lock())
     }
 
     /// Those that lost an account to another object, and can have it.

@@ -9,7 +9,14 @@ use kube::Resource;
 use serde::{Deserialize, Serialize, de::Error as _};
 use serde_json::value::RawValue;
 
-use crate::crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus};
+use crate::{
+    crd::{
+        ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus,
+        ProjectRef,
+    },
+    plan::Pin,
+    projects::ProjectKey,
+};
 
 mod reading;
 mod summary;
@@ -24,6 +31,10 @@ const STATUS: &str = "status";
 pub struct PackedObject {
     /// Which object it is in which version, and nothing else.
     identity: ObjectMeta,
+    /// The project that it refers to; `None`: the one of objects that name none.
+    project: Option<Box<ProjectRef>>,
+    /// The project that its pin names, where it is being deleted and that is another one.
+    pinned: Option<Box<ProjectRef>>,
     /// Until when its link can be used: every poll asks all objects.
     link_until: Option<Timestamp>,
     content: Content,
@@ -87,14 +98,39 @@ impl PackedObject {
         })?
         .into_boxed_slice();
         let link = object.status.and_then(|status| status.link);
+        let project = object.spec.project_ref;
+        let pinned = match object.metadata.deletion_timestamp {
+            Some(_) => pinned_project(&object.metadata, &identity).filter(|one| *one != project),
+            None => None,
+        };
         Ok(Self {
             identity,
+            pinned: pinned.map(Box::new),
+            project: (project != ProjectRef::default()).then(|| Box::new(project)),
             link_until: link.map(|link| link.expires_at.0),
             content: match left_out.is_empty() {
                 true => Content::Whole(text),
                 false => Content::Partial(Box::new(PartialContent { text, left_out })),
             },
         })
+    }
+
+    /// The project that it refers to.
+    pub fn project(&self) -> ProjectKey {
+        let namespace = self.identity.namespace.as_deref().unwrap_or_default();
+        match &self.project {
+            Some(project) => ProjectKey::referred(project, namespace),
+            None => ProjectKey::referred(&ProjectRef::default(), namespace),
+        }
+    }
+
+    /// The project in which it is worked on: where it is being deleted, the one of its pin.
+    pub fn project_at_work(&self) -> ProjectKey {
+        let namespace = self.identity.namespace.as_deref().unwrap_or_default();
+        match &self.pinned {
+            Some(project) => ProjectKey::referred(project, namespace),
+            None => self.project(),
+        }
     }
 
     /// The fields that could not be read, as paths from the root of the object. Nothing of what stands in
@@ -163,6 +199,13 @@ impl PackedObject {
     pub(in crate::store) fn waits_for_a_person(&self, now: Timestamp) -> bool {
         self.link_until.is_some_and(|until| now < until)
     }
+}
+
+/// The project that the pin of an object names.
+fn pinned_project(metadata: &ObjectMeta, identity: &ObjectMeta) -> Option<ProjectRef> {
+    let pin = metadata.annotations.as_ref()?.get(ALIAS_ANNOTATION)?;
+    let (namespace, name) = (identity.namespace.as_deref()?, identity.name.as_deref()?);
+    Pin::project(pin, namespace, name)?.parse().ok()
 }
 
 /// The text may hold a link.

@@ -28,6 +28,11 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
     let recreates = revives && (did_not_help || data == Data::NeedsNewAccount);
     match rule {
         Rule::Suspended => desired.spec.suspend && !sight.lacks_account(),
+        Rule::ProjectMismatch => {
+            let here = &desired.flags.project;
+            !desired.spec.suspend
+                && matches!(&desired.pin, Pin::Former { project, .. } if project != here)
+        }
         Rule::NotVisibleYet => {
             has_record && sight.absent() && sight.hidden() && !sight.is_only_written_down()
         }

@@ -1,8 +1,8 @@
 //! When the rules for what is being deleted hold.
 
 use composio_operator::composio::{Account, State};
-use composio_operator::crd::{DeletionPolicy, Reason, condition};
-use composio_operator::plan::{Claim, Claimant, EffectKind, Pin, Rule};
+use composio_operator::crd::{DeletionPolicy, ProjectReason, Reason, condition};
+use composio_operator::plan::{Claim, Claimant, EffectKind, Pin, ProjectState, Rule};
 use jiff::Timestamp;
 
 use super::sight::{Situation, after, is_final};
@@ -31,6 +31,15 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
             let is_kept = desired.spec.deletion_policy == DeletionPolicy::Retain;
             let has_none = desired.pin.alias().is_none() || never_adopted(sight);
             held && (is_kept || (!sight.recorded() && has_none))
+        }
+        Rule::DeletingAbandoned => {
+            let is_gone = [
+                ProjectState::NotFound,
+                ProjectState::Unavailable(ProjectReason::KeyMissing),
+            ];
+            let account = sight.recorded_id().or(desired.pin.alias());
+            let is_given_up = account.is_some() && desired.abandon.as_deref() == account;
+            held && is_gone.contains(&observed.gate.project) && is_given_up
         }
         Rule::DeletingMayShowUp => {
             let unknown = observed.recorded.unknown_since.as_ref();

@@ -3,7 +3,7 @@
 //!
 //! The unit tests of `plan` include this file too, and ask it of everything that can be drawn.
 
-use composio_operator::plan::{Claim, Decision, Desired, Observed, Plan, Presence, Rule};
+use composio_operator::plan::{Claim, Decision, Desired, Observed, Plan, Presence, Proof, Rule};
 use jiff::Timestamp;
 use strum::IntoEnumIterator;
 
@@ -36,11 +36,11 @@ enum Act {
 
 impl Table {
     /// The rules for an object of that presence, in the order of [`Rule`]. `LookAfresh` is in both tables, and
-    /// behind the same two rules in each: it has one place in the enum, among the rules for what is declared.
+    /// behind the rule of the project in each: it has one place in the enum, among the rules for what is declared.
     pub(crate) fn new(presence: Presence) -> Self {
         let mut rules: Vec<Rule> = Rule::iter().filter(|rule| is_of(*rule, presence)).collect();
         if presence != Presence::Present {
-            rules.insert(2, Rule::LookAfresh);
+            rules.insert(3, Rule::LookAfresh);
         }
         Self(rules)
     }
@@ -75,10 +75,12 @@ impl Table {
         match rule {
             Rule::ProjectUnavailable => {
                 !self.holds(Rule::Suspended, sight)
+                    && !self.holds(Rule::ProjectMismatch, sight)
                     && otherwise().is_some_and(|next| needs_project(next, sight))
             }
             Rule::DeletingProjectUnavailable => {
-                otherwise().is_some_and(|next| needs_project(next, sight))
+                !self.holds(Rule::DeletingAbandoned, sight)
+                    && otherwise().is_some_and(|next| needs_project(next, sight))
             }
             Rule::LookAfresh => {
                 sight.lacks_account()
@@ -118,7 +120,14 @@ fn is_of(rule: Rule, presence: Presence) -> bool {
 /// Whether what the rule does cannot be done while the project is as it is seen.
 fn needs_project(rule: Rule, sight: &Situation<'_>) -> bool {
     let gate = &sight.observed.gate;
-    let is_proved = gate.proof == composio_operator::plan::Proof::Given;
+    let is_proved = gate.proof == Proof::Given;
+    let pins = matches!(
+        rule,
+        Rule::Adopt | Rule::RestoreMarks | Rule::Mark | Rule::PinAgain
+    );
+    if pins && sight.is_new_where_nothing_new_is_taken() {
+        return true;
+    }
     match act(rule, sight) {
         Act::Rests => false,
         Act::Looks => !gate.may_read(),
@@ -130,6 +139,7 @@ fn needs_project(rule: Rule, sight: &Situation<'_>) -> bool {
 fn act(rule: Rule, sight: &Situation<'_>) -> Act {
     match rule {
         Rule::Suspended
+        | Rule::ProjectMismatch
         | Rule::ProjectUnavailable
         | Rule::HolderUnknown
         | Rule::UnknownState
@@ -147,6 +157,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         | Rule::AuthConfigDisabled
         | Rule::ConnectionDataChanged
         | Rule::AsDeclared
+        | Rule::DeletingAbandoned
         | Rule::DeletingProjectUnavailable
         | Rule::DeletingHolderUnknown
         | Rule::DeletingMayShowUp => Act::Rests,
@@ -225,7 +236,10 @@ pub(crate) fn judge(
         ));
     }
     let acts_on_a_look = match &decision.plan {
-        Plan::Do(_) => observed.fresh || decision.rule == Rule::DeletingUntouched,
+        Plan::Do(_) => {
+            observed.fresh
+                || [Rule::DeletingUntouched, Rule::DeletingAbandoned].contains(&decision.rule)
+        }
         Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) | Plan::Look(_) => true,
     };
     if acts_on_a_look && says::fits(&sight, decision) {

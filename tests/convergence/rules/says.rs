@@ -29,10 +29,13 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
     let pins = |alias: Option<&str>| matches!(effect, Some(Effect::Pin { alias: pinned }) if pinned.as_deref() == alias);
     match decision.rule {
         Rule::Suspended => waits(&[Reason::Suspended]),
+        Rule::ProjectMismatch => refuses(&[Reason::ProjectMismatch]),
         Rule::LookAfresh => looks(Need::Account),
-        Rule::ProjectUnavailable | Rule::DeletingProjectUnavailable => {
-            waits(&[Reason::ProjectUnavailable, Reason::RateLimited])
-        }
+        Rule::ProjectUnavailable | Rule::DeletingProjectUnavailable => waits(&[
+            Reason::ProjectUnavailable,
+            Reason::ProjectNotFound,
+            Reason::RateLimited,
+        ]),
         Rule::HeldByAnother => refuses(&[Reason::Conflict]),
         Rule::Mismatch => refuses(&[Reason::Mismatch]),
         Rule::HolderUnknown | Rule::DeletingHolderUnknown => waits(&[Reason::NamespaceUnreachable]),
@@ -93,9 +96,10 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::AuthConfigDisabled => waits(&[Reason::AuthConfigDisabled]),
         Rule::ConnectionDataChanged => waits(&[Reason::ConnectionDataChanged]),
         Rule::AsDeclared => *plan == Plan::Nothing,
-        Rule::DeletingUntouched | Rule::DeletingNotOurs | Rule::DeletingGone => {
-            effect == Some(&Effect::Release)
-        }
+        Rule::DeletingUntouched
+        | Rule::DeletingAbandoned
+        | Rule::DeletingNotOurs
+        | Rule::DeletingGone => effect == Some(&Effect::Release),
         Rule::DeletingDelete | Rule::DeletingRevoked | Rule::DeletingOthersFirst => {
             deleted(false).is_some()
         }

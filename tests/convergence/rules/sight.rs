@@ -3,7 +3,7 @@
 use composio_operator::composio::{Account, State};
 use composio_operator::plan::{
     AccountLookup, Answer, Change, Claim, Desired, Effect, EffectKind, Failure, Observed, Pin,
-    Presence, Rule, connection_data_digest, is_computed_form,
+    Presence, ProjectState, Rule, connection_data_digest, is_computed_form,
 };
 use composio_operator::record::Proven;
 use jiff::{SignedDuration, Timestamp};
@@ -75,6 +75,13 @@ impl<'a> Situation<'a> {
             AccountLookup::One(account) => std::slice::from_ref(account),
             AccountLookup::Many(accounts) => accounts,
         }
+    }
+
+    /// Whether the object was never marked, and the project takes none that is new.
+    pub(super) fn is_new_where_nothing_new_is_taken(&self) -> bool {
+        self.observed.gate.project == ProjectState::NothingNew
+            && !self.desired.is_marked()
+            && !self.recorded()
     }
 
     /// Whether nothing can be said before the account was looked at.

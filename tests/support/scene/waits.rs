@@ -1,5 +1,6 @@
 //! Waiting for what an object comes to say.
 
+use composio_operator::crd::DEFAULT_PROJECT;
 use serde_json::Value;
 
 use super::{SOON, Scene};
@@ -59,6 +60,53 @@ impl Scene<'_> {
             current && found["status"] == status && found["reason"] == reason
         })
         .await
+    }
+
+    /// Waits until a condition of the namespace's project, as it is declared now, has that status and reason.
+    pub(crate) async fn until_project(&self, type_: &str, status: &str, reason: &str) -> Value {
+        self.until_project_of(DEFAULT_PROJECT, type_, status, reason)
+            .await
+    }
+
+    /// The same of the project of that name.
+    pub(crate) async fn until_project_of(
+        &self,
+        name: &str,
+        type_: &str,
+        status: &str,
+        reason: &str,
+    ) -> Value {
+        let projects = watch::projects(&self.client, &self.namespace);
+        let found = watch::find_one(projects, name, SOON, |project| {
+            let project = project.ok_or("it is not there")?;
+            let found = condition(project, type_);
+            let current =
+                project["status"]["observedGeneration"] == project["metadata"]["generation"];
+            match current && found["status"] == status && found["reason"] == reason {
+                true => Ok(project.clone()),
+                false => Err(project["status"].to_string()),
+            }
+        });
+        found.await.unwrap_or_else(|last| {
+            panic!(
+                "{type_}={status} {reason} of project {name} did not come within {SOON:?}: {last}"
+            )
+        })
+    }
+
+    /// Waits until the project of that name is gone.
+    pub(crate) async fn project_gone(&self, name: &str) {
+        let projects = watch::projects(&self.client, &self.namespace);
+        let gone = watch::find_one(projects, name, SOON, |project| {
+            project.map_or(Ok(()), |left| Err(left.to_string()))
+        });
+        gone.await
+            .unwrap_or_else(|last| panic!("project {name} was not gone within {SOON:?}: {last}"));
+    }
+
+    /// Waits until the namespace's project can be used.
+    pub(crate) async fn project_available(&self) -> Value {
+        self.until_project("Ready", "True", "Available").await
     }
 
     /// Waits until Synced is false for that reason and says these words, of whatever generation.

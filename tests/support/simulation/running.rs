@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
+use composio_operator::crd::ProjectRef;
 use composio_operator::look::ProjectContext;
 use composio_operator::metrics::Metrics;
 use composio_operator::plan::Flags;
 use composio_operator::poll::{Poll, Polling};
 use composio_operator::project::Project;
-use composio_operator::reconcile::{Backoff, Context, Slots};
+use composio_operator::projects::{Peers, ProjectKey};
+use composio_operator::reconcile::{Context, Slots};
 use composio_operator::record::RecordKeys;
 use composio_operator::report::RequeuePolicy;
 use composio_operator::sandbox::world::World;
-use composio_operator::store::{Objects, PackedObject};
+use composio_operator::store::{AllObjects, PackedObject};
 use futures::FutureExt;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
@@ -24,12 +26,13 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::fake_apiserver::{FakeApiServer, client};
-use super::{INSTANCE, Logic, Repeats, lock};
+use super::{INSTANCE, Logic, NAMESPACE, Repeats, lock};
 use crate::support::simulated_clock;
 
 /// What a restart of the operator throws away.
 pub(super) struct Running {
     pub(super) context: Context,
+    pub(super) all: AllObjects,
     pub(super) poll: Poll,
     pub(super) writer: reflector::store::Writer<PackedObject>,
     /// What the cache knows, which may lag behind the apiserver.
@@ -49,6 +52,7 @@ pub(super) fn run(
     });
     let metrics = Arc::new(Metrics::default());
     let project = Arc::new(Project::new(
+        "project",
         transport(world, apiserver, now, &logic.repeats),
         RecordKeys::derive(b"the API key", &flags.project),
         Arc::clone(&metrics),
@@ -56,7 +60,9 @@ pub(super) fn run(
         SignedDuration::from_mins(10),
     ));
     let (store, writer) = reflector::store();
-    let objects = Objects::new(store, flags.clone());
+    let all = AllObjects::new(store, flags.clone());
+    let key = ProjectKey::referred(&ProjectRef::default(), NAMESPACE);
+    let objects = all.of_project(&key);
     let polling = Polling {
         interval: Duration::from_secs(60),
         waiting: Duration::from_secs(10),
@@ -66,33 +72,34 @@ pub(super) fn run(
     };
     let poll = Poll::new(Arc::clone(&project), objects.clone(), polling);
     let context = Context {
-        slots: Slots::new(1, CancellationToken::new()),
+        slots: Arc::new(Slots::new(1, CancellationToken::new())),
         project_context: ProjectContext {
             project,
             objects,
+            peers: Peers::default(),
             client: client(apiserver),
         },
-        decide: Box::new({
+        decide: Arc::new({
             let decide = Arc::clone(&logic.decide);
             move |desired, observed, now| decide(desired, observed, now)
         }),
-        report: Box::new({
+        report: Arc::new({
             let report = Arc::clone(&logic.report);
             move |desired, previous, outcome, now| report(desired, previous, outcome, now)
         }),
-        flags: flags.clone(),
         requeue_policy: RequeuePolicy {
             min: Duration::from_secs(5),
             max: Duration::from_secs(600),
             slow: Duration::from_secs(600),
             secret: Duration::from_secs(300),
         },
-        backoff: Backoff::default(),
+        backoff: Arc::default(),
         metrics,
-        emit: Box::new(|_, _| {}),
+        emit: Arc::new(|_, _| {}),
     };
     Running {
         context,
+        all,
         poll,
         writer,
         cached: BTreeMap::new(),

@@ -12,7 +12,7 @@ use crate::{
     crd::{Reason, condition},
     http::Health,
     metrics::Metrics,
-    store::{Objects, PackedObject, Summary},
+    store::{AllObjects, PackedObject, summary},
 };
 
 /// The part of readiness that tells of the watched namespaces. It is never the reason to be unready: whoever
@@ -28,7 +28,7 @@ struct Inner {
     rechecks: BTreeMap<String, Arc<Notify>>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
-    objects: Objects,
+    objects: AllObjects,
     trigger: Trigger,
 }
 
@@ -60,7 +60,7 @@ impl NamespaceAccess {
         namespaces: &[String],
         health: Arc<Health>,
         metrics: Arc<Metrics>,
-        objects: Objects,
+        objects: AllObjects,
         trigger: Trigger,
     ) -> Self {
         let each = || namespaces.iter().cloned();
@@ -90,11 +90,13 @@ impl NamespaceAccess {
         // What was refused meanwhile is due, and the watch brings no change for it.
         let inside = self.0.objects.refs();
         let inside = inside.filter(|object| object.namespace.as_deref() == Some(namespace));
-        let waiting = self.0.objects.all().filter(|object| {
+        let waits = |packed: &PackedObject| {
             let reasons = [Reason::NamespaceUnreachable];
-            object.status.says(condition::SYNCED, &reasons)
-        });
-        for object in inside.chain(waiting.map(|object| reference(&object))) {
+            summary(packed).is_some_and(|one| one.status.says(condition::SYNCED, &reasons))
+        };
+        let all = self.0.objects.packed().into_iter();
+        let waiting = all.filter(|packed| waits(packed));
+        for object in inside.chain(waiting.map(|packed| ObjectRef::from_obj(&*packed))) {
             self.0.trigger.send(object);
         }
     }
@@ -168,9 +170,4 @@ impl NamespaceAccess {
         }
         before
     }
-}
-
-fn reference(object: &Summary) -> ObjectRef<PackedObject> {
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    ObjectRef::new(name).within(&object.namespace())
 }

@@ -54,6 +54,9 @@ fn a_gate_lets_through_what_nothing_stands_in_the_way_of() {
 
 #[test]
 fn whoever_waits_for_the_project_is_told_why_and_until_when() {
+    let another = format!(
+        "project ComposioProject/default is not available (AnotherProject): {ANOTHER_PROJECT}"
+    );
     let unread = || not_looked().recorded("ca_1");
     let gone = || seen_none().recorded("ca_1");
     let (soon, late) = (Some(ago(-30)), Some(ago(-90)));
@@ -78,7 +81,7 @@ fn whoever_waits_for_the_project_is_told_why_and_until_when() {
                 gate.proof = Proof::Failed;
             }),
             Reason::ProjectUnavailable,
-            ANOTHER_PROJECT,
+            &another,
             None,
         ),
         (
@@ -100,19 +103,24 @@ fn whoever_waits_for_the_project_is_told_why_and_until_when() {
                 gate.write_closed_until = late;
             }),
             Reason::ProjectUnavailable,
-            "",
+            "project ComposioProject/default is not available (KeyRejected)",
             late,
         ),
         (
-            "an address that is not allowed is named",
+            "the project that is not there is named",
             unread(),
-            gate(|gate| {
-                gate.read_closed_until = soon;
-                gate.suggestion = Some("Allow 192.0.2.1".into());
-            }),
+            gate(|gate| gate.project = ProjectState::NotFound),
+            Reason::ProjectNotFound,
+            "ComposioProject/default is not there",
+            None,
+        ),
+        (
+            "why Composio does not take the key is told on the project",
+            unread(),
+            gate(|gate| gate.project = ProjectState::Unavailable(ProjectReason::KeyMissing)),
             Reason::ProjectUnavailable,
-            "Allow 192.0.2.1",
-            soon,
+            "project ComposioProject/default is not available (KeyMissing)",
+            None,
         ),
     ] {
         for (DesiredBuilder(desired), rule) in [
@@ -150,6 +158,39 @@ fn what_is_written_in_the_cluster_needs_no_right_to_write_in_composio() {
             object(),
             seen_none().write_closed(),
             Waits(Reason::ProjectUnavailable),
+        ),
+    ]);
+}
+
+#[test]
+fn a_project_that_takes_nothing_new_goes_on_with_what_it_has() {
+    let unmarked = || {
+        let DesiredBuilder(mut desired) = object();
+        (desired.pin, desired.finalizer) = (Pin::Absent, false);
+        DesiredBuilder(desired)
+    };
+    let nothing_new =
+        |seen: ObservedBuilder| seen.with(|seen| seen.gate.project = ProjectState::NothingNew);
+    check([
+        (
+            "an object that was never marked is not",
+            unmarked(),
+            nothing_new(seen_none()),
+            Waits(Reason::ProjectUnavailable),
+        ),
+        (
+            "nor does it take what is there",
+            unmarked(),
+            nothing_new(seen(account("ca_1").active())),
+            Waits(Reason::ProjectUnavailable),
+        ),
+        (
+            "what is marked is made as declared",
+            object().disabled(),
+            nothing_new(seen(account("ca_1").active()).recorded("ca_1")),
+            does(Effect::Disable {
+                id: "ca_1".to_owned(),
+            }),
         ),
     ]);
 }

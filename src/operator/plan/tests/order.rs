@@ -21,11 +21,16 @@ const DECIDED: u64 = 20;
 const TOLD: u64 = 3;
 
 /// Neighbours of the table that never hold together, and why. To exchange these two changes no decision.
-const DISJOINT: [(Rule, Rule, &str); 28] = [
+const DISJOINT: [(Rule, Rule, &str); 30] = [
     (
         Rule::Suspended,
-        Rule::ProjectUnavailable,
+        Rule::ProjectMismatch,
         "for a suspended object nothing is to be done",
+    ),
+    (
+        Rule::ProjectMismatch,
+        Rule::ProjectUnavailable,
+        "to refuse an object for its project needs none",
     ),
     (
         Rule::Mismatch,
@@ -117,6 +122,11 @@ const DISJOINT: [(Rule, Rule, &str); 28] = [
         Rule::Create,
         Rule::AuthConfigDisabled,
         "there is no account, or one",
+    ),
+    (
+        Rule::DeletingAbandoned,
+        Rule::DeletingProjectUnavailable,
+        "to give an account up needs no project",
     ),
     (
         Rule::LookAfresh,

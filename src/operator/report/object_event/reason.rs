@@ -33,6 +33,8 @@ pub enum EventReason {
     CopyDetected,
     /// The object is let go, and the account stays as it is.
     AccountRetained,
+    /// The object is let go, and a person has given the account up.
+    AccountAbandoned,
     /// The declaration cannot be read, and the object is left alone.
     NotDecoded,
     /// The object is being deleted, and cannot be let go because it cannot be read.
@@ -59,6 +61,7 @@ impl EventReason {
             Self::RecordRejected => "RecordRejected",
             Self::CopyDetected => "CopyDetected",
             Self::AccountRetained => "AccountRetained",
+            Self::AccountAbandoned => "AccountAbandoned",
             Self::NotDecoded => "NotDecoded",
             Self::DeletionBlocked => "DeletionBlocked",
             Self::Problem(reason) => reason.as_str(),

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::Summary;
 use crate::{
     composio::model::State,
-    crd::{Reason, condition},
+    crd::{AccountCounts, Reason, condition},
 };
 
 /// The states that are counted under their own word.
@@ -51,6 +51,10 @@ pub struct ObjectCounts {
     pub by_synced: BTreeMap<&'static str, u64>,
     /// How many have been waiting for a person since when.
     waiting: BTreeMap<Timestamp, u64>,
+    /// How many are ready.
+    ready: u64,
+    /// How many only a change can help.
+    stalled: u64,
 }
 
 /// Where one object is counted.
@@ -59,6 +63,8 @@ struct Kind {
     ready: &'static str,
     synced: &'static str,
     waits_since: Option<Timestamp>,
+    is_ready: bool,
+    is_stalled: bool,
 }
 
 impl Default for ObjectCounts {
@@ -72,6 +78,8 @@ impl Default for ObjectCounts {
             by_ready: by_reason.clone(),
             by_synced: by_reason,
             waiting: BTreeMap::new(),
+            ready: 0,
+            stalled: 0,
         }
     }
 }
@@ -82,8 +90,39 @@ impl ObjectCounts {
         self.waiting.keys().next().copied()
     }
 
+    /// Counts those of another project too.
+    pub fn merge(&mut self, other: &Self) {
+        for (ours, theirs) in [
+            (&mut self.by_state, &other.by_state),
+            (&mut self.by_ready, &other.by_ready),
+            (&mut self.by_synced, &other.by_synced),
+        ] {
+            for (word, count) in theirs {
+                *ours.entry(word).or_default() += count;
+            }
+        }
+        for (since, count) in &other.waiting {
+            *self.waiting.entry(*since).or_default() += count;
+        }
+        self.ready += other.ready;
+        self.stalled += other.stalled;
+    }
+
+    /// How many there are, for the status of their project.
+    pub fn of_project(&self) -> AccountCounts {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        AccountCounts {
+            total: count(self.by_ready.values().sum()),
+            ready: count(self.ready),
+            waiting_for_user: count(self.waiting.values().sum()),
+            stalled: count(self.stalled),
+        }
+    }
+
     pub(super) fn add(&mut self, object: &Summary) {
         let kind = Kind::of(object);
+        self.ready += u64::from(kind.is_ready);
+        self.stalled += u64::from(kind.is_stalled);
         for count in self.counts_of(&kind) {
             *count += 1;
         }
@@ -95,6 +134,8 @@ impl ObjectCounts {
     /// Takes out an object as it was added.
     pub(super) fn remove(&mut self, object: &Summary) {
         let kind = Kind::of(object);
+        self.ready = self.ready.saturating_sub(u64::from(kind.is_ready));
+        self.stalled = self.stalled.saturating_sub(u64::from(kind.is_stalled));
         for count in self.counts_of(&kind) {
             *count = count.saturating_sub(1);
         }
@@ -130,6 +171,8 @@ impl Kind {
                 ready: NOT_DECODED,
                 synced: NOT_DECODED,
                 waits_since: None,
+                is_ready: false,
+                is_stalled: false,
             };
         }
         let ready = status.condition(condition::READY);
@@ -141,6 +184,9 @@ impl Kind {
             ready: word(ready),
             synced: word(synced),
             waits_since: waits.map(|ready| ready.last_transition_time.0),
+            is_ready: ready.is_some_and(|ready| ready.status == "True"),
+            is_stalled: (status.condition(condition::STALLED))
+                .is_some_and(|stalled| stalled.status == "True"),
         }
     }
 }

@@ -1,9 +1,26 @@
-use kube::{ResourceExt, runtime::reflector};
+use kube::{
+    ResourceExt,
+    runtime::{
+        reflector::{self, Store},
+        watcher::Event,
+    },
+};
 use serde_json::json;
 
 use super::*;
-use crate::crd::ConnectedAccount;
-use crate::plan::computed_alias;
+use crate::{
+    crd::{ConnectedAccount, ProjectRef},
+    plan::computed_alias,
+    projects::ProjectKey,
+    store::AllObjects,
+};
+
+/// All objects of a store, and those of the default project of a namespace.
+fn objects_of(store: Store<PackedObject>, namespace: &str) -> (AllObjects, Objects) {
+    let all = AllObjects::new(store, Flags::default());
+    let objects = all.of_project(&ProjectKey::referred(&ProjectRef::default(), namespace));
+    (all, objects)
+}
 
 pub(super) fn object(name: &str, version: &str, id: Option<&str>) -> ConnectedAccount {
     let mut object: ConnectedAccount = serde_json::from_value(serde_json::json!({
@@ -26,10 +43,10 @@ fn names(objects: Vec<Arc<PackedObject>>) -> Vec<String> {
 #[test]
 fn an_object_is_found_by_what_it_says_now_and_not_by_what_it_said() {
     let (store, mut writer) = reflector::store();
-    let objects = Objects::new(store, Flags::default());
+    let (all, objects) = objects_of(store, "ns");
     let mut tell = |event: Event<PackedObject>| {
         writer.apply_watcher_event(&event);
-        let changed = objects.apply_event(&event).changed.into_iter();
+        let changed = all.apply_event(&event).changed.into_iter();
         changed.map(|object| object.name).collect::<Vec<_>>()
     };
     let object = |name, version, id| PackedObject::pack(object(name, version, id)).expect("JSON");
@@ -101,11 +118,11 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
         ];
         for events in ways {
             let (store, mut writer) = reflector::store();
-            let objects = Objects::new(store, Flags::default());
+            let (all, objects) = objects_of(store, "ns");
             let mut told = Vec::new();
             for event in &events {
                 writer.apply_watcher_event(event);
-                told.extend(objects.apply_event(event).undecodable);
+                told.extend(all.apply_event(event).undecodable);
             }
             assert_eq!(names(told), ["a"], "it is told once");
             assert_eq!(names(objects.with_id("ca_1")), ["a"]);
@@ -128,7 +145,7 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
             let event = Event::Apply(readable());
             writer.apply_watcher_event(&event);
             assert_eq!(
-                objects.apply_event(&event).changed.len(),
+                all.apply_event(&event).changed.len(),
                 1,
                 "it can be read again"
             );
@@ -144,10 +161,10 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
 #[test]
 fn nothing_is_kept_of_the_writes_of_objects_that_are_gone() {
     let (store, mut writer) = reflector::store();
-    let objects = Objects::new(store, Flags::default());
+    let (all, objects) = objects_of(store, "ns");
     let mut tell = |event: Event<PackedObject>| {
         writer.apply_watcher_event(&event);
-        objects.apply_event(&event);
+        all.apply_event(&event);
     };
     let packed = |name, version| PackedObject::pack(object(name, version, None)).expect("JSON");
     let written = |name, version: &str| {
@@ -172,7 +189,7 @@ fn nothing_is_kept_of_the_writes_of_objects_that_are_gone() {
 #[test]
 fn what_is_counted_as_it_changes_is_what_a_count_of_all_would_find() {
     let (store, mut writer) = reflector::store();
-    let objects = Objects::new(store, Flags::default());
+    let (all, objects) = objects_of(store, "agents");
     let mut random = fastrand::Rng::with_seed(7);
     let (mut lists, mut ends, mut changes) = (0, 0, 0);
     let mut versions = 0..;
@@ -233,11 +250,12 @@ fn what_is_counted_as_it_changes_is_what_a_count_of_all_would_find() {
         };
         for event in events {
             writer.apply_watcher_event(&event);
-            objects.apply_event(&event);
+            all.apply_event(&event);
         }
-        let mut all = ObjectCounts::default();
-        objects.all().for_each(|object| all.add(&object));
-        assert_eq!(objects.counts(), all);
+        let mut counts = ObjectCounts::default();
+        objects.all().for_each(|object| counts.add(&object));
+        assert_eq!(objects.counts(), counts);
+        assert_eq!(all.counts(), counts);
     }
     assert!(
         lists > 20 && ends > 200 && changes > 1000,

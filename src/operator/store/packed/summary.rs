@@ -79,9 +79,10 @@ impl Summary {
 
     /// What the object has to say for an account that another one has found, if it manages the account or
     /// would as soon as it looks for one. An id that only its status names is none of its claims. A user or
-    /// toolkit that cannot be read may be the other's.
+    /// toolkit that cannot be read may be the other's. `flags` are those of this object's project.
     pub(crate) fn claim(
         &self,
+        flags: &Flags,
         other: &Desired,
         keys: &RecordKeys,
         account: &Account,
@@ -90,7 +91,7 @@ impl Summary {
             |ours: &Option<String>, theirs: &str| ours.as_deref().is_none_or(|ours| ours == theirs);
         let is_of_it =
             may_be(&self.user, &other.spec.user) && may_be(&self.toolkit, &other.spec.toolkit);
-        self.claimant(&other.flags, |claimant| {
+        self.claimant(flags, |claimant| {
             let claim = claimant.claim(&self.status, keys, account)?;
             let alias = account.alias.as_deref();
             let is_its_own_alias = claimant.pin.is_own() && alias == Some(claimant.own_alias);
@@ -156,8 +157,9 @@ mod tests {
             updated_at: None,
         };
         let keys = RecordKeys::derive(b"the API key", "project");
-        let finds_it =
-            |object: &Summary, account: &Account| object.claim(&other, &keys, account).is_some();
+        let finds_it = |object: &Summary, account: &Account| {
+            object.claim(&other.flags, &other, &keys, account).is_some()
+        };
         let odd = |field: &str, value: Value| {
             let mut spec = json!({"user": "u", "toolkit": "gmail", "suspend": "perhaps"});
             spec[field] = value;

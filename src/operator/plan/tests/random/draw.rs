@@ -9,7 +9,7 @@ use crate::{
     composio::model::{Acl, Sensitive, State, Visibility},
     crd::{
         self, ConnectedAccountSpec, Credentials, CredentialsStatus, CredentialsStep, Metadata,
-        ReadyWhen, Scheme, SecretRef, Sharing, Tally, condition,
+        ProjectReason, ProjectRef, ReadyWhen, Scheme, SecretRef, Sharing, Tally, condition,
     },
     record::SecretData,
 };
@@ -54,9 +54,9 @@ fn micro(dice: &mut Dice) -> MicroTime {
 pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
     let users = |dice: &mut Dice| (0..dice.number(4)).map(|_| dice.text(&USERS)).collect();
     let spec = ConnectedAccountSpec {
+        project_ref: ProjectRef::default(),
         user: dice.text(&USERS),
         toolkit: dice.text(&TOOLKITS),
-        project_ref: crd::ProjectRef::default(),
         auth_config: dice.maybe(|dice| dice.text(&AUTH_CONFIGS)),
         enabled: !dice.once_in(3),
         visibility: dice.of(&[crd::Visibility::Private, crd::Visibility::Shared]),
@@ -98,6 +98,8 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
         desired.own_account = dice.once_in(8).then(|| dice.text(&IDS));
         desired.spec = spec;
         desired.generation = dice.number(3) as i64 - 1;
+        desired.abandon =
+            dice.maybe(|dice| dice.text(&[IDS.as_slice(), ALIASES.as_slice()].concat()));
         // As the operator leaves it, most of the time.
         desired.pin = match dice.number(8) {
             0 => Pin::Absent,
@@ -108,7 +110,7 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
             3 => Pin::Former {
                 alias: dice.text(&ALIASES),
                 prefix: dice.text(&["old-"]),
-                project: dice.text(&["ComposioProject/default"]),
+                project: dice.text(&["ComposioProject/default", "ComposioProject/other"]),
             },
             4 => Pin::Foreign {
                 object: dice.maybe(|dice| dice.text(&["other/mail"])),
@@ -343,12 +345,17 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Obser
         gate: AccessGate {
             read_closed_until: closed(dice),
             write_closed_until: closed(dice),
-            suggestion: dice.maybe(|dice| dice.text(&["192.0.2.1 is not allowed"]).into()),
             paused_until: closed(dice),
             proof: match dice.number(10) {
                 0 => Proof::Awaited,
                 1 => Proof::Failed,
                 _ => Proof::Given,
+            },
+            project: match dice.number(20) {
+                0 => ProjectState::NotFound,
+                1 => ProjectState::Unavailable(ProjectReason::KeyMissing),
+                2..5 => ProjectState::NothingNew,
+                _ => ProjectState::Available,
             },
         },
         done: Vec::new(),

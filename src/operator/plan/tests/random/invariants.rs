@@ -245,7 +245,7 @@ fn judge(draws: u64, decide: impl Fn(&Desired, &Observed) -> Plan) -> (Invariant
 
 #[test]
 fn nobody_elses_grant_is_touched_and_nothing_unseen_is_acted_on() {
-    let (invariants, broken) = judge(120_000, |desired, observed| plan(desired, observed, NOW));
+    let (invariants, broken) = judge(160_000, |desired, observed| plan(desired, observed, NOW));
     if let Some(broken) = broken {
         panic!("{broken}");
     }

@@ -1,0 +1,140 @@
+//! What those who refer to a project may ask for.
+
+use std::collections::BTreeMap;
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{DeletionPolicy, Visibility};
+
+/// One thing that may be asked for. What is absent is not restricted, but for `takeOver`; an empty list allows
+/// nothing.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!(has(self.namespaces) && has(self.namespaceSelector))")
+        .message("an entry names its namespaces by namespaces or by namespaceSelector, not by both")
+        .field_path(".namespaces").reason(Reason::FieldValueForbidden)
+)]
+pub struct Allow {
+    /// Namespaces whose labels match. In a ClusterComposioProject only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_selector: Option<NamespaceSelector>,
+    /// Patterns of namespaces' names: granted to whoever may name a namespace. In a ClusterComposioProject only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "patterns_schema")]
+    pub namespaces: Option<Vec<String>>,
+    /// Patterns of users, also of those in sharing lists. `{{namespace}}` stands for the object's namespace; it
+    /// makes sure that no two namespaces may name one user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "users_schema")]
+    pub users: Option<Vec<String>>,
+    /// Patterns of toolkits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "patterns_schema")]
+    pub toolkits: Option<Vec<String>>,
+    /// Patterns of auth configs' ids: of the one that is declared, or that was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "patterns_schema")]
+    pub auth_configs: Option<Vec<String>>,
+    /// Whether objects may take over what they did not make: `connectedAccountId`, and accounts that are found by
+    /// a declared alias.
+    #[serde(default)]
+    pub take_over: bool,
+    /// The visibilities that may be declared: `Private`, which keeps all but the user out, and `Shared`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2))]
+    pub visibilities: Option<Vec<Visibility>>,
+    /// How an account may be made: `SignIn`, by a person; `Secret`, without one. Absent: both, but only `SignIn`
+    /// where users are not bound to the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2))]
+    pub sources: Option<Vec<Source>>,
+    /// With whom an account may be shared: `Users`, those that are named; `All`, also everybody, by
+    /// `sharing.allowAll`. Absent: `Users`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<SharingLimit>,
+    /// What may happen to accounts at the end. One that is declared and not allowed is replaced by the first listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    pub deletion_policies: Option<Vec<DeletionPolicy>>,
+    /// The most accounts that one namespace may have in the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub max_accounts: Option<i32>,
+    /// Which Secrets may be sent to Composio: `Any`, or those with the annotation
+    /// `composio.dev/credentials: "true"`. Absent: `Annotated` in a ClusterComposioProject, else `Any`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<SecretsOffered>,
+}
+
+/// Labels of namespaces: all must match.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceSelector {
+    /// Labels and their values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "labels_schema")]
+    pub match_labels: BTreeMap<String, String>,
+}
+
+/// How an account is made: `SignIn`, by a person; `Secret`, without one.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "described on the field")]
+pub enum Source {
+    SignIn,
+    Secret,
+}
+
+/// With whom an account may be shared.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "described on the field")]
+pub enum SharingLimit {
+    Users,
+    All,
+}
+
+/// Which Secrets may be sent.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "described on the field")]
+pub enum SecretsOffered {
+    Any,
+    Annotated,
+}
+
+fn patterns_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "items": {"type": "string", "minLength": 1, "maxLength": 256},
+        "x-kubernetes-validations": [{
+            "rule": r"self.all(pattern, !pattern.matches(r'\p{Cc}') && !pattern.contains('{{'))",
+            "message": "a pattern must hold neither control characters nor placeholders",
+        }],
+    })
+}
+
+/// `{{namespace}}` once, at an end, and bounded by a character that no namespace holds: else namespace `team` may
+/// name `team-a-bob`, or `other/team/bob`.
+fn users_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "items": {"type": "string", "minLength": 1, "maxLength": 256},
+        "x-kubernetes-validations": [{
+            "rule": r"self.all(pattern, !pattern.matches(r'\p{Cc}'))",
+            "message": "a pattern must not hold control characters",
+        }, {
+            "rule": r"self.all(pattern, !pattern.contains('{{') || pattern.matches(r'^[^*?{}]*\{\{namespace\}\}([/._:@][^{}]*)?$') && pattern.matches(r'^([^*?{}]*[/._:@])?\{\{namespace\}\}') || pattern.matches(r'^([^{}]*[/._:@])?\{\{namespace\}\}[^*?{}]*$') && pattern.matches(r'\{\{namespace\}\}([/._:@][^*?{}]*)?$'))",
+            "message": "{{namespace}} must stand once, with no wildcard between it and one end of the pattern, and next to it only '/', '.', '_', ':', '@' or an end: such as {{namespace}}/* or *@{{namespace}}",
+        }],
+    })
+}
+
+fn labels_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": {"type": "string", "maxLength": 63},
+    })
+}

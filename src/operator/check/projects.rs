@@ -1,0 +1,95 @@
+//! Whether each project can be used: its key is read, and Composio asked, as the operator would.
+
+use std::sync::Arc;
+
+use kube::{Api, Client, api::ListParams};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    composio::{self, HttpClient, ListQuery},
+    crd::{ClusterComposioProject, ComposioProject},
+    log::cause,
+    projects::{AllowedBaseUrls, AnyProject, Declared, ProjectKey, read_api_key},
+};
+
+/// Any toolkit: whether the key may read auth configs is asked, not which there are.
+const TOOLKIT: &str = "gmail";
+
+/// How projects are reached.
+pub struct ProjectAccess {
+    /// The way to Composio.
+    pub http: HttpClient,
+    /// Where API keys may be sent.
+    pub allowed_base_urls: AllowedBaseUrls,
+    /// Where the Secrets of ClusterComposioProjects are.
+    pub cluster_resource_namespace: String,
+    /// The only project to look at; `None`: all.
+    pub only: Option<ProjectKey>,
+}
+
+/// All projects of a namespace, or all that there are.
+///
+/// # Errors
+/// When they cannot be listed. The text says why.
+pub(super) async fn all(client: &Client, namespace: Option<&str>) -> Result<Vec<Declared>, String> {
+    match namespace {
+        Some(namespace) => {
+            list::<ComposioProject>(Api::namespaced(client.clone(), namespace)).await
+        }
+        None => {
+            let mut all = list::<ComposioProject>(Api::all(client.clone())).await?;
+            all.extend(list::<ClusterComposioProject>(Api::all(client.clone())).await?);
+            Ok(all)
+        }
+    }
+}
+
+async fn list<K>(api: Api<K>) -> Result<Vec<Declared>, String>
+where
+    K: AnyProject + Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let listed = api.list(&ListParams::default()).await;
+    let listed = listed.map_err(|error| format!("cannot be listed: {}", cause(&error)))?;
+    Ok(listed.into_iter().map(AnyProject::declared).collect())
+}
+
+/// Whether a project can be used; what was found, or what is wrong and what to do.
+pub(super) async fn project(
+    client: &Client,
+    access: &ProjectAccess,
+    declared: &Declared,
+) -> Result<String, String> {
+    let spec = &declared.spec;
+    if !access.allowed_base_urls.allow(&spec.base_url) {
+        return Err(format!(
+            "its base URL {:?} is not on the operator's list, --allowed-base-urls: {}",
+            spec.base_url, access.allowed_base_urls
+        ));
+    }
+    let key = read_api_key(client, declared, &access.cluster_resource_namespace).await?;
+    let transport = access.http.transport(&spec.base_url, &key);
+    let transport = transport.map_err(|error| error.to_string())?;
+    let composio = composio::Client::new(transport, Arc::new(|_| ()));
+    let query = ListQuery {
+        limit: Some(1),
+        ..ListQuery::default()
+    };
+    let listed = composio.list(&query).await;
+    listed.map_err(|error| refused(&error, "connected accounts"))?;
+    let auth_configs = composio.auth_configs(TOOLKIT).await;
+    auth_configs.map_err(|error| refused(&error, "auth configs"))?;
+    Ok(match spec.suspend {
+        true => "suspended; Composio takes its API key".to_owned(),
+        false => "Composio takes its API key, and connected accounts and auth configs can be read"
+            .to_owned(),
+    })
+}
+
+fn refused(error: &composio::Error, what: &str) -> String {
+    if error.is_unauthorized() || error.is_forbidden() {
+        return format!(
+            "Composio rejects the API key, or its right to read {what}: put a valid one into the Secret, with the right to read and write connected accounts and to read auth configs ({error})"
+        );
+    }
+    error.to_string()
+}

@@ -1,0 +1,157 @@
+//! One project that is declared, or that objects refer to.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+};
+
+use super::{Declared, ProjectKey};
+use crate::{
+    crd::ProjectReason,
+    plan::ProjectState,
+    project::{Connection, Project},
+    reconcile::Context,
+    store::Objects,
+};
+
+/// One project that is declared, or that objects refer to.
+pub(crate) struct Entry {
+    /// Its name.
+    pub(super) key: ProjectKey,
+    /// What its objects are told while it is not declared.
+    undeclared: ProjectState,
+    /// What passes over its objects work with.
+    pub(super) context: Context,
+    /// Where its calls go.
+    pub(super) connection: Connection,
+    /// How it is declared; `None`: it is not.
+    pub(super) declared: watch::Sender<Option<Arc<Declared>>>,
+    /// Notified when an object is to be marked and the project is not.
+    pub(super) used: Notify,
+    /// Whether passes wait for the first poll, which answers for all objects at once.
+    awaits_poll: AtomicBool,
+    /// Whether passes wait for the finalizer on the project: it would go without the objects that are marked before.
+    awaits_mark: AtomicBool,
+    /// What keeps it running.
+    task: Mutex<Option<AbortHandle>>,
+}
+
+impl Entry {
+    /// One that is not declared. `undeclared` is what its objects are told meanwhile.
+    pub(super) fn new(
+        key: ProjectKey,
+        undeclared: ProjectState,
+        context: Context,
+        connection: Connection,
+    ) -> Self {
+        context.project_context.project.set_state(undeclared);
+        Self {
+            key,
+            undeclared,
+            context,
+            connection,
+            declared: watch::Sender::new(None),
+            used: Notify::new(),
+            awaits_poll: AtomicBool::new(false),
+            awaits_mark: AtomicBool::new(false),
+            task: Mutex::default(),
+        }
+    }
+
+    /// What passes over its objects work with.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Whether passes wait for the project. Each object is triggered when they need no more.
+    pub(crate) fn is_held(&self) -> bool {
+        self.awaits_poll.load(Ordering::Acquire) || self.awaits_mark.load(Ordering::Acquire)
+    }
+
+    pub(super) fn project(&self) -> &Arc<Project> {
+        &self.context.project_context.project
+    }
+
+    pub(super) fn objects(&self) -> &Objects {
+        &self.context.project_context.objects
+    }
+
+    /// Takes how the project is declared now.
+    pub(super) fn declare(&self, declared: Option<Arc<Declared>>) {
+        let was_there = self.declared.borrow().is_some();
+        match &declared {
+            Some(declared) => {
+                self.objects().set_alias_prefix(&declared.spec.alias_prefix);
+                if !was_there {
+                    self.awaits_poll.store(true, Ordering::Release);
+                    self.project()
+                        .set_state(ProjectState::Unavailable(ProjectReason::Progressing));
+                }
+            }
+            None => {
+                self.connection.set(None);
+                self.awaits_poll.store(false, Ordering::Release);
+                self.awaits_mark.store(false, Ordering::Release);
+                self.project().set_state(self.undeclared);
+            }
+        }
+        self.declared.send_replace(declared);
+    }
+
+    /// An object is to be worked on: the project is to be marked, if it is not.
+    pub(crate) fn note_use(&self) {
+        if self.awaits_mark.load(Ordering::Acquire) {
+            self.used.notify_one();
+        }
+    }
+
+    /// An object is gone: a project that is being deleted may go too.
+    pub(super) fn note_end(&self) {
+        let declared = self.declared.borrow();
+        if declared
+            .as_ref()
+            .is_some_and(|declared| declared.is_deleting)
+        {
+            self.used.notify_one();
+        }
+    }
+
+    /// Says whether the finalizer is still to be put on the project. Tells whether passes need not wait for it any
+    /// more.
+    pub(super) fn set_awaits_mark(&self, awaits: bool) -> bool {
+        self.awaits_mark.swap(awaits, Ordering::AcqRel) && !awaits
+    }
+
+    /// Lets the passes begin, as far as they wait for the first poll. Tells whether they did.
+    pub(super) fn release(&self) -> bool {
+        self.awaits_poll.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether passes wait for the first poll.
+    pub(super) fn awaits_poll(&self) -> bool {
+        self.awaits_poll.load(Ordering::Acquire)
+    }
+
+    /// Takes what keeps the project running, unless something does.
+    pub(super) fn run_by(&self, start: impl FnOnce() -> AbortHandle) {
+        self.task.lock().get_or_insert_with(start);
+    }
+
+    /// Ends what keeps the project running.
+    pub(super) fn end(&self) {
+        if let Some(task) = self.task.lock().take() {
+            task.abort();
+        }
+    }
+
+    /// Whether nothing is left of it: it is not declared, and no object refers to it.
+    pub(super) fn is_over(&self) -> bool {
+        self.declared.borrow().is_none() && self.objects().is_empty()
+    }
+}

@@ -1,0 +1,87 @@
+//! The poller of a project that is at work: what its polls come to, and whom they trigger.
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, task::JoinHandle, time::sleep};
+
+use super::{
+    Entry, Shared,
+    report::{PollEnd, Polled},
+};
+use crate::{
+    composio::error::Error as ComposioError,
+    poll::{Poll, PollEvent, Polling},
+    project::ProjectIdentity,
+};
+
+/// For so long passes wait for the first poll, which answers for all objects at once.
+const FIRST_POLL: Duration = Duration::from_secs(10);
+
+/// Polls on a task of its own. The first poll lets the passes begin, however it ends, or the time for it.
+pub(super) fn poll(
+    entry: &Arc<Entry>,
+    shared: &Arc<Shared>,
+    polling: Polling,
+    polled: &Arc<Mutex<Polled>>,
+    changed: &Arc<Notify>,
+) -> JoinHandle<()> {
+    let (project, objects) = (Arc::clone(entry.project()), entry.objects().clone());
+    let (metrics, trigger) = (Arc::clone(&shared.metrics), shared.trigger.clone());
+    let (polled, changed) = (Arc::clone(polled), Arc::clone(changed));
+    let held = Arc::downgrade(entry);
+    let poll = Poll::new(Arc::clone(&project), objects, polling);
+    tokio::spawn(async move {
+        let release = {
+            let trigger = trigger.clone();
+            move || {
+                if let Some(entry) = held.upgrade()
+                    && entry.release()
+                {
+                    entry.objects().refs().for_each(|one| trigger.send(one));
+                }
+            }
+        };
+        let report = {
+            let release = release.clone();
+            move |event| {
+                let closed = project.closed();
+                metrics.gates(
+                    project.label(),
+                    closed.read_until.is_some(),
+                    closed.write_until.is_some(),
+                    closed.identity == ProjectIdentity::Foreign,
+                );
+                if !matches!(event, PollEvent::Failed(_)) {
+                    let now = project.now().as_microsecond() as f64 / 1e6;
+                    metrics.polled(project.label(), now);
+                }
+                polled.lock().ended(end_of(event));
+                release();
+                changed.notify_one();
+            }
+        };
+        let patience = async {
+            sleep(FIRST_POLL).await;
+            release();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = poll.run(|object| trigger.send(object), report) => {}
+            () = patience => {}
+        }
+    })
+}
+
+fn end_of(event: PollEvent) -> PollEnd {
+    match event {
+        PollEvent::Listed => PollEnd::Listed,
+        PollEvent::Foreign => PollEnd::Foreign,
+        PollEvent::Failed(error) if is_rejection(&error) => PollEnd::Rejected(error.to_string()),
+        PollEvent::Failed(error) => PollEnd::Failed(error.to_string()),
+    }
+}
+
+fn is_rejection(error: &ComposioError) -> bool {
+    error.is_unauthorized() || error.refuses_project()
+}

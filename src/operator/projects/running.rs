@@ -1,0 +1,372 @@
+//! What keeps a project running: its key is read, its accounts are polled, its status is written.
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    Declared, Entry, Finding, Peer, Shared, api_key,
+    api_key::NoKey,
+    polling::poll,
+    report::{self, Polled},
+};
+use crate::{
+    composio::Sensitive,
+    crd::{AccountCounts, ProjectReason},
+    plan::ProjectState,
+    poll::Polling,
+};
+
+/// A key that is not there is looked for again after this, and each time after twice as long, up to the interval at
+/// which all are read.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// A key that was rejected is read again no sooner than this after it was read last.
+const BETWEEN_READS: Duration = Duration::from_secs(5);
+
+mod written;
+
+/// A project at work.
+pub(super) struct Running {
+    entry: Arc<Entry>,
+    shared: Arc<Shared>,
+    /// What was found out when the key was read last, and of which generation.
+    read: Option<Read>,
+    connected: Option<Connected>,
+    /// What the log says of it.
+    told: Option<Finding>,
+    counted: Option<(Instant, AccountCounts)>,
+    write_after: Option<Instant>,
+    has_signed: bool,
+    /// Whether the apiserver did not take the finalizer.
+    cannot_mark: bool,
+}
+
+struct Read {
+    generation: i64,
+    uid: String,
+    due: Instant,
+    /// The wait until then.
+    retry: Duration,
+    began: Instant,
+    key: Result<Sensitive, Finding>,
+}
+
+/// The way to Composio, and who polls it.
+struct Connected {
+    base_url: String,
+    key: Sensitive,
+    polling: Polling,
+    polled: Arc<Mutex<Polled>>,
+    changed: Arc<Notify>,
+    /// `None`: the key is gone, and only what goes is still ended with it.
+    poll: Option<JoinHandle<()>>,
+}
+
+impl Connected {
+    fn stop_polling(&mut self) {
+        if let Some(poll) = self.poll.take() {
+            poll.abort();
+        }
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.stop_polling();
+    }
+}
+
+impl Running {
+    pub(super) fn new(entry: Arc<Entry>, shared: Arc<Shared>) -> Self {
+        Self {
+            entry,
+            shared,
+            read: None,
+            connected: None,
+            told: None,
+            counted: None,
+            write_after: None,
+            has_signed: false,
+            cannot_mark: false,
+        }
+    }
+
+    /// Keeps the project running, for ever.
+    pub(super) async fn run(mut self) {
+        let mut changes = self.entry.declared.subscribe();
+        loop {
+            let declared = changes.borrow_and_update().clone();
+            let Some(declared) = declared else {
+                self.stop();
+                if changes.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            let due = self.work(&declared).await;
+            let changed = self.connected.as_ref().map(|one| Arc::clone(&one.changed));
+            let polled = async {
+                match changed {
+                    Some(changed) => changed.notified().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let project = Arc::clone(self.entry.project());
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() {
+                    return;
+                },
+                () = polled => {}
+                () = self.entry.used.notified() => {}
+                () = project.key_rejected() => self.read_soon(),
+                () = sleep_until(due) => {}
+            }
+        }
+    }
+
+    /// Makes the project as it is declared, as far as that is possible now. When to come again, at the latest.
+    async fn work(&mut self, declared: &Declared) -> Instant {
+        let finding = self.connect(declared).await;
+        self.use_as(declared, &finding);
+        self.tell(&finding);
+        let mut due = self.write(declared, &finding).await;
+        if let Some(read) = &self.read {
+            due = due.min(read.due);
+        }
+        due
+    }
+
+    /// Connects, or disconnects, and says how things are.
+    async fn connect(&mut self, declared: &Declared) -> Finding {
+        if let Err(refused) = self.shared.may_run(declared) {
+            self.disconnect();
+            self.read = None;
+            return refused;
+        }
+        if declared.spec.suspend {
+            self.disconnect();
+            self.read = None;
+            return Finding::new(ProjectReason::Suspended, "");
+        }
+        match self.key(declared).await {
+            Ok(key) => self.go_on(declared, key),
+            Err(finding) => {
+                if let Some(connected) = &mut self.connected {
+                    connected.stop_polling();
+                    let label = self.entry.project().label();
+                    self.shared.metrics.forget_calls(label);
+                }
+                finding
+            }
+        }
+    }
+
+    /// The key, read again where that is due. One that was read stays in use where the apiserver does not answer.
+    async fn key(&mut self, declared: &Declared) -> Result<Sensitive, Finding> {
+        let now = Instant::now();
+        if let Some(read) = &self.read
+            && read.due > now
+            && read.generation == declared.generation
+            && read.uid == declared.uid
+        {
+            return read.key.clone();
+        }
+        let settings = &self.shared.settings;
+        let namespace = &settings.cluster_resource_namespace;
+        let key = match api_key::read(&self.shared.client, declared, namespace).await {
+            Err(NoKey::Unknown(why)) => match &self.connected {
+                Some(connected) => {
+                    debug!(project = %declared.key, "{why}");
+                    Ok(connected.key.clone())
+                }
+                None => Err(Finding::new(ProjectReason::Progressing, why)),
+            },
+            Err(no_key) => {
+                let (reason, detail) = no_key.tell();
+                Err(Finding::new(reason, detail))
+            }
+            Ok(key) => Ok(key),
+        };
+        let retry = match (&key, &self.read) {
+            (Ok(_), _) => settings.key_interval,
+            (Err(_), Some(before)) if before.key.is_err() => before.retry.saturating_mul(2),
+            (Err(_), _) => FIRST_RETRY,
+        };
+        let retry = retry.min(settings.key_interval);
+        self.read = Some(Read {
+            generation: declared.generation,
+            uid: declared.uid.clone(),
+            due: now + retry,
+            retry,
+            began: now,
+            key: key.clone(),
+        });
+        key
+    }
+
+    /// Has the key read again, but not at once where it was read a moment ago.
+    fn read_soon(&mut self) {
+        if let Some(read) = &mut self.read {
+            read.due = read.due.min(read.began + BETWEEN_READS);
+        }
+    }
+
+    /// Goes on with that key.
+    fn go_on(&mut self, declared: &Declared, key: Sensitive) -> Finding {
+        let polling = self.polling(declared);
+        let base_url = &declared.spec.base_url;
+        let project = self.entry.project();
+        let is_same = self.connected.as_ref().is_some_and(|connected| {
+            connected.base_url == *base_url && connected.key.expose() == key.expose()
+        });
+        if is_same {
+            if let Some(connected) = &mut self.connected
+                && (connected.polling != polling || connected.poll.is_none())
+            {
+                connected.stop_polling();
+                connected.polling = polling;
+                let (polled, changed) = (&connected.polled, &connected.changed);
+                connected.poll = Some(poll(&self.entry, &self.shared, polling, polled, changed));
+            }
+        } else {
+            let transport = match self.shared.transport(base_url, &key) {
+                Ok(transport) => transport,
+                Err(error) => {
+                    self.disconnect();
+                    return Finding::new(ProjectReason::KeyInvalid, error.to_string());
+                }
+            };
+            // Who polled with the former key must have ended.
+            let had_one = self.connected.take().is_some();
+            self.entry.connection.set(Some(transport));
+            let peer = Peer {
+                project: Arc::clone(project),
+                objects: self.entry.objects().clone(),
+            };
+            let places = &self.shared.places;
+            places.enter(&self.entry.key, base_url, &key, peer);
+            let (keys, signs) = (&self.shared.keys, self.entry.key.reference().to_string());
+            let has_signed = std::mem::replace(&mut self.has_signed, true);
+            project.key_changed(|former| match has_signed {
+                true => former.rotated(key.expose().as_bytes(), &signs),
+                false => keys.derive(key.expose().as_bytes(), &signs),
+            });
+            if had_one {
+                info!(project = %declared.key, "the API key or the base URL has changed, the new one is used from now on");
+            }
+            let polled = Arc::new(Mutex::new(Polled::default()));
+            let changed = Arc::new(Notify::new());
+            let poll = poll(&self.entry, &self.shared, polling, &polled, &changed);
+            self.connected = Some(Connected {
+                base_url: base_url.clone(),
+                key,
+                polling,
+                polled,
+                changed,
+                poll: Some(poll),
+            });
+        }
+        match &self.connected {
+            Some(connected) => report::connected(&connected.polled.lock(), &project.closed()),
+            None => Finding::new(ProjectReason::Progressing, ""),
+        }
+    }
+
+    fn polling(&self, declared: &Declared) -> Polling {
+        let polling = self.shared.settings.polling;
+        let spec = &declared.spec;
+        Polling {
+            interval: spec.poll_interval.unwrap_or(polling.interval),
+            resync: spec.resync_interval.unwrap_or(polling.resync),
+            ..polling
+        }
+    }
+
+    /// Asks nothing any more.
+    fn disconnect(&mut self) {
+        self.connected = None;
+        self.entry.connection.set(None);
+        self.shared
+            .metrics
+            .forget_calls(self.entry.project().label());
+    }
+
+    /// The project is not declared any more.
+    fn stop(&mut self) {
+        self.disconnect();
+        self.read = None;
+        self.told = None;
+        self.counted = None;
+        self.shared
+            .metrics
+            .forget_project(self.entry.project().label());
+    }
+
+    /// Says what the objects of the project may do. Where the key is gone while the project goes, the one that was
+    /// read last ends their accounts.
+    fn use_as(&mut self, declared: &Declared, finding: &Finding) {
+        let is_connected = self.connected.is_some();
+        let is_unmarked = !declared.is_deleting && !declared.has_finalizer();
+        let state = match finding.reason {
+            ProjectReason::Suspended
+            | ProjectReason::BaseUrlNotAllowed
+            | ProjectReason::TooManyProjects
+            | ProjectReason::NotServed => ProjectState::Unavailable(finding.reason),
+            ProjectReason::KeyMissing | ProjectReason::KeyInvalid
+                if is_connected && declared.is_deleting =>
+            {
+                ProjectState::OnlyDeletions(finding.reason)
+            }
+            ProjectReason::KeyMissing | ProjectReason::KeyInvalid => {
+                ProjectState::Unavailable(finding.reason)
+            }
+            _ if !is_connected => ProjectState::Unavailable(finding.reason),
+            _ if declared.is_deleting || (is_unmarked && self.cannot_mark) => {
+                ProjectState::NothingNew
+            }
+            _ => ProjectState::Available,
+        };
+        let project = self.entry.project();
+        let awaits_mark = is_unmarked && !self.cannot_mark && state == ProjectState::Available;
+        let is_marked = self.entry.set_awaits_mark(awaits_mark);
+        let is_new = project.set_state(state) || is_marked;
+        let waits_for_poll = self.connected.is_some()
+            && finding.reason == ProjectReason::Progressing
+            && self.entry.awaits_poll();
+        if waits_for_poll {
+            return;
+        }
+        if self.entry.release() || is_new {
+            for object in self.entry.objects().refs() {
+                self.shared.trigger.send(object);
+            }
+        }
+    }
+
+    /// Says it once in the log.
+    fn tell(&mut self, finding: &Finding) {
+        let key = &self.entry.key;
+        let metrics = &self.shared.metrics;
+        metrics.project_ready(self.entry.project().label(), finding.reason.is_ready());
+        if self.told.as_ref() == Some(finding) {
+            return;
+        }
+        let (reason, detail) = (finding.reason, &finding.detail);
+        match reason {
+            ProjectReason::Available | ProjectReason::Suspended | ProjectReason::Progressing => {
+                info!(project = %key, %reason, "{detail}");
+            }
+            ProjectReason::RateLimited | ProjectReason::Unreachable | ProjectReason::Deleting => {
+                warn!(project = %key, %reason, "{detail}");
+            }
+            _ => error!(project = %key, %reason, "{}", report::message(finding)),
+        }
+        self.told = Some(finding.clone());
+    }
+}

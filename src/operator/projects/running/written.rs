@@ -1,0 +1,95 @@
+//! What is written on a project at work, and when.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Running;
+use crate::{
+    crd::{ProjectReason, ProjectStatus},
+    log::cause,
+    projects::{Declared, Finding, report, writes},
+};
+
+/// The counts in the status are no younger than this.
+const BETWEEN_COUNTS: Duration = Duration::from_secs(60);
+/// After a write that failed the next one waits so long.
+const BETWEEN_WRITES: Duration = Duration::from_secs(5);
+
+impl Running {
+    /// Writes what is to be written: the finalizer while the project is used, and the status. When to come again,
+    /// at the latest.
+    pub(super) async fn write(&mut self, declared: &Declared, finding: &Finding) -> Instant {
+        let now = Instant::now();
+        let idle = now + BETWEEN_COUNTS;
+        if let Some(after) = self.write_after.filter(|after| *after > now) {
+            return after;
+        }
+        let marked = writes::mark(&self.shared, &self.entry, declared).await;
+        self.cannot_mark = marked.as_ref().is_err_and(|error| !is_outdated(error));
+        let written = match marked {
+            // The watch brings it, and with it the next turn.
+            Ok(true) => return idle,
+            Ok(false) => Ok(()),
+            Err(error) if is_outdated(&error) => return idle,
+            // What is wrong is told all the same.
+            Err(error) => Err(error),
+        };
+        let finding = match writes::in_use(&self.entry, declared) {
+            Some(users) => Finding::new(ProjectReason::Deleting, users),
+            None => finding.clone(),
+        };
+        let status = self.status(declared, &finding, now);
+        let told = match status == declared.status {
+            true => Ok(()),
+            false => self.write_status(declared, &finding, &status).await,
+        };
+        let Err(error) = told.and(written) else {
+            self.write_after = None;
+            return idle;
+        };
+        if is_outdated(&error) {
+            return idle;
+        }
+        warn!(project = %declared.key, "cannot be written: {}", cause(&error));
+        let after = now + BETWEEN_WRITES;
+        self.write_after = Some(after);
+        after
+    }
+
+    /// The counts are those of the last write, unless that is long ago or something else is to be written anyway.
+    fn status(&mut self, declared: &Declared, finding: &Finding, now: Instant) -> ProjectStatus {
+        let counts = self.entry.objects().counts().of_project();
+        let time = Timestamp::now();
+        let former = declared.status.accounts.unwrap_or_default();
+        let is_due = self
+            .counted
+            .is_none_or(|(at, _)| now.saturating_duration_since(at) >= BETWEEN_COUNTS);
+        let same = report::status(declared, finding, former, time);
+        if same == declared.status && !is_due {
+            return same;
+        }
+        self.counted = Some((now, counts));
+        report::status(declared, finding, counts, time)
+    }
+
+    async fn write_status(
+        &self,
+        declared: &Declared,
+        finding: &Finding,
+        status: &ProjectStatus,
+    ) -> Result<(), kube::Error> {
+        writes::status(&self.shared.client, declared, status).await?;
+        if let Some(event) = report::event(&declared.status, finding) {
+            (self.shared.emit_project)(declared, event);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the project is another one by now, or gone: the watch brings what it is.
+fn is_outdated(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_conflict() || status.is_not_found())
+}

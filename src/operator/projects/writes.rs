@@ -1,0 +1,156 @@
+//! What the operator writes on a project: the finalizer while accounts are in it, and the status.
+
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+
+use super::{Declared, Entry, ProjectKey, Shared, declared::api_resource};
+use crate::{
+    crd::{ALIAS_ANNOTATION, PROJECT_FINALIZER, ProjectKind, ProjectStatus, has_finalizer},
+    plan::Pin,
+    store::{PackedObject, Summary},
+};
+
+/// Objects a page of the list before a project is let go.
+const PAGE: u32 = 500;
+/// So many objects are named that keep a project.
+const NAMED: usize = 3;
+
+/// Puts the finalizer on a project that objects refer to, and takes it off one that goes and that none needs.
+/// Tells whether it has written.
+pub(super) async fn mark(
+    shared: &Shared,
+    entry: &Entry,
+    declared: &Declared,
+) -> Result<bool, kube::Error> {
+    let finalizers = match (declared.is_deleting, declared.has_finalizer()) {
+        (false, false) if !entry.objects().is_empty() => {
+            let all = declared.finalizers.iter().cloned();
+            all.chain([PROJECT_FINALIZER.to_owned()]).collect()
+        }
+        (true, true) if users(entry).is_empty() && !is_needed(shared, declared).await? => {
+            let others = declared.finalizers.iter();
+            let others = others.filter(|one| *one != PROJECT_FINALIZER);
+            others.cloned().collect::<Vec<_>>()
+        }
+        (false | true, false | true) => return Ok(false),
+    };
+    let patch = json!({"metadata": {
+        "uid": declared.uid,
+        "resourceVersion": declared.resource_version,
+        "finalizers": finalizers,
+    }});
+    let api = api(&shared.client, &declared.key);
+    let params = PatchParams::default();
+    api.patch(&declared.key.name, &params, &Patch::Merge(patch))
+        .await?;
+    Ok(true)
+}
+
+/// Writes the status.
+pub(super) async fn status(
+    client: &Client,
+    declared: &Declared,
+    status: &ProjectStatus,
+) -> Result<(), kube::Error> {
+    let mut object = DynamicObject::new(&declared.key.name, &api_resource(declared.key.kind));
+    object
+        .metadata
+        .namespace
+        .clone_from(&declared.key.namespace);
+    object.metadata.uid = Some(declared.uid.clone());
+    object.metadata.resource_version = Some(declared.resource_version.clone());
+    object.data = json!({"status": status});
+    let params = PostParams::default();
+    api(client, &declared.key)
+        .replace_status(&declared.key.name, &params, &object)
+        .await?;
+    Ok(())
+}
+
+/// What keeps a project that is being deleted, in words; `None`: it is not, or nothing does. A cluster project names
+/// none of the objects: they are other people's.
+pub(super) fn in_use(entry: &Entry, declared: &Declared) -> Option<String> {
+    if !declared.is_deleting {
+        return None;
+    }
+    let users = users(entry);
+    let count = users.len();
+    let some = match declared.key.kind {
+        ProjectKind::ClusterComposioProject => String::new(),
+        ProjectKind::ComposioProject => {
+            let mut names: Vec<String> = users.iter().take(NAMED).map(name).collect();
+            if count > NAMED {
+                names.push("…".to_owned());
+            }
+            format!(": {}", names.join(", "))
+        }
+    };
+    match count {
+        0 => None,
+        1 => Some(format!("1 ConnectedAccount keeps it{some}")),
+        _ => Some(format!("{count} ConnectedAccounts keep it{some}")),
+    }
+}
+
+fn name(object: &Summary) -> String {
+    object.metadata.name.clone().unwrap_or_default()
+}
+
+/// The objects that have, or may have, an account in the project, by what the watch has brought.
+fn users(entry: &Entry) -> Vec<Summary> {
+    let all = entry.objects().all();
+    let mut users: Vec<_> = all.filter(|one| has_finalizer(&one.metadata)).collect();
+    users.sort_by_key(name);
+    users
+}
+
+/// Whether an object needs the project, as the apiserver tells now: one that refers to it, or whose pin does.
+async fn is_needed(shared: &Shared, declared: &Declared) -> Result<bool, kube::Error> {
+    let client = shared.client.clone();
+    let objects: Api<PackedObject> = match &declared.key.namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let page = objects.list(&params).await?;
+        if page.items.iter().any(|one| needs(one, &declared.key)) {
+            return Ok(true);
+        }
+        match page.metadata.continue_ {
+            Some(next) if !next.is_empty() => params.continue_token = Some(next),
+            Some(_) | None => return Ok(false),
+        }
+    }
+}
+
+fn needs(object: &PackedObject, project: &ProjectKey) -> bool {
+    let Some(summary) = crate::store::summary(object) else {
+        // What cannot be read may need it.
+        return true;
+    };
+    if !has_finalizer(&summary.metadata) {
+        return false;
+    }
+    let annotations = summary.metadata.annotations.as_ref();
+    let pin = annotations.and_then(|all| all.get(ALIAS_ANNOTATION));
+    let pinned = pin.and_then(|pin| {
+        Pin::project(
+            pin,
+            &object.namespace().unwrap_or_default(),
+            &object.name_any(),
+        )
+    });
+    object.project() == *project || pinned == Some(project.reference().to_string())
+}
+
+fn api(client: &Client, key: &ProjectKey) -> Api<DynamicObject> {
+    let resource = api_resource(key.kind);
+    match &key.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
