@@ -114,7 +114,8 @@ async fn a_check_names_each_permission_that_is_lacking() {
              list composioprojects, watch composioprojects, patch composioprojects, \
              update composioprojects/status, get secrets, create events, patch events, \
              list clustercomposioprojects, watch clustercomposioprojects, \
-             patch clustercomposioprojects, update clustercomposioprojects/status"
+             patch clustercomposioprojects, update clustercomposioprojects/status, \
+             list namespaces, watch namespaces"
         ),
         "{told}"
     );

@@ -7,6 +7,8 @@ use crate::support::sandbox::API_KEY;
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::{condition, message};
 
+mod hostile;
+
 /// Applies a project and the Secret of its key.
 async fn project(scene: &Scene<'_>, name: &str, api_key: &str) {
     let secret = format!("key-of-{name}");

@@ -39,6 +39,8 @@ pub const ALIAS_ANNOTATION: &str = "composio.dev/alias";
 /// A person gives an account to the object by writing the account's id here: one that was found by its
 /// declared alias, or whose alias was changed.
 pub const OWN_ACCOUNT_ANNOTATION: &str = "composio.dev/own-account";
+/// On a Secret: `true` says that it may be sent to Composio.
+pub const CREDENTIALS_ANNOTATION: &str = "composio.dev/credentials";
 /// A person lets an object go without its account by writing the account's id here, or the alias that it was asked
 /// for under: it is being deleted, and its project, or the key of it, is gone.
 pub const ABANDON_ANNOTATION: &str = "composio.dev/abandon";

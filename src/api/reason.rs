@@ -19,6 +19,7 @@ pub enum Reason {
     Deleting,
     SecretMissing,
     SecretInvalid,
+    SecretNotOffered,
     OutcomeUnknown,
     ComposioUnavailable,
     RateLimited,
@@ -39,6 +40,7 @@ pub enum Reason {
     Rejected,
     Forbidden,
     CredentialsRejected,
+    NotAllowed,
     Conflict,
     ProjectMismatch,
     Mismatch,
@@ -61,6 +63,8 @@ pub enum ReadyRule {
     Unknown,
     /// Ready stays as it was last seen; Unknown where it was never seen.
     Kept,
+    /// The same of an account on record; Ready=False where there is none.
+    KeptOrFalse,
 }
 
 /// Which of the two conditions that exist only while true is there.
@@ -103,9 +107,9 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 39] = {
+const TABLE: [Row; 41] = {
     use Progress::{None, Reconciling, Stalled};
-    use ReadyRule::{False, Kept, True, Unknown};
+    use ReadyRule::{False, Kept, KeptOrFalse, True, Unknown};
     use Reason as R;
     [
         row(
@@ -187,6 +191,14 @@ const TABLE: [Row; 39] = {
             false,
             Reconciling,
             "The Secret cannot be sent as it is, and nothing of it was. The message says why: correct it, or name another; the operator looks again by itself.",
+        ),
+        row(
+            R::SecretNotOffered,
+            "SecretNotOffered",
+            Kept,
+            false,
+            Reconciling,
+            "The project lets only Secrets be sent that say so themselves, and nothing of this one was. If it is meant for Composio, give it the annotation that the message names; the operator looks again by itself.",
         ),
         row(
             R::OutcomeUnknown,
@@ -347,6 +359,14 @@ const TABLE: [Row; 39] = {
             false,
             Stalled,
             "Composio refused the Secret's values. Correct the Secret.",
+        ),
+        row(
+            R::NotAllowed,
+            "NotAllowed",
+            KeptOrFalse,
+            false,
+            Stalled,
+            "The project does not allow what the object asks for. Change the object, or have `spec.allow` of the project changed; the object goes on by itself. An account that it has stays as it is: what takes access away is still done, and what gives some is not.",
         ),
         row(
             R::Conflict,

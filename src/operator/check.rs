@@ -14,7 +14,10 @@ use kube::{
     core::PartialObjectMeta,
 };
 
-use crate::{crd::ConnectedAccount, kubernetes::CRD_NOT_INSTALLED, lease::SCOPES, log::cause};
+use crate::{
+    crd::ConnectedAccount, kubernetes::CRD_NOT_INSTALLED, lease::SCOPES, log::cause,
+    projects::ProjectKey,
+};
 
 mod projects;
 pub use projects::ProjectAccess;
@@ -55,7 +58,7 @@ const RIGHTS: [Right; 6] = [
 ];
 
 /// What it does besides, where it works in all namespaces.
-const CLUSTER_RIGHTS: [Right; 2] = [
+const CLUSTER_RIGHTS: [Right; 3] = [
     (
         "composio.dev",
         "clustercomposioprojects",
@@ -66,6 +69,7 @@ const CLUSTER_RIGHTS: [Right; 2] = [
         "clustercomposioprojects/status",
         &["update"],
     ),
+    ("", "namespaces", &["list", "watch"]),
 ];
 
 /// What it does with the Lease of its release.
@@ -144,7 +148,8 @@ pub async fn run(
                 tell("projects", Ok(format!("there is none{place} yet")))?;
             }
             Ok(all) => {
-                let is_meant = |key| access.only.as_ref().is_none_or(|only| only == key);
+                let is_meant =
+                    |key: &ProjectKey| access.only.as_ref().is_none_or(|only| only == key);
                 for declared in all.into_iter().filter(|one| is_meant(&one.key)) {
                     looked_at += 1;
                     let found = projects::project(&kubernetes, access, &declared).await;

@@ -137,11 +137,13 @@ impl ProjectContext {
                     .map_err(|error| failed(&error))?;
                 Ok(Observed {
                     auth_config,
+                    gate: self.gate(desired),
                     ..observed
                 })
             }
             Need::Secret => Ok(Observed {
-                secret: secret::read(&self.client, desired, &observed.keys).await,
+                secret: secret::read(&self.client, &self.objects, desired, &observed.keys).await,
+                gate: self.gate(desired),
                 ..observed
             }),
         }

@@ -8,6 +8,7 @@ use crate::{
     crd::{ConnectedAccountStatus, DeletionPolicy, Link, ProjectReason, Reason},
 };
 
+mod allowed;
 mod change;
 mod checks;
 mod claim;
@@ -22,6 +23,7 @@ mod failure;
 mod marks;
 mod observed;
 mod pin;
+mod policy;
 mod present;
 mod recorded;
 mod rule;
@@ -32,6 +34,7 @@ mod unrecorded;
 mod urgency;
 mod waiting;
 
+pub(crate) use allowed::is_not_allowed;
 pub use change::{Change, ChangeKind};
 pub use claim::{Claim, Claimant};
 pub use composio_api::{computed_alias, is_computed_form};
@@ -46,6 +49,7 @@ pub use observed::{
     SecretSeen, SecretVersion,
 };
 pub use pin::Pin;
+pub use policy::{Labels, NotAllowed, Policy};
 pub use rule::{Decision, Rule};
 pub use urgency::urgency;
 
@@ -171,6 +175,8 @@ pub enum Applied {
 /// - An effect is planned only on a fresh look; a cached one may conclude `Nothing`, `Wait` or `Look`,
 ///   and the Secret, which is none of Composio's, may be read beside it. Release of an object whose
 ///   account is not to be touched, or that a person has given up, is the one exception: it asks nothing.
+/// - Of an object that asks for what the project does not allow, and has no account that is proved to be its own,
+///   nothing is looked at.
 /// - While the project's gate is closed, or it is not proved that the project is ours, nothing but that
 ///   Release is planned that would need it.
 /// - The same arguments give the same answer.
@@ -187,6 +193,9 @@ pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decisio
     }
     if deleting::is_abandoned(desired, observed) {
         return Rule::DeletingAbandoned.does(Effect::Release);
+    }
+    if let Some(refused) = allowed::refused_unseen(desired, observed) {
+        return refused;
     }
     if let Some(mismatch) = another_project(desired) {
         return mismatch;

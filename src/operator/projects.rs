@@ -9,6 +9,7 @@
 //! | `peers` | which of them lead to the same place |
 //! | `polling` | its poller |
 //! | `report` | what its status says, pure |
+//! | `overlap` | what it says of users that several namespaces have |
 //! | `api_key`, `base_url` | what is sent, and where |
 //! | `writes` | its finalizer and status, written |
 
@@ -40,7 +41,7 @@ use crate::{
     reconcile::{Backoff, Context, Emit, Slots},
     record::RecordKeySource,
     report::{RequeuePolicy, report as build_status},
-    store::{AllObjects, PackedObject},
+    store::{AllObjects, NamespaceChange, PackedObject},
 };
 
 mod api_key;
@@ -48,6 +49,7 @@ mod base_url;
 mod declared;
 mod entry;
 mod key;
+pub(crate) mod overlap;
 mod peers;
 mod polling;
 mod report;
@@ -62,6 +64,7 @@ pub(crate) use entry::Entry;
 pub use key::ProjectKey;
 use peers::Places;
 pub use peers::{Peer, Peers};
+pub(crate) use report::EmitProject;
 pub use report::{Finding, ProjectEvent};
 use running::Running;
 pub(crate) use watching::Change;
@@ -82,9 +85,6 @@ pub struct ProjectSettings {
     /// How long an auth config is remembered.
     pub auth_config_lifetime: SignedDuration,
 }
-
-/// Takes an event of a project to be published. It must not wait: what cannot be taken now is lost.
-pub(crate) type EmitProject = Arc<dyn Fn(&Declared, ProjectEvent) + Send + Sync>;
 
 /// What all projects share with each other and with the controller.
 pub(crate) struct Parts {
@@ -204,8 +204,12 @@ impl Projects {
             .declared
             .lock()
             .insert(key.clone(), Arc::clone(&declared));
+        let secret = self.shared.key_secret(&declared);
+        self.shared.objects.set_key_secret(&key, Some(secret));
         let entry = self.entry(&key);
-        entry.declare(Some(declared));
+        if entry.declare(Some(declared)) {
+            self.look_at_all(&entry);
+        }
         self.run(&entry);
         if former.is_none() {
             self.count_again(&key);
@@ -215,13 +219,23 @@ impl Projects {
     /// Takes in that a project is gone.
     pub(crate) fn gone(&self, key: &ProjectKey) {
         self.shared.declared.lock().remove(key);
+        self.shared.objects.set_key_secret(key, None);
         let entry = self.entry(key);
         entry.declare(None);
-        for object in entry.objects().refs() {
-            self.shared.trigger.send(object);
-        }
+        self.look_at_all(&entry);
         self.count_again(key);
         self.forget(key);
+    }
+
+    /// Takes in what the watch of namespaces has brought.
+    pub(crate) fn apply_namespaces(&self, change: NamespaceChange) {
+        let concerned = self.shared.objects.apply_namespaces(change).into_iter();
+        concerned.for_each(|object| self.shared.trigger.send(object));
+    }
+
+    fn look_at_all(&self, entry: &Entry) {
+        let all = entry.objects().refs();
+        all.for_each(|object| self.shared.trigger.send(object));
     }
 
     /// Starts all that are declared: this replica leads, and objects and projects are known.
@@ -229,6 +243,11 @@ impl Projects {
         let _ = self.shared.runs.set(());
         let entries: Vec<_> = self.entries.lock().values().cloned().collect();
         entries.iter().for_each(|entry| self.run(entry));
+    }
+
+    /// Whether it is not known yet what the object may ask for.
+    pub(crate) fn await_namespace_of(&self, object: &PackedObject) -> bool {
+        self.shared.objects.awaits_labels(object)
     }
 
     /// The project of an object. One that is being deleted is dealt with where its account is, by its pin.
@@ -245,10 +264,19 @@ impl Projects {
         }
         if let Some(entry) = entries.get(key).filter(|entry| entry.is_over()) {
             entry.end();
+            let label = entry.project().label();
+            self.shared.metrics.forget_project(label);
             self.shared.places.leave(key);
             entries.remove(key);
             self.shared.objects.forget_project(key);
         }
+    }
+
+    /// The same of all, after a list: of what was missed meanwhile nothing tells one by one.
+    pub(crate) fn forget_all(&self) {
+        let over = |(key, entry): (&ProjectKey, &Arc<Entry>)| entry.is_over().then(|| key.clone());
+        let keys: Vec<_> = self.entries.lock().iter().filter_map(over).collect();
+        keys.iter().for_each(|key| self.forget(key));
     }
 
     fn run(&self, entry: &Arc<Entry>) {
@@ -344,12 +372,20 @@ impl Shared {
         Ok(only_while(direct, move || leadership.is_held(), NotLeading))
     }
 
+    /// The Secret, by namespace and name, in which the API key of a project is said to be.
+    fn key_secret(&self, declared: &Declared) -> (String, String) {
+        let namespace = declared.key.namespace.as_ref();
+        let namespace = namespace.unwrap_or(&self.settings.cluster_resource_namespace);
+        let secret = &declared.spec.api_key_secret_ref.name;
+        (namespace.clone(), secret.clone())
+    }
+
     /// Whether a project may run at all. Where it may not, its key is not even read.
     fn may_run(&self, declared: &Declared) -> Result<(), Finding> {
         let base_url = &declared.spec.base_url;
         let allowed = &self.settings.allowed_base_urls;
         if !allowed.allow(base_url) {
-            let detail = format!("{base_url:?} is not on the list: {allowed}");
+            let detail = format!("{base_url:?} is not on the list");
             return Err(Finding::new(ProjectReason::BaseUrlNotAllowed, detail));
         }
         let most = self.settings.max_per_namespace;
@@ -360,14 +396,23 @@ impl Shared {
         Ok(())
     }
 
-    /// How many projects of its namespace are older.
+    /// How many projects of its namespace are older, as far as that matters.
     fn older(&self, declared: &Declared) -> usize {
-        let age = |one: &Declared| (one.created, one.key.name.clone());
-        let ours = age(declared);
+        let is_older = |other: &&Arc<Declared>| {
+            (other.created, &other.key.name) < (declared.created, &declared.key.name)
+        };
+        let first = ProjectKey {
+            name: String::new(),
+            ..declared.key.clone()
+        };
         let all = self.declared.lock();
-        let others = all.values().filter(|other| {
-            other.key.kind == declared.key.kind && other.key.namespace == declared.key.namespace
-        });
-        others.filter(|other| age(other) < ours).count()
+        let of_namespace = all
+            .range(first..)
+            .map(|(_, other)| other)
+            .take_while(|other| {
+                other.key.kind == declared.key.kind && other.key.namespace == declared.key.namespace
+            });
+        let most = self.settings.max_per_namespace;
+        of_namespace.filter(is_older).take(most).count()
     }
 }

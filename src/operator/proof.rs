@@ -72,6 +72,11 @@ impl WitnessTally {
     /// where there are others: the rest must say the same without the one that misses most.
     pub(crate) fn is_suspicious(&self) -> bool {
         let witnesses = || self.missing.iter().filter(|(_, one)| one.expected > 0);
+        // In another project none of them would be there: one namespace of which all are proves that it is ours,
+        // whatever those who may write statuses in others have made up.
+        if witnesses().any(|(_, one)| one.missed == 0) {
+            return false;
+        }
         let worst = witnesses().max_by_key(|(_, one)| one.missed);
         let others = witnesses()
             .filter(|(name, _)| worst.is_none_or(|(worst, _)| worst != *name))
@@ -246,10 +251,16 @@ mod tests {
                 "all of the others is missing too: it is another project",
             ),
             (
-                vec![("a", 40, 40), ("b", 40, 20), ("c", 40, 0)],
+                vec![("a", 40, 40), ("b", 40, 20), ("c", 40, 1)],
                 true,
                 vec!["a", "b"],
                 "the others miss too much without the first",
+            ),
+            (
+                vec![("a", 40, 40), ("b", 40, 40), ("c", 1, 0)],
+                false,
+                vec!["a", "b"],
+                "in another project not even one would be there",
             ),
             (
                 vec![("a", 2, 2), ("b", 2, 2), ("c", 2, 2)],

@@ -259,7 +259,11 @@ fn record_account(
     now: Timestamp,
 ) {
     let account = outcome.observed.account.account();
-    let Some(account) = account.filter(|account| is_recorded(status, Some(account))) else {
+    // What is not this object's is nobody's to read here, whoever wrote its id into the status.
+    let is_its_own = |account: &&Account| {
+        is_recorded(status, Some(account)) && outcome.observed.claim(desired, account).is_some()
+    };
+    let Some(account) = account.filter(is_its_own) else {
         if status.connected_account_id.is_none() {
             status.alias = Some(desired.lookup_alias().to_owned());
         }

@@ -2,10 +2,12 @@
 //! account.
 
 mod all;
+mod cluster;
 mod objects;
 mod packed;
 
 pub use all::AllObjects;
+pub(crate) use cluster::NamespaceChange;
 pub(crate) use objects::summary;
 pub use objects::{ObjectCounts, Objects, WatchDelta};
 #[cfg(test)]

@@ -144,7 +144,7 @@ fn object(reason: Reason, before: &str) -> Value {
         ReadyRule::True => "True",
         ReadyRule::False => "False",
         ReadyRule::Unknown => "Unknown",
-        ReadyRule::Kept => before,
+        ReadyRule::Kept | ReadyRule::KeptOrFalse => before,
     };
     let synced = if reason.synced() { "True" } else { "False" };
     let mut conditions = vec![

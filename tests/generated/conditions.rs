@@ -34,6 +34,7 @@ pub(super) fn reasons() -> String {
             ReadyRule::False => "False",
             ReadyRule::Unknown => "Unknown",
             ReadyRule::Kept => "as last seen",
+            ReadyRule::KeptOrFalse => "as last seen of the account; False without one",
         };
         let synced = match reason.synced() {
             true => "True",

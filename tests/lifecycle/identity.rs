@@ -32,17 +32,17 @@ async fn an_account_that_is_not_as_declared_is_refused_and_left_alone() {
     let declared = |user: &str| with(gmail_of(user), "connectedAccountId", json!(id));
     let slack = json!({"user": "owner", "toolkit": "slack", "connectedAccountId": id});
     for (name, spec, words) in [
-        ("user", declared("another"), "belongs to user \"owner\""),
+        ("user", declared("another"), "is not of user \"another\""),
         (
             "visibility",
             with(declared("owner"), "visibility", json!("Shared")),
-            "is Private, declared is Shared",
+            "is not Shared, as is declared",
         ),
-        ("toolkit", slack, "is of toolkit \"gmail\""),
+        ("toolkit", slack, "is not of toolkit \"slack\""),
         (
             "auth-config",
             with(declared("owner"), "authConfig", json!("ac_other")),
-            "was made from auth config \"ac_gmail\"",
+            "was not made from auth config \"ac_other\"",
         ),
     ] {
         scene.declare(name, spec).await;

@@ -72,8 +72,7 @@ pub struct Allow {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceSelector {
-    /// Labels and their values.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// Labels and their values, one at least.
     #[schemars(schema_with = "labels_schema")]
     pub match_labels: BTreeMap<String, String>,
 }
@@ -110,6 +109,9 @@ fn patterns_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         "x-kubernetes-validations": [{
             "rule": r"self.all(pattern, !pattern.matches(r'\p{Cc}') && !pattern.contains('{{'))",
             "message": "a pattern must hold neither control characters nor placeholders",
+        }, {
+            "rule": "self.all(pattern, pattern.split('*').size() <= 2 || (pattern.split('*').size() <= 5 && !pattern.contains('?')))",
+            "message": "a pattern must hold at most four '*', and no '?' beside more than one",
         }],
     })
 }
@@ -125,6 +127,9 @@ fn users_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
             "rule": r"self.all(pattern, !pattern.matches(r'\p{Cc}'))",
             "message": "a pattern must not hold control characters",
         }, {
+            "rule": "self.all(pattern, pattern.split('*').size() <= 2 || (pattern.split('*').size() <= 5 && !pattern.contains('?')))",
+            "message": "a pattern must hold at most four '*', and no '?' beside more than one",
+        }, {
             "rule": r"self.all(pattern, !pattern.contains('{{') || pattern.matches(r'^[^*?{}]*\{\{namespace\}\}([/._:@][^{}]*)?$') && pattern.matches(r'^([^*?{}]*[/._:@])?\{\{namespace\}\}') || pattern.matches(r'^([^{}]*[/._:@])?\{\{namespace\}\}[^*?{}]*$') && pattern.matches(r'\{\{namespace\}\}([/._:@][^*?{}]*)?$'))",
             "message": "{{namespace}} must stand once, with no wildcard between it and one end of the pattern, and next to it only '/', '.', '_', ':', '@' or an end: such as {{namespace}}/* or *@{{namespace}}",
         }],
@@ -134,6 +139,7 @@ fn users_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 fn labels_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
+        "minProperties": 1,
         "maxProperties": 64,
         "additionalProperties": {"type": "string", "maxLength": 63},
     })

@@ -1,12 +1,14 @@
 //! What the operator would see, as far as the object and its status tell it. Nothing is asked of Composio, and
 //! no Secret is read.
 
+use std::sync::Arc;
+
 use composio_api::ConnectedAccount;
-use composio_api::{ALIAS_ANNOTATION, CredentialsStep, Reason, condition};
+use composio_api::{ALIAS_ANNOTATION, CredentialsStep, ProjectKind, Reason, condition};
 use composio_operator::composio::model::{Account, State};
 use composio_operator::plan::{
-    AccessGate, AccountLookup, AuthConfigCheck, Desired, Flags, Holder, Observed, SecretSeen,
-    SecretVersion,
+    AccessGate, AccountLookup, AuthConfigCheck, Desired, Flags, Holder, Observed, Policy,
+    SecretSeen, SecretVersion,
 };
 use composio_operator::record::RecordKeys;
 use jiff::{SignedDuration, Timestamp};
@@ -35,6 +37,12 @@ pub(super) fn flags(object: &ConnectedAccount) -> Flags {
         if let Some(project) = pin["project"].as_str() {
             project.clone_into(&mut flags.project);
         }
+    }
+    let status = object.status.as_ref();
+    if status.is_some_and(|status| status.says(condition::SYNCED, &[Reason::NotAllowed])) {
+        // What the project allows is not for everybody to read: that it does not allow this is told.
+        let nothing = Policy::new(ProjectKind::ClusterComposioProject, None);
+        flags.policy = Some(Arc::new(nothing));
     }
     flags
 }
@@ -110,6 +118,9 @@ fn secret(desired: &Desired, view: &View<'_>, said: &str) -> SecretSeen {
     let says = |reason: Reason| view.status.says(condition::SYNCED, &[reason]);
     if says(Reason::SecretMissing) {
         return SecretSeen::Missing(said.to_owned());
+    }
+    if says(Reason::SecretNotOffered) {
+        return SecretSeen::NotOffered;
     }
     if says(Reason::SecretInvalid) {
         return SecretSeen::Unfit(said.to_owned());

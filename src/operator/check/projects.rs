@@ -9,7 +9,8 @@ use crate::{
     composio::{self, HttpClient, ListQuery},
     crd::{ClusterComposioProject, ComposioProject},
     log::cause,
-    projects::{AllowedBaseUrls, AnyProject, Declared, ProjectKey, read_api_key},
+    plan::Policy,
+    projects::{AllowedBaseUrls, AnyProject, Declared, ProjectKey, overlap, read_api_key},
 };
 
 /// Any toolkit: whether the key may read auth configs is asked, not which there are.
@@ -78,10 +79,14 @@ pub(super) async fn project(
     listed.map_err(|error| refused(&error, "connected accounts"))?;
     let auth_configs = composio.auth_configs(TOOLKIT).await;
     auth_configs.map_err(|error| refused(&error, "auth configs"))?;
-    Ok(match spec.suspend {
-        true => "suspended; Composio takes its API key".to_owned(),
-        false => "Composio takes its API key, and connected accounts and auth configs can be read"
-            .to_owned(),
+    let found = match spec.suspend {
+        true => "suspended; Composio takes its API key",
+        false => "Composio takes its API key, and connected accounts and auth configs can be read",
+    };
+    let policy = Policy::new(declared.key.kind, spec.allow.as_deref());
+    Ok(match overlap::told(&policy) {
+        Some(told) => format!("{found}. UsersOverlap: {told}"),
+        None => found.to_owned(),
     })
 }
 

@@ -15,6 +15,7 @@ use kube::{
         controller::{self, Error},
         reflector::{self, ObjectRef, Store, store::Writer},
         utils::CancelableJoinHandle,
+        watcher::Event,
     },
 };
 use tokio::{
@@ -38,6 +39,7 @@ use crate::{
     http::Health,
     lease::Leadership,
     metrics::Metrics,
+    plan::Flags,
     projects::{Parts, Projects},
     reconcile::Slots,
     record::RecordKeySource,
@@ -114,8 +116,13 @@ impl Controller {
             match event {
                 Ok(event) => {
                     follow(&event, &health, &metrics, &objects, &trigger, &known);
-                    if let kube::runtime::watcher::Event::Delete(object) = &event {
-                        projects.forget(&object.project());
+                    match &event {
+                        Event::Delete(object) => {
+                            projects.forget(&object.project());
+                            projects.forget(&object.project_at_work());
+                        }
+                        Event::InitDone => projects.forget_all(),
+                        Event::Init | Event::InitApply(_) | Event::Apply(_) => {}
                     }
                 }
                 Err(error) => report_watch_error(&health, &error),
@@ -167,6 +174,11 @@ impl Watching {
             projects,
         } = settings;
         let (store, writer) = reflector::store();
+        let flags = Flags {
+            // What a project allows is not known before the project is.
+            policy: None,
+            ..flags
+        };
         let objects = AllObjects::new(store.clone(), flags);
         let queue = Queue::new();
         count(&metrics, &objects, queue.trigger());

@@ -104,6 +104,7 @@ pub(super) fn follow_projects(
     match change {
         Change::Declared(declared) => projects.declare(*declared),
         Change::Gone(key) => projects.gone(&key),
+        Change::Namespaces(change) => projects.apply_namespaces(change),
         Change::Synced if known.initialized() => drop(health.ready(PROJECTS)),
         Change::Failed(why) if !known.initialized() => {
             let why = format!("cannot watch projects: {why}");

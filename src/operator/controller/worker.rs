@@ -52,7 +52,9 @@ impl Worker {
         }
         let project = self.projects.of_object(&object);
         project.note_use();
-        if project.is_held() {
+        // Of another project than it refers to an object is not told when that one goes on.
+        let is_told = object.project_at_work() == object.project();
+        if is_told && (project.is_held() || self.projects.await_namespace_of(&object)) {
             return ReconcileResult::AWAITS_PROJECT;
         }
         match reconcile(object, project.context()).await {

@@ -23,14 +23,15 @@ impl ProjectContext {
                 return Ok(AuthConfigCheck::Fit(id));
             }
             let all = self.project.auth_configs(toolkit).await?;
-            let fit: Vec<_> = all
-                .into_iter()
-                .filter(|found| is_fit(found, toolkit))
-                .collect();
+            // What is not allowed is not there: neither chosen nor named.
+            let is_fit = |found: &AuthConfig| is_fit(found, toolkit) && desired.may_use(&found.id);
+            let fit: Vec<_> = all.into_iter().filter(is_fit).collect();
             return Ok(match fit.as_slice() {
                 [] => unfit(
                     Reason::AuthConfigNotFound,
-                    format!("the project has no enabled auth config of toolkit {toolkit:?}"),
+                    format!(
+                        "the project has no enabled auth config of toolkit {toolkit:?} for this object"
+                    ),
                 ),
                 [only] => AuthConfigCheck::Fit(only.id.clone()),
                 several => unfit(
@@ -69,7 +70,8 @@ impl ProjectContext {
             return Ok(None);
         };
         let found = self.project.auth_config(id).await?;
-        let fit = found.filter(|found| is_fit(found, &desired.spec.toolkit));
+        let toolkit = &desired.spec.toolkit;
+        let fit = found.filter(|found| is_fit(found, toolkit) && desired.may_use(&found.id));
         Ok(fit.map(|found| found.id))
     }
 }

@@ -67,7 +67,8 @@ impl ProjectContext {
                 others
                     .filter(|other| other.metadata.uid.as_ref() != Some(&desired.uid))
                     .filter_map(|other| {
-                        let claim = other.claim(&flags, desired, &keys, account)?;
+                        let labels = objects.labels(&other.namespace());
+                        let claim = other.claim(&flags, desired, &labels, &keys, account)?;
                         let metadata = &other.metadata;
                         let own_alias = other.own_alias(&flags);
                         let precedence = (

@@ -7,9 +7,10 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::{
     composio::model::Sensitive,
-    crd::SecretRef,
+    crd::{CREDENTIALS_ANNOTATION, SecretRef},
     plan::{Desired, SecretSeen, SecretVersion},
     record::RecordKeys,
+    store::Objects,
 };
 
 /// Fields that would overwrite what the operator itself says in the same place of the call.
@@ -29,7 +30,12 @@ const MAX_FIELDS: usize = 64;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What is known of the object's Secret. One read of the apiserver where one is declared.
-pub(super) async fn read(client: &Client, desired: &Desired, keys: &RecordKeys) -> SecretSeen {
+pub(super) async fn read(
+    client: &Client,
+    objects: &Objects,
+    desired: &Desired,
+    keys: &RecordKeys,
+) -> SecretSeen {
     let Some(credentials) = &desired.spec.credentials else {
         return SecretSeen::NotUsed;
     };
@@ -39,6 +45,9 @@ pub(super) async fn read(client: &Client, desired: &Desired, keys: &RecordKeys) 
             values: BTreeMap::new(),
         };
     };
+    if objects.is_key_secret(&desired.namespace, &secret_ref.name) {
+        return SecretSeen::Unfit("holds the API key of a project, which is never sent".to_owned());
+    }
     match Api::<Secret>::namespaced(client.clone(), &desired.namespace)
         .get_opt(&secret_ref.name)
         .await
@@ -46,7 +55,12 @@ pub(super) async fn read(client: &Client, desired: &Desired, keys: &RecordKeys) 
         Ok(Some(secret)) => {
             let is_key_of_ours =
                 |value: &str| keys.is_own(value.trim().as_bytes(), &desired.flags.project);
-            judge(secret, secret_ref, is_key_of_ours)
+            judge(
+                secret,
+                secret_ref,
+                desired.wants_annotated_secret(),
+                is_key_of_ours,
+            )
         }
         Ok(None) => SecretSeen::Missing("does not exist".to_owned()),
         Err(kube::Error::Api(status)) if status.is_forbidden() => {
@@ -65,6 +79,7 @@ pub(super) async fn read(client: &Client, desired: &Desired, keys: &RecordKeys) 
 fn judge(
     secret: Secret,
     secret_ref: &SecretRef,
+    must_be_offered: bool,
     is_key_of_ours: impl Fn(&str) -> bool,
 ) -> SecretSeen {
     if let Some(type_) = secret
@@ -73,6 +88,10 @@ fn judge(
         .filter(|one| NEVER_SENT.contains(one))
     {
         return SecretSeen::Unfit(format!("is of the type {type_}, which is never sent"));
+    }
+    // Before anything is told of its keys: whoever names it need not be allowed to read it.
+    if must_be_offered && !is_offered(&secret) {
+        return SecretSeen::NotOffered;
     }
     let version = SecretVersion {
         uid: secret.uid().unwrap_or_default(),
@@ -129,6 +148,12 @@ fn judge(
     SecretSeen::Present { version, values }
 }
 
+/// Whether the Secret says itself that it may be sent.
+fn is_offered(secret: &Secret) -> bool {
+    let offered = secret.annotations().get(CREDENTIALS_ANNOTATION);
+    offered.is_some_and(|value| value == "true")
+}
+
 /// Without what an editor puts before a text, and `echo` behind it.
 fn trimmed(text: &str) -> &str {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
@@ -174,7 +199,7 @@ mod tests {
 
     /// What would be sent, or why nothing is.
     fn judged(secret: Secret, secret_ref: &SecretRef) -> Result<Vec<(String, String)>, String> {
-        match judge(secret, secret_ref, |value| value == OURS) {
+        match judge(secret, secret_ref, false, |value| value == OURS) {
             SecretSeen::Present { values, .. } => {
                 let values = values.into_iter();
                 Ok(values
@@ -183,6 +208,7 @@ mod tests {
             }
             SecretSeen::Missing(why) => Err(format!("missing: {why}")),
             SecretSeen::Unfit(why) => Err(format!("unfit: {why}")),
+            SecretSeen::NotOffered => Err("not offered".to_owned()),
             SecretSeen::NotUsed | SecretSeen::NotRead => Err("not read".to_owned()),
         }
     }
@@ -313,6 +339,33 @@ mod tests {
         assert_eq!(judged(secret(&data), &all()), Err(says.to_owned()));
         let chosen = judged(secret(&data), &only(&[("api_key", "key-64")]));
         assert_eq!(chosen, Ok(vec![("api_key".to_owned(), "k".to_owned())]));
+    }
+
+    #[test]
+    fn where_it_must_be_offered_nothing_is_told_of_a_secret_that_is_not() {
+        let annotated = |value: Option<&str>, data: &[(&str, &[u8])]| {
+            let mut secret = secret(data);
+            if let Some(value) = value {
+                let annotations = secret.annotations_mut();
+                annotations.insert(CREDENTIALS_ANNOTATION.to_owned(), value.to_owned());
+            }
+            secret
+        };
+        let judged = |secret| judge(secret, &only(&[("a", "b")]), true, |_| false);
+        for value in [None, Some(""), Some("false"), Some("True")] {
+            assert_eq!(judged(annotated(value, &[])), SecretSeen::NotOffered);
+            for bytes in [&b"k"[..], &[0xff]] {
+                let secret = annotated(value, &[("b", bytes)]);
+                assert_eq!(judged(secret), SecretSeen::NotOffered);
+            }
+        }
+        let sent = judged(annotated(Some("true"), &[("b", b"k")]));
+        assert!(matches!(sent, SecretSeen::Present { .. }));
+        let tls = Secret {
+            type_: Some("kubernetes.io/tls".to_owned()),
+            ..annotated(Some("true"), &[("b", b"k")])
+        };
+        assert!(matches!(judged(tls), SecretSeen::Unfit(_)), "never");
     }
 
     #[test]

@@ -2,12 +2,20 @@
 
 use crate::{composio::model::Account, crd::Reason};
 
-use super::{Decision, Desired, Observed, Rule};
+use super::{AuthConfigCheck, Decision, Desired, Need, Observed, Rule};
 
-/// The refusal where another object manages the account.
-pub(super) fn held_by_another(observed: &Observed, account: &Account) -> Option<Decision> {
+/// The refusal where another object manages the account. Those of other namespaces are other people's.
+pub(super) fn held_by_another(
+    desired: &Desired,
+    observed: &Observed,
+    account: &Account,
+) -> Option<Decision> {
     let holder = observed.holder.as_ref()?;
-    let detail = format!("account {} is managed by {}", account.id, holder.object);
+    let object = match holder.object.split_once('/') {
+        Some((namespace, _)) if namespace == desired.namespace => holder.object.as_str(),
+        Some(_) | None => "another object",
+    };
+    let detail = format!("account {} is managed by {object}", account.id);
     Some(Rule::HeldByAnother.refuses(Reason::Conflict, detail))
 }
 
@@ -29,26 +37,45 @@ pub(super) fn may_be_anothers(desired: &Desired, observed: &Observed, account: &
     !is_recorded && !was_asked_for
 }
 
-/// What tells an account that was found from the declared one, in something that cannot be changed.
+/// The auth config that an account can be made from; else what is to be done first, or why there is none.
+pub(super) fn auth_config<'a>(
+    desired: &Desired,
+    observed: &'a Observed,
+) -> Result<&'a str, Decision> {
+    let id = match &observed.auth_config {
+        AuthConfigCheck::NotAsked => return Err(Rule::FindAuthConfig.looks(Need::AuthConfig)),
+        AuthConfigCheck::Unfit { reason, detail } => {
+            return Err(Rule::NoAuthConfig.refuses(*reason, detail.clone()));
+        }
+        AuthConfigCheck::Fit(id) => id,
+    };
+    match desired.not_allowed_from(id) {
+        Some(not_allowed) => {
+            Err(Rule::NoAuthConfig.refuses(Reason::NotAllowed, not_allowed.to_string()))
+        }
+        None => Ok(id),
+    }
+}
+
+/// What tells an account that was found from the declared one, in something that cannot be changed. What the
+/// account has instead is not told: it may be anybody's.
 pub(super) fn mismatch(desired: &Desired, account: &Account) -> Option<String> {
     let spec = &desired.spec;
     let id = &account.id;
-    if let Some(user) = account.user_id.as_ref().filter(|user| **user != spec.user) {
-        return Some(format!(
-            "account {id} belongs to user {user:?}, declared is {:?}",
-            spec.user
-        ));
+    if account
+        .user_id
+        .as_ref()
+        .is_some_and(|user| *user != spec.user)
+    {
+        return Some(format!("account {id} is not of user {:?}", spec.user));
     }
     if account.toolkit != spec.toolkit {
-        return Some(format!(
-            "account {id} is of toolkit {:?}, declared is {:?}",
-            account.toolkit, spec.toolkit
-        ));
+        return Some(format!("account {id} is not of toolkit {:?}", spec.toolkit));
     }
     if account.visibility != desired.visibility() {
         return Some(format!(
-            "account {id} is {:?}, declared is {:?}, and Composio cannot change it",
-            account.visibility, spec.visibility
+            "account {id} is not {:?}, as is declared, and Composio cannot change it",
+            spec.visibility
         ));
     }
     made_elsewhere(desired, account)
@@ -59,8 +86,8 @@ pub(super) fn made_elsewhere(desired: &Desired, account: &Account) -> Option<Str
     let declared = desired.spec.auth_config.as_ref()?;
     (*declared != account.auth_config).then(|| {
         format!(
-            "account {} was made from auth config {:?}, declared is {declared:?}",
-            account.id, account.auth_config
+            "account {} was not made from auth config {declared:?}",
+            account.id
         )
     })
 }

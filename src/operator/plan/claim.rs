@@ -32,6 +32,9 @@ pub struct Claimant<'a> {
     pub own_account: Option<&'a str>,
     /// What the annotation on it says.
     pub pin: &'a Pin,
+    /// Whether the project lets it take over what only a name proves to be its own: an id or an alias that is
+    /// declared, an id that was given to it, and the pin, which anybody can write who may change the object.
+    pub may_take_over: bool,
 }
 
 impl<'a> Claimant<'a> {
@@ -51,9 +54,9 @@ impl<'a> Claimant<'a> {
         let alias = account.alias.as_deref();
         // Beside the pin of another object it came along with the copy: it was given to that one.
         let is_given = self.own_account == Some(id) && !matches!(self.pin, Pin::Foreign { .. });
-        let is_named = self.connected_account_id == Some(id) || is_given;
-        let is_pinned =
-            matches!(self.pin, Pin::Own { alias: Some(pinned) } if Some(pinned.as_str()) == alias);
+        let is_named = self.may_take_over && (self.connected_account_id == Some(id) || is_given);
+        let is_pinned = self.may_take_over
+            && matches!(self.pin, Pin::Own { alias: Some(pinned) } if Some(pinned.as_str()) == alias);
         let is_signed = || {
             recorded.connected_account_id.as_deref() == Some(id)
                 && keys.verify(recorded.record.as_ref(), self.own_alias, id) == Proven::Valid
@@ -61,7 +64,8 @@ impl<'a> Claimant<'a> {
         if alias == Some(self.own_alias) || is_named || is_pinned || is_signed() {
             return Some(Claim::Own);
         }
-        (alias.is_some() && alias == self.declared_alias).then_some(Claim::DeclaredAlias)
+        let is_declared = alias.is_some() && alias == self.declared_alias;
+        (self.may_take_over && is_declared).then_some(Claim::DeclaredAlias)
     }
 
     /// The same claimant without the ids that were named to it: what else proves an account to be its own.
@@ -91,6 +95,7 @@ impl Desired {
             connected_account_id: self.spec.connected_account_id.as_deref(),
             own_account: self.own_account.as_deref(),
             pin: &self.pin,
+            may_take_over: self.may_take_over(),
         }
     }
 

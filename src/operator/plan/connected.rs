@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    Change, Claim, Decision, Desired, Effect, Failure, Observed, Plan, Rule, after,
+    Change, Claim, Decision, Desired, Effect, Failure, Observed, Plan, Rule, after, allowed,
     connection_data, credentials, sharing, stopped,
 };
 
@@ -35,8 +35,14 @@ pub(super) fn decide(
     now: Timestamp,
 ) -> Decision {
     let mut refusals = Vec::new();
-    let mut held = as_it_is(desired, observed, account);
-    for difference in differences(desired, observed, account, now) {
+    let not_allowed = desired.not_allowed_of(account);
+    let mut held = match &not_allowed {
+        Some(not_allowed) => allowed::kept(not_allowed),
+        None => as_it_is(desired, observed, account),
+    };
+    let mut differences = differences(desired, observed, account, now);
+    differences.retain(|one| not_allowed.is_none() || !allowed::gives(one, account));
+    for difference in differences {
         match &difference.plan {
             Plan::Do(effect) if effect.is_correction() && observed.done.is_empty() => {
                 match (observed.refused_like(effect), defer(desired, observed, now)) {

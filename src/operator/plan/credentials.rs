@@ -5,13 +5,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
     composio::model::{Account, PATCHABLE_FIELDS},
-    crd::{Credentials, CredentialsStatus, CredentialsStep, Reason},
+    crd::{CREDENTIALS_ANNOTATION, Credentials, CredentialsStatus, CredentialsStep, Reason},
     record::{RecordKeys, SecretChange, SecretData},
 };
 
 use super::{
-    AuthConfigCheck, Change, Decision, Desired, Effect, EffectKind, Need, Observed, Rule,
-    SecretSeen, asks_for_look, still_within, stopped, unconfirmed,
+    Change, Decision, Desired, Effect, EffectKind, Need, Observed, Rule, SecretSeen, asks_for_look,
+    checks, still_within, stopped, unconfirmed,
 };
 
 /// A live account is made anew for other data of its Secret no more often than this.
@@ -58,6 +58,18 @@ pub(super) fn state(
             detail(why),
             None,
         )),
+        SecretSeen::NotOffered => {
+            let (namespace, name) = (&desired.namespace, name.map_or("", String::as_str));
+            let command = format!(
+                "kubectl annotate secret -n {namespace} {name} {CREDENTIALS_ANNOTATION}=true"
+            );
+            let detail = detail(&format!("is not offered: {command}"));
+            CredentialsState::Unusable(Rule::SecretInvalid.waits(
+                Reason::SecretNotOffered,
+                detail,
+                None,
+            ))
+        }
         SecretSeen::NotUsed | SecretSeen::NotRead | SecretSeen::Present { .. } => {
             of_data(desired, declared, observed)
         }
@@ -255,12 +267,9 @@ fn remake(desired: &Desired, observed: &Observed, account: &Account, now: Timest
     {
         return Rule::Remake.waits(Reason::DoesNotConverge, REMADE_LATELY, Some(until));
     }
-    match &observed.auth_config {
-        AuthConfigCheck::NotAsked => Rule::FindAuthConfig.looks(Need::AuthConfig),
-        AuthConfigCheck::Unfit { reason, detail } => {
-            Rule::NoAuthConfig.refuses(*reason, detail.clone())
-        }
-        AuthConfigCheck::Fit(_) => make_anew(Rule::Remake, desired, observed, account),
+    match checks::auth_config(desired, observed) {
+        Ok(_) => make_anew(Rule::Remake, desired, observed, account),
+        Err(decision) => decision,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     AccountLookup, Answer, Claim, Decision, Desired, Effect, EffectKind, NOT_VISIBLE, Need,
-    Observed, Pin, Presence, ProjectState, Rule, after, checks, ends_with_object, stopped,
+    Observed, Pin, Presence, ProjectState, Rule, after, allowed, checks, ends_with_object, stopped,
 };
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
@@ -24,7 +24,7 @@ pub(super) fn needs_no_look(desired: &Desired, observed: &Observed) -> bool {
         return false;
     }
     let recorded = observed.recorded.connected_account_id.is_some();
-    !ends_with_object(desired.spec.deletion_policy)
+    !ends_with_object(desired.deletion_policy())
         || (!recorded && (desired.pin.alias().is_none() || never_adopted(observed)))
 }
 
@@ -70,6 +70,9 @@ pub(crate) fn is_ours(desired: &Desired, observed: &Observed, account: &Account)
         claimant.connected_account_id = None;
     }
     if claimant.claim(&observed.recorded, &observed.keys, account) != Some(Claim::Own) {
+        return false;
+    }
+    if allowed::refuses(desired, &observed.recorded, &observed.keys, account).is_some() {
         return false;
     }
     if observed.recorded.connected_account_id.as_ref() == Some(&account.id) {
@@ -160,7 +163,7 @@ fn absent(desired: &Desired, observed: &Observed, since: Timestamp, now: Timesta
 
 fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Decision {
     let id = account.id.clone();
-    match desired.spec.deletion_policy {
+    match desired.deletion_policy() {
         DeletionPolicy::Retain => Rule::DeletingUntouched.does(Effect::Release),
         DeletionPolicy::Delete => Rule::DeletingDelete.does(Effect::Delete { id, revoke: false }),
         DeletionPolicy::Revoke => match &account.state {

@@ -1,5 +1,7 @@
 //! What is wanted: the object, read once.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
@@ -12,7 +14,7 @@ use crate::{
     },
 };
 
-use super::{Pin, SecretSeen, computed_alias, sharing};
+use super::{Labels, Pin, Policy, SecretSeen, computed_alias, sharing};
 
 /// The longest request token that is taken.
 const MAX_TOKEN: usize = 64;
@@ -24,6 +26,8 @@ pub struct Flags {
     pub project: String,
     /// Put before every computed alias: keeps clusters that share a project apart.
     pub alias_prefix: String,
+    /// What those who refer to the project may ask for; `None`: the project is not known.
+    pub policy: Option<Arc<Policy>>,
     /// How long an effect whose outcome is unknown may still take effect.
     pub unknown_outcome_wait: SignedDuration,
     /// How long a provider may refuse to revoke the account of an object that goes, before the account is
@@ -36,6 +40,7 @@ impl Default for Flags {
         Self {
             project: ProjectRef::default().to_string(),
             alias_prefix: String::new(),
+            policy: Some(Arc::new(Policy::everything())),
             unknown_outcome_wait: SignedDuration::from_secs(60),
             revoke_patience: SignedDuration::from_mins(10),
         }
@@ -89,6 +94,10 @@ pub struct Desired {
     pub ignored_link_request: Option<String>,
     /// Token of a request for a fresh look.
     pub reconcile_request: Option<String>,
+    /// The labels of the namespace, where the project's policy goes by them.
+    pub labels: Arc<Labels>,
+    /// How many objects of the namespace come before it in the project, where its policy counts them and it is new.
+    pub before: usize,
     /// Flags of the process and the project, the same for all of its objects.
     pub flags: Flags,
 }
@@ -122,6 +131,8 @@ impl Desired {
             link_request: token(object, LINK_REQUESTED_ANNOTATION),
             ignored_link_request: too_long(object, LINK_REQUESTED_ANNOTATION),
             reconcile_request: token(object, RECONCILE_REQUESTED_ANNOTATION),
+            labels: Arc::default(),
+            before: 0,
             flags: flags.clone(),
         }
     }

@@ -55,7 +55,10 @@ impl Observed {
         match &self.secret {
             SecretSeen::NotUsed => Some(Vec::new()),
             SecretSeen::Present { values, .. } => Some(values.values().cloned().collect()),
-            SecretSeen::NotRead | SecretSeen::Missing(_) | SecretSeen::Unfit(_) => None,
+            SecretSeen::NotRead
+            | SecretSeen::Missing(_)
+            | SecretSeen::Unfit(_)
+            | SecretSeen::NotOffered => None,
         }
     }
 
@@ -73,7 +76,7 @@ impl Observed {
     }
 
     /// What the record proves of the recorded account; `None`: none is recorded.
-    fn proven(&self, desired: &Desired) -> Option<Proven> {
+    pub(super) fn proven(&self, desired: &Desired) -> Option<Proven> {
         let recorded = &self.recorded;
         let id = recorded.connected_account_id.as_ref()?;
         let record = recorded.record.as_ref();
@@ -226,6 +229,8 @@ pub enum SecretSeen {
     Missing(String),
     /// It must not be sent, or cannot be.
     Unfit(String),
+    /// It does not say itself that it may be sent, as the project wants it.
+    NotOffered,
     /// It was read; of a scheme without a Secret it is empty.
     Present {
         /// Which one it is.
@@ -249,7 +254,11 @@ impl SecretSeen {
     pub fn values(&self) -> Option<&BTreeMap<String, Sensitive>> {
         match self {
             Self::Present { values, .. } => Some(values),
-            Self::NotUsed | Self::NotRead | Self::Missing(_) | Self::Unfit(_) => None,
+            Self::NotUsed
+            | Self::NotRead
+            | Self::Missing(_)
+            | Self::Unfit(_)
+            | Self::NotOffered => None,
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    AccountLookup, Claim, Decision, Desired, Effect, NOT_VISIBLE, Observed, Pin, Rule, checks,
-    connected, duplicates, marks, waiting,
+    AccountLookup, Claim, Decision, Desired, Effect, NOT_VISIBLE, Observed, Pin, Rule, allowed,
+    checks, connected, duplicates, marks, waiting,
 };
 
 /// The recorded account is not there. One that was made a moment ago may not be visible yet; one that this
@@ -33,7 +33,7 @@ pub(super) fn found(
     let Some(claim) = observed.claim(desired, account) else {
         return disown(desired, observed, account);
     };
-    if let Some(held) = checks::held_by_another(observed, account) {
+    if let Some(held) = checks::held_by_another(desired, observed, account) {
         return held;
     }
     if let Some(id) = &observed.recorded.connected_account_id
@@ -43,12 +43,16 @@ pub(super) fn found(
         return Rule::Mismatch.refuses(Reason::Mismatch, other);
     }
     let is_proved = marks::are_for(desired, observed, account);
-    let managed = Some((claim, account)).filter(|_| is_proved);
+    let not_allowed = allowed::refuses(desired, &observed.recorded, &observed.keys, account);
+    let managed = Some((claim, account)).filter(|_| is_proved && not_allowed.is_none());
     if let Some(marks) = marks::restored(desired, managed) {
         return marks;
     }
     if let Some(difference) = checks::made_elsewhere(desired, account) {
         return Rule::Mismatch.refuses(Reason::Mismatch, difference);
+    }
+    if let Some(not_allowed) = &not_allowed {
+        return allowed::refused_as_found(not_allowed);
     }
     if let Some(marks) = marks::restored(desired, Some((claim, account))) {
         return marks;
@@ -110,10 +114,8 @@ fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Decision
     Rule::Unproved.refuses(
         Reason::AliasChanged,
         format!(
-            "account {} has the alias {:?}, the alias of this object is {:?}",
-            account.id,
-            account.alias.as_deref().unwrap_or_default(),
-            desired.alias
+            "account {} does not have the alias of this object, {:?}",
+            account.id, desired.alias
         ),
     )
 }

@@ -22,6 +22,7 @@ pub struct Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, IntoStaticStr)]
 #[allow(missing_docs, reason = "`when` and `then` say what each is")]
 pub enum Rule {
+    NotAllowed,
     Suspended,
     ProjectMismatch,
     ProjectUnavailable,
@@ -34,6 +35,7 @@ pub enum Rule {
     AccountGone,
     Unproved,
     HolderUnknown,
+    FoundNotAllowed,
     Adopt,
     UnknownState,
     DeleteDuplicate,
@@ -68,6 +70,7 @@ pub enum Rule {
     Mark,
     Link,
     Create,
+    NoLongerAllowed,
     AuthConfigDisabled,
     ConnectionDataChanged,
     AsDeclared,
@@ -107,6 +110,10 @@ impl Rule {
 
     fn row(self) -> (&'static str, &'static str) {
         match self {
+            Self::NotAllowed => (
+                "the project does not allow what is declared, and no account is proved to be this object's",
+                "refuse: NotAllowed; nothing is looked at",
+            ),
             Self::Suspended => ("suspended", "wait, observe and report"),
             Self::ProjectMismatch => (
                 "the pin names another project: an account is, or may be, there",
@@ -148,6 +155,10 @@ impl Rule {
             Self::HolderUnknown => (
                 "an account is found, and an object that cannot be read may manage it",
                 "wait",
+            ),
+            Self::FoundNotAllowed => (
+                "an account is found that is ours and not recorded, and the project does not allow it",
+                "refuse: NotAllowed",
             ),
             Self::Adopt => (
                 "an account is found that is ours and not recorded",
@@ -245,6 +256,10 @@ impl Rule {
             Self::Create => (
                 "no account, its credentials are there",
                 "create it from the Secret",
+            ),
+            Self::NoLongerAllowed => (
+                "the account is this object's, and the project does not allow it any more",
+                "tell, leave it as it is; what takes access away, and other data of the Secret, is still sent",
             ),
             Self::AuthConfigDisabled => (
                 "a grant, and its auth config is disabled",

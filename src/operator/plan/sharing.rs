@@ -81,3 +81,12 @@ pub(super) fn takes_away(current: &Acl, step: &SharingPatch) -> bool {
         || loses(&current.allowed, &step.allowed)
         || step.denied.as_ref().is_some_and(denies)
 }
+
+/// Whether somebody who may not use the account may after that step.
+pub(super) fn gives(current: &Acl, step: &SharingPatch) -> bool {
+    let is_allowed = |allowed: &BTreeSet<String>| !allowed.is_subset(&current.allowed);
+    let loses = |denied: &BTreeSet<String>| !current.denied.is_subset(denied);
+    step.allow_all == Some(true)
+        || step.allowed.as_ref().is_some_and(is_allowed)
+        || step.denied.as_ref().is_some_and(loses)
+}

@@ -15,6 +15,7 @@ use super::*;
 use crate::record::{Proven, RecordKeys, SecretChange};
 
 mod after_failure;
+mod allowed;
 mod auth_configs;
 pub(crate) mod build;
 mod changes;

@@ -8,15 +8,14 @@ use crate::{
 };
 
 use super::{
-    AuthConfigCheck, Claim, Decision, Desired, Effect, EffectKind, Need, Observed, Pin, Rule,
-    checks,
+    Claim, Decision, Desired, Effect, EffectKind, Observed, Pin, Rule, allowed, checks,
     credentials::{self, CredentialsState},
     marks, still_within, waiting,
 };
 
 /// One that the object may mean is there.
 pub(super) fn found(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
-    if let Some(held) = checks::held_by_another(observed, account) {
+    if let Some(held) = checks::held_by_another(desired, observed, account) {
         return held;
     }
     if let Some(marks) = marks::restored(desired, None) {
@@ -30,6 +29,9 @@ pub(super) fn found(desired: &Desired, observed: &Observed, account: &Account) -
     };
     if checks::may_be_anothers(desired, observed, account) {
         return Rule::HolderUnknown.waits(Reason::NamespaceUnreachable, "", None);
+    }
+    if let Some(not_allowed) = desired.not_allowed_of(account) {
+        return allowed::refused_as_found(&not_allowed);
     }
     adopt(desired, claim, account)
 }
@@ -145,12 +147,9 @@ fn make(
     if stale.is_some() {
         return Rule::DropFormerAlias.does(Effect::Unpin);
     }
-    let auth_config = match &observed.auth_config {
-        AuthConfigCheck::NotAsked => return Rule::FindAuthConfig.looks(Need::AuthConfig),
-        AuthConfigCheck::Unfit { reason, detail } => {
-            return Rule::NoAuthConfig.refuses(*reason, detail.clone());
-        }
-        AuthConfigCheck::Fit(id) => id.clone(),
+    let auth_config = match checks::auth_config(desired, observed) {
+        Ok(id) => id.to_owned(),
+        Err(decision) => return decision,
     };
     match &desired.pin {
         Pin::Own { alias: Some(alias) } if desired.finalizer => {

@@ -9,8 +9,8 @@ use crate::{
 };
 
 use super::{
-    Decision, Desired, Effect, EffectKind, Observed, Rule, after, connection_data, credentials,
-    stopped, unconfirmed, usable_link,
+    Decision, Desired, Effect, EffectKind, Observed, Rule, after, allowed, connection_data,
+    credentials, stopped, unconfirmed, usable_link,
 };
 
 /// Our account, with no live grant: it waits for a person, or needs a new link to do so.
@@ -21,8 +21,12 @@ pub(super) fn decide(
     now: Timestamp,
 ) -> Decision {
     let recorded = &observed.recorded;
+    let not_allowed = desired.not_allowed_of(account);
     if let Some(declared) = &desired.spec.credentials {
-        return credentials::revive(desired, declared, observed, account, now);
+        return match &not_allowed {
+            Some(not_allowed) => allowed::kept(not_allowed),
+            None => credentials::revive(desired, declared, observed, account, now),
+        };
     }
     // Nobody is to sign in with connection data that was corrected: that asks for another link, too.
     let asked = desired.has_unanswered_link_request(recorded)
@@ -30,6 +34,9 @@ pub(super) fn decide(
     // Before the dead states: a refreshed account may stay in one until the person is done.
     if !asked && let Some(link) = usable_link(recorded, account, now) {
         return Rule::AwaitUser.waits(Reason::AwaitingUser, "", Some(link.expires_at.0));
+    }
+    if let Some(not_allowed) = &not_allowed {
+        return allowed::kept(not_allowed);
     }
     if account.state == State::Revoked && !asked {
         return Rule::GrantRevoked.waits(Reason::Revoked, "", None);

@@ -11,10 +11,10 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Declared, ProjectKey};
+use super::{Declared, ProjectKey, overlap};
 use crate::{
     crd::ProjectReason,
-    plan::ProjectState,
+    plan::{Policy, ProjectState},
     project::{Connection, Project},
     reconcile::Context,
     store::Objects,
@@ -82,26 +82,50 @@ impl Entry {
         &self.context.project_context.objects
     }
 
-    /// Takes how the project is declared now.
-    pub(super) fn declare(&self, declared: Option<Arc<Declared>>) {
-        let was_there = self.declared.borrow().is_some();
+    /// Takes how the project is declared now. Tells whether its objects may ask for other things than before.
+    pub(super) fn declare(&self, declared: Option<Arc<Declared>>) -> bool {
+        let former = self.declared.borrow().clone();
+        let mut has_other_policy = false;
         match &declared {
             Some(declared) => {
-                self.objects().set_alias_prefix(&declared.spec.alias_prefix);
-                if !was_there {
+                let prefix = &declared.spec.alias_prefix;
+                let policy = self.policy(declared, former.as_deref());
+                has_other_policy = self.objects().set_project(prefix, &policy);
+                if former.is_none() {
                     self.awaits_poll.store(true, Ordering::Release);
                     self.project()
                         .set_state(ProjectState::Unavailable(ProjectReason::Progressing));
                 }
             }
-            None => {
-                self.connection.set(None);
-                self.awaits_poll.store(false, Ordering::Release);
-                self.awaits_mark.store(false, Ordering::Release);
-                self.project().set_state(self.undeclared);
-            }
+            None => drop(self.undeclare()),
         }
         self.declared.send_replace(declared);
+        has_other_policy
+    }
+
+    /// What is declared that objects may ask for: read once for each time that it changes.
+    fn policy(&self, declared: &Declared, former: Option<&Declared>) -> Arc<Policy> {
+        let allow = &declared.spec.allow;
+        let known = former.filter(|former| former.spec.allow == *allow);
+        match (known, &self.objects().flags().policy) {
+            (Some(_), Some(policy)) => Arc::clone(policy),
+            (Some(_) | None, _) => Arc::new(Policy::new(self.key.kind, allow.as_deref())),
+        }
+    }
+
+    /// What is told of users whom several namespaces may have.
+    pub(super) fn overlap(&self) -> Option<String> {
+        let flags = self.objects().flags();
+        overlap::told(flags.policy.as_ref()?)
+    }
+
+    /// Nothing is asked any more, and nothing waited for. Tells whether its objects are to be looked at for it.
+    pub(super) fn undeclare(&self) -> bool {
+        self.connection.set(None);
+        let was_held = self.release();
+        let was_unmarked = self.set_awaits_mark(false);
+        let is_new = self.project().set_state(self.undeclared);
+        was_held || was_unmarked || is_new
     }
 
     /// An object is to be worked on: the project is to be marked, if it is not.

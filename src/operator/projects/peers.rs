@@ -10,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::ProjectKey;
-use crate::{composio::Sensitive, project::Project, store::Objects};
+use crate::{arguments::BaseUrl, composio::Sensitive, project::Project, store::Objects};
 
 /// Where the accounts of a project are. Of the key a hash, of this process alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,8 +56,10 @@ impl Places {
             (secret, key.expose()).hash(&mut hasher);
             hasher.finish()
         });
+        // As it is understood: however it is written, it leads to the same place.
+        let base_url = BaseUrl::parse(base_url).map_or(base_url.to_owned(), |url| url.to_string());
         let place = Place {
-            base_url: base_url.to_owned(),
+            base_url,
             key: hashed,
         };
         places.leave(project);

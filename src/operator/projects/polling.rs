@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::{sync::Notify, task::JoinHandle, time::sleep};
+use tokio::{sync::Notify, task::AbortHandle, time::sleep};
 
 use super::{
     Entry, Shared,
     report::{PollEnd, Polled},
 };
 use crate::{
-    composio::error::Error as ComposioError,
+    composio::error::{Error as ComposioError, Retry},
     poll::{Poll, PollEvent, Polling},
     project::ProjectIdentity,
 };
@@ -25,13 +25,13 @@ pub(super) fn poll(
     polling: Polling,
     polled: &Arc<Mutex<Polled>>,
     changed: &Arc<Notify>,
-) -> JoinHandle<()> {
+) -> AbortHandle {
     let (project, objects) = (Arc::clone(entry.project()), entry.objects().clone());
     let (metrics, trigger) = (Arc::clone(&shared.metrics), shared.trigger.clone());
     let (polled, changed) = (Arc::clone(polled), Arc::clone(changed));
     let held = Arc::downgrade(entry);
     let poll = Poll::new(Arc::clone(&project), objects, polling);
-    tokio::spawn(async move {
+    shared.spawn(async move {
         let release = {
             let trigger = trigger.clone();
             move || {
@@ -78,6 +78,9 @@ fn end_of(event: PollEvent) -> PollEnd {
         PollEvent::Listed => PollEnd::Listed,
         PollEvent::Foreign => PollEnd::Foreign,
         PollEvent::Failed(error) if is_rejection(&error) => PollEnd::Rejected(error.to_string()),
+        PollEvent::Failed(error) if matches!(error.retry(), Retry::After(_)) => {
+            PollEnd::RateLimited
+        }
         PollEvent::Failed(error) => PollEnd::Failed(error.to_string()),
     }
 }

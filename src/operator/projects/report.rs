@@ -1,9 +1,11 @@
 //! What the status of a project says. Pure.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::Declared;
+use super::{Declared, overlap};
 use crate::{
     crd::{AccountCounts, Progress, ProjectReason, ProjectStatus, condition},
     project::{ClosedGates, ProjectIdentity},
@@ -44,6 +46,9 @@ pub struct ProjectEvent {
     pub warning: bool,
 }
 
+/// Takes an event of a project to be published. It must not wait: what cannot be taken now is lost.
+pub(crate) type EmitProject = Arc<dyn Fn(&Declared, ProjectEvent) + Send + Sync>;
+
 /// The longest note that the apiserver takes, in bytes.
 const MAX_NOTE: usize = 1024;
 
@@ -65,6 +70,8 @@ pub(super) enum PollEnd {
     Foreign,
     /// Composio rejects the key.
     Rejected(String),
+    /// The rate limit is used up.
+    RateLimited,
     /// Composio did not answer, or not as it does.
     Failed(String),
 }
@@ -73,7 +80,9 @@ impl Polled {
     pub(super) fn ended(&mut self, end: PollEnd) {
         self.failed = match end {
             PollEnd::Listed => 0,
-            PollEnd::Foreign | PollEnd::Rejected(_) | PollEnd::Failed(_) => self.failed + 1,
+            PollEnd::Foreign | PollEnd::Rejected(_) | PollEnd::RateLimited | PollEnd::Failed(_) => {
+                self.failed + 1
+            }
         };
         self.was_listed |= end == PollEnd::Listed;
         self.last = Some(end);
@@ -97,12 +106,12 @@ pub(super) fn connected(polled: &Polled, closed: &ClosedGates) -> Finding {
         Some(PollEnd::Listed) => available(),
         Some(PollEnd::Foreign) => Finding::new(ProjectReason::AnotherProject, ""),
         Some(PollEnd::Rejected(why)) => Finding::new(ProjectReason::KeyRejected, why.clone()),
-        Some(PollEnd::Failed(_)) if polled.was_listed && polled.failed < PATIENT_POLLS => {
+        Some(PollEnd::RateLimited | PollEnd::Failed(_))
+            if polled.was_listed && polled.failed < PATIENT_POLLS =>
+        {
             available()
         }
-        Some(PollEnd::Failed(_)) if closed.paused_until.is_some() => {
-            Finding::new(ProjectReason::RateLimited, "")
-        }
+        Some(PollEnd::RateLimited) => Finding::new(ProjectReason::RateLimited, ""),
         Some(PollEnd::Failed(why)) => Finding::new(ProjectReason::Unreachable, why.clone()),
     }
 }
@@ -111,6 +120,7 @@ pub(super) fn connected(polled: &Polled, closed: &ClosedGates) -> Finding {
 pub(super) fn status(
     declared: &Declared,
     finding: &Finding,
+    overlap: Option<String>,
     counts: AccountCounts,
     now: Timestamp,
 ) -> ProjectStatus {
@@ -143,6 +153,7 @@ pub(super) fn status(
         Progress::Reconciling => conditions.push(condition(condition::RECONCILING, "True", "")),
         Progress::Stalled => conditions.push(condition(condition::STALLED, "True", "")),
     }
+    conditions.extend(overlap.map(|told| overlap::condition(declared, told, now)));
     ProjectStatus {
         observed_generation: Some(declared.generation),
         project_id: declared.status.project_id.clone(),
@@ -218,8 +229,7 @@ mod tests {
     #[test]
     fn what_is_closed_is_told_before_what_the_polls_say() {
         let listed = polled(&[PollEnd::Listed]);
-        let failed = polled(&[PollEnd::Failed("429".to_owned())]);
-        let soon = Some(Timestamp::MAX);
+        let limited = polled(&[PollEnd::RateLimited]);
         let write = ClosedGates {
             write_refused: true,
             ..ClosedGates::default()
@@ -228,15 +238,12 @@ mod tests {
             identity: ProjectIdentity::Foreign,
             ..ClosedGates::default()
         };
-        let paused = ClosedGates {
-            paused_until: soon,
-            ..ClosedGates::default()
-        };
+        let open = ClosedGates::default();
         for (polled, closed, expected) in [
             (&listed, &write, ProjectReason::NotAllowedToWrite),
             (&listed, &foreign, ProjectReason::AnotherProject),
-            (&listed, &paused, ProjectReason::Available),
-            (&failed, &paused, ProjectReason::RateLimited),
+            (&listed, &open, ProjectReason::Available),
+            (&limited, &open, ProjectReason::RateLimited),
         ] {
             assert_eq!(connected(polled, closed).reason, expected);
         }

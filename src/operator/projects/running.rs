@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
-    task::JoinHandle,
+    task::AbortHandle,
     time::{Instant, sleep_until},
 };
 use tracing::{debug, error, info, warn};
@@ -57,15 +57,23 @@ struct Read {
     key: Result<Sensitive, Finding>,
 }
 
+impl Read {
+    fn is_of(&self, declared: &Declared) -> bool {
+        self.generation == declared.generation && self.uid == declared.uid
+    }
+}
+
 /// The way to Composio, and who polls it.
 struct Connected {
+    /// Of the object: one that was made anew begins anew.
+    uid: String,
     base_url: String,
     key: Sensitive,
     polling: Polling,
     polled: Arc<Mutex<Polled>>,
     changed: Arc<Notify>,
     /// `None`: the key is gone, and only what goes is still ended with it.
-    poll: Option<JoinHandle<()>>,
+    poll: Option<AbortHandle>,
 }
 
 impl Connected {
@@ -172,20 +180,20 @@ impl Running {
         let now = Instant::now();
         if let Some(read) = &self.read
             && read.due > now
-            && read.generation == declared.generation
-            && read.uid == declared.uid
+            && read.is_of(declared)
         {
             return read.key.clone();
         }
         let settings = &self.shared.settings;
         let namespace = &settings.cluster_resource_namespace;
         let key = match api_key::read(&self.shared.client, declared, namespace).await {
-            Err(NoKey::Unknown(why)) => match &self.connected {
-                Some(connected) => {
+            // What was read of this very declaration still holds; of another nothing is known.
+            Err(NoKey::Unknown(why)) => match &self.read {
+                Some(read) if read.is_of(declared) => {
                     debug!(project = %declared.key, "{why}");
-                    Ok(connected.key.clone())
+                    read.key.clone()
                 }
-                None => Err(Finding::new(ProjectReason::Progressing, why)),
+                Some(_) | None => Err(Finding::new(ProjectReason::Progressing, why)),
             },
             Err(no_key) => {
                 let (reason, detail) = no_key.tell();
@@ -223,7 +231,9 @@ impl Running {
         let base_url = &declared.spec.base_url;
         let project = self.entry.project();
         let is_same = self.connected.as_ref().is_some_and(|connected| {
-            connected.base_url == *base_url && connected.key.expose() == key.expose()
+            connected.uid == declared.uid
+                && connected.base_url == *base_url
+                && connected.key.expose() == key.expose()
         });
         if is_same {
             if let Some(connected) = &mut self.connected
@@ -264,6 +274,7 @@ impl Running {
             let changed = Arc::new(Notify::new());
             let poll = poll(&self.entry, &self.shared, polling, &polled, &changed);
             self.connected = Some(Connected {
+                uid: declared.uid.clone(),
                 base_url: base_url.clone(),
                 key,
                 polling,
@@ -297,15 +308,23 @@ impl Running {
             .forget_calls(self.entry.project().label());
     }
 
-    /// The project is not declared any more.
+    /// The project is not declared any more, whatever the last turn has said of it.
     fn stop(&mut self) {
         self.disconnect();
         self.read = None;
         self.told = None;
         self.counted = None;
-        self.shared
-            .metrics
-            .forget_project(self.entry.project().label());
+        let label = self.entry.project().label();
+        self.shared.metrics.forget_project(label);
+        if self.entry.undeclare() {
+            self.trigger_all();
+        }
+    }
+
+    fn trigger_all(&self) {
+        for object in self.entry.objects().refs() {
+            self.shared.trigger.send(object);
+        }
     }
 
     /// Says what the objects of the project may do. Where the key is gone while the project goes, the one that was
@@ -343,17 +362,19 @@ impl Running {
             return;
         }
         if self.entry.release() || is_new {
-            for object in self.entry.objects().refs() {
-                self.shared.trigger.send(object);
-            }
+            self.trigger_all();
         }
     }
 
     /// Says it once in the log.
     fn tell(&mut self, finding: &Finding) {
         let key = &self.entry.key;
-        let metrics = &self.shared.metrics;
-        metrics.project_ready(self.entry.project().label(), finding.reason.is_ready());
+        let (metrics, label) = (&self.shared.metrics, self.entry.project().label());
+        // Of those that are too many there may be any number.
+        match finding.reason {
+            ProjectReason::TooManyProjects => metrics.forget_project(label),
+            reason => metrics.project_ready(label, reason.is_ready()),
+        }
         if self.told.as_ref() == Some(finding) {
             return;
         }

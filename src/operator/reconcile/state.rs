@@ -58,7 +58,7 @@ pub(super) enum NextStep {
 impl<'a> State<'a> {
     /// By what is remembered: no I/O.
     pub(super) fn remembered(context: &'a Context, object: ConnectedAccount) -> Self {
-        let desired = Desired::of(&object, &context.flags());
+        let desired = context.project_context.objects.desired(&object);
         let recorded = object.status.clone().unwrap_or_default();
         let observed = context.project_context.remembered(&desired, recorded);
         Self {
@@ -128,7 +128,7 @@ impl<'a> State<'a> {
         let mut decided_on = self.desired.clone();
         self.observed = observed;
         if let Some(object) = object {
-            self.desired = Desired::of(&object, &self.context.flags());
+            self.desired = self.context.project_context.objects.desired(&object);
             self.status.patched(object);
         }
         let previous = self.observed.recorded.clone();

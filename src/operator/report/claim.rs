@@ -3,7 +3,7 @@
 use crate::{
     composio::model::Account,
     crd::{Adopted, ConnectedAccountStatus},
-    plan::{Claim, Desired},
+    plan::{Claim, Desired, is_not_allowed},
     record::RecordKeys,
 };
 
@@ -31,6 +31,8 @@ pub(super) fn record_claim(
         }
         // It is only named to this object, and nothing was decided on a look at who else has it.
         Some(Claim::Own) if !(is_proved || is_decided) => {}
+        // It is only named to this object, and the project does not allow that.
+        Some(Claim::Own) if is_not_allowed(desired, status, keys, account) => {}
         Some(Claim::Own | Claim::DeclaredAlias) => {
             status.record = Some(keys.sign(&desired.own_alias, &account.id));
             status.adopted = None;

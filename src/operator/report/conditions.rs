@@ -136,7 +136,10 @@ pub(super) fn conditions(
         ReadyRule::True => build(condition::READY, "True", sentence),
         ReadyRule::False => build(condition::READY, "False", sentence),
         ReadyRule::Unknown => build(condition::READY, "Unknown", sentence),
-        ReadyRule::Kept => match previous.condition(condition::READY) {
+        ReadyRule::KeptOrFalse if status.connected_account_id.is_none() => {
+            build(condition::READY, "False", sentence)
+        }
+        ReadyRule::Kept | ReadyRule::KeptOrFalse => match previous.condition(condition::READY) {
             None => build(condition::READY, "Unknown", sentence),
             // What is kept is what was seen last: a grant that was seen dead is not ready.
             Some(ready) if ready.status == "True" && !may_be_ready(desired, status) => {

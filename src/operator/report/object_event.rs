@@ -5,7 +5,7 @@
 
 use crate::{
     composio::model::State,
-    crd::{ConnectedAccountStatus, FINALIZER, Progress, Reason, condition},
+    crd::{ConnectedAccountStatus, DeletionPolicy, FINALIZER, Progress, Reason, condition},
     plan::{
         Applied, Desired, Effect, Observed, Pin, Presence, ends_with_object, is_abandoned, is_ours,
     },
@@ -14,7 +14,9 @@ use crate::{
 
 use super::is_in;
 
+mod ending;
 mod reason;
+use ending::{deleted, policy_replaced};
 pub use reason::EventReason;
 
 /// The apiserver's limit, in bytes.
@@ -53,7 +55,13 @@ pub fn of_effect(
     let declared = desired.presence == Presence::Present;
     match effect {
         Effect::Pin { .. } => copied(desired).into_iter().collect(),
-        Effect::Release => let_go(desired, observed).into_iter().collect(),
+        Effect::Release => {
+            let replaced = policy_replaced(desired, previous, DeletionPolicy::Retain);
+            replaced
+                .into_iter()
+                .chain(let_go(desired, observed))
+                .collect()
+        }
         Effect::Unpin | Effect::Create { .. } => Vec::new(),
         Effect::Link { .. } | Effect::Refresh { .. } => link_issued(done),
         Effect::Adopt => {
@@ -104,7 +112,13 @@ pub fn of_effect(
             note.map(|note| normal(reason, note)).into_iter().collect()
         }
         Effect::Revoke { id } => vec![normal(EventReason::Revoked, revoked(id, done))],
-        Effect::Delete { id, revoke } => vec![deleted(id, *revoke, declared, previous)],
+        Effect::Delete { id, revoke } => {
+            let ends = desired.deletion_policy();
+            let is_the_end = !declared && previous.connected_account_id.as_ref() == Some(id);
+            let replaced = policy_replaced(desired, previous, ends).filter(|_| is_the_end);
+            let deleted = deleted(id, *revoke, declared, previous);
+            replaced.into_iter().chain([deleted]).collect()
+        }
     }
 }
 
@@ -140,7 +154,7 @@ fn let_go(desired: &Desired, observed: &Observed) -> Option<ObjectEvent> {
 /// object's.
 fn retained(desired: &Desired, observed: &Observed) -> Option<ObjectEvent> {
     let account = observed.account.account()?;
-    if !ends_with_object(desired.spec.deletion_policy)
+    if !ends_with_object(desired.deletion_policy())
         || observed.holder.is_some()
         || is_ours(desired, observed, account)
     {
@@ -188,43 +202,6 @@ fn token_name(token: &str) -> &str {
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     if is_name { token } else { "another" }
-}
-
-fn deleted(
-    id: &str,
-    revoke: bool,
-    declared: bool,
-    previous: &ConnectedAccountStatus,
-) -> ObjectEvent {
-    let refusals = previous.revoke_refusals.as_ref().filter(|_| revoke);
-    let is_recorded = previous.connected_account_id.as_deref() == Some(id);
-    let note = match (revoke, declared) {
-        (true, _) => {
-            format!("account {id} was deleted; revocation was requested, its outcome is unknown")
-        }
-        (false, false) => format!("account {id} was deleted"),
-        (false, true) if is_recorded => match &previous.credentials {
-            Some(_) => format!(
-                "account {id} was deleted to make room for a new one: it cannot be given what the Secret holds now"
-            ),
-            None => format!("account {id} was deleted to make room for a new one"),
-        },
-        (false, true) => {
-            format!(
-                "account {id} was deleted: a second one under the same alias, without a grant that is kept"
-            )
-        }
-    };
-    match refusals {
-        Some(refusals) => warning(
-            EventReason::Deleted,
-            format!(
-                "{note} (the provider had refused to revoke {} times)",
-                refusals.count
-            ),
-        ),
-        None => normal(EventReason::Deleted, note),
-    }
 }
 
 /// The event of an object that cannot be read in these fields. `is_held`: it is being deleted, and our

@@ -46,7 +46,7 @@ pub fn requeue_after(
     let until = match outcome {
         // The poll tells when it is enabled, and the watch when something else is declared.
         OutcomeKind::Waiting(Wait {
-            reason: Reason::AuthConfigDisabled | Reason::ConnectionDataChanged,
+            reason: Reason::AuthConfigDisabled | Reason::ConnectionDataChanged | Reason::NotAllowed,
             ..
         }) => return secret,
         OutcomeKind::Waiting(wait) => wait.until,

@@ -1,21 +1,24 @@
 //! All objects that are watched, and the project that each of them belongs to.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{HashMap, HashSet},
+    sync::Arc,
 };
 
-use kube::runtime::{
-    reflector::{ObjectRef, Store},
-    watcher::Event,
+use kube::{
+    Resource,
+    runtime::{
+        reflector::{ObjectRef, Store},
+        watcher::Event,
+    },
 };
 use parking_lot::Mutex;
 
-use super::{ObjectCounts, Objects, PackedObject, WatchDelta};
-use crate::{plan::Flags, projects::ProjectKey};
+use super::{
+    ObjectCounts, Objects, PackedObject, WatchDelta,
+    cluster::{Cluster, NamespaceChange},
+};
+use crate::{crd::ProjectKind, plan::Flags, projects::ProjectKey};
 
 /// The objects of all projects as the watch has them. Cheap to clone.
 #[derive(Clone)]
@@ -24,7 +27,7 @@ pub struct AllObjects {
     by_project: Arc<Mutex<HashMap<ProjectKey, Objects>>>,
     /// What decisions depend on, but for what each project says of itself.
     flags: Arc<Flags>,
-    incomplete: Arc<AtomicBool>,
+    cluster: Arc<Cluster>,
 }
 
 impl AllObjects {
@@ -35,7 +38,7 @@ impl AllObjects {
             store,
             by_project: Arc::default(),
             flags: Arc::new(flags),
-            incomplete: Arc::default(),
+            cluster: Arc::default(),
         }
     }
 
@@ -49,7 +52,7 @@ impl AllObjects {
             project: key.reference().to_string(),
             ..Flags::clone(&self.flags)
         };
-        let objects = Objects::new(flags, Arc::clone(&self.incomplete));
+        let objects = Objects::new(flags, Arc::clone(&self.cluster));
         by_project.insert(key.clone(), objects.clone());
         objects
     }
@@ -78,8 +81,10 @@ impl AllObjects {
                 let key = object.project();
                 let mut delta = self.of_project(&key).apply(object.clone());
                 // One that was made anew under its name may refer to another project.
-                for (_, objects) in self.others(&key) {
-                    delta.claims_less |= objects.remove(&object);
+                if delta.is_new {
+                    for objects in self.others(&key) {
+                        delta.claims_less |= objects.remove(&object);
+                    }
                 }
                 if delta.claims_less {
                     delta.changed.extend(self.in_conflict());
@@ -88,8 +93,12 @@ impl AllObjects {
             }
             Event::Delete(object) => {
                 // Who lost against it is looked for by whoever follows the watch.
-                self.of_project(&object.project()).remove(object);
-                WatchDelta::default()
+                let objects = self.of_project(&object.project());
+                objects.remove(object);
+                WatchDelta {
+                    changed: objects.that_may_have_room(object),
+                    ..WatchDelta::default()
+                }
             }
         }
     }
@@ -110,20 +119,52 @@ impl AllObjects {
         delta
     }
 
-    fn others(&self, key: &ProjectKey) -> Vec<(ProjectKey, Objects)> {
+    fn others(&self, key: &ProjectKey) -> Vec<Objects> {
         let by_project = self.by_project.lock();
         let others = by_project.iter().filter(|(other, _)| {
             *other != key && (other.namespace.is_none() || other.namespace == key.namespace)
         });
-        others
-            .map(|(key, objects)| (key.clone(), objects.clone()))
-            .collect()
+        others.map(|(_, objects)| objects.clone()).collect()
     }
 
     /// Says whether these are all objects that there are: false while a watched namespace has not been shown
     /// since the start. They are, where nothing is said.
     pub fn set_complete(&self, complete: bool) {
-        self.incomplete.store(!complete, Ordering::Relaxed);
+        self.cluster.set_complete(complete);
+    }
+
+    /// Whether the object is in a namespace that is so new that its labels are not known. It is triggered once they
+    /// are, where its project may go by them.
+    pub(crate) fn awaits_labels(&self, object: &PackedObject) -> bool {
+        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
+        object.project().kind == ProjectKind::ClusterComposioProject
+            && self.cluster.awaits_labels(namespace)
+    }
+
+    /// Takes in what the watch of namespaces has brought. The objects to look at for it are returned: what their
+    /// project allows may go by labels.
+    pub(crate) fn apply_namespaces(&self, change: NamespaceChange) -> Vec<ObjectRef<PackedObject>> {
+        let changed: HashSet<String> = self.cluster.apply(change).into_iter().collect();
+        let is_concerned = |packed: &Arc<PackedObject>| {
+            packed
+                .meta()
+                .namespace
+                .as_ref()
+                .is_some_and(|one| changed.contains(one))
+                && packed.project().kind == ProjectKind::ClusterComposioProject
+        };
+        if changed.is_empty() {
+            return Vec::new();
+        }
+        let concerned = self.store.state().into_iter().filter(is_concerned);
+        concerned
+            .map(|packed| ObjectRef::from_obj(&*packed))
+            .collect()
+    }
+
+    /// Says which Secret, by namespace and name, holds the API key of a project; `None`: the project is gone.
+    pub(crate) fn set_key_secret(&self, project: &ProjectKey, secret: Option<(String, String)>) {
+        self.cluster.set_key_secret(project, secret);
     }
 
     /// All of them, as they are packed.

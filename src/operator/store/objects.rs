@@ -4,36 +4,36 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::{BuildHasher, RandomState},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 use jiff::Timestamp;
 use kube::{Resource, runtime::reflector::ObjectRef};
 use parking_lot::Mutex;
 
-use super::{PackedObject, Summary};
+use super::{PackedObject, Summary, cluster::Cluster};
 use crate::{
-    crd::{Reason, condition},
-    plan::Flags,
+    crd::{ConnectedAccount, Reason, condition},
+    plan::{Desired, Flags, Labels, Policy},
 };
 
 mod auth_configs;
 mod changed;
 mod claimants;
 mod counts;
+mod following;
+mod places;
 
 use changed::is_changed;
 pub use counts::ObjectCounts;
+use places::Places;
 
 /// The objects of one project as the watch has them. Cheap to clone.
 #[derive(Clone)]
 pub struct Objects {
     flags: Arc<Mutex<Arc<Flags>>>,
     index: Arc<Mutex<Index>>,
-    incomplete: Arc<AtomicBool>,
+    cluster: Arc<Cluster>,
 }
 
 /// Keys and objects by their hashes: an entry is a hint, and the object itself is asked.
@@ -53,6 +53,10 @@ struct Index {
     /// The auth configs that are recorded in each namespace, and by how many.
     auth_configs: BTreeMap<(String, String), usize>,
     counts: ObjectCounts,
+    /// Only where the policy of the project counts accounts.
+    places: Places,
+    /// The keys of the objects that ask for more than the project allows.
+    not_allowed: BTreeSet<u64>,
 }
 
 /// By what an object may mean an account.
@@ -75,6 +79,8 @@ pub struct WatchDelta {
     pub undecodable: Vec<Arc<PackedObject>>,
     /// Whether an object claims something no more: whoever lost against it may have that now.
     pub(super) claims_less: bool,
+    /// Whether an object was not known in its project.
+    pub(super) is_new: bool,
 }
 
 impl WatchDelta {
@@ -86,26 +92,27 @@ impl WatchDelta {
 }
 
 impl Objects {
-    /// None yet, of the project that the flags name. `incomplete` says whether a watched namespace has not been
-    /// shown since the start.
-    pub(super) fn new(flags: Flags, incomplete: Arc<AtomicBool>) -> Self {
+    /// None yet, of the project that the flags name.
+    pub(super) fn new(flags: Flags, cluster: Arc<Cluster>) -> Self {
         Self {
             flags: Arc::new(Mutex::new(Arc::new(flags))),
             index: Arc::default(),
-            incomplete,
+            cluster,
         }
     }
 
     /// Whether these are all objects of the watched namespaces.
     pub fn are_complete(&self) -> bool {
-        !self.incomplete.load(Ordering::Relaxed)
+        self.cluster.is_complete()
     }
 
-    /// Takes the alias prefix of the project, on which the identity of its objects depends.
-    pub fn set_alias_prefix(&self, prefix: &str) {
+    /// Takes what decisions depend on of the project: its alias prefix, and what may be asked for. Tells whether
+    /// that is another than before.
+    pub fn set_project(&self, prefix: &str, policy: &Arc<Policy>) -> bool {
         let mut flags = self.flags.lock();
-        if flags.alias_prefix == prefix {
-            return;
+        let is_same_policy = flags.policy.as_ref() == Some(policy);
+        if flags.alias_prefix == prefix && is_same_policy {
+            return false;
         }
         let mut index = self.index.lock();
         let all: Vec<_> = index.objects.values().cloned().collect();
@@ -114,6 +121,7 @@ impl Objects {
         }
         *flags = Arc::new(Flags {
             alias_prefix: prefix.to_owned(),
+            policy: Some(Arc::clone(policy)),
             ..Flags::clone(&flags)
         });
         // Nobody is told: what was known of each is what is known now.
@@ -121,66 +129,32 @@ impl Objects {
         for object in all {
             index.put(Some(Arc::clone(&object)), object, &flags, &mut delta);
         }
+        !is_same_policy
     }
 
-    /// Takes in an object as the watch has brought it.
-    pub(super) fn apply(&self, object: Arc<PackedObject>) -> WatchDelta {
+    /// What is wanted of one of them.
+    pub fn desired(&self, object: &ConnectedAccount) -> Desired {
         let flags = self.flags();
-        let mut index = self.index.lock();
-        let mut delta = WatchDelta::default();
-        let known = index.take_out(&object, &flags);
-        let claims = known.as_ref().map(|known| index.claims(known, &flags));
-        let now = index.claims(&object, &flags);
-        index.put(known, object, &flags, &mut delta);
-        delta.claims_less = claims.is_some_and(|before| !before.is_subset(&now));
-        delta
-    }
-
-    /// Takes out an object that is not of this project, or not there, any more. Tells whether it was.
-    pub(super) fn remove(&self, object: &PackedObject) -> bool {
-        let flags = self.flags();
-        let mut index = self.index.lock();
-        let object_key = index.object_key(object);
-        index.written.remove(&object_key);
-        index.take_out(object, &flags).is_some()
-    }
-
-    /// Takes in all objects that there are, in place of those that are known.
-    pub(super) fn reset(&self, objects: Vec<Arc<PackedObject>>) -> WatchDelta {
-        let flags = self.flags();
-        let mut index = self.index.lock();
-        let mut delta = WatchDelta::default();
-        let former = std::mem::take(&mut *index);
-        index.hasher.clone_from(&former.hasher);
-        index.writing.clone_from(&former.writing);
-        index.written.clone_from(&former.written);
-        for object in objects {
-            let known = former.objects.get(&former.object_key(&*object)).cloned();
-            index.put(known, object, &flags, &mut delta);
+        let mut desired = Desired::of(object, &flags);
+        let Some(policy) = &flags.policy else {
+            return desired;
+        };
+        desired.labels = self.labels(&desired.namespace);
+        if policy.counts_accounts() {
+            let places = &self.index.lock().places;
+            desired.before = places.before(&desired.namespace, desired.created, &desired.name);
         }
-        let index = &mut *index;
-        (index.written).retain(|object_key, _| index.objects.contains_key(object_key));
-        delta
+        desired
     }
 
-    /// Says that the status of an object is being written: the event of it is no change by somebody else.
-    pub fn begin_write(&self, object: &impl Resource) {
-        let mut index = self.index.lock();
-        let object_key = index.object_key(object);
-        index.writing.insert(object_key);
+    /// The labels of a namespace: none of one that is not known.
+    pub(crate) fn labels(&self, namespace: &str) -> Arc<Labels> {
+        self.cluster.labels(namespace)
     }
 
-    /// Says that the write has ended, and which version it made, if it made one.
-    pub fn end_write(&self, object: &impl Resource, version: Option<String>) {
-        let mut index = self.index.lock();
-        let object_key = index.object_key(object);
-        index.writing.remove(&object_key);
-        let known = index.objects.get(&object_key);
-        // Of one that is gone by now no event will come.
-        let is_to_come = known.is_some_and(|packed| packed.meta().resource_version != version);
-        if let Some(version) = version.filter(|_| is_to_come) {
-            index.written.insert(object_key, version);
-        }
+    /// Whether a project, of whatever name, says that its API key is in that Secret.
+    pub(crate) fn is_key_secret(&self, namespace: &str, name: &str) -> bool {
+        self.cluster.is_key_secret(namespace, name)
     }
 
     /// What is known of all of them.
@@ -259,6 +233,12 @@ impl Index {
         if is_in_conflict(&object) {
             self.in_conflict.insert(object_key);
         }
+        if is_not_allowed(&object) {
+            self.not_allowed.insert(object_key);
+        }
+        if counts_accounts(flags) {
+            self.places.put(&object);
+        }
         self.counts.add(&object);
         if let Some(auth_config) = &object.status.auth_config {
             let key = (object.namespace(), auth_config.clone());
@@ -280,8 +260,12 @@ impl Index {
     fn take_out(&mut self, object: &PackedObject, flags: &Flags) -> Option<Arc<PackedObject>> {
         let object_key = self.object_key(object);
         self.in_conflict.remove(&object_key);
+        self.not_allowed.remove(&object_key);
         let packed = self.objects.remove(&object_key)?;
         let object = summary(&packed)?;
+        if counts_accounts(flags) {
+            self.places.take_out(&object);
+        }
         self.counts.remove(&object);
         for key in self.keys_of(&object, flags) {
             self.keys.remove(&(key, object_key));
@@ -327,16 +311,27 @@ impl Index {
     }
 
     fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
-        self.in_conflict
-            .iter()
-            .filter_map(|object_key| self.objects.get(object_key))
-            .filter(|packed| !packed.is_unreadable())
+        self.refs(&self.in_conflict).collect()
+    }
+
+    /// Those of the namespace of that object that ask for more than the project allows.
+    fn not_allowed_in(&self, object: &PackedObject) -> Vec<ObjectRef<PackedObject>> {
+        let namespace = &object.meta().namespace;
+        let all = self.refs(&self.not_allowed);
+        all.filter(|one| one.namespace == *namespace).collect()
+    }
+
+    /// References to those of these keys that can be decoded.
+    fn refs(&self, object_keys: &BTreeSet<u64>) -> impl Iterator<Item = ObjectRef<PackedObject>> {
+        let all = object_keys.iter().filter_map(|key| self.objects.get(key));
+        all.filter(|packed| !packed.is_unreadable())
             .map(|packed| ObjectRef::from_obj(&**packed))
-            .collect()
     }
 
     fn keys_of(&self, object: &Summary, flags: &Flags) -> Vec<u64> {
-        let alias = object.claimant(flags, |claimant| claimant.lookup_alias().to_owned());
+        // By which alias it looks does not depend on labels.
+        let labels = Labels::default();
+        let alias = object.claimant(flags, &labels, |one| one.lookup_alias().to_owned());
         let alias = match (&object.user, &object.toolkit) {
             (Some(user), Some(toolkit)) => Key::Alias(user, toolkit, &alias),
             (None, _) | (_, None) => Key::AliasOfSomebody(&alias),
@@ -367,6 +362,15 @@ pub(crate) fn summary(packed: &PackedObject) -> Option<Summary> {
         tracing::error!(object = ?packed, "what was kept of it cannot be read");
     }
     summary.ok()
+}
+
+fn counts_accounts(flags: &Flags) -> bool {
+    (flags.policy.as_ref()).is_some_and(|policy| policy.counts_accounts())
+}
+
+fn is_not_allowed(object: &Summary) -> bool {
+    let status = &object.status;
+    status.says(condition::SYNCED, &[Reason::NotAllowed])
 }
 
 fn is_in_conflict(object: &Summary) -> bool {

@@ -23,6 +23,9 @@ mod summary;
 
 pub use summary::Summary;
 
+/// The longest name of an object.
+const MAX_NAME: usize = 253;
+
 /// Where what is said of an account stands.
 const STATUS: &str = "status";
 
@@ -205,7 +208,11 @@ impl PackedObject {
 fn pinned_project(metadata: &ObjectMeta, identity: &ObjectMeta) -> Option<ProjectRef> {
     let pin = metadata.annotations.as_ref()?.get(ALIAS_ANNOTATION)?;
     let (namespace, name) = (identity.namespace.as_deref()?, identity.name.as_deref()?);
-    Pin::project(pin, namespace, name)?.parse().ok()
+    let project: ProjectRef = Pin::project(pin, namespace, name)?.parse().ok()?;
+    // Whoever may edit the object has written it: what is no name of an object names none.
+    let is_name = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    let fits = project.name.len() <= MAX_NAME && project.name.bytes().all(is_name);
+    fits.then_some(project)
 }
 
 /// The text may hold a link.

@@ -38,7 +38,7 @@ impl Situation<'_> {
         let (version, fields) = match &self.observed.secret {
             SecretSeen::NotUsed | SecretSeen::NotRead => return Data::Unread,
             SecretSeen::Missing(_) => return Data::Missing,
-            SecretSeen::Unfit(_) => return Data::Invalid,
+            SecretSeen::Unfit(_) | SecretSeen::NotOffered => return Data::Invalid,
             SecretSeen::Present { version, values } => (version, values),
         };
         let sent = self.observed.recorded.credentials.as_ref();

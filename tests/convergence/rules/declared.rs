@@ -18,7 +18,9 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
     } = *sight;
     let recorded = &observed.recorded;
     let (found, has_record) = (sight.found(), sight.recorded());
-    let (makes, waits, has_grant) = (sight.makes(), sight.waits(), sight.has_grant());
+    let (makes, has_grant) = (sight.makes(), sight.has_grant());
+    let is_kept = sight.is_not_allowed();
+    let waits = sight.waits() && !is_kept;
     let signs_in = waits && !sight.has_credentials();
     let (has_secret, data) = (sight.has_credentials(), sight.data());
     let revives = waits && has_secret;
@@ -68,7 +70,8 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
                 (Some(account), Some(id)) => {
                     let differs = sight.made_elsewhere(account);
                     let is_it = id == account.id && sight.claim().is_some();
-                    is_it && (was_pinned || sight.is_proved() || !differs)
+                    let may_be_kept = !sight.is_refused(account);
+                    is_it && (was_pinned || (may_be_kept && (sight.is_proved() || !differs)))
                 }
             };
             !desired.is_marked() && is_restored
@@ -77,7 +80,16 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
         Rule::AccountNotFound => {
             makes && desired.spec.connected_account_id.is_some() && recorded.auth_config.is_none()
         }
-        Rule::AwaitUser => signs_in && !is_asked && sight.link_is_usable(),
+        Rule::NotAllowed => sight.is_refused_unseen(),
+        Rule::FoundNotAllowed => sight.account().is_some_and(|account| match has_record {
+            true => sight.is_refused(account),
+            false => is_kept,
+        }),
+        Rule::NoLongerAllowed => is_kept && (has_grant || sight.waits()),
+        Rule::AwaitUser => {
+            let signs_in = sight.waits() && !sight.has_credentials();
+            signs_in && !is_asked && sight.link_is_usable()
+        }
         Rule::GrantRevoked => signs_in && !is_asked && sight.is(&[State::Revoked]),
         Rule::DisabledAndDead => {
             signs_in && !is_asked && sight.dead() && !desired.spec.enabled && !never_connected
@@ -148,8 +160,8 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
             (makes && is_unread) || grant::reads_auth_config(sight)
         }
         Rule::NoAuthConfig => {
-            let is_unfit = matches!(observed.auth_config, AuthConfigCheck::Unfit { .. });
-            (makes && is_unfit) || grant::has_no_auth_config(sight)
+            let is_unread = observed.auth_config == AuthConfigCheck::NotAsked;
+            (makes && !is_unread && !sight.may_be_made()) || grant::has_no_auth_config(sight)
         }
         Rule::Mark => {
             let is_pinned = matches!(desired.pin, Pin::Own { alias: Some(_) });

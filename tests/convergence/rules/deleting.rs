@@ -18,7 +18,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
     let held = desired.finalizer;
     let absent = held && sight.absent();
     let found = held && sight.found();
-    let revokes = desired.spec.deletion_policy == DeletionPolicy::Revoke;
+    let revokes = desired.deletion_policy() == DeletionPolicy::Revoke;
     let ended = ended(sight).filter(|_| held);
     let ends = |states: &[State]| {
         let is_so = |account: &Account| states.contains(&account.state);
@@ -28,7 +28,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
     let may_go_through = revoke.is_some_and(|failure| !is_final(failure));
     match rule {
         Rule::DeletingUntouched => {
-            let is_kept = desired.spec.deletion_policy == DeletionPolicy::Retain;
+            let is_kept = desired.deletion_policy() == DeletionPolicy::Retain;
             let has_none = desired.pin.alias().is_none() || never_adopted(sight);
             held && (is_kept || (!sight.recorded() && has_none))
         }
@@ -86,7 +86,11 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
 fn never_adopted(sight: &Situation<'_>) -> bool {
     let recorded = &sight.observed.recorded;
     let lost = |type_| recorded.says(type_, &[Reason::Conflict, Reason::Mismatch]);
-    let unknown = [Reason::ProjectUnavailable, Reason::NamespaceUnreachable];
+    let unknown = [
+        Reason::ProjectUnavailable,
+        Reason::ProjectNotFound,
+        Reason::NamespaceUnreachable,
+    ];
     lost(condition::SYNCED)
         || (recorded.says(condition::SYNCED, &unknown)
             && recorded.unknown_since.is_none()
@@ -109,6 +113,7 @@ fn ours<'a>(sight: &Situation<'a>) -> Vec<&'a Account> {
     let (recorded, keys) = (&sight.observed.recorded, &sight.observed.keys);
     let is_ours = |account: &&Account| {
         !sight.is_held(account)
+            && !sight.is_refused(account)
             && claimant.claim(recorded, keys, account) == Some(Claim::Own)
             && match sight.recorded_id() == Some(&account.id) {
                 true => account.is_of(&desired.spec.user, &desired.spec.toolkit),

@@ -58,13 +58,37 @@ fn differences<'a>(sight: &Situation<'a>) -> Vec<Difference<'a>> {
             sight.refusal(&[EffectKind::Pin]),
         ),
     ];
-    let due = due.into_iter().filter(|(_, _, is_due, _)| *is_due);
+    let due = due
+        .into_iter()
+        .filter(|(rule, _, is_due, _)| *is_due && !is_given(*rule, sight));
     due.map(|(rule, is_correction, _, refused)| Difference {
         rule,
         is_correction,
         refused,
     })
     .collect()
+}
+
+/// Whether to make that right would give access, and the project does not allow the account.
+fn is_given(rule: Rule, sight: &Situation<'_>) -> bool {
+    let gives = match rule {
+        Rule::Enable | Rule::Rename => true,
+        Rule::Share => !only_takes_away(sight),
+        _ => false,
+    };
+    gives && sight.is_not_allowed()
+}
+
+/// Whether the access list is to lose somebody first: the list that is shown is no part of the declared one.
+fn only_takes_away(sight: &Situation<'_>) -> bool {
+    let current = sight.account().and_then(|account| account.sharing.as_ref());
+    current
+        .zip(sight.desired.access_list())
+        .is_some_and(|(current, declared)| {
+            (current.allow_all && !declared.allow_all)
+                || !current.allowed.is_subset(&declared.allowed)
+                || !declared.denied.is_subset(&current.denied)
+        })
 }
 
 /// Whether that difference is there, was not refused in this pass and does not have to wait.
@@ -100,7 +124,7 @@ pub(super) fn does_not_converge(sight: &Situation<'_>) -> bool {
 fn secret_is_in_the_way(sight: &Situation<'_>) -> bool {
     match sight.data() {
         Data::Missing | Data::Invalid | Data::Sent(CredentialsStep::Refused) => true,
-        Data::NeedsNewAccount => cannot_be_made_anew(sight),
+        Data::NeedsNewAccount => !sight.is_not_allowed() && cannot_be_made_anew(sight),
         Data::NotDeclared | Data::Unread | Data::New | Data::Unverifiable | Data::Sent(_) => false,
     }
 }
@@ -112,14 +136,19 @@ fn cannot_be_made_anew(sight: &Situation<'_>) -> bool {
             AuthConfigCheck::NotAsked => false,
             AuthConfigCheck::Unfit { .. } => true,
             AuthConfigCheck::Fit(_) => {
-                sight.refused(EffectKind::Delete) || sight.claim() != Some(Claim::Own)
+                !sight.may_be_made()
+                    || sight.refused(EffectKind::Delete)
+                    || sight.claim() != Some(Claim::Own)
             }
         }
 }
 
 /// Whether the account is to make room, and was not made anew within the hour.
 fn makes_room(sight: &Situation<'_>) -> bool {
-    sight.has_grant() && sight.data() == Data::NeedsNewAccount && !sight.remade_lately()
+    sight.has_grant()
+        && !sight.is_not_allowed()
+        && sight.data() == Data::NeedsNewAccount
+        && !sight.remade_lately()
 }
 
 /// Whether it is to be read first what the next account can be made from: before the alias is dealt with.
@@ -129,13 +158,15 @@ pub(super) fn reads_auth_config(sight: &Situation<'_>) -> bool {
 
 /// Whether there is nothing that the next account can be made from.
 pub(super) fn has_no_auth_config(sight: &Situation<'_>) -> bool {
-    makes_room(sight) && matches!(sight.observed.auth_config, AuthConfigCheck::Unfit { .. })
+    makes_room(sight)
+        && sight.observed.auth_config != AuthConfigCheck::NotAsked
+        && !sight.may_be_made()
 }
 
 /// Whether the account makes room. Of one that is not proved to be its own a refusal is told first.
 pub(super) fn is_remade(sight: &Situation<'_>) -> bool {
     makes_room(sight)
-        && matches!(sight.observed.auth_config, AuthConfigCheck::Fit(_))
+        && sight.may_be_made()
         && !sight.refused(EffectKind::Delete)
         && (sight.claim() == Some(Claim::Own) || first_refusal(sight).is_none())
 }
@@ -147,6 +178,7 @@ pub(super) fn waits_to_be_remade(sight: &Situation<'_>) -> bool {
         one.refused.is_some() || matches!(one.rule, Rule::Rename | Rule::PinAgain)
     };
     sight.has_grant()
+        && !sight.is_not_allowed()
         && sight.data() == Data::NeedsNewAccount
         && sight.remade_lately()
         && !differences(sight).iter().any(is_first)
@@ -156,7 +188,7 @@ pub(super) fn waits_to_be_remade(sight: &Situation<'_>) -> bool {
 pub(super) fn refuses_to_make_room(sight: &Situation<'_>) -> bool {
     let mut differences = differences(sight).into_iter();
     makes_room(sight)
-        && matches!(sight.observed.auth_config, AuthConfigCheck::Fit(_))
+        && sight.may_be_made()
         && sight.refused(EffectKind::Delete)
         && !differences.any(|one| one.rule == Rule::Rename && is_put_off(&one, sight))
 }

@@ -138,7 +138,9 @@ fn needs_project(rule: Rule, sight: &Situation<'_>) -> bool {
 
 fn act(rule: Rule, sight: &Situation<'_>) -> Act {
     match rule {
-        Rule::Suspended
+        Rule::NotAllowed
+        | Rule::NoLongerAllowed
+        | Rule::Suspended
         | Rule::ProjectMismatch
         | Rule::ProjectUnavailable
         | Rule::HolderUnknown
@@ -163,6 +165,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         | Rule::DeletingMayShowUp => Act::Rests,
         Rule::LookAfresh | Rule::FindAuthConfig => Act::Looks,
         Rule::HeldByAnother
+        | Rule::FoundNotAllowed
         | Rule::Mismatch
         | Rule::AccountGone
         | Rule::NotOurs

@@ -28,6 +28,8 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
     let deletes_it = |with| deleted(with).is_some() && deleted(with) == account;
     let pins = |alias: Option<&str>| matches!(effect, Some(Effect::Pin { alias: pinned }) if pinned.as_deref() == alias);
     match decision.rule {
+        Rule::NotAllowed | Rule::FoundNotAllowed => refuses(&[Reason::NotAllowed]),
+        Rule::NoLongerAllowed => waits(&[Reason::NotAllowed]),
         Rule::Suspended => waits(&[Reason::Suspended]),
         Rule::ProjectMismatch => refuses(&[Reason::ProjectMismatch]),
         Rule::LookAfresh => looks(Need::Account),
@@ -70,7 +72,7 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::AliasInUse => waits(&[Reason::AliasInUse]),
         Rule::ReadSecret => looks(Need::Secret),
         Rule::SecretMissing => waits(&[Reason::SecretMissing]),
-        Rule::SecretInvalid => waits(&[Reason::SecretInvalid]),
+        Rule::SecretInvalid => waits(&[Reason::SecretInvalid, Reason::SecretNotOffered]),
         Rule::Revive | Rule::Rotate => sight.change(effect) == Some(&Change::Credentials),
         Rule::Remake if sight.remade_lately() => waits(&[Reason::DoesNotConverge]),
         Rule::Recreate if sight.sent_lately() => waits(&[Reason::Progressing]),

@@ -2,8 +2,8 @@
 
 use composio_operator::composio::{Account, State};
 use composio_operator::plan::{
-    AccountLookup, Answer, Change, Claim, Desired, Effect, EffectKind, Failure, Observed, Pin,
-    Presence, ProjectState, Rule, connection_data_digest, is_computed_form,
+    AccountLookup, Answer, AuthConfigCheck, Change, Claim, Desired, Effect, EffectKind, Failure,
+    Observed, Pin, Presence, ProjectState, Rule, connection_data_digest, is_computed_form,
 };
 use composio_operator::record::Proven;
 use jiff::{SignedDuration, Timestamp};
@@ -305,6 +305,46 @@ impl<'a> Situation<'a> {
         let recorded = &self.observed.recorded;
         let is_awaited = recorded.link.is_some() || recorded.connected_at.is_none();
         self.waits() && is_awaited && !self.is(&[State::Revoked]) && self.has_other_data()
+    }
+
+    /// Whether the record names an account and is signed for it, by a key that is known.
+    pub(super) fn is_signed(&self) -> bool {
+        self.verified() == Some(Proven::Valid)
+    }
+
+    /// What the signature tells of the record, if there is one.
+    fn verified(&self) -> Option<Proven> {
+        let record = self.observed.recorded.record.as_ref();
+        let own_alias = &self.desired.own_alias;
+        let id = self.recorded_id()?;
+        Some(self.observed.keys.verify(record, own_alias, id))
+    }
+
+    /// Whether the project does not allow what is declared, and nothing tells yet that the object has an account.
+    pub(super) fn is_refused_unseen(&self) -> bool {
+        let is_unproved = self.verified().is_none_or(|one| one == Proven::Invalid);
+        is_unproved && self.desired.not_allowed_as_new().is_some()
+    }
+
+    /// Whether the project does not allow that account, which is not proved to be the object's own.
+    pub(super) fn is_refused(&self, account: &Account) -> bool {
+        let is_it = self.recorded_id() == Some(&account.id) && self.is_signed();
+        let is_own = is_it || account.alias.as_ref() == Some(&self.desired.own_alias);
+        !is_own && self.desired.not_allowed_of(account).is_some()
+    }
+
+    /// Whether the project does not allow the account that was found, whosoever it is.
+    pub(super) fn is_not_allowed(&self) -> bool {
+        let account = self.account();
+        account.is_some_and(|account| self.desired.not_allowed_of(account).is_some())
+    }
+
+    /// Whether an account may be made from the auth config that was found.
+    pub(super) fn may_be_made(&self) -> bool {
+        match &self.observed.auth_config {
+            AuthConfigCheck::Fit(id) => self.desired.may_use(id),
+            AuthConfigCheck::NotAsked | AuthConfigCheck::Unfit { .. } => false,
+        }
     }
 
     /// Whether the record may be true, and no key that is known here proves it.

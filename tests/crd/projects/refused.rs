@@ -160,7 +160,6 @@ async fn a_project_names_namespaces_only_where_it_is_offered_to_several() {
         ("patterns", json!({"namespaces": ["team-*"]})),
         ("no namespace", json!({"namespaces": []})),
         ("a selector", json!({"namespaceSelector": selector})),
-        ("every namespace", json!({"namespaceSelector": {}})),
     ] {
         let answer = ground.create_project("named", &allows(entry.clone())).await;
         let says = ["spec.allow: Forbidden", "allow names no namespaces here"];
@@ -178,6 +177,40 @@ async fn a_project_names_namespaces_only_where_it_is_offered_to_several() {
         .await;
     let says = ["spec.allow[0].namespaces: Forbidden", "not by both"];
     complaints.extend(must_refuse("both", answer, &says));
+    none(complaints);
+}
+
+#[tokio::test]
+async fn what_would_mean_every_namespace_or_take_long_to_match_is_refused() {
+    let ground = Ground::new("project-selector").await;
+    let name = ground.own_name("open");
+    // The apiserver prunes what it does not know: nothing would be left of such a selector.
+    let expressions = json!([{"key": "tier", "operator": "Exists"}]);
+    let many = ["a*b*c*d*e*f"];
+    let mut complaints = Vec::new();
+    for (case, entry, says) in [
+        ("no labels", json!({"namespaceSelector": {}}), "matchLabels"),
+        (
+            "empty labels",
+            json!({"namespaceSelector": {"matchLabels": {}}}),
+            "at least 1",
+        ),
+        (
+            "expressions",
+            json!({"namespaceSelector": {"matchExpressions": expressions}}),
+            "matchLabels",
+        ),
+        ("stars", json!({"users": many}), "at most four '*'"),
+        (
+            "stars of toolkits",
+            json!({"toolkits": many}),
+            "at most four '*'",
+        ),
+        ("a question", json!({"users": ["*a?*"]}), "at most four '*'"),
+    ] {
+        let answer = ground.create_cluster_project(&name, &allows(entry)).await;
+        complaints.extend(must_refuse(case, answer, &[says]));
+    }
     none(complaints);
 }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::crd::Tally;
 
 /// How many states are drawn.
-const STATES: u64 = 50_000;
+const STATES: u64 = 70_000;
 /// In so many of them each rule decides at least.
 const DECIDED: u64 = 20;
 /// And so many are told from those of a table in which two neighbours are exchanged.
@@ -120,7 +120,7 @@ const DISJOINT: [(Rule, Rule, &str); 30] = [
     ),
     (
         Rule::Create,
-        Rule::AuthConfigDisabled,
+        Rule::NoLongerAllowed,
         "there is no account, or one",
     ),
     (

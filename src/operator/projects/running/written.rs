@@ -10,7 +10,7 @@ use super::Running;
 use crate::{
     crd::{ProjectReason, ProjectStatus},
     log::cause,
-    projects::{Declared, Finding, report, writes},
+    projects::{Declared, Finding, overlap, report, writes},
 };
 
 /// The counts in the status are no younger than this.
@@ -63,16 +63,17 @@ impl Running {
     fn status(&mut self, declared: &Declared, finding: &Finding, now: Instant) -> ProjectStatus {
         let counts = self.entry.objects().counts().of_project();
         let time = Timestamp::now();
+        let overlap = self.entry.overlap();
         let former = declared.status.accounts.unwrap_or_default();
         let is_due = self
             .counted
             .is_none_or(|(at, _)| now.saturating_duration_since(at) >= BETWEEN_COUNTS);
-        let same = report::status(declared, finding, former, time);
+        let same = report::status(declared, finding, overlap.clone(), former, time);
         if same == declared.status && !is_due {
             return same;
         }
         self.counted = Some((now, counts));
-        report::status(declared, finding, counts, time)
+        report::status(declared, finding, overlap, counts, time)
     }
 
     async fn write_status(
@@ -82,7 +83,11 @@ impl Running {
         status: &ProjectStatus,
     ) -> Result<(), kube::Error> {
         writes::status(&self.shared.client, declared, status).await?;
-        if let Some(event) = report::event(&declared.status, finding) {
+        let events = [
+            report::event(&declared.status, finding),
+            overlap::event(&declared.status, status),
+        ];
+        for event in events.into_iter().flatten() {
             (self.shared.emit_project)(declared, event);
         }
         Ok(())

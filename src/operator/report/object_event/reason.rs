@@ -33,6 +33,8 @@ pub enum EventReason {
     CopyDetected,
     /// The object is let go, and the account stays as it is.
     AccountRetained,
+    /// The account did not end as declared, which the project does not allow.
+    DeletionPolicyReplaced,
     /// The object is let go, and a person has given the account up.
     AccountAbandoned,
     /// The declaration cannot be read, and the object is left alone.
@@ -61,6 +63,7 @@ impl EventReason {
             Self::RecordRejected => "RecordRejected",
             Self::CopyDetected => "CopyDetected",
             Self::AccountRetained => "AccountRetained",
+            Self::DeletionPolicyReplaced => "DeletionPolicyReplaced",
             Self::AccountAbandoned => "AccountAbandoned",
             Self::NotDecoded => "NotDecoded",
             Self::DeletionBlocked => "DeletionBlocked",

@@ -113,7 +113,7 @@ fn every_reason_makes_the_conditions_of_its_row() {
         let readiness = match reason.ready() {
             ReadyRule::True => "True",
             ReadyRule::False => "False",
-            ReadyRule::Unknown | ReadyRule::Kept => "Unknown",
+            ReadyRule::Unknown | ReadyRule::Kept | ReadyRule::KeptOrFalse => "Unknown",
         };
         assert_eq!(value(condition::READY), Some(readiness), "{reason}");
         for found in &status.conditions {

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::{
         crd::ALIAS_ANNOTATION,
-        plan::{Claimant, Flags, Pin},
+        plan::{Claimant, Flags, Labels, Pin},
     };
 
     /// As the apiserver sends it.
@@ -250,7 +250,10 @@ mod tests {
             assert_eq!(summary.user.as_deref(), case.user, "{}", case.left_out);
             assert_eq!(summary.recorded_id(), Some("ca_1"));
             let sought = |claimant: Claimant<'_>| claimant.lookup_alias().to_owned();
-            assert_eq!(summary.claimant(&Flags::default(), sought), "pinned");
+            assert_eq!(
+                summary.claimant(&Flags::default(), &Labels::default(), sought),
+                "pinned"
+            );
             assert_eq!(summary.metadata.uid.as_deref(), Some("u"));
             assert_eq!(summary.metadata.finalizers.map_or(0, |all| all.len()), 1);
         }

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::{
     composio::model::Account,
     crd::{ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountStatus, OWN_ACCOUNT_ANNOTATION},
-    plan::{Claim, Claimant, Desired, Flags, Pin, computed_alias},
+    plan::{Claim, Claimant, Desired, Flags, Labels, Pin, computed_alias},
     record::RecordKeys,
 };
 
@@ -62,8 +62,13 @@ impl Summary {
         computed_alias(&flags.alias_prefix, &self.namespace(), name)
     }
 
-    /// Works on what of the object bears on whose an account is.
-    pub fn claimant<T>(&self, flags: &Flags, work: impl FnOnce(Claimant<'_>) -> T) -> T {
+    /// Works on what of the object bears on whose an account is, in a namespace of those labels.
+    pub fn claimant<T>(
+        &self,
+        flags: &Flags,
+        labels: &Labels,
+        work: impl FnOnce(Claimant<'_>) -> T,
+    ) -> T {
         let own_alias = self.own_alias(flags);
         let name = self.metadata.name.as_deref().unwrap_or_default();
         let annotation = self.annotation(ALIAS_ANNOTATION);
@@ -74,16 +79,22 @@ impl Summary {
             connected_account_id: self.connected_account_id.as_deref(),
             own_account: self.annotation(OWN_ACCOUNT_ANNOTATION),
             pin: &pin,
+            may_take_over: (flags.policy.as_ref()).is_some_and(|policy| {
+                let (user, toolkit) = (self.user.as_deref(), self.toolkit.as_deref());
+                policy.may_take_over(&self.namespace(), labels, user, toolkit)
+            }),
         })
     }
 
     /// What the object has to say for an account that another one has found, if it manages the account or
     /// would as soon as it looks for one. An id that only its status names is none of its claims. A user or
-    /// toolkit that cannot be read may be the other's. `flags` are those of this object's project.
+    /// toolkit that cannot be read may be the other's. What the project does not let it take over it does not have.
+    /// `flags` are those of this object's project.
     pub(crate) fn claim(
         &self,
         flags: &Flags,
         other: &Desired,
+        labels: &Labels,
         keys: &RecordKeys,
         account: &Account,
     ) -> Option<Claim> {
@@ -91,7 +102,7 @@ impl Summary {
             |ours: &Option<String>, theirs: &str| ours.as_deref().is_none_or(|ours| ours == theirs);
         let is_of_it =
             may_be(&self.user, &other.spec.user) && may_be(&self.toolkit, &other.spec.toolkit);
-        self.claimant(flags, |claimant| {
+        self.claimant(flags, labels, |claimant| {
             let claim = claimant.claim(&self.status, keys, account)?;
             let alias = account.alias.as_deref();
             let is_its_own_alias = claimant.pin.is_own() && alias == Some(claimant.own_alias);
@@ -158,7 +169,8 @@ mod tests {
         };
         let keys = RecordKeys::derive(b"the API key", "project");
         let finds_it = |object: &Summary, account: &Account| {
-            object.claim(&other.flags, &other, &keys, account).is_some()
+            let claim = object.claim(&other.flags, &other, &Labels::default(), &keys, account);
+            claim.is_some()
         };
         let odd = |field: &str, value: Value| {
             let mut spec = json!({"user": "u", "toolkit": "gmail", "suspend": "perhaps"});

@@ -1,6 +1,9 @@
 //! What can be wanted and seen, drawn by a dice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
 
@@ -8,8 +11,9 @@ use super::*;
 use crate::{
     composio::model::{Acl, Sensitive, State, Visibility},
     crd::{
-        self, ConnectedAccountSpec, Credentials, CredentialsStatus, CredentialsStep, Metadata,
-        ProjectReason, ProjectRef, ReadyWhen, Scheme, SecretRef, Sharing, Tally, condition,
+        self, Allow, ConnectedAccountSpec, Credentials, CredentialsStatus, CredentialsStep,
+        Metadata, ProjectKind, ProjectReason, ProjectRef, ReadyWhen, Scheme, SecretRef, Sharing,
+        SharingLimit, Source, Tally, condition,
     },
     record::SecretData,
 };
@@ -119,6 +123,10 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
                 alias: Some(desired.alias.clone()),
             },
         };
+        if dice.once_in(3) {
+            desired.flags.policy = (!dice.once_in(8)).then(|| Arc::new(policy(dice)));
+        }
+        desired.before = dice.number(3) as usize;
         desired.finalizer = !dice.once_in(4);
         desired.link_request = dice.maybe(|dice| dice.text(&TOKENS));
         desired.ignored_link_request = dice.once_in(8).then(|| dice.text(&TOKENS));
@@ -129,6 +137,32 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
             };
         }
     })
+}
+
+/// What the project allows: mostly what is asked for but for one thing.
+fn policy(dice: &mut Dice) -> Policy {
+    let all = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    let mut allow = Allow {
+        take_over: !dice.once_in(4),
+        sources: Some(vec![Source::SignIn, Source::Secret]),
+        sharing: Some(SharingLimit::All),
+        ..Allow::default()
+    };
+    match dice.number(12) {
+        0 => allow.users = all(&USERS[..1]),
+        1 => allow.toolkits = all(&TOOLKITS[..1]),
+        2..=6 => allow.auth_configs = all(&AUTH_CONFIGS[..1]),
+        7 => allow.visibilities = Some(vec![crd::Visibility::Private]),
+        8 => allow.sources = Some(vec![dice.of(&[Source::SignIn, Source::Secret])]),
+        9 => allow.sharing = None,
+        10 => allow.max_accounts = Some(1),
+        _ => allow.namespaces = all(&["other"]),
+    }
+    if dice.once_in(2) {
+        let policies = [DeletionPolicy::Delete, DeletionPolicy::Revoke];
+        allow.deletion_policies = Some(vec![dice.of(&policies)]);
+    }
+    Policy::new(ProjectKind::ClusterComposioProject, Some(&[allow]))
 }
 
 /// An account: mostly one that the object can mean, else any.

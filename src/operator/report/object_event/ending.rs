@@ -1,0 +1,60 @@
+//! How an account ended.
+
+use super::{EventReason, ObjectEvent, normal, warning};
+use crate::{
+    crd::{ConnectedAccountStatus, DeletionPolicy},
+    plan::Desired,
+};
+
+/// The account did not end as declared.
+pub(super) fn policy_replaced(
+    desired: &Desired,
+    previous: &ConnectedAccountStatus,
+    taken: DeletionPolicy,
+) -> Option<ObjectEvent> {
+    let (declared, effective) = (desired.spec.deletion_policy, desired.deletion_policy());
+    let is_replaced = declared != effective && taken == effective;
+    (is_replaced && previous.connected_account_id.is_some()).then(|| {
+        let note = format!(
+            "the project does not allow deletionPolicy {declared:?}: {effective:?} was taken instead"
+        );
+        warning(EventReason::DeletionPolicyReplaced, note)
+    })
+}
+
+pub(super) fn deleted(
+    id: &str,
+    revoke: bool,
+    declared: bool,
+    previous: &ConnectedAccountStatus,
+) -> ObjectEvent {
+    let refusals = previous.revoke_refusals.as_ref().filter(|_| revoke);
+    let is_recorded = previous.connected_account_id.as_deref() == Some(id);
+    let note = match (revoke, declared) {
+        (true, _) => {
+            format!("account {id} was deleted; revocation was requested, its outcome is unknown")
+        }
+        (false, false) => format!("account {id} was deleted"),
+        (false, true) if is_recorded => match &previous.credentials {
+            Some(_) => format!(
+                "account {id} was deleted to make room for a new one: it cannot be given what the Secret holds now"
+            ),
+            None => format!("account {id} was deleted to make room for a new one"),
+        },
+        (false, true) => {
+            format!(
+                "account {id} was deleted: a second one under the same alias, without a grant that is kept"
+            )
+        }
+    };
+    match refusals {
+        Some(refusals) => warning(
+            EventReason::Deleted,
+            format!(
+                "{note} (the provider had refused to revoke {} times)",
+                refusals.count
+            ),
+        ),
+        None => normal(EventReason::Deleted, note),
+    }
+}
