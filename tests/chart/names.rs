@@ -1,11 +1,10 @@
 //! Names that YAML could take for numbers or booleans, and keys that could stand twice: installed by the real Helm.
 
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
-use crate::support::helm::{CHART, program};
+use crate::support::helm::{CHART, helm_on};
 
 /// Installs a release and takes it away, and tells what of it the apiserver had.
 async fn installed(
@@ -19,15 +18,7 @@ async fn installed(
     let file = folder.path().join("values.json");
     std::fs::write(&file, values.to_string()).expect("it is written");
     let helm = async |args: &[&str]| {
-        let output = Command::new(program().await)
-            .args(args)
-            .args(["--namespace", namespace])
-            .env("KUBECONFIG", control_plane.kubeconfig())
-            .env("HOME", folder.path())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .expect("helm runs");
+        let output = helm_on(control_plane, folder.path(), namespace, args).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{args:?}: {said}");
         said

@@ -4,11 +4,10 @@ use composio_operator::crd::{ClusterComposioProject, ComposioProject, DEFAULT_BA
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
-use crate::support::helm::{CHART, helm, program, render};
+use crate::support::helm::{CHART, helm, helm_on, render};
 
 const SANDBOX: &str = r#"sandbox={"enabled":true}"#;
 const NAMED: &str = r#"project={"create":true,"apiKeySecretRef":{"name":"composio"}}"#;
@@ -144,15 +143,7 @@ async fn one_install_makes_the_definitions_and_a_project_which_then_outlives_the
     let control_plane = ControlPlane::start().await.expect("it starts");
     let folder = Folder::new().expect("a folder");
     let helm = async |args: &[&str]| {
-        let output = Command::new(program().await)
-            .args(args)
-            .args(["--namespace", "default"])
-            .env("KUBECONFIG", control_plane.kubeconfig())
-            .env("HOME", folder.path())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .expect("helm runs");
+        let output = helm_on(&control_plane, folder.path(), "default", args).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{args:?}: {said}");
         String::from_utf8(output.stdout).expect("text")

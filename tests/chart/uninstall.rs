@@ -8,7 +8,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::support::helm::{CHART, program};
+use crate::support::helm::{CHART, helm_on};
 use crate::support::sandbox::PROGRAM;
 use crate::support::scene::{Operated, SOON, Scene};
 use crate::support::wait;
@@ -19,15 +19,9 @@ const JOB: &str = "op-composio-operator-drain";
 
 /// Runs Helm as the administrator, on the release of this scene.
 async fn helm(scene: &Scene<'_>, command: &str, more: &[&str]) -> Output {
-    Command::new(program().await)
-        .args([command, RELEASE, "--namespace", &scene.namespace])
-        .args(more)
-        .env("KUBECONFIG", scene.control_plane.kubeconfig())
-        .env("HOME", scene.folder.path())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .expect("helm runs")
+    let args = [&[command, RELEASE], more].concat();
+    let (home, namespace) = (scene.folder.path(), &scene.namespace);
+    helm_on(scene.control_plane, home, namespace, &args).await
 }
 
 /// Renders or installs the chart for the scene's namespace.

@@ -1,12 +1,13 @@
 //! The chart, rendered by Helm as it would be installed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::process::Command;
 
+use super::control_plane::ControlPlane;
 use super::tools::{self, HELM};
 
 /// The chart's folder.
@@ -18,6 +19,24 @@ pub(crate) async fn helm(args: &[&str]) -> Output {
         .args(args)
         .env_remove("KUBECONFIG")
         .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("helm runs")
+}
+
+/// Runs Helm on a cluster, as its administrator. `home` is where Helm keeps what it remembers.
+pub(crate) async fn helm_on(
+    control_plane: &ControlPlane,
+    home: &Path,
+    namespace: &str,
+    args: &[&str],
+) -> Output {
+    Command::new(program().await)
+        .args(args)
+        .args(["--namespace", namespace])
+        .env("KUBECONFIG", control_plane.kubeconfig())
+        .env("HOME", home)
         .kill_on_drop(true)
         .output()
         .await
