@@ -13,12 +13,11 @@ use source::Source;
 
 const LINES: usize = 400;
 /// Files that are longer, and why.
-const LONG: [(&str, &str); 9] = [
+const LONG: [(&str, &str); 8] = [
     (
         "src/operator/plan/tests/random/draw.rs",
         "one draw after another",
     ),
-    ("src/operator/projects.rs", "one value and its construction"),
     (
         "tests/convergence/rules/sight.rs",
         "one value and what is asked of it",

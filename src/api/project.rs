@@ -55,6 +55,17 @@ impl ProjectKind {
     }
 }
 
+impl FromStr for ProjectKind {
+    type Err = NotAProject;
+
+    fn from_str(text: &str) -> Result<Self, NotAProject> {
+        [Self::ComposioProject, Self::ClusterComposioProject]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(NotAProject)
+    }
+}
+
 impl fmt::Display for ProjectKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -90,7 +101,7 @@ impl fmt::Display for ProjectRef {
     }
 }
 
-/// What is no `kind/name` of a project.
+/// What is no kind, or no `kind/name`, of a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAProject;
 
@@ -99,18 +110,13 @@ impl FromStr for ProjectRef {
 
     fn from_str(text: &str) -> Result<Self, NotAProject> {
         let (kind, name) = text.split_once('/').ok_or(NotAProject)?;
-        let kinds = [
-            ProjectKind::ComposioProject,
-            ProjectKind::ClusterComposioProject,
-        ];
-        let kind = kinds.into_iter().find(|known| known.as_str() == kind);
-        match kind {
-            Some(kind) if !name.is_empty() && !name.contains('/') => Ok(Self {
-                kind,
-                name: name.to_owned(),
-            }),
-            Some(_) | None => Err(NotAProject),
+        if name.is_empty() || name.contains('/') {
+            return Err(NotAProject);
         }
+        Ok(Self {
+            kind: kind.parse()?,
+            name: name.to_owned(),
+        })
     }
 }
 
@@ -363,6 +369,15 @@ pub struct ProjectStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+impl ProjectStatus {
+    /// The condition of that type, if there is one.
+    pub fn condition(&self, type_: &str) -> Option<&Condition> {
+        self.conditions
+            .iter()
+            .find(|condition| condition.type_ == type_)
+    }
 }
 
 /// How many objects refer to a project.

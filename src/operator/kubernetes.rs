@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kube::{
     Client, Config,
     client::{ClientBuilder, retry::RetryPolicy},
+    runtime::watcher,
 };
 use tower::{BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
 
@@ -84,6 +85,23 @@ pub fn bare_client(cluster: Config, metrics: Arc<Metrics>) -> Result<Client, Box
     Ok(ClientBuilder::try_from(cluster)?
         .with_layer(&CountWrites(metrics))
         .build())
+}
+
+/// Why the server does not show what is to be watched, if it says so for certain: its rules do not allow it, or it
+/// knows no such namespace. A bare 404 is another thing, the definition that is missing in all namespaces.
+pub(crate) fn refusal(error: &watcher::Error) -> Option<String> {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => return None,
+    };
+    let is_certain = status.code == 403 || (status.code == 404 && status.reason == "NotFound");
+    is_certain.then(|| status.message.clone())
 }
 
 fn is_from_environment(proxy: &http::Uri) -> bool {

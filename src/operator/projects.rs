@@ -114,21 +114,8 @@ pub(crate) struct Projects {
 
 /// What every project at work has at hand.
 struct Shared {
-    client: Client,
-    http: HttpClient,
-    leadership: Leadership,
-    keys: RecordKeySource,
-    metrics: Arc<Metrics>,
-    trigger: Trigger,
-    objects: AllObjects,
-    slots: Arc<Slots>,
-    requeue_policy: RequeuePolicy,
+    parts: Parts,
     backoff: Arc<Backoff>,
-    emit: Emit,
-    emit_project: EmitProject,
-    settings: ProjectSettings,
-    serves_cluster: bool,
-    stop: CancellationToken,
     places: Places,
     /// All that are declared: how many there are of a namespace.
     declared: Mutex<BTreeMap<ProjectKey, Arc<Declared>>>,
@@ -142,38 +129,9 @@ impl Projects {
     /// None yet. What a task of theirs dies of comes out of the other end.
     pub(crate) fn new(parts: Parts) -> (Self, mpsc::UnboundedReceiver<JoinError>) {
         let (died, deaths) = mpsc::unbounded_channel();
-        let Parts {
-            client,
-            http,
-            leadership,
-            keys,
-            metrics,
-            trigger,
-            objects,
-            slots,
-            requeue_policy,
-            emit,
-            emit_project,
-            settings,
-            serves_cluster,
-            stop,
-        } = parts;
         let shared = Arc::new(Shared {
-            client,
-            http,
-            leadership,
-            keys,
-            metrics,
-            trigger,
-            objects,
-            slots,
-            requeue_policy,
+            parts,
             backoff: Arc::default(),
-            emit,
-            emit_project,
-            settings,
-            serves_cluster,
-            stop,
             places: Places::new(),
             declared: Mutex::default(),
             died,
@@ -192,7 +150,7 @@ impl Projects {
         namespaces: &[String],
         known: Arc<SetOnce<()>>,
     ) -> impl futures::Stream<Item = Change> + Send + use<> {
-        watching::changes(&self.shared.client, namespaces, known)
+        watching::changes(&self.shared.parts.client, namespaces, known)
     }
 
     /// Takes in that a project is declared so.
@@ -205,10 +163,10 @@ impl Projects {
             .lock()
             .insert(key.clone(), Arc::clone(&declared));
         let secret = self.shared.key_secret(&declared);
-        self.shared.objects.set_key_secret(&key, Some(secret));
+        self.shared.parts.objects.set_key_secret(&key, Some(secret));
         let entry = self.entry(&key);
         if entry.declare(Some(declared)) {
-            self.look_at_all(&entry);
+            self.shared.look_at_all(&entry);
         }
         self.run(&entry);
         if former.is_none() {
@@ -219,23 +177,23 @@ impl Projects {
     /// Takes in that a project is gone.
     pub(crate) fn gone(&self, key: &ProjectKey) {
         self.shared.declared.lock().remove(key);
-        self.shared.objects.set_key_secret(key, None);
+        self.shared.parts.objects.set_key_secret(key, None);
         let entry = self.entry(key);
         entry.declare(None);
-        self.look_at_all(&entry);
+        self.shared.look_at_all(&entry);
         self.count_again(key);
         self.forget(key);
     }
 
     /// Takes in what the watch of namespaces has brought.
     pub(crate) fn apply_namespaces(&self, change: NamespaceChange) {
-        let concerned = self.shared.objects.apply_namespaces(change).into_iter();
-        concerned.for_each(|object| self.shared.trigger.send(object));
-    }
-
-    fn look_at_all(&self, entry: &Entry) {
-        let all = entry.objects().refs();
-        all.for_each(|object| self.shared.trigger.send(object));
+        let concerned = self
+            .shared
+            .parts
+            .objects
+            .apply_namespaces(change)
+            .into_iter();
+        concerned.for_each(|object| self.shared.parts.trigger.send(object));
     }
 
     /// Starts all that are declared: this replica leads, and objects and projects are known.
@@ -247,7 +205,7 @@ impl Projects {
 
     /// Whether it is not known yet what the object may ask for.
     pub(crate) fn await_namespace_of(&self, object: &PackedObject) -> bool {
-        self.shared.objects.awaits_labels(object)
+        self.shared.parts.objects.awaits_labels(object)
     }
 
     /// The project of an object. One that is being deleted is dealt with where its account is, by its pin.
@@ -265,10 +223,10 @@ impl Projects {
         if let Some(entry) = entries.get(key).filter(|entry| entry.is_over()) {
             entry.end();
             let label = entry.project().label();
-            self.shared.metrics.forget_project(label);
+            self.shared.parts.metrics.forget_project(label);
             self.shared.places.leave(key);
             entries.remove(key);
-            self.shared.objects.forget_project(key);
+            self.shared.parts.objects.forget_project(key);
         }
     }
 
@@ -285,7 +243,7 @@ impl Projects {
         }
         entry.run_by(|| {
             let running = Running::new(Arc::clone(entry), Arc::clone(&self.shared));
-            let stop = self.shared.stop.clone();
+            let stop = self.shared.parts.stop.clone();
             self.shared.spawn(async move {
                 stop.run_until_cancelled(running.run()).await;
             })
@@ -319,28 +277,28 @@ impl Shared {
         let project = Project::new(
             &key.to_string(),
             connection.transport(),
-            self.keys.unknown(),
-            Arc::clone(&self.metrics),
+            self.parts.keys.unknown(),
+            Arc::clone(&self.parts.metrics),
             Clock::system(),
-            self.settings.auth_config_lifetime,
+            self.parts.settings.auth_config_lifetime,
         );
         let context = Context {
-            slots: Arc::clone(&self.slots),
+            slots: Arc::clone(&self.parts.slots),
             project_context: ProjectContext {
                 project: Arc::new(project),
-                objects: self.objects.of_project(key),
+                objects: self.parts.objects.of_project(key),
                 peers: self.places.of(key),
-                client: self.client.clone(),
+                client: self.parts.client.clone(),
             },
             decide: Arc::new(decide),
             report: Arc::new(build_status),
-            requeue_policy: self.requeue_policy,
+            requeue_policy: self.parts.requeue_policy,
             backoff: Arc::clone(&self.backoff),
-            metrics: Arc::clone(&self.metrics),
-            emit: Arc::clone(&self.emit),
+            metrics: Arc::clone(&self.parts.metrics),
+            emit: Arc::clone(&self.parts.emit),
         };
         let undeclared = match key.kind {
-            ProjectKind::ClusterComposioProject if !self.serves_cluster => {
+            ProjectKind::ClusterComposioProject if !self.parts.serves_cluster => {
                 ProjectState::Unavailable(ProjectReason::NotServed)
             }
             ProjectKind::ClusterComposioProject | ProjectKind::ComposioProject => {
@@ -348,6 +306,12 @@ impl Shared {
             }
         };
         Entry::new(key.clone(), undeclared, context, connection)
+    }
+
+    /// Has all objects of a project looked at.
+    fn look_at_all(&self, entry: &Entry) {
+        let all = entry.objects().refs();
+        all.for_each(|object| self.parts.trigger.send(object));
     }
 
     /// Runs on a task of its own. What it panics with ends the process: it would be missed by nobody.
@@ -367,31 +331,34 @@ impl Shared {
 
     /// The way to Composio, which is closed while this replica does not lead.
     fn transport(&self, base_url: &str, key: &Sensitive) -> Result<Transport, ConfigError> {
-        let direct = self.http.transport(base_url, key)?;
-        let leadership = self.leadership.clone();
+        let direct = self.parts.http.transport(base_url, key)?;
+        let leadership = self.parts.leadership.clone();
         Ok(only_while(direct, move || leadership.is_held(), NotLeading))
     }
 
     /// The Secret, by namespace and name, in which the API key of a project is said to be.
     fn key_secret(&self, declared: &Declared) -> (String, String) {
-        let namespace = declared.key.namespace.as_ref();
-        let namespace = namespace.unwrap_or(&self.settings.cluster_resource_namespace);
+        let namespace = &self.parts.settings.cluster_resource_namespace;
+        let namespace = declared.secret_namespace(namespace);
         let secret = &declared.spec.api_key_secret_ref.name;
-        (namespace.clone(), secret.clone())
+        (namespace.to_owned(), secret.clone())
     }
 
     /// Whether a project may run at all. Where it may not, its key is not even read.
     fn may_run(&self, declared: &Declared) -> Result<(), Finding> {
         let base_url = &declared.spec.base_url;
-        let allowed = &self.settings.allowed_base_urls;
+        let allowed = &self.parts.settings.allowed_base_urls;
         if !allowed.allow(base_url) {
             let detail = format!("{base_url:?} is not on the list");
             return Err(Finding::new(ProjectReason::BaseUrlNotAllowed, detail));
         }
-        let most = self.settings.max_per_namespace;
+        let most = self.parts.settings.max_per_namespace;
         if declared.key.kind == ProjectKind::ComposioProject && self.older(declared) >= most {
             let detail = format!("the namespace has more than {most}");
             return Err(Finding::new(ProjectReason::TooManyProjects, detail));
+        }
+        if declared.spec.suspend {
+            return Err(Finding::new(ProjectReason::Suspended, ""));
         }
         Ok(())
     }
@@ -412,7 +379,7 @@ impl Shared {
             .take_while(|other| {
                 other.key.kind == declared.key.kind && other.key.namespace == declared.key.namespace
             });
-        let most = self.settings.max_per_namespace;
+        let most = self.parts.settings.max_per_namespace;
         of_namespace.filter(is_older).take(most).count()
     }
 }

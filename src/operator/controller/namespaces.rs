@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::store::PackedObject;
+use crate::{kubernetes::refusal, store::PackedObject};
 
 mod access;
 mod merge;
@@ -98,23 +98,6 @@ pub(super) fn changes(
             })
         })
         .boxed()
-}
-
-/// Why the server does not show the namespace, if it says so for certain: its rules do not allow it, or it
-/// knows no such namespace. A bare 404 is another thing, the definition that is missing in all namespaces.
-fn refusal(error: &watcher::Error) -> Option<String> {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status,
-        watcher::Error::InitialListFailed(_)
-        | watcher::Error::WatchStartFailed(_)
-        | watcher::Error::WatchFailed(_)
-        | watcher::Error::NoResourceVersion => return None,
-    };
-    let is_certain = status.code == 403 || (status.code == 404 && status.reason == "NotFound");
-    is_certain.then(|| status.message.clone())
 }
 
 /// The watch of one namespace. After a refusal it begins with a list: nothing else would tell that it is

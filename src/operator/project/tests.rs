@@ -6,20 +6,23 @@ use super::*;
 use crate::composio::{SendError, model::State};
 use crate::plan::tests::build::account;
 
+/// A project behind that transport.
+fn behind(transport: Transport) -> Project {
+    Project::new(
+        "project",
+        transport,
+        RecordKeys::derive(b"the API key", "project"),
+        Arc::default(),
+        Clock::system(),
+        SignedDuration::from_mins(10),
+    )
+}
+
 /// What several objects mean is looked for by each with the alias that is its own.
 #[test]
 fn a_list_of_one_alias_says_nothing_of_a_duplicate_with_another() {
     let transport: Transport = Arc::new(|_| async { Err(SendError::Timeout) }.boxed());
-    let lifetime = SignedDuration::from_mins(10);
-    let keys = RecordKeys::derive(b"the API key", "project");
-    let project = Project::new(
-        "project",
-        transport,
-        keys,
-        Arc::default(),
-        Clock::system(),
-        lifetime,
-    );
+    let project = behind(transport);
     let (kept, other) = (account("ca_1").called("one"), account("ca_2").called("one"));
     let known = || project.snapshot(|snapshot| snapshot.duplicates_of(&kept.0, "one"));
     project.snapshot(|snapshot| snapshot.note_duplicate(other.clone().is(State::Expired).0));
@@ -41,16 +44,7 @@ async fn who_waits_for_auth_configs_that_cannot_be_read_fails_with_the_others() 
         }
         .boxed()
     });
-    let lifetime = SignedDuration::from_mins(10);
-    let keys = RecordKeys::derive(b"the API key", "project");
-    let project = Project::new(
-        "project",
-        transport,
-        keys,
-        Arc::default(),
-        Clock::system(),
-        lifetime,
-    );
+    let project = behind(transport);
     let begun = Instant::now();
     let found = join_all((0..50).map(|_| project.auth_configs("gmail"))).await;
     assert!(found.iter().all(Result::is_err));

@@ -44,8 +44,7 @@ pub(super) async fn read(
     cluster_namespace: &str,
 ) -> Result<Sensitive, NoKey> {
     let reference = &declared.spec.api_key_secret_ref;
-    let namespace = declared.key.namespace.as_deref();
-    let namespace = namespace.unwrap_or(cluster_namespace);
+    let namespace = declared.secret_namespace(cluster_namespace);
     let at = format!("{namespace}/{}", reference.name);
     let secrets = Api::<Secret>::namespaced(client.clone(), namespace);
     let secret = match secrets.get_opt(&reference.name).await {

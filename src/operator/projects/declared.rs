@@ -60,6 +60,11 @@ impl Declared {
         self.finalizers.iter().any(|one| one == PROJECT_FINALIZER)
     }
 
+    /// The namespace of the Secret with its API key; of a ClusterComposioProject it is `cluster`.
+    pub(super) fn secret_namespace<'a>(&'a self, cluster: &'a str) -> &'a str {
+        self.key.namespace.as_deref().unwrap_or(cluster)
+    }
+
     /// Where events of it go.
     pub fn object_ref(&self) -> ObjectReference {
         let resource = api_resource(self.key.kind);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::{Declared, ProjectEvent};
-use crate::{crd::ProjectStatus, plan::Policy};
+use crate::{crd::ProjectStatus, plan::Policy, report::object_event::truncate_note};
 
 /// The condition that is there while it is so.
 const USERS_OVERLAP: &str = "UsersOverlap";
@@ -42,24 +42,20 @@ pub(super) fn condition(declared: &Declared, told: String, now: Timestamp) -> Co
         reason: USERS_OVERLAP.to_owned(),
         message: told,
         observed_generation: Some(declared.generation),
-        last_transition_time: former(&declared.status)
+        last_transition_time: (declared.status.condition(USERS_OVERLAP))
             .map_or(Time(now), |former| former.last_transition_time.clone()),
     }
 }
 
 /// The event that tells it, where it was not so before.
-pub(super) fn event(former_status: &ProjectStatus, status: &ProjectStatus) -> Option<ProjectEvent> {
-    let told = former(status).filter(|_| former(former_status).is_none())?;
+pub(super) fn event(former: &ProjectStatus, status: &ProjectStatus) -> Option<ProjectEvent> {
+    let is_new = former.condition(USERS_OVERLAP).is_none();
+    let told = status.condition(USERS_OVERLAP).filter(|_| is_new)?;
     Some(ProjectEvent {
         reason: USERS_OVERLAP,
-        note: told.message.clone(),
+        note: truncate_note(&told.message),
         warning: true,
     })
-}
-
-fn former(status: &ProjectStatus) -> Option<&Condition> {
-    let mut conditions = status.conditions.iter();
-    conditions.find(|one| one.type_ == USERS_OVERLAP)
 }
 
 #[cfg(test)]

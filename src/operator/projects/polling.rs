@@ -27,19 +27,20 @@ pub(super) fn poll(
     changed: &Arc<Notify>,
 ) -> AbortHandle {
     let (project, objects) = (Arc::clone(entry.project()), entry.objects().clone());
-    let (metrics, trigger) = (Arc::clone(&shared.metrics), shared.trigger.clone());
+    let (metrics, trigger) = (
+        Arc::clone(&shared.parts.metrics),
+        shared.parts.trigger.clone(),
+    );
+    let of_all = Arc::clone(shared);
     let (polled, changed) = (Arc::clone(polled), Arc::clone(changed));
     let held = Arc::downgrade(entry);
     let poll = Poll::new(Arc::clone(&project), objects, polling);
     shared.spawn(async move {
-        let release = {
-            let trigger = trigger.clone();
-            move || {
-                if let Some(entry) = held.upgrade()
-                    && entry.release()
-                {
-                    entry.objects().refs().for_each(|one| trigger.send(one));
-                }
+        let release = move || {
+            if let Some(entry) = held.upgrade()
+                && entry.release()
+            {
+                of_all.look_at_all(&entry);
             }
         };
         let report = {

@@ -9,7 +9,7 @@ use super::{Declared, overlap};
 use crate::{
     crd::{AccountCounts, Progress, ProjectReason, ProjectStatus, condition},
     project::{ClosedGates, ProjectIdentity},
-    text,
+    report::object_event::truncate_note,
 };
 
 /// So many polls may fail one after the other before it is told: an outage mostly heals by itself.
@@ -48,9 +48,6 @@ pub struct ProjectEvent {
 
 /// Takes an event of a project to be published. It must not wait: what cannot be taken now is lost.
 pub(crate) type EmitProject = Arc<dyn Fn(&Declared, ProjectEvent) + Send + Sync>;
-
-/// The longest note that the apiserver takes, in bytes.
-const MAX_NOTE: usize = 1024;
 
 /// What the polls have come to since the project was connected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,8 +125,7 @@ pub(super) fn status(
     let message = message(finding);
     let is_true = |true_: bool| if true_ { "True" } else { "False" };
     let condition = |type_: &str, status: &str, message: &str| {
-        let former = declared.status.conditions.iter();
-        let former = former.into_iter().find(|former| former.type_ == type_);
+        let former = declared.status.condition(type_);
         let since = former
             .filter(|former| former.status == status)
             .map_or(Time(now), |former| former.last_transition_time.clone());
@@ -165,8 +161,7 @@ pub(super) fn status(
 /// The event of one write of the status, if the reason of Ready is another than before.
 pub(super) fn event(former: &ProjectStatus, finding: &Finding) -> Option<ProjectEvent> {
     let reason = finding.reason;
-    let ready = |one: &&Condition| one.type_ == condition::READY;
-    let former = former.conditions.iter().find(ready);
+    let former = former.condition(condition::READY);
     let is_told = former.is_some_and(|former| former.reason == reason.as_str());
     // To begin with is nothing to tell.
     if is_told || reason == ProjectReason::Progressing {
@@ -174,7 +169,7 @@ pub(super) fn event(former: &ProjectStatus, finding: &Finding) -> Option<Project
     }
     Some(ProjectEvent {
         reason: reason.as_str(),
-        note: text::sanitize_line(&message(finding), MAX_NOTE),
+        note: truncate_note(&message(finding)),
         warning: reason.progress() != Progress::None,
     })
 }

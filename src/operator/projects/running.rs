@@ -16,12 +16,7 @@ use super::{
     polling::poll,
     report::{self, Polled},
 };
-use crate::{
-    composio::Sensitive,
-    crd::{AccountCounts, ProjectReason},
-    plan::ProjectState,
-    poll::Polling,
-};
+use crate::{composio::Sensitive, crd::ProjectReason, plan::ProjectState, poll::Polling};
 
 /// A key that is not there is looked for again after this, and each time after twice as long, up to the interval at
 /// which all are read.
@@ -40,7 +35,8 @@ pub(super) struct Running {
     connected: Option<Connected>,
     /// What the log says of it.
     told: Option<Finding>,
-    counted: Option<(Instant, AccountCounts)>,
+    /// When the objects were counted last.
+    counted: Option<Instant>,
     write_after: Option<Instant>,
     has_signed: bool,
     /// Whether the apiserver did not take the finalizer.
@@ -157,18 +153,13 @@ impl Running {
             self.read = None;
             return refused;
         }
-        if declared.spec.suspend {
-            self.disconnect();
-            self.read = None;
-            return Finding::new(ProjectReason::Suspended, "");
-        }
         match self.key(declared).await {
             Ok(key) => self.go_on(declared, key),
             Err(finding) => {
                 if let Some(connected) = &mut self.connected {
                     connected.stop_polling();
                     let label = self.entry.project().label();
-                    self.shared.metrics.forget_calls(label);
+                    self.shared.parts.metrics.forget_calls(label);
                 }
                 finding
             }
@@ -184,9 +175,9 @@ impl Running {
         {
             return read.key.clone();
         }
-        let settings = &self.shared.settings;
+        let settings = &self.shared.parts.settings;
         let namespace = &settings.cluster_resource_namespace;
-        let key = match api_key::read(&self.shared.client, declared, namespace).await {
+        let key = match api_key::read(&self.shared.parts.client, declared, namespace).await {
             // What was read of this very declaration still holds; of another nothing is known.
             Err(NoKey::Unknown(why)) => match &self.read {
                 Some(read) if read.is_of(declared) => {
@@ -261,7 +252,10 @@ impl Running {
             };
             let places = &self.shared.places;
             places.enter(&self.entry.key, base_url, &key, peer);
-            let (keys, signs) = (&self.shared.keys, self.entry.key.reference().to_string());
+            let (keys, signs) = (
+                &self.shared.parts.keys,
+                self.entry.key.reference().to_string(),
+            );
             let has_signed = std::mem::replace(&mut self.has_signed, true);
             project.key_changed(|former| match has_signed {
                 true => former.rotated(key.expose().as_bytes(), &signs),
@@ -290,7 +284,7 @@ impl Running {
     }
 
     fn polling(&self, declared: &Declared) -> Polling {
-        let polling = self.shared.settings.polling;
+        let polling = self.shared.parts.settings.polling;
         let spec = &declared.spec;
         Polling {
             interval: spec.poll_interval.unwrap_or(polling.interval),
@@ -304,6 +298,7 @@ impl Running {
         self.connected = None;
         self.entry.connection.set(None);
         self.shared
+            .parts
             .metrics
             .forget_calls(self.entry.project().label());
     }
@@ -315,15 +310,9 @@ impl Running {
         self.told = None;
         self.counted = None;
         let label = self.entry.project().label();
-        self.shared.metrics.forget_project(label);
+        self.shared.parts.metrics.forget_project(label);
         if self.entry.undeclare() {
-            self.trigger_all();
-        }
-    }
-
-    fn trigger_all(&self) {
-        for object in self.entry.objects().refs() {
-            self.shared.trigger.send(object);
+            self.shared.look_at_all(&self.entry);
         }
     }
 
@@ -333,19 +322,13 @@ impl Running {
         let is_connected = self.connected.is_some();
         let is_unmarked = !declared.is_deleting && !declared.has_finalizer();
         let state = match finding.reason {
-            ProjectReason::Suspended
-            | ProjectReason::BaseUrlNotAllowed
-            | ProjectReason::TooManyProjects
-            | ProjectReason::NotServed => ProjectState::Unavailable(finding.reason),
-            ProjectReason::KeyMissing | ProjectReason::KeyInvalid
-                if is_connected && declared.is_deleting =>
-            {
-                ProjectState::OnlyDeletions(finding.reason)
+            reason if !is_connected => ProjectState::Unavailable(reason),
+            reason @ (ProjectReason::KeyMissing | ProjectReason::KeyInvalid) => {
+                match declared.is_deleting {
+                    true => ProjectState::OnlyDeletions(reason),
+                    false => ProjectState::Unavailable(reason),
+                }
             }
-            ProjectReason::KeyMissing | ProjectReason::KeyInvalid => {
-                ProjectState::Unavailable(finding.reason)
-            }
-            _ if !is_connected => ProjectState::Unavailable(finding.reason),
             _ if declared.is_deleting || (is_unmarked && self.cannot_mark) => {
                 ProjectState::NothingNew
             }
@@ -355,21 +338,21 @@ impl Running {
         let awaits_mark = is_unmarked && !self.cannot_mark && state == ProjectState::Available;
         let is_marked = self.entry.set_awaits_mark(awaits_mark);
         let is_new = project.set_state(state) || is_marked;
-        let waits_for_poll = self.connected.is_some()
+        let waits_for_poll = is_connected
             && finding.reason == ProjectReason::Progressing
             && self.entry.awaits_poll();
         if waits_for_poll {
             return;
         }
         if self.entry.release() || is_new {
-            self.trigger_all();
+            self.shared.look_at_all(&self.entry);
         }
     }
 
     /// Says it once in the log.
     fn tell(&mut self, finding: &Finding) {
         let key = &self.entry.key;
-        let (metrics, label) = (&self.shared.metrics, self.entry.project().label());
+        let (metrics, label) = (&self.shared.parts.metrics, self.entry.project().label());
         // Of those that are too many there may be any number.
         match finding.reason {
             ProjectReason::TooManyProjects => metrics.forget_project(label),

@@ -23,6 +23,7 @@ use tracing::{error, warn};
 use super::{AnyProject, Declared, ProjectKey};
 use crate::{
     crd::{ClusterComposioProject, ComposioProject},
+    kubernetes::refusal,
     log::cause,
     store::NamespaceChange,
 };
@@ -184,23 +185,8 @@ fn failed(what: &str, error: &watcher::Error) -> Vec<Change> {
     let why = cause(error);
     warn!("{what} cannot be watched now: {why}");
     let failed = Change::Failed(why);
-    match is_refusal(error) {
-        true => vec![Change::Synced, failed],
-        false => vec![failed],
+    match refusal(error) {
+        Some(_) => vec![Change::Synced, failed],
+        None => vec![failed],
     }
-}
-
-/// Whether the apiserver says for certain that nothing is to be seen there.
-fn is_refusal(error: &watcher::Error) -> bool {
-    let status = match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status,
-        watcher::Error::InitialListFailed(_)
-        | watcher::Error::WatchStartFailed(_)
-        | watcher::Error::WatchFailed(_)
-        | watcher::Error::NoResourceVersion => return false,
-    };
-    status.code == 403 || (status.code == 404 && status.reason == "NotFound")
 }

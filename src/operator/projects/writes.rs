@@ -42,7 +42,7 @@ pub(super) async fn mark(
         "resourceVersion": declared.resource_version,
         "finalizers": finalizers,
     }});
-    let api = api(&shared.client, &declared.key);
+    let api = api(&shared.parts.client, &declared.key);
     let params = PatchParams::default();
     api.patch(&declared.key.name, &params, &Patch::Merge(patch))
         .await?;
@@ -109,7 +109,7 @@ fn users(entry: &Entry) -> Vec<Summary> {
 
 /// Whether an object needs the project, as the apiserver tells now: one that refers to it, or whose pin does.
 async fn is_needed(shared: &Shared, declared: &Declared) -> Result<bool, kube::Error> {
-    let client = shared.client.clone();
+    let client = shared.parts.client.clone();
     let objects: Api<PackedObject> = match &declared.key.namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),

@@ -340,7 +340,7 @@ fn warning(reason: EventReason, note: String) -> ObjectEvent {
 
 /// Without URLs, and no longer than the apiserver takes. What somebody else's message holds may be a
 /// connect link.
-fn truncate_note(note: &str) -> String {
+pub(crate) fn truncate_note(note: &str) -> String {
     let mut fit = text::without_urls(&text::sanitize_line(note, MAX_NOTE));
     if fit.len() > MAX_NOTE {
         let dots = '…';

@@ -61,18 +61,18 @@ impl Running {
 
     /// The counts are those of the last write, unless that is long ago or something else is to be written anyway.
     fn status(&mut self, declared: &Declared, finding: &Finding, now: Instant) -> ProjectStatus {
-        let counts = self.entry.objects().counts().of_project();
         let time = Timestamp::now();
         let overlap = self.entry.overlap();
         let former = declared.status.accounts.unwrap_or_default();
         let is_due = self
             .counted
-            .is_none_or(|(at, _)| now.saturating_duration_since(at) >= BETWEEN_COUNTS);
+            .is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN_COUNTS);
         let same = report::status(declared, finding, overlap.clone(), former, time);
         if same == declared.status && !is_due {
             return same;
         }
-        self.counted = Some((now, counts));
+        self.counted = Some(now);
+        let counts = self.entry.objects().counts().of_project();
         report::status(declared, finding, overlap, counts, time)
     }
 
@@ -82,13 +82,13 @@ impl Running {
         finding: &Finding,
         status: &ProjectStatus,
     ) -> Result<(), kube::Error> {
-        writes::status(&self.shared.client, declared, status).await?;
+        writes::status(&self.shared.parts.client, declared, status).await?;
         let events = [
             report::event(&declared.status, finding),
             overlap::event(&declared.status, status),
         ];
         for event in events.into_iter().flatten() {
-            (self.shared.emit_project)(declared, event);
+            (self.shared.parts.emit_project)(declared, event);
         }
         Ok(())
     }
