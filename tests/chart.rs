@@ -11,6 +11,7 @@ use crate::support::helm::{CHART, helm, render};
 
 mod examples;
 mod gitops;
+mod marks;
 mod monitoring;
 mod names;
 mod network;
@@ -24,7 +25,7 @@ mod values;
 const MONITORING: &str = include_str!("chart/monitoring.yaml");
 
 /// Values with which the chart is installed, and what each is about.
-const COMBINATIONS: [(&str, &[&str]); 13] = [
+const COMBINATIONS: [(&str, &[&str]); 14] = [
     ("the least", &[]),
     (
         "a project with the release",
@@ -46,6 +47,13 @@ const COMBINATIONS: [(&str, &[&str]); 13] = [
         &[
             r#"project={"create":true,"apiKey":"ak_1","allow":[{"toolkits":["gmail"]}]}"#,
             r#"watchNamespaces=["some-namespace"]"#,
+        ],
+    ),
+    (
+        "marks that are protected in some namespaces",
+        &[
+            r#"watchNamespaces=["some-namespace"]"#,
+            r#"tenancy={"protectMarks":true}"#,
         ],
     ),
     (
@@ -329,10 +337,8 @@ async fn who_may_only_view_a_namespace_does_not_see_links_and_who_may_edit_it_wr
         "delete",
         "deletecollection"
     ]);
-    let resources = ["connectedaccounts", "connectedaccounts/status"];
-    let resources = resources.map(|resource| serde_json::json!([resource]));
-    let read = serde_json::json!(["get"]);
-    assert_eq!(granted, [[&resources[0], &verbs], [&resources[1], &read]]);
+    let resources = serde_json::json!(["connectedaccounts"]);
+    assert_eq!(granted, [[&resources, &verbs]]);
 }
 
 #[tokio::test]

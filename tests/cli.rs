@@ -7,6 +7,6 @@ mod connect;
 mod create;
 mod explain;
 mod links;
-mod program;
+pub(crate) mod program;
 mod reference;
 mod status;

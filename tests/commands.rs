@@ -11,7 +11,7 @@ use crate::support::sandbox::PROGRAM;
 use crate::support::scene::{Scene, gmail};
 
 /// Runs a subcommand to its end, with the way to the cluster that the operator has.
-async fn run(kubeconfig: &Path, args: &[&str]) -> (Option<i32>, String) {
+pub(crate) async fn run(kubeconfig: &Path, args: &[&str]) -> (Option<i32>, String) {
     let mut command = tokio::process::Command::new(PROGRAM);
     command.args(args).env("KUBECONFIG", kubeconfig);
     for proxy in PROXY_VARIABLES {
@@ -63,7 +63,7 @@ async fn a_check_finds_everything_in_order_and_changes_nothing() {
     scene.declare("a", gmail()).await;
     let (code, told) = check(&scene, &[]).await;
     assert_eq!(code, Some(0), "{told}");
-    assert_eq!(told.lines().count(), 5, "{told}");
+    assert_eq!(told.lines().count(), 6, "{told}");
     assert!(told.lines().all(|line| line.starts_with("ok ")), "{told}");
     assert_eq!(scene.changes().await, [""; 0]);
     assert_eq!(scene.written(), []);

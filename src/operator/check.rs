@@ -1,6 +1,6 @@
 //! `composio-operator check`: whether the cluster and Composio are as the operator needs them.
 //!
-//! It looks and changes nothing. It runs as the operator runs, with its service account, its key and its
+//! It looks and changes nothing: what it tries is a dry run. It runs as the operator runs, with its service account, its key and its
 //! way to Composio: what it finds is what the operator would find.
 
 use std::io::{self, Write};
@@ -19,6 +19,7 @@ use crate::{
     projects::ProjectKey,
 };
 
+pub mod marks;
 mod projects;
 pub use projects::ProjectAccess;
 
@@ -127,6 +128,10 @@ pub async fn run(
         tell(
             &format!("permissions, {place}"),
             permissions(&kubernetes, scope, rights_in(scope)).await,
+        )?;
+        tell(
+            &format!("marks, {place}"),
+            marks::of_operator(&kubernetes, scope).await,
         )?;
     }
     if let Some((namespace, lease)) = lease {

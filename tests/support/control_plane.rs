@@ -87,11 +87,13 @@ pub(crate) struct Audited {
     pub(crate) status: u64,
     /// The id of the service account's token that came with the request: tells apart who shares the account.
     pub(crate) token: String,
+    /// Whether it was only tried.
+    pub(crate) is_dry_run: bool,
 }
 
 impl Audited {
     pub(crate) fn is_write(&self) -> bool {
-        !["get", "list", "watch"].contains(&self.verb.as_str())
+        !self.is_dry_run && !["get", "list", "watch"].contains(&self.verb.as_str())
     }
 
     fn read(event: &serde_json::Value) -> Audited {
@@ -107,6 +109,7 @@ impl Audited {
             name: text(&object["name"]),
             status: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
             token: text(&event["user"]["extra"]["authentication.kubernetes.io/credential-id"][0]),
+            is_dry_run: text(&event["requestURI"]).contains("dryRun="),
         }
     }
 }

@@ -21,6 +21,9 @@ pub(crate) const RULES: &str = include_str!("../../charts/composio-operator/file
 /// What it may do besides where it works in all namespaces.
 pub(crate) const CLUSTER_RULES: &str =
     include_str!("../../charts/composio-operator/files/cluster-rules.yaml");
+/// What it may do besides where an admission policy protects what only it writes.
+pub(crate) const MARKS_RULES: &str =
+    include_str!("../../charts/composio-operator/files/marks-rules.yaml");
 
 /// The same for its own namespace.
 pub(crate) const LEASE_RULES: &str =

@@ -103,6 +103,8 @@ pub(crate) async fn installed_in(
 pub(crate) struct Release<'a> {
     pub(crate) scene: Scene<'a>,
     pub(crate) options: Options,
+    /// Of the release's service account.
+    pub(crate) kubeconfig: PathBuf,
 }
 
 impl<'a> Release<'a> {
@@ -121,7 +123,11 @@ impl<'a> Release<'a> {
                 .also_in(&[&scene.namespace]),
             some => options.flag("--watch-namespace", &some.join(",")),
         };
-        Release { scene, options }
+        Release {
+            scene,
+            options,
+            kubeconfig,
+        }
     }
 
     /// Puts the project into a namespace, which may have been made anew.

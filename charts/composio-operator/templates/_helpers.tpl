@@ -30,6 +30,14 @@ true
 {{- end }}
 {{- end }}
 
+{{/* Whether an admission policy protects what only the operator writes: text, or nothing. */}}
+{{- define "composio-operator.protectsMarks" -}}
+{{- $own := and .Values.rbac.create (include "composio-operator.hasProject" .) (eq (include "composio-operator.projectKind" .) "ClusterComposioProject") }}
+{{- if ternary $own .Values.tenancy.protectMarks (kindIs "invalid" .Values.tenancy.protectMarks) -}}
+true
+{{- end }}
+{{- end }}
+
 {{- define "composio-operator.labels" -}}
 {{- include "composio-operator.labelsAnd" (list . dict) }}
 {{- end }}
