@@ -44,6 +44,9 @@ pub const CREDENTIALS_ANNOTATION: &str = "composio.dev/credentials";
 /// A person lets an object go without its account by writing the account's id here, or the alias that it was asked
 /// for under: it is being deleted, and its project, or the key of it, is gone.
 pub const ABANDON_ANNOTATION: &str = "composio.dev/abandon";
+/// Annotation by which a person has an object go on in another project than its pin names: `kind/name` of that one,
+/// which the object refers to.
+pub const MOVE_TO_PROJECT_ANNOTATION: &str = "composio.dev/move-to-project";
 /// A person asks for a new link by giving this annotation a new value.
 pub const LINK_REQUESTED_ANNOTATION: &str = "composio.dev/link-requested-at";
 /// A person or a GitOps tool asks for a fresh look by giving this annotation a new value.

@@ -382,7 +382,7 @@ const TABLE: [Row; 41] = {
             False,
             false,
             Stalled,
-            "The object's account is, or may be, in another project than `spec.projectRef` names, and nothing is done. Name the former project again, or, if the object is a copy, take the annotation `composio.dev/alias` off it.",
+            "The object's account is, or may be, in another project than `spec.projectRef` names, and nothing is done. Name the former project again, or, if the object is a copy, take the annotation `composio.dev/alias` off it. To leave that account as it is, and go on here, annotate `composio.dev/move-to-project: <kind>/<name>` with the project of `spec.projectRef`, which must allow to take over.",
         ),
         row(
             R::Mismatch,

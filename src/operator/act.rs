@@ -14,7 +14,8 @@ use crate::{
         model::{Account, Credentials, SensitiveUrl, State},
     },
     crd::{
-        ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, OWN_ACCOUNT_ANNOTATION, has_finalizer,
+        ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, MOVE_TO_PROJECT_ANNOTATION,
+        OWN_ACCOUNT_ANNOTATION, has_finalizer,
     },
     plan::{AccountLookup, Applied, Desired, Effect, Failure, Observed, Pin, SecretSeen},
     project::Project,
@@ -231,6 +232,9 @@ fn pinned(
         given.is_some_and(|account| alias.is_some() && account.alias.as_deref() == alias);
     if is_copied || is_used_up {
         annotations[OWN_ACCOUNT_ANNOTATION] = Value::Null;
+    }
+    if desired.leaves().is_some() {
+        annotations[MOVE_TO_PROJECT_ANNOTATION] = Value::Null;
     }
     json!({"finalizers": finalizers, "annotations": annotations})
 }

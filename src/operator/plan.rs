@@ -252,15 +252,12 @@ fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
 }
 
 /// The refusal where the pin names another project than the object refers to. Its account, or the one that may
-/// still come of a POST, is there, and here is nothing of it. An object that is being deleted is dealt with in the
-/// project of its pin.
+/// still come of a POST, is there, and here is nothing of it, until a person says that the object goes on here. An
+/// object that is being deleted is dealt with in the project of its pin.
 fn another_project(desired: &Desired) -> Option<Decision> {
-    let Pin::Former { project, .. } = &desired.pin else {
-        return None;
-    };
+    let project = desired.pinned_elsewhere()?;
     let here = &desired.flags.project;
-    let is_another = desired.presence == Presence::Present && project != here;
-    (is_another && !desired.spec.suspend).then(|| {
+    (!desired.spec.suspend && desired.leaves().is_none()).then(|| {
         let project: String = project.chars().take(MAX_PROJECT).collect();
         let detail = format!("the account is, or may be, in {project:?}, not in {here:?}");
         Rule::ProjectMismatch.refuses(Reason::ProjectMismatch, detail)

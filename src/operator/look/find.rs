@@ -23,6 +23,8 @@ impl ProjectContext {
         keys: &RecordKeys,
     ) -> Result<Vec<Account>, LookError> {
         let on_record = recorded.connected_account_id.as_ref();
+        // What is on record of one that comes from another project is there.
+        let on_record = on_record.filter(|_| desired.leaves().is_none());
         let Some(id) = on_record.or(desired.spec.connected_account_id.as_ref()) else {
             return Ok(self.by_alias(desired, None).await?);
         };

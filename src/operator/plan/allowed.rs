@@ -25,6 +25,10 @@ pub(super) fn refused_unseen(desired: &Desired, observed: &Observed) -> Option<D
 /// Whether an account on record is the object's own, or may be: that is told by a look where the key that signed
 /// the record is not known any more.
 fn may_have_account(desired: &Desired, observed: &Observed) -> bool {
+    if desired.leaves().is_some() {
+        // Whatever is on record was in the other project.
+        return false;
+    }
     match observed.proven(desired) {
         Some(Proven::Valid | Proven::UnknownKey) => true,
         Some(Proven::Invalid) | None => false,

@@ -9,8 +9,9 @@ use crate::{
     composio::model::{Acl, Credentials, Visibility},
     crd::{
         self, ABANDON_ANNOTATION, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec,
-        ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION, OWN_ACCOUNT_ANNOTATION, ProjectRef,
-        RECONCILE_REQUESTED_ANNOTATION, has_finalizer, is_unanswered,
+        ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION, MOVE_TO_PROJECT_ANNOTATION,
+        OWN_ACCOUNT_ANNOTATION, ProjectRef, RECONCILE_REQUESTED_ANNOTATION, has_finalizer,
+        is_unanswered,
     },
 };
 
@@ -86,6 +87,8 @@ pub struct Desired {
     pub own_account: Option<String>,
     /// The account, or the alias, that a person gives up.
     pub abandon: Option<String>,
+    /// Whether a person has it go on in this project, whatever the pin names.
+    pub moves_here: bool,
     /// Whether our finalizer is on the object.
     pub finalizer: bool,
     /// Token of a person's request for a new link.
@@ -117,6 +120,8 @@ impl Desired {
             pin: Pin::read(pin.map(String::as_str), flags, &namespace, &name),
             own_account: token(object, OWN_ACCOUNT_ANNOTATION),
             abandon: token(object, ABANDON_ANNOTATION),
+            moves_here: object.annotations().get(MOVE_TO_PROJECT_ANNOTATION)
+                == Some(&flags.project),
             namespace,
             name,
             uid: object.uid().unwrap_or_default(),
@@ -158,6 +163,23 @@ impl Desired {
     /// Whether finalizer and pin are on the object, and the pin was written for it.
     pub fn is_marked(&self) -> bool {
         self.finalizer && self.pin.is_own()
+    }
+
+    /// The other project that its pin names; `None` where it is being deleted, which is dealt with in that one.
+    pub fn pinned_elsewhere(&self) -> Option<&str> {
+        match &self.pin {
+            Pin::Former { project, .. }
+                if *project != self.flags.project && self.presence == Presence::Present =>
+            {
+                Some(project)
+            }
+            Pin::Former { .. } | Pin::Own { .. } | Pin::Foreign { .. } | Pin::Absent => None,
+        }
+    }
+
+    /// The other project that it leaves, because a person says so.
+    pub fn leaves(&self) -> Option<&str> {
+        self.pinned_elsewhere().filter(|_| self.moves_here)
     }
 
     /// Who may use the account, in Composio's words.

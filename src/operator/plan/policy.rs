@@ -48,6 +48,8 @@ pub(super) struct Request<'a> {
     names_id: bool,
     /// Whether an account is found by an alias that is declared.
     names_alias: bool,
+    /// Whether the object comes from another project.
+    moves: bool,
     /// How the account is made.
     source: Source,
     /// Who may use it.
@@ -69,6 +71,7 @@ pub(super) enum Field {
     AuthConfig,
     ConnectedAccountId,
     Alias,
+    Move,
     SignIn,
     Credentials,
     Visibility,
@@ -78,13 +81,14 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Namespace,
         Self::User,
         Self::Toolkit,
         Self::AuthConfig,
         Self::ConnectedAccountId,
         Self::Alias,
+        Self::Move,
         Self::SignIn,
         Self::Credentials,
         Self::Visibility,
@@ -103,6 +107,7 @@ impl fmt::Display for Field {
             Self::AuthConfig => "spec.authConfig, or the one that would be used",
             Self::ConnectedAccountId => "spec.connectedAccountId",
             Self::Alias => "spec.metadata.alias",
+            Self::Move => "the annotation composio.dev/move-to-project",
             Self::SignIn => "accounts that a person signs in to",
             Self::Credentials => "spec.credentials",
             Self::Visibility => "spec.visibility",

@@ -2,7 +2,7 @@
 //!
 //! | situation | decided in |
 //! |---|---|
-//! | suspended, or nothing was looked at | here |
+//! | suspended, or nothing was looked at, or it comes from another project | here |
 //! | no account on record: one is found, or is to be made | `unrecorded` |
 //! | an account on record: is it there, and this object's | `recorded` |
 //! | ours, without a grant: a person or a Secret is waited for | `waiting` |
@@ -12,16 +12,26 @@ use jiff::Timestamp;
 
 use crate::crd::Reason;
 
-use super::{AccountLookup, Decision, Desired, Need, Observed, Rule, marks, recorded, unrecorded};
+use super::{
+    AccountLookup, Claim, Decision, Desired, Effect, Need, Observed, Rule, marks, recorded,
+    unrecorded,
+};
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     let is_recorded = observed.recorded.connected_account_id.is_some();
     if desired.spec.suspend {
         return suspended(observed, is_recorded);
     }
+    if observed.account == AccountLookup::NotLooked {
+        return Rule::LookAfresh.looks(Need::Account);
+    }
+    if desired.leaves().is_some() {
+        return moved(desired, is_recorded);
+    }
     let account = match &observed.account {
-        AccountLookup::NotLooked => return Rule::LookAfresh.looks(Need::Account),
-        AccountLookup::Absent => return not_there(desired, observed, is_recorded, now),
+        AccountLookup::NotLooked | AccountLookup::Absent => {
+            return not_there(desired, observed, is_recorded, now);
+        }
         AccountLookup::One(account) => account,
         AccountLookup::Many(accounts) => match accounts.first() {
             Some(kept) => kept,
@@ -32,6 +42,18 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         true => recorded::found(desired, observed, account, now),
         false => unrecorded::found(desired, observed, account),
     }
+}
+
+/// The object goes on here, and what it had in the other project is left as it is: the record of it goes first, for
+/// beside the new pin it would be looked for here.
+fn moved(desired: &Desired, is_recorded: bool) -> Decision {
+    let alias = desired.pin.alias().unwrap_or(&desired.alias);
+    Rule::Move.does(match is_recorded {
+        true => Effect::Forget,
+        false => Effect::Pin {
+            alias: desired.to_pin(Claim::Own, alias),
+        },
+    })
 }
 
 /// Nothing is done, and the account is still observed: that it is gone, too, is told.

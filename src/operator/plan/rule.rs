@@ -27,6 +27,7 @@ pub enum Rule {
     ProjectMismatch,
     ProjectUnavailable,
     LookAfresh,
+    Move,
     NotOurs,
     HeldByAnother,
     RestoreMarks,
@@ -116,7 +117,7 @@ impl Rule {
             ),
             Self::Suspended => ("suspended", "wait, observe and report"),
             Self::ProjectMismatch => (
-                "the pin names another project: an account is, or may be, there",
+                "the pin names another project, where an account is, or may be, and nobody moves the object here",
                 "refuse: ProjectMismatch",
             ),
             Self::ProjectUnavailable => (
@@ -126,6 +127,10 @@ impl Rule {
             Self::LookAfresh => (
                 "what is remembered asks for something",
                 "look at both sides afresh",
+            ),
+            Self::Move => (
+                "the pin names another project, and `composio.dev/move-to-project` names this one",
+                "drop the record, then pin the object to this project; leave the account there alone",
             ),
             Self::NotOurs => (
                 "the recorded account is not this object's",

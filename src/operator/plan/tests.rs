@@ -29,6 +29,7 @@ mod duplicates;
 mod every;
 mod failures;
 mod gate;
+mod moved;
 mod order;
 mod pins;
 mod present;

@@ -54,7 +54,7 @@ pub fn of_effect(
     // To be revoked an account may have to be enabled: that is a part of its end.
     let declared = desired.presence == Presence::Present;
     match effect {
-        Effect::Pin { .. } => copied(desired).into_iter().collect(),
+        Effect::Pin { .. } => copied(desired).or(moved(desired)).into_iter().collect(),
         Effect::Release => {
             let replaced = policy_replaced(desired, previous, DeletionPolicy::Retain);
             replaced
@@ -71,6 +71,10 @@ pub fn of_effect(
                 id.unwrap_or_default()
             );
             vec![normal(EventReason::Adopted, note)]
+        }
+        Effect::Forget if desired.leaves().is_some() => {
+            let left = left_behind(desired, previous.connected_account_id.as_deref());
+            left.into_iter().collect()
         }
         Effect::Forget if *done == Applied::Disowned => {
             let id = previous.connected_account_id.as_deref();
@@ -136,6 +140,26 @@ fn copied(desired: &Desired) -> Option<ObjectEvent> {
         "the annotation composio.dev/alias {whose} and was replaced: this object has no part in that account"
     );
     Some(warning(EventReason::CopyDetected, note))
+}
+
+/// The account on record, which stays in the project that the object leaves.
+fn left_behind(desired: &Desired, id: Option<&str>) -> Option<ObjectEvent> {
+    let (there, here) = (desired.leaves()?, &desired.flags.project);
+    let id = id.unwrap_or_default();
+    let note = format!(
+        "account {id} in project {there} is left as it is, with its grant: the object goes on in {here}"
+    );
+    Some(warning(EventReason::Moved, note))
+}
+
+/// `desired` is the object before it was moved.
+fn moved(desired: &Desired) -> Option<ObjectEvent> {
+    let (there, here) = (desired.leaves()?, &desired.flags.project);
+    let alias = desired.pin.alias().unwrap_or_default();
+    let note = format!(
+        "the object is in project {here} now: what it has in {there} under the alias {alias:?} is left as it is"
+    );
+    Some(warning(EventReason::Moved, note))
 }
 
 /// What an object leaves behind that is let go.

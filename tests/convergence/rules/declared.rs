@@ -31,10 +31,9 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
     match rule {
         Rule::Suspended => desired.spec.suspend && !sight.lacks_account(),
         Rule::ProjectMismatch => {
-            let here = &desired.flags.project;
-            !desired.spec.suspend
-                && matches!(&desired.pin, Pin::Former { project, .. } if project != here)
+            !desired.spec.suspend && sight.is_pinned_elsewhere() && !desired.moves_here
         }
+        Rule::Move => sight.is_pinned_elsewhere() && desired.moves_here,
         Rule::NotVisibleYet => {
             has_record && sight.absent() && sight.hidden() && !sight.is_only_written_down()
         }

@@ -123,7 +123,7 @@ fn needs_project(rule: Rule, sight: &Situation<'_>) -> bool {
     let is_proved = gate.proof == Proof::Given;
     let pins = matches!(
         rule,
-        Rule::Adopt | Rule::RestoreMarks | Rule::Mark | Rule::PinAgain
+        Rule::Adopt | Rule::RestoreMarks | Rule::Mark | Rule::PinAgain | Rule::Move
     );
     if pins && sight.is_new_where_nothing_new_is_taken() {
         return true;
@@ -167,6 +167,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         Rule::HeldByAnother
         | Rule::FoundNotAllowed
         | Rule::Mismatch
+        | Rule::Move
         | Rule::AccountGone
         | Rule::NotOurs
         | Rule::Unproved

@@ -43,6 +43,8 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::HolderUnknown | Rule::DeletingHolderUnknown => waits(&[Reason::NamespaceUnreachable]),
         Rule::UnknownState => waits(&[Reason::UnknownState]),
         Rule::NotVisibleYet => waits(&[Reason::Progressing]),
+        Rule::Move if sight.recorded() => effect == Some(&Effect::Forget),
+        Rule::Move => matches!(effect, Some(Effect::Pin { .. })),
         Rule::AccountGone | Rule::NotOurs => effect == Some(&Effect::Forget),
         Rule::Unproved => refuses(&[Reason::AliasChanged]),
         Rule::Adopt => match desired.is_marked() {

@@ -320,9 +320,16 @@ impl<'a> Situation<'a> {
         Some(self.observed.keys.verify(record, own_alias, id))
     }
 
+    /// Whether the pin names another project.
+    pub(super) fn is_pinned_elsewhere(&self) -> bool {
+        let here = &self.desired.flags.project;
+        matches!(&self.desired.pin, Pin::Former { project, .. } if project != here)
+    }
+
     /// Whether the project does not allow what is declared, and nothing tells yet that the object has an account.
     pub(super) fn is_refused_unseen(&self) -> bool {
-        let is_unproved = self.verified().is_none_or(|one| one == Proven::Invalid);
+        let is_unproved = self.verified().is_none_or(|one| one == Proven::Invalid)
+            || (self.is_pinned_elsewhere() && self.desired.moves_here);
         is_unproved && self.desired.not_allowed_as_new().is_some()
     }
 

@@ -124,6 +124,7 @@ impl Desired {
             auth_configs: spec.auth_config.iter().map(String::as_str).collect(),
             names_id: spec.connected_account_id.is_some(),
             names_alias: self.declares_alias(),
+            moves: self.leaves().is_some(),
             source: match &spec.credentials {
                 Some(_) => Source::Secret,
                 None => Source::SignIn,

@@ -33,6 +33,7 @@ fn request(namespace: &'static str, user: &'static str) -> Request<'static> {
         auth_configs: Vec::new(),
         names_id: false,
         names_alias: false,
+        moves: false,
         source: Source::SignIn,
         visibility: Visibility::Private,
         shared_with: Vec::new(),

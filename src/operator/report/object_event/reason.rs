@@ -31,6 +31,8 @@ pub enum EventReason {
     RecordRejected,
     /// The annotation on the object was written for another object.
     CopyDetected,
+    /// The object goes on in another project, as a person says.
+    Moved,
     /// The object is let go, and the account stays as it is.
     AccountRetained,
     /// The account did not end as declared, which the project does not allow.
@@ -62,6 +64,7 @@ impl EventReason {
             Self::AccountVanished => "AccountVanished",
             Self::RecordRejected => "RecordRejected",
             Self::CopyDetected => "CopyDetected",
+            Self::Moved => "Moved",
             Self::AccountRetained => "AccountRetained",
             Self::DeletionPolicyReplaced => "DeletionPolicyReplaced",
             Self::AccountAbandoned => "AccountAbandoned",

@@ -44,6 +44,22 @@ impl DesiredBuilder {
         })
     }
 
+    /// The pin of this object in another project.
+    pub(crate) fn pinned_in(self, other: &str, alias: &str) -> Self {
+        self.with(|desired| {
+            desired.pin = Pin::Former {
+                alias: alias.into(),
+                prefix: desired.flags.alias_prefix.clone(),
+                project: other.into(),
+            };
+        })
+    }
+
+    /// A person has it go on in this project.
+    pub(crate) fn moved_here(self) -> Self {
+        self.with(|desired| desired.moves_here = true)
+    }
+
     /// The pin of the object that this one was copied from.
     pub(crate) fn copied_from(self, object: &str) -> Self {
         self.with(|desired| {

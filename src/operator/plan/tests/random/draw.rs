@@ -111,11 +111,14 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
                 alias: Some(dice.text(&ALIASES)),
             },
             2 => Pin::Own { alias: None },
-            3 => Pin::Former {
-                alias: dice.text(&ALIASES),
-                prefix: dice.text(&["old-"]),
-                project: dice.text(&["ComposioProject/default", "ComposioProject/other"]),
-            },
+            3 => {
+                desired.moves_here = dice.once_in(2);
+                Pin::Former {
+                    alias: dice.text(&ALIASES),
+                    prefix: dice.text(&["old-"]),
+                    project: dice.text(&["ComposioProject/default", "ComposioProject/other"]),
+                }
+            }
             4 => Pin::Foreign {
                 object: dice.maybe(|dice| dice.text(&["other/mail"])),
             },
