@@ -41,13 +41,14 @@ const AT_LEAST: u64 = 50;
 const FORGED: (&str, u64) = ("NotOurs", 200);
 /// Rules that nothing in these sequences leads to: their one project is always there, and allows everything. Each has
 /// its tables among the unit tests of `plan`, and its tests on a real control plane.
-const ELSEWHERE: [Rule; 6] = [
+const ELSEWHERE: [Rule; 7] = [
     Rule::NotAllowed,
     Rule::FoundNotAllowed,
     Rule::NoLongerAllowed,
     Rule::ProjectMismatch,
     Rule::Move,
     Rule::DeletingAbandoned,
+    Rule::DeletingProjectMismatch,
 ];
 /// So often the account that a look finds stands twice in its list, in so many sequences.
 const REPEATED_AT_LEAST: u64 = 200;

@@ -8,6 +8,7 @@ use crate::support::scene::{Scene, gmail};
 use crate::support::story::{condition, message};
 
 mod hostile;
+mod identity;
 mod moved;
 
 /// Applies a project and the Secret of its key.

@@ -330,6 +330,13 @@ pub struct ClusterComposioProjectSpec {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("aliasPrefix may hold letters, digits, '_' and '-'"))]
     pub alias_prefix: Option<String>,
 
+    /// The organisation of the project, whatever it is called here: those that name the same one share its rate limit,
+    /// as do projects of which Composio tells that they are of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$')").message("organization may hold letters, digits, '.', '_' and '-', a letter or digit at both ends"))]
+    pub organization: Option<String>,
+
     /// How often the newest changes of accounts are listed, such as `30s`. Absent: as the operator is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32))]

@@ -1,12 +1,19 @@
-//! How much of the organisation's rate limit may be used, and for what. The limit is shared with everything
-//! else that the organisation does, so most of it is left alone. Pure: time is an argument, that of the
-//! monotonic clock.
+//! How much of the organisation's rate limit may be used, for what, and by which of its projects. The limit is shared
+//! with everything else that the organisation does, so most of it is left alone. Pure: time is an argument, that of
+//! the monotonic clock.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::call::RateLimit;
+
+mod shares;
+#[cfg(test)]
+mod tests;
+
+pub use shares::Caller;
+use shares::Shares;
 
 /// What a call is for: the first comes first. A look has the urgency of the effect that it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +57,8 @@ impl Urgency {
 
 /// Polling goes on so often whatever is left, or nothing would be noticed any more.
 const POLLING_FLOOR: Duration = Duration::from_secs(30);
+/// Whoever has used up its share asks again after this part of a window: more of what others leave is free by then.
+const STEPS_OF_A_WINDOW: u32 = 10;
 /// The most calls in flight before the first answer in a window has shown what others have used.
 const MAX_BEFORE_FIRST_ANSWER: u64 = 8;
 
@@ -62,11 +71,13 @@ struct Window {
     left: Option<u64>,
     /// When that was told or taken.
     at: Instant,
+    /// Since when it is known that this window goes on.
+    since: Instant,
     /// By when a window had begun, as far as was seen.
     began_by: Option<Instant>,
 }
 
-/// The budget of one organisation, as one of its callers sees it.
+/// The budget of one organisation, which its callers share.
 #[derive(Debug, Default)]
 pub struct Budget {
     /// Nothing is known before the first answer, nor of a server that tells no limit.
@@ -74,25 +85,37 @@ pub struct Budget {
     in_flight: u64,
     /// The most calls that were under way at a time in this window: by so much may answers be out of order.
     most_in_flight: u64,
-    polled_at: Option<Instant>,
+    shares: Shares,
     /// The edge has turned calls away: nothing but a withdrawal goes before.
     edge_throttled_until: Option<Instant>,
 }
 
 impl Budget {
+    /// A caller shares the budget from now on.
+    pub fn join(&mut self, caller: &Caller) {
+        self.shares.join(caller);
+    }
+
+    /// A caller that has joined leaves.
+    pub fn leave(&mut self, caller: &Caller) {
+        self.shares.leave(caller);
+    }
+
     /// Whether a call may be made now; if not, when to ask again.
     ///
     /// # Guarantees
     /// - Of a window's limit nothing but a withdrawal takes the last tenth, and polling not the last half,
-    ///   but for one request in 30 s.
+    ///   but for one request in 30 s of each caller.
     /// - What is under way counts as used.
+    /// - What is left is divided: each caller has its share, of which the others use nothing at the beginning of a
+    ///   window, and in the end all that is not used.
     ///
     /// # Assumptions
     /// A window is as long as the answers tell; when it begins is learnt from them.
     ///
     /// # Errors
     /// The time at which what is known now is out of date.
-    pub fn admit(&mut self, urgency: Urgency, now: Instant) -> Result<(), Instant> {
+    pub fn admit(&mut self, caller: &str, urgency: Urgency, now: Instant) -> Result<(), Instant> {
         self.renew(now);
         if let Some(until) = self.edge_throttled_until.filter(|until| now < *until)
             && urgency != Urgency::Withdrawal
@@ -103,18 +126,30 @@ impl Budget {
             return Ok(());
         };
         let reserve = window.limit.saturating_mul(urgency.leaves()).div_ceil(100);
-        let fits = match window.left {
-            Some(left) => left.saturating_sub(self.in_flight) > reserve,
+        let free = window
+            .left
+            .map(|left| left.saturating_sub(self.in_flight).saturating_sub(reserve));
+        let fits = match free {
+            Some(free) => free > 0,
             None => self.in_flight < MAX_BEFORE_FIRST_ANSWER,
         };
-        if fits || urgency == Urgency::Withdrawal {
+        let others = || {
+            let usable = window.limit.saturating_sub(reserve);
+            self.shares
+                .left_for_others(caller, usable, window.part_left(now))
+        };
+        let is_fair = free.is_none_or(|free| free > others());
+        if (fits && is_fair) || urgency == Urgency::Withdrawal {
             return Ok(());
         }
-        let until = window.ends();
+        let until = match fits {
+            true => window.ends().min(now + window.length / STEPS_OF_A_WINDOW),
+            false => window.ends(),
+        };
         if urgency != Urgency::Polling {
             return Err(until);
         }
-        let floor = self.polled_at.map(|at| at + POLLING_FLOOR);
+        let floor = self.shares.polled_at(caller).map(|at| at + POLLING_FLOOR);
         match floor {
             Some(floor) if now < floor => Err(until.min(floor)),
             Some(_) | None => Ok(()),
@@ -129,12 +164,13 @@ impl Budget {
     }
 
     /// Takes note that a poll was admitted.
-    pub fn polls(&mut self, now: Instant) {
-        self.polled_at = Some(now);
+    pub fn polls(&mut self, caller: &str, now: Instant) {
+        self.shares.polls(caller, now);
     }
 
     /// Takes note of a call that is sent.
-    pub fn sent(&mut self) {
+    pub fn sent(&mut self, caller: &str) {
+        self.shares.sent(caller);
         self.in_flight += 1;
         self.most_in_flight = self.most_in_flight.max(self.in_flight);
     }
@@ -156,7 +192,11 @@ impl Budget {
         });
         if began_anew {
             self.most_in_flight = self.in_flight;
+            self.shares.begin();
         }
+        let since = former
+            .filter(|_| !began_anew)
+            .map_or(now, |former| former.since);
         let least = former
             .filter(|_| !began_anew)
             .and_then(|former| former.left)
@@ -166,6 +206,7 @@ impl Budget {
             length,
             left: Some(least),
             at: now,
+            since,
             began_by: if began_anew {
                 Some(now)
             } else {
@@ -182,12 +223,21 @@ impl Budget {
         {
             window.left = None;
             window.at = now;
+            window.since = now;
+            self.shares.begin();
             self.most_in_flight = self.in_flight;
         }
     }
 }
 
 impl Window {
+    /// How much of its time is left, in thousandths.
+    fn part_left(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.since).as_millis();
+        let past = since.saturating_mul(1000) / self.length.as_millis().max(1);
+        1000_u64.saturating_sub(u64::try_from(past).unwrap_or(u64::MAX))
+    }
+
     /// When at the latest the window of the last answer is over.
     fn ends(&self) -> Instant {
         let latest = self.at + self.length;
@@ -202,166 +252,5 @@ impl Window {
         began_by
             .checked_add(length)
             .map_or(latest, |end| end.min(latest))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::LazyLock;
-
-    use super::*;
-
-    fn at(seconds: u64) -> Instant {
-        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-        *START + Duration::from_secs(seconds)
-    }
-
-    fn rate_limit(remaining: u64) -> RateLimit {
-        RateLimit {
-            limit: 1000,
-            remaining,
-            window: Duration::from_secs(60),
-        }
-    }
-
-    fn after_answer(remaining: u64) -> Budget {
-        let mut budget = Budget::default();
-        budget.update(rate_limit(remaining), at(0));
-        budget
-    }
-
-    #[test]
-    fn each_urgency_leaves_its_part_to_others() {
-        use Urgency::{Creation, Drift, Polling, Request, Withdrawal};
-        struct Case {
-            remaining: u64,
-            admitted: &'static [Urgency],
-            reason: &'static str,
-        }
-        let cases = [
-            Case {
-                remaining: 501,
-                admitted: &[Withdrawal, Request, Creation, Drift, Polling],
-                reason: "there is plenty",
-            },
-            Case {
-                remaining: 500,
-                admitted: &[Withdrawal, Request, Creation, Drift],
-                reason: "half of it is for what people do",
-            },
-            Case {
-                remaining: 140,
-                admitted: &[Withdrawal, Request, Creation],
-                reason: "an onboarding goes before a difference",
-            },
-            Case {
-                remaining: 120,
-                admitted: &[Withdrawal, Request],
-                reason: "who waits goes before an onboarding",
-            },
-            Case {
-                remaining: 100,
-                admitted: &[Withdrawal],
-                reason: "the last tenth is for the ends of access",
-            },
-            Case {
-                remaining: 0,
-                admitted: &[Withdrawal],
-                reason: "whoever withdraws may as well be told 429",
-            },
-        ];
-        for case in cases {
-            let mut budget = after_answer(case.remaining);
-            budget.polls(at(0));
-            let admitted: Vec<_> = [Withdrawal, Request, Creation, Drift, Polling]
-                .into_iter()
-                .filter(|urgency| budget.admit(*urgency, at(1)).is_ok())
-                .collect();
-            assert_eq!(admitted, case.admitted, "{}", case.reason);
-        }
-    }
-
-    #[test]
-    fn polling_never_stops_for_longer_than_half_a_minute() {
-        let mut budget = after_answer(3);
-        budget.polls(at(0));
-        assert_eq!(budget.admit(Urgency::Polling, at(29)), Err(at(30)));
-        assert_eq!(budget.admit(Urgency::Polling, at(30)), Ok(()));
-    }
-
-    #[test]
-    fn what_is_under_way_counts_as_used() {
-        let mut budget = after_answer(123);
-        for _ in 0..3 {
-            assert_eq!(budget.admit(Urgency::Creation, at(1)), Ok(()));
-            budget.sent();
-        }
-        assert_eq!(budget.admit(Urgency::Creation, at(1)), Err(at(60)));
-        budget.ended();
-        budget.update(rate_limit(122), at(2));
-        assert_eq!(
-            budget.admit(Urgency::Creation, at(2)),
-            Err(at(62)),
-            "the other two may not be in that number"
-        );
-    }
-
-    #[test]
-    fn a_new_window_is_noticed_and_the_next_one_foreseen() {
-        let mut budget = after_answer(100);
-        assert_eq!(budget.admit(Urgency::Drift, at(1)), Err(at(60)));
-        budget.update(rate_limit(999), at(20));
-        assert_eq!(budget.admit(Urgency::Drift, at(20)), Ok(()));
-        budget.update(rate_limit(100), at(50));
-        assert_eq!(
-            budget.admit(Urgency::Drift, at(51)),
-            Err(at(80)),
-            "sixty seconds after a window was seen to begin"
-        );
-        assert_eq!(budget.admit(Urgency::Drift, at(80)), Ok(()));
-    }
-
-    #[test]
-    fn in_a_window_of_which_nothing_is_known_only_few_go_ahead() {
-        let mut budget = after_answer(0);
-        for _ in 0..MAX_BEFORE_FIRST_ANSWER {
-            assert_eq!(budget.admit(Urgency::Creation, at(60)), Ok(()));
-            budget.sent();
-        }
-        assert!(budget.admit(Urgency::Creation, at(60)).is_err());
-        budget.ended();
-        budget.update(rate_limit(140), at(61));
-        assert_eq!(budget.admit(Urgency::Creation, at(61)), Ok(()));
-    }
-
-    #[test]
-    fn answers_out_of_order_do_not_look_like_a_new_window() {
-        let mut budget = after_answer(500);
-        for _ in 0..3 {
-            budget.sent();
-        }
-        budget.ended();
-        budget.update(rate_limit(497), at(1));
-        budget.ended();
-        budget.update(rate_limit(499), at(1));
-        budget.ended();
-        budget.update(rate_limit(498), at(1));
-        assert_eq!(budget.window.and_then(|window| window.left), Some(497));
-    }
-
-    #[test]
-    fn the_edge_is_left_alone_for_seconds_and_withdrawals_go_on() {
-        let mut budget = after_answer(1000);
-        budget.edge_throttled(Duration::from_secs(7), at(1));
-        budget.edge_throttled(Duration::from_secs(3), at(2));
-        assert_eq!(budget.admit(Urgency::Polling, at(7)), Err(at(8)));
-        assert_eq!(budget.admit(Urgency::Request, at(7)), Err(at(8)));
-        assert_eq!(budget.admit(Urgency::Withdrawal, at(7)), Ok(()));
-        assert_eq!(budget.admit(Urgency::Creation, at(8)), Ok(()));
-    }
-
-    #[test]
-    fn a_server_that_tells_no_limit_has_none() {
-        assert_eq!(Budget::default().admit(Urgency::Polling, at(0)), Ok(()));
     }
 }

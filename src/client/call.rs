@@ -32,11 +32,13 @@ pub enum Endpoint {
     AuthConfig,
     /// `GET /auth_configs`.
     AuthConfigs,
+    /// `GET /auth/session/info`.
+    SessionInfo,
 }
 
 impl Endpoint {
     /// Every endpoint, for tests that must miss none.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Link,
         Self::Create,
         Self::List,
@@ -48,6 +50,7 @@ impl Endpoint {
         Self::Delete,
         Self::AuthConfig,
         Self::AuthConfigs,
+        Self::SessionInfo,
     ];
 
     /// The label `endpoint` of the metrics.
@@ -64,6 +67,7 @@ impl Endpoint {
             Self::Delete => "delete",
             Self::AuthConfig => "auth_config",
             Self::AuthConfigs => "auth_configs",
+            Self::SessionInfo => "session_info",
         }
     }
 
@@ -71,7 +75,9 @@ impl Endpoint {
     pub fn method(self) -> Method {
         match self {
             Self::Link | Self::Create | Self::Refresh | Self::Revoke => Method::POST,
-            Self::List | Self::Get | Self::AuthConfig | Self::AuthConfigs => Method::GET,
+            Self::List | Self::Get | Self::AuthConfig | Self::AuthConfigs | Self::SessionInfo => {
+                Method::GET
+            }
             Self::Patch | Self::SetEnabled => Method::PATCH,
             Self::Delete => Method::DELETE,
         }
@@ -87,7 +93,9 @@ impl Endpoint {
             | Self::Refresh
             | Self::Revoke
             | Self::Delete => true,
-            Self::List | Self::Get | Self::AuthConfig | Self::AuthConfigs => false,
+            Self::List | Self::Get | Self::AuthConfig | Self::AuthConfigs | Self::SessionInfo => {
+                false
+            }
         }
     }
 
@@ -101,7 +109,7 @@ impl Endpoint {
             | Self::Revoke
             | Self::Delete
             | Self::AuthConfig => true,
-            Self::Link | Self::Create | Self::List | Self::AuthConfigs => false,
+            Self::Link | Self::Create | Self::List | Self::AuthConfigs | Self::SessionInfo => false,
         }
     }
 
@@ -119,6 +127,7 @@ impl Endpoint {
             Self::Delete => "delete the account",
             Self::AuthConfig => "read the auth config",
             Self::AuthConfigs => "list auth configs",
+            Self::SessionInfo => "ask which project the API key is of",
         }
     }
 }

@@ -21,12 +21,13 @@ mod path;
 mod quote;
 mod refusal;
 mod request;
+mod session;
 #[cfg(test)]
 mod tests;
 pub mod text;
 mod wire;
 
-pub use budget::{Budget, Urgency};
+pub use budget::{Budget, Caller, Urgency};
 pub use call::{Call, Class, Deprecation, Endpoint, RateLimit};
 pub use connected_accounts::{
     CreateRequest, Created, Deleted, LinkRequest, Linked, ListQuery, OrderBy, Page, PatchRequest,
@@ -39,6 +40,7 @@ pub use model::{
 };
 pub use pages::{Listing, Pages};
 pub use quote::Quote;
+pub use session::SessionInfo;
 
 /// Called after each call that was sent, also after one that failed.
 pub type Observer = Arc<dyn Fn(&Call) + Send + Sync>;

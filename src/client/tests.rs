@@ -152,6 +152,7 @@ async fn fail(fake: &Fake, endpoint: Endpoint) -> Error {
         Endpoint::Delete => client.delete("ca_1", false).await.map(drop),
         Endpoint::AuthConfig => client.auth_config("ac_1").await.map(drop),
         Endpoint::AuthConfigs => client.auth_configs("gmail").await.map(drop),
+        Endpoint::SessionInfo => client.session_info().await.map(drop),
     }
     .expect_err("the fake answers with a failure")
 }

@@ -49,6 +49,8 @@ pub struct Poll {
     /// Before then no change scan that overflows starts a resync, unless what is new was not read.
     overflow_at: Option<Instant>,
     failing: bool,
+    /// The id of the project became another one, and no object was told.
+    has_new_id: bool,
 }
 
 /// How the project is polled.
@@ -90,6 +92,7 @@ impl Poll {
             overflowed: false,
             overflow_at: None,
             failing: false,
+            has_new_id: false,
         }
     }
 
@@ -126,6 +129,7 @@ impl Poll {
         let before = self.project.closed().identity;
         let held_before = self.project.unproved_namespaces();
         let polled = self.poll(&mut trigger).await;
+        let has_new_id = std::mem::take(&mut self.has_new_id);
         let failed_before = std::mem::replace(&mut self.failing, polled.is_err());
         if let Err(error) = polled {
             // That is not an outage: what answers so may not be Composio, or not ours.
@@ -136,7 +140,9 @@ impl Poll {
         }
         match self.project.closed().identity {
             ProjectIdentity::Foreign => return PollEvent::Foreign,
-            ProjectIdentity::Ours if failed_before || before != ProjectIdentity::Ours => {
+            ProjectIdentity::Ours
+                if failed_before || has_new_id || before != ProjectIdentity::Ours =>
+            {
                 self.objects.readable().for_each(trigger);
             }
             ProjectIdentity::Ours | ProjectIdentity::Unproved => {
@@ -186,6 +192,9 @@ impl Poll {
         let Some(resync) = &mut self.resync else {
             return Ok(());
         };
+        if resync.is_full() {
+            self.project.ask_session().await;
+        }
         resync.run(&self.project, &mut on_changes).await?;
         if !resync.is_done() {
             return Ok(());
@@ -199,6 +208,7 @@ impl Poll {
                 }
             };
             self.project.identify(resync.generation(), identity);
+            self.has_new_id |= self.objects.set_project_id(self.project.proved_id());
             self.project
                 .set_unproved_namespaces(resync.generation(), unproved_namespaces);
             on_changes(resync.end(&self.project));

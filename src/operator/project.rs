@@ -8,36 +8,37 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     composio::{
-        Budget, Call, Class, Client, Endpoint, Transport, Urgency,
-        error::{Error, Retry},
-        model::{Account, AuthConfig},
+        Call, Caller, Class, Client, Endpoint, Transport, Urgency, error::Error, model::Account,
     },
     log,
     metrics::Metrics,
     plan::ProjectState,
     record::RecordKeys,
-    time::to_std,
 };
 
+mod auth_configs;
+mod budget_share;
 mod cache;
 mod clock;
 mod connection;
-mod counted;
 mod deprecations;
 mod gates;
 mod lookup_batcher;
+mod session;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use cache::Cache;
+use auth_configs::AuthConfigs;
+pub use budget_share::SharedBudget;
+use budget_share::{BudgetShare, counted};
 pub use clock::Clock;
 pub use connection::Connection;
-use counted::counted;
 use deprecations::Deprecations;
 use gates::AccessGates;
 pub use gates::{ClosedGates, ProjectIdentity};
 use lookup_batcher::LookupBatcher;
+use session::Session;
 pub use snapshot::{CachedAccount, Changes, Snapshot};
 
 /// The shortest wait of a call that was not admitted.
@@ -50,10 +51,11 @@ pub struct Project {
     /// The accounts as they were seen last.
     snapshot: Mutex<Snapshot>,
     gates: Arc<Mutex<AccessGates>>,
-    budget: Arc<Mutex<Budget>>,
+    budget: Arc<BudgetShare>,
     metrics: Arc<Metrics>,
     auth_configs: AuthConfigs,
     lookups: LookupBatcher,
+    session: Session,
     /// Notified when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
     /// Notified when the project may be another one, so that it is proved at once.
@@ -71,12 +73,6 @@ pub struct Project {
     clock: Clock,
 }
 
-struct AuthConfigs {
-    /// Of an id, or that there is none.
-    by_id: Cache<Option<AuthConfig>>,
-    by_toolkit: Cache<Vec<AuthConfig>>,
-}
-
 impl Project {
     /// A project behind a transport. Auth configs are read again when older than the given lifetime.
     pub fn new(
@@ -89,9 +85,9 @@ impl Project {
     ) -> Self {
         let gates = Arc::new(Mutex::new(AccessGates::default()));
         let offset = Arc::new(Mutex::new(None));
-        let budget = Arc::new(Mutex::new(Budget::default()));
         let key_rejected = Arc::new(Notify::new());
         let label: Arc<str> = label.into();
+        let budget = Arc::new(BudgetShare::new(&label));
         let deprecations = Deprecations::default();
         let observer = {
             let (gates, clock) = (Arc::clone(&gates), clock.clone());
@@ -113,14 +109,19 @@ impl Project {
                     *offset.lock() = Some(date.duration_since(clock.now()));
                 }
                 if let Some(limit) = call.rate_limit {
-                    budget.lock().update(limit, clock.instant());
+                    budget.with(|budget, _| budget.update(limit, clock.instant()));
                 }
                 if call.class == Class::EdgeThrottled {
-                    budget.lock().edge_throttled(edge_wait(), clock.instant());
+                    let now = clock.instant();
+                    budget.with(|budget, _| budget.edge_throttled(edge_wait(), now));
                 }
                 if let Some(deprecation) = &call.deprecation {
                     deprecations.warn_once_a_day(call.endpoint, deprecation, clock.instant());
                     metrics.deprecated(call.endpoint.as_str());
+                }
+                // Not every key may ask it: what is refused there says nothing of the key.
+                if call.endpoint == Endpoint::SessionInfo && call.retry_after.is_none() {
+                    return;
                 }
                 let mut gates = gates.lock();
                 let status = refuses_key(call);
@@ -144,11 +145,9 @@ impl Project {
             gates,
             budget,
             metrics,
-            auth_configs: AuthConfigs {
-                by_id: Cache::new(to_std(auth_config_lifetime)),
-                by_toolkit: Cache::new(to_std(auth_config_lifetime)),
-            },
+            auth_configs: AuthConfigs::new(auth_config_lifetime),
             lookups: LookupBatcher::default(),
+            session: Session::default(),
             person_expected: Notify::new(),
             identity_lost: Notify::new(),
             key_rejected,
@@ -193,20 +192,31 @@ impl Project {
     /// How long to wait.
     pub fn admit(&self, urgency: Urgency) -> Result<(), Duration> {
         let now = self.instant();
-        let mut budget = self.budget.lock();
-        match budget.admit(urgency, now) {
-            Ok(()) => {
-                if urgency == Urgency::Polling {
-                    budget.polls(now);
-                }
-                Ok(())
+        let admitted: Result<(), Instant> = self.budget.with(|budget, caller| {
+            budget.admit(caller, urgency, now)?;
+            if urgency == Urgency::Polling {
+                budget.polls(caller, now);
             }
+            Ok(())
+        });
+        match admitted {
+            Ok(()) => Ok(()),
             Err(until) => {
                 let wait = until.saturating_duration_since(now).max(SHORTEST_WAIT);
                 self.metrics.throttled(urgency.as_str(), wait.as_secs_f64());
                 Err(wait)
             }
         }
+    }
+
+    /// The budget that it uses.
+    pub fn budget(&self) -> SharedBudget {
+        self.budget.budget()
+    }
+
+    /// Uses that budget from now on, as that caller.
+    pub fn share_budget(&self, budget: &SharedBudget, caller: Caller) {
+        self.budget.move_to(budget, caller);
     }
 
     /// Until when reading and writing are closed, if they are.
@@ -259,52 +269,6 @@ impl Project {
         alias: &str,
     ) -> Result<Vec<Account>, Error> {
         self.lookups.look(&self.client, user, toolkit, alias).await
-    }
-
-    /// Reads an auth config, or remembers it.
-    ///
-    /// # Errors
-    /// When Composio does not answer. That there is none is `Ok(None)`.
-    pub async fn auth_config(&self, id: &str) -> Result<Option<AuthConfig>, Error> {
-        let lifetime = self.auth_configs.by_id.lifetime();
-        self.auth_config_as_of(id, lifetime).await
-    }
-
-    /// Whether there is an auth config now, and not only in a memory that is older than this.
-    ///
-    /// # Errors
-    /// When Composio does not answer.
-    pub async fn has_auth_config(&self, id: &str, oldest: SignedDuration) -> Result<bool, Error> {
-        Ok(self.auth_config_as_of(id, to_std(oldest)).await?.is_some())
-    }
-
-    async fn auth_config_as_of(
-        &self,
-        id: &str,
-        oldest: Duration,
-    ) -> Result<Option<AuthConfig>, Error> {
-        let read = async {
-            match self.client.auth_config(id).await {
-                Ok(auth_config) => Ok(Some(auth_config)),
-                Err(error) if error.retry() == Retry::Gone => Ok(None),
-                Err(error) => Err(error),
-            }
-        };
-        let by_id = &self.auth_configs.by_id;
-        by_id.get(id, oldest, || self.instant(), read).await
-    }
-
-    /// Reads the auth configs of a toolkit, or remembers them.
-    ///
-    /// # Errors
-    /// When Composio does not answer.
-    pub async fn auth_configs(&self, toolkit: &str) -> Result<Vec<AuthConfig>, Error> {
-        let by_toolkit = &self.auth_configs.by_toolkit;
-        let read = self.client.auth_configs(toolkit);
-        let lifetime = by_toolkit.lifetime();
-        by_toolkit
-            .get(toolkit, lifetime, || self.instant(), read)
-            .await
     }
 
     /// Forgets what the former API key was refused, or found, and which project it was of. What it signed
@@ -376,12 +340,6 @@ impl Project {
     /// Waits until the project may be another one than it was.
     pub async fn identity_lost(&self) {
         self.identity_lost.notified().await;
-    }
-
-    /// Forgets what is known of auth configs: one of them was not what it was remembered to be.
-    pub fn forget_auth_configs(&self) {
-        self.auth_configs.by_id.clear();
-        self.auth_configs.by_toolkit.clear();
     }
 }
 

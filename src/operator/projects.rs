@@ -7,40 +7,34 @@
 //! | `entry` | one of them, and what the passes over its objects work with |
 //! | `running` | what keeps it running: key, poller, status |
 //! | `peers` | which of them lead to the same place |
+//! | `organizations` | which of them share a rate limit |
 //! | `polling` | its poller |
+//! | `shared` | what all of them have at hand |
 //! | `report` | what its status says, pure |
 //! | `overlap` | what it says of users that several namespaces have |
 //! | `api_key`, `base_url` | what is sent, and where |
 //! | `writes` | its finalizer and status, written |
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use kube::Client;
 use parking_lot::Mutex;
 use tokio::{
     sync::{SetOnce, mpsc},
-    task::{AbortHandle, JoinError},
+    task::JoinError,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    composio::{ConfigError, HttpClient, Sensitive, Transport, http::only_while},
+    composio::HttpClient,
     controller::Trigger,
-    crd::{ProjectKind, ProjectReason},
-    lease::{Leadership, NotLeading},
-    look::ProjectContext,
+    lease::Leadership,
     metrics::Metrics,
-    plan::{ProjectState, decide},
     poll::Polling,
-    project::{Clock, Connection, Project},
-    reconcile::{Backoff, Context, Emit, Slots},
+    reconcile::{Emit, Slots},
     record::RecordKeySource,
-    report::{RequeuePolicy, report as build_status},
+    report::RequeuePolicy,
     store::{AllObjects, NamespaceChange, PackedObject},
 };
 
@@ -49,11 +43,13 @@ mod base_url;
 mod declared;
 mod entry;
 mod key;
+mod organizations;
 pub(crate) mod overlap;
 mod peers;
 mod polling;
 mod report;
 mod running;
+mod shared;
 mod watching;
 mod writes;
 
@@ -62,11 +58,13 @@ pub use base_url::AllowedBaseUrls;
 pub use declared::{AnyProject, Declared, ProjectSpec};
 pub(crate) use entry::Entry;
 pub use key::ProjectKey;
+use organizations::{Membership, Organizations};
 use peers::Places;
 pub use peers::{Peer, Peers};
 pub(crate) use report::EmitProject;
 pub use report::{Finding, ProjectEvent};
 use running::Running;
+use shared::Shared;
 pub(crate) use watching::Change;
 
 /// How projects are served.
@@ -112,31 +110,11 @@ pub(crate) struct Projects {
     entries: Arc<Mutex<HashMap<ProjectKey, Arc<Entry>>>>,
 }
 
-/// What every project at work has at hand.
-struct Shared {
-    parts: Parts,
-    backoff: Arc<Backoff>,
-    places: Places,
-    /// All that are declared: how many there are of a namespace.
-    declared: Mutex<BTreeMap<ProjectKey, Arc<Declared>>>,
-    /// Takes what a task has panicked with.
-    died: mpsc::UnboundedSender<JoinError>,
-    /// Set once the projects run.
-    runs: OnceLock<()>,
-}
-
 impl Projects {
     /// None yet. What a task of theirs dies of comes out of the other end.
     pub(crate) fn new(parts: Parts) -> (Self, mpsc::UnboundedReceiver<JoinError>) {
         let (died, deaths) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
-            parts,
-            backoff: Arc::default(),
-            places: Places::new(),
-            declared: Mutex::default(),
-            died,
-            runs: OnceLock::new(),
-        });
+        let shared = Arc::new(Shared::new(parts, died));
         let projects = Self {
             shared,
             entries: Arc::default(),
@@ -225,6 +203,7 @@ impl Projects {
             let label = entry.project().label();
             self.shared.parts.metrics.forget_project(label);
             self.shared.places.leave(key);
+            self.shared.organizations.leave(key);
             entries.remove(key);
             self.shared.parts.objects.forget_project(key);
         }
@@ -268,118 +247,5 @@ impl Projects {
         let entry = Arc::new(self.shared.entry(key));
         entries.insert(key.clone(), Arc::clone(&entry));
         entry
-    }
-}
-
-impl Shared {
-    fn entry(&self, key: &ProjectKey) -> Entry {
-        let connection = Connection::default();
-        let project = Project::new(
-            &key.to_string(),
-            connection.transport(),
-            self.parts.keys.unknown(),
-            Arc::clone(&self.parts.metrics),
-            Clock::system(),
-            self.parts.settings.auth_config_lifetime,
-        );
-        let context = Context {
-            slots: Arc::clone(&self.parts.slots),
-            project_context: ProjectContext {
-                project: Arc::new(project),
-                objects: self.parts.objects.of_project(key),
-                peers: self.places.of(key),
-                client: self.parts.client.clone(),
-            },
-            decide: Arc::new(decide),
-            report: Arc::new(build_status),
-            requeue_policy: self.parts.requeue_policy,
-            backoff: Arc::clone(&self.backoff),
-            metrics: Arc::clone(&self.parts.metrics),
-            emit: Arc::clone(&self.parts.emit),
-        };
-        let undeclared = match key.kind {
-            ProjectKind::ClusterComposioProject if !self.parts.serves_cluster => {
-                ProjectState::Unavailable(ProjectReason::NotServed)
-            }
-            ProjectKind::ClusterComposioProject | ProjectKind::ComposioProject => {
-                ProjectState::NotFound
-            }
-        };
-        Entry::new(key.clone(), undeclared, context, connection)
-    }
-
-    /// Has all objects of a project looked at.
-    fn look_at_all(&self, entry: &Entry) {
-        let all = entry.objects().refs();
-        all.for_each(|object| self.parts.trigger.send(object));
-    }
-
-    /// Runs on a task of its own. What it panics with ends the process: it would be missed by nobody.
-    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-        let work = tokio::spawn(work);
-        let (abort, died) = (work.abort_handle(), self.died.clone());
-        tokio::spawn(async move {
-            if let Err(error) = work.await
-                && error.is_panic()
-            {
-                // With the receiver the process has ended anyway.
-                let _ = died.send(error);
-            }
-        });
-        abort
-    }
-
-    /// The way to Composio, which is closed while this replica does not lead.
-    fn transport(&self, base_url: &str, key: &Sensitive) -> Result<Transport, ConfigError> {
-        let direct = self.parts.http.transport(base_url, key)?;
-        let leadership = self.parts.leadership.clone();
-        Ok(only_while(direct, move || leadership.is_held(), NotLeading))
-    }
-
-    /// The Secret, by namespace and name, in which the API key of a project is said to be.
-    fn key_secret(&self, declared: &Declared) -> (String, String) {
-        let namespace = &self.parts.settings.cluster_resource_namespace;
-        let namespace = declared.secret_namespace(namespace);
-        let secret = &declared.spec.api_key_secret_ref.name;
-        (namespace.to_owned(), secret.clone())
-    }
-
-    /// Whether a project may run at all. Where it may not, its key is not even read.
-    fn may_run(&self, declared: &Declared) -> Result<(), Finding> {
-        let base_url = &declared.spec.base_url;
-        let allowed = &self.parts.settings.allowed_base_urls;
-        if !allowed.allow(base_url) {
-            let detail = format!("{base_url:?} is not on the list");
-            return Err(Finding::new(ProjectReason::BaseUrlNotAllowed, detail));
-        }
-        let most = self.parts.settings.max_per_namespace;
-        if declared.key.kind == ProjectKind::ComposioProject && self.older(declared) >= most {
-            let detail = format!("the namespace has more than {most}");
-            return Err(Finding::new(ProjectReason::TooManyProjects, detail));
-        }
-        if declared.spec.suspend {
-            return Err(Finding::new(ProjectReason::Suspended, ""));
-        }
-        Ok(())
-    }
-
-    /// How many projects of its namespace are older, as far as that matters.
-    fn older(&self, declared: &Declared) -> usize {
-        let is_older = |other: &&Arc<Declared>| {
-            (other.created, &other.key.name) < (declared.created, &declared.key.name)
-        };
-        let first = ProjectKey {
-            name: String::new(),
-            ..declared.key.clone()
-        };
-        let all = self.declared.lock();
-        let of_namespace = all
-            .range(first..)
-            .map(|(_, other)| other)
-            .take_while(|other| {
-                other.key.kind == declared.key.kind && other.key.namespace == declared.key.namespace
-            });
-        let most = self.parts.settings.max_per_namespace;
-        of_namespace.filter(is_older).take(most).count()
     }
 }

@@ -24,6 +24,8 @@ const MISSED_RATIO: usize = 10;
 /// What a resync has found of all recorded accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WitnessTally {
+    /// Those that were asked for.
+    pub(crate) asked: usize,
     /// Those that were there.
     pub(crate) found: usize,
     /// What was missing, by the namespace of the objects.
@@ -66,6 +68,15 @@ impl WitnessTally {
         self.missing
             .values()
             .fold(MissingTally::default(), |sum, one| sum.plus(*one))
+    }
+
+    /// Whether something is on record, and nothing of it that counts is there.
+    fn is_nobody_there(&self) -> bool {
+        let MissingTally { expected, missed } = self.total();
+        match expected {
+            0 => self.found == 0 && self.asked > 0,
+            _ => missed == expected,
+        }
     }
 
     /// Whether so much is missing that the project must be another one. One namespace alone never says so
@@ -131,8 +142,9 @@ impl<'a> ProjectProof<'a> {
         Self { project, objects }
     }
 
-    /// Whether the accounts that a resync found, or else the recorded auth configs, prove the project to be
-    /// ours, and in which namespaces nothing is to be concluded from what is missing.
+    /// Whether the session, or the accounts that a resync found, or else the recorded auth configs, prove the project
+    /// to be ours, and in which namespaces nothing is to be concluded from what is missing: in none, where Composio
+    /// tells that the key is of the same project as ever.
     ///
     /// # Errors
     /// When Composio does not answer.
@@ -140,6 +152,22 @@ impl<'a> ProjectProof<'a> {
         &self,
         tally: &WitnessTally,
     ) -> Result<(ProjectIdentity, BTreeSet<String>), Error> {
+        let recorded = self.project.recorded_id();
+        let told = self.project.session();
+        if let (Some(recorded), Some(told)) = (&recorded, &told) {
+            if told.project_id == **recorded {
+                return Ok((ProjectIdentity::Ours, BTreeSet::new()));
+            }
+            if tally.is_nobody_there() {
+                tracing::error!(
+                    project = self.project.label(),
+                    %recorded,
+                    told = told.project_id,
+                    "the API key is of another project than the accounts on record"
+                );
+                return Ok((ProjectIdentity::Foreign, BTreeSet::new()));
+            }
+        }
         let no_status = ConnectedAccountStatus::default();
         let identity = tally
             .prove(
@@ -205,6 +233,7 @@ mod tests {
             ((*namespace).to_owned(), missing)
         });
         WitnessTally {
+            asked: 1,
             found: 1,
             missing: missing.collect(),
         }

@@ -125,6 +125,8 @@ pub struct Cut;
 pub struct World {
     seed: Seed,
     api_key: String,
+    /// Other keys that are let in.
+    former_keys: Vec<String>,
     configs: Vec<AuthConfig>,
     store: Store,
     ids: Ids,
@@ -160,6 +162,7 @@ impl World {
     pub fn new(seed: Seed) -> Self {
         Self {
             api_key: seed.api_key.clone(),
+            former_keys: Vec::new(),
             configs: seed.auth_configs.clone(),
             store: Store::default(),
             ids: Ids::new(seed.entropy),
@@ -178,9 +181,15 @@ impl World {
         }
     }
 
-    /// The only key that is let in now.
+    /// The key that is let in now.
     pub fn api_key(&self) -> &str {
         &self.api_key
+    }
+
+    /// Whether that key is let in.
+    pub fn lets_in(&self, key: &[u8]) -> bool {
+        let keys = self.former_keys.iter().chain([&self.api_key]);
+        keys.into_iter().any(|one| one.as_bytes() == key)
     }
 
     /// Whether this link was made here, be it open or not.
@@ -254,7 +263,7 @@ impl World {
             .get("x-api-key")
             .map(HeaderValue::as_bytes);
         let result = match key {
-            Some(key) if key == self.api_key.as_bytes() => self.endpoint(call),
+            Some(key) if self.lets_in(key) => self.endpoint(call),
             Some(key) if key.starts_with(b"uak_") => Err(Refusal::key_of_a_user()),
             Some(_) | None => Err(Refusal::unauthorized()),
         };

@@ -135,6 +135,7 @@ fn kinds_of(endpoint: Endpoint) -> Vec<Kind> {
         Endpoint::Delete => (ACCOUNT, &["", "revoke_on_delete"]),
         Endpoint::AuthConfig => ("/auth_configs/{id}", &[""]),
         Endpoint::AuthConfigs => ("/auth_configs", &[""]),
+        Endpoint::SessionInfo => ("/auth/session/info", &[""]),
     };
     let method = endpoint.method();
     let kind = |what: &&'static str| Kind::new(Server::Composio, method.as_str(), path, what);

@@ -269,6 +269,11 @@ async fn an_answer_that_is_not_the_endpoints_own_is_not_understood_and_never_quo
             "no items must not read as no auth configs",
         ),
         (
+            Endpoint::SessionInfo,
+            r#"{"project": {"name": "s3cr3t"}}"#,
+            "a session of no project",
+        ),
+        (
             Endpoint::Link,
             r#"{"link_token": "s3cr3t"}"#,
             "a link without id",
@@ -337,4 +342,30 @@ async fn the_observer_is_told_of_budget_clock_and_request() {
 fn assert_secretless(value: &impl std::fmt::Debug) {
     let shown = format!("{value:?}");
     assert!(!shown.contains("s3cr3t"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_session_tells_the_project_and_the_organisation_and_nothing_else_is_kept() {
+    for (answer, organization_id) in [
+        (
+            r#"{"project": {"nano_id": "pr_1", "org": {"id": "ok_1", "name": "s3cr3t"}, "org_id": "u",
+                "email": "s3cr3t"}, "api_key": {"key": "s3cr3t"}}"#,
+            Some("ok_1"),
+        ),
+        (
+            r#"{"project": {"nano_id": "pr_1", "org_id": "u"}}"#,
+            Some("u"),
+        ),
+        (r#"{"project": {"nano_id": "pr_1", "org": "s3cr3t"}}"#, None),
+    ] {
+        let fake = Fake::answering([super::answer(200, answer)]);
+        let info = fake
+            .client
+            .session_info()
+            .await
+            .expect("it tells the project");
+        assert_eq!(info.project_id, "pr_1");
+        assert_eq!(info.organization_id.as_deref(), organization_id, "{answer}");
+        assert!(!format!("{info:?}").contains("s3cr3t"));
+    }
 }

@@ -134,6 +134,7 @@ async fn ask_all(client: &Client) -> Vec<(Endpoint, String, Option<String>)> {
         Endpoint::AuthConfigs,
         shown(client.auth_configs("gmail").await),
     );
+    keep(Endpoint::SessionInfo, shown(client.session_info().await));
     all
 }
 

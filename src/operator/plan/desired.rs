@@ -25,6 +25,8 @@ const MAX_TOKEN: usize = 64;
 pub struct Flags {
     /// The project of the accounts, `kind/name`: a part of their identity.
     pub project: String,
+    /// Its id in Composio, `pr_…`; `None`: it is not proved.
+    pub project_id: Option<Arc<str>>,
     /// Put before every computed alias: keeps clusters that share a project apart.
     pub alias_prefix: String,
     /// What those who refer to the project may ask for; `None`: the project is not known.
@@ -40,6 +42,7 @@ impl Default for Flags {
     fn default() -> Self {
         Self {
             project: ProjectRef::default().to_string(),
+            project_id: None,
             alias_prefix: String::new(),
             policy: Some(Arc::new(Policy::everything())),
             unknown_outcome_wait: SignedDuration::from_secs(60),
@@ -165,16 +168,19 @@ impl Desired {
         self.finalizer && self.pin.is_own()
     }
 
-    /// The other project that its pin names; `None` where it is being deleted, which is dealt with in that one.
+    /// The other project that its pin names, as `kind/name`, or by its id where the project of that name has become
+    /// another one; `None` where it is being deleted, which is dealt with in that one.
     pub fn pinned_elsewhere(&self) -> Option<&str> {
-        match &self.pin {
-            Pin::Former { project, .. }
-                if *project != self.flags.project && self.presence == Presence::Present =>
-            {
-                Some(project)
-            }
-            Pin::Former { .. } | Pin::Own { .. } | Pin::Foreign { .. } | Pin::Absent => None,
-        }
+        let Pin::Former {
+            project, other_id, ..
+        } = &self.pin
+        else {
+            return None;
+        };
+        let is_another = *project != self.flags.project;
+        let elsewhere = Some(project).filter(|_| is_another).or(other_id.as_ref());
+        let elsewhere = elsewhere.filter(|_| self.presence == Presence::Present)?;
+        Some(elsewhere)
     }
 
     /// The other project that it leaves, because a person says so.

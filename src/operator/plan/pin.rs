@@ -13,6 +13,9 @@ const MAX_OBJECT: usize = 320;
 struct Annotation {
     /// `kind/name` of the project whose account it is.
     project: String,
+    /// Its id in Composio, where that was proved.
+    #[serde(default, rename = "projectID", skip_serializing_if = "Option::is_none")]
+    project_id: Option<String>,
     /// The alias prefix at that time.
     prefix: String,
     namespace: String,
@@ -41,6 +44,8 @@ pub enum Pin {
         prefix: String,
         /// Its project, `kind/name`.
         project: String,
+        /// The id of its project in Composio, where that is proved to be another one than it is now.
+        other_id: Option<String>,
     },
     /// It was written for another object, from which this one was copied, or by somebody else.
     Foreign {
@@ -72,14 +77,20 @@ impl Pin {
         {
             return Self::Foreign { object: None };
         }
-        let is_current =
-            (&written.prefix, &written.project) == (&flags.alias_prefix, &flags.project);
+        let is_issued = |id: &String| id.len() <= MAX_OBJECT;
+        let other_id = written.project_id.filter(is_issued).filter(|id| {
+            let now = flags.project_id.as_deref();
+            now.is_some_and(|now| now != id)
+        });
+        let is_current = other_id.is_none()
+            && (&written.prefix, &written.project) == (&flags.alias_prefix, &flags.project);
         match alias {
             alias if is_current => Self::Own { alias },
             Some(alias) => Self::Former {
                 alias,
                 prefix: written.prefix,
                 project: written.project,
+                other_id,
             },
             None => Self::Absent,
         }
@@ -96,6 +107,7 @@ impl Pin {
     pub fn annotation(flags: &Flags, namespace: &str, name: &str, alias: Option<&str>) -> String {
         serde_json::json!(Annotation {
             project: flags.project.clone(),
+            project_id: flags.project_id.as_deref().map(str::to_owned),
             prefix: flags.alias_prefix.clone(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),

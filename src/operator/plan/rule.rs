@@ -77,6 +77,7 @@ pub enum Rule {
     AsDeclared,
     DeletingUntouched,
     DeletingAbandoned,
+    DeletingProjectMismatch,
     DeletingProjectUnavailable,
     DeletingMayShowUp,
     DeletingGone,
@@ -282,6 +283,10 @@ impl Rule {
             Self::DeletingAbandoned => (
                 "the project, or the key of it, is gone, and `composio.dev/abandon` names the account or its alias",
                 "let the object go, leave the account as it is",
+            ),
+            Self::DeletingProjectMismatch => (
+                "being deleted: the account is, or may be, in a project that the pinned one has been",
+                "wait until it is that again, or a person gives the account up",
             ),
             Self::DeletingProjectUnavailable => (
                 "being deleted: what is to be done needs the project, and it cannot be used now",

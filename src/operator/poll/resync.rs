@@ -203,6 +203,7 @@ impl Resync {
             }
         });
         WitnessTally {
+            asked: self.asked.len(),
             found: self.found,
             missing,
         }

@@ -8,8 +8,8 @@ use kube::{Resource, core::ApiResource};
 
 use super::ProjectKey;
 use crate::crd::{
-    Allow, ApiKeySecretRef, ClusterComposioProject, ComposioProject, PROJECT_FINALIZER,
-    ProjectKind, ProjectStatus,
+    Allow, ApiKeySecretRef, ClusterComposioProject, ClusterComposioProjectSpec, ComposioProject,
+    PROJECT_FINALIZER, ProjectKind, ProjectStatus,
 };
 
 /// A project as the watch has it.
@@ -50,6 +50,8 @@ pub struct ProjectSpec {
     pub resync_interval: Option<Duration>,
     /// What those who refer to it may ask for; `None`: everything.
     pub allow: Option<Vec<Allow>>,
+    /// Whose rate limit it shares, as a ClusterComposioProject says.
+    pub organization: Option<String>,
     /// Nothing is asked and nothing is changed.
     pub suspend: bool,
 }
@@ -96,9 +98,10 @@ pub trait AnyProject: Resource<DynamicType = ()> {
     fn declared(self) -> Declared;
 }
 
-/// The fields of both kinds are the same, but for `allow`, which one of them requires.
+/// The fields of both kinds are the same, but for `allow`, which one of them requires, and `organization`, which only
+/// that one has.
 macro_rules! any_project {
-    ($object:ident, $allow:expr) => {
+    ($object:ident, $allow:expr, $organization:expr) => {
         impl AnyProject for $object {
             const KIND: ProjectKind = ProjectKind::$object;
 
@@ -107,6 +110,7 @@ macro_rules! any_project {
                 let generation = self.metadata.generation.unwrap_or_default();
                 let metadata = self.metadata;
                 let spec = self.spec;
+                let organization = $organization(&spec);
                 Declared {
                     key,
                     uid: metadata.uid.unwrap_or_default(),
@@ -121,6 +125,7 @@ macro_rules! any_project {
                         alias_prefix: spec.alias_prefix.unwrap_or_default(),
                         poll_interval: spec.poll_interval.as_deref().and_then(duration),
                         resync_interval: spec.resync_interval.as_deref().and_then(duration),
+                        organization,
                         allow: $allow(spec.allow),
                         suspend: spec.suspend,
                     },
@@ -131,8 +136,12 @@ macro_rules! any_project {
     };
 }
 
-any_project!(ComposioProject, |allow| allow);
-any_project!(ClusterComposioProject, Some);
+any_project!(ComposioProject, |allow| allow, |_| None);
+any_project!(
+    ClusterComposioProject,
+    Some,
+    |spec: &ClusterComposioProjectSpec| spec.organization.clone()
+);
 
 /// A time as the definition takes it: hours, minutes and seconds, in this order.
 fn duration(text: &str) -> Option<Duration> {

@@ -1,8 +1,8 @@
-//! The projects that lead to the same place: the same API key at the same base URL. What one of their objects has,
-//! none of another may take.
+//! The projects that lead to the same place: at the same base URL the same API key, or keys of which Composio tells
+//! that they are of the same project. What one of their objects has, none of another may take.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
@@ -12,11 +12,20 @@ use parking_lot::Mutex;
 use super::ProjectKey;
 use crate::{arguments::BaseUrl, composio::Sensitive, project::Project, store::Objects};
 
-/// Where the accounts of a project are. Of the key a hash, of this process alone.
+/// Where the accounts of a project are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    base_url: String,
-    key: [u64; 2],
+struct Place {
+    base_url: Arc<str>,
+    whose: Whose,
+}
+
+/// By what a project is known at its base URL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Whose {
+    /// A hash of its API key, of this process alone.
+    Key([u64; 2]),
+    /// Its id, as Composio tells it.
+    Id(Arc<str>),
 }
 
 /// A project and its objects.
@@ -28,10 +37,30 @@ pub struct Peer {
     pub objects: Objects,
 }
 
+/// A project that leads somewhere.
+struct Entered {
+    peer: Peer,
+    base_url: Arc<str>,
+    key: [u64; 2],
+    id: Option<Arc<str>>,
+}
+
+impl Entered {
+    fn places(&self) -> impl Iterator<Item = Place> + use<> {
+        let id = self.id.clone().map(Whose::Id);
+        let base_url = Arc::clone(&self.base_url);
+        let all = [Some(Whose::Key(self.key)), id].into_iter().flatten();
+        all.map(move |whose| Place {
+            base_url: Arc::clone(&base_url),
+            whose,
+        })
+    }
+}
+
 #[derive(Default)]
 struct ByPlace {
-    place: HashMap<ProjectKey, Place>,
-    peers: HashMap<Place, HashMap<ProjectKey, Peer>>,
+    entered: HashMap<ProjectKey, Entered>,
+    projects: HashMap<Place, BTreeSet<ProjectKey>>,
     /// So that nobody finds out a key by its hash.
     secret: [u64; 2],
 }
@@ -51,36 +80,44 @@ impl Places {
     /// Says where a project leads now.
     pub(super) fn enter(&self, project: &ProjectKey, base_url: &str, key: &Sensitive, peer: Peer) {
         let mut places = self.0.lock();
-        let hashed = places.secret.map(|secret| {
+        let key = places.secret.map(|secret| {
             let mut hasher = DefaultHasher::new();
             (secret, key.expose()).hash(&mut hasher);
             hasher.finish()
         });
         // As it is understood: however it is written, it leads to the same place.
         let base_url = BaseUrl::parse(base_url).map_or(base_url.to_owned(), |url| url.to_string());
-        let place = Place {
-            base_url,
-            key: hashed,
-        };
         places.leave(project);
-        places.place.insert(project.clone(), place.clone());
-        let peers = places.peers.entry(place).or_default();
-        peers.insert(project.clone(), peer);
+        let entered = Entered {
+            peer,
+            base_url: base_url.into(),
+            key,
+            id: None,
+        };
+        places.put(project, entered);
+    }
+
+    /// Says of which project of Composio's the API key is; `None`: that is not known. Those who lead to the same
+    /// place by that, and did not before, are returned.
+    pub(super) fn prove(&self, project: &ProjectKey, id: Option<&Arc<str>>) -> Vec<Peer> {
+        let mut places = self.0.lock();
+        let is_new = |entered: &&Entered| entered.id.as_ref() != id;
+        if places.entered.get(project).filter(is_new).is_none() {
+            return Vec::new();
+        }
+        let before = places.others(project);
+        if let Some(entered) = places.leave(project) {
+            let id = id.cloned();
+            places.put(project, Entered { id, ..entered });
+        }
+        let new = places.others(project);
+        let new = new.difference(&before);
+        new.filter_map(|key| places.peer(key)).collect()
     }
 
     /// Forgets a project. One that only cannot be used now still leads where it did.
     pub(super) fn leave(&self, project: &ProjectKey) {
         self.0.lock().leave(project);
-    }
-
-    /// The others that lead to the same place.
-    fn others(&self, project: &ProjectKey) -> Vec<Peer> {
-        let places = self.0.lock();
-        let place = places.place.get(project);
-        let peers = place.and_then(|place| places.peers.get(place));
-        let others = peers.into_iter().flatten();
-        let others = others.filter(|(key, _)| *key != project);
-        others.map(|(_, peer)| peer.clone()).collect()
     }
 
     /// The others as a project sees them.
@@ -90,16 +127,39 @@ impl Places {
 }
 
 impl ByPlace {
-    fn leave(&mut self, project: &ProjectKey) {
-        let Some(place) = self.place.remove(project) else {
-            return;
-        };
-        if let Some(peers) = self.peers.get_mut(&place) {
-            peers.remove(project);
-            if peers.is_empty() {
-                self.peers.remove(&place);
+    fn put(&mut self, project: &ProjectKey, entered: Entered) {
+        for place in entered.places() {
+            let projects = self.projects.entry(place).or_default();
+            projects.insert(project.clone());
+        }
+        self.entered.insert(project.clone(), entered);
+    }
+
+    fn leave(&mut self, project: &ProjectKey) -> Option<Entered> {
+        let entered = self.entered.remove(project)?;
+        for place in entered.places() {
+            if let Some(projects) = self.projects.get_mut(&place) {
+                projects.remove(project);
+                if projects.is_empty() {
+                    self.projects.remove(&place);
+                }
             }
         }
+        Some(entered)
+    }
+
+    /// The others that lead to the same place.
+    fn others(&self, project: &ProjectKey) -> BTreeSet<ProjectKey> {
+        let entered = self.entered.get(project).into_iter();
+        let places = entered.flat_map(Entered::places);
+        let all = places.filter_map(|place| self.projects.get(&place));
+        let all = all.flatten().filter(|other| *other != project);
+        all.cloned().collect()
+    }
+
+    fn peer(&self, project: &ProjectKey) -> Option<Peer> {
+        let entered = self.entered.get(project)?;
+        Some(entered.peer.clone())
     }
 }
 
@@ -111,7 +171,11 @@ impl Peers {
     /// Who they are now.
     pub(crate) fn all(&self) -> Vec<Peer> {
         match &self.0 {
-            Some((places, project)) => places.others(project),
+            Some((places, project)) => {
+                let places = places.0.lock();
+                let others = places.others(project);
+                others.iter().filter_map(|key| places.peer(key)).collect()
+            }
             None => Vec::new(),
         }
     }

@@ -34,13 +34,15 @@ pub(super) fn poll(
     let of_all = Arc::clone(shared);
     let (polled, changed) = (Arc::clone(polled), Arc::clone(changed));
     let held = Arc::downgrade(entry);
+    let proved = held.clone();
     let poll = Poll::new(Arc::clone(&project), objects, polling);
     shared.spawn(async move {
+        let all = Arc::clone(&of_all);
         let release = move || {
             if let Some(entry) = held.upgrade()
                 && entry.release()
             {
-                of_all.look_at_all(&entry);
+                all.look_at_all(&entry);
             }
         };
         let report = {
@@ -58,6 +60,9 @@ pub(super) fn poll(
                     metrics.polled(project.label(), now);
                 }
                 polled.lock().ended(end_of(event));
+                if let Some(entry) = proved.upgrade() {
+                    of_all.prove(&entry);
+                }
                 release();
                 changed.notify_one();
             }

@@ -86,8 +86,8 @@ impl Polled {
     }
 }
 
-/// How things are with a project that has a key.
-pub(super) fn connected(polled: &Polled, closed: &ClosedGates) -> Finding {
+/// How things are with a project that has a key. `other` says which other one the key may be of.
+pub(super) fn connected(polled: &Polled, closed: &ClosedGates, other: &str) -> Finding {
     let available = || match closed.write_refused {
         true => Finding::new(
             ProjectReason::NotAllowedToWrite,
@@ -96,12 +96,12 @@ pub(super) fn connected(polled: &Polled, closed: &ClosedGates) -> Finding {
         false => Finding::new(ProjectReason::Available, ""),
     };
     if closed.identity == ProjectIdentity::Foreign {
-        return Finding::new(ProjectReason::AnotherProject, "");
+        return Finding::new(ProjectReason::AnotherProject, other);
     }
     match &polled.last {
         None => Finding::new(ProjectReason::Progressing, "Composio has not answered yet"),
         Some(PollEnd::Listed) => available(),
-        Some(PollEnd::Foreign) => Finding::new(ProjectReason::AnotherProject, ""),
+        Some(PollEnd::Foreign) => Finding::new(ProjectReason::AnotherProject, other),
         Some(PollEnd::Rejected(why)) => Finding::new(ProjectReason::KeyRejected, why.clone()),
         Some(PollEnd::RateLimited | PollEnd::Failed(_))
             if polled.was_listed && polled.failed < PATIENT_POLLS =>
@@ -118,6 +118,7 @@ pub(super) fn status(
     declared: &Declared,
     finding: &Finding,
     overlap: Option<String>,
+    proved_id: Option<&str>,
     counts: AccountCounts,
     now: Timestamp,
 ) -> ProjectStatus {
@@ -152,7 +153,10 @@ pub(super) fn status(
     conditions.extend(overlap.map(|told| overlap::condition(declared, told, now)));
     ProjectStatus {
         observed_generation: Some(declared.generation),
-        project_id: declared.status.project_id.clone(),
+        project_id: match proved_id {
+            Some(id) => Some(id.to_owned()),
+            None => declared.status.project_id.clone(),
+        },
         accounts: Some(counts),
         conditions,
     }
@@ -216,7 +220,7 @@ mod tests {
             (vec![Listed, rejected()], ProjectReason::KeyRejected),
             (vec![Listed, Foreign], ProjectReason::AnotherProject),
         ] {
-            let finding = connected(&polled(&ends), &ClosedGates::default());
+            let finding = connected(&polled(&ends), &ClosedGates::default(), "");
             assert_eq!(finding.reason, expected, "{ends:?}");
         }
     }
@@ -240,7 +244,7 @@ mod tests {
             (&listed, &open, ProjectReason::Available),
             (&limited, &open, ProjectReason::RateLimited),
         ] {
-            assert_eq!(connected(polled, closed).reason, expected);
+            assert_eq!(connected(polled, closed, "").reason, expected);
         }
     }
 }

@@ -221,6 +221,7 @@ impl Running {
         let polling = self.polling(declared);
         let base_url = &declared.spec.base_url;
         let project = self.entry.project();
+        project.set_recorded_id(declared.status.project_id.as_deref());
         let is_same = self.connected.as_ref().is_some_and(|connected| {
             connected.uid == declared.uid
                 && connected.base_url == *base_url
@@ -278,7 +279,10 @@ impl Running {
             });
         }
         match &self.connected {
-            Some(connected) => report::connected(&connected.polled.lock(), &project.closed()),
+            Some(connected) => {
+                let other = project.other_project();
+                report::connected(&connected.polled.lock(), &project.closed(), &other)
+            }
             None => Finding::new(ProjectReason::Progressing, ""),
         }
     }

@@ -132,6 +132,21 @@ impl Objects {
         !is_same_policy
     }
 
+    /// Takes the id of the project in Composio, where it is proved. Tells whether that is another than before: by it
+    /// the pins are read.
+    pub fn set_project_id(&self, id: Option<Arc<str>>) -> bool {
+        let mut flags = self.flags.lock();
+        if flags.project_id == id {
+            return false;
+        }
+        // By which keys objects are indexed does not depend on it.
+        *flags = Arc::new(Flags {
+            project_id: id,
+            ..Flags::clone(&flags)
+        });
+        true
+    }
+
     /// What is wanted of one of them.
     pub fn desired(&self, object: &ConnectedAccount) -> Desired {
         let flags = self.flags();

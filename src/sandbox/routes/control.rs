@@ -81,6 +81,9 @@ struct BudgetBody {
 #[serde(deny_unknown_fields)]
 struct KeyBody {
     api_key: String,
+    /// Whether the former ones are let in too.
+    #[serde(default)]
+    keep: bool,
 }
 
 /// Answers a control call.
@@ -126,19 +129,22 @@ fn choose(worlds: &mut Worlds, request: &Request<Bytes>, now: Timestamp) -> Resu
         }
         ("POST", "/_sandbox/api-key") => {
             let n = worlds.named(request).map_err(not_found)?;
-            let KeyBody { api_key } = body(request)?;
+            let KeyBody { api_key, keep } = body(request)?;
             let keys: Vec<(&str, &str)> = worlds.keys().collect();
             let taken = |(other, (_, key)): (usize, &(&str, &str))| other != n && *key == api_key;
             if keys.iter().enumerate().any(taken) {
                 let text = format!("another world has the API key {api_key:?}");
                 return Err(Mistake::new(StatusCode::CONFLICT, text));
             }
-            worlds.at(n).set_api_key(api_key);
+            worlds.at(n).set_api_key(api_key, keep);
             return Ok(json!({}));
         }
         (_, _) => {
             let n = worlds.named(request).map_err(not_found)?;
-            return call(worlds.at(n), request, now);
+            let answer = call(worlds.at(n), request, now);
+            // It may be of another one by now, or as it was in the beginning.
+            worlds.join_organisation(n);
+            return answer;
         }
     }
     let list: Vec<Value> = worlds

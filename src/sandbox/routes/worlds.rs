@@ -57,6 +57,20 @@ impl Worlds {
             ..seed
         };
         self.worlds.push((name, World::new(seed)));
+        self.join_organisation(self.worlds.len() - 1);
+    }
+
+    /// A world uses the rate limit of the first other one of its organisation.
+    pub(super) fn join_organisation(&mut self, n: usize) {
+        let id = self.worlds[n].1.project().organisation_id.clone();
+        let others = self.worlds.iter().enumerate();
+        let limit = others
+            .filter(|(other, (_, world))| *other != n && world.project().organisation_id == id)
+            .map(|(_, (_, world))| world.rate_limit())
+            .next();
+        if let Some(limit) = limit {
+            self.worlds[n].1.set_rate_limit(limit);
+        }
     }
 
     /// Adds a world, unless there is one of this key.
@@ -94,7 +108,7 @@ impl Worlds {
             .headers()
             .get("x-api-key")
             .map(HeaderValue::as_bytes);
-        let by_key = |(_, world): &(String, World)| key == Some(world.api_key().as_bytes());
+        let by_key = |(_, world): &(String, World)| key.is_some_and(|key| world.lets_in(key));
         let by_name = |(name, _): &(String, World)| key == Some(name.as_bytes());
         let n = self.worlds.iter().position(by_key);
         let n = n.or_else(|| self.worlds.iter().position(by_name));

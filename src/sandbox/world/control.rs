@@ -234,9 +234,23 @@ impl World {
         self.window.set_others(requests, now);
     }
 
-    /// Changes the only key that is let in. A reset brings back the seed's.
-    pub fn set_api_key(&mut self, key: String) {
-        self.api_key = key;
+    /// Changes the key that is let in; the former ones are too, where they are kept. A reset brings back the seed's.
+    pub fn set_api_key(&mut self, key: String, keep: bool) {
+        let former = std::mem::replace(&mut self.api_key, key);
+        match keep {
+            true => self.former_keys.push(former),
+            false => self.former_keys.clear(),
+        }
+    }
+
+    /// The rate limit of its organisation.
+    pub(crate) fn rate_limit(&self) -> super::Window {
+        self.window.clone()
+    }
+
+    /// Says that the organisation has this rate limit.
+    pub(crate) fn set_rate_limit(&mut self, limit: super::Window) {
+        self.window = limit;
     }
 
     /// How the open questions are answered now.

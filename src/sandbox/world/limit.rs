@@ -1,13 +1,20 @@
 //! The rate limit: so many requests in each whole minute.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::json;
 
 use super::json_response;
 
-pub(super) struct Window {
+/// The rate limit of an organisation, which all of its projects use. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Window(Arc<Mutex<Minute>>);
+
+struct Minute {
     limit: u32,
     minute: i64,
     used: u32,
@@ -17,53 +24,51 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new(limit: u32) -> Self {
-        Self {
+        Self(Arc::new(Mutex::new(Minute {
             limit,
             minute: i64::MIN,
             used: 0,
             others: 0,
-        }
+        })))
     }
 
-    pub(super) fn set_limit(&mut self, limit: u32) {
-        self.limit = limit;
+    pub(super) fn set_limit(&self, limit: u32) {
+        self.0.lock().limit = limit;
     }
 
     /// Counts a request, and says whether it is within the limit.
-    pub(super) fn admit(&mut self, now: Timestamp) -> bool {
-        self.spend(1, now);
-        self.used <= self.limit
+    pub(super) fn admit(&self, now: Timestamp) -> bool {
+        let mut minute = self.0.lock();
+        minute.spend(1, now);
+        minute.used <= minute.limit
     }
 
     /// Somebody makes so many requests.
-    pub(super) fn spend(&mut self, requests: u32, now: Timestamp) {
-        let minute = now.as_second().div_euclid(60);
-        if minute != self.minute {
-            self.minute = minute;
-            self.used = self.others;
-        }
-        self.used = self.used.saturating_add(requests);
+    pub(super) fn spend(&self, requests: u32, now: Timestamp) {
+        self.0.lock().spend(requests, now);
     }
 
     /// Others make so many requests in every minute, from this one on.
-    pub(super) fn set_others(&mut self, requests: u32, now: Timestamp) {
-        self.spend(0, now);
-        self.used = self
+    pub(super) fn set_others(&self, requests: u32, now: Timestamp) {
+        let mut minute = self.0.lock();
+        minute.spend(0, now);
+        minute.used = minute
             .used
-            .saturating_sub(self.others)
+            .saturating_sub(minute.others)
             .saturating_add(requests);
-        self.others = requests;
+        minute.others = requests;
     }
 
     pub(super) fn others(&self) -> u32 {
-        self.others
+        self.0.lock().others
     }
 
     /// Limit, and what is left of it.
     pub(super) fn state(&self, now: Timestamp) -> (u32, u32) {
-        let current = now.as_second().div_euclid(60) == self.minute;
-        let used = if current { self.used } else { self.others };
-        (self.limit, self.limit.saturating_sub(used))
+        let minute = self.0.lock();
+        let current = now.as_second().div_euclid(60) == minute.minute;
+        let used = if current { minute.used } else { minute.others };
+        (minute.limit, minute.limit.saturating_sub(used))
     }
 
     /// The 429, which is not in the form of the other errors.
@@ -75,5 +80,16 @@ impl Window {
             .headers_mut()
             .insert(header::RETRY_AFTER, HeaderValue::from(wait));
         response
+    }
+}
+
+impl Minute {
+    fn spend(&mut self, requests: u32, now: Timestamp) {
+        let minute = now.as_second().div_euclid(60);
+        if minute != self.minute {
+            self.minute = minute;
+            self.used = self.others;
+        }
+        self.used = self.used.saturating_add(requests);
     }
 }

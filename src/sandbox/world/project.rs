@@ -45,9 +45,12 @@ impl Project {
             id: seed
                 .project_id
                 .clone()
-                .unwrap_or_else(|| id_of(&seed.api_key)),
+                .unwrap_or_else(|| id_of("pr", &seed.api_key)),
             name: seed.project.clone(),
-            organisation_id: seed.organisation_id.clone(),
+            organisation_id: seed
+                .organisation_id
+                .clone()
+                .unwrap_or_else(|| id_of("ok", &seed.api_key)),
             verifier_url: seed.verifier_url.clone(),
             same_browser: seed.same_browser,
         }
@@ -55,10 +58,10 @@ impl Project {
 }
 
 /// Twelve hex digits of the key's digest.
-fn id_of(key: &str) -> String {
+fn id_of(prefix: &str, key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
     let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("pr_{}", &digits[..12])
+    format!("{prefix}_{}", &digits[..12])
 }
 
 pub(super) fn check_verifier(url: &str) -> Result<(), String> {

@@ -23,8 +23,9 @@ pub struct Seed {
     /// `pr_…`: which project the key is of. When absent, one that is made of the API key, so that it
     /// is the same in every run.
     pub project_id: Option<String>,
-    /// Whose project it is.
-    pub organisation_id: String,
+    /// Whose project it is; absent: one of its own. Projects of one organisation share its rate limit, which is that of
+    /// the first.
+    pub organisation_id: Option<String>,
     /// The project verifies who signed in: the browser goes here instead of to the callback.
     pub verifier_url: Option<String>,
     /// A sign-in of an auth config of Composio's must be finished in the browser that opened it.
@@ -235,7 +236,7 @@ impl Default for Seed {
             api_key: "sandbox".to_owned(),
             project: "sandbox".to_owned(),
             project_id: None,
-            organisation_id: "ok_sandbox".to_owned(),
+            organisation_id: None,
             verifier_url: None,
             same_browser: false,
             public_base: "http://127.0.0.1:8090".to_owned(),

@@ -39,8 +39,11 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
             ];
             let account = sight.recorded_id().or(desired.pin.alias());
             let is_given_up = account.is_some() && desired.abandon.as_deref() == account;
-            held && is_gone.contains(&observed.gate.project) && is_given_up
+            let cannot_be_ended =
+                is_gone.contains(&observed.gate.project) || sight.project_is_another();
+            held && cannot_be_ended && is_given_up
         }
+        Rule::DeletingProjectMismatch => held && sight.project_is_another(),
         Rule::DeletingMayShowUp => {
             let unknown = observed.recorded.unknown_since.as_ref();
             let asked = unknown.map_or(since, |unknown| unknown.0.max(since));

@@ -80,6 +80,7 @@ impl Table {
             }
             Rule::DeletingProjectUnavailable => {
                 !self.holds(Rule::DeletingAbandoned, sight)
+                    && !self.holds(Rule::DeletingProjectMismatch, sight)
                     && otherwise().is_some_and(|next| needs_project(next, sight))
             }
             Rule::LookAfresh => {
@@ -160,6 +161,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         | Rule::ConnectionDataChanged
         | Rule::AsDeclared
         | Rule::DeletingAbandoned
+        | Rule::DeletingProjectMismatch
         | Rule::DeletingProjectUnavailable
         | Rule::DeletingHolderUnknown
         | Rule::DeletingMayShowUp => Act::Rests,

@@ -38,6 +38,7 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
             Reason::ProjectNotFound,
             Reason::RateLimited,
         ]),
+        Rule::DeletingProjectMismatch => waits(&[Reason::ProjectUnavailable]),
         Rule::HeldByAnother => refuses(&[Reason::Conflict]),
         Rule::Mismatch => refuses(&[Reason::Mismatch]),
         Rule::HolderUnknown | Rule::DeletingHolderUnknown => waits(&[Reason::NamespaceUnreachable]),

@@ -323,7 +323,16 @@ impl<'a> Situation<'a> {
     /// Whether the pin names another project.
     pub(super) fn is_pinned_elsewhere(&self) -> bool {
         let here = &self.desired.flags.project;
-        matches!(&self.desired.pin, Pin::Former { project, .. } if project != here)
+        let is_named = matches!(&self.desired.pin, Pin::Former { project, .. } if project != here);
+        is_named || self.project_is_another()
+    }
+
+    /// Whether the project of the pin is by now another one of Composio's.
+    pub(super) fn project_is_another(&self) -> bool {
+        let Pin::Former { other_id, .. } = &self.desired.pin else {
+            return false;
+        };
+        other_id.is_some()
     }
 
     /// Whether the project does not allow what is declared, and nothing tells yet that the object has an account.

@@ -124,9 +124,9 @@ const DISJOINT: [(Rule, Rule, &str); 30] = [
         "there is no account, or one",
     ),
     (
-        Rule::DeletingAbandoned,
+        Rule::DeletingProjectMismatch,
         Rule::DeletingProjectUnavailable,
-        "to give an account up needs no project",
+        "where the project is another one, this one is not needed",
     ),
     (
         Rule::LookAfresh,

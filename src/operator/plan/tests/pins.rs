@@ -62,6 +62,7 @@ fn a_pin_of_this_object_under_another_prefix_or_project_is_a_former_one() {
         alias: alias.to_owned(),
         prefix: prefix.to_owned(),
         project: project.to_owned(),
+        other_id: None,
     };
     let default = Flags::default().project;
     assert_eq!(
@@ -259,6 +260,74 @@ fn marks_that_somebody_took_off_come_back_whatever_else_is_waited_for() {
             bare().pinned_to_nothing().taking_over("ca_9"),
             seen_none(),
             Refuses(Reason::AccountNotFound),
+        ),
+    ]);
+}
+
+#[test]
+fn a_pin_of_another_project_of_composios_is_a_former_one_once_that_is_proved() {
+    let with_id = |id: Option<&str>| Flags {
+        project_id: id.map(Into::into),
+        ..Flags::default()
+    };
+    let written = |flags: &Flags| Pin::annotation(flags, "agents", "mail", Some("support"));
+    let read = |text: &str, flags: &Flags| Pin::read(Some(text), flags, "agents", "mail");
+    for (then, now, is_own) in [
+        (Some("pr_1"), Some("pr_1"), true),
+        (None, Some("pr_1"), true),
+        (Some("pr_1"), None, true),
+        (Some("pr_1"), Some("pr_2"), false),
+    ] {
+        let pin = read(&written(&with_id(then)), &with_id(now));
+        assert_eq!(pin.is_own(), is_own, "{then:?} {now:?}");
+        if let Pin::Former { other_id, .. } = pin {
+            assert_eq!(other_id.as_deref(), then);
+        }
+    }
+    let nothing = Pin::annotation(&with_id(Some("pr_1")), "agents", "mail", None);
+    assert_eq!(read(&nothing, &with_id(Some("pr_2"))), Pin::Absent);
+}
+
+#[test]
+fn an_account_in_what_the_project_has_been_is_left_there_and_not_taken_for_gone() {
+    let elsewhere = || object().pinned_in_id("pr_then", ALIAS);
+    let deleted = || elsewhere().deleted(DeletionPolicy::Revoke);
+    check([
+        (
+            "here is nothing of it",
+            elsewhere(),
+            seen_none().recorded("ca_9"),
+            Refuses(Reason::ProjectMismatch),
+        ),
+        (
+            "a person has it go on here",
+            elsewhere().moved_here(),
+            seen_none(),
+            does(pin(ALIAS)),
+        ),
+        (
+            "that it is not here does not end it",
+            deleted(),
+            seen_none().recorded("ca_9"),
+            waits(Reason::ProjectUnavailable),
+        ),
+        (
+            "nor where nothing is on record",
+            deleted(),
+            seen_none(),
+            waits(Reason::ProjectUnavailable),
+        ),
+        (
+            "a person gives it up",
+            deleted().given_up("ca_9"),
+            seen_none().recorded("ca_9"),
+            does(Effect::Release),
+        ),
+        (
+            "what is to stay needs nobody",
+            elsewhere().deleted(DeletionPolicy::Retain),
+            seen_none().recorded("ca_9"),
+            does(Effect::Release),
         ),
     ]);
 }

@@ -63,17 +63,25 @@ impl Running {
     fn status(&mut self, declared: &Declared, finding: &Finding, now: Instant) -> ProjectStatus {
         let time = Timestamp::now();
         let overlap = self.entry.overlap();
+        let id = self.entry.project().proved_id();
         let former = declared.status.accounts.unwrap_or_default();
         let is_due = self
             .counted
             .is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN_COUNTS);
-        let same = report::status(declared, finding, overlap.clone(), former, time);
+        let same = report::status(
+            declared,
+            finding,
+            overlap.clone(),
+            id.as_deref(),
+            former,
+            time,
+        );
         if same == declared.status && !is_due {
             return same;
         }
         self.counted = Some(now);
         let counts = self.entry.objects().counts().of_project();
-        report::status(declared, finding, overlap, counts, time)
+        report::status(declared, finding, overlap, id.as_deref(), counts, time)
     }
 
     async fn write_status(

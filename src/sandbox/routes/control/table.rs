@@ -154,8 +154,8 @@ pub(crate) const ROUTES: &[(&str, &str, &str, &str)] = &[
     (
         "POST",
         "/_sandbox/api-key",
-        "{api_key}",
-        "the only key that is let in",
+        "{api_key, keep?}",
+        "the only key that is let in; keep: the former ones are too",
     ),
     (
         "GET",

@@ -40,6 +40,7 @@ impl DesiredBuilder {
                 alias: alias.into(),
                 prefix: "old-".into(),
                 project: desired.flags.project.clone(),
+                other_id: None,
             };
         })
     }
@@ -51,6 +52,19 @@ impl DesiredBuilder {
                 alias: alias.into(),
                 prefix: desired.flags.alias_prefix.clone(),
                 project: other.into(),
+                other_id: None,
+            };
+        })
+    }
+
+    /// The pin of this object when its project was another one of Composio's.
+    pub(crate) fn pinned_in_id(self, id: &str, alias: &str) -> Self {
+        self.with(|desired| {
+            desired.pin = Pin::Former {
+                alias: alias.into(),
+                prefix: desired.flags.alias_prefix.clone(),
+                project: desired.flags.project.clone(),
+                other_id: Some(id.into()),
             };
         })
     }

@@ -117,6 +117,7 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
                     alias: dice.text(&ALIASES),
                     prefix: dice.text(&["old-"]),
                     project: dice.text(&["ComposioProject/default", "ComposioProject/other"]),
+                    other_id: dice.once_in(4).then(|| "pr_other".to_owned()),
                 }
             }
             4 => Pin::Foreign {
