@@ -274,9 +274,8 @@ impl Poll {
         Ok(())
     }
 
-    /// A link that is issued while the long pause goes on cuts it to the short one, and a doubt whether
-    /// the project is ours ends it. What the poll itself has taken is a part of the pause, or it would be
-    /// slowest when there is most to be seen.
+    /// A link that is issued while the long pause goes on cuts it to the short one. What the poll itself has taken
+    /// is a part of the pause, or it would be slowest when there is most to be seen.
     async fn pause(&self, began: Instant) {
         let Polling {
             interval, waiting, ..
@@ -285,18 +284,12 @@ impl Poll {
         // During an outage there is nothing to be quick for.
         let began = if self.failing { Instant::now() } else { began };
         let is_quick = self.somebody_is_expected() && !self.failing;
-        let pause = async {
-            if is_quick {
-                return tokio::time::sleep_until(least.max(began + waiting)).await;
-            }
-            tokio::select! {
-                () = tokio::time::sleep_until(least.max(began + interval)) => {}
-                () = self.project.person_expected() => tokio::time::sleep(waiting).await,
-            }
-        };
+        if is_quick {
+            return tokio::time::sleep_until(least.max(began + waiting)).await;
+        }
         tokio::select! {
-            () = pause => {}
-            () = self.project.identity_lost() => {}
+            () = tokio::time::sleep_until(least.max(began + interval)) => {}
+            () = self.project.person_expected() => tokio::time::sleep(waiting).await,
         }
     }
 

@@ -58,8 +58,6 @@ pub struct Project {
     session: Session,
     /// Notified when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
-    /// Notified when the project may be another one, so that it is proved at once.
-    identity_lost: Notify,
     /// Notified when Composio has rejected the key, so that it is read again at once.
     key_rejected: Arc<Notify>,
     /// Whether there is a project to ask.
@@ -149,7 +147,6 @@ impl Project {
             lookups: LookupBatcher::default(),
             session: Session::default(),
             person_expected: Notify::new(),
-            identity_lost: Notify::new(),
             key_rejected,
             state: Mutex::default(),
             label,
@@ -279,7 +276,6 @@ impl Project {
         drop(record_keys);
         self.gates.lock().key_changed();
         self.forget_auth_configs();
-        self.identity_lost.notify_one();
     }
 
     /// Which key is in use. To be asked before what is told to [`Project::identify`] is found out.
@@ -335,11 +331,6 @@ impl Project {
     /// Waits until Composio has rejected the key.
     pub async fn key_rejected(&self) {
         self.key_rejected.notified().await;
-    }
-
-    /// Waits until the project may be another one than it was.
-    pub async fn identity_lost(&self) {
-        self.identity_lost.notified().await;
     }
 }
 

@@ -7,7 +7,12 @@ use http::Request;
 use kube::Client;
 
 use crate::support::memory;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Asked as Entry, Sandbox};
+
+const IDS: &str = "GET list (ids)";
+const NEWEST: &str = "GET list (newest)";
+/// The shortest pause between two polls with the flags as they are shipped, and something for rounding.
+const BETWEEN_POLLS: Duration = Duration::from_millis(450);
 
 /// Requests to Composio in words, and how many there were.
 pub(crate) type Asked = BTreeMap<String, usize>;
@@ -25,19 +30,43 @@ impl Log {
 
     /// What was asked since the last time.
     pub(crate) async fn read(&mut self, sandbox: &Sandbox) -> Asked {
-        let mut asked = Asked::new();
-        for entry in sandbox.asked_since(self.seq).await {
-            self.seq = entry.seq;
-            let words = match entry.words() {
-                words if words != "GET list" => words,
-                _ if entry.query.contains("connected_account_ids") => "GET list (ids)".to_owned(),
-                _ if entry.query.contains("user_ids") => "GET list (users)".to_owned(),
-                _ => "GET list (newest)".to_owned(),
-            };
-            *asked.entry(words).or_default() += 1;
-        }
-        asked
+        count(self.next(sandbox).await.iter())
     }
+
+    /// The same up to the poll after the first, however late it is read.
+    pub(crate) async fn read_first_poll(&mut self, sandbox: &Sandbox) -> Asked {
+        let entries = self.next(sandbox).await;
+        let of_ids = entries.iter().filter(|entry| words(entry) == IDS);
+        let resync = of_ids.map(|entry| entry.time).max();
+        let is_later = |entry: &Entry| {
+            words(entry) == NEWEST
+                && resync.is_some_and(|resync| entry.time >= resync + BETWEEN_POLLS)
+        };
+        count(entries.iter().filter(|entry| !is_later(entry)))
+    }
+
+    async fn next(&mut self, sandbox: &Sandbox) -> Vec<Entry> {
+        let entries = sandbox.asked_since(self.seq).await;
+        self.seq = entries.last().map_or(self.seq, |entry| entry.seq);
+        entries
+    }
+}
+
+fn words(entry: &Entry) -> String {
+    match entry.words() {
+        words if words != "GET list" => words,
+        _ if entry.query.contains("connected_account_ids") => IDS.to_owned(),
+        _ if entry.query.contains("user_ids") => "GET list (users)".to_owned(),
+        _ => NEWEST.to_owned(),
+    }
+}
+
+fn count<'a>(entries: impl Iterator<Item = &'a Entry>) -> Asked {
+    let mut asked = Asked::new();
+    for entry in entries {
+        *asked.entry(words(entry)).or_default() += 1;
+    }
+    asked
 }
 
 /// Of these requests those that only look.

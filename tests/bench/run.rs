@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
 
-use super::meter::{Process, Served, add};
+use super::meter::{Process, Served};
 use super::part::{LONG, Part, Phase};
 use super::raw::{self, Raw};
 use super::stage::{self, Stage};
@@ -204,8 +204,7 @@ async fn restart(stage: &Stage, sandbox: &Sandbox, size: usize) -> (Operator, Ph
     part.cpu = Duration::ZERO;
     operator.polled().await;
     let seconds = part.seconds();
-    add(&mut part.asked, part.log.read(sandbox).await);
-    let before_ready = std::mem::take(&mut part.asked);
+    let before_ready = part.log.read_first_poll(sandbox).await;
     tokio::time::sleep(SETTLE).await;
     let mut phase = part.end(seconds).await;
     // What comes after it knows them is the poll, and no price of the restart.
