@@ -366,7 +366,8 @@ pub struct ProjectStatus {
     /// The generation that the conditions speak of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Composio's own id of the project, where it tells one.
+    /// Composio's own id of the project (`pr_…`) when it was proved last; some keys may not ask for it. A key of another
+    /// one is not used for the accounts on record.
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "projectID")]
     pub project_id: Option<String>,
     /// How many objects refer to the project. Written when it has changed, at most once a minute.

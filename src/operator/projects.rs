@@ -6,6 +6,7 @@
 //! | `watching` | the projects as they are declared |
 //! | `entry` | one of them, and what the passes over its objects work with |
 //! | `running` | what keeps it running: key, poller, status |
+//! | `first_keys` | that passes wait until it is known who leads where |
 //! | `peers` | which of them lead to the same place |
 //! | `organizations` | which of them share a rate limit |
 //! | `polling` | its poller |
@@ -42,6 +43,7 @@ mod api_key;
 mod base_url;
 mod declared;
 mod entry;
+mod first_keys;
 mod key;
 mod organizations;
 pub(crate) mod overlap;
@@ -57,6 +59,7 @@ pub(crate) use api_key::read_api_key;
 pub use base_url::AllowedBaseUrls;
 pub use declared::{AnyProject, Declared, ProjectSpec};
 pub(crate) use entry::Entry;
+use first_keys::FirstKeys;
 pub use key::ProjectKey;
 use organizations::{Membership, Organizations};
 use peers::Places;
@@ -178,6 +181,17 @@ impl Projects {
     pub(crate) fn start(&self) {
         let _ = self.shared.runs.set(());
         let entries: Vec<_> = self.entries.lock().values().cloned().collect();
+        let is_declared = |entry: &&Arc<Entry>| entry.declared.borrow().is_some();
+        let declared = entries.iter().filter(is_declared).count();
+        if !self.shared.first_keys.start(declared) {
+            let shared = Arc::clone(&self.shared);
+            self.shared.spawn(async move {
+                tokio::time::sleep(first_keys::PATIENCE).await;
+                if shared.first_keys.end() {
+                    shared.look_at_each();
+                }
+            });
+        }
         entries.iter().for_each(|entry| self.run(entry));
     }
 

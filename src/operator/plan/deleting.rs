@@ -106,7 +106,8 @@ pub(super) fn decide(
     } = &desired.pin
     {
         let here = &desired.flags.project;
-        let detail = format!("the account is, or may be, in {id:?}, and {here} is another one by now");
+        let detail =
+            format!("the account is, or may be, in {id:?}, and {here} is another one by now");
         return Rule::DeletingProjectMismatch.waits(Reason::ProjectUnavailable, detail, None);
     }
     match &observed.account {

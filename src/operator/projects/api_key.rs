@@ -22,6 +22,8 @@ pub(super) enum NoKey {
     Missing(String),
     /// What is there is none.
     Invalid(String),
+    /// The apiserver refuses to show the Secret.
+    Forbidden(String),
     /// The apiserver does not answer: nothing is known.
     Unknown(String),
 }
@@ -30,7 +32,7 @@ impl NoKey {
     /// The reason of the project's conditions, and what exactly is wrong.
     pub(super) fn tell(self) -> (ProjectReason, String) {
         match self {
-            Self::Missing(why) => (ProjectReason::KeyMissing, why),
+            Self::Missing(why) | Self::Forbidden(why) => (ProjectReason::KeyMissing, why),
             Self::Invalid(why) => (ProjectReason::KeyInvalid, why),
             Self::Unknown(why) => (ProjectReason::Progressing, why),
         }
@@ -51,7 +53,7 @@ pub(super) async fn read(
         Ok(Some(secret)) => secret,
         Ok(None) => return Err(NoKey::Missing(format!("there is no Secret {at}"))),
         Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            return Err(NoKey::Missing(format!(
+            return Err(NoKey::Forbidden(format!(
                 "the operator may not read the Secret {at}"
             )));
         }

@@ -11,7 +11,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Declared, ProjectKey, overlap};
+use super::{Declared, FirstKeys, ProjectKey, overlap};
 use crate::{
     crd::ProjectReason,
     plan::{Policy, ProjectState},
@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     awaits_poll: AtomicBool,
     /// Whether passes wait for the finalizer on the project: it would go without the objects that are marked before.
     awaits_mark: AtomicBool,
+    /// Whether passes of all projects wait.
+    first_keys: Arc<FirstKeys>,
     /// What keeps it running.
     task: Mutex<Option<AbortHandle>>,
 }
@@ -49,6 +51,7 @@ impl Entry {
         undeclared: ProjectState,
         context: Context,
         connection: Connection,
+        first_keys: Arc<FirstKeys>,
     ) -> Self {
         context.project_context.project.set_state(undeclared);
         Self {
@@ -60,6 +63,7 @@ impl Entry {
             used: Notify::new(),
             awaits_poll: AtomicBool::new(false),
             awaits_mark: AtomicBool::new(false),
+            first_keys,
             task: Mutex::default(),
         }
     }
@@ -71,7 +75,9 @@ impl Entry {
 
     /// Whether passes wait for the project. Each object is triggered when they need no more.
     pub(crate) fn is_held(&self) -> bool {
-        self.awaits_poll.load(Ordering::Acquire) || self.awaits_mark.load(Ordering::Acquire)
+        self.awaits_poll.load(Ordering::Acquire)
+            || self.awaits_mark.load(Ordering::Acquire)
+            || self.first_keys.are_awaited()
     }
 
     pub(super) fn project(&self) -> &Arc<Project> {

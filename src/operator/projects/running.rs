@@ -1,6 +1,6 @@
 //! What keeps a project running: its key is read, its accounts are polled, its status is written.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::{
@@ -8,23 +8,19 @@ use tokio::{
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::{
-    Declared, Entry, Finding, Peer, Shared, api_key,
-    api_key::NoKey,
+    Declared, Entry, Finding, Peer, Shared,
     polling::poll,
     report::{self, Polled},
 };
 use crate::{composio::Sensitive, crd::ProjectReason, plan::ProjectState, poll::Polling};
 
-/// A key that is not there is looked for again after this, and each time after twice as long, up to the interval at
-/// which all are read.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// A key that was rejected is read again no sooner than this after it was read last.
-const BETWEEN_READS: Duration = Duration::from_secs(5);
-
+mod reading;
 mod written;
+
+use reading::Read;
 
 /// A project at work.
 pub(super) struct Running {
@@ -38,25 +34,15 @@ pub(super) struct Running {
     /// When the objects were counted last.
     counted: Option<Instant>,
     write_after: Option<Instant>,
+    /// Until when it is not asked again whether a project that goes is needed: it was.
+    pinned_until: Option<Instant>,
+    /// Whether its key was read, or could not be.
+    was_tried: bool,
     has_signed: bool,
+    /// How often the apiserver refused to show the Secret, since it was read.
+    refusals: u32,
     /// Whether the apiserver did not take the finalizer.
     cannot_mark: bool,
-}
-
-struct Read {
-    generation: i64,
-    uid: String,
-    due: Instant,
-    /// The wait until then.
-    retry: Duration,
-    began: Instant,
-    key: Result<Sensitive, Finding>,
-}
-
-impl Read {
-    fn is_of(&self, declared: &Declared) -> bool {
-        self.generation == declared.generation && self.uid == declared.uid
-    }
 }
 
 /// The way to Composio, and who polls it.
@@ -96,7 +82,10 @@ impl Running {
             told: None,
             counted: None,
             write_after: None,
+            pinned_until: None,
+            was_tried: false,
             has_signed: false,
+            refusals: 0,
             cannot_mark: false,
         }
     }
@@ -137,6 +126,9 @@ impl Running {
     /// Makes the project as it is declared, as far as that is possible now. When to come again, at the latest.
     async fn work(&mut self, declared: &Declared) -> Instant {
         let finding = self.connect(declared).await;
+        if !std::mem::replace(&mut self.was_tried, true) {
+            self.shared.key_was_tried();
+        }
         self.use_as(declared, &finding);
         self.tell(&finding);
         let mut due = self.write(declared, &finding).await;
@@ -163,56 +155,6 @@ impl Running {
                 }
                 finding
             }
-        }
-    }
-
-    /// The key, read again where that is due. One that was read stays in use where the apiserver does not answer.
-    async fn key(&mut self, declared: &Declared) -> Result<Sensitive, Finding> {
-        let now = Instant::now();
-        if let Some(read) = &self.read
-            && read.due > now
-            && read.is_of(declared)
-        {
-            return read.key.clone();
-        }
-        let settings = &self.shared.parts.settings;
-        let namespace = &settings.cluster_resource_namespace;
-        let key = match api_key::read(&self.shared.parts.client, declared, namespace).await {
-            // What was read of this very declaration still holds; of another nothing is known.
-            Err(NoKey::Unknown(why)) => match &self.read {
-                Some(read) if read.is_of(declared) => {
-                    debug!(project = %declared.key, "{why}");
-                    read.key.clone()
-                }
-                Some(_) | None => Err(Finding::new(ProjectReason::Progressing, why)),
-            },
-            Err(no_key) => {
-                let (reason, detail) = no_key.tell();
-                Err(Finding::new(reason, detail))
-            }
-            Ok(key) => Ok(key),
-        };
-        let retry = match (&key, &self.read) {
-            (Ok(_), _) => settings.key_interval,
-            (Err(_), Some(before)) if before.key.is_err() => before.retry.saturating_mul(2),
-            (Err(_), _) => FIRST_RETRY,
-        };
-        let retry = retry.min(settings.key_interval);
-        self.read = Some(Read {
-            generation: declared.generation,
-            uid: declared.uid.clone(),
-            due: now + retry,
-            retry,
-            began: now,
-            key: key.clone(),
-        });
-        key
-    }
-
-    /// Has the key read again, but not at once where it was read a moment ago.
-    fn read_soon(&mut self) {
-        if let Some(read) = &mut self.read {
-            read.due = read.due.min(read.began + BETWEEN_READS);
         }
     }
 

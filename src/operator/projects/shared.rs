@@ -11,7 +11,9 @@ use tokio::{
     task::{AbortHandle, JoinError},
 };
 
-use super::{Declared, Entry, Finding, Membership, Organizations, Parts, Places, ProjectKey};
+use super::{
+    Declared, Entry, Finding, FirstKeys, Membership, Organizations, Parts, Places, ProjectKey,
+};
 use crate::{
     arguments::BaseUrl,
     composio::{ConfigError, Sensitive, Transport, http::only_while},
@@ -28,6 +30,7 @@ use crate::{
 pub(super) struct Shared {
     pub(super) parts: Parts,
     backoff: Arc<Backoff>,
+    pub(super) first_keys: Arc<FirstKeys>,
     pub(super) places: Places,
     pub(super) organizations: Organizations,
     /// All that are declared: how many there are of a namespace.
@@ -44,6 +47,7 @@ impl Shared {
         Self {
             parts,
             backoff: Arc::default(),
+            first_keys: Arc::default(),
             places: Places::new(),
             organizations: Organizations::default(),
             declared: Mutex::default(),
@@ -86,7 +90,8 @@ impl Shared {
                 ProjectState::NotFound
             }
         };
-        Entry::new(key.clone(), undeclared, context, connection)
+        let first_keys = Arc::clone(&self.first_keys);
+        Entry::new(key.clone(), undeclared, context, connection, first_keys)
     }
 
     /// Takes in what is proved of a project: what its objects claim, those of others may have claimed.
@@ -114,6 +119,19 @@ impl Shared {
         };
         let project = entry.project();
         self.organizations.enter(&entry.key, membership, project);
+    }
+
+    /// The key of a project was tried to be read for the first time.
+    pub(super) fn key_was_tried(&self) {
+        if self.first_keys.was_tried() {
+            self.look_at_each();
+        }
+    }
+
+    /// Has all objects of all projects looked at.
+    pub(super) fn look_at_each(&self) {
+        let all = self.parts.objects.refs();
+        all.for_each(|object| self.parts.trigger.send(object));
     }
 
     /// Has all objects of a project looked at.

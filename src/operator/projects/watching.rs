@@ -174,7 +174,13 @@ fn watch_namespaces(api: Api<PartialObjectMeta<Namespace>>) -> impl Stream<Item 
                     let change = NamespaceChange::One(object.name_any(), None);
                     vec![Change::Namespaces(change)]
                 }
-                Err(error) => failed("namespaces", &error),
+                Err(error) => {
+                    let mut changes = failed("namespaces", &error);
+                    if refusal(&error).is_some() {
+                        changes.insert(0, Change::Namespaces(NamespaceChange::Refused));
+                    }
+                    changes
+                }
             };
             stream::iter(changes)
         })

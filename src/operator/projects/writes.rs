@@ -18,24 +18,39 @@ const PAGE: u32 = 500;
 /// So many objects are named that keep a project.
 const NAMED: usize = 3;
 
-/// Puts the finalizer on a project that objects refer to, and takes it off one that goes and that none needs.
-/// Tells whether it has written.
+/// What was done about the finalizer of a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marked {
+    /// It was written: the watch brings the project anew.
+    Written,
+    /// Nothing was to be written.
+    Unchanged,
+    /// The project goes, and an object needs it that refers to another one: its pin names this one.
+    Pinned,
+}
+
+/// Puts the finalizer on a project that objects refer to, and takes it off one that goes and that none needs. Whether
+/// one does is asked of the apiserver, unless `is_pinned` says that it was so a moment ago.
 pub(super) async fn mark(
     shared: &Shared,
     entry: &Entry,
     declared: &Declared,
-) -> Result<bool, kube::Error> {
+    is_pinned: bool,
+) -> Result<Marked, kube::Error> {
     let finalizers = match (declared.is_deleting, declared.has_finalizer()) {
         (false, false) if !entry.objects().is_empty() => {
             let all = declared.finalizers.iter().cloned();
             all.chain([PROJECT_FINALIZER.to_owned()]).collect()
         }
-        (true, true) if users(entry).is_empty() && !is_needed(shared, declared).await? => {
+        (true, true) if users(entry).is_empty() => {
+            if is_pinned || is_needed(shared, declared).await? {
+                return Ok(Marked::Pinned);
+            }
             let others = declared.finalizers.iter();
             let others = others.filter(|one| *one != PROJECT_FINALIZER);
             others.cloned().collect::<Vec<_>>()
         }
-        (false | true, false | true) => return Ok(false),
+        (false | true, false | true) => return Ok(Marked::Unchanged),
     };
     let patch = json!({"metadata": {
         "uid": declared.uid,
@@ -46,7 +61,7 @@ pub(super) async fn mark(
     let params = PatchParams::default();
     api.patch(&declared.key.name, &params, &Patch::Merge(patch))
         .await?;
-    Ok(true)
+    Ok(Marked::Written)
 }
 
 /// Writes the status.

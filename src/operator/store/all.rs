@@ -144,16 +144,18 @@ impl AllObjects {
     /// Takes in what the watch of namespaces has brought. The objects to look at for it are returned: what their
     /// project allows may go by labels.
     pub(crate) fn apply_namespaces(&self, change: NamespaceChange) -> Vec<ObjectRef<PackedObject>> {
+        // Whoever waits for labels waits no more.
+        let is_refused = change == NamespaceChange::Refused;
         let changed: HashSet<String> = self.cluster.apply(change).into_iter().collect();
         let is_concerned = |packed: &Arc<PackedObject>| {
             packed
                 .meta()
                 .namespace
                 .as_ref()
-                .is_some_and(|one| changed.contains(one))
+                .is_some_and(|one| is_refused || changed.contains(one))
                 && packed.project().kind == ProjectKind::ClusterComposioProject
         };
-        if changed.is_empty() {
+        if changed.is_empty() && !is_refused {
             return Vec::new();
         }
         let concerned = self.store.state().into_iter().filter(is_concerned);

@@ -31,6 +31,8 @@ pub(crate) enum NamespaceChange {
     All(HashMap<String, Labels>),
     /// One has these labels now; `None`: it is gone.
     One(String, Option<Labels>),
+    /// They may not be watched: what comes anew is not known, and nobody waits for it.
+    Refused,
 }
 
 impl Cluster {
@@ -79,6 +81,10 @@ impl Cluster {
                 };
                 vec![name]
             }
+            NamespaceChange::Refused => {
+                self.has_namespaces.store(false, Ordering::Relaxed);
+                Vec::new()
+            }
         }
     }
 
@@ -123,6 +129,13 @@ mod tests {
         let relabelled = NamespaceChange::One("agents".to_owned(), Some(labels("web")));
         assert_eq!(cluster.apply(relabelled), ["agents"]);
         assert_eq!(*cluster.labels("agents"), labels("web"));
+        cluster.apply(NamespaceChange::Refused);
+        assert!(!cluster.awaits_labels("newer"), "nothing brings them");
+        assert_eq!(
+            *cluster.labels("agents"),
+            labels("web"),
+            "as they were seen"
+        );
         cluster.apply(NamespaceChange::One("agents".to_owned(), None));
         assert_eq!(*cluster.labels("agents"), Labels::new());
     }

@@ -40,7 +40,9 @@ impl Table {
     pub(crate) fn new(presence: Presence) -> Self {
         let mut rules: Vec<Rule> = Rule::iter().filter(|rule| is_of(*rule, presence)).collect();
         if presence != Presence::Present {
-            rules.insert(3, Rule::LookAfresh);
+            let of_project = |rule: &Rule| *rule == Rule::DeletingProjectUnavailable;
+            let at = rules.iter().position(of_project).map_or(0, |at| at + 1);
+            rules.insert(at, Rule::LookAfresh);
         }
         Self(rules)
     }

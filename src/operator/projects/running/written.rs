@@ -10,11 +10,16 @@ use super::Running;
 use crate::{
     crd::{ProjectReason, ProjectStatus},
     log::cause,
-    projects::{Declared, Finding, overlap, report, writes},
+    projects::{
+        Declared, Finding, overlap, report,
+        writes::{self, Marked},
+    },
 };
 
 /// The counts in the status are no younger than this.
 const BETWEEN_COUNTS: Duration = Duration::from_secs(60);
+/// What keeps a project that no object refers to.
+const PINNED: &str = "a ConnectedAccount that refers to another project keeps it: composio.dev/alias on it names this one";
 /// After a write that failed the next one waits so long.
 const BETWEEN_WRITES: Duration = Duration::from_secs(5);
 
@@ -27,18 +32,24 @@ impl Running {
         if let Some(after) = self.write_after.filter(|after| *after > now) {
             return after;
         }
-        let marked = writes::mark(&self.shared, &self.entry, declared).await;
+        let is_pinned = self.pinned_until.is_some_and(|until| now < until);
+        let marked = writes::mark(&self.shared, &self.entry, declared, is_pinned).await;
+        if !is_pinned {
+            let pinned = matches!(marked, Ok(Marked::Pinned));
+            self.pinned_until = pinned.then_some(idle);
+        }
         self.cannot_mark = marked.as_ref().is_err_and(|error| !is_outdated(error));
         let written = match marked {
             // The watch brings it, and with it the next turn.
-            Ok(true) => return idle,
-            Ok(false) => Ok(()),
+            Ok(Marked::Written) => return idle,
+            Ok(Marked::Unchanged | Marked::Pinned) => Ok(()),
             Err(error) if is_outdated(&error) => return idle,
             // What is wrong is told all the same.
             Err(error) => Err(error),
         };
         let finding = match writes::in_use(&self.entry, declared) {
             Some(users) => Finding::new(ProjectReason::Deleting, users),
+            None if self.pinned_until.is_some() => Finding::new(ProjectReason::Deleting, PINNED),
             None => finding.clone(),
         };
         let status = self.status(declared, &finding, now);
