@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::control_plane::ControlPlane;
 use crate::support::helm::{CHART, helm, render};
 
+mod config_maps;
 mod examples;
 mod gitops;
 mod marks;

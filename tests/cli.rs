@@ -7,6 +7,6 @@ mod connect;
 mod create;
 mod explain;
 mod links;
-pub(crate) mod program;
+mod program;
 mod reference;
 mod status;

@@ -23,7 +23,7 @@ const UPDATE: &str = "UPDATE_DOCS";
 type Content = fn() -> String;
 
 /// The generated sections of the documents: the file, the name in the markers, and what stands between them.
-const SECTIONS: [(&str, &str, Content); 12] = [
+const SECTIONS: [(&str, &str, Content); 13] = [
     ("CONTRIBUTING.md", "decisions", conditions::decisions),
     (
         "charts/composio-operator/README.md",
@@ -39,6 +39,11 @@ const SECTIONS: [(&str, &str, Content); 12] = [
     ("crds/README.md", "spec", fields::spec),
     ("crds/README.md", "status", fields::status),
     ("crds/README.md", "reasons", conditions::reasons),
+    (
+        "crds/README.md",
+        "config-map-reasons",
+        conditions::config_map_reasons,
+    ),
     ("crds/README.md", "project-spec", fields::project_spec),
     (
         "crds/README.md",

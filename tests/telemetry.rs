@@ -9,7 +9,14 @@ use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
 /// What the operator writes to the apiserver.
-const KINDS: [&str; 5] = ["status", "metadata", "project", "event", "lease"];
+const KINDS: [&str; 6] = [
+    "status",
+    "metadata",
+    "config_map",
+    "project",
+    "event",
+    "lease",
+];
 
 /// The lines of a log in JSON, without what is cut off.
 fn lines(operator: &Operator) -> Vec<Value> {
@@ -106,6 +113,7 @@ async fn the_metrics_count_what_the_apiserver_was_asked_to_write() {
                 "connectedaccounts/status" => "status",
                 "connectedaccounts" => "metadata",
                 "composioprojects" | "composioprojects/status" => "project",
+                "configmaps" => "config_map",
                 "events" => "event",
                 "leases" => "lease",
                 _ => continue,

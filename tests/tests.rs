@@ -6,6 +6,7 @@ mod budget;
 mod chart;
 mod cli;
 mod commands;
+mod config_map;
 mod control_plane;
 mod convergence;
 mod copies;

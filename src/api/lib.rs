@@ -26,10 +26,14 @@ mod project;
 mod reason;
 #[cfg(test)]
 mod tests;
+mod write_to;
 pub use alias::{computed_alias, is_computed_form, length_prefixed};
 pub use decode::{Decoded, decode};
 pub use project::*;
 pub use reason::{Progress, ReadyRule, Reason};
+pub use write_to::{
+    CONFIG_MAP_SUFFIX, ConfigMapReason, ConfigMapTarget, WriteTo, WrittenTo, config_map_name,
+};
 
 /// Keeps an object until its account is dealt with.
 pub const FINALIZER: &str = "composio.dev/connected-account";
@@ -75,8 +79,10 @@ pub mod condition {
     pub const RECONCILING: &str = "Reconciling";
     /// Present and true while only a person can help.
     pub const STALLED: &str = "Stalled";
+    /// Present where `spec.writeTo` names a ConfigMap: whether that says what the status says.
+    pub const CONFIG_MAP_WRITTEN: &str = "ConfigMapWritten";
     /// All that are ours.
-    pub const ALL: [&str; 4] = [READY, SYNCED, RECONCILING, STALLED];
+    pub const ALL: [&str; 5] = [READY, SYNCED, RECONCILING, STALLED, CONFIG_MAP_WRITTEN];
 }
 
 /// An authorised connection of one user to one toolkit, kept in Composio as declared here.
@@ -99,6 +105,12 @@ pub mod condition {
     selectable = ".status.authConfig",
     selectable = ".status.state",
     selectable = ".spec.projectRef.name",
+    validation = Rule::new("!has(self.spec.writeTo) || size(self.metadata.name) <= 244")
+        .message("writeTo needs an object whose name has at most 244 characters: with '-composio' it is the name of the ConfigMap")
+        .field_path(".spec.writeTo").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!has(self.spec.writeTo) || !has(self.spec.writeTo.configMap.name) || self.spec.writeTo.configMap.name == self.metadata.name + '-composio'")
+        .message("writeTo.configMap.name must be the name of the object and '-composio', or be left out: an object has one ConfigMap, and can claim no other")
+        .field_path(".spec.writeTo.configMap.name").reason(Reason::FieldValueInvalid),
     printcolumn(name = "User", type_ = "string", json_path = ".spec.user"),
     printcolumn(name = "Toolkit", type_ = "string", json_path = ".spec.toolkit"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
@@ -224,6 +236,10 @@ pub struct ConnectedAccountSpec {
     /// of deletion.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+
+    /// Where the account's id and state are written for those who use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_to: Option<WriteTo>,
 
     /// Observe and report, change nothing.
     #[serde(default)]
@@ -521,7 +537,10 @@ pub struct ConnectedAccountStatus {
     /// How often one difference had to be put right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrections: Option<Tally>,
-    /// Ready and Synced always, Reconciling and Stalled while true.
+    /// What was written for those who use the account, as `spec.writeTo` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_to: Option<WrittenTo>,
+    /// Ready and Synced always, Reconciling and Stalled while true, ConfigMapWritten with `spec.writeTo`.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",

@@ -15,7 +15,6 @@ use crate::print::{Out, Tone};
 use crate::text;
 
 mod lease;
-mod marks;
 mod skew;
 
 /// The labels of the operator's Deployment, as the chart sets them.
@@ -44,7 +43,6 @@ pub(crate) async fn run(
         ("cluster", apiserver(&cluster).await),
         ("definitions", definitions_there(&cluster).await),
         ("your rights", rights(&cluster).await),
-        ("marks", marks::protected(&cluster).await),
         ("operator", operator(&cluster, namespace).await),
         ("leader", lease::leader(&cluster, namespace).await),
     ];

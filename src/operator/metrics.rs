@@ -63,7 +63,14 @@ const URGENCIES: [&str; 5] = ["withdrawal", "request", "creation", "drift", "pol
 const GATES: [&str; 3] = ["read", "write", "project"];
 
 /// The values of the label `kind` of writes to the apiserver: there from the start, as above.
-const WRITES: [&str; 5] = ["status", "metadata", "project", "event", "lease"];
+const WRITES: [&str; 6] = [
+    "status",
+    "metadata",
+    "config_map",
+    "project",
+    "event",
+    "lease",
+];
 
 /// The revision comes from the environment of the build.
 const BUILD: BuildLabel = BuildLabel {

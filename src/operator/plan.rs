@@ -12,6 +12,7 @@ mod allowed;
 mod change;
 mod checks;
 mod claim;
+mod config_map;
 mod connected;
 pub(crate) mod connection_data;
 pub(crate) mod credentials;
@@ -38,6 +39,9 @@ pub(crate) use allowed::is_not_allowed;
 pub use change::{Change, ChangeKind};
 pub use claim::{Claim, Claimant};
 pub use composio_api::{computed_alias, is_computed_form};
+pub use config_map::{
+    ConfigMapCall, ConfigMapStep, ConfigMapVersion, config_map_call, config_map_step,
+};
 pub use connected::CORRECTIONS_WINDOW;
 pub use connection_data::connection_data_digest;
 pub(crate) use deleting::{is_abandoned, is_ours};

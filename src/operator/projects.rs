@@ -55,6 +55,7 @@ mod shared;
 mod watching;
 mod writes;
 
+pub use api_key::parse_api_key;
 pub(crate) use api_key::read_api_key;
 pub use base_url::AllowedBaseUrls;
 pub use declared::{AnyProject, Declared, ProjectSpec};

@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod backoff;
+mod config_map;
 mod context;
 mod error;
 mod pass;

@@ -19,6 +19,7 @@ use crate::{
 mod account_id;
 mod claim;
 mod conditions;
+mod config_map;
 pub mod object_event;
 mod requeue;
 mod secret;
@@ -28,7 +29,9 @@ mod tests;
 use account_id::{lose, take};
 use claim::record_claim;
 use conditions::{conditions, verdict};
-pub use requeue::{RequeuePolicy, requeue_after};
+pub use config_map::{ConfigMapResult, report_config_map};
+use config_map::{intend, keep_condition};
+pub use requeue::{RequeuePolicy, config_map_requeue_after, requeue_after};
 use secret::{drop_former_refusal, record_secret, renew_secret};
 
 /// The longest message of a condition: several sentences of Composio's, and a list of ids.
@@ -63,9 +66,11 @@ pub fn report(
     record_outcome(&mut status, desired, outcome, now);
     record_account(&mut status, desired, outcome, now);
     record_requests(&mut status, desired, outcome);
+    intend(&mut status, desired);
     status.observed_generation = Some(desired.generation);
     let verdict = verdict(desired, &status, &outcome.kind);
     status.conditions = conditions(previous, desired, &status, &verdict, now);
+    keep_condition(&mut status, previous, desired);
     status
 }
 

@@ -69,6 +69,29 @@ async fn wrong_values_are_refused_in_words_that_say_what_to_do() {
             reason: "the key is in a project",
         },
         Case {
+            values: &[
+                SANDBOX,
+                r#"watchNamespaces=["a"]"#,
+                r#"configMaps={"namespaces":["a","b"]}"#,
+            ],
+            says: "configMaps.namespaces has b, and watchNamespaces has not",
+            reason: "a right that nothing would use",
+        },
+        Case {
+            values: &[
+                SANDBOX,
+                r#"rbac={"create":false}"#,
+                r#"configMaps={"namespaces":["a"]}"#,
+            ],
+            says: "configMaps.namespaces needs rbac.create",
+            reason: "a right that nobody would grant",
+        },
+        Case {
+            values: &[SANDBOX, r#"configMaps={"namespaces":["*"]}"#],
+            says: "at '/configMaps/namespaces/0'",
+            reason: "each namespace is named",
+        },
+        Case {
             values: &[SANDBOX, r#"customCA={"configMap":"a","secret":"b"}"#],
             says: "customCA.configMap and customCA.secret exclude each other",
             reason: "two sources",

@@ -27,12 +27,6 @@ async fn all_that_is_there_is_found() {
         "{told}"
     );
     assert!(
-        told.contains(
-            "\nunknown marks: you may write what only the operator should in namespace NS"
-        ),
-        "{told}"
-    );
-    assert!(
         told.contains("\nunknown operator: no Deployment has the chart's labels"),
         "{told}"
     );

@@ -12,14 +12,14 @@ use crate::support::scene::Scene;
 
 /// What a run ended with.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
+pub(super) struct Ended {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
 impl Ended {
-    pub(crate) fn of(output: Output) -> Ended {
+    pub(super) fn of(output: Output) -> Ended {
         let text = |bytes| String::from_utf8(bytes).expect("it is text");
         Ended {
             code: output.status.code(),
@@ -102,7 +102,7 @@ pub(super) async fn path() -> &'static Path {
 }
 
 /// The program with that kubeconfig, in an environment of which nothing counts.
-pub(crate) async fn command(kubeconfig: &Path, args: &[&str]) -> Command {
+pub(super) async fn command(kubeconfig: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(path().await);
     command.args(args).env("KUBECONFIG", kubeconfig);
     for name in PROXY_VARIABLES

@@ -26,6 +26,7 @@ fn cases() -> Vec<(String, Value)> {
                 "connectedAccountId": "ca_1234-X",
                 "readyWhen": "LinkIssued",
                 "deletionPolicy": "Retain",
+                "writeTo": {"configMap": {}},
                 "suspend": true,
             }),
         ),

@@ -8,6 +8,7 @@ mod identity;
 mod sharing;
 mod sign_in;
 mod words;
+mod write_to;
 
 struct Bad {
     case: &'static str,
@@ -41,6 +42,7 @@ async fn a_bad_object_is_refused_with_a_message_that_a_person_understands() {
         words::cases(),
         sharing::cases(),
         sign_in::cases(),
+        write_to::cases(),
     ] {
         for Bad { case, spec, says } in cases {
             let answer = ground.create("bad", &spec).await;

@@ -1,6 +1,8 @@
 //! The tables of decisions and of reasons, and that the tables written by hand beside them leave nothing out.
 
-use composio_operator::crd::{self, Progress, ProjectReason, ReadyRule, Reason, definitions};
+use composio_operator::crd::{
+    self, ConfigMapReason, Progress, ProjectReason, ReadyRule, Reason, definitions,
+};
 use composio_operator::plan::Rule;
 use strum::IntoEnumIterator;
 
@@ -47,6 +49,14 @@ pub(super) fn reasons() -> String {
             while_true(reason.progress()),
             reason.meaning().to_owned(),
         ]));
+    }
+    table
+}
+
+pub(super) fn config_map_reasons() -> String {
+    let mut table = String::from("| Reason | Meaning, and what to do |\n|---|---|\n");
+    for reason in ConfigMapReason::ALL {
+        table.push_str(&row(&[format!("`{reason}`"), reason.meaning().to_owned()]));
     }
     table
 }

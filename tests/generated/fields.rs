@@ -49,12 +49,13 @@ fn rows<K: CustomResourceExt>(part: &str) -> String {
     let definition = serde_json::to_value(definition).expect("JSON");
     let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
     let mut rows = String::new();
-    enter(&mut rows, "", &schema["properties"][part], part == "spec");
+    let is_spec = part == "spec";
+    enter(&mut rows, "", &schema["properties"][part], is_spec, schema);
     rows
 }
 
 /// The rows of what an object holds: what is required first, then by name.
-fn enter(table: &mut String, above: &str, object: &Value, is_spec: bool) {
+fn enter(table: &mut String, above: &str, object: &Value, is_spec: bool, root: &Value) {
     let none = Map::new();
     let properties = object["properties"].as_object().unwrap_or(&none);
     let required: Vec<&str> = texts(&object["required"]).collect();
@@ -72,7 +73,9 @@ fn enter(table: &mut String, above: &str, object: &Value, is_spec: bool) {
                 true => "required".to_owned(),
                 false => default(field),
             };
-            cells.extend([default, limits(name, field, object)]);
+            let mut limits = limits(name, field, object);
+            limits.extend(messages(root, Some(&format!(".spec.{path}"))));
+            cells.extend([default, limits.join("<br>")]);
         }
         cells.push(
             field["description"]
@@ -82,8 +85,8 @@ fn enter(table: &mut String, above: &str, object: &Value, is_spec: bool) {
         );
         table.push_str(&row(&cells));
         if !NOT_ENTERED.contains(&name.as_str()) {
-            enter(table, &path, field, is_spec);
-            enter(table, &format!("{path}[]"), &field["items"], is_spec);
+            enter(table, &path, field, is_spec, root);
+            enter(table, &format!("{path}[]"), &field["items"], is_spec, root);
         }
     }
 }
@@ -118,7 +121,7 @@ fn default(field: &Value) -> String {
 }
 
 /// What the schema says of a value, and then the messages of its rules.
-fn limits(name: &str, field: &Value, object: &Value) -> String {
+fn limits(name: &str, field: &Value, object: &Value) -> Vec<String> {
     let mut limits = Vec::new();
     for (each, words) in [
         ("", &field["enum"]),
@@ -139,7 +142,7 @@ fn limits(name: &str, field: &Value, object: &Value) -> String {
     }
     limits.extend(messages(field, None));
     limits.extend(messages(object, Some(&format!(".{name}"))));
-    limits.join("<br>")
+    limits
 }
 
 fn range(field: &Value, min: &str, max: &str, of: &str) -> Option<String> {

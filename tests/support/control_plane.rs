@@ -69,7 +69,7 @@ rules:
     resources:
       - group: composio.dev
       - group: ''
-        resources: [secrets, events]
+        resources: [secrets, configmaps, events]
       - group: events.k8s.io
       - group: coordination.k8s.io
   - level: None

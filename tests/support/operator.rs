@@ -24,6 +24,9 @@ pub(crate) const CLUSTER_RULES: &str =
 /// What it may do besides where an admission policy protects what only it writes.
 pub(crate) const MARKS_RULES: &str =
     include_str!("../../charts/composio-operator/files/marks-rules.yaml");
+/// What it may do besides in the namespaces in which it may write ConfigMaps.
+pub(crate) const CONFIG_MAP_RULES: &str =
+    include_str!("../../charts/composio-operator/files/config-map-rules.yaml");
 
 /// The same for its own namespace.
 pub(crate) const LEASE_RULES: &str =

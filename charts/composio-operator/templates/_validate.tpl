@@ -51,6 +51,16 @@
 {{- fail "uninstall.policy=Drain needs rbac.create: the Job that drains has an account and rights of its own" }}
 {{- end }}
 {{- end }}
+{{- with .Values.configMaps.namespaces }}
+{{- if not $.Values.rbac.create }}
+{{- fail "configMaps.namespaces needs rbac.create: it is a Role in each of them. Without it make the Roles yourself, by files/config-map-rules.yaml of the chart" }}
+{{- end }}
+{{- range . }}
+{{- if and $.Values.watchNamespaces (not (has . $.Values.watchNamespaces)) }}
+{{- fail (printf "configMaps.namespaces has %s, and watchNamespaces has not: no object there is served" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .Values.customCA.configMap .Values.customCA.secret }}
 {{- fail "customCA.configMap and customCA.secret exclude each other" }}
 {{- end }}

@@ -72,6 +72,7 @@ fn written(method: &Method, path: &str) -> Option<&'static str> {
         () if has("connectedaccounts") && path.ends_with("/status") => "status",
         () if has("connectedaccounts") => "metadata",
         () if has("composioprojects") || has("clustercomposioprojects") => "project",
+        () if has("configmaps") => "config_map",
         () if has("events") => "event",
         () if has("leases") => "lease",
         () => "other",
@@ -129,7 +130,8 @@ mod tests {
         let projects = "/apis/composio.dev/v1alpha1/clustercomposioprojects/default/status";
         let events = "/apis/events.k8s.io/v1/namespaces/leases/events";
         let leases = "/apis/coordination.k8s.io/v1/namespaces/a/leases/mail";
-        let other = "/api/v1/namespaces/a/configmaps";
+        let config_maps = "/api/v1/namespaces/a/configmaps/mail-composio";
+        let other = "/api/v1/namespaces/a/services";
         let cases = [
             (Method::PUT, &*status, Some(200), "status", "success"),
             (Method::PUT, &*status, Some(409), "status", "conflict"),
@@ -138,6 +140,13 @@ mod tests {
             (Method::PUT, projects, Some(200), "project", "success"),
             (Method::POST, events, Some(201), "event", "success"),
             (Method::PUT, leases, None, "lease", "unanswered"),
+            (
+                Method::PATCH,
+                config_maps,
+                Some(200),
+                "config_map",
+                "success",
+            ),
             (Method::POST, other, Some(201), "other", "success"),
         ];
         for (method, path, answer, kind, result) in cases {

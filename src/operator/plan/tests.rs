@@ -20,6 +20,7 @@ mod auth_configs;
 pub(crate) mod build;
 mod changes;
 mod claims;
+mod config_map;
 mod connected;
 mod connection_data;
 mod credentials;

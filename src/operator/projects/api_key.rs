@@ -66,7 +66,7 @@ pub(super) async fn read(
     };
     let data = secret.data.unwrap_or_default();
     match data.get(&reference.key) {
-        Some(value) => judge(&value.0).map_err(|why| {
+        Some(value) => parse_api_key(&value.0).map_err(|why| {
             NoKey::Invalid(format!(
                 "the key {:?} of the Secret {at} {why}",
                 reference.key
@@ -94,7 +94,10 @@ pub(crate) async fn read_api_key(
 
 /// The key in what a Secret holds: without a byte order mark, and without the white space around it, which an
 /// editor or `echo` has put there.
-fn judge(value: &[u8]) -> Result<Sensitive, String> {
+///
+/// # Errors
+/// When it is none. The text says why, and shows nothing of it.
+pub fn parse_api_key(value: &[u8]) -> Result<Sensitive, String> {
     if value.len() > MAX_KEY {
         return Err(format!("has {} bytes, which no API key has", value.len()));
     }
@@ -116,7 +119,7 @@ mod tests {
     #[test]
     fn a_key_is_taken_as_it_was_meant() {
         for value in ["ak_1", "ak_1\n", "ak_1\r\n", "\u{feff}ak_1\n", " ak_1 "] {
-            let key = judge(value.as_bytes()).expect("a key");
+            let key = parse_api_key(value.as_bytes()).expect("a key");
             assert_eq!(key.expose(), "ak_1", "{value:?}");
         }
     }
@@ -132,7 +135,7 @@ mod tests {
             (&large, "1048576 bytes"),
             (b"uak_s3cr3t", "a user's API key"),
         ] {
-            let why = judge(value).expect_err("it is none");
+            let why = parse_api_key(value).expect_err("it is none");
             assert!(why.contains(words), "{why}");
             assert!(!why.contains("s3cr3t"), "{why}");
         }

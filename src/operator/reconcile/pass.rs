@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
-    Context, Error, ReconcileResult,
+    Context, Error, ReconcileResult, config_map,
     context::Slot,
     describe,
     state::{NextStep, State, Step, StepResult},
@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     act::{EffectError, act},
-    crd::{ConnectedAccount, Reason},
-    plan::{Effect, Need, OutcomeKind, Wait, urgency},
-    report::{must_be_kept, object_event, requeue_after},
+    crd::{ConnectedAccount, Reason, is_unanswered},
+    plan::{Effect, Need, OutcomeKind, Wait, config_map_step, urgency},
+    report::{config_map_requeue_after, must_be_kept, object_event, requeue_after},
 };
 
 /// The most effects of one pass: to take over an account that differs in everything takes eight, of
@@ -42,6 +42,8 @@ pub(super) struct Pass<'a> {
     slot: Option<Slot<'a>>,
     pub(super) state: State<'a>,
     effects: usize,
+    /// Somebody asks, by annotation, for a look at everything.
+    is_asked: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -51,12 +53,16 @@ impl<'a> Pass<'a> {
         slot: Slot<'a>,
         object: ConnectedAccount,
     ) -> Self {
+        let state = State::remembered(context, object);
+        let handled = state.observed.recorded.last_handled_reconcile_at.as_deref();
+        let is_asked = is_unanswered(state.desired.reconcile_request.as_deref(), handled);
         Self {
             context,
             api,
             slot: Some(slot),
-            state: State::remembered(context, object),
+            state,
             effects: 0,
+            is_asked,
         }
     }
 
@@ -107,14 +113,14 @@ impl<'a> Pass<'a> {
     /// have learned is written.
     async fn admit(&mut self, step: &Step) -> Result<Option<ReconcileResult>, Error> {
         if let Some(wait) = self.throttled(step) {
-            self.write().await?;
+            self.save_all().await?;
             return Ok(Some(ReconcileResult::throttled(wait)));
         }
         let Step::Act(_) = step else {
             return Ok(None);
         };
         if self.effects == MAX_EFFECTS {
-            self.write().await?;
+            self.save_all().await?;
             return Ok(Some(self.does_not_converge()));
         }
         self.effects += 1;
@@ -214,7 +220,7 @@ impl<'a> Pass<'a> {
     /// Reports what the pass has come to, and ends it.
     pub(super) async fn end(mut self, outcome: OutcomeKind) -> Result<ReconcileResult, Error> {
         self.state.record_outcome(outcome.clone());
-        if let Some(ended) = self.save().await? {
+        if let Some(ended) = self.save_all().await? {
             return Ok(ended);
         }
         let now = self.context.project_context.project.now();
@@ -233,8 +239,9 @@ impl<'a> Pass<'a> {
             self.context.requeue_policy,
             now,
         );
+        let config_map = config_map_requeue_after(recorded, self.context.requeue_policy, now);
         Ok(ReconcileResult {
-            requeue_after,
+            requeue_after: requeue_after.into_iter().chain(config_map).min(),
             label,
         })
     }
@@ -285,6 +292,35 @@ impl<'a> Pass<'a> {
 
     fn does_not_converge(&self) -> ReconcileResult {
         ReconcileResult::does_not_converge(self.context.requeue_policy.min)
+    }
+
+    /// Writes what is pending, and the ConfigMap of the object if that must say something else now. What must not be
+    /// lost goes first, and so does the note that there will be a ConfigMap.
+    async fn save_all(&mut self) -> Result<Option<ReconcileResult>, Error> {
+        let State {
+            desired, observed, ..
+        } = &self.state;
+        let is_asked = self.is_asked
+            && observed.recorded.last_handled_reconcile_at == desired.reconcile_request;
+        let Some(step) = config_map_step(desired, &observed.recorded, is_asked) else {
+            return self.save().await;
+        };
+        let written = self.state.status.written();
+        if (written.written_to.is_none() || must_be_kept(&written, &observed.recorded))
+            && let Some(ended) = self.save().await?
+        {
+            return Ok(Some(ended));
+        }
+        let State {
+            desired, status, ..
+        } = &mut self.state;
+        let project_context = &self.context.project_context;
+        let client = project_context.client.clone();
+        let result = config_map::take(client, status.object(), desired, step).await;
+        let now = project_context.project.now();
+        status.add_config_map(desired.clone(), result, now);
+        self.is_asked = false;
+        self.save().await
     }
 
     /// Writes what is pending. If the object is another one than was decided on, the pass has ended.

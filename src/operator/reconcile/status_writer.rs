@@ -14,7 +14,7 @@ use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus},
     look::ProjectContext,
     plan::{Desired, Outcome},
-    report::must_be_kept,
+    report::{ConfigMapResult, must_be_kept, report_config_map},
     store::PackedObject,
 };
 
@@ -36,6 +36,8 @@ pub(super) struct StatusWriter<'a> {
     object: ConnectedAccount,
     /// What is not written yet, in its order.
     outcomes: Vec<Entry>,
+    /// How the step of the ConfigMap ended, which is reported last.
+    config_map: Option<(Desired, ConfigMapResult, Timestamp)>,
     /// The status that the last write replaced.
     replaced: Option<ConnectedAccountStatus>,
 }
@@ -57,6 +59,7 @@ impl<'a> StatusWriter<'a> {
             report,
             object,
             outcomes: Vec::new(),
+            config_map: None,
             replaced: None,
         }
     }
@@ -74,6 +77,14 @@ impl<'a> StatusWriter<'a> {
     /// The status with all that is not written yet. Its transition times are those of a single write:
     /// a condition that went and came back in memory has not moved.
     pub(super) fn pending(&self) -> ConnectedAccountStatus {
+        let status = self.reported_outcomes();
+        match &self.config_map {
+            Some((desired, result, at)) => report_config_map(&status, desired, result, *at),
+            None => status,
+        }
+    }
+
+    fn reported_outcomes(&self) -> ConnectedAccountStatus {
         let written = self.written();
         let Some((last, earlier)) = self.outcomes.split_last() else {
             return written;
@@ -105,6 +116,16 @@ impl<'a> StatusWriter<'a> {
         });
     }
 
+    /// Takes how the step of the ConfigMap ended.
+    pub(super) fn add_config_map(
+        &mut self,
+        desired: Desired,
+        result: ConfigMapResult,
+        at: Timestamp,
+    ) {
+        self.config_map = Some((desired, result, at));
+    }
+
     /// Takes the answer to a patch of the metadata.
     pub(super) fn patched(&mut self, object: ConnectedAccount) {
         self.object = object;
@@ -126,6 +147,7 @@ impl<'a> StatusWriter<'a> {
     /// Nothing is left to be written.
     fn end(&mut self, renewed: bool) -> Written {
         self.outcomes.clear();
+        self.config_map = None;
         match renewed {
             true => Written::Renewed,
             false => Written::UpToDate,

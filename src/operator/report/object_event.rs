@@ -276,6 +276,7 @@ pub fn of_status(
         connection,
         ignored(desired, previous, status),
         trouble,
+        config_map_not_written(previous, status),
     ]
     .into_iter()
     .flatten()
@@ -297,6 +298,20 @@ fn replaced(
         );
         warning(EventReason::AccountReplaced, note)
     })
+}
+
+/// The ConfigMap says not, or not any more, what it must, or that for another reason.
+fn config_map_not_written(
+    previous: &ConnectedAccountStatus,
+    status: &ConnectedAccountStatus,
+) -> Option<ObjectEvent> {
+    let written = |status: &ConnectedAccountStatus| {
+        let condition = status.condition(condition::CONFIG_MAP_WRITTEN).cloned();
+        condition.filter(|condition| condition.status == "False")
+    };
+    let (now, before) = (written(status)?, written(previous));
+    (before.is_none_or(|before| before.reason != now.reason))
+        .then(|| warning(EventReason::ConfigMapNotWritten, now.message))
 }
 
 /// What a person may have to end. Synced always carries the reason.

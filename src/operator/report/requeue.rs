@@ -23,6 +23,20 @@ pub struct RequeuePolicy {
     pub secret: Duration,
 }
 
+/// When a ConfigMap that could not be written is to be looked at again; `None`: it says what it must. The wait
+/// doubles by itself, as that of a failure does.
+pub fn config_map_requeue_after(
+    status: &ConnectedAccountStatus,
+    requeue_policy: RequeuePolicy,
+    now: Timestamp,
+) -> Option<Duration> {
+    let written = status.condition(condition::CONFIG_MAP_WRITTEN)?;
+    (written.status == "False").then(|| {
+        let lasted = to_std(now.duration_since(written.last_transition_time.0));
+        lasted.clamp(requeue_policy.min, requeue_policy.max)
+    })
+}
+
 /// When the object is to be looked at again if nothing happens to it before; `None`: never.
 ///
 /// After a failure the wait is as long as the failure has lasted: it doubles by itself, needs no

@@ -17,6 +17,7 @@ use crate::{
 
 mod claims;
 mod conditions;
+mod config_map;
 mod connection_data;
 mod corrections;
 mod credentials;

@@ -43,6 +43,8 @@ pub enum EventReason {
     NotDecoded,
     /// The object is being deleted, and cannot be let go because it cannot be read.
     DeletionBlocked,
+    /// The ConfigMap in which others find the account's id could not be written.
+    ConfigMapNotWritten,
     /// The conditions have a new reason that only a person can end.
     Problem(Reason),
 }
@@ -70,6 +72,7 @@ impl EventReason {
             Self::AccountAbandoned => "AccountAbandoned",
             Self::NotDecoded => "NotDecoded",
             Self::DeletionBlocked => "DeletionBlocked",
+            Self::ConfigMapNotWritten => "ConfigMapNotWritten",
             Self::Problem(reason) => reason.as_str(),
         }
     }

@@ -90,6 +90,7 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
             DeletionPolicy::Delete,
             DeletionPolicy::Retain,
         ]),
+        write_to: None,
         suspend: dice.once_in(8),
     };
     object().with(|desired| {
@@ -275,6 +276,7 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
             since: micro(dice),
             count: dice.of(&[0, 1, 5, u32::MAX]),
         }),
+        written_to: None,
         conditions: [condition::READY, condition::SYNCED, condition::STALLED]
             .into_iter()
             .filter_map(|type_| dice.maybe(|dice| told(dice, type_)))
