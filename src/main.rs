@@ -36,6 +36,8 @@ use tracing::{info, warn};
 /// Then there is still time to give up the Lease.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 const SERVER_GRACE: Duration = Duration::from_millis(500);
+/// How often a project is polled in which nothing has happened for an hour.
+const IDLE_POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// A part of readiness, besides those of the controller.
 const LEADERSHIP: &str = "leadership";
@@ -248,6 +250,7 @@ fn settings(arguments: &Run, cluster: &kube::Config) -> Result<Settings, Failure
             key_interval: arguments.key_interval,
             polling: Polling {
                 interval: arguments.poll_interval,
+                idle: Some(IDLE_POLL_INTERVAL),
                 waiting: arguments.poll_interval_waiting,
                 resync: arguments.resync_interval,
                 unseen: arguments.unknown_outcome_wait,

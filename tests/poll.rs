@@ -4,17 +4,16 @@
 //! Sequences are random and told by their seed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use composio_operator::plan::computed_alias;
 use composio_operator::project::ProjectIdentity;
-use composio_operator::record::RecordKeys;
 use composio_operator::sandbox::world::World;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::runtime::watcher;
 
 mod bench;
+mod idle;
 use bench::{Bench, lock, object, packed};
 
 const TICK: SignedDuration = SignedDuration::from_secs(2);
@@ -148,19 +147,6 @@ fn a_quiet_project_costs_one_request_a_tick_also_soon_after_a_storm() {
             let (requests, told) = bench.tick().await;
             assert_eq!((requests, told.len()), (1, 0));
         }
-    });
-}
-
-#[test]
-fn with_a_key_that_is_new_everything_is_asked_for_once_and_then_the_poller_rests() {
-    in_simulated_time(async {
-        let bench = Bench::new(60, 0, 50, false);
-        bench.project.key_changed(RecordKeys::clone);
-        let polling = bench.poll.run(|_| (), |_| ());
-        let interval = Duration::from_secs(2);
-        let rested = tokio::time::timeout(interval / 2, polling).await;
-        rested.expect_err("it polls for ever");
-        assert_eq!(*lock(&bench.shared.requests), 2, "a page of ids a request");
     });
 }
 

@@ -7,6 +7,7 @@ use crate::support::sandbox::API_KEY;
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::{condition, message};
 
+mod fair;
 mod hostile;
 mod identity;
 mod moved;

@@ -233,7 +233,7 @@ pub struct ComposioProjectSpec {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("aliasPrefix may hold letters, digits, '_' and '-'"))]
     pub alias_prefix: Option<String>,
 
-    /// How often the newest changes of accounts are listed, such as `30s`. Absent: as the operator is told.
+    /// How often changes are listed, such as `30s`. Absent: `--poll-interval`, or `5m` where none has come for an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("pollInterval must be a time such as 30s or 1m30s, at least 10s and at most 24h"))]
@@ -337,7 +337,7 @@ pub struct ClusterComposioProjectSpec {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$')").message("organization may hold letters, digits, '.', '_' and '-', a letter or digit at both ends"))]
     pub organization: Option<String>,
 
-    /// How often the newest changes of accounts are listed, such as `30s`. Absent: as the operator is told.
+    /// How often changes are listed, such as `30s`. Absent: `--poll-interval`, or `5m` where none has come for an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("pollInterval must be a time such as 30s or 1m30s, at least 10s and at most 24h"))]

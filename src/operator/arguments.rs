@@ -276,7 +276,7 @@ pub struct Run {
     #[arg(long, env = "COMPOSIO_OPERATOR_RETRY_PERIOD", value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub retry_period: Duration,
 
-    /// Objects that are worked on at the same time
+    /// Objects that are worked on at the same time; a quarter as many more where a project or namespace has none of them
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_CONCURRENCY",

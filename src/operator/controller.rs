@@ -16,6 +16,7 @@ use crate::{
 mod events;
 mod namespaces;
 mod queue;
+mod schedule;
 mod startup;
 mod watching;
 mod worker;

@@ -26,6 +26,8 @@
 //! | [`projects`] | the projects that are declared, each at work by itself |
 //! | [`record`] | the proof that a record in a status was written by this operator |
 //! | [`kubernetes`] | the way to the apiserver |
+//! | [`activity`] | when something last happened |
+//! | [`turns`] | whose turn it is, pure |
 //! | [`lease`] | leader election, and which release works where |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`time`] | conversions of times and durations |
@@ -47,6 +49,7 @@ pub use composio_client::text;
 pub use composio_sandbox as sandbox;
 
 pub mod act;
+pub mod activity;
 pub mod arguments;
 pub mod check;
 pub mod controller;
@@ -67,3 +70,4 @@ pub mod record;
 pub mod report;
 pub mod store;
 pub mod time;
+pub mod turns;

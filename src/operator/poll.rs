@@ -33,6 +33,9 @@ const MOST_OWN_PAGES: usize = 20;
 /// While more changes than can be read, our own accounts are asked for no more often than this.
 const BETWEEN_OVERFLOWS: Duration = Duration::from_secs(60);
 
+/// A project in which nothing has happened for so long is polled less often.
+const IDLE_AFTER: Duration = Duration::from_secs(60 * 60);
+
 /// The poller of one project.
 pub struct Poll {
     project: Arc<Project>,
@@ -58,6 +61,8 @@ pub struct Poll {
 pub struct Polling {
     /// The time between two change scans while nobody is expected.
     pub interval: Duration,
+    /// The same where nothing has happened for an hour; `None`: as ever.
+    pub idle: Option<Duration>,
     /// The same while a link waits for a person.
     pub waiting: Duration,
     /// How often every recorded account is asked for.
@@ -99,7 +104,7 @@ impl Poll {
     /// Polls for ever: once at once, then in its rhythm. Objects go to `trigger`, the result of each
     /// poll to `on_event`.
     pub async fn run(
-        mut self,
+        &mut self,
         mut trigger: impl FnMut(ObjectRef<PackedObject>),
         mut on_event: impl FnMut(PollEvent),
     ) {
@@ -168,6 +173,9 @@ impl Poll {
         // it is known whose project this is.
         let mut held_back = Changes::new();
         let mut on_changes = |changes: Changes| {
+            if !changes.is_empty() {
+                project.activity().note();
+            }
             held_back.extend(changes);
             if project.closed().identity != ProjectIdentity::Unproved {
                 affected(&project, &objects, &held_back).for_each(&mut trigger);
@@ -257,6 +265,9 @@ impl Poll {
         let is_duplicate = |account: &_| self.objects.have_another(account);
         let scan =
             change_scan::scan(&self.project, self.watermark, is_duplicate, on_changes).await?;
+        if scan.watermark.map(Watermark::stamp) != self.watermark.map(Watermark::stamp) {
+            self.project.activity().note();
+        }
         self.watermark = scan.watermark;
         // What is new and could not be read is waited for. What may have come late is seldom anything.
         let is_urgent = scan.end == End::TooManyNew;
@@ -274,22 +285,28 @@ impl Poll {
         Ok(())
     }
 
-    /// A link that is issued while the long pause goes on cuts it to the short one. What the poll itself has taken
-    /// is a part of the pause, or it would be slowest when there is most to be seen.
+    /// A link that is issued while the long pause goes on cuts it to the short one, and whatever happens cuts that of
+    /// an idle project to the usual one. What the poll itself has taken is a part of the pause, or it would be slowest
+    /// when there is most to be seen.
     async fn pause(&self, began: Instant) {
-        let Polling {
-            interval, waiting, ..
-        } = self.polling;
+        let waiting = self.polling.waiting;
         let least = Instant::now() + waiting / 4;
         // During an outage there is nothing to be quick for.
         let began = if self.failing { Instant::now() } else { began };
-        let is_quick = self.somebody_is_expected() && !self.failing;
-        if is_quick {
+        if self.somebody_is_expected() && !self.failing {
             return tokio::time::sleep_until(least.max(began + waiting)).await;
         }
-        tokio::select! {
-            () = tokio::time::sleep_until(least.max(began + interval)) => {}
-            () = self.project.person_expected() => tokio::time::sleep(waiting).await,
+        loop {
+            let (project, objects) = (self.project.activity(), self.objects.activity());
+            let last = project.last().max(objects.last());
+            let is_calm = self.objects.are_ready() && !self.failing;
+            let interval = interval(self.polling, is_calm, last, Instant::now());
+            tokio::select! {
+                () = tokio::time::sleep_until(least.max(began + interval)) => return,
+                () = self.project.person_expected() => return tokio::time::sleep(waiting).await,
+                () = project.happened() => {}
+                () = objects.happened() => {}
+            }
         }
     }
 
@@ -305,6 +322,17 @@ impl Poll {
     /// Whether a link waits for a person.
     pub fn somebody_is_expected(&self) -> bool {
         self.objects.wait_for_a_person(self.project.now())
+    }
+}
+
+/// The time between two polls while nobody is expected. `is_calm` says that everything is as declared, and `last` when
+/// something happened. Pure.
+fn interval(polling: Polling, is_calm: bool, last: Instant, now: Instant) -> Duration {
+    match polling.idle {
+        Some(idle) if is_calm && now.saturating_duration_since(last) >= IDLE_AFTER => {
+            idle.max(polling.interval)
+        }
+        Some(_) | None => polling.interval,
     }
 }
 
@@ -333,4 +361,43 @@ fn affected(
         .map(|object| (object.uid(), ObjectRef::from_obj(&*object)))
         .collect();
     by_uid.into_values()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_where_nothing_happens_for_an_hour_and_all_is_as_declared_a_poll_is_rarer() {
+        let (usual, idle) = (Duration::from_secs(30), Duration::from_secs(300));
+        let polling = Polling {
+            interval: usual,
+            idle: Some(idle),
+            waiting: Duration::from_secs(2),
+            resync: Duration::from_secs(600),
+            unseen: Duration::from_secs(60),
+            accept_missing: false,
+        };
+        let said = Polling {
+            idle: None,
+            ..polling
+        };
+        let rare = Polling {
+            interval: 2 * idle,
+            ..polling
+        };
+        let last = Instant::now();
+        let hour = Duration::from_secs(3600);
+        let (before, after) = (hour - Duration::from_secs(1), hour);
+        for (polling, is_calm, since, expected) in [
+            (polling, true, before, usual),
+            (polling, true, after, idle),
+            (polling, false, after, usual),
+            (said, true, after, usual),
+            (rare, true, after, 2 * idle),
+        ] {
+            assert_eq!(interval(polling, is_calm, last, last + since), expected);
+        }
+        assert_eq!(interval(polling, true, last + hour, last), usual);
+    }
 }

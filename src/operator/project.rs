@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
+    activity::Activity,
     composio::{
         Call, Caller, Class, Client, Endpoint, Transport, Urgency, error::Error, model::Account,
     },
@@ -56,6 +57,7 @@ pub struct Project {
     auth_configs: AuthConfigs,
     lookups: LookupBatcher,
     session: Session,
+    activity: Activity,
     /// Notified when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
     /// Notified when Composio has rejected the key, so that it is read again at once.
@@ -146,6 +148,7 @@ impl Project {
             auth_configs: AuthConfigs::new(auth_config_lifetime),
             lookups: LookupBatcher::default(),
             session: Session::default(),
+            activity: Activity::default(),
             person_expected: Notify::new(),
             key_rejected,
             state: Mutex::default(),
@@ -193,6 +196,8 @@ impl Project {
             budget.admit(caller, urgency, now)?;
             if urgency == Urgency::Polling {
                 budget.polls(caller, now);
+            } else {
+                self.activity.note();
             }
             Ok(())
         });
@@ -241,6 +246,11 @@ impl Project {
                 }
             }
         });
+    }
+
+    /// When a pass last asked Composio for something, or a poll saw a change.
+    pub fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     /// Says that somebody was given a link.

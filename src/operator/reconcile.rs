@@ -9,12 +9,14 @@ use crate::{
     report::object_event,
     store::PackedObject,
     time::to_std,
+    turns::Share,
 };
 
 mod backoff;
 mod config_map;
 mod context;
 mod error;
+mod pace;
 mod pass;
 mod result;
 mod state;
@@ -25,6 +27,7 @@ pub use backoff::Backoff;
 pub use context::{Context, Decide, Emit, Report, Slots};
 use error::describe;
 pub use error::{Error, PassError};
+pub use pace::Pace;
 use pass::Pass;
 pub use result::ReconcileResult;
 use state::Step;
@@ -107,10 +110,11 @@ async fn look_and_act(
     attempt: &Attempt,
     context: &Context,
 ) -> Result<ReconcileResult, Error> {
-    let api = context
-        .project_context
-        .api(&object.namespace().unwrap_or_default());
-    let Some(slot) = context.slots.take().await else {
+    let namespace = packed.namespace().unwrap_or_default();
+    let api = context.project_context.api(&namespace);
+    let share = Share::of(&context.key, &namespace);
+    let is_deleting = packed.is_deleting();
+    let Some(slot) = context.slots.take(share, is_deleting).await else {
         return Ok(ReconcileResult::STOPPED);
     };
     let mut remembered = Pass::begin(&api, context, slot, object);
@@ -118,7 +122,7 @@ async fn look_and_act(
     if let Step::End(event) = step {
         return remembered.end(event).await;
     }
-    if let Some(wait) = remembered.throttled(&step) {
+    if let Some(wait) = remembered.throttled(&step).or_else(|| remembered.paced()) {
         let now = context.project_context.project.instant();
         let waited = context.backoff.defer(attempt, now);
         return remembered.wait_for_turn(wait, waited).await;
@@ -127,7 +131,7 @@ async fn look_and_act(
     let slot = if remembered.state.is_to_be_marked() {
         match remembered.run().await? {
             // The watch lags behind.
-            ReconcileResult::CONFLICTED => context.slots.take().await,
+            ReconcileResult::CONFLICTED => context.slots.take(share, is_deleting).await,
             ended => return Ok(ended),
         }
     } else {
@@ -137,7 +141,6 @@ async fn look_and_act(
         return Ok(ReconcileResult::STOPPED);
     };
     // The watch may lag behind our own last write.
-    let namespace = packed.namespace().unwrap_or_default();
     let current = context
         .project_context
         .read(&namespace, &packed.name_any())

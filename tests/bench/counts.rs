@@ -46,13 +46,14 @@ impl Measured {
             ),
             (
                 "restart while links wait: requests before it is ready",
-                size.div_ceil(50),
+                // Whose key it is, and all accounts.
+                1 + size.div_ceil(50),
                 self.pending.requests(),
             ),
             ("restart: writes", 0, self.restart.writes() as usize),
             (
                 "restart: requests before it is ready",
-                size.div_ceil(50),
+                1 + size.div_ceil(50),
                 self.restart.requests(),
             ),
             (

@@ -98,6 +98,7 @@ impl Bench {
         all.apply_event(&watcher::Event::InitDone);
         let polling = Polling {
             interval: Duration::from_secs(2),
+            idle: Some(Duration::from_secs(300)),
             waiting: Duration::from_secs(2),
             resync: Duration::from_secs(120),
             unseen: Duration::from_secs(60),

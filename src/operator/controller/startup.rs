@@ -1,25 +1,19 @@
 //! The order in which the controller starts: [`Watching`] → [`Leading`] → [`Known`] → [`Running`]. Each step
 //! takes the value of the one before, so that no other order compiles.
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
-use futures::{
-    FutureExt, StreamExt,
-    future::{self, LocalBoxFuture},
-};
+use futures::{StreamExt, future};
 use jiff::Timestamp;
 use kube::{
     Client,
     runtime::{
-        WatchStreamExt, applier,
-        controller::{self, Error},
-        reflector::{self, ObjectRef, Store, store::Writer},
-        utils::CancelableJoinHandle,
+        WatchStreamExt,
+        reflector::{self, Store, store::Writer},
         watcher::Event,
     },
 };
 use tokio::{
-    runtime::Handle,
     sync::{SetOnce, mpsc},
     task::{JoinError, JoinSet},
 };
@@ -31,7 +25,7 @@ use super::{
     events::Emitters,
     namespaces::{self, NamespaceAccess},
     object_gauges,
-    queue::{Queue, Trigger},
+    queue::{Opened, Queue, Trigger},
     watching::{follow, follow_projects, report_watch_error},
     worker::Worker,
 };
@@ -47,9 +41,8 @@ use crate::{
 };
 
 /// So many passes more than work at a time may be begun: they wait for a slot to work in, or to be looked
-/// for together with others. It is enough to fill a list; kube polls every pass that was begun whenever one
-/// of them goes on.
-const WAITING: u16 = 50;
+/// for together with others. It is enough to fill a list.
+const WAITING: usize = 50;
 
 /// Why the controller ends.
 #[derive(Debug)]
@@ -73,7 +66,6 @@ impl Ended {
 struct Controller {
     client: Client,
     namespaces: Vec<String>,
-    concurrency: u16,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     projects: Projects,
@@ -180,7 +172,7 @@ impl Watching {
             ..flags
         };
         let objects = AllObjects::new(store.clone(), flags);
-        let queue = Queue::new();
+        let queue = Queue::new(WAITING + usize::from(concurrency), store.clone());
         count(&metrics, &objects, queue.trigger());
         let access = NamespaceAccess::new(
             &namespaces,
@@ -208,7 +200,6 @@ impl Watching {
         let mut controller = Controller {
             client,
             namespaces,
-            concurrency,
             health,
             metrics,
             projects,
@@ -280,73 +271,65 @@ impl Known {
         let Controller {
             client: _,
             namespaces: _,
-            concurrency,
             health: _,
             metrics,
             projects,
             deaths,
             objects,
-            store,
+            store: _,
             access,
             queue,
             tasks,
             stop,
         } = self.controller;
-        let trigger = queue.trigger();
         let queue = queue.open(move || objects.refs());
         projects.start();
-        let worker = Arc::new(Worker {
+        let worker = Worker {
             projects,
             metrics,
             access,
-            trigger: trigger.clone(),
-        });
-        let passes = applier(
-            |object, worker: Arc<Worker>| {
-                CancelableJoinHandle::spawn(worker.pass(object), &Handle::current())
-            },
-            |_, never: &Infallible, _| match *never {},
-            worker,
-            store,
-            queue
-                .map(Ok::<_, Infallible>)
-                .take_until(stop.cancelled_owned())
-                .boxed(),
-            controller::Config::default().concurrency(concurrency.saturating_add(WAITING)),
-        );
-        let passes = passes.for_each(move |passed| {
-            if let Err(Error::ObjectNotFound(object)) = passed {
-                let name = ObjectRef::new(&object.name);
-                let object = object
-                    .namespace
-                    .iter()
-                    .fold(name, |name, namespace| name.within(namespace));
-                trigger.dropped(&object);
-            }
-            future::ready(())
-        });
+            trigger: queue.trigger(),
+        };
         Running {
-            passes: passes.boxed_local(),
+            queue,
+            worker: Arc::new(worker),
+            passes: JoinSet::new(),
             deaths,
             tasks,
+            stop,
         }
     }
 }
 
 /// Passes go over the objects.
 pub(super) struct Running {
-    passes: LocalBoxFuture<'static, ()>,
+    queue: Opened,
+    worker: Arc<Worker>,
+    passes: JoinSet<()>,
     deaths: mpsc::UnboundedReceiver<JoinError>,
     tasks: JoinSet<()>,
+    stop: CancellationToken,
 }
 
 impl Running {
     /// Works until it is told to stop, and the passes that had begun have ended.
     pub(super) async fn until_stopped(mut self) -> Result<(), Ended> {
-        tokio::select! {
-            () = self.passes => Ok(()),
-            Some(died) = self.tasks.join_next() => Err(Ended::Died(TaskEnded::of(died))),
-            Some(died) = self.deaths.recv() => Err(Ended::Died(TaskEnded::of(Err(died)))),
+        loop {
+            let is_stopped = self.stop.is_cancelled();
+            if is_stopped && self.passes.is_empty() {
+                return Ok(());
+            }
+            tokio::select! {
+                () = self.stop.cancelled(), if !is_stopped => {}
+                object = self.queue.next(), if !is_stopped => {
+                    self.passes.spawn(Arc::clone(&self.worker).pass(object));
+                }
+                Some(passed) = self.passes.join_next() => {
+                    passed.map_err(|panicked| Ended::Died(TaskEnded::Panicked(panicked)))?;
+                }
+                Some(died) = self.tasks.join_next() => return Err(Ended::Died(TaskEnded::of(died))),
+                Some(died) = self.deaths.recv() => return Err(Ended::Died(TaskEnded::of(Err(died)))),
+            }
         }
     }
 }

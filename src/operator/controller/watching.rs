@@ -121,7 +121,7 @@ mod tests {
     use std::sync::Arc;
 
     use kube::runtime::{
-        reflector::{self, store::Writer},
+        reflector::{self, Store, store::Writer},
         watcher::Event,
     };
     use serde_json::{Value, json};
@@ -137,6 +137,7 @@ mod tests {
     use crate::{http::serve, plan::Flags, store::DECODED};
 
     struct WatchBench {
+        store: Store<PackedObject>,
         writer: Writer<PackedObject>,
         objects: AllObjects,
         metrics: Metrics,
@@ -147,8 +148,9 @@ mod tests {
         fn new() -> Self {
             let (store, writer) = reflector::store();
             Self {
+                objects: AllObjects::new(store.clone(), Flags::default()),
+                store,
                 writer,
-                objects: AllObjects::new(store, Flags::default()),
                 metrics: Metrics::default(),
                 health: Health::default(),
             }
@@ -156,7 +158,7 @@ mod tests {
 
         /// Which objects are triggered by these events.
         fn after(&mut self, events: impl IntoIterator<Item = Event<PackedObject>>) -> Vec<String> {
-            let mut queue = Queue::opened();
+            let queue = Queue::opened(self.store.clone());
             let (trigger, known) = (queue.trigger(), SetOnce::new());
             for event in events {
                 self.writer.apply_watcher_event(&event);

@@ -1,11 +1,8 @@
 //! One pass as the queue sees it: what it is logged under, how long it took, and when the next one is due.
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
-use kube::{
-    ResourceExt,
-    runtime::{controller::Action, reflector::ObjectRef},
-};
+use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use tokio::time::Instant;
 use tracing::{Instrument, warn};
 
@@ -28,12 +25,8 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Goes over an object, and says when to come again. A failure is one of the answers: it has its wait.
-    pub(super) async fn pass(
-        self: Arc<Self>,
-        object: Arc<PackedObject>,
-    ) -> Result<Action, Infallible> {
+    pub(super) async fn pass(self: Arc<Self>, object: Arc<PackedObject>) {
         let at = ObjectRef::from_obj(&*object);
-        self.trigger.begun(&at);
         let begun = Instant::now();
         let namespace = object.namespace().unwrap_or_default();
         let span = pass_span(&namespace, &object.name_any());
@@ -42,7 +35,6 @@ impl Worker {
         let (metrics, took) = (&self.metrics, begun.elapsed());
         metrics.reconciled(passed.label, passed.result(), took);
         self.trigger.ended(&at, requeue_after);
-        Ok(requeue_after.map_or_else(Action::await_change, Action::requeue))
     }
 
     async fn reconcile(&self, object: Arc<PackedObject>, namespace: &str) -> ReconcileResult {

@@ -109,6 +109,14 @@ impl Effect {
         }
     }
 
+    /// Whether the effect asks Composio for an account or a link.
+    pub fn asks_for_account(&self) -> bool {
+        matches!(
+            self.kind(),
+            EffectKind::Link | EffectKind::Create | EffectKind::Refresh
+        )
+    }
+
     /// Whether the effect asks Composio to change something.
     pub fn writes_to_composio(&self) -> bool {
         match self.kind() {

@@ -81,6 +81,11 @@ impl Watermark {
         }
     }
 
+    /// The newest stamp when the last scan began.
+    pub(super) fn stamp(self) -> Timestamp {
+        self.stamp
+    }
+
     /// What a scan that begins at that time has to be.
     fn depth(&self, began: Instant) -> Depth {
         if began.saturating_duration_since(self.recheck_at) < LATE {

@@ -35,7 +35,7 @@ pub(super) fn poll(
     let (polled, changed) = (Arc::clone(polled), Arc::clone(changed));
     let held = Arc::downgrade(entry);
     let proved = held.clone();
-    let poll = Poll::new(Arc::clone(&project), objects, polling);
+    let mut poll = Poll::new(Arc::clone(&project), objects, polling);
     shared.spawn(async move {
         let all = Arc::clone(&of_all);
         let release = move || {

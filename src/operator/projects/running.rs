@@ -234,6 +234,8 @@ impl Running {
         let spec = &declared.spec;
         Polling {
             interval: spec.poll_interval.unwrap_or(polling.interval),
+            // Whoever says how often means it.
+            idle: polling.idle.filter(|_| spec.poll_interval.is_none()),
             resync: spec.resync_interval.unwrap_or(polling.resync),
             ..polling
         }

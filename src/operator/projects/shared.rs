@@ -68,6 +68,7 @@ impl Shared {
             self.parts.settings.auth_config_lifetime,
         );
         let context = Context {
+            key: key.clone(),
             slots: Arc::clone(&self.parts.slots),
             project_context: ProjectContext {
                 project: Arc::new(project),
@@ -79,6 +80,7 @@ impl Shared {
             report: Arc::new(build_status),
             requeue_policy: self.parts.requeue_policy,
             backoff: Arc::clone(&self.backoff),
+            pace: Arc::default(),
             metrics: Arc::clone(&self.parts.metrics),
             emit: Arc::clone(&self.parts.emit),
         };

@@ -15,9 +15,11 @@ use super::{
 };
 use crate::{
     act::{EffectError, act},
+    composio::Urgency,
     crd::{ConnectedAccount, Reason, is_unanswered},
-    plan::{Effect, Need, OutcomeKind, Wait, config_map_step, urgency},
+    plan::{Effect, Need, OutcomeKind, Presence, Wait, config_map_step, urgency},
     report::{config_map_requeue_after, must_be_kept, object_event, requeue_after},
+    turns::Share,
 };
 
 /// The most effects of one pass: to take over an account that differs in everything takes eight, of
@@ -32,14 +34,14 @@ const FRESH: Duration = Duration::from_secs(5);
 /// An object that waits longer for its turn says so.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Why it waits.
-const NOT_ITS_TURN: &str = "the object has waited for its turn: Composio has paused this class of calls, or what is left of this minute's limit is kept for others and for what is more urgent";
+const NOT_ITS_TURN: &str = "the object has waited for its turn: Composio has paused this class of calls, or what is left of this minute's limit is kept for others and for what is more urgent, or its namespace has asked for much of late";
 
 /// A pass at work.
 pub(super) struct Pass<'a> {
     context: &'a Context,
     api: &'a Api<ConnectedAccount>,
     /// None while the object is looked for together with others.
-    slot: Option<Slot<'a>>,
+    slot: Option<Slot>,
     pub(super) state: State<'a>,
     effects: usize,
     /// Somebody asks, by annotation, for a look at everything.
@@ -50,7 +52,7 @@ impl<'a> Pass<'a> {
     pub(super) fn begin(
         api: &'a Api<ConnectedAccount>,
         context: &'a Context,
-        slot: Slot<'a>,
+        slot: Slot,
         object: ConnectedAccount,
     ) -> Self {
         let state = State::remembered(context, object);
@@ -67,7 +69,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The right to be at work, for the pass that goes on.
-    pub(super) fn into_slot(self) -> Option<Slot<'a>> {
+    pub(super) fn into_slot(self) -> Option<Slot> {
         self.slot
     }
 
@@ -140,12 +142,50 @@ impl<'a> Pass<'a> {
         if !calls {
             return None;
         }
-        let project = &self.context.project_context.project;
+        let Context {
+            project_context,
+            pace,
+            requeue_policy,
+            ..
+        } = self.context;
+        let (project, shortest) = (&project_context.project, requeue_policy.min);
         let State {
             desired, observed, ..
         } = &self.state;
-        project
-            .admit(urgency(desired, observed, project.now()))
+        let now = project.instant();
+        let namespace = &desired.namespace;
+        if let Err(wait) = project.admit(urgency(desired, observed, project.now())) {
+            pace.put_off(namespace, shortest, now);
+            return Some(wait);
+        }
+        match step {
+            Step::Act(effect) if effect.asks_for_account() => {
+                pace.post(namespace, shortest, now).err()
+            }
+            Step::Act(_) | Step::Look(_) | Step::End(_) => None,
+        }
+    }
+
+    /// For how long the look that somebody asks for must leave the turn to others. To be asked once a pass. What is
+    /// new, and what takes access away, does not wait.
+    pub(super) fn paced(&self) -> Option<Duration> {
+        let State {
+            desired, observed, ..
+        } = &self.state;
+        let recorded = &observed.recorded;
+        let is_known = recorded.observed_generation.is_some();
+        let has_secret = desired.spec.credentials.is_some();
+        let is_asked = desired.has_unanswered_request(recorded)
+            || recorded.observed_generation != Some(desired.generation)
+            || (has_secret && recorded.connected_account_id.is_some());
+        let project = &self.context.project_context.project;
+        let is_end = || urgency(desired, observed, project.now()) == Urgency::Withdrawal;
+        if !is_known || !is_asked || is_end() {
+            return None;
+        }
+        let (shortest, now) = (self.context.requeue_policy.min, project.instant());
+        let pace = &self.context.pace;
+        pace.look(&desired.namespace, &desired.uid, shortest, now)
             .err()
     }
 
@@ -165,7 +205,9 @@ impl<'a> Pass<'a> {
         let looked = project_context.look(need, desired, observed.clone()).await;
         let seen = Instant::now();
         if is_shared {
-            self.slot = self.context.slots.take().await;
+            let share = Share::of(&self.context.key, &desired.namespace);
+            let is_urgent = desired.presence != Presence::Present;
+            self.slot = self.context.slots.take(share, is_urgent).await;
             if self.slot.is_none() {
                 return StepResult::Stopped;
             }

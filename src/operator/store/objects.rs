@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use super::{PackedObject, Summary, cluster::Cluster};
 use crate::{
+    activity::Activity,
     crd::{ConnectedAccount, Reason, condition},
     plan::{Desired, Flags, Labels, Policy},
 };
@@ -34,6 +35,8 @@ pub struct Objects {
     flags: Arc<Mutex<Arc<Flags>>>,
     index: Arc<Mutex<Index>>,
     cluster: Arc<Cluster>,
+    /// When one of them last changed.
+    activity: Arc<Activity>,
 }
 
 /// Keys and objects by their hashes: an entry is a hint, and the object itself is asked.
@@ -98,6 +101,7 @@ impl Objects {
             flags: Arc::new(Mutex::new(Arc::new(flags))),
             index: Arc::default(),
             cluster,
+            activity: Arc::default(),
         }
     }
 
@@ -209,6 +213,16 @@ impl Objects {
     /// How many there are of each kind.
     pub fn counts(&self) -> ObjectCounts {
         self.index.lock().counts.clone()
+    }
+
+    /// When one of them last changed.
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    /// Whether each of them is ready: of the others something may be expected.
+    pub(crate) fn are_ready(&self) -> bool {
+        self.index.lock().counts.are_ready()
     }
 
     /// Whether a link of one of them waits for a person.

@@ -38,6 +38,8 @@ pub struct PackedObject {
     project: Option<Box<ProjectRef>>,
     /// The project that its pin names, where it is being deleted and that is another one.
     pinned: Option<Box<ProjectRef>>,
+    /// Whether it is being deleted.
+    is_deleting: bool,
     /// Until when its link can be used: every poll asks all objects.
     link_until: Option<Timestamp>,
     content: Content,
@@ -107,6 +109,7 @@ impl PackedObject {
             None => None,
         };
         Ok(Self {
+            is_deleting: object.metadata.deletion_timestamp.is_some(),
             identity,
             pinned: pinned.map(Box::new),
             project: (project != ProjectRef::default()).then(|| Box::new(project)),
@@ -134,6 +137,11 @@ impl PackedObject {
             Some(project) => ProjectKey::referred(project, namespace),
             None => self.project(),
         }
+    }
+
+    /// Whether it is being deleted.
+    pub fn is_deleting(&self) -> bool {
+        self.is_deleting
     }
 
     /// The fields that could not be read, as paths from the root of the object. Nothing of what stands in

@@ -65,6 +65,7 @@ pub(super) fn run(
     let objects = all.of_project(&key);
     let polling = Polling {
         interval: Duration::from_secs(60),
+        idle: None,
         waiting: Duration::from_secs(10),
         resync: Duration::from_secs(600),
         unseen: Duration::from_secs(60),
@@ -72,6 +73,7 @@ pub(super) fn run(
     };
     let poll = Poll::new(Arc::clone(&project), objects.clone(), polling);
     let context = Context {
+        key,
         slots: Arc::new(Slots::new(1, CancellationToken::new())),
         project_context: ProjectContext {
             project,
@@ -94,6 +96,7 @@ pub(super) fn run(
             secret: Duration::from_secs(300),
         },
         backoff: Arc::default(),
+        pace: Arc::default(),
         metrics,
         emit: Arc::new(|_, _| {}),
     };

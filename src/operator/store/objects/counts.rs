@@ -108,6 +108,11 @@ impl ObjectCounts {
         self.stalled += other.stalled;
     }
 
+    /// Whether all are ready.
+    pub(crate) fn are_ready(&self) -> bool {
+        self.ready == self.by_ready.values().sum::<u64>()
+    }
+
     /// How many there are, for the status of their project.
     pub fn of_project(&self) -> AccountCounts {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);

@@ -10,6 +10,7 @@ use crate::store::PackedObject;
 impl Objects {
     /// Takes in an object as the watch has brought it.
     pub(in crate::store) fn apply(&self, object: Arc<PackedObject>) -> WatchDelta {
+        self.activity.note();
         let flags = self.flags();
         let mut index = self.index.lock();
         let mut delta = WatchDelta::default();
@@ -28,7 +29,11 @@ impl Objects {
         let mut index = self.index.lock();
         let object_key = index.object_key(object);
         index.written.remove(&object_key);
-        index.take_out(object, &flags).is_some()
+        let was_there = index.take_out(object, &flags).is_some();
+        if was_there {
+            self.activity.note();
+        }
+        was_there
     }
 
     /// Those that may have been too many beside an object that is gone.
@@ -57,6 +62,9 @@ impl Objects {
         }
         let index = &mut *index;
         (index.written).retain(|object_key, _| index.objects.contains_key(object_key));
+        if !delta.changed.is_empty() || index.objects.len() != former.objects.len() {
+            self.activity.note();
+        }
         delta
     }
 
