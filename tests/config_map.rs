@@ -34,7 +34,7 @@ async fn granted(prefix: &str) -> Scene<'static> {
 }
 
 /// Gives the operator of the scene what the chart gives it in `configMaps.namespaces`.
-async fn grant(scene: &Scene<'_>) {
+pub(crate) async fn grant(scene: &Scene<'_>) {
     let rules: Value = serde_saphyr::from_str(CONFIG_MAP_RULES).expect("a list of rules");
     let named = |kind: &str, rest: Value| {
         let mut object = json!({
@@ -201,6 +201,10 @@ async fn who_uses_the_account_finds_its_id_and_its_state_through_its_whole_life(
     // A link for a new sign-in is out.
     says(&scene, "state", Some("INITIATED")).await;
     let last = config_map(&scene).await.expect("it is there");
+    assert_eq!(
+        last.metadata.owner_references,
+        made.metadata.owner_references
+    );
     assert_eq!(last.metadata.labels.expect("labels")["theirs"], "stays");
     assert_eq!(last.data.expect("data")["theirs"], "stays");
     let all = writes(&scene);

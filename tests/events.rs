@@ -185,9 +185,13 @@ async fn a_secret_that_is_gone_is_told_when_it_goes_and_counted() {
     scene.until("crm", "Synced", "False", "SecretMissing").await;
     scene.until("crm", "Ready", "True", "Connected").await;
     let counts = [
-        r#"composio_operator_objects_by_reason{reason="Connected"} 1"#,
-        r#"composio_operator_objects_by_synced_reason{reason="SecretMissing"} 1"#,
-    ];
+        ("objects_by_reason", "Connected"),
+        ("objects_by_synced_reason", "SecretMissing"),
+    ]
+    .map(|(metric, reason)| {
+        let project = format!("ComposioProject/{}/default", scene.namespace);
+        format!(r#"composio_operator_{metric}{{project="{project}",reason="{reason}"}} 1"#)
+    });
     wait::until("the counts", SOON, async || {
         let (_, text) = scene.operator.get("/metrics").await;
         match counts.iter().all(|count| text.contains(count)) {

@@ -108,7 +108,10 @@ async fn a_429_of_the_edge_stops_no_revocation_and_pauses_nobody_for_a_minute() 
     scene.declare("new", spec).await;
     metric(
         &scene,
-        r#"composio_operator_composio_requests_total{endpoint="link",class="turned_away"}"#,
+        &format!(
+            r#"composio_operator_composio_requests_total{{project="ComposioProject/{}/default",endpoint="link",class="turned_away"}}"#,
+            scene.namespace
+        ),
     )
     .await;
     scene.delete("goes").await;

@@ -248,8 +248,11 @@ async fn health_and_metrics_are_served() {
     assert_eq!(scene.operator.get("/livez").await, (200, "ok\n".to_owned()));
     let (status, metrics) = scene.operator.get("/metrics").await;
     assert_eq!(status, 200);
-    let link = r#"composio_operator_composio_requests_total{endpoint="link",class="success"} 1"#;
-    assert!(metrics.contains(link), "{metrics}");
+    let link = format!(
+        r#"composio_operator_composio_requests_total{{project="ComposioProject/{}/default",endpoint="link",class="success"}} 1"#,
+        scene.namespace
+    );
+    assert!(metrics.contains(&link), "{metrics}");
     assert!(
         metrics.contains("composio_operator_reconciles_total{outcome=\"AwaitingUser\"}"),
         "{metrics}"

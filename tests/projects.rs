@@ -10,6 +10,7 @@ use crate::support::story::{condition, message};
 mod fair;
 mod hostile;
 mod identity;
+mod metrics;
 mod moved;
 
 /// Applies a project and the Secret of its key.

@@ -1,6 +1,10 @@
 //! The controller: watches, the queue, concurrency, and shutdown.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use kube::Client;
@@ -9,8 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::{
-    composio::HttpClient, http::Health, lease::Leadership, metrics::Metrics, plan::Flags,
-    projects::ProjectSettings, record::StateKey, report::RequeuePolicy, store::ObjectCounts,
+    composio::HttpClient,
+    http::Health,
+    lease::Leadership,
+    metrics::{Metrics, NO_PROJECT, ProjectCounts},
+    plan::Flags,
+    projects::{ProjectKey, ProjectSettings},
+    record::StateKey,
+    report::RequeuePolicy,
+    store::ObjectCounts,
 };
 
 mod events;
@@ -101,14 +112,33 @@ pub async fn run(
     ended.or_else(startup::Ended::into_result)
 }
 
-/// The counts, and for how many seconds the oldest object has been waiting for a person.
-fn object_gauges(counts: ObjectCounts, now: Timestamp) -> (ObjectCounts, f64) {
-    let since = counts.longest_waiting_since();
-    // A clock that was put back shows no wait.
-    let longest_wait = since.map_or(0.0, |since| {
-        now.duration_since(since).as_secs_f64().max(0.0)
+/// What is told of the objects of each project that has a label of its own, and of all others together.
+fn project_counts(
+    counts: Vec<(ProjectKey, ObjectCounts)>,
+    label_of: impl Fn(&ProjectKey) -> Option<String>,
+    now: Timestamp,
+) -> Vec<ProjectCounts> {
+    let mut by_label = BTreeMap::<String, ObjectCounts>::new();
+    for (key, counts) in counts {
+        let label = label_of(&key).unwrap_or_else(|| NO_PROJECT.to_owned());
+        match by_label.entry(label) {
+            Entry::Occupied(mut others) => others.get_mut().merge(&counts),
+            Entry::Vacant(free) => drop(free.insert(counts)),
+        }
+    }
+    let all = by_label.into_iter().map(|(project, counts)| {
+        let since = counts.longest_waiting_since();
+        // A clock that was put back shows no wait.
+        let longest_wait = since.map_or(0.0, |since| {
+            now.duration_since(since).as_secs_f64().max(0.0)
+        });
+        ProjectCounts {
+            project,
+            counts,
+            longest_wait,
+        }
     });
-    (counts, longest_wait)
+    all.collect()
 }
 
 /// Up to a tenth more, so that what failed together is not tried again together.

@@ -1,10 +1,8 @@
 //! What the operator counts, in the Prometheus text format.
 
-use std::{
-    sync::{OnceLock, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::atomic::AtomicU64, time::Duration};
 
+use parking_lot::Mutex;
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -13,21 +11,18 @@ use prometheus_client::{
 
 mod controller;
 mod labels;
+mod objects;
 mod process;
 
 use controller::ControllerMetrics;
 pub use controller::QueueReading;
 use labels::{
-    BuildLabel, CallLabel, EndpointLabel, GateLabel, NamespaceLabel, ProjectLabel, ReasonLabel,
-    StateLabel, UrgencyLabel, WriteLabel,
+    BuildLabel, CallLabel, EndpointLabel, GateLabel, NamespaceLabel, ProjectLabel, UrgencyLabel,
+    WriteLabel,
 };
+use objects::Objects;
+pub use objects::{NO_PROJECT, ProjectCounts};
 use process::Process;
-
-use crate::store::ObjectCounts;
-
-/// Counts the objects when the metrics are scraped. Beside it, for how many seconds the oldest object has been
-/// waiting for a person; 0, if none waits.
-type ReadObjectCounts = Box<dyn Fn() -> (ObjectCounts, f64) + Send + Sync>;
 
 /// The program's metrics. Labels come from closed sets, but for the project's name, which goes with the project.
 pub struct Metrics {
@@ -35,6 +30,8 @@ pub struct Metrics {
     controller: ControllerMetrics,
     kubernetes_writes: Family<WriteLabel, Counter>,
     calls: Family<CallLabel, Counter>,
+    /// The labels under which calls are counted, to find those of a project that goes.
+    counted_calls: Mutex<BTreeSet<CallLabel>>,
     call_seconds: Family<EndpointLabel, Histogram, fn() -> Histogram>,
     rate_limit_remaining: Family<ProjectLabel, Gauge<i64>>,
     gate_closed: Family<GateLabel, Gauge<i64>>,
@@ -44,11 +41,7 @@ pub struct Metrics {
     throttled: Family<UrgencyLabel, Counter<f64, AtomicU64>>,
     deprecated_calls: Family<EndpointLabel, Counter>,
     unrevoked: Counter,
-    objects: Family<StateLabel, Gauge>,
-    objects_by_reason: Family<ReasonLabel, Gauge>,
-    objects_by_synced_reason: Family<ReasonLabel, Gauge>,
-    longest_wait: Gauge<f64, AtomicU64>,
-    object_counts: OnceLock<ReadObjectCounts>,
+    objects: Objects,
     leader: Gauge<i64>,
     blocked: Gauge<i64>,
     not_decoded: Counter,
@@ -92,6 +85,7 @@ impl Default for Metrics {
             controller: ControllerMetrics::default(),
             kubernetes_writes: Family::default(),
             calls: Family::default(),
+            counted_calls: Mutex::default(),
             call_seconds: Family::new_with_constructor(call_histogram),
             rate_limit_remaining: Family::default(),
             gate_closed: Family::default(),
@@ -100,11 +94,7 @@ impl Default for Metrics {
             throttled: Family::default(),
             deprecated_calls: Family::default(),
             unrevoked: Counter::default(),
-            objects: Family::default(),
-            objects_by_reason: Family::default(),
-            objects_by_synced_reason: Family::default(),
-            longest_wait: Gauge::default(),
-            object_counts: OnceLock::new(),
+            objects: Objects::default(),
             leader: Gauge::default(),
             blocked: Gauge::default(),
             not_decoded: Counter::default(),
@@ -139,7 +129,7 @@ impl Default for Metrics {
         );
         registry.register(
             "composio_requests",
-            "Requests to Composio by endpoint and the way they ended",
+            "Requests to Composio by project, endpoint and the way they ended",
             metrics.calls.clone(),
         );
         registry.register_with_unit(
@@ -210,27 +200,7 @@ impl Default for Metrics {
             "Accounts that were deleted although their provider had refused to revoke the grant",
             metrics.unrevoked.clone(),
         );
-        registry.register(
-            "objects",
-            "ConnectedAccounts by the state of their account",
-            metrics.objects.clone(),
-        );
-        registry.register(
-            "objects_by_reason",
-            "ConnectedAccounts by the reason of the condition Ready",
-            metrics.objects_by_reason.clone(),
-        );
-        registry.register(
-            "objects_by_synced_reason",
-            "ConnectedAccounts by the reason of the condition Synced",
-            metrics.objects_by_synced_reason.clone(),
-        );
-        registry.register_with_unit(
-            "longest_wait",
-            "How long the oldest ConnectedAccount has been waiting for a person",
-            Unit::Seconds,
-            metrics.longest_wait.clone(),
-        );
+        registry.register_collector(Box::new(metrics.objects.clone()));
         metrics
     }
 }
@@ -251,9 +221,13 @@ impl Metrics {
         duration: Duration,
         rate_limit_remaining: Option<u64>,
     ) {
-        self.calls
-            .get_or_create(&CallLabel { endpoint, class })
-            .inc();
+        let label = CallLabel {
+            project: project.to_owned(),
+            endpoint,
+            class,
+        };
+        self.calls.get_or_create(&label).inc();
+        self.counted_calls.lock().insert(label);
         self.call_seconds
             .get_or_create(&EndpointLabel { endpoint })
             .observe(duration.as_secs_f64());
@@ -312,6 +286,13 @@ impl Metrics {
     pub fn forget_project(&self, project: &str) {
         self.forget_calls(project);
         self.project_ready.remove(&ProjectLabel::of(project));
+        self.counted_calls.lock().retain(|label| {
+            let stays = label.project != project;
+            if !stays {
+                self.calls.remove(label);
+            }
+            stays
+        });
     }
 
     /// Says whether this replica leads.
@@ -366,40 +347,18 @@ impl Metrics {
     /// Sets how the objects are counted at each scrape. Only the first call has an effect.
     pub fn count_objects_by(
         &self,
-        object_counts: impl Fn() -> (ObjectCounts, f64) + Send + Sync + 'static,
+        object_counts: impl Fn() -> Vec<ProjectCounts> + Send + Sync + 'static,
     ) {
         // There is one controller a process.
-        let _ = self.object_counts.set(Box::new(object_counts));
+        let _ = self.objects.0.set(Box::new(object_counts));
     }
 
     /// The text that a scraper reads.
     pub fn text(&self) -> String {
-        if let Some(read_counts) = self.object_counts.get() {
-            let (counts, longest_wait) = read_counts();
-            self.set_object_gauges(counts, longest_wait);
-        }
         self.controller.read();
         let mut text = String::new();
         // Writing to a String cannot fail; the signature is that of `fmt::Write`.
         let _ = encode(&mut text, &self.registry);
         text
-    }
-
-    fn set_object_gauges(&self, counts: ObjectCounts, longest_wait: f64) {
-        let gauge = |count| i64::try_from(count).unwrap_or(i64::MAX);
-        for (state, count) in counts.by_state {
-            let label = StateLabel { state };
-            self.objects.get_or_create(&label).set(gauge(count));
-        }
-        for (family, by_reason) in [
-            (&self.objects_by_reason, counts.by_ready),
-            (&self.objects_by_synced_reason, counts.by_synced),
-        ] {
-            for (reason, count) in by_reason {
-                let label = ReasonLabel { reason };
-                family.get_or_create(&label).set(gauge(count));
-            }
-        }
-        self.longest_wait.set(longest_wait);
     }
 }

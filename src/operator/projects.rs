@@ -231,6 +231,12 @@ impl Projects {
         keys.iter().for_each(|key| self.forget(key));
     }
 
+    /// The name of a project in metrics. One that is not served has none: of those there may be any number.
+    pub(crate) fn label_of(&self, key: &ProjectKey) -> Option<String> {
+        let declared = self.shared.declared.lock().get(key).cloned()?;
+        self.shared.has_room(&declared).then(|| key.to_string())
+    }
+
     fn run(&self, entry: &Arc<Entry>) {
         if self.shared.runs.get().is_none() || entry.declared.borrow().is_none() {
             return;

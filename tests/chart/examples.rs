@@ -9,6 +9,7 @@ use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
+use crate::config_map;
 use crate::support::control_plane::ControlPlane;
 use crate::support::helm::CHART;
 use crate::support::scene::{Operated, SOON, Scene};
@@ -58,6 +59,10 @@ async fn each_file_is_applied_by_a_test() {
     for file in folder {
         let name = file.expect("it can be read").file_name();
         let name = name.to_string_lossy();
+        // What an agent runs is tried by tests/clients.
+        if !name.ends_with(".yaml") {
+            continue;
+        }
         assert!(source.contains(&format!("(\"{name}\"")), "{name}");
     }
 }
@@ -114,6 +119,42 @@ async fn a_link_waits_for_its_user() {
     let (id, _) = scene.linked("support-gmail").await;
     scene.sandbox.consent(&id).await;
     scene.ready("support-gmail", "Connected").await;
+}
+
+#[tokio::test]
+async fn an_agent_has_the_id_of_its_account_mounted() {
+    let scene = Scene::new("example").await.operated().await;
+    config_map::grant(&scene).await;
+    scene.apply(&example("agent.yaml", &scene.namespace)).await;
+    let (id, _) = scene.linked("support-gmail").await;
+    scene.sandbox.consent(&id).await;
+    scene
+        .until("support-gmail", "ConfigMapWritten", "True", "Written")
+        .await;
+    let jobs = scene
+        .kubectl(&["get", "cronjobs", "mail-agent", "-o", "json"])
+        .await;
+    let job: Value = serde_json::from_str(&jobs).expect("JSON");
+    let pod = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    let mounted = pod["volumes"][0]["configMap"]["name"].as_str();
+    let args = [
+        "get",
+        "configmap",
+        mounted.expect("it is mounted"),
+        "-o",
+        "json",
+    ];
+    wait::until("the id in what is mounted", SOON, async || {
+        let found = scene.kubectl(&args).await;
+        let found: Value = serde_json::from_str(&found).expect("JSON");
+        let data = &found["data"];
+        match data["connectedAccountId"] == id && data["state"] == "ACTIVE" {
+            true => Ok(()),
+            false => Err(data.to_string()),
+        }
+    })
+    .await;
+    scene.kubectl(&["delete", "cronjob", "mail-agent"]).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use composio_operator::crd::Reason;
 use serde_json::Value;
 
 use crate::support::helm::render;
@@ -107,24 +108,31 @@ async fn what_is_told_is_true() {
         let value = line.rsplit(' ').next().expect("a value");
         value.parse::<f64>().expect("a number")
     };
-    assert_eq!(line("composio_operator_objects{state=\"ACTIVE\"}"), 1.0);
-    assert_eq!(line("composio_operator_objects{state=\"REVOKED\"}"), 0.0);
-    assert_eq!(
-        line("composio_operator_objects_by_reason{reason=\"Connected\"}"),
-        1.0
-    );
-    assert_eq!(
-        line("composio_operator_objects_by_reason{reason=\"AwaitingUser\"}"),
-        1.0
-    );
+    let project = label(&told, "composio_operator_project_ready", "project");
+    let project = project.first().expect("one is there");
+    let of_project = |metric: &str, label: &str, word: &str| {
+        line(&format!(
+            "composio_operator_{metric}{{project=\"{project}\",{label}=\"{word}\""
+        ))
+    };
+    assert_eq!(of_project("objects", "state", "ACTIVE"), 1.0);
+    for reason in ["Connected", "AwaitingUser"] {
+        assert_eq!(of_project("objects_by_reason", "reason", reason), 1.0);
+    }
     assert!(line("composio_operator_longest_wait_seconds") >= 0.0);
     assert_eq!(line("composio_operator_unrevoked_deletions_total"), 0.0);
     assert_eq!(
-        line("composio_operator_composio_requests_total{endpoint=\"link\",class=\"success\"}"),
+        of_project(
+            "composio_requests_total",
+            "endpoint",
+            "link\",class=\"success"
+        ),
         2.0
     );
     assert!(line("composio_operator_last_poll_timestamp_seconds") > 1.7e9);
-    let reasons = label(&told, "composio_operator_objects_by_reason", "reason");
+    let words: BTreeSet<&str> = Reason::all().map(Reason::as_str).collect();
+    let reasons = words.into_iter().chain(["NotDecoded"]);
+    let reasons: BTreeSet<&str> = reasons.collect();
     // Words in alerts that no version of the operator ever says would never ring.
     for rule in rules() {
         let expression = rule["expr"].as_str().expect("an expression");
@@ -183,6 +191,57 @@ fn of_two_releases_each_has_its_own_alerts_and_lines() {
         lumps_together("max by (namespace, job, x) (max_a)"),
         [""; 0]
     );
+}
+
+#[test]
+fn each_variable_of_the_dashboard_is_asked_for_and_what_is_told_by_project_by_its_own() {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).expect("JSON");
+    let variables = dashboard["templating"]["list"].as_array().expect("a list");
+    let names: Vec<&str> = variables
+        .iter()
+        .map(|variable| variable["name"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(names, ["datasource", "namespace", "job", "project"]);
+    let by_project = [
+        "composio_operator_objects",
+        "composio_operator_objects_by_reason",
+        "composio_operator_objects_by_synced_reason",
+        "composio_operator_longest_wait_seconds",
+        "composio_operator_composio_requests_total",
+        "composio_operator_composio_rate_limit_remaining",
+        "composio_operator_composio_gate_closed",
+        "composio_operator_last_poll_timestamp_seconds",
+        "composio_operator_project_ready",
+    ];
+    for panel in panels() {
+        for target in panel["targets"].as_array().expect("targets") {
+            let expression = target["expr"].as_str().expect("an expression");
+            for metric in by_project {
+                for (at, _) in expression.match_indices(&format!("{metric}{{")) {
+                    let selector = expression[at..].split('}').next().unwrap_or_default();
+                    assert!(selector.contains("project=~\"$project\""), "{expression}");
+                }
+            }
+        }
+    }
+    for rule in rules() {
+        let expression = rule["expr"].as_str().expect("an expression");
+        if names_one_of(expression, &by_project) {
+            let name = &rule["alert"];
+            assert!(expression.contains("by (namespace, job, project"), "{name}");
+            let summary = rule["annotations"]["summary"].as_str().unwrap_or_default();
+            assert!(
+                summary.contains("{{ $labels.project }}"),
+                "{name}: {summary}"
+            );
+        }
+    }
+}
+
+/// Whether the expression asks for one of these metrics.
+fn names_one_of(expression: &str, metrics: &[&str]) -> bool {
+    let asked = names(expression);
+    metrics.iter().any(|metric| asked.contains(*metric))
 }
 
 #[tokio::test]
@@ -277,7 +336,7 @@ async fn the_chart_fills_in_how_long_is_too_long_and_where_the_runbooks_are() {
         .expect("it is there");
     assert_eq!(
         waits["expr"],
-        "max by (namespace, job) (composio_operator_longest_wait_seconds) > 5400"
+        "max by (namespace, job, project) (composio_operator_longest_wait_seconds) > 5400"
     );
     assert_eq!(
         waits["annotations"]["runbook_url"],

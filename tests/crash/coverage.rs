@@ -33,6 +33,24 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "what is reported",
     ),
     (
+        "src/operator/reconcile/config_map.rs",
+        "create",
+        &[],
+        CONFIG_MAP,
+    ),
+    (
+        "src/operator/reconcile/config_map.rs",
+        "patch",
+        &[],
+        CONFIG_MAP,
+    ),
+    (
+        "src/operator/reconcile/config_map.rs",
+        "delete",
+        &[],
+        CONFIG_MAP,
+    ),
+    (
         "src/operator/projects/writes.rs",
         "patch",
         &[("PATCH", PROJECT, "")],
@@ -59,6 +77,7 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "what a person does, done by another command",
     ),
 ];
+const CONFIG_MAP: &str = "what others read, which tests/config_map/raced.rs crosses";
 const LEASE: &str = "the Leases, in a time of their own";
 const OBJECT: &str = "connectedaccounts/{name}";
 const STATUS: &str = "connectedaccounts/{name}/status";

@@ -24,7 +24,7 @@ use super::{
     Connections, Settings, TaskEnded,
     events::Emitters,
     namespaces::{self, NamespaceAccess},
-    object_gauges,
+    project_counts,
     queue::{Opened, Queue, Trigger},
     watching::{follow, follow_projects, report_watch_error},
     worker::Worker,
@@ -173,7 +173,6 @@ impl Watching {
         };
         let objects = AllObjects::new(store.clone(), flags);
         let queue = Queue::new(WAITING + usize::from(concurrency), store.clone());
-        count(&metrics, &objects, queue.trigger());
         let access = NamespaceAccess::new(
             &namespaces,
             Arc::clone(&health),
@@ -197,6 +196,7 @@ impl Watching {
             serves_cluster: namespaces.is_empty(),
             stop: stop.clone(),
         });
+        count(&metrics, &objects, &projects, queue.trigger());
         let mut controller = Controller {
             client,
             namespaces,
@@ -335,8 +335,11 @@ impl Running {
 }
 
 /// Has the objects and the queue counted whenever somebody reads the metrics.
-fn count(metrics: &Metrics, objects: &AllObjects, trigger: Trigger) {
-    let objects = objects.clone();
-    metrics.count_objects_by(move || object_gauges(objects.counts(), Timestamp::now()));
+fn count(metrics: &Metrics, objects: &AllObjects, projects: &Projects, trigger: Trigger) {
+    let (objects, projects) = (objects.clone(), projects.clone());
+    metrics.count_objects_by(move || {
+        let label_of = |key: &_| projects.label_of(key);
+        project_counts(objects.counts(), label_of, Timestamp::now())
+    });
     metrics.read_queue_by(move || trigger.reading());
 }

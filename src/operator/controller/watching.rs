@@ -131,7 +131,7 @@ mod tests {
     };
 
     use super::{
-        super::{object_gauges, queue::Queue},
+        super::{project_counts, queue::Queue},
         *,
     };
     use crate::{http::serve, plan::Flags, store::DECODED};
@@ -250,7 +250,10 @@ mod tests {
         let metrics = Arc::new(bench.metrics);
         metrics.count_objects_by({
             let objects = bench.objects.clone();
-            move || object_gauges(objects.counts(), jiff::Timestamp::now())
+            move || {
+                let now = jiff::Timestamp::now();
+                project_counts(objects.counts(), |key| Some(key.to_string()), now)
+            }
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let address = listener.local_addr().expect("it is bound");
@@ -260,7 +263,10 @@ mod tests {
         let scrapers = (0..50).map(|_| async move {
             for _ in 0..5 {
                 let answer = scraped(address).await;
-                let waits = format!("{{reason=\"AwaitingUser\"}} {}", OBJECTS - 1);
+                let waits = format!(
+                    "{{project=\"ComposioProject/agents/default\",reason=\"AwaitingUser\"}} {}",
+                    OBJECTS - 1
+                );
                 assert!(answer.contains(&waits), "{answer}");
             }
         });

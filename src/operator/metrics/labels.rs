@@ -20,8 +20,9 @@ pub(super) struct EndpointLabel {
     pub(super) endpoint: &'static str,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 pub(super) struct CallLabel {
+    pub(super) project: String,
     pub(super) endpoint: &'static str,
     pub(super) class: &'static str,
 }
@@ -29,16 +30,6 @@ pub(super) struct CallLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(super) struct UrgencyLabel {
     pub(super) urgency: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub(super) struct StateLabel {
-    pub(super) state: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub(super) struct ReasonLabel {
-    pub(super) reason: &'static str,
 }
 
 /// Not `namespace`: that is the label of the pod that is scraped.

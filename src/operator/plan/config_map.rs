@@ -118,7 +118,7 @@ pub fn config_map_call(
         owner.controller == Some(true) && owner.kind == ConnectedAccount::kind(&())
     };
     let owner = existing.owner_references().iter().find(of_account);
-    if !owner.is_some_and(|owner| owner.uid == desired.uid) {
+    if owner.is_none_or(|owner| owner.uid != desired.uid) {
         let is_left_over = owner.is_some_and(|owner| owner.name == desired.name);
         return ConfigMapCall::NotOurs { is_left_over };
     }

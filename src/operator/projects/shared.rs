@@ -184,8 +184,8 @@ impl Shared {
             let detail = format!("{base_url:?} is not on the list");
             return Err(Finding::new(ProjectReason::BaseUrlNotAllowed, detail));
         }
-        let most = self.parts.settings.max_per_namespace;
-        if declared.key.kind == ProjectKind::ComposioProject && self.older(declared) >= most {
+        if !self.has_room(declared) {
+            let most = self.parts.settings.max_per_namespace;
             let detail = format!("the namespace has more than {most}");
             return Err(Finding::new(ProjectReason::TooManyProjects, detail));
         }
@@ -193,6 +193,12 @@ impl Shared {
             return Err(Finding::new(ProjectReason::Suspended, ""));
         }
         Ok(())
+    }
+
+    /// Whether it is one of those of its namespace that are served.
+    pub(super) fn has_room(&self, declared: &Declared) -> bool {
+        let most = self.parts.settings.max_per_namespace;
+        declared.key.kind != ProjectKind::ComposioProject || self.older(declared) < most
     }
 
     /// How many projects of its namespace are older, as far as that matters.

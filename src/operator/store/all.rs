@@ -185,14 +185,18 @@ impl AllObjects {
         self.store.len()
     }
 
-    /// How many there are of each kind.
-    pub fn counts(&self) -> ObjectCounts {
-        let all: Vec<Objects> = self.by_project.lock().values().cloned().collect();
-        let mut counts = ObjectCounts::default();
-        for objects in all {
-            counts.merge(&objects.counts());
-        }
-        counts
+    /// How many there are of each kind, of each project that objects refer to.
+    pub fn counts(&self) -> Vec<(ProjectKey, ObjectCounts)> {
+        let by_project = self.by_project.lock();
+        let all: Vec<_> = by_project
+            .iter()
+            .map(|(key, objects)| (key.clone(), objects.clone()))
+            .collect();
+        drop(by_project);
+        let all = all.into_iter();
+        all.filter(|(_, objects)| !objects.is_empty())
+            .map(|(key, objects)| (key, objects.counts()))
+            .collect()
     }
 
     /// Those that lost an account to another object, and can have it.

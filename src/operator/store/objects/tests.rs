@@ -255,7 +255,9 @@ fn what_is_counted_as_it_changes_is_what_a_count_of_all_would_find() {
         let mut counts = ObjectCounts::default();
         objects.all().for_each(|object| counts.add(&object));
         assert_eq!(objects.counts(), counts);
-        assert_eq!(all.counts(), counts);
+        let told: Vec<_> = all.counts().into_iter().map(|(_, counts)| counts).collect();
+        let expected = (counts != ObjectCounts::default()).then_some(counts);
+        assert_eq!(told, Vec::from_iter(expected));
     }
     assert!(
         lists > 20 && ends > 200 && changes > 1000,
