@@ -157,6 +157,10 @@ async fn tell_story(stage: &Stage<'_>, steps: &mut Steps) -> Result<(), String> 
 async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
     let kubectl = stage.control_plane.kubectl_path().display();
     let kubeconfig = stage.control_plane.kubeconfig().display();
+    let plugin = format!(
+        "the plugin:   export KUBECONFIG={kubeconfig}\n              kubectl composio status -n {NAMESPACE}\n              kubectl composio inventory -n {NAMESPACE} --allow-http --allowed-base-url {}",
+        stage.sandbox.url()
+    );
     let mut shown = String::new();
     let mut refresh = tokio::time::interval(REFRESH);
     loop {
@@ -182,7 +186,7 @@ async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
                 say("\x1b[2J\x1b[H");
             }
             say(&format!(
-                "{screen}\n\nlook around:  {kubectl} --kubeconfig {kubeconfig} -n {NAMESPACE} get connectedaccounts -o wide\nstop:         Ctrl-C\n"
+                "{screen}\n\nlook around:  {kubectl} --kubeconfig {kubeconfig} -n {NAMESPACE} get connectedaccounts -o wide\n{plugin}\nstop:         Ctrl-C\n"
             ));
             shown = news;
         }

@@ -12,6 +12,7 @@ mod hostile;
 mod identity;
 mod metrics;
 mod moved;
+mod twenty;
 
 /// Applies a project and the Secret of its key.
 async fn project(scene: &Scene<'_>, name: &str, api_key: &str) {

@@ -34,11 +34,17 @@ pub enum Endpoint {
     AuthConfigs,
     /// `GET /auth/session/info`.
     SessionInfo,
+    /// `GET /webhook_subscriptions`.
+    WebhookSubscriptions,
+    /// `POST /webhook_subscriptions`.
+    Subscribe,
+    /// `DELETE /webhook_subscriptions/{id}`.
+    Unsubscribe,
 }
 
 impl Endpoint {
     /// Every endpoint, for tests that must miss none.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Link,
         Self::Create,
         Self::List,
@@ -51,6 +57,9 @@ impl Endpoint {
         Self::AuthConfig,
         Self::AuthConfigs,
         Self::SessionInfo,
+        Self::WebhookSubscriptions,
+        Self::Subscribe,
+        Self::Unsubscribe,
     ];
 
     /// The label `endpoint` of the metrics.
@@ -68,18 +77,26 @@ impl Endpoint {
             Self::AuthConfig => "auth_config",
             Self::AuthConfigs => "auth_configs",
             Self::SessionInfo => "session_info",
+            Self::WebhookSubscriptions => "webhook_subscriptions",
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
         }
     }
 
     /// The HTTP method.
     pub fn method(self) -> Method {
         match self {
-            Self::Link | Self::Create | Self::Refresh | Self::Revoke => Method::POST,
-            Self::List | Self::Get | Self::AuthConfig | Self::AuthConfigs | Self::SessionInfo => {
-                Method::GET
+            Self::Link | Self::Create | Self::Refresh | Self::Revoke | Self::Subscribe => {
+                Method::POST
             }
+            Self::List
+            | Self::Get
+            | Self::AuthConfig
+            | Self::AuthConfigs
+            | Self::SessionInfo
+            | Self::WebhookSubscriptions => Method::GET,
             Self::Patch | Self::SetEnabled => Method::PATCH,
-            Self::Delete => Method::DELETE,
+            Self::Delete | Self::Unsubscribe => Method::DELETE,
         }
     }
 
@@ -92,10 +109,15 @@ impl Endpoint {
             | Self::SetEnabled
             | Self::Refresh
             | Self::Revoke
-            | Self::Delete => true,
-            Self::List | Self::Get | Self::AuthConfig | Self::AuthConfigs | Self::SessionInfo => {
-                false
-            }
+            | Self::Delete
+            | Self::Subscribe
+            | Self::Unsubscribe => true,
+            Self::List
+            | Self::Get
+            | Self::AuthConfig
+            | Self::AuthConfigs
+            | Self::SessionInfo
+            | Self::WebhookSubscriptions => false,
         }
     }
 
@@ -108,8 +130,15 @@ impl Endpoint {
             | Self::Refresh
             | Self::Revoke
             | Self::Delete
-            | Self::AuthConfig => true,
-            Self::Link | Self::Create | Self::List | Self::AuthConfigs | Self::SessionInfo => false,
+            | Self::AuthConfig
+            | Self::Unsubscribe => true,
+            Self::Link
+            | Self::Create
+            | Self::List
+            | Self::AuthConfigs
+            | Self::SessionInfo
+            | Self::WebhookSubscriptions
+            | Self::Subscribe => false,
         }
     }
 
@@ -128,6 +157,9 @@ impl Endpoint {
             Self::AuthConfig => "read the auth config",
             Self::AuthConfigs => "list auth configs",
             Self::SessionInfo => "ask which project the API key is of",
+            Self::WebhookSubscriptions => "list webhook subscriptions",
+            Self::Subscribe => "make a webhook subscription",
+            Self::Unsubscribe => "delete the webhook subscription",
         }
     }
 }

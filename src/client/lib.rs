@@ -25,6 +25,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod webhooks;
 mod wire;
 
 pub use budget::{Budget, Caller, Urgency};
@@ -41,6 +42,7 @@ pub use model::{
 pub use pages::{Listing, Pages};
 pub use quote::Quote;
 pub use session::SessionInfo;
+pub use webhooks::{NewWebhookSubscription, WebhookSubscription};
 
 /// Called after each call that was sent, also after one that failed.
 pub type Observer = Arc<dyn Fn(&Call) + Send + Sync>;

@@ -153,6 +153,9 @@ async fn fail(fake: &Fake, endpoint: Endpoint) -> Error {
         Endpoint::AuthConfig => client.auth_config("ac_1").await.map(drop),
         Endpoint::AuthConfigs => client.auth_configs("gmail").await.map(drop),
         Endpoint::SessionInfo => client.session_info().await.map(drop),
+        Endpoint::WebhookSubscriptions => client.webhook_subscriptions().await.map(drop),
+        Endpoint::Subscribe => client.subscribe("https://hooks.example/x").await.map(drop),
+        Endpoint::Unsubscribe => client.unsubscribe("wh_1").await,
     }
     .expect_err("the fake answers with a failure")
 }

@@ -155,6 +155,10 @@ fn kinds_of(endpoint: Endpoint) -> Vec<Kind> {
         Endpoint::AuthConfig => ("/auth_configs/{id}", &[""]),
         Endpoint::AuthConfigs => ("/auth_configs", &[""]),
         Endpoint::SessionInfo => ("/auth/session/info", &[""]),
+        // Asked by kubectl composio alone.
+        Endpoint::WebhookSubscriptions | Endpoint::Subscribe | Endpoint::Unsubscribe => {
+            return Vec::new();
+        }
     };
     let method = endpoint.method();
     let kind = |what: &&'static str| Kind::new(Server::Composio, method.as_str(), path, what);

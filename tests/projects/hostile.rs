@@ -8,6 +8,9 @@ use crate::support::project::{KEY, KEY_SECRET};
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::message;
 
+mod cluster;
+mod namespaces;
+
 /// The user of another team.
 const VICTIM: &str = "other/victim";
 

@@ -274,6 +274,16 @@ async fn an_answer_that_is_not_the_endpoints_own_is_not_understood_and_never_quo
             "a session of no project",
         ),
         (
+            Endpoint::WebhookSubscriptions,
+            r#"{"items": [{"webhook_url": "https://s3cr3t"}]}"#,
+            "one that is left out would look like room for another",
+        ),
+        (
+            Endpoint::Subscribe,
+            r#"{"id": "s3cr3t"}"#,
+            "a subscription without its secret",
+        ),
+        (
             Endpoint::Link,
             r#"{"link_token": "s3cr3t"}"#,
             "a link without id",

@@ -135,6 +135,18 @@ async fn ask_all(client: &Client) -> Vec<(Endpoint, String, Option<String>)> {
         shown(client.auth_configs("gmail").await),
     );
     keep(Endpoint::SessionInfo, shown(client.session_info().await));
+    keep(
+        Endpoint::WebhookSubscriptions,
+        shown(client.webhook_subscriptions().await),
+    );
+    keep(
+        Endpoint::Subscribe,
+        shown(client.subscribe("https://hooks.example/x").await),
+    );
+    keep(
+        Endpoint::Unsubscribe,
+        shown(client.unsubscribe("wh_1").await),
+    );
     all
 }
 

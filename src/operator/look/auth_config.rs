@@ -46,6 +46,10 @@ impl ProjectContext {
         };
         Ok(match self.project.auth_config(id).await? {
             None => unfit(Reason::AuthConfigNotFound, format!("there is no {id}")),
+            // Whoever may not use that toolkit learns neither of it nor that the id is one.
+            Some(found) if found.toolkit != *toolkit && !desired.may_see(&found.toolkit) => {
+                unfit(Reason::AuthConfigNotFound, format!("there is no {id}"))
+            }
             Some(found) if found.toolkit != *toolkit => unfit(
                 Reason::ToolkitMismatch,
                 format!(

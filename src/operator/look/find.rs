@@ -29,9 +29,13 @@ impl ProjectContext {
             return Ok(self.by_alias(desired, None).await?);
         };
         let mut found = self.by_id(desired, id, on_record).await?;
-        if on_record.is_some() {
+        match on_record {
             // Somebody else's is none of ours, whoever wrote it into the status.
-            found.retain(|account| account.is_of(&desired.spec.user, &desired.spec.toolkit));
+            Some(_) => {
+                found.retain(|account| account.is_of(&desired.spec.user, &desired.spec.toolkit));
+            }
+            // Nor does whoever guesses ids learn which of them are there.
+            None => found.retain(|account| desired.may_find(account)),
         }
         if found.is_empty()
             && on_record.is_some()
@@ -103,6 +107,7 @@ impl ProjectContext {
             Some(declared) => self.by_id(desired, declared, Some(id)).await?,
             None => Vec::new(),
         };
+        found.retain(|account| desired.may_find(account));
         found.extend(self.by_alias(desired, Some(id)).await?);
         Ok(found)
     }

@@ -49,12 +49,31 @@ pub(super) fn refuses(
     account: &Account,
 ) -> Option<NotAllowed> {
     let own_alias = &desired.own_alias;
-    let is_signed = recorded.connected_account_id.as_ref() == Some(&account.id)
-        && keys.verify(recorded.record.as_ref(), own_alias, &account.id) == Proven::Valid;
-    if is_signed || account.alias.as_ref() == Some(own_alias) {
+    if is_signed(desired, recorded, keys, account) || account.alias.as_ref() == Some(own_alias) {
         return None;
     }
-    desired.not_allowed_of(account)
+    desired.not_allowed_of(account, false)
+}
+
+/// What is not allowed of an account that is this object's.
+pub(super) fn of_own(
+    desired: &Desired,
+    observed: &Observed,
+    account: &Account,
+) -> Option<NotAllowed> {
+    let is_signed = is_signed(desired, &observed.recorded, &observed.keys, account);
+    desired.not_allowed_of(account, is_signed)
+}
+
+/// Whether the account is on record, and the record is signed for this object.
+fn is_signed(
+    desired: &Desired,
+    recorded: &ConnectedAccountStatus,
+    keys: &RecordKeys,
+    account: &Account,
+) -> bool {
+    let proven = || keys.verify(recorded.record.as_ref(), &desired.own_alias, &account.id);
+    recorded.connected_account_id.as_ref() == Some(&account.id) && proven() == Proven::Valid
 }
 
 /// Whether an account that was found is more than is allowed, and not proved to be the object's own.

@@ -35,7 +35,7 @@ pub(super) fn decide(
     now: Timestamp,
 ) -> Decision {
     let mut refusals = Vec::new();
-    let not_allowed = desired.not_allowed_of(account);
+    let not_allowed = allowed::of_own(desired, observed, account);
     let mut held = match &not_allowed {
         Some(not_allowed) => allowed::kept(not_allowed),
         None => as_it_is(desired, observed, account),

@@ -50,6 +50,8 @@ pub(super) struct Request<'a> {
     names_alias: bool,
     /// Whether the object comes from another project.
     moves: bool,
+    /// Whether an account is taken over that nothing proves to be the object's own.
+    takes_over: bool,
     /// How the account is made.
     source: Source,
     /// Who may use it.
@@ -72,6 +74,7 @@ pub(super) enum Field {
     ConnectedAccountId,
     Alias,
     Move,
+    TakeOver,
     SignIn,
     Credentials,
     Visibility,
@@ -81,7 +84,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Namespace,
         Self::User,
         Self::Toolkit,
@@ -89,6 +92,7 @@ impl Field {
         Self::ConnectedAccountId,
         Self::Alias,
         Self::Move,
+        Self::TakeOver,
         Self::SignIn,
         Self::Credentials,
         Self::Visibility,
@@ -108,6 +112,7 @@ impl fmt::Display for Field {
             Self::ConnectedAccountId => "spec.connectedAccountId",
             Self::Alias => "spec.metadata.alias",
             Self::Move => "the annotation composio.dev/move-to-project",
+            Self::TakeOver => "to take over an account that the object has not made",
             Self::SignIn => "accounts that a person signs in to",
             Self::Credentials => "spec.credentials",
             Self::Visibility => "spec.visibility",

@@ -30,7 +30,7 @@ pub(super) fn found(desired: &Desired, observed: &Observed, account: &Account) -
     if checks::may_be_anothers(desired, observed, account) {
         return Rule::HolderUnknown.waits(Reason::NamespaceUnreachable, "", None);
     }
-    if let Some(not_allowed) = desired.not_allowed_of(account) {
+    if let Some(not_allowed) = desired.not_allowed_of(account, false) {
         return allowed::refused_as_found(&not_allowed);
     }
     adopt(desired, claim, account)
@@ -84,7 +84,7 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     {
         return Rule::AccountNotFound.refuses(
             Reason::AccountNotFound,
-            format!("there is no account {id} in this project"),
+            format!("there is no account {id} in this project that this object may have"),
         );
     }
     let Some(declared) = &desired.spec.credentials else {

@@ -21,7 +21,7 @@ pub(super) fn decide(
     now: Timestamp,
 ) -> Decision {
     let recorded = &observed.recorded;
-    let not_allowed = desired.not_allowed_of(account);
+    let not_allowed = allowed::of_own(desired, observed, account);
     if let Some(declared) = &desired.spec.credentials {
         return match &not_allowed {
             Some(not_allowed) => allowed::kept(not_allowed),

@@ -346,13 +346,15 @@ impl<'a> Situation<'a> {
     pub(super) fn is_refused(&self, account: &Account) -> bool {
         let is_it = self.recorded_id() == Some(&account.id) && self.is_signed();
         let is_own = is_it || account.alias.as_ref() == Some(&self.desired.own_alias);
-        !is_own && self.desired.not_allowed_of(account).is_some()
+        !is_own && self.desired.not_allowed_of(account, false).is_some()
     }
 
     /// Whether the project does not allow the account that was found, whosoever it is.
     pub(super) fn is_not_allowed(&self) -> bool {
-        let account = self.account();
-        account.is_some_and(|account| self.desired.not_allowed_of(account).is_some())
+        self.account().is_some_and(|account| {
+            let is_signed = self.recorded_id() == Some(&account.id) && self.is_signed();
+            self.desired.not_allowed_of(account, is_signed).is_some()
+        })
     }
 
     /// Whether an account may be made from the auth config that was found.

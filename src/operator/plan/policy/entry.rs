@@ -96,6 +96,7 @@ impl Entry {
             }
             Field::ConnectedAccountId => self.take_over || !request.names_id,
             Field::Alias => self.take_over || !request.names_alias,
+            Field::TakeOver => self.take_over || !request.takes_over,
             Field::Move => self.take_over || !request.moves,
             Field::SignIn => request.source != Source::SignIn || self.takes(Source::SignIn),
             Field::Credentials => request.source != Source::Secret || self.takes(Source::Secret),

@@ -39,10 +39,12 @@ impl Desired {
     }
 
     /// What is not allowed of an account that was found. What it does not show is not allowed where it matters; but
-    /// one that carries the computed alias was looked for by its user, and no other object has that alias.
-    pub fn not_allowed_of(&self, account: &Account) -> Option<NotAllowed> {
+    /// one that carries the computed alias was looked for by its user, and no other object has that alias. One that
+    /// neither does, nor stands in a record that was signed for the object, is taken over.
+    pub fn not_allowed_of(&self, account: &Account, is_signed: bool) -> Option<NotAllowed> {
         let mut request = self.request();
         let is_made_for_it = account.alias.as_ref() == Some(&self.own_alias);
+        request.takes_over = !is_made_for_it && !is_signed;
         match account.user_id.as_deref() {
             None if is_made_for_it => {}
             user => request.users.push(user),
@@ -64,6 +66,19 @@ impl Desired {
             }
         }
         self.judge(&request)
+    }
+
+    /// Whether the object may have an account that its declaration names by an id. What it may not have is not there.
+    pub(crate) fn may_find(&self, account: &Account) -> bool {
+        let is_made_for_it = account.alias.as_ref() == Some(&self.own_alias);
+        is_made_for_it || self.not_allowed_of(account, false).is_none()
+    }
+
+    /// Whether it may know what of that toolkit is in the project.
+    pub(crate) fn may_see(&self, toolkit: &str) -> bool {
+        let mut request = self.request();
+        request.toolkits.push(toolkit);
+        self.judge(&request).is_none()
     }
 
     /// What is not allowed of an account that is to be made from that auth config.
@@ -125,6 +140,7 @@ impl Desired {
             names_id: spec.connected_account_id.is_some(),
             names_alias: self.declares_alias(),
             moves: self.leaves().is_some(),
+            takes_over: false,
             source: match &spec.credentials {
                 Some(_) => Source::Secret,
                 None => Source::SignIn,

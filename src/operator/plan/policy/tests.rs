@@ -34,6 +34,7 @@ fn request(namespace: &'static str, user: &'static str) -> Request<'static> {
         names_id: false,
         names_alias: false,
         moves: false,
+        takes_over: false,
         source: Source::SignIn,
         visibility: Visibility::Private,
         shared_with: Vec::new(),

@@ -298,6 +298,53 @@ fn names_pins_and_records_take_nothing_over_where_that_is_not_allowed() {
     }
 }
 
+/// One entry alone must allow all of it: that one lets take over and another has the user is nobody's word.
+#[test]
+fn one_entry_lets_take_over_what_it_allows_itself() {
+    let another = || account("ca_1").active().called("theirs");
+    let split = |wanted: DesiredBuilder| {
+        let entries: Vec<Allow> = serde_json::from_value(json!([
+            {"takeOver": true, "authConfigs": ["ac_9"]},
+            {"authConfigs": ["ac_1"]},
+        ]))
+        .expect("entries");
+        let policy = Policy::new(ProjectKind::ClusterComposioProject, Some(&entries));
+        wanted.with(|desired| desired.flags.policy = Some(Arc::new(policy)))
+    };
+    let one = usual(json!({"takeOver": true, "authConfigs": ["ac_1"]}));
+    for (wanted, sentence) in [
+        (object().pinned("theirs"), "a pin"),
+        (object().given("ca_1"), "an annotation"),
+    ] {
+        for sight in [
+            seen(another()),
+            seen(another()).named_by_status("ca_1"),
+            seen(another()).recorded_with_another_key("ca_1"),
+        ] {
+            let DesiredBuilder(wanted) = split(wanted.clone());
+            let decision = decide(&wanted, &sight.0, NOW);
+            assert_eq!(
+                decision.rule,
+                Rule::FoundNotAllowed,
+                "{sentence}: {decision:?}"
+            );
+        }
+        let going = split(wanted.clone().deleted(DeletionPolicy::Revoke));
+        let ends = plan(&going.0, &seen(another()).named_by_status("ca_1").0, NOW);
+        assert_eq!(ends, Plan::Do(Effect::Release), "{sentence} ends nothing");
+        let DesiredBuilder(allowed) = one(wanted);
+        let decision = decide(&allowed, &seen(another()).0, NOW);
+        assert_eq!(decision.rule, Rule::Adopt, "{sentence}: {decision:?}");
+    }
+    // What the operator has signed, or has made under the object's own alias, is taken over from nobody.
+    for row in [another(), account("ca_1").active()] {
+        let DesiredBuilder(wanted) = split(object());
+        let decision = decide(&wanted, &seen(row).recorded("ca_1").0, NOW);
+        let expected = [Rule::AsDeclared, Rule::Rename];
+        assert!(expected.contains(&decision.rule), "{decision:?}");
+    }
+}
+
 #[test]
 fn what_takes_access_away_goes_on_and_what_gives_some_does_not() {
     let none = usual(json!({"namespaces": ["other"]}));
@@ -363,6 +410,14 @@ fn what_takes_access_away_goes_on_and_what_gives_some_does_not() {
         (
             "other data of its Secret is sent",
             none(object().made_from_secret()),
+            connected(row())
+                .sent("uid/6", CredentialsStep::Patched)
+                .with_secret(),
+            does(send()),
+        ),
+        (
+            "also for a user that is not allowed any more: who rotates has the account already",
+            usual(json!({"users": ["other"]}))(object().made_from_secret()),
             connected(row())
                 .sent("uid/6", CredentialsStep::Patched)
                 .with_secret(),
