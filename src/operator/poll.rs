@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod change_scan;
+mod pause;
 mod resync;
 
 use change_scan::{End, Watermark};
@@ -32,9 +33,6 @@ const MOST_NEW_PAGES: usize = 30;
 const MOST_OWN_PAGES: usize = 20;
 /// While more changes than can be read, our own accounts are asked for no more often than this.
 const BETWEEN_OVERFLOWS: Duration = Duration::from_secs(60);
-
-/// A project in which nothing has happened for so long is polled less often.
-const IDLE_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// The poller of one project.
 pub struct Poll {
@@ -284,56 +282,6 @@ impl Poll {
         }
         Ok(())
     }
-
-    /// A link that is issued while the long pause goes on cuts it to the short one, and whatever happens cuts that of
-    /// an idle project to the usual one. What the poll itself has taken is a part of the pause, or it would be slowest
-    /// when there is most to be seen.
-    async fn pause(&self, began: Instant) {
-        let waiting = self.polling.waiting;
-        let least = Instant::now() + waiting / 4;
-        // During an outage there is nothing to be quick for.
-        let began = if self.failing { Instant::now() } else { began };
-        if self.somebody_is_expected() && !self.failing {
-            return tokio::time::sleep_until(least.max(began + waiting)).await;
-        }
-        loop {
-            let (project, objects) = (self.project.activity(), self.objects.activity());
-            let last = project.last().max(objects.last());
-            let is_calm = self.objects.are_ready() && !self.failing;
-            let interval = interval(self.polling, is_calm, last, Instant::now());
-            tokio::select! {
-                () = tokio::time::sleep_until(least.max(began + interval)) => return,
-                () = self.project.person_expected() => return tokio::time::sleep(waiting).await,
-                () = project.happened() => {}
-                () = objects.happened() => {}
-            }
-        }
-    }
-
-    async fn obey_rate_limit(&self) {
-        loop {
-            match self.project.pause_left() {
-                Duration::ZERO => return,
-                left => tokio::time::sleep(left).await,
-            }
-        }
-    }
-
-    /// Whether a link waits for a person.
-    pub fn somebody_is_expected(&self) -> bool {
-        self.objects.wait_for_a_person(self.project.now())
-    }
-}
-
-/// The time between two polls while nobody is expected. `is_calm` says that everything is as declared, and `last` when
-/// something happened. Pure.
-fn interval(polling: Polling, is_calm: bool, last: Instant, now: Instant) -> Duration {
-    match polling.idle {
-        Some(idle) if is_calm && now.saturating_duration_since(last) >= IDLE_AFTER => {
-            idle.max(polling.interval)
-        }
-        Some(_) | None => polling.interval,
-    }
 }
 
 /// The objects that one of these changes may mean something to. A change that means something to none is
@@ -361,43 +309,4 @@ fn affected(
         .map(|object| (object.uid(), ObjectRef::from_obj(&*object)))
         .collect();
     by_uid.into_values()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_where_nothing_happens_for_an_hour_and_all_is_as_declared_a_poll_is_rarer() {
-        let (usual, idle) = (Duration::from_secs(30), Duration::from_secs(300));
-        let polling = Polling {
-            interval: usual,
-            idle: Some(idle),
-            waiting: Duration::from_secs(2),
-            resync: Duration::from_secs(600),
-            unseen: Duration::from_secs(60),
-            accept_missing: false,
-        };
-        let said = Polling {
-            idle: None,
-            ..polling
-        };
-        let rare = Polling {
-            interval: 2 * idle,
-            ..polling
-        };
-        let last = Instant::now();
-        let hour = Duration::from_secs(3600);
-        let (before, after) = (hour - Duration::from_secs(1), hour);
-        for (polling, is_calm, since, expected) in [
-            (polling, true, before, usual),
-            (polling, true, after, idle),
-            (polling, false, after, usual),
-            (said, true, after, usual),
-            (rare, true, after, 2 * idle),
-        ] {
-            assert_eq!(interval(polling, is_calm, last, last + since), expected);
-        }
-        assert_eq!(interval(polling, true, last + hour, last), usual);
-    }
 }

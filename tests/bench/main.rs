@@ -1,8 +1,10 @@
 //! What the operator costs, on a real control plane and against the emulated Composio.
 //!
 //! `cargo bench --bench operator` measures 100, 1,000, 5,000 and 10,000 accounts, prints a table and writes it
-//! to `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, and
-//! fails where a count is not what it must be; no time is judged.
+//! to `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, and a few
+//! projects, and fails where a count is not what it must be; no time is judged. `-- --projects 1000` measures so many
+//! projects with ten accounts each, and `-- --beside 200` so many links of a quiet namespace, alone and beside a noisy
+//! one.
 //!
 //! Of the accounts half are links, four tenths are links of shared accounts, and a tenth is made from
 //! Secrets. Beside the operator, a bare loop makes the same calls and writes, so that each time is a ratio.
@@ -11,7 +13,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod beside;
 mod counts;
+mod many;
 mod meter;
 mod part;
 mod raw;
@@ -21,11 +25,15 @@ mod table;
 
 use std::process::ExitCode;
 
+use beside::Beside;
+use many::Many;
 use run::Measured;
 
 /// What is asked on the command line.
 struct Arguments {
     sizes: Vec<usize>,
+    projects: Vec<usize>,
+    beside: Vec<usize>,
     smoke: bool,
     concurrency: u16,
 }
@@ -44,11 +52,28 @@ fn main() -> ExitCode {
         for size in &arguments.sizes {
             all.push(run::measure(*size, arguments.concurrency, arguments.smoke).await);
         }
-        table::print(&all);
-        table::print_growth(&all);
-        table::write(&all).expect("target/ can be written to");
+        let mut many = Vec::new();
+        for projects in &arguments.projects {
+            many.push(many::measure(*projects, arguments.concurrency, arguments.smoke).await);
+        }
+        let mut beside = Vec::new();
+        for links in &arguments.beside {
+            beside.push(beside::measure(*links, arguments.concurrency).await);
+        }
+        if !all.is_empty() {
+            table::print(&all);
+            table::print_growth(&all);
+        }
+        many.iter().for_each(Many::print);
+        beside.iter().for_each(Beside::print);
+        table::write(&all, &many, &beside).expect("target/ can be written to");
         let wrong: Vec<String> = match arguments.smoke {
-            true => all.iter().flat_map(Measured::wrong_counts).collect(),
+            true => {
+                let of_sizes = all.iter().flat_map(Measured::wrong_counts);
+                of_sizes
+                    .chain(many.iter().flat_map(Many::wrong_counts))
+                    .collect()
+            }
             false => Vec::new(),
         };
         for one in &wrong {
@@ -64,6 +89,8 @@ fn main() -> ExitCode {
 fn arguments() -> Result<Arguments, String> {
     let mut arguments = Arguments {
         sizes: vec![100, 1_000, 5_000, 10_000],
+        projects: Vec::new(),
+        beside: Vec::new(),
         smoke: false,
         concurrency: 16,
     };
@@ -76,6 +103,16 @@ fn arguments() -> Result<Arguments, String> {
             "--smoke" => {
                 arguments.smoke = true;
                 arguments.sizes = vec![100];
+                arguments.projects = vec![4];
+            }
+            "--projects" | "--beside" => {
+                let text = number("a number")?;
+                let many = text.parse().map_err(|_| format!("{text} is no number"))?;
+                arguments.sizes.clear();
+                match word.as_str() {
+                    "--projects" => arguments.projects = vec![many],
+                    _ => arguments.beside = vec![many],
+                }
             }
             "--sizes" => {
                 let sizes = number("numbers, separated by commas")?;

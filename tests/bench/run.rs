@@ -227,13 +227,15 @@ async fn relist(stage: &Stage, operator: &Operator, size: usize) -> f64 {
             break;
         }
         assert!(begun.elapsed() < LONG, "nothing is listed: {writes:?}");
+        let ended = operator.child.exited();
+        assert!(ended.is_none(), "{}", operator.child.log_tail(20));
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     tokio::time::sleep(SETTLE).await;
     Process::read(pid).peak_mb
 }
 
-async fn stop(operator: Operator) {
+pub(crate) async fn stop(operator: Operator) {
     operator.child.signal(Signal::Term).expect("it runs");
     let ended = operator.child.wait(Duration::from_secs(60)).await;
     assert!(
@@ -243,7 +245,7 @@ async fn stop(operator: Operator) {
     );
 }
 
-fn at(sorted: &[f64], percent: usize) -> f64 {
+pub(crate) fn at(sorted: &[f64], percent: usize) -> f64 {
     let last = sorted.len().saturating_sub(1);
     sorted
         .get((sorted.len() * percent / 100).min(last))

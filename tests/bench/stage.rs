@@ -12,7 +12,7 @@ use composio_operator::crd::ConnectedAccount;
 
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
-use crate::support::operator::{LEASE_RULES, Operator, Options, RULES};
+use crate::support::operator::{CLUSTER_RULES, LEASE_RULES, Operator, Options, RULES};
 use crate::support::sandbox::Sandbox;
 
 pub(crate) const NAMESPACE: &str = "bench";
@@ -74,8 +74,9 @@ impl Stage {
             .kubectl(&["create", "namespace", NAMESPACE])
             .await;
         assert!(made.status.success(), "{made:?}");
+        let rules = format!("{RULES}\n{CLUSTER_RULES}");
         let token = control_plane
-            .service_account(&client, NAMESPACE, OPERATOR, RULES)
+            .service_account(&client, NAMESPACE, OPERATOR, &rules)
             .await;
         control_plane
             .allow(&client, NAMESPACE, OPERATOR, LEASE_RULES)
@@ -95,11 +96,19 @@ impl Stage {
         Api::namespaced(self.client.clone(), NAMESPACE)
     }
 
+    /// How the operator is shipped.
+    pub(crate) fn options(&self, sandbox: &Sandbox) -> Options {
+        let url = sandbox.url();
+        Options::with_defaults(&self.control_plane, &self.kubeconfig, url, NAMESPACE)
+            .flag("--concurrency", &self.concurrency.to_string())
+            // On a machine that is very busy the apiserver comes back later than a Lease lasts.
+            .flag("--lease-duration", "45s")
+            .flag("--renew-deadline", "40s")
+    }
+
     /// The operator as it is shipped.
     pub(crate) fn operator(&self, name: &str, sandbox: &Sandbox) -> Operator {
-        let url = sandbox.url();
-        let options = Options::with_defaults(&self.control_plane, &self.kubeconfig, url, NAMESPACE)
-            .flag("--concurrency", &self.concurrency.to_string());
+        let options = self.options(sandbox);
         Operator::spawn(&self.folder, name, &options).expect("the operator starts")
     }
 

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use serde_json::json;
 
+use super::beside::Beside;
+use super::many::Many;
 use super::run::Measured;
 
 pub(crate) fn say(text: &str) {
@@ -143,7 +145,7 @@ pub(crate) fn print_growth(all: &[Measured]) {
 }
 
 /// Served everything that was measured, with the commit and the machine.
-pub(crate) fn write(all: &[Measured]) -> io::Result<()> {
+pub(crate) fn write(all: &[Measured], many: &[Many], beside: &[Beside]) -> io::Result<()> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json");
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let processor = std::fs::read_to_string("/proc/cpuinfo")?;
@@ -156,6 +158,8 @@ pub(crate) fn write(all: &[Measured]) -> io::Result<()> {
         "commit": commit(),
         "machine": {"cores": cores, "processor": processor, "load": load.trim()},
         "sizes": all,
+        "projects": many,
+        "beside": beside,
     });
     std::fs::write(file, serde_json::to_vec_pretty(&text)?)?;
     say(&format!("\nwritten to {file}"));

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::ground::{Asked, Ground};
 use super::sequence::Sequence;
-use crate::support::fingerprint;
 use crate::support::story::condition;
+use crate::support::{fingerprint, pinned_alias};
 
 mod accounts;
 mod live;
@@ -190,7 +190,7 @@ impl<G: Ground> Sequence<G> {
                         _ => Err(format!("{reason}, and the account is {state}")),
                     };
                 }
-                self.judge_connected(name, spec, &account, reason == "AliasInUse")
+                self.judge_connected(name, (object, spec), &account, reason == "AliasInUse")
             }
             "LinkIssued"
             | "LinkExpired"
@@ -238,7 +238,7 @@ impl<G: Ground> Sequence<G> {
     fn judge_connected(
         &self,
         name: &str,
-        spec: &Value,
+        (object, spec): (&Value, &Value),
         account: &Value,
         alias_is_taken: bool,
     ) -> Result<(), String> {
@@ -280,6 +280,11 @@ impl<G: Ground> Sequence<G> {
                 "the alias is {}, declared {alias:?}",
                 account["alias"]
             ));
+        }
+        // By another one a deletion would look for it, once the record is lost.
+        let pin = pinned_alias(object);
+        if !pin.is_null() && pin != account["alias"] {
+            return Err(format!("the alias is {}, pinned {pin}", account["alias"]));
         }
         Ok(())
     }

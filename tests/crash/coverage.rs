@@ -17,6 +17,12 @@ type Request = (&'static str, &'static str, &'static str);
 /// time of its own has no kind, and says what it is.
 const WRITES: &[(&str, &str, &[Request], &str)] = &[
     (
+        "src/operator/check/marks.rs",
+        "patch_metadata",
+        &[],
+        "a dry run of a check, which writes nothing",
+    ),
+    (
         "src/operator/act.rs",
         "patch",
         &[

@@ -339,13 +339,12 @@ impl World<'_> {
     }
 }
 
-/// What the poller asks, again and again, names no user.
+/// What the poller asks, again and again, names no user: the list, and whose the key is.
 fn is_poll(entry: &Value) -> bool {
-    let is_list = entry["path"]
-        .as_str()
-        .is_some_and(|path| path.ends_with("/connected_accounts"));
+    let path = entry["path"].as_str().unwrap_or_default();
     let query = entry["query"].as_str().unwrap_or_default();
-    entry["method"] == "GET" && is_list && !query.contains("user_ids")
+    let is_list = path.ends_with("/connected_accounts") && !query.contains("user_ids");
+    entry["method"] == "GET" && (is_list || path.ends_with("/auth/session/info"))
 }
 
 /// Takes every finalizer off an object, if it is there.

@@ -162,14 +162,21 @@ async fn a_server_that_answers_404_to_everything_proves_nothing() {
 #[tokio::test]
 async fn accounts_that_were_deleted_on_purpose_are_accepted_as_missing_by_a_flag() {
     let scene = Scene::new("accept-missing").await;
+    // Where Composio tells whose the key is, what is missing is gone.
+    let untold = json!({"session_info_refused": true});
+    scene.sandbox.control("POST", "switches", untold).await;
     let operator = scene.start("first", &scene.options()).await;
     let scene = Operated::of(scene, operator);
     let ids = connected(&scene).await;
     scene.is_listed(MANY[MANY.len() - 1]).await;
     let changes = scene.changes().await;
+    // All at one moment: that a few are gone is no riddle.
+    let operator = &scene.operator.child;
+    operator.signal(Signal::Stop).expect("it runs");
     for id in &ids {
         scene.sandbox.by_hand(id, "delete", json!({})).await;
     }
+    operator.signal(Signal::Cont).expect("it runs");
     let project = scene
         .until_project("Ready", "False", "AnotherProject")
         .await;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{accounts_of, declare_project, delete_project, gmail_in, project, world};
+use crate::support::child::Signal;
 use crate::support::project::{KEY, KEY_SECRET};
 use crate::support::sandbox::API_KEY;
 use crate::support::scene::{SOON, Scene, gmail};
@@ -78,6 +79,31 @@ async fn the_key_of_another_project_touches_nothing_however_few_accounts_there_a
     scene.project_available().await;
     scene.until_connected("mail").await;
     assert_eq!(scene.sandbox.account(&account).await["status"], "ACTIVE");
+}
+
+#[tokio::test]
+async fn what_is_missing_in_the_project_that_composio_tells_is_gone() {
+    const MANY: usize = 8;
+    let scene = Scene::new("all-gone").await.operated().await;
+    let mut ids = Vec::new();
+    for n in 0..MANY {
+        let mut spec = gmail();
+        spec["user"] = json!(format!("user-{n}"));
+        let name = format!("mail-{n}");
+        scene.declare(&name, spec).await;
+        ids.push(scene.linked(&name).await.0);
+    }
+    scene.project_available().await;
+    scene.operator.child.signal(Signal::Stop).expect("it runs");
+    for id in &ids {
+        scene.sandbox.by_hand(id, "delete", json!({})).await;
+    }
+    scene.operator.child.signal(Signal::Cont).expect("it runs");
+    for n in 0..MANY {
+        let name = format!("mail-{n}");
+        scene.until(&name, "Ready", "False", "LinkExpired").await;
+    }
+    scene.project_available().await;
 }
 
 #[tokio::test]

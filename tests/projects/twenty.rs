@@ -58,7 +58,7 @@ async fn with_url(scene: &Scene<'_>, project: &str, url: &str) {
 
 async fn broken(scene: &Scene<'_>, project: &str, way: &str) {
     let secret = format!("key-of-{project}");
-    // For longer than the test takes, and only what lists.
+    // For longer than the test takes.
     let fault = |status: Value| json!({"status": status, "times": 1_000_000});
     match way {
         "another key" => scene.secret(&secret, json!({KEY: "nobodys"})).await,

@@ -45,8 +45,13 @@ impl Asked {
         self.method == "GET"
     }
 
-    /// The list that keeps the snapshot: it names neither user nor toolkit.
+    /// What the poller asks: the list that keeps the snapshot, which names neither user nor toolkit, and whose the key is.
     pub(crate) fn is_poll(&self) -> bool {
+        self.is_poll_list() || self.path.ends_with("/auth/session/info")
+    }
+
+    /// The list that keeps the snapshot.
+    pub(crate) fn is_poll_list(&self) -> bool {
         self.is_look()
             && self.path.ends_with("/connected_accounts")
             && !self.query.contains("user_ids")

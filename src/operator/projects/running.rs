@@ -125,6 +125,9 @@ impl Running {
 
     /// Makes the project as it is declared, as far as that is possible now. When to come again, at the latest.
     async fn work(&mut self, declared: &Declared) -> Instant {
+        // Never closed: without a permit it would go on, too.
+        let shared = Arc::clone(&self.shared);
+        let _permit = shared.at_work.acquire().await;
         let finding = self.connect(declared).await;
         if !std::mem::replace(&mut self.was_tried, true) {
             self.shared.key_was_tried();

@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     task::{AbortHandle, JoinError},
 };
 
@@ -26,10 +26,15 @@ use crate::{
     report::report as build_status,
 };
 
+/// The most projects that read their key or write their status at a time.
+const AT_WORK: usize = 16;
+
 /// What every project at work has at hand.
 pub(super) struct Shared {
     pub(super) parts: Parts,
     backoff: Arc<Backoff>,
+    /// So many projects ask the apiserver for their key or write their status at a time: all of them begin at once.
+    pub(super) at_work: Semaphore,
     pub(super) first_keys: Arc<FirstKeys>,
     pub(super) places: Places,
     pub(super) organizations: Organizations,
@@ -47,6 +52,7 @@ impl Shared {
         Self {
             parts,
             backoff: Arc::default(),
+            at_work: Semaphore::new(AT_WORK),
             first_keys: Arc::default(),
             places: Places::new(),
             organizations: Organizations::default(),

@@ -180,7 +180,7 @@ impl Scene<'_> {
         let seq = self.sandbox.seq().await;
         wait::until("some polls", SOON, async || {
             let asked = self.sandbox.asked_since(seq).await;
-            match asked.iter().filter(|asked| asked.is_poll()).count() {
+            match asked.iter().filter(|asked| asked.is_poll_list()).count() {
                 count if count >= times => Ok(()),
                 count => Err(format!("{count} of {times}")),
             }

@@ -1,0 +1,49 @@
+//! What decisions over the objects of a project depend on of the project itself.
+
+use std::sync::Arc;
+
+use super::{Objects, WatchDelta};
+use crate::plan::{Flags, Policy};
+
+impl Objects {
+    /// Takes what decisions depend on of the project: its alias prefix, and what may be asked for. Tells whether
+    /// that is another than before.
+    pub fn set_project(&self, prefix: &str, policy: &Arc<Policy>) -> bool {
+        let mut flags = self.flags.lock();
+        let is_same_policy = flags.policy.as_ref() == Some(policy);
+        if flags.alias_prefix == prefix && is_same_policy {
+            return false;
+        }
+        let mut index = self.index.lock();
+        let all: Vec<_> = index.objects.values().cloned().collect();
+        for object in &all {
+            index.take_out(object, &flags);
+        }
+        *flags = Arc::new(Flags {
+            alias_prefix: prefix.to_owned(),
+            policy: Some(Arc::clone(policy)),
+            ..Flags::clone(&flags)
+        });
+        // Nobody is told: what was known of each is what is known now.
+        let mut delta = WatchDelta::default();
+        for object in all {
+            index.put(Some(Arc::clone(&object)), object, &flags, &mut delta);
+        }
+        !is_same_policy
+    }
+
+    /// Takes the id of the project in Composio, where it is proved. Tells whether that is another than before: by it
+    /// the pins are read.
+    pub fn set_project_id(&self, id: Option<Arc<str>>) -> bool {
+        let mut flags = self.flags.lock();
+        if flags.project_id == id {
+            return false;
+        }
+        // By which keys objects are indexed does not depend on it.
+        *flags = Arc::new(Flags {
+            project_id: id,
+            ..Flags::clone(&flags)
+        });
+        true
+    }
+}

@@ -1,0 +1,268 @@
+//! Many projects with a few accounts each, in one operator: each has a key and a poller of its own.
+
+use std::time::Duration;
+
+use composio_operator::plan::computed_alias;
+use futures::{StreamExt, stream};
+use kube::ResourceExt;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::meter::{Process, Served};
+use super::part::LONG;
+use super::stage::{self, NAMESPACE, Stage};
+use super::table::say;
+use crate::support::child::Folder;
+use crate::support::operator::Operator;
+use crate::support::sandbox::Sandbox;
+use crate::support::wait;
+
+/// Accounts of each project.
+const ACCOUNTS: usize = 10;
+const AT_A_TIME: usize = 8;
+/// After so long everything that follows a start is over.
+const QUIET: Duration = Duration::from_secs(60);
+/// How long is measured: each project is polled several times, or a part of them once.
+const REST: Duration = Duration::from_secs(120);
+
+/// What so many projects have cost.
+#[derive(Debug, Serialize)]
+pub(crate) struct Many {
+    pub(crate) projects: usize,
+    pub(crate) accounts: usize,
+    pub(crate) adoption_seconds: f64,
+    pub(crate) adoption_effects: u64,
+    pub(crate) adoption_writes: u64,
+    pub(crate) peak_mb: f64,
+    pub(crate) rest: Rest,
+    /// The same at the pace of projects in which nothing has happened for an hour.
+    pub(crate) idle: Rest,
+}
+
+/// What it costs when nothing happens.
+#[derive(Debug, Serialize)]
+pub(crate) struct Rest {
+    pub(crate) mb: f64,
+    pub(crate) core_percent: f64,
+    pub(crate) requests_a_minute: f64,
+    pub(crate) effects: u64,
+    pub(crate) writes: u64,
+}
+
+/// Measures so many projects. All are in one namespace.
+pub(crate) async fn measure(projects: usize, concurrency: u16, smoke: bool) -> Many {
+    let folder = Folder::new().expect("a folder can be made");
+    let sandbox = stage::composio(&folder).await;
+    let stage = Stage::set(concurrency).await;
+    say(&format!("{projects} projects: adoption"));
+    let each = stream::iter(0..projects);
+    each.for_each_concurrent(AT_A_TIME, |n| declare(&stage, &sandbox, n))
+        .await;
+    let before = Served::read(&stage.client).await;
+    let operator = start(&stage, &sandbox, projects, "adopts", "30s");
+    let begun = std::time::Instant::now();
+    let accounts = projects * ACCOUNTS;
+    wait::until("all accounts", LONG, async || {
+        let writes = Served::read(&stage.client).await.since(before);
+        let ended = operator.child.exited();
+        assert!(ended.is_none(), "{}", operator.child.log_tail(20));
+        match ready(&stage).await {
+            all if all == accounts => Ok(()),
+            some => Err(format!("{some} of {accounts}, {writes:?}")),
+        }
+    })
+    .await;
+    let adoption_seconds = begun.elapsed().as_secs_f64();
+    let calls = Calls::read(&operator).await;
+    let writes = Served::read(&stage.client).await.since(before);
+    let peak_mb = Process::read(operator.child.pid()).peak_mb;
+    say(&format!("{projects} projects: at rest"));
+    let rest = rest(&stage, &operator, smoke).await;
+    super::run::stop(operator).await;
+    say(&format!("{projects} projects: idle"));
+    let operator = start(&stage, &sandbox, projects, "idle", "5m");
+    operator.polled().await;
+    let idle = self::rest(&stage, &operator, smoke).await;
+    super::run::stop(operator).await;
+    Many {
+        projects,
+        accounts,
+        adoption_seconds,
+        adoption_effects: calls.effects,
+        adoption_writes: writes.patches + writes.statuses,
+        peak_mb,
+        rest,
+        idle,
+    }
+}
+
+impl Many {
+    /// Where a count is not what it must be.
+    pub(crate) fn wrong_counts(&self) -> Vec<String> {
+        let each = u64::try_from(self.accounts).unwrap_or(u64::MAX);
+        let checks = [
+            ("adoption: calls that change", 0, self.adoption_effects),
+            ("adoption: writes", 2 * each, self.adoption_writes),
+            ("rest: calls that change", 0, self.rest.effects),
+            ("rest: writes", 0, self.rest.writes),
+            ("idle: calls that change", 0, self.idle.effects),
+            ("idle: writes", 0, self.idle.writes),
+        ];
+        let wrong = checks.into_iter();
+        let wrong = wrong.filter(|(_, expected, found)| expected != found);
+        wrong
+            .map(|(what, expected, found)| {
+                format!("projects, {what}: {found} instead of {expected}")
+            })
+            .collect()
+    }
+
+    pub(crate) fn print(&self) {
+        say("");
+        for (name, figure) in [
+            ("projects", self.projects as f64),
+            ("accounts", self.accounts as f64),
+            ("adoption: seconds", self.adoption_seconds),
+            ("adoption: peak MB", self.peak_mb),
+            ("rest: MB", self.rest.mb),
+            ("rest: % of a core", self.rest.core_percent),
+            ("rest: requests a minute", self.rest.requests_a_minute),
+            ("after an idle hour: MB", self.idle.mb),
+            ("after an idle hour: % of a core", self.idle.core_percent),
+            (
+                "after an idle hour: requests a minute",
+                self.idle.requests_a_minute,
+            ),
+        ] {
+            say(&format!("{name:<40}{figure:>14.2}"));
+        }
+    }
+}
+
+fn start(
+    stage: &Stage,
+    sandbox: &Sandbox,
+    projects: usize,
+    name: &str,
+    poll_interval: &str,
+) -> Operator {
+    let options = stage
+        .options(sandbox)
+        .without_project()
+        .flag("--max-projects-per-namespace", &projects.to_string())
+        .flag("--poll-interval", poll_interval);
+    Operator::spawn(&stage.folder, name, &options).expect("the operator starts")
+}
+
+/// Declares a project and its accounts, which its Composio has already: their users have signed in.
+async fn declare(stage: &Stage, sandbox: &Sandbox, n: usize) {
+    let (project, key) = (format!("p-{n}"), format!("key-{n}"));
+    let name = |account: usize| format!("{project}-{account}");
+    let seeded: Vec<Value> = (0..ACCOUNTS)
+        .map(|account| {
+            json!({
+                "auth_config": "ac_gmail", "user_id": name(account), "status": "ACTIVE",
+                "alias": computed_alias("", NAMESPACE, &name(account)),
+            })
+        })
+        .collect();
+    let world = json!({"api_key": key, "limit": 4_000_000_000_u32, "accounts": seeded});
+    sandbox.control("POST", "worlds", world).await;
+    let mut items = vec![
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": key},
+            "stringData": {"api-key": key},
+        }),
+        json!({
+            "apiVersion": "composio.dev/v1alpha1", "kind": "ComposioProject",
+            "metadata": {"name": project},
+            "spec": {"apiKeySecretRef": {"name": key}, "baseURL": sandbox.url()},
+        }),
+    ];
+    items.extend((0..ACCOUNTS).map(|account| {
+        json!({
+            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
+            "metadata": {"name": name(account)},
+            "spec": {
+                "user": name(account), "toolkit": "gmail", "authConfig": "ac_gmail",
+                "projectRef": {"name": project},
+            },
+        })
+    }));
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+    let args = ["-n", NAMESPACE, "create", "-f", "-"];
+    let made = stage.control_plane.kubectl_stdin(&args, &list).await;
+    assert!(made.status.success(), "{made:?}");
+}
+
+/// How many accounts are known to be connected.
+async fn ready(stage: &Stage) -> usize {
+    let all = stage.list().await;
+    let is_ready = |name: &str, status: Option<&composio_operator::crd::ConnectedAccountStatus>| {
+        let ready = status.and_then(|status| status.condition("Ready"));
+        ready.is_some_and(|ready| ready.status == "True") && !name.is_empty()
+    };
+    all.iter()
+        .filter(|one| is_ready(&one.name_any(), one.status.as_ref()))
+        .count()
+}
+
+async fn rest(stage: &Stage, operator: &Operator, smoke: bool) -> Rest {
+    let (quiet, long) = match smoke {
+        true => (Duration::from_secs(4), Duration::from_secs(4)),
+        false => (QUIET, REST),
+    };
+    tokio::time::sleep(quiet).await;
+    let pid = operator.child.pid();
+    let (calls, writes) = (
+        Calls::read(operator).await,
+        Served::read(&stage.client).await,
+    );
+    let before = Process::read(pid);
+    tokio::time::sleep(long).await;
+    let after = Process::read(pid);
+    let calls = Calls::read(operator).await.since(calls);
+    let writes = Served::read(&stage.client).await.since(writes);
+    Rest {
+        mb: after.rss_mb,
+        core_percent: 100.0 * (after.cpu - before.cpu).as_secs_f64() / long.as_secs_f64(),
+        requests_a_minute: calls.all as f64 * 60.0 / long.as_secs_f64(),
+        effects: calls.effects,
+        writes: writes.patches + writes.statuses,
+    }
+}
+
+/// What the operator says that it has asked of Composio: the log of the emulated one is one for each key.
+#[derive(Clone, Copy)]
+struct Calls {
+    all: u64,
+    effects: u64,
+}
+
+impl Calls {
+    async fn read(operator: &Operator) -> Calls {
+        let (_, metrics) = operator.get("/metrics").await;
+        let mut calls = Calls { all: 0, effects: 0 };
+        let lines = metrics.lines();
+        for line in
+            lines.filter(|line| line.starts_with("composio_operator_composio_requests_total{"))
+        {
+            let count = line.rsplit(' ').next().and_then(|text| text.parse().ok());
+            let count: u64 = count.unwrap_or_default();
+            calls.all += count;
+            let only_looks = ["list", "get", "auth_config", "auth_configs", "session_info"];
+            let is_look = |look: &&str| line.contains(&format!("endpoint=\"{look}\""));
+            if !only_looks.iter().any(is_look) {
+                calls.effects += count;
+            }
+        }
+        calls
+    }
+
+    fn since(self, before: Calls) -> Calls {
+        Calls {
+            all: self.all - before.all,
+            effects: self.effects - before.effects,
+        }
+    }
+}
