@@ -4,8 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use composio_api::Scheme;
+use composio_api::{ProjectRef, Scheme};
 use composio_operator::arguments::values::duration;
+
+use crate::sessions;
+
+mod projects;
+pub(crate) use projects::{
+    Diff, DryRun, Import, Inventory, KeyOptions, Register, Webhook, WebhookCommand,
+};
 
 /// Connected accounts from the command line.
 #[derive(Debug, Parser)]
@@ -82,28 +89,60 @@ pub(crate) enum Command {
     /// Tell what is wrong, since when, and what to do
     ///
     /// With names one screen for each; without, a table of all. Events are those that Kubernetes still has.
+    #[command(after_long_help = sessions::STATUS)]
     Status(Status),
     /// Tell which rule of the operator decides now, what it goes by, and what would come next
     ///
     /// It is the operator's own table of decisions, asked about the object and its status. The account itself is not
     /// looked at: it is taken to be as the status last told.
+    #[command(after_long_help = sessions::EXPLAIN)]
     Explain(Explain),
     /// Print the link that the declared user must open, and ask for one if there is none
     ///
     /// Whoever opens the link connects an account of their own, so it is for the declared user alone. It is
     /// printed to a terminal, and elsewhere only with --print-link.
+    #[command(after_long_help = sessions::CONNECT)]
     Connect(Connect),
     /// Have the operator look again, afresh
+    #[command(after_long_help = sessions::RECONCILE)]
     Reconcile(Selection),
     /// Have the operator observe accounts and change nothing
+    #[command(after_long_help = sessions::SUSPEND)]
     Suspend(Selection),
     /// Take `suspend` back
+    #[command(after_long_help = sessions::SUSPEND)]
     Resume(Selection),
     /// Declare an account
+    #[command(after_long_help = sessions::CREATE)]
     Create(Create),
+    /// Write manifests for the accounts of a project that no object manages
+    ///
+    /// Each takes its account over as it is: no sign-in, no change at Composio, and the account stays when the object
+    /// goes. What a manifest cannot say stands in a comment. The same accounts give the same output.
+    #[command(after_long_help = sessions::IMPORT)]
+    Import(Box<Import>),
+    /// List the accounts of a project: which are declared, and what is wrong with the others
+    ///
+    /// An account that no object manages is `undeclared`, or `elsewhere` where its alias is that of an object which is
+    /// not here. An `abandoned` one never had a grant. Of several active accounts of one user and toolkit agents take
+    /// the newest, and the others are a `duplicate`. An object whose account is not there is `gone`.
+    #[command(after_long_help = sessions::INVENTORY)]
+    Inventory(Inventory),
+    /// Tell what the operator would do if the ConnectedAccounts of a file were applied, or deleted
+    ///
+    /// It is the operator's own table of decisions, asked about each manifest, the object that is there, and its account.
+    /// Whoever may not read the API key of the project is told from status and spec alone: account not seen. Nothing is
+    /// changed. As of kubectl diff the exit code is 0 where nothing would be done, 1 where something would, and 2 where
+    /// that cannot be told.
+    #[command(after_long_help = sessions::DIFF)]
+    Diff(Diff),
+    /// Where Composio tells of accounts that have expired
+    Webhook(Webhook),
     /// Tell whether the definitions, the operator and your own rights are there
+    #[command(after_long_help = sessions::CHECK)]
     Check(Check),
     /// Tell the version of this program and of the definition in the cluster
+    #[command(after_long_help = sessions::VERSION)]
     Version(Version),
     /// Print the script by which kubectl completes `kubectl composio`
     ///
@@ -160,11 +199,14 @@ pub(crate) struct Connect {
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
     /// The objects
-    #[arg(value_name = "NAME", required_unless_present = "selector", conflicts_with = "selector", value_parser = crate::name::object)]
+    #[arg(value_name = "NAME", required_unless_present_any = ["selector", "project"], conflicts_with_all = ["selector", "project"], value_parser = crate::name::object)]
     pub(crate) names: Vec<String>,
     /// Those with these labels
     #[arg(short = 'l', long, value_name = "LABELS")]
     pub(crate) selector: Option<String>,
+    /// Those of this project: NAME or ComposioProject/NAME, or ClusterComposioProject/NAME
+    #[arg(long, value_name = "PROJECT", value_parser = crate::name::project)]
+    pub(crate) project: Option<ProjectRef>,
     /// Wait until the operator has done it
     #[arg(long)]
     pub(crate) wait: bool,
@@ -184,6 +226,10 @@ pub(crate) struct Create {
     /// Auth config to connect through; the toolkit's only one, if not given
     #[arg(long, value_name = "ID")]
     pub(crate) auth_config: Option<String>,
+    /// Project of the account: NAME or ComposioProject/NAME, or ClusterComposioProject/NAME; ComposioProject/default, if
+    /// not given
+    #[arg(long, value_name = "PROJECT", value_parser = crate::name::project)]
+    pub(crate) project: Option<ProjectRef>,
     /// Make the account from this Secret, without a person
     #[arg(long, value_name = "SECRET", requires = "scheme", value_parser = crate::name::object)]
     pub(crate) from_secret: Option<String>,

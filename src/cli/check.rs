@@ -15,6 +15,9 @@ use crate::print::{Out, Tone};
 use crate::text;
 
 mod lease;
+mod marks;
+mod operator_rights;
+mod projects;
 mod skew;
 
 /// The labels of the operator's Deployment, as the chart sets them.
@@ -43,8 +46,14 @@ pub(crate) async fn run(
         ("cluster", apiserver(&cluster).await),
         ("definitions", definitions_there(&cluster).await),
         ("your rights", rights(&cluster).await),
+        ("marks", marks::protected(&cluster).await),
         ("operator", operator(&cluster, namespace).await),
+        (
+            "operator's rights",
+            operator_rights::operator_rights(&cluster, namespace).await,
+        ),
         ("leader", lease::leader(&cluster, namespace).await),
+        ("projects", projects::projects(&cluster).await),
     ];
     let failed = found
         .iter()

@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::arguments::{Options, Selection};
 use crate::failure::{self, Failure, Right};
-use crate::name;
+use crate::{name, objects};
 
 /// The field manager of all writes.
-const MANAGER: &str = "kubectl-composio";
+pub(crate) const MANAGER: &str = "kubectl-composio";
 /// An apiserver that says nothing for so long is not there; a watch gets bookmarks more often.
 const SILENCE: Duration = Duration::from_secs(90);
 /// The longest wait for a connection.
@@ -84,20 +84,32 @@ impl Cluster {
         namespace: Option<&str>,
         selector: Option<&str>,
     ) -> Result<Vec<Value>, Failure> {
+        let mut objects = Vec::new();
+        self.each(namespace, selector, |object| objects.push(object))
+            .await?;
+        Ok(objects)
+    }
+
+    /// The same one by one, without holding all.
+    pub(crate) async fn each(
+        &self,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+        mut take: impl FnMut(Value),
+    ) -> Result<(), Failure> {
         let api = self.accounts(namespace);
         let mut page = ListParams::default().limit(PAGE);
         page.label_selector = selector.map(str::to_owned);
-        let mut objects = Vec::new();
         loop {
             let right = Right::on_accounts("list", namespace);
             let list = api
                 .list(&page)
                 .await
                 .map_err(|error| failure::of(error, right))?;
-            objects.extend(list.items.iter().map(value));
+            list.items.iter().map(value).for_each(&mut take);
             page.continue_token = list.metadata.continue_.filter(|token| !token.is_empty());
             if page.continue_token.is_none() {
-                return Ok(objects);
+                return Ok(());
             }
         }
     }
@@ -107,13 +119,22 @@ impl Cluster {
         if let [_, ..] = selection.names.as_slice() {
             return Ok(selection.names.clone());
         }
-        let found = self
-            .list(Some(&self.namespace), selection.selector.as_deref())
-            .await?;
-        let names = found
-            .iter()
-            .filter_map(|object| object["metadata"]["name"].as_str());
-        Ok(names.map(str::to_owned).collect())
+        let mut names = Vec::new();
+        let is_meant = |object: &Value| {
+            let project = selection.project.as_ref();
+            project.is_none_or(|project| *project == objects::project_of(object))
+        };
+        self.each(
+            Some(&self.namespace),
+            selection.selector.as_deref(),
+            |object| {
+                if is_meant(&object) {
+                    names.extend(object["metadata"]["name"].as_str().map(str::to_owned));
+                }
+            },
+        )
+        .await?;
+        Ok(names)
     }
 
     /// Changes an object, and returns it.
@@ -131,15 +152,45 @@ impl Cluster {
 
     /// Makes an object, and returns it.
     pub(crate) async fn create(&self, object: &Value) -> Result<Value, Failure> {
+        let made = self.try_create(object, false).await?;
+        made.map_err(|error| failure::of(error, self.right("create")))
+    }
+
+    /// Makes an object in the namespace that it names, or in the one that is meant, and returns it, or the answer of
+    /// the apiserver.
+    pub(crate) async fn try_create(
+        &self,
+        object: &Value,
+        dry_run: bool,
+    ) -> Result<Result<Value, kube::Error>, Failure> {
         let parameters = PostParams {
+            dry_run,
             field_manager: Some(MANAGER.to_owned()),
-            ..PostParams::default()
         };
         let object: DynamicObject = serde_json::from_value(object.clone())
             .map_err(|error| Failure::Failed(format!("that is no object: {error}")))?;
-        let made = self.own().create(&parameters, &object).await;
-        made.map(|object| value(&object))
-            .map_err(|error| failure::of(error, self.right("create")))
+        let namespace = object.metadata.namespace.as_deref();
+        let api = self.accounts(Some(namespace.unwrap_or(&self.namespace)));
+        let made = api.create(&parameters, &object).await;
+        Ok(made.map(|object| value(&object)))
+    }
+
+    /// Has the apiserver judge an object in the place of one that is there, and store nothing.
+    pub(crate) async fn try_replace(
+        &self,
+        object: &Value,
+    ) -> Result<Result<Value, kube::Error>, Failure> {
+        let parameters = PostParams {
+            dry_run: true,
+            field_manager: Some(MANAGER.to_owned()),
+        };
+        let object: DynamicObject = serde_json::from_value(object.clone())
+            .map_err(|error| Failure::Failed(format!("that is no object: {error}")))?;
+        let namespace = object.metadata.namespace.as_deref();
+        let api = self.accounts(Some(namespace.unwrap_or(&self.namespace)));
+        let name = object.metadata.name.clone().unwrap_or_default();
+        let judged = api.replace(&name, &parameters, &object).await;
+        Ok(judged.map(|object| value(&object)))
     }
 
     /// Why the object of that name cannot be had. Of one that is not there: whose name is like it.

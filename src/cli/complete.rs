@@ -37,7 +37,13 @@ pub(crate) async fn run(words: &[String], out: &mut Out) -> Result<(), Failure> 
 
 async fn candidates(before: &[String], typed: &str) -> Vec<String> {
     let cli = Cli::command();
-    let command = before.iter().find_map(|word| cli.find_subcommand(word));
+    let within = |command: &'_ Command| {
+        let nested = before.iter().find_map(|word| command.find_subcommand(word));
+        nested.cloned()
+    };
+    let first = within(&cli);
+    let command = first.as_ref().and_then(within).or(first);
+    let command = command.as_ref();
     if let Some(flag) = before.last().and_then(|last| flag(&cli, command, last)) {
         let values = flag.get_possible_values();
         let names = values.iter().map(|value| value.get_name().to_owned());
@@ -50,14 +56,19 @@ async fn candidates(before: &[String], typed: &str) -> Vec<String> {
             .collect();
     }
     match command {
-        None => cli
-            .get_subcommands()
-            .filter(|command| !command.is_hide_set())
-            .map(|command| command.get_name().to_owned())
-            .collect(),
+        None => subcommands(&cli),
+        Some(command) if command.has_subcommands() => subcommands(command),
         Some(command) if TAKE_NAMES.contains(&command.get_name()) => objects(before).await,
         Some(_) => Vec::new(),
     }
+}
+
+fn subcommands(command: &Command) -> Vec<String> {
+    command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .map(|command| command.get_name().to_owned())
+        .collect()
 }
 
 fn arguments<'a>(cli: &'a Command, command: Option<&'a Command>) -> impl Iterator<Item = &'a Arg> {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use crate::arguments::{Create, Options, Output};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
-use crate::name;
 use crate::print::{self, Out};
 use crate::reconcile::print_result;
+use crate::{name, objects};
 
 /// Creates the object, or prints it.
 pub(crate) async fn run(
@@ -49,6 +49,9 @@ fn manifest(namespace: Option<&str>, arguments: &Create) -> Result<Value, Failur
         )
     })?;
     let mut spec = json!({"user": arguments.user, "toolkit": arguments.toolkit});
+    if let Some(reference) = arguments.project.as_ref().and_then(objects::reference) {
+        spec["projectRef"] = reference;
+    }
     if let Some(auth_config) = &arguments.auth_config {
         spec["authConfig"] = json!(auth_config);
     }

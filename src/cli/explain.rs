@@ -12,7 +12,7 @@ use crate::print::Out;
 use crate::text;
 use crate::view::View;
 
-mod from_status;
+pub(crate) mod from_status;
 
 /// A moment after the time at which something is over.
 const MOMENT: SignedDuration = SignedDuration::from_secs(1);
@@ -113,7 +113,8 @@ fn print_decision(
     out.text(&text)
 }
 
-fn indent(lines: &mut Vec<String>, text: &str, columns: usize) {
+/// Adds a text, in lines of that many columns.
+pub(crate) fn indent(lines: &mut Vec<String>, text: &str, columns: usize) {
     for line in text::wrapped(text, columns.saturating_sub(2)) {
         if !line.is_empty() {
             lines.push(format!("  {line}"));
@@ -122,7 +123,7 @@ fn indent(lines: &mut Vec<String>, text: &str, columns: usize) {
 }
 
 /// What a decision asks for, beyond the words of its rule.
-fn plan_of(decision: &Decision) -> String {
+pub(crate) fn plan_of(decision: &Decision) -> String {
     let text = match &decision.plan {
         Plan::Nothing => return String::new(),
         Plan::Wait(wait) => {

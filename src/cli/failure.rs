@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// It failed.
     Failed(String),
+    /// Something differs, as was asked: what is told of it was printed.
+    Differs,
     /// A wait took longer than `--timeout`.
     TimedOut(String),
     /// Ctrl-C.
@@ -26,7 +28,7 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::BrokenPipe => 0,
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::Differs => 1,
             Self::Usage(_) => 2,
             Self::TimedOut(_) => 124,
             Self::Interrupted => 130,
@@ -39,6 +41,7 @@ impl fmt::Display for Failure {
         match self {
             Self::BrokenPipe => f.write_str("nobody reads the output"),
             Self::Usage(why) | Self::Failed(why) | Self::TimedOut(why) => f.write_str(why),
+            Self::Differs => f.write_str("something differs"),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }

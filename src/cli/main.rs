@@ -11,6 +11,10 @@
 //! | [`print`](mod@print) | tables, JSON, YAML, names |
 //! | [`view`] | what is read of an object |
 //! | [`watch`] | waiting for what an object comes to say |
+//! | [`project`] | which project is meant |
+//! | [`composio`] | the way to Composio, and the only place that holds an API key |
+//! | [`rows`] | the accounts of a project |
+//! | [`objects`] | which objects manage them |
 //! | [`annotate`] | requests to the operator by annotation |
 //! | the others | one command each |
 
@@ -23,23 +27,32 @@ mod arguments;
 mod check;
 mod cluster;
 mod complete;
+mod composio;
 mod connect;
 mod create;
+mod diff;
 mod explain;
 mod failure;
+mod import;
+mod inventory;
 mod name;
+mod objects;
 mod print;
+mod project;
 mod reconcile;
 mod redact;
 mod reference;
+mod rows;
+mod sessions;
 mod status;
 mod suspend;
 mod text;
 mod version;
 mod view;
 mod watch;
+mod webhook;
 
-use arguments::{Cli, Command};
+use arguments::{Cli, Command, Options, WebhookCommand};
 use failure::Failure;
 use print::Out;
 
@@ -53,7 +66,10 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Who has read enough has closed the pipe: there is nobody to tell, and nothing failed.
         Err(Failure::BrokenPipe) => ExitCode::SUCCESS,
+        // It was printed: a word more would stand in the way of who compares it.
+        Err(failure @ Failure::Differs) => ExitCode::from(failure.code()),
         Err(failure) => {
+            out.end_count();
             out.complain(&failure.to_string());
             ExitCode::from(failure.code())
         }
@@ -70,10 +86,48 @@ async fn run(cli: &Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Suspend(selection) => suspend::run(options, selection, true, out).await,
         Command::Resume(selection) => suspend::run(options, selection, false, out).await,
         Command::Create(arguments) => create::run(options, arguments, out).await,
+        Command::Import(arguments) => {
+            within(options, "import", import::run(options, arguments, out)).await
+        }
+        Command::Inventory(arguments) => {
+            within(
+                options,
+                "inventory",
+                inventory::run(options, arguments, out),
+            )
+            .await
+        }
+        Command::Diff(arguments) => {
+            within(options, "diff", diff::run(options, arguments, out)).await
+        }
+        Command::Webhook(webhook) => match &webhook.command {
+            WebhookCommand::Register(arguments) => {
+                let running = webhook::register(options, arguments, out);
+                within(options, "webhook register", running).await
+            }
+        },
         Command::Check(arguments) => check::run(options, arguments, out).await,
         Command::Version(arguments) => version::run(options, arguments, out).await,
         Command::Completion => out.text(complete::SCRIPT),
         Command::Complete(arguments) => complete::run(&arguments.words, out).await,
         Command::Reference => out.text(&reference::of(Cli::command())),
     }
+}
+
+/// Of what is no wait for an object `--timeout` is the time for all of it.
+async fn within(
+    options: &Options,
+    command: &str,
+    running: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let Some(timeout) = options.timeout else {
+        return running.await;
+    };
+    let ended = tokio::time::timeout(timeout, running).await;
+    ended.unwrap_or_else(|_| {
+        let seconds = timeout.as_secs();
+        Err(Failure::TimedOut(format!(
+            "{command} was not done within {seconds}s"
+        )))
+    })
 }

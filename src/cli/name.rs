@@ -1,5 +1,7 @@
 //! Names as they are typed. They become a part of a request's path: nothing else may get there.
 
+use composio_api::{ProjectKind, ProjectRef};
+
 /// The resource as kubectl's `-o name` writes it.
 pub(crate) const RESOURCE: &str = "connectedaccount.composio.dev";
 /// What may stand before the name of an object.
@@ -33,6 +35,25 @@ pub(crate) fn namespace(typed: &str) -> Result<String, String> {
     is_name.then(|| typed.to_owned()).ok_or_else(|| {
         "no namespace is called so: a name has lower-case letters, digits and '-', a letter or digit at both ends".to_owned()
     })
+}
+
+/// The project of that name: alone it is a ComposioProject, or behind its kind.
+pub(crate) fn project(typed: &str) -> Result<ProjectRef, String> {
+    let (kind, name) = typed.split_once('/').unwrap_or(("", typed));
+    let kind = kind.to_lowercase();
+    let kind = match kind.trim_end_matches(".composio.dev") {
+        "" | "composioproject" | "composioprojects" | "cproj" => ProjectKind::ComposioProject,
+        "clustercomposioproject" | "clustercomposioprojects" | "ccproj" => {
+            ProjectKind::ClusterComposioProject
+        }
+        _ => {
+            return Err(
+                "a project is NAME, ComposioProject/NAME or ClusterComposioProject/NAME".to_owned(),
+            );
+        }
+    };
+    let name = object(name)?;
+    Ok(ProjectRef { kind, name })
 }
 
 /// A name made of words: what a name may not hold is a `-`. `None`: nothing is left.
@@ -80,6 +101,23 @@ mod tests {
         }
         assert!(namespace("a.b").is_err());
         assert!(object(&"a".repeat(254)).is_err());
+    }
+
+    #[test]
+    fn a_project_is_named_alone_or_behind_its_kind() {
+        let named = |typed| project(typed).map(|project| project.to_string());
+        for typed in ["default", "ComposioProject/default", "cproj/default"] {
+            assert_eq!(named(typed).as_deref(), Ok("ComposioProject/default"));
+        }
+        for typed in [
+            "ClusterComposioProject/shared",
+            "clustercomposioproject.composio.dev/shared",
+        ] {
+            assert_eq!(named(typed).as_deref(), Ok("ClusterComposioProject/shared"));
+        }
+        for typed in ["", "/", "Project/default", "cproj/../x", "cproj/", "a/b/c"] {
+            assert!(project(typed).is_err(), "{typed:?}");
+        }
     }
 
     #[test]

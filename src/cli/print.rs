@@ -22,6 +22,8 @@ pub(crate) struct Out {
     headers: bool,
     is_terminal: bool,
     colour: bool,
+    /// Whether a count stands in the last line of the terminal.
+    counts: bool,
 }
 
 /// What a word is coloured for.
@@ -46,6 +48,7 @@ impl Out {
             headers: !options.no_headers,
             is_terminal,
             colour: is_terminal && !is_set("NO_COLOR") && !is_dumb,
+            counts: false,
         }
     }
 
@@ -164,6 +167,27 @@ impl Out {
         }
     }
 
+    /// How far it has come, in one line that is written over, for whoever waits at a terminal.
+    pub(crate) fn count(&mut self, what: &str, done: usize, of: Option<u64>) {
+        let mut err = io::stderr().lock();
+        if err.is_terminal() {
+            let of = of.map_or(String::new(), |all| format!(" of {all}"));
+            // There is nowhere left to report a failure of this write.
+            let _ = write!(err, "\r{what}: {done}{of}   ");
+            let _ = err.flush();
+            self.counts = true;
+        }
+    }
+
+    /// Takes that line away.
+    pub(crate) fn end_count(&mut self) {
+        if std::mem::take(&mut self.counts) {
+            let mut err = io::stderr().lock();
+            let _ = write!(err, "\r{:60}\r", "");
+            let _ = err.flush();
+        }
+    }
+
     /// What is no output: for whoever runs the command.
     pub(crate) fn note(&self, message: &str) {
         let _ = writeln!(io::stderr().lock(), "{message}");
@@ -176,7 +200,7 @@ impl Out {
 }
 
 /// JSON of a value, which moves no terminal: what would is escaped, and stands in strings alone.
-fn json(value: &Value) -> Result<String, String> {
+pub(crate) fn json(value: &Value) -> Result<String, String> {
     let written = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
     let mut json = String::with_capacity(written.len());
     for character in written.chars() {

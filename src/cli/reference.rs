@@ -16,15 +16,24 @@ pub(crate) fn of(mut cli: Command) -> String {
         .collect();
     for name in names {
         if let Some(command) = cli.find_subcommand(&name) {
-            // They stand in the first section.
-            let own = command.clone().mut_args(|flag| match flag.is_global_set() {
-                true => flag.hide(true),
-                false => flag,
-            });
+            let own = without_global(command.clone());
+            let nested: Vec<Command> = own.get_subcommands().cloned().collect();
             section(&mut page, &format!("kubectl composio {name}"), own);
+            for command in nested.iter().filter(|one| one.get_name() != "help") {
+                let title = format!("kubectl composio {name} {}", command.get_name());
+                section(&mut page, &title, without_global(command.clone()));
+            }
         }
     }
     page
+}
+
+/// Flags of every command stand in the first section.
+fn without_global(command: Command) -> Command {
+    command.mut_args(|flag| match flag.is_global_set() {
+        true => flag.hide(true),
+        false => flag,
+    })
 }
 
 fn section(page: &mut String, title: &str, mut command: Command) {

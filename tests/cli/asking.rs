@@ -62,6 +62,35 @@ async fn suspend_and_resume_take_names_or_labels() {
 }
 
 #[tokio::test]
+async fn objects_are_meant_by_their_project_too() {
+    let scene = Scene::new("cli-by-project").await;
+    let create = ["create", "gmail", "--user", "u", "--name"];
+    for args in [
+        &["own"][..],
+        &["shared", "--project", "ClusterComposioProject/shared"],
+        &["named", "--project", "other"],
+        &["default", "--project", "ComposioProject/default"],
+    ] {
+        run(&scene, &[&create[..], args].concat()).await.well();
+    }
+    assert!(scene.object("named").await["spec"]["projectRef"]["name"] == "other");
+    for (project, names) in [
+        ("default", &["default", "own"][..]),
+        ("other", &["named"]),
+        ("ClusterComposioProject/shared", &["shared"]),
+        ("nothing", &[]),
+    ] {
+        let told = run(&scene, &["suspend", "--project", project]).await.well();
+        let expected: String = (names.iter())
+            .map(|name| format!("connectedaccount.composio.dev/{name} suspended\n"))
+            .collect();
+        assert_eq!(told, expected, "{project}");
+    }
+    let both = run(&scene, &["suspend", "own", "--project", "default"]).await;
+    both.failed(2, "cannot be used with");
+}
+
+#[tokio::test]
 async fn a_viewer_is_told_which_right_is_missing() {
     let scene = Scene::new("cli-view-asks").await;
     scene.declare("mail", crate::support::scene::gmail()).await;

@@ -147,6 +147,10 @@ async fn kubectl_finds_it_as_a_plugin_and_completes_by_it() {
         .await
         .well();
     assert!(told.starts_with("json\n:4"), "{told}");
+    let told = ask(&["__complete", "composio", "webhook", "r"])
+        .await
+        .well();
+    assert!(told.starts_with("register\n:4"), "{told}");
     let told = ask(&["__complete", "composio", "connect", "--pr"])
         .await
         .well();

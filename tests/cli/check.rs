@@ -13,7 +13,9 @@ async fn all_that_is_there_is_found() {
     let check = ["check", "--operator-namespace", &scene.namespace];
     let told = run(&scene, &check).await.well();
     let told = steady(&scene, &told);
-    let holder = told.lines().last().unwrap_or_default();
+    let mut lines = told.lines();
+    let holder = lines.find(|line| line.contains(" leader: "));
+    let holder = holder.unwrap_or_default();
     assert!(
         holder.starts_with("ok   leader: NS/composio-operator: NS_") && holder.ends_with(" leads"),
         "{told}"
@@ -27,7 +29,20 @@ async fn all_that_is_there_is_found() {
         "{told}"
     );
     assert!(
+        told.contains(
+            "\nunknown marks: you may write what only the operator should in namespace NS"
+        ),
+        "{told}"
+    );
+    assert!(
         told.contains("\nunknown operator: no Deployment has the chart's labels"),
+        "{told}"
+    );
+    let mut lines = told.lines();
+    let projects = lines.find(|line| line.contains(" projects: "));
+    let projects = projects.unwrap_or_default();
+    assert!(
+        projects.contains("ComposioProject/default: Available"),
         "{told}"
     );
 
@@ -36,12 +51,24 @@ async fn all_that_is_there_is_found() {
         "metadata": {"name": "op", "labels": {"app.kubernetes.io/name": "composio-operator",
             "app.kubernetes.io/component": "operator", "app.kubernetes.io/version": "9.9.9"}},
         "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}},
-            "spec": {"containers": [{"name": "a", "image": "a"}]}}},
+            "spec": {"serviceAccountName": "composio-operator", "containers": [{"name": "a", "image": "a",
+                "args": ["run", format!("--watch-namespace={},no-such-namespace", scene.namespace)]}]}}},
     });
     scene.apply(&deployment.to_string()).await;
     let told = run(&scene, &check).await;
     assert!(told.out.contains("/op: 0 of 1 ready"), "{told:?}");
-    told.failed(1, "1 of the checks failed");
+    let rights = "FAILED  operator's rights: namespace no-such-namespace is not there\n";
+    assert!(told.out.contains(rights), "{told:?}");
+    told.failed(1, "2 of the checks failed");
+    let mut weak = deployment.clone();
+    weak["spec"]["template"]["spec"]["serviceAccountName"] = json!("default");
+    scene.apply(&weak.to_string()).await;
+    let told = run(&scene, &check).await;
+    let rights = format!(
+        "system:serviceaccount:{}:default may not get connectedaccounts in namespace {}",
+        scene.namespace, scene.namespace
+    );
+    assert!(told.out.contains(&rights), "{told:?}");
     let told = run(&scene, &["version"]).await.well();
     assert!(
         told.contains("kubectl-composio 0.1.0") && told.contains("composio-operator 9.9.9"),
@@ -89,6 +116,8 @@ async fn a_cluster_without_the_definition_or_with_another_is_told() {
         &["suspend", "mail"],
         &["reconcile", "-l", "a=b"],
         &["create", "gmail", "--user", "u"],
+        &["import"],
+        &["inventory"],
     ] {
         run(&scene, args).await.failed(1, words);
     }

@@ -6,20 +6,22 @@ use std::sync::LazyLock;
 
 use composio_operator::kubernetes::PROXY_VARIABLES;
 use regex::Regex;
+use serde_json::{Value, json};
 
-use crate::support::sandbox::PROGRAM;
+use crate::support::random_hex;
+use crate::support::sandbox::{API_KEY, PROGRAM, Sandbox};
 use crate::support::scene::Scene;
 
 /// What a run ended with.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) code: Option<i32>,
-    pub(super) out: String,
-    pub(super) err: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ended {
-    pub(super) fn of(output: Output) -> Ended {
+    pub(crate) fn of(output: Output) -> Ended {
         let text = |bytes| String::from_utf8(bytes).expect("it is text");
         Ended {
             code: output.status.code(),
@@ -102,7 +104,7 @@ pub(super) async fn path() -> &'static Path {
 }
 
 /// The program with that kubeconfig, in an environment of which nothing counts.
-pub(super) async fn command(kubeconfig: &Path, args: &[&str]) -> Command {
+pub(crate) async fn command(kubeconfig: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(path().await);
     command.args(args).env("KUBECONFIG", kubeconfig);
     for name in PROXY_VARIABLES
@@ -144,6 +146,60 @@ pub(super) async fn somebody(scene: &Scene<'_>, name: &str, rules: &str) -> Path
 /// Somebody who may read, and no more.
 pub(super) const VIEWER: &str =
     "[{apiGroups: [composio.dev], resources: [connectedaccounts], verbs: [get, list, watch]}]";
+
+/// The same, and says that the API key may be sent to that sandbox.
+pub(super) async fn run_at(scene: &Scene<'_>, sandbox: &Sandbox, args: &[&str]) -> Ended {
+    run(scene, &at(sandbox, args)).await
+}
+
+/// The arguments, that the API key may be sent to that sandbox, and the project of the scene where none is named: tests
+/// beside this one make projects of the cluster, of which it might be any.
+pub(super) fn at<'a>(sandbox: &'a Sandbox, args: &[&'a str]) -> Vec<&'a str> {
+    let allowed = ["--allow-http", "--allowed-base-url", sandbox.url()];
+    let is_named = args.contains(&"--project") || args.contains(&"diff");
+    let project: &[&str] = if is_named {
+        &[]
+    } else {
+        &["--project", "default"]
+    };
+    [args, &allowed, project].concat()
+}
+
+/// A sandbox that begins with these accounts, as the project of the scene has them.
+pub(super) async fn seeded(scene: &Scene<'_>, accounts: &[Value]) -> Sandbox {
+    let seed = json!({"accounts": accounts}).to_string();
+    let seed = scene.folder.write("seed.yaml", seed);
+    let seed = seed.expect("the folder is there");
+    let args = ["--api-key", API_KEY, "--seed", &seed.to_string_lossy()];
+    let sandbox = Sandbox::start_with(&scene.folder, "seeded", &args).await;
+    sandbox.expect("the sandbox starts")
+}
+
+/// The same program at a terminal, and the file into which one writes what is typed.
+pub(super) fn on_terminal(scene: &Scene<'_>, program: &Command) -> (Command, PathBuf) {
+    let words = std::iter::once(program.get_program()).chain(program.get_args());
+    let words: Vec<String> = words
+        .map(|word| format!("'{}'", word.to_string_lossy()))
+        .collect();
+    let keyboard = scene.folder.join(format!("{}.keyboard", random_hex::<4>()));
+    let made = Command::new("mkfifo").arg(&keyboard).status();
+    assert!(made.expect("there are pipes").success());
+    let mut terminal = Command::new("sh");
+    terminal
+        .args([
+            "-c",
+            "cat \"$KEYBOARD\" | script --quiet --return --command \"$WORDS\" /dev/null",
+        ])
+        .env("WORDS", words.join(" "))
+        .env("KEYBOARD", &keyboard);
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    (terminal, keyboard)
+}
 
 /// What was printed, with names for all that differs from run to run, and without trailing spaces.
 pub(super) fn steady(scene: &Scene<'_>, told: &str) -> String {

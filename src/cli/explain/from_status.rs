@@ -22,7 +22,7 @@ const CLOSED: SignedDuration = SignedDuration::from_secs(30);
 const ONLY_CONFIG: &str = "the toolkit's only one";
 
 /// The operator's settings, as it has left them on the object: its alias prefix and its project.
-pub(super) fn flags(object: &ConnectedAccount) -> Flags {
+pub(crate) fn flags(object: &ConnectedAccount) -> Flags {
     let mut flags = Flags::default();
     let annotations = object.metadata.annotations.as_ref();
     let pin = annotations.and_then(|all| all.get(ALIAS_ANNOTATION));
@@ -48,7 +48,7 @@ pub(super) fn flags(object: &ConnectedAccount) -> Flags {
 }
 
 /// What would be seen.
-pub(super) fn observed(desired: &Desired, view: &View<'_>, now: Timestamp) -> Observed {
+pub(crate) fn observed(desired: &Desired, view: &View<'_>, now: Timestamp) -> Observed {
     let mut recorded = view.status.clone();
     let keys = RecordKeys::derive(&[], &desired.flags.project);
     // The key is the operator's: whether the record is genuine is not known here, and is taken for granted.

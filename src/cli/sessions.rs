@@ -1,0 +1,126 @@
+//! A session with each command, as its help ends with.
+
+pub(crate) const STATUS: &str = "\
+Session:
+  $ kubectl composio status -A --problems
+  NAMESPACE   NAME            USER                   TOOLKIT   STATE          READY   REASON         SINCE
+  agents      support-gmail   support@acme.example   gmail     INITIALIZING   False   AwaitingUser   3m
+  $ kubectl composio status support-gmail -n agents
+  agents/support-gmail: awaiting user
+    Since         3m ago, 2026-11-29T09:12:00Z
+    What to do    kubectl composio connect support-gmail -n agents
+    ...";
+
+pub(crate) const EXPLAIN: &str = "\
+Session:
+  $ kubectl composio explain support-gmail
+  agents/support-gmail: account not seen; it is taken to be as the status last told
+  Now: AwaitUser
+    when a link waits for the person
+    then wait until it ends
+    ...";
+
+pub(crate) const CONNECT: &str = "\
+Session:
+  $ kubectl composio connect support-gmail --wait
+  https://connect.composio.dev/link/lk_...
+  For support@acme.example alone, good for 9 minutes.
+  connectedaccount.composio.dev/support-gmail connected";
+
+pub(crate) const RECONCILE: &str = "\
+Session:
+  $ kubectl composio reconcile support-gmail --wait
+  connectedaccount.composio.dev/support-gmail reconciled
+  $ kubectl composio reconcile --project ClusterComposioProject/shared
+  connectedaccount.composio.dev/team-slack reconcile requested";
+
+pub(crate) const SUSPEND: &str = "\
+Session:
+  $ kubectl composio suspend -l team=a --wait
+  connectedaccount.composio.dev/support-gmail suspended
+  $ kubectl composio resume -l team=a --wait
+  connectedaccount.composio.dev/support-gmail resumed";
+
+pub(crate) const CREATE: &str = "\
+Session:
+  $ kubectl composio create gmail --user support@acme.example --name support-gmail
+  connectedaccount.composio.dev/support-gmail created
+  Its user must sign in: kubectl composio connect support-gmail -n agents
+  $ kubectl composio create hubspot --user crm --from-secret crm --scheme API_KEY --export | kubectl apply -f -
+  connectedaccount.composio.dev/crm-hubspot created";
+
+pub(crate) const IMPORT: &str = "\
+Session:
+  $ kubectl composio import --user support@acme.example
+  ---
+  # signed in as: \"support@acme.example\"
+  apiVersion: composio.dev/v1alpha1
+  kind: ConnectedAccount
+  metadata:
+    name: support-acme-example-gmail
+    namespace: agents
+  spec:
+    authConfig: ac_1234
+    connectedAccountId: ca_1234
+    deletionPolicy: Retain
+    toolkit: gmail
+    user: support@acme.example
+  $ kubectl composio import --dry-run=server
+  connectedaccount.composio.dev/support-acme-example-gmail created (server dry run)
+  $ kubectl composio import --apply
+  connectedaccount.composio.dev/support-acme-example-gmail created
+
+The project must let its objects take accounts over: an entry of spec.allow says so by takeOver: true; a
+ComposioProject without spec.allow allows everything.";
+
+pub(crate) const INVENTORY: &str = "\
+Session:
+  $ kubectl composio inventory --only undeclared --only gone
+  ACCOUNT   USER                   TOOLKIT   STATE     AGE   OBJECT        FOUND
+  ca_1234   support@acme.example   gmail     ACTIVE    41d   <none>        undeclared,duplicate
+  ca_2345   ada                    slack     EXPIRED   3d    <none>        undeclared,abandoned
+  ca_3456   <none>                 <none>    <none>    <none>  agents/team   gone
+  ComposioProject/agents/default: 214 accounts; 212 declared, 2 undeclared, 1 abandoned, 1 duplicate, 1 gone
+  $ kubectl composio inventory --prune abandoned --dry-run
+  account ca_2345 deleted (dry run)
+  $ kubectl composio inventory --prune abandoned
+  1 accounts of ComposioProject/agents/default whose sign-in was never finished will be deleted. Type the project's name to go on:
+  ComposioProject/agents/default
+  account ca_2345 deleted";
+
+pub(crate) const DIFF: &str = "\
+Session:
+  $ kubectl composio diff -f accounts.yaml
+  agents/support-gmail: changed, account seen
+    would disable ca_1234 (Disable)
+  $ git show main:accounts.yaml | kubectl composio diff --delete -f -
+  agents/support-gmail: deleted, account seen
+    would revoke the grant of ca_1234 (DeletingRevoke)
+    would delete ca_1234 (DeletingRevoked)
+    would let the object go (DeletingGone)
+
+Rights: get on ConnectedAccounts. With create and update on them the apiserver judges the manifests too; with get on the
+project and on the Secret of its API key, and list on ConnectedAccounts, the accounts are looked at.";
+
+pub(crate) const REGISTER: &str = "\
+Session:
+  $ kubectl composio webhook register --url https://connect.acme.example/webhooks/default
+  secret/default-webhook created";
+
+pub(crate) const CHECK: &str = "\
+Session:
+  $ kubectl composio check
+  ok      cluster: Kubernetes v1.33.1 answers
+  ok      definitions: v1alpha1 is served, with the fields of this program
+  ok      your rights: all that the commands need in namespace agents
+  ok      operator: composio-system/composio-operator: 1 of 1 ready
+  ok      operator's rights: all that it does is allowed, where it is to work
+  ok      leader: composio-system/composio-operator: composio-operator-6c9f leads
+  ok      projects: ComposioProject/default: Available";
+
+pub(crate) const VERSION: &str = "\
+Session:
+  $ kubectl composio version
+  kubectl-composio 0.1.0, for composio.dev/v1alpha1
+  Kubernetes v1.33.1
+  composio-operator 0.1.0";
