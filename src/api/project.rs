@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 mod allow;
 mod reason;
@@ -82,6 +83,14 @@ pub struct ProjectRef {
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("!format.dns1123Subdomain().validate(self).hasValue()").message("name must be the name of an object: lower-case letters, digits, '-' and '.', a letter or digit at both ends"))]
     pub name: String,
+}
+
+impl ProjectRef {
+    /// The project that an object refers to, by its JSON. What of it cannot be understood is as if it were not said.
+    pub fn of_object(object: &Value) -> Self {
+        let reference = object["spec"]["projectRef"].clone();
+        serde_json::from_value(reference).unwrap_or_default()
+    }
 }
 
 impl Default for ProjectRef {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use composio_api::ConnectedAccount;
+use composio_api::{ConnectedAccount, ProjectRef};
 use http::header::{HeaderValue, USER_AGENT};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::arguments::{Options, Selection};
 use crate::failure::{self, Failure, Right};
-use crate::{name, objects};
+use crate::name;
 
 /// The field manager of all writes.
 pub(crate) const MANAGER: &str = "kubectl-composio";
@@ -122,7 +122,7 @@ impl Cluster {
         let mut names = Vec::new();
         let is_meant = |object: &Value| {
             let project = selection.project.as_ref();
-            project.is_none_or(|project| *project == objects::project_of(object))
+            project.is_none_or(|project| *project == ProjectRef::of_object(object))
         };
         self.each(
             Some(&self.namespace),

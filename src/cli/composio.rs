@@ -14,7 +14,7 @@ use composio_operator::composio::{
     Account, AuthConfig, Budget, Call, Caller, Class, Client, Error, HttpClient, HttpConfig,
     ListQuery, NewWebhookSubscription, Page, Sensitive, Urgency, WebhookSubscription,
 };
-use composio_operator::projects::{AllowedBaseUrls, Declared, parse_api_key};
+use composio_operator::projects::{AllowedBaseUrls, Declared, api_key_of};
 use composio_operator::record::RecordKeys;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
@@ -316,13 +316,8 @@ async fn read_key(
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
     let secret = secrets.get_opt(&reference.name).await;
     let secret = secret.map_err(|error| failure::of(error, right))?;
-    let place = format!("the Secret {namespace}/{}", reference.name);
+    let at = format!("{namespace}/{}", reference.name);
     let missing = |why: String| Failure::Failed(format!("no API key of {}: {why}", project.key));
-    let data = secret.ok_or_else(|| missing(format!("{place} is not there")))?;
-    let data = data.data.unwrap_or_default();
-    let value = data
-        .get(&reference.key)
-        .ok_or_else(|| missing(format!("{place} has no key {:?}", reference.key)))?;
-    let key = parse_api_key(&value.0);
-    key.map_err(|why| missing(format!("the key {:?} of {place} {why}", reference.key)))
+    let secret = secret.ok_or_else(|| missing(format!("the Secret {at} is not there")))?;
+    api_key_of(&secret, reference, &at).map_err(|why| missing(why.to_string()))
 }

@@ -136,7 +136,7 @@ impl fmt::Display for Object {
 impl Object {
     fn of(object: &Value, project: &Declared) -> Self {
         let view = View::of(object);
-        let reference = project_of(object);
+        let reference = ProjectRef::of_object(object);
         let (namespace, name) = (view.namespace().to_owned(), view.name().to_owned());
         let is_of_project = ProjectKey::referred(&reference, &namespace) == project.key;
         let text = |path: &str| {
@@ -175,11 +175,6 @@ impl Object {
             name,
         }
     }
-}
-
-/// The project that an object refers to.
-pub(crate) fn project_of(object: &Value) -> ProjectRef {
-    serde_json::from_value(object["spec"]["projectRef"].clone()).unwrap_or_default()
 }
 
 /// How an object refers to the project; `None`: by naming none.

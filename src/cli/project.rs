@@ -1,15 +1,12 @@
 //! Which project is meant: the one that is named, or the only one that the caller can see.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use composio_api::{ClusterComposioProject, ComposioProject, ProjectKind, ProjectRef};
 use composio_operator::plan::{Flags, Labels, Policy};
-use composio_operator::projects::{AnyProject, Declared, ProjectKey};
+use composio_operator::projects::{AnyProject, Declared, ProjectKey, list_projects};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-use kube::api::ListParams;
-use serde::de::DeserializeOwned;
 
 use crate::cluster::Cluster;
 use crate::failure::{self, Failure, Right};
@@ -127,21 +124,13 @@ pub(crate) async fn list(
     let client = cluster.client.clone();
     let listed = match kind {
         ProjectKind::ComposioProject => {
-            all_of(Api::<ComposioProject>::namespaced(client, namespace)).await
+            list_projects(Api::<ComposioProject>::namespaced(client, namespace)).await
         }
         ProjectKind::ClusterComposioProject => {
-            all_of(Api::<ClusterComposioProject>::all(client)).await
+            list_projects(Api::<ClusterComposioProject>::all(client)).await
         }
     };
     listed.map_err(|error| failure::of(error, right("list", kind, namespace)))
-}
-
-async fn all_of<K>(api: Api<K>) -> Result<Vec<Declared>, kube::Error>
-where
-    K: AnyProject + Clone + Debug + DeserializeOwned,
-{
-    let listed = api.list(&ListParams::default()).await?;
-    Ok(listed.into_iter().map(AnyProject::declared).collect())
 }
 
 fn right<'a>(verb: &'static str, kind: ProjectKind, namespace: &'a str) -> Right<'a> {

@@ -141,10 +141,9 @@ async fn all(client: &Client, namespaces: &[String]) -> Result<Vec<DynamicObject
     Ok(found)
 }
 
-/// The project of an object; what of it cannot be understood is as if it were not said.
+/// The project of an object.
 fn refers_to(object: &DynamicObject) -> ProjectKey {
-    let reference = object.data["spec"]["projectRef"].clone();
-    let reference = serde_json::from_value::<ProjectRef>(reference).unwrap_or_default();
+    let reference = ProjectRef::of_object(&object.data);
     ProjectKey::referred(&reference, &object.namespace().unwrap_or_default())
 }
 

@@ -40,6 +40,7 @@ use gates::AccessGates;
 pub use gates::{ClosedGates, ProjectIdentity};
 use lookup_batcher::LookupBatcher;
 use session::Session;
+pub use session::ToldProject;
 pub use snapshot::{CachedAccount, Changes, Snapshot};
 
 /// The shortest wait of a call that was not admitted.
@@ -119,12 +120,8 @@ impl Project {
                     deprecations.warn_once_a_day(call.endpoint, deprecation, clock.instant());
                     metrics.deprecated(call.endpoint.as_str());
                 }
-                // Not every key may ask it: what is refused there says nothing of the key.
-                if call.endpoint == Endpoint::SessionInfo && call.retry_after.is_none() {
-                    return;
-                }
                 let mut gates = gates.lock();
-                let status = refuses_key(call);
+                let status = status_of_key(call);
                 gates.note(call.endpoint.is_effect(), status, clock.instant());
                 if status == Some(401) {
                     key_rejected.notify_one();
@@ -344,9 +341,12 @@ impl Project {
     }
 }
 
-/// The status of an answer, where a refusal of the whole project counts as one of the key: nobody is refused a
-/// list for what he lists.
-fn refuses_key(call: &Call) -> Option<u16> {
+/// The status of an answer, as far as it says something of the key. A refusal of the whole project counts as one of the
+/// key: nobody is refused a list for what he lists. Not every key may ask whose it is.
+fn status_of_key(call: &Call) -> Option<u16> {
+    if call.endpoint == Endpoint::SessionInfo {
+        return None;
+    }
     let is_list = matches!(call.endpoint, Endpoint::List | Endpoint::AuthConfigs);
     let is_block = is_list && call.class == Class::Refused && call.status == Some(403);
     if is_block { Some(401) } else { call.status }

@@ -55,10 +55,10 @@ mod shared;
 mod watching;
 mod writes;
 
-pub use api_key::parse_api_key;
 pub(crate) use api_key::read_api_key;
+pub use api_key::{NoKey, api_key_of};
 pub use base_url::AllowedBaseUrls;
-pub use declared::{AnyProject, Declared, ProjectSpec};
+pub use declared::{AnyProject, Declared, ProjectSpec, list_projects};
 pub(crate) use entry::Entry;
 use first_keys::FirstKeys;
 pub use key::ProjectKey;

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::{
     composio::error::Error,
     crd::ConnectedAccountStatus,
-    project::{Project, ProjectIdentity},
+    project::{Project, ProjectIdentity, ToldProject},
     store::Objects,
 };
 
@@ -152,13 +152,9 @@ impl<'a> ProjectProof<'a> {
         &self,
         tally: &WitnessTally,
     ) -> Result<(ProjectIdentity, BTreeSet<String>), Error> {
-        let recorded = self.project.recorded_id();
-        let told = self.project.session();
-        if let (Some(recorded), Some(told)) = (&recorded, &told) {
-            if told.project_id == **recorded {
-                return Ok((ProjectIdentity::Ours, BTreeSet::new()));
-            }
-            if tally.is_nobody_there() {
+        match self.project.told_project() {
+            ToldProject::Recorded => return Ok((ProjectIdentity::Ours, BTreeSet::new())),
+            ToldProject::Another { told, recorded } if tally.is_nobody_there() => {
                 tracing::error!(
                     project = self.project.label(),
                     %recorded,
@@ -167,6 +163,7 @@ impl<'a> ProjectProof<'a> {
                 );
                 return Ok((ProjectIdentity::Foreign, BTreeSet::new()));
             }
+            ToldProject::Another { .. } | ToldProject::Unknown => {}
         }
         let no_status = ConnectedAccountStatus::default();
         let identity = tally

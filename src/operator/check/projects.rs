@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use kube::{Api, Client, api::ListParams};
-use serde::de::DeserializeOwned;
+use kube::{Api, Client};
 
 use crate::{
     composio::{self, HttpClient, ListQuery},
     crd::{ClusterComposioProject, ComposioProject},
     log::cause,
     plan::Policy,
-    projects::{AllowedBaseUrls, AnyProject, Declared, ProjectKey, overlap, read_api_key},
+    projects::{AllowedBaseUrls, Declared, ProjectKey, list_projects, overlap, read_api_key},
 };
 
 /// Any toolkit: whether the key may read auth configs is asked, not which there are.
@@ -33,25 +32,17 @@ pub struct ProjectAccess {
 /// # Errors
 /// When they cannot be listed. The text says why.
 pub(super) async fn all(client: &Client, namespace: Option<&str>) -> Result<Vec<Declared>, String> {
-    match namespace {
-        Some(namespace) => {
-            list::<ComposioProject>(Api::namespaced(client.clone(), namespace)).await
-        }
-        None => {
-            let mut all = list::<ComposioProject>(Api::all(client.clone())).await?;
-            all.extend(list::<ClusterComposioProject>(Api::all(client.clone())).await?);
-            Ok(all)
-        }
-    }
-}
-
-async fn list<K>(api: Api<K>) -> Result<Vec<Declared>, String>
-where
-    K: AnyProject + Clone + std::fmt::Debug + DeserializeOwned,
-{
-    let listed = api.list(&ListParams::default()).await;
-    let listed = listed.map_err(|error| format!("cannot be listed: {}", cause(&error)))?;
-    Ok(listed.into_iter().map(AnyProject::declared).collect())
+    let listed = async {
+        let client = client.clone();
+        let Some(namespace) = namespace else {
+            let mut all = list_projects::<ComposioProject>(Api::all(client.clone())).await?;
+            all.extend(list_projects::<ClusterComposioProject>(Api::all(client)).await?);
+            return Ok(all);
+        };
+        list_projects::<ComposioProject>(Api::namespaced(client, namespace)).await
+    };
+    let listed: Result<_, kube::Error> = listed.await;
+    listed.map_err(|error| format!("cannot be listed: {}", cause(&error)))
 }
 
 /// Whether a project can be used; what was found, or what is wrong and what to do.

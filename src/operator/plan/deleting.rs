@@ -31,15 +31,8 @@ pub(super) fn needs_no_look(desired: &Desired, observed: &Observed) -> bool {
 /// Whether a person has given the account up, because nothing can end it: the project is gone or has become another
 /// one, or its key is gone.
 pub(crate) fn is_abandoned(desired: &Desired, observed: &Observed) -> bool {
-    let is_another = matches!(
-        desired.pin,
-        Pin::Former {
-            other_id: Some(_),
-            ..
-        }
-    );
     let is_gone = match observed.gate.project {
-        _ if is_another => true,
+        _ if desired.pin.other_id().is_some() => true,
         ProjectState::NotFound => true,
         ProjectState::Unavailable(why) => why == ProjectReason::KeyMissing,
         ProjectState::Available | ProjectState::OnlyDeletions(_) | ProjectState::NothingNew => {
@@ -101,10 +94,7 @@ pub(super) fn decide(
         return Rule::DeletingMayShowUp.waits(Reason::Deleting, "nothing is left to do here", None);
     }
     // Of what is not here it would be concluded that nothing is left to end.
-    if let Pin::Former {
-        other_id: Some(id), ..
-    } = &desired.pin
-    {
+    if let Some(id) = desired.pin.other_id() {
         let here = &desired.flags.project;
         let detail =
             format!("the account is, or may be, in {id:?}, and {here} is another one by now");

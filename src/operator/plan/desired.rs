@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use crate::{
     composio::model::{Acl, Credentials, Visibility},
     crd::{
-        self, ABANDON_ANNOTATION, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec,
+        ABANDON_ANNOTATION, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec,
         ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION, MOVE_TO_PROJECT_ANNOTATION,
         OWN_ACCOUNT_ANNOTATION, ProjectRef, RECONCILE_REQUESTED_ANNOTATION, has_finalizer,
         is_unanswered,
@@ -190,10 +190,7 @@ impl Desired {
 
     /// Who may use the account, in Composio's words.
     pub fn visibility(&self) -> Visibility {
-        match self.spec.visibility {
-            crd::Visibility::Private => Visibility::Private,
-            crd::Visibility::Shared => Visibility::Shared,
-        }
+        sharing::visibility(self.spec.visibility)
     }
 
     /// The declared access list, in Composio's words; `None`: it is not managed.

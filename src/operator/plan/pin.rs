@@ -125,6 +125,14 @@ impl Pin {
         }
     }
 
+    /// The id of its project in Composio, where that is proved to be another one than it is now.
+    pub fn other_id(&self) -> Option<&str> {
+        match self {
+            Self::Former { other_id, .. } => other_id.as_deref(),
+            Self::Own { .. } | Self::Absent | Self::Foreign { .. } => None,
+        }
+    }
+
     /// Whether it was written for this object as it is.
     pub fn is_own(&self) -> bool {
         matches!(self, Self::Own { .. })

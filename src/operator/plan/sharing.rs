@@ -3,9 +3,20 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    composio::{SharingPatch, model::Acl},
-    crd::Sharing,
+    composio::{
+        SharingPatch,
+        model::{Acl, Visibility},
+    },
+    crd::{self, Sharing},
 };
+
+/// Who may use an account, in Composio's words.
+pub(super) fn visibility(declared: crd::Visibility) -> Visibility {
+    match declared {
+        crd::Visibility::Private => Visibility::Private,
+        crd::Visibility::Shared => Visibility::Shared,
+    }
+}
 
 /// What is declared, as Composio says it. A list left out is empty.
 pub(super) fn declared(sharing: &Sharing) -> Acl {

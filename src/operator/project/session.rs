@@ -1,6 +1,6 @@
 //! Which project of Composio the API key is of, as Composio tells it. Not every key may ask.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use tracing::debug;
@@ -22,6 +22,36 @@ struct Told {
     /// With which key.
     generation: u64,
     info: Option<Arc<SessionInfo>>,
+}
+
+/// What Composio tells of the project, beside what is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToldProject {
+    /// It tells nothing, or nothing is on record.
+    Unknown,
+    /// It is the one on record.
+    Recorded,
+    /// It is another one.
+    Another {
+        /// What it tells.
+        told: Arc<SessionInfo>,
+        /// The id on record.
+        recorded: Arc<str>,
+    },
+}
+
+/// In words, for the status of the project; nothing, where there is nothing to tell.
+impl fmt::Display for ToldProject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Another { told, recorded } = self else {
+            return Ok(());
+        };
+        let told = &told.project_id;
+        write!(
+            f,
+            "the API key is of project {told}, the accounts on record are in {recorded}"
+        )
+    }
 }
 
 impl Project {
@@ -61,26 +91,18 @@ impl Project {
         Some(session.project_id.as_str().into())
     }
 
-    /// Where Composio tells another project than is on record: which.
-    pub fn other_project(&self) -> String {
-        match (self.session(), self.recorded_id()) {
-            (Some(told), Some(recorded)) if told.project_id != *recorded => {
-                let told = &told.project_id;
-                format!(
-                    "the API key is of project {told}, the accounts on record are in {recorded}"
-                )
-            }
-            (Some(_) | None, Some(_) | None) => String::new(),
+    /// What Composio tells of the project, beside what is on record.
+    pub fn told_project(&self) -> ToldProject {
+        let recorded = self.session.recorded.lock().clone();
+        match (self.session(), recorded) {
+            (Some(told), Some(recorded)) if told.project_id == *recorded => ToldProject::Recorded,
+            (Some(told), Some(recorded)) => ToldProject::Another { told, recorded },
+            (None, _) | (_, None) => ToldProject::Unknown,
         }
     }
 
     /// Says what the status of the project tells: its id when it was proved last.
     pub fn set_recorded_id(&self, id: Option<&str>) {
         *self.session.recorded.lock() = id.map(Arc::from);
-    }
-
-    /// The id that [`Project::set_recorded_id`] was given last.
-    pub fn recorded_id(&self) -> Option<Arc<str>> {
-        self.session.recorded.lock().clone()
     }
 }

@@ -1,12 +1,14 @@
 //! The API key of a project, read from its Secret by name. Nothing of it is told.
 
+use std::fmt;
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 
 use super::Declared;
 use crate::{
     composio::{Sensitive, http::api_key},
-    crd::ProjectReason,
+    crd::{ApiKeySecretRef, ProjectReason},
     log::cause,
 };
 
@@ -17,7 +19,7 @@ const USER_KEY: &str = "uak_";
 
 /// Why there is no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NoKey {
+pub enum NoKey {
     /// The Secret, or the key in it, is not there.
     Missing(String),
     /// What is there is none.
@@ -36,6 +38,15 @@ impl NoKey {
             Self::Invalid(why) => (ProjectReason::KeyInvalid, why),
             Self::Unknown(why) => (ProjectReason::Progressing, why),
         }
+    }
+}
+
+/// What exactly is wrong.
+impl fmt::Display for NoKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Missing(why) | Self::Invalid(why) | Self::Forbidden(why) | Self::Unknown(why)) =
+            self;
+        f.write_str(why)
     }
 }
 
@@ -64,17 +75,25 @@ pub(super) async fn read(
             )));
         }
     };
-    let data = secret.data.unwrap_or_default();
-    match data.get(&reference.key) {
-        Some(value) => parse_api_key(&value.0).map_err(|why| {
-            NoKey::Invalid(format!(
-                "the key {:?} of the Secret {at} {why}",
-                reference.key
-            ))
-        }),
+    api_key_of(&secret, reference, &at)
+}
+
+/// The key that is in a Secret. `at` says where that is, in words: `namespace/name`.
+///
+/// # Errors
+/// When there is none, or it is none. The text says why, and shows nothing of it.
+pub fn api_key_of(
+    secret: &Secret,
+    reference: &ApiKeySecretRef,
+    at: &str,
+) -> Result<Sensitive, NoKey> {
+    let key = &reference.key;
+    let value = secret.data.as_ref().and_then(|data| data.get(key));
+    match value {
+        Some(value) => parse_api_key(&value.0)
+            .map_err(|why| NoKey::Invalid(format!("the key {key:?} of the Secret {at} {why}"))),
         None => Err(NoKey::Missing(format!(
-            "the Secret {at} has no key {:?}",
-            reference.key
+            "the Secret {at} has no key {key:?}"
         ))),
     }
 }
@@ -89,15 +108,12 @@ pub(crate) async fn read_api_key(
     cluster_namespace: &str,
 ) -> Result<Sensitive, String> {
     let key = read(client, declared, cluster_namespace).await;
-    key.map_err(|no_key| no_key.tell().1)
+    key.map_err(|no_key| no_key.to_string())
 }
 
 /// The key in what a Secret holds: without a byte order mark, and without the white space around it, which an
 /// editor or `echo` has put there.
-///
-/// # Errors
-/// When it is none. The text says why, and shows nothing of it.
-pub fn parse_api_key(value: &[u8]) -> Result<Sensitive, String> {
+fn parse_api_key(value: &[u8]) -> Result<Sensitive, String> {
     if value.len() > MAX_KEY {
         return Err(format!("has {} bytes, which no API key has", value.len()));
     }

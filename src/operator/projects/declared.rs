@@ -1,15 +1,19 @@
 //! A project as it is declared, of whichever kind.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{Resource, core::ApiResource};
+use kube::{Api, Resource, api::ListParams, core::ApiResource};
+use serde::de::DeserializeOwned;
 
 use super::ProjectKey;
-use crate::crd::{
-    Allow, ApiKeySecretRef, ClusterComposioProject, ClusterComposioProjectSpec, ComposioProject,
-    PROJECT_FINALIZER, ProjectKind, ProjectStatus,
+use crate::{
+    arguments::BaseUrl,
+    crd::{
+        Allow, ApiKeySecretRef, ClusterComposioProject, ClusterComposioProjectSpec,
+        ComposioProject, PROJECT_FINALIZER, ProjectKind, ProjectStatus,
+    },
 };
 
 /// A project as the watch has it.
@@ -65,6 +69,15 @@ impl Declared {
     /// The namespace of the Secret with its API key; of a ClusterComposioProject it is `cluster`.
     pub(super) fn secret_namespace<'a>(&'a self, cluster: &'a str) -> &'a str {
         self.key.namespace.as_deref().unwrap_or(cluster)
+    }
+
+    /// Where Composio is, as it is understood: however it is written, it leads to the same place.
+    pub(super) fn place(&self) -> Arc<str> {
+        let base_url = &self.spec.base_url;
+        match BaseUrl::parse(base_url) {
+            Ok(url) => url.as_str().into(),
+            Err(_) => base_url.as_str().into(),
+        }
     }
 
     /// Where events of it go.
@@ -142,6 +155,18 @@ any_project!(
     Some,
     |spec: &ClusterComposioProjectSpec| spec.organization.clone()
 );
+
+/// All projects of one kind in one place, or in all, as the apiserver has them now.
+///
+/// # Errors
+/// When the apiserver does not answer, or refuses.
+pub async fn list_projects<K>(api: Api<K>) -> Result<Vec<Declared>, kube::Error>
+where
+    K: AnyProject + Clone + fmt::Debug + DeserializeOwned,
+{
+    let listed = api.list(&ListParams::default()).await?;
+    Ok(listed.into_iter().map(AnyProject::declared).collect())
+}
 
 /// A time as the definition takes it: hours, minutes and seconds, in this order.
 fn duration(text: &str) -> Option<Duration> {

@@ -10,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::ProjectKey;
-use crate::{arguments::BaseUrl, composio::Sensitive, project::Project, store::Objects};
+use crate::{composio::Sensitive, project::Project, store::Objects};
 
 /// Where the accounts of a project are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,20 +77,24 @@ impl Places {
         })))
     }
 
-    /// Says where a project leads now.
-    pub(super) fn enter(&self, project: &ProjectKey, base_url: &str, key: &Sensitive, peer: Peer) {
+    /// Says where a project leads now; of the base URL what [`super::Declared::place`] tells.
+    pub(super) fn enter(
+        &self,
+        project: &ProjectKey,
+        base_url: Arc<str>,
+        key: &Sensitive,
+        peer: Peer,
+    ) {
         let mut places = self.0.lock();
         let key = places.secret.map(|secret| {
             let mut hasher = DefaultHasher::new();
             (secret, key.expose()).hash(&mut hasher);
             hasher.finish()
         });
-        // As it is understood: however it is written, it leads to the same place.
-        let base_url = BaseUrl::parse(base_url).map_or(base_url.to_owned(), |url| url.to_string());
         places.leave(project);
         let entered = Entered {
             peer,
-            base_url: base_url.into(),
+            base_url,
             key,
             id: None,
         };

@@ -33,43 +33,33 @@ pub(super) fn poll(
     );
     let of_all = Arc::clone(shared);
     let (polled, changed) = (Arc::clone(polled), Arc::clone(changed));
-    let held = Arc::downgrade(entry);
-    let proved = held.clone();
+    let entry = Arc::downgrade(entry);
     let mut poll = Poll::new(Arc::clone(&project), objects, polling);
     shared.spawn(async move {
-        let all = Arc::clone(&of_all);
-        let release = move || {
-            if let Some(entry) = held.upgrade()
-                && entry.release()
-            {
-                all.look_at_all(&entry);
+        let report = |event| {
+            let closed = project.closed();
+            metrics.gates(
+                project.label(),
+                closed.read_until.is_some(),
+                closed.write_until.is_some(),
+                closed.identity == ProjectIdentity::Foreign,
+            );
+            if !matches!(event, PollEvent::Failed(_)) {
+                let now = project.now().as_microsecond() as f64 / 1e6;
+                metrics.polled(project.label(), now);
             }
-        };
-        let report = {
-            let release = release.clone();
-            move |event| {
-                let closed = project.closed();
-                metrics.gates(
-                    project.label(),
-                    closed.read_until.is_some(),
-                    closed.write_until.is_some(),
-                    closed.identity == ProjectIdentity::Foreign,
-                );
-                if !matches!(event, PollEvent::Failed(_)) {
-                    let now = project.now().as_microsecond() as f64 / 1e6;
-                    metrics.polled(project.label(), now);
-                }
-                polled.lock().ended(end_of(event));
-                if let Some(entry) = proved.upgrade() {
-                    of_all.prove(&entry);
-                }
-                release();
-                changed.notify_one();
+            polled.lock().ended(end_of(event));
+            if let Some(entry) = entry.upgrade() {
+                of_all.prove(&entry);
+                of_all.release(&entry);
             }
+            changed.notify_one();
         };
         let patience = async {
             sleep(FIRST_POLL).await;
-            release();
+            if let Some(entry) = entry.upgrade() {
+                of_all.release(&entry);
+            }
             std::future::pending::<()>().await;
         };
         tokio::select! {

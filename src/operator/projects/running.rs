@@ -197,7 +197,7 @@ impl Running {
                 objects: self.entry.objects().clone(),
             };
             let places = &self.shared.places;
-            places.enter(&self.entry.key, base_url, &key, peer);
+            places.enter(&self.entry.key, declared.place(), &key, peer);
             let (keys, signs) = (
                 &self.shared.parts.keys,
                 self.entry.key.reference().to_string(),
@@ -225,7 +225,7 @@ impl Running {
         }
         match &self.connected {
             Some(connected) => {
-                let other = project.other_project();
+                let other = project.told_project().to_string();
                 report::connected(&connected.polled.lock(), &project.closed(), &other)
             }
             None => Finding::new(ProjectReason::Progressing, ""),

@@ -15,7 +15,6 @@ use super::{
     Declared, Entry, Finding, FirstKeys, Membership, Organizations, Parts, Places, ProjectKey,
 };
 use crate::{
-    arguments::BaseUrl,
     composio::{ConfigError, Sensitive, Transport, http::only_while},
     crd::{ProjectKind, ProjectReason},
     lease::NotLeading,
@@ -112,15 +111,13 @@ impl Shared {
     }
 
     /// Takes in what is known of the organisation of a project, by the key that is in use.
-    pub(super) fn join_organization(&self, entry: &Entry) {
+    fn join_organization(&self, entry: &Entry) {
         let declared = entry.declared.borrow().clone();
         let Some(declared) = declared else {
             return;
         };
-        let base_url = &declared.spec.base_url;
-        let base_url = BaseUrl::parse(base_url).map_or(base_url.clone(), |url| url.to_string());
         let membership = Membership {
-            base_url: base_url.into(),
+            base_url: declared.place(),
             declared: declared.spec.organization.as_deref().map(Arc::from),
             session: entry.project().session(),
             is_cluster: entry.key.kind == ProjectKind::ClusterComposioProject,
@@ -140,6 +137,13 @@ impl Shared {
     pub(super) fn look_at_each(&self) {
         let all = self.parts.objects.refs();
         all.for_each(|object| self.parts.trigger.send(object));
+    }
+
+    /// Lets the passes of a project begin, as far as they wait for its first poll.
+    pub(super) fn release(&self, entry: &Entry) {
+        if entry.release() {
+            self.look_at_all(entry);
+        }
     }
 
     /// Has all objects of a project looked at.

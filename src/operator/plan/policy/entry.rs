@@ -6,6 +6,7 @@ use super::{Field, Pattern, Request};
 use crate::{
     composio::model::Visibility,
     crd::{self, Allow, DeletionPolicy, ProjectKind, SharingLimit, Source},
+    plan::sharing,
 };
 
 /// One entry of a policy. What is `None` is not restricted; an empty list allows nothing.
@@ -57,7 +58,8 @@ impl Entry {
             toolkits: plain(&allow.toolkits),
             auth_configs: plain(&allow.auth_configs),
             take_over: allow.take_over,
-            visibilities: visibilities.map(|all| all.iter().map(|one| visibility(*one)).collect()),
+            visibilities: visibilities
+                .map(|all| all.iter().map(|one| sharing::visibility(*one)).collect()),
             sources: allow.sources.clone(),
             shares_with_all: allow.sharing == Some(SharingLimit::All),
             deletion_policies: allow.deletion_policies.clone(),
@@ -143,11 +145,4 @@ fn allow(patterns: &Option<Vec<Pattern>>, text: &str, namespace: &str) -> bool {
 
 fn any(patterns: &[Pattern], text: &str, namespace: &str) -> bool {
     patterns.iter().any(|one| one.matches(text, namespace))
-}
-
-fn visibility(declared: crd::Visibility) -> Visibility {
-    match declared {
-        crd::Visibility::Private => Visibility::Private,
-        crd::Visibility::Shared => Visibility::Shared,
-    }
 }
