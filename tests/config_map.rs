@@ -20,10 +20,17 @@ mod refused;
 const NAME: &str = "mail-composio";
 
 /// A Gmail account that is written to its ConfigMap.
-fn written_gmail() -> Value {
+pub(crate) fn written_gmail() -> Value {
     let mut spec = gmail();
     spec["writeTo"] = json!({"configMap": {}});
     spec
+}
+
+/// Takes writeTo off, and waits until nothing that was written is on record.
+pub(crate) async fn declared_no_more(scene: &Scene<'_>) -> Value {
+    scene.patch("mail", r#"{"spec":{"writeTo":null}}"#).await;
+    let is_null = |object: &Value| object["status"]["writtenTo"].is_null();
+    scene.until_status("mail", "no ConfigMap", is_null).await
 }
 
 /// A scene whose operator may write ConfigMaps.
@@ -184,18 +191,10 @@ async fn who_uses_the_account_finds_its_id_and_its_state_through_its_whole_life(
     scene
         .kubectl(&["patch", "configmap", NAME, "--type=merge", "-p", theirs])
         .await;
-    scene
-        .stage()
-        .patch("mail", r#"{"spec":{"enabled":false}}"#)
-        .await
-        .expect("it is taken");
+    scene.patch("mail", r#"{"spec":{"enabled":false}}"#).await;
     scene.ready("mail", "Disabled").await;
     says(&scene, "state", Some("INACTIVE")).await;
-    scene
-        .stage()
-        .patch("mail", r#"{"spec":{"enabled":true}}"#)
-        .await
-        .expect("it is taken");
+    scene.patch("mail", r#"{"spec":{"enabled":true}}"#).await;
     says(&scene, "state", Some("ACTIVE")).await;
     scene.sandbox.expire(&id).await;
     // A link for a new sign-in is out.
@@ -289,26 +288,12 @@ async fn one_that_was_deleted_or_changed_by_hand_comes_back_when_somebody_asks()
 async fn it_goes_when_it_is_declared_no_more_and_is_left_to_its_owner_when_the_object_goes() {
     let scene = granted("removed").await.operated().await;
     connected(&scene).await;
-    let without = r#"{"spec":{"writeTo":null}}"#;
-    scene
-        .stage()
-        .patch("mail", without)
-        .await
-        .expect("it is taken");
-    let object = scene
-        .until_status("mail", "no ConfigMap", |object| {
-            object["status"]["writtenTo"].is_null()
-        })
-        .await;
+    let object = declared_no_more(&scene).await;
     assert_eq!(condition(&object, "ConfigMapWritten"), &Value::Null);
     assert_eq!(config_map(&scene).await, None);
 
     let with = r#"{"spec":{"writeTo":{"configMap":{"name":"mail-composio"}}}}"#;
-    scene
-        .stage()
-        .patch("mail", with)
-        .await
-        .expect("it is taken");
+    scene.patch("mail", with).await;
     written(&scene).await;
     let former = config_map(&scene).await.expect("it is there");
     let before = writes(&scene);
@@ -335,11 +320,7 @@ async fn it_goes_when_it_is_declared_no_more_and_is_left_to_its_owner_when_the_o
 async fn a_suspended_object_goes_on_to_tell_what_is_seen() {
     let scene = granted("suspended").await.operated().await;
     let id = connected(&scene).await;
-    scene
-        .stage()
-        .patch("mail", r#"{"spec":{"suspend":true}}"#)
-        .await
-        .expect("it is taken");
+    scene.patch("mail", r#"{"spec":{"suspend":true}}"#).await;
     scene.until("mail", "Synced", "True", "Suspended").await;
     scene.sandbox.by_hand(&id, "disable", json!({})).await;
     says(&scene, "state", Some("INACTIVE")).await;

@@ -59,11 +59,7 @@ async fn the_events_tell_the_story_and_not_the_link() {
     let (id, link) = scene.linked_gmail("mail").await;
     scene.sandbox.consent(&id).await;
     scene.ready("mail", "Connected").await;
-    scene
-        .stage()
-        .patch("mail", r#"{"spec":{"enabled":false}}"#)
-        .await
-        .expect("it is taken");
+    scene.patch("mail", r#"{"spec":{"enabled":false}}"#).await;
     scene.ready("mail", "Disabled").await;
     telling(&scene, "mail", 3).await;
     let described = scene

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use composio_operator::composio::Endpoint;
 use composio_operator::plan::computed_alias;
 use futures::{StreamExt, stream};
 use kube::ResourceExt;
@@ -250,9 +251,9 @@ impl Calls {
             let count = line.rsplit(' ').next().and_then(|text| text.parse().ok());
             let count: u64 = count.unwrap_or_default();
             calls.all += count;
-            let only_looks = ["list", "get", "auth_config", "auth_configs", "session_info"];
-            let is_look = |look: &&str| line.contains(&format!("endpoint=\"{look}\""));
-            if !only_looks.iter().any(is_look) {
+            let is_of = |endpoint: &&Endpoint| line.contains(&format!("endpoint=\"{endpoint}\""));
+            let endpoint = Endpoint::ALL.iter().find(is_of);
+            if endpoint.is_none_or(|endpoint| endpoint.is_effect()) {
                 calls.effects += count;
             }
         }

@@ -4,23 +4,18 @@ use futures::future::join_all;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 
+use crate::config_map::{declared_no_more, written_gmail};
 use crate::support::control_plane::Audited;
 use crate::support::helm::render;
 use crate::support::operator::CONFIG_MAP_RULES;
 use crate::support::release::{self, ACCOUNT, SANDBOX, installed};
-use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
 const ROLE: &str = "x-op-composio-operator-config-maps";
 
 fn shipped() -> Vec<PolicyRule> {
     serde_saphyr::from_str(CONFIG_MAP_RULES).expect("a list of rules")
-}
-
-fn written_gmail() -> Value {
-    let mut spec = gmail();
-    spec["writeTo"] = json!({"configMap": {}});
-    spec
 }
 
 #[tokio::test]
@@ -108,17 +103,7 @@ async fn what_is_granted_is_enough_where_it_is_and_gives_nothing_elsewhere() {
     let (id, _) = scene.linked("mail").await;
     scene.sandbox.consent(&id).await;
     scene.ready("mail", "Connected").await;
-    let without = r#"{"spec":{"writeTo":null}}"#;
-    scene
-        .stage()
-        .patch("mail", without)
-        .await
-        .expect("it is taken");
-    scene
-        .until_status("mail", "no ConfigMap", |object| {
-            object["status"]["writtenTo"].is_null()
-        })
-        .await;
+    declared_no_more(&scene).await;
     let left = scene.kubectl(&["get", "configmaps", "-o", "name"]).await;
     assert!(!left.contains("composio"), "{left}");
 }
@@ -164,11 +149,7 @@ async fn is_refused(verb: &str) {
         scene
             .until("mail", "ConfigMapWritten", "True", "Written")
             .await;
-        scene
-            .stage()
-            .patch("mail", without)
-            .await
-            .expect("it is taken");
+        scene.patch("mail", without).await;
     }
     wait::until(&format!("a refusal to {verb}"), SOON, async || {
         let asked = scene.asked_of_kubernetes();

@@ -6,7 +6,7 @@ use crate::cli::program::{Ended, command};
 use crate::commands::run;
 use crate::support::control_plane::ControlPlane;
 use crate::support::helm::render;
-use crate::support::operator::MARKS_RULES;
+use crate::support::operator::{MARKS_RULES, Operator};
 use crate::support::project::KEY_SECRET;
 use crate::support::release::{Release, SANDBOX};
 use crate::support::scene::{SOON, Scene};
@@ -102,6 +102,15 @@ impl<'a> Protected<'a> {
         Protected { release, tenant }
     }
 
+    /// The same with an operator and a connected account: the operator and the account's id.
+    async fn with_account(control_plane: &'a ControlPlane) -> (Protected<'a>, Operator, String) {
+        let protected = Self::install(control_plane).await;
+        let operator = protected.release.start("operator").await;
+        let id = protected.release.scene.connected_gmail("mail").await;
+        protected.in_force().await;
+        (protected, operator, id)
+    }
+
     /// What kubectl says to the tenant, and whether it was done.
     async fn as_tenant(&self, args: &[&str], input: &str) -> (bool, String) {
         self.as_user(&self.tenant, args, input).await
@@ -150,11 +159,8 @@ impl<'a> Protected<'a> {
 #[tokio::test]
 async fn whoever_may_edit_an_object_cannot_write_its_marks_and_its_life_goes_on() {
     let control_plane = ControlPlane::start().await.expect("it starts");
-    let protected = Protected::install(&control_plane).await;
+    let (protected, operator, id) = Protected::with_account(&control_plane).await;
     let scene = &protected.release.scene;
-    let operator = protected.release.start("operator").await;
-    let id = scene.connected_gmail("mail").await;
-    protected.in_force().await;
     let before = scene.object("mail").await;
 
     let with = |change: &dyn Fn(&mut Value)| {
@@ -252,11 +258,8 @@ async fn whoever_may_edit_an_object_cannot_write_its_marks_and_its_life_goes_on(
 #[tokio::test]
 async fn a_restore_by_an_administrator_and_what_is_given_up_are_not_held_up() {
     let control_plane = ControlPlane::start().await.expect("it starts");
-    let protected = Protected::install(&control_plane).await;
+    let (protected, operator, id) = Protected::with_account(&control_plane).await;
     let scene = &protected.release.scene;
-    let operator = protected.release.start("operator").await;
-    let id = scene.connected_gmail("mail").await;
-    protected.in_force().await;
     let backup = scene.object("mail").await;
     drop(operator);
 

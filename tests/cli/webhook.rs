@@ -8,6 +8,7 @@ use super::program::{at, run_as, run_at, somebody};
 use crate::support::scene::Scene;
 
 const URL: &str = "https://hooks.example/webhooks/p";
+const REGISTER: [&str; 4] = ["webhook", "register", "--url", URL];
 
 async fn subscriptions(scene: &Scene<'_>) -> Vec<Value> {
     let listed = scene
@@ -21,8 +22,7 @@ async fn subscriptions(scene: &Scene<'_>) -> Vec<Value> {
 async fn composio_tells_the_address_and_the_secret_is_kept() {
     let scene = Scene::new("cli-webhook").await;
     scene.give_project(&scene.options()).await;
-    let register = ["webhook", "register", "--url", URL];
-    let told = run_at(&scene, &scene.sandbox, &register).await;
+    let told = run_at(&scene, &scene.sandbox, &REGISTER).await;
     let secret = scene
         .kubectl(&[
             "get",
@@ -74,7 +74,7 @@ async fn composio_tells_the_address_and_the_secret_is_kept() {
 async fn where_the_secret_has_no_place_there_is_no_subscription() {
     let scene = Scene::new("cli-webhook-fails").await;
     scene.give_project(&scene.options()).await;
-    let register = at(&scene.sandbox, &["webhook", "register", "--url", URL]);
+    let register = at(&scene.sandbox, &REGISTER);
     let rules = "[{apiGroups: [composio.dev], resources: ['*'], verbs: [get, list]}, {apiGroups: [''], resources: [secrets], verbs: [get]}]";
     let reader = somebody(&scene, "reader", rules).await;
     let told = run_as(&scene, &reader, &register).await;
@@ -82,12 +82,7 @@ async fn where_the_secret_has_no_place_there_is_no_subscription() {
     scene
         .secret("default-webhook", json!({"secret": "another's"}))
         .await;
-    let told = run_at(
-        &scene,
-        &scene.sandbox,
-        &["webhook", "register", "--url", URL],
-    )
-    .await;
+    let told = run_at(&scene, &scene.sandbox, &REGISTER).await;
     told.failed(1, "already exists");
     assert_eq!(subscriptions(&scene).await.len(), 0);
 
@@ -138,12 +133,7 @@ async fn a_subscription_whose_secret_cannot_be_written_is_deleted_again() {
         }
     })
     .await;
-    let told = run_at(
-        &scene,
-        &scene.sandbox,
-        &["webhook", "register", "--url", URL],
-    )
-    .await;
+    let told = run_at(&scene, &scene.sandbox, &REGISTER).await;
     assert!(!told.err.contains("whsec_"), "{told:?}");
     told.failed(1, "; the subscription is deleted again");
     assert_eq!(subscriptions(&scene).await.len(), 0);

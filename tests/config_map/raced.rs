@@ -81,11 +81,7 @@ async fn nor_is_one_that_somebody_puts_in_the_place_of_ours() {
         operator.child.stop().await.expect("it ends");
         let behind = scene.kubeconfig_for(proxy.url());
         let _operator = scene.start("another", &scene.options_with(&behind)).await;
-        scene
-            .stage()
-            .patch("mail", patch)
-            .await
-            .expect("it is taken");
+        scene.patch("mail", patch).await;
         match method {
             Method::PATCH => {
                 scene
@@ -177,11 +173,7 @@ async fn one_that_was_made_by_a_process_that_ended_goes_if_it_is_declared_no_mor
     })
     .await;
     let without = r#"{"spec":{"writeTo":null}}"#;
-    scene
-        .stage()
-        .patch("mail", without)
-        .await
-        .expect("it is taken");
+    scene.patch("mail", without).await;
     let scene = restarted(scene).await;
     scene
         .until_status("mail", "no ConfigMap", |object| {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    NAME, asked, config_map, config_maps, grant, granted, is_foreign, make_foreign, says, writes,
-    written_gmail,
+    NAME, asked, config_map, config_maps, declared_no_more, grant, granted, is_foreign,
+    make_foreign, says, writes, written_gmail,
 };
 use crate::support::scene::Scene;
 use crate::support::story::{condition, message};
@@ -34,26 +34,12 @@ async fn one_that_is_somebody_elses_is_left_as_it_is() {
     let id = goes_on(&scene).await;
     is_foreign(&scene).await;
     // Who takes writeTo off does not delete it either.
-    let without = r#"{"spec":{"writeTo":null}}"#;
-    scene
-        .stage()
-        .patch("mail", without)
-        .await
-        .expect("it is taken");
-    scene
-        .until_status("mail", "no ConfigMap", |object| {
-            object["status"]["writtenTo"].is_null()
-        })
-        .await;
+    declared_no_more(&scene).await;
     is_foreign(&scene).await;
     assert_eq!(writes(&scene), [""; 0]);
 
     let with = r#"{"spec":{"writeTo":{"configMap":{}}}}"#;
-    scene
-        .stage()
-        .patch("mail", with)
-        .await
-        .expect("it is taken");
+    scene.patch("mail", with).await;
     scene
         .until("mail", "ConfigMapWritten", "False", "NotOurs")
         .await;

@@ -32,8 +32,7 @@ async fn of_three<'a>(
         *other = namespace.await;
     }
     // Where Composio tells whose the key is, what is missing proves nothing.
-    let untold = json!({"session_info_refused": true});
-    scene.sandbox.control("POST", "switches", untold).await;
+    scene.sandbox.refuse_session_info().await;
     scene.serve_cluster().await;
     let options = scene.options().without("--watch-namespace");
     let options = options.without_project();

@@ -10,6 +10,7 @@ use composio_operator::crd::ConnectedAccount;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::boundary::Server;
@@ -22,7 +23,7 @@ use crate::support::operator::{Operator, Options, RULES};
 use crate::support::pinned_alias;
 use crate::support::project::Projects;
 use crate::support::proxy::Proxy;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Asked, Sandbox};
 
 const OPERATOR: &str = "composio-operator";
 const SECRET: &str = "key";
@@ -306,7 +307,7 @@ impl World<'_> {
         let log = self.control("GET", "log", Value::Null).await;
         let entries = log["entries"].as_array().into_iter().flatten();
         entries
-            .filter(|entry| !is_poll(entry))
+            .filter(|entry| !Asked::deserialize(*entry).is_ok_and(|asked| asked.is_poll()))
             .map(|entry| {
                 format!(
                     "    {} {} {}{}{} {} {}\n",
@@ -337,14 +338,6 @@ impl World<'_> {
             tokio::time::sleep(left).await;
         }
     }
-}
-
-/// What the poller asks, again and again, names no user: the list, and whose the key is.
-fn is_poll(entry: &Value) -> bool {
-    let path = entry["path"].as_str().unwrap_or_default();
-    let query = entry["query"].as_str().unwrap_or_default();
-    let is_list = path.ends_with("/connected_accounts") && !query.contains("user_ids");
-    entry["method"] == "GET" && (is_list || path.ends_with("/auth/session/info"))
 }
 
 /// Takes every finalizer off an object, if it is there.

@@ -67,8 +67,7 @@ async fn without_the_secret_accounts_that_are_there_stay_as_they_are() {
     scene.give_project(&options.clone().without_api_key()).await;
     scene.until_project("Ready", "False", "KeyMissing").await;
     let patch = r#"{"spec":{"enabled":false}}"#;
-    let taken = scene.stage().patch("mail", patch).await;
-    taken.expect("it is taken");
+    scene.patch("mail", patch).await;
     let words = "is not available (KeyMissing)";
     let object = scene
         .until_synced_says("mail", "ProjectUnavailable", words)

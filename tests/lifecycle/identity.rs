@@ -167,11 +167,7 @@ async fn clusters_with_different_prefixes_share_a_project_and_stay_apart() {
     drop(operator);
     // The other cluster, with the same manifest in a namespace of the same name.
     let strip = json!({"metadata": {"finalizers": null}}).to_string();
-    scene
-        .stage()
-        .patch("mail", &strip)
-        .await
-        .expect("it is taken");
+    scene.patch("mail", &strip).await;
     scene.delete("mail").await;
     let other = scene.options().alias_prefix("us-");
     let _operator = scene.start("us", &other).await;

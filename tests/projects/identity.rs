@@ -39,8 +39,7 @@ async fn the_project_that_composio_tells_stands_in_the_status_and_in_the_pins() 
 #[tokio::test]
 async fn a_key_that_may_not_ask_for_its_project_is_as_good_as_any() {
     let scene = Scene::new("untold-id").await;
-    let refused = json!({"session_info_refused": true});
-    scene.sandbox.control("POST", "switches", refused).await;
+    scene.sandbox.refuse_session_info().await;
     let scene = scene.operated().await;
     let id = scene.connected_gmail("mail").await;
     let project = scene.project_available().await;

@@ -233,6 +233,12 @@ impl Sandbox {
         body
     }
 
+    /// From now on no key may ask which project it is of.
+    pub(crate) async fn refuse_session_info(&self) {
+        let refused = json!({"session_info_refused": true});
+        self.control("POST", "switches", refused).await;
+    }
+
     fn request(&self, method: &str, path: &str, body: Value) -> reqwest::RequestBuilder {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let request = self.http.request(method, format!("{}/{path}", self.url));

@@ -221,6 +221,12 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Merges a patch into an object as a user does.
+    pub(crate) async fn patch(&self, name: &str, patch: &str) {
+        let taken = self.stage().patch(name, patch).await;
+        taken.expect("it is taken");
+    }
+
     /// Applies YAML as a user does.
     pub(crate) async fn apply(&self, yaml: &str) {
         let args = ["-n", &self.namespace, "apply", "-f", "-"];
