@@ -10,9 +10,10 @@ use std::{
 
 use clap::Parser;
 use composio_operator::{
-    arguments::{self, Cli, Command, ComposioOptions, LogFormat, ProjectOptions, Run},
+    arguments::{self, Cli, Command, ComposioOptions, LogFormat, PageOptions, ProjectOptions, Run},
     check,
     composio::{HttpClient, HttpConfig, Sensitive, http::MAX_BODY},
+    connect::{keys::ConnectKeys, page_address::PageSettings},
     controller::{self, Connections, KUBERNETES, PROJECTS, Settings},
     crd, drain,
     http::{self as health, Health},
@@ -95,8 +96,9 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     let http = http_client(&arguments.composio)?;
     let state_key = arguments.state_key_file.as_deref().map(read_state_key);
     let state_key = state_key.transpose()?;
+    let page = page_settings(&arguments.page)?;
     let cluster = kubernetes::cluster().await?;
-    let settings = settings(&arguments, &cluster)?;
+    let settings = settings(&arguments, page, &cluster)?;
     let metrics = Arc::new(Metrics::default());
     let (leadership, elector) = candidate(&arguments, &cluster, &metrics)?;
     let client = kubernetes::client(cluster, &leadership, Arc::clone(&metrics))?;
@@ -222,7 +224,11 @@ fn cluster_resource_namespace(
     namespace.unwrap_or(&cluster.default_namespace).to_owned()
 }
 
-fn settings(arguments: &Run, cluster: &kube::Config) -> Result<Settings, Failure> {
+fn settings(
+    arguments: &Run,
+    page: Option<PageSettings>,
+    cluster: &kube::Config,
+) -> Result<Settings, Failure> {
     let composio = &arguments.composio;
     Ok(Settings {
         instance: instance(composio),
@@ -231,6 +237,7 @@ fn settings(arguments: &Run, cluster: &kube::Config) -> Result<Settings, Failure
         flags: Flags {
             unknown_outcome_wait: to_signed(arguments.unknown_outcome_wait),
             revoke_patience: to_signed(arguments.revoke_patience),
+            page: page.map(Arc::new),
             ..Flags::default()
         },
         requeue_policy: RequeuePolicy {
@@ -268,6 +275,23 @@ fn read_state_key(file: &Path) -> Result<StateKey, Failure> {
     let key = StateKey::new(&Sensitive::new(key))
         .map_err(|error| format!("the state key file {name} {error}"))?;
     Ok(key)
+}
+
+/// The connect page, if it is served.
+fn page_settings(options: &PageOptions) -> Result<Option<PageSettings>, Failure> {
+    let (Some(url), Some(file)) = (&options.connect_url, &options.connect_key_file) else {
+        return Ok(None);
+    };
+    let name = file.display();
+    let key = std::fs::read_to_string(file)
+        .map_err(|error| format!("cannot read the connect key file {name}: {error}"))?;
+    let keys = ConnectKeys::read(&Sensitive::new(key))
+        .map_err(|error| format!("the connect key file {name} {error}"))?;
+    Ok(Some(PageSettings {
+        url: url.clone(),
+        keys,
+        knows_users: options.connect_user_header.is_some(),
+    }))
 }
 
 /// Whether this process leads, and who sees to it. The Lease has a client of its own, without the guard

@@ -111,7 +111,8 @@ async fn a_check_names_each_permission_that_is_lacking() {
     assert!(
         told.contains(
             "the service account may not patch connectedaccounts, update connectedaccounts/status, \
-             list composioprojects, watch composioprojects, patch composioprojects, \
+             list connectrequests, watch connectrequests, patch connectrequests, \
+             delete connectrequests, list composioprojects, watch composioprojects, patch composioprojects, \
              update composioprojects/status, get secrets, create events, patch events, \
              list clustercomposioprojects, watch clustercomposioprojects, \
              patch clustercomposioprojects, update clustercomposioprojects/status, \

@@ -23,7 +23,7 @@ const UPDATE: &str = "UPDATE_DOCS";
 type Content = fn() -> String;
 
 /// The generated sections of the documents: the file, the name in the markers, and what stands between them.
-const SECTIONS: [(&str, &str, Content); 13] = [
+const SECTIONS: [(&str, &str, Content); 14] = [
     ("CONTRIBUTING.md", "decisions", conditions::decisions),
     (
         "charts/composio-operator/README.md",
@@ -44,6 +44,7 @@ const SECTIONS: [(&str, &str, Content); 13] = [
         "config-map-reasons",
         conditions::config_map_reasons,
     ),
+    ("crds/README.md", "request-spec", fields::request_spec),
     ("crds/README.md", "project-spec", fields::project_spec),
     (
         "crds/README.md",

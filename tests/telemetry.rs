@@ -113,6 +113,7 @@ async fn the_metrics_count_what_the_apiserver_was_asked_to_write() {
                 "connectedaccounts/status" => "status",
                 "connectedaccounts" => "metadata",
                 "composioprojects" | "composioprojects/status" => "project",
+                "connectrequests" => "connect_request",
                 "configmaps" => "config_map",
                 "events" => "event",
                 "leases" => "lease",

@@ -24,6 +24,7 @@ mod lifecycle;
 mod lists;
 mod main_job;
 mod namespaces;
+mod on_demand;
 mod poll;
 mod projects;
 mod refused;

@@ -21,6 +21,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
 
 mod alias;
+mod connect;
+mod connect_request;
 mod decode;
 mod project;
 mod reason;
@@ -28,6 +30,8 @@ mod reason;
 mod tests;
 mod write_to;
 pub use alias::{computed_alias, is_computed_form, length_prefixed};
+pub use connect::*;
+pub use connect_request::*;
 pub use decode::{Decoded, decode};
 pub use project::*;
 pub use reason::{Progress, ReadyRule, Reason};
@@ -158,6 +162,9 @@ pub mod condition {
     validation = Rule::new("!(has(self.credentials) && has(self.connectionData))")
         .message("connectionData cannot go together with credentials: it pre-fills the hosted sign-in, which credentials make needless")
         .field_path(".connectionData").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!(has(self.credentials) && (has(self.linkPolicy) || has(self.expectedIdentity) || has(self.person)))")
+        .message("linkPolicy, person and expectedIdentity cannot go together with credentials: no person signs in")
+        .field_path(".credentials").reason(Reason::FieldValueForbidden),
     validation = Rule::new("!(has(self.credentials) && has(self.callbackUrl))")
         .message("callbackUrl cannot go together with credentials: no person signs in")
         .field_path(".callbackUrl").reason(Reason::FieldValueForbidden)
@@ -213,6 +220,31 @@ pub struct ConnectedAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "connection_data_schema")]
     pub connection_data: Option<BTreeMap<String, String>>,
+
+    /// When a connect link is made: `OnDemand`, when somebody asks for one, on the connect page or by a ConnectRequest;
+    /// `Immediate`, at once. Absent: `OnDemand` where the operator serves the connect page, else `Immediate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_policy: Option<LinkPolicy>,
+
+    /// What the person who is asked reads on the connect page: for what the account is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = Rule::new(r"!self.matches(r'[\p{Cc}\p{Cf}]')").message("description must be one line of plain text, without control characters"))]
+    pub description: Option<String>,
+
+    /// Who may ask for a link on the connect page where a proxy says who comes, such as `ann@acme.com`. Absent: the
+    /// user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 320))]
+    #[x_kube(validation = Rule::new(r"!self.matches(r'[\p{Cc}\p{Cf}]')").message("person must not contain control characters, such as a line end"))]
+    pub person: Option<String>,
+
+    /// Who is to sign in, as the toolkit shows them: an address, a user name. It is compared once a sign-in, and an
+    /// account of somebody else is disabled. It guards against mistakes and proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 320))]
+    #[x_kube(validation = Rule::new(r"!self.matches(r'[\p{Cc}\p{Cf}]')").message("expectedIdentity must not contain control characters, such as a line end"))]
+    pub expected_identity: Option<String>,
 
     /// Where the browser goes after the hosted sign-in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -505,6 +537,15 @@ pub struct ConnectedAccountStatus {
     /// The link that a person must open, while it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,
+    /// The page on which the person asks for a link, while one is awaited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_page: Option<ConnectPage>,
+    /// The last ConnectRequest that was handled, and what came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_connect_request: Option<HandledConnectRequest>,
+    /// The last sign-in through a link of the connect page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<SignIn>,
     /// When the last link was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_link_issued_at: Option<MicroTime>,
@@ -659,10 +700,46 @@ pub struct AccountRecord {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
-    /// Who opens it connects their own account, so it is for the declared user only.
-    pub url: String,
+    /// Who opens it connects their own account, so it is for the declared user only. Absent where the connect page is
+    /// served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The same, sealed for the connect page: nobody else can read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
+    /// The ConnectRequest that it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<LinkRequestedBy>,
     /// Ten minutes after it was issued, in whole seconds.
     pub expires_at: Time,
+}
+
+impl Link {
+    /// One that whoever reads the status can open.
+    pub fn in_clear(url: impl Into<String>, expires_at: Time) -> Self {
+        Self {
+            url: Some(url.into()),
+            sealed: None,
+            requested_by: None,
+            expires_at,
+        }
+    }
+
+    /// One that only the connect page can open.
+    pub fn sealed(sealed: String, expires_at: Time) -> Self {
+        Self {
+            url: None,
+            sealed: Some(sealed),
+            requested_by: None,
+            expires_at,
+        }
+    }
+
+    /// What tells it from another one: its address, in clear or sealed.
+    pub fn text(&self) -> &str {
+        let text = self.url.as_deref().or(self.sealed.as_deref());
+        text.unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for Link {
@@ -751,11 +828,12 @@ pub fn definition() -> CustomResourceDefinition {
 }
 
 /// All definitions as they are installed, ConnectedAccounts first.
-pub fn definitions() -> [CustomResourceDefinition; 3] {
+pub fn definitions() -> [CustomResourceDefinition; 4] {
     [
         definition(),
         as_installed(ComposioProject::crd()),
         as_installed(ClusterComposioProject::crd()),
+        as_installed(ConnectRequest::crd()),
     ]
 }
 

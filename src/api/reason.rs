@@ -35,6 +35,7 @@ pub enum Reason {
     SignInDeclined,
     SignInFailed,
     IdentityRefused,
+    FinishedElsewhere,
     ReauthorizationRequired,
     Revoked,
     Rejected,
@@ -107,7 +108,7 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 41] = {
+const TABLE: [Row; 42] = {
     use Progress::{None, Reconciling, Stalled};
     use ReadyRule::{False, Kept, KeptOrFalse, True, Unknown};
     use Reason as R;
@@ -142,7 +143,7 @@ const TABLE: [Row; 41] = {
             True,
             true,
             None,
-            "A link was issued, and `readyWhen: LinkIssued` asks for no more. The link is in `status.link.url` while it can be used.",
+            "A link was issued, or waits on the connect page for somebody to ask for it, and `readyWhen: LinkIssued` asks for no more. The link is in `status.link.url` while it can be used, the page in `status.connectPage.url`.",
         ),
         row(
             R::AwaitingUser,
@@ -150,7 +151,7 @@ const TABLE: [Row; 41] = {
             False,
             true,
             Reconciling,
-            "The declared user must open the link in `status.link.url`, which is good for ten minutes.",
+            "The declared user must sign in: on the page in `status.connectPage.url`, or by the link in `status.link.url`, which is good for ten minutes. Where neither is there, a ConnectRequest asks for a link.",
         ),
         row(
             R::Suspended,
@@ -319,6 +320,14 @@ const TABLE: [Row; 41] = {
             true,
             Stalled,
             "The application that verifies identities saw somebody else than the declared user sign in, and the sign-in was refused. Give the annotation `composio.dev/link-requested-at` a new value to get another link, for the declared user only.",
+        ),
+        row(
+            R::FinishedElsewhere,
+            "FinishedElsewhere",
+            False,
+            false,
+            Stalled,
+            "The sign-in was finished in another browser than the one that had asked for the link, so somebody else may have signed in. The account is disabled. Who wants to be connected asks for a new link, which takes a new account; the grant of the old one is ended by whoever gave it, at the provider.",
         ),
         row(
             R::ReauthorizationRequired,

@@ -104,10 +104,10 @@ fn every_field_has_a_description() {
 fn the_debug_of_an_object_shows_no_link() {
     let mut object = ConnectedAccount::new("mail", ConnectedAccountSpec::default());
     object.status = Some(ConnectedAccountStatus {
-        link: Some(Link {
-            url: "https://connect.example/t0k3n".to_owned(),
-            expires_at: Time(Default::default()),
-        }),
+        link: Some(Link::in_clear(
+            "https://connect.example/t0k3n",
+            Time(Default::default()),
+        )),
         ..ConnectedAccountStatus::default()
     });
     let shown = format!("{object:?} {object:#?}");

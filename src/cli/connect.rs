@@ -128,9 +128,11 @@ fn why_no_link(view: &View<'_>) -> Option<String> {
 
 /// What is there. `token`: what a link was asked for by.
 fn find_link(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failure> {
-    if let Some(link) = view.usable_link(Timestamp::now()) {
+    if let Some(link) = view.usable_link(Timestamp::now())
+        && let Some(url) = &link.url
+    {
         return Ok(Seen::Done(Found::Link {
-            url: link.url.clone(),
+            url: url.clone(),
             expires: link.expires_at.0,
         }));
     }
@@ -206,7 +208,7 @@ fn person(view: &View<'_>, url: &str) -> Result<Seen<()>, Failure> {
         .status
         .link
         .as_ref()
-        .is_some_and(|link| link.url == url);
+        .is_some_and(|link| link.url.as_deref() == Some(url));
     let said = view.headline();
     if !is_same && let Some(said) = said.filter(|said| said.type_ == condition::STALLED) {
         let message = text::plain(&said.message);

@@ -13,11 +13,15 @@ use crate::{
         CreateRequest, LinkRequest, Linked,
         model::{Account, Credentials, SensitiveUrl, State},
     },
+    connect::keys::SealedFor,
     crd::{
         ALIAS_ANNOTATION, ConnectedAccount, FINALIZER, Link, MOVE_TO_PROJECT_ANNOTATION,
         OWN_ACCOUNT_ANNOTATION, has_finalizer,
     },
-    plan::{AccountLookup, Applied, Desired, Effect, Failure, Observed, Pin, SecretSeen},
+    plan::{
+        AccountLookup, Applied, Desired, Effect, Failure, Observed, PendingRequest, Pin,
+        SecretSeen, page_of, usable_link,
+    },
     project::Project,
     time::whole_seconds,
 };
@@ -95,25 +99,20 @@ pub async fn act(
             }
         }
         Effect::Link { auth_config, alias } => {
-            let linked = client
-                .link(&link_request(desired, auth_config, alias))
-                .await
-                .map_err(failed)?;
+            let asked = desired.link_asked_for(&observed.recorded, None);
+            let request = link_request(desired, asked, auth_config, alias);
+            let linked = client.link(&request).await.map_err(failed)?;
             let Linked {
                 id,
                 redirect_url,
                 expires_at,
             } = linked;
+            let ends = expires_at.map(|time| project.by_our_clock(time));
+            let link = link(desired, asked, &id, &redirect_url, ends, project.now());
             let account = new_account(desired, auth_config, alias, id, State::Initializing);
             observed.account = AccountLookup::One(account);
             project.expect_person();
-            Applied::Linked {
-                link: link(
-                    &redirect_url,
-                    expires_at.map(|time| project.by_our_clock(time)),
-                    project.now(),
-                ),
-            }
+            Applied::Linked { link }
         }
         Effect::Create { auth_config, alias } => {
             let request = create_request(desired, &observed.secret, auth_config, alias);
@@ -126,19 +125,22 @@ pub async fn act(
             Applied::Created
         }
         Effect::Refresh { id } => {
-            let callback = desired.spec.callback_url.as_deref();
-            let refreshed = client.refresh(id, callback).await.map_err(failed)?;
-            let before = observed
-                .account
-                .account()
-                .map(|account| account.state.clone());
+            let account = observed.account.account();
+            let usable =
+                account.and_then(|account| usable_link(&observed.recorded, account, project.now()));
+            let asked = desired.link_asked_for(&observed.recorded, usable);
+            let callback = callback_url(desired, asked);
+            let refreshed = client.refresh(id, callback.as_deref()).await;
+            let refreshed = refreshed.map_err(failed)?;
+            let before = account.map(|account| account.state.clone());
+            let asked = asked.cloned();
             let state = refreshed.state.or(before).unwrap_or(State::Initializing);
             set_state(&mut observed, id, state.clone());
             match (refreshed.redirect_url, state) {
                 (Some(url), _) => {
                     project.expect_person();
                     Applied::Linked {
-                        link: link(&url, None, project.now()),
+                        link: link(desired, asked.as_ref(), id, &url, None, project.now()),
                     }
                 }
                 (None, State::Active) => Applied::Changed,
@@ -248,13 +250,28 @@ fn released(object: &ConnectedAccount) -> Value {
     json!({"finalizers": others})
 }
 
-fn link_request(desired: &Desired, auth_config: &str, alias: &str) -> LinkRequest {
+/// Where the browser goes after the sign-in: by way of the page, where that has asked for the link.
+fn callback_url(desired: &Desired, asked: Option<&PendingRequest>) -> Option<String> {
+    let by_page = asked.zip(desired.flags.page.as_ref());
+    let by_page = by_page.and_then(|(asked, page)| {
+        let browser = asked.browser.as_deref()?;
+        Some(page.callback(page_of(desired), &asked.uid, browser))
+    });
+    by_page.or_else(|| desired.spec.callback_url.clone())
+}
+
+fn link_request(
+    desired: &Desired,
+    asked: Option<&PendingRequest>,
+    auth_config: &str,
+    alias: &str,
+) -> LinkRequest {
     let spec = &desired.spec;
     LinkRequest {
         auth_config: auth_config.to_owned(),
         user: spec.user.clone(),
         alias: alias.to_owned(),
-        callback_url: spec.callback_url.clone(),
+        callback_url: callback_url(desired, asked),
         connection_data: spec.connection_data.as_ref().map(|data| {
             data.iter()
                 .map(|(key, value)| (key.clone(), json!(value)))
@@ -309,16 +326,36 @@ fn new_account(
     }
 }
 
-/// A link that was issued just now. `expires_at` is by our clock.
-fn link(url: &SensitiveUrl, expires_at: Option<Timestamp>, now: Timestamp) -> Link {
+/// A link that was issued just now, for a request or for none. `expires_at` is by our clock. Where the page is
+/// served, nobody but the page can read it.
+fn link(
+    desired: &Desired,
+    asked: Option<&PendingRequest>,
+    account: &str,
+    url: &SensitiveUrl,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Link {
     let latest = now.saturating_add(LINK_LIFETIME).unwrap_or(now);
     // One that is over already was told by a clock that nothing is known of: the person must see it.
     let expires_at = expires_at
         .filter(|time| *time > now)
         .map_or(latest, |time| time.min(latest));
+    let expires_at = whole_seconds(expires_at);
+    let link = match &desired.flags.page {
+        None => Link::in_clear(url.expose(), Time(expires_at)),
+        Some(page) => {
+            let sealed_for = SealedFor {
+                uid: &desired.uid,
+                account,
+                expires_at,
+            };
+            Link::sealed(page.keys.seal(url.expose(), sealed_for), Time(expires_at))
+        }
+    };
     Link {
-        url: url.expose().to_owned(),
-        expires_at: Time(whole_seconds(expires_at)),
+        requested_by: asked.map(PendingRequest::as_link_has_it),
+        ..link
     }
 }
 

@@ -7,10 +7,12 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStri
 use crate::{crd::DEFAULT_BASE_URL, projects::ProjectKey, sandbox};
 
 mod base_url;
+mod page;
 #[cfg(test)]
 mod tests;
 pub mod values;
 pub use base_url::BaseUrl;
+pub use page::PageOptions;
 use values::{FEWEST, MOST, MOST_PROJECTS, duration, lease_name, namespace};
 
 /// The name of the Lease where none is given.
@@ -215,6 +217,10 @@ pub struct Run {
     /// What projects may name.
     #[command(flatten)]
     pub projects: ProjectOptions,
+
+    /// The connect page.
+    #[command(flatten)]
+    pub page: PageOptions,
 
     /// ComposioProjects that are served of one namespace, the oldest first
     #[arg(

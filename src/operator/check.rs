@@ -41,13 +41,18 @@ type Right = (&'static str, &'static str, &'static [&'static str]);
 type Rights<'a> = (&'a [Right], Option<&'a str>);
 
 /// What the operator does where it is to work. A test holds it to the chart's rules.
-const RIGHTS: [Right; 6] = [
+const RIGHTS: [Right; 7] = [
     (
         "composio.dev",
         "connectedaccounts",
         &["get", "list", "watch", "patch"],
     ),
     ("composio.dev", "connectedaccounts/status", &["update"]),
+    (
+        "composio.dev",
+        "connectrequests",
+        &["list", "watch", "patch", "delete"],
+    ),
     (
         "composio.dev",
         "composioprojects",

@@ -27,6 +27,7 @@ use crate::{
 mod events;
 mod namespaces;
 mod queue;
+mod requests;
 mod schedule;
 mod startup;
 mod watching;

@@ -11,7 +11,9 @@ use tower::{BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLa
 
 use crate::{lease::Leadership, metrics::Metrics};
 
+mod connect_request;
 mod writes;
+pub(crate) use connect_request::delete_connect_request;
 use writes::CountWrites;
 
 /// Which program calls, and of which version: for the apiserver and for Composio.

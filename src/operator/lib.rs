@@ -33,6 +33,7 @@
 //! | [`time`] | conversions of times and durations |
 //! | [`log`] | log lines, and what never gets into them |
 //! | [`metrics`] | what is counted |
+//! | [`connect`] | the connect page, on which people ask for links |
 //! | [`check`] | `composio-operator check`: is everything there that the operator needs |
 //! | [`drain`] | `composio-operator drain`: deletes all objects, and waits |
 //!
@@ -52,6 +53,7 @@ pub mod act;
 pub mod activity;
 pub mod arguments;
 pub mod check;
+pub mod connect;
 pub mod controller;
 pub mod drain;
 pub mod http;

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     composio::model::Account,
+    connect::page_address::PageOf,
     crd::{ConnectedAccountStatus, DeletionPolicy, Link, ProjectReason, Reason},
 };
 
@@ -27,6 +28,7 @@ mod pin;
 mod policy;
 mod present;
 mod recorded;
+mod request;
 mod rule;
 mod sharing;
 #[cfg(test)]
@@ -54,6 +56,7 @@ pub use observed::{
 };
 pub use pin::Pin;
 pub use policy::{Labels, NotAllowed, Policy};
+pub use request::{PendingRequest, sign_in};
 pub use rule::{Decision, Rule};
 pub use urgency::urgency;
 
@@ -333,6 +336,16 @@ pub fn usable_link<'a>(
     let over = account.state.is_connected()
         || (account.state.is_dead() && recorded.state.as_deref() != Some(account.state.as_str()));
     (same && !over && now < link.expires_at.0).then_some(link)
+}
+
+/// How the object's page of the connect page is addressed.
+pub fn page_of(desired: &Desired) -> PageOf<'_> {
+    PageOf {
+        namespace: &desired.namespace,
+        name: &desired.name,
+        uid: &desired.uid,
+        epoch: &desired.connect_epoch,
+    }
 }
 
 /// Why an account must not be deleted to make room for another one: nothing tells that this object has made it.

@@ -21,6 +21,8 @@ mod claim;
 mod conditions;
 mod config_map;
 pub mod object_event;
+mod page;
+mod request;
 mod requeue;
 mod secret;
 #[cfg(test)]
@@ -31,6 +33,9 @@ use claim::record_claim;
 use conditions::{conditions, verdict};
 pub use config_map::{ConfigMapResult, report_config_map};
 use config_map::{intend, keep_condition};
+use page::record_page;
+pub use request::handled_requests;
+use request::record_sign_in;
 pub use requeue::{RequeuePolicy, config_map_requeue_after, requeue_after};
 use secret::{drop_former_refusal, record_secret, renew_secret};
 
@@ -66,9 +71,11 @@ pub fn report(
     record_outcome(&mut status, desired, outcome, now);
     record_account(&mut status, desired, outcome, now);
     record_requests(&mut status, desired, outcome);
+    request::record_requests(&mut status, previous, desired, outcome);
     intend(&mut status, desired);
     status.observed_generation = Some(desired.generation);
     let verdict = verdict(desired, &status, &outcome.kind);
+    record_page(&mut status, desired, &verdict, now);
     status.conditions = conditions(previous, desired, &status, &verdict, now);
     keep_condition(&mut status, previous, desired);
     status
@@ -184,6 +191,7 @@ fn record_outcome(
                 status.connection_data_digest = Some(connection_data_digest(&desired.spec));
             }
             status.link = Some(link.clone());
+            status.sign_in = None;
             status.last_link_issued_at = Some(MicroTime(now));
             status.last_handled_link_request = desired.link_request.clone();
         }
@@ -285,9 +293,10 @@ fn record_account(
     let has_issued = matches!(outcome.kind, OutcomeKind::Applied(Applied::Linked { .. }));
     let had_own_link = status.link.as_ref().is_some_and(|link| {
         let record = status.record.as_ref();
-        let proven = keys.verify_link(record, &desired.own_alias, &account.id, &link.url);
+        let proven = keys.verify_link(record, &desired.own_alias, &account.id, link.text());
         has_issued || proven == Proven::Valid
     });
+    record_sign_in(status, desired, account);
     if usable_link(status, account, now).is_none() {
         status.link = None;
     }

@@ -5,6 +5,7 @@ mod all;
 mod cluster;
 mod objects;
 mod packed;
+mod requests;
 
 pub use all::AllObjects;
 pub(crate) use cluster::NamespaceChange;
@@ -13,3 +14,4 @@ pub use objects::{ObjectCounts, Objects, WatchDelta};
 #[cfg(test)]
 pub(crate) use packed::DECODED;
 pub use packed::{PackedObject, Summary};
+pub(crate) use requests::{ConnectRequests, StoredRequest};

@@ -68,6 +68,18 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         &[],
         "what is told of a project, in a time of its own",
     ),
+    (
+        "src/operator/kubernetes/connect_request.rs",
+        "patch_metadata",
+        &[],
+        REQUEST,
+    ),
+    (
+        "src/operator/kubernetes/connect_request.rs",
+        "delete",
+        &[],
+        REQUEST,
+    ),
     ("src/operator/lease/attempt.rs", "create", &[], LEASE),
     ("src/operator/lease/attempt.rs", "replace", &[], LEASE),
     (
@@ -84,6 +96,7 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
     ),
 ];
 const CONFIG_MAP: &str = "what others read, which tests/config_map/raced.rs crosses";
+const REQUEST: &str = "what asked for a link and was handled, which tests/on_demand crosses";
 const LEASE: &str = "the Leases, in a time of their own";
 const OBJECT: &str = "connectedaccounts/{name}";
 const STATUS: &str = "connectedaccounts/{name}/status";

@@ -121,6 +121,7 @@ fn the_marks_on_an_object_and_the_columns_are_told() {
         crd::OWN_ACCOUNT_ANNOTATION,
         crd::ABANDON_ANNOTATION,
         crd::MOVE_TO_PROJECT_ANNOTATION,
+        crd::CONNECT_EPOCH_ANNOTATION,
         crd::LINK_REQUESTED_ANNOTATION,
         crd::RECONCILE_REQUESTED_ANNOTATION,
     ] {

@@ -1,7 +1,7 @@
 //! The reference of the fields, from the schemas of the definitions.
 
 use composio_operator::crd::{
-    ClusterComposioProject, ComposioProject, ConnectedAccount, definitions,
+    ClusterComposioProject, ComposioProject, ConnectRequest, ConnectedAccount, definitions,
 };
 use kube::CustomResourceExt;
 use serde_json::{Map, Value};
@@ -39,6 +39,10 @@ pub(super) fn project_status() -> String {
     let rows = rows::<ComposioProject>("status");
     assert_eq!(rows, self::rows::<ClusterComposioProject>("status"));
     STATUS_COLUMNS.to_owned() + &rows
+}
+
+pub(super) fn request_spec() -> String {
+    SPEC_COLUMNS.to_owned() + &rows::<ConnectRequest>("spec")
 }
 
 fn rows<K: CustomResourceExt>(part: &str) -> String {
@@ -184,7 +188,7 @@ fn every_rule_of_the_definition_is_in_the_table() {
     let mut found = Vec::new();
     collect(&serde_json::to_value(definitions()).unwrap(), &mut found);
     assert!(found.len() > 10, "{found:?}");
-    let table = spec() + &project_spec() + &cluster_project_spec();
+    let table = spec() + &project_spec() + &cluster_project_spec() + &request_spec();
     for message in found {
         assert!(table.contains(&message), "{message}");
     }

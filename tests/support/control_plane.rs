@@ -53,10 +53,11 @@ const KUBECTL: Duration = Duration::from_secs(180);
 const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Read when the tests are built: a folder that is changed meanwhile does no harm.
-const CRDS: [&str; 3] = [
+const CRDS: [&str; 4] = [
     include_str!("../../crds/connectedaccounts.yaml"),
     include_str!("../../crds/composioprojects.yaml"),
     include_str!("../../crds/clustercomposioprojects.yaml"),
+    include_str!("../../crds/connectrequests.yaml"),
 ];
 
 /// Who asked what of the resources that the operator uses: the witness of its reads and writes.

@@ -179,7 +179,7 @@ pub(super) fn facts(desired: &Desired, view: &View<'_>) -> Vec<(&'static str, St
         None => "none".to_owned(),
         Some(link) => format!("one until {}", link.expires_at.0),
     };
-    let is_open = desired.has_unanswered_link_request(status);
+    let is_open = desired.has_unanswered_link_request(status, None);
     let declared = match (desired.spec.suspend, desired.spec.enabled) {
         (true, _) => "suspended",
         (false, true) => "enabled",

@@ -64,8 +64,9 @@ pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) ->
 
 /// A text without the link of the object.
 pub(crate) fn without_link(view: &View<'_>, text: &str) -> String {
-    match &view.status.link {
-        Some(link) if link.url.contains("://") => text.replace(&link.url, HIDDEN),
+    let link = view.status.link.as_ref();
+    match link.and_then(|link| link.url.as_deref()) {
+        Some(url) if url.contains("://") => text.replace(url, HIDDEN),
         Some(_) | None => text.to_owned(),
     }
 }

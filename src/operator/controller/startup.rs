@@ -26,6 +26,7 @@ use super::{
     namespaces::{self, NamespaceAccess},
     project_counts,
     queue::{Opened, Queue, Trigger},
+    requests,
     watching::{follow, follow_projects, report_watch_error},
     worker::Worker,
 };
@@ -216,6 +217,14 @@ impl Watching {
         controller.tasks.spawn(watch);
         let watch = controller.watch_projects(Arc::clone(&known[1]));
         controller.tasks.spawn(watch);
+        let watch = requests::watch(
+            controller.client.clone(),
+            controller.namespaces.clone(),
+            controller.objects.clone(),
+            controller.queue.trigger(),
+            Arc::clone(&controller.health),
+        );
+        controller.tasks.spawn(watch);
         let scope = match controller.namespaces.as_slice() {
             [] => "all".to_owned(),
             some => some.join(","),
@@ -269,7 +278,7 @@ impl Known {
     /// Begins with the projects and with the passes. Those over the objects of a project wait for its first poll.
     pub(super) fn open_queue(self) -> Running {
         let Controller {
-            client: _,
+            client,
             namespaces: _,
             health: _,
             metrics,
@@ -279,9 +288,10 @@ impl Known {
             store: _,
             access,
             queue,
-            tasks,
+            mut tasks,
             stop,
         } = self.controller;
+        tasks.spawn(requests::sweep(client, objects.clone(), queue.trigger()));
         let queue = queue.open(move || objects.refs());
         projects.start();
         let worker = Worker {

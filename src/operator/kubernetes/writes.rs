@@ -72,6 +72,7 @@ fn written(method: &Method, path: &str) -> Option<&'static str> {
         () if has("connectedaccounts") && path.ends_with("/status") => "status",
         () if has("connectedaccounts") => "metadata",
         () if has("composioprojects") || has("clustercomposioprojects") => "project",
+        () if has("connectrequests") => "connect_request",
         () if has("configmaps") => "config_map",
         () if has("events") => "event",
         () if has("leases") => "lease",

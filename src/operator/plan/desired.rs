@@ -7,15 +7,16 @@ use kube::ResourceExt;
 
 use crate::{
     composio::model::{Acl, Credentials, Visibility},
+    connect::page_address::PageSettings,
     crd::{
-        ABANDON_ANNOTATION, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec,
-        ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION, MOVE_TO_PROJECT_ANNOTATION,
-        OWN_ACCOUNT_ANNOTATION, ProjectRef, RECONCILE_REQUESTED_ANNOTATION, has_finalizer,
-        is_unanswered,
+        ABANDON_ANNOTATION, ALIAS_ANNOTATION, CONNECT_EPOCH_ANNOTATION, ConnectedAccount,
+        ConnectedAccountSpec, ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION, Link,
+        MOVE_TO_PROJECT_ANNOTATION, OWN_ACCOUNT_ANNOTATION, ProjectRef,
+        RECONCILE_REQUESTED_ANNOTATION, has_finalizer, is_unanswered,
     },
 };
 
-use super::{Labels, Pin, Policy, SecretSeen, computed_alias, sharing};
+use super::{Labels, PendingRequest, Pin, Policy, SecretSeen, computed_alias, sharing};
 
 /// The longest request token that is taken.
 const MAX_TOKEN: usize = 64;
@@ -31,6 +32,8 @@ pub struct Flags {
     pub alias_prefix: String,
     /// What those who refer to the project may ask for; `None`: the project is not known.
     pub policy: Option<Arc<Policy>>,
+    /// The connect page; `None`: it is not served.
+    pub page: Option<Arc<PageSettings>>,
     /// How long an effect whose outcome is unknown may still take effect.
     pub unknown_outcome_wait: SignedDuration,
     /// How long a provider may refuse to revoke the account of an object that goes, before the account is
@@ -45,6 +48,7 @@ impl Default for Flags {
             project_id: None,
             alias_prefix: String::new(),
             policy: Some(Arc::new(Policy::everything())),
+            page: None,
             unknown_outcome_wait: SignedDuration::from_secs(60),
             revoke_patience: SignedDuration::from_mins(10),
         }
@@ -100,6 +104,10 @@ pub struct Desired {
     pub ignored_link_request: Option<String>,
     /// Token of a request for a fresh look.
     pub reconcile_request: Option<String>,
+    /// What is asked for by ConnectRequests.
+    pub requests: Vec<PendingRequest>,
+    /// What a person raises to make the addresses of its page worthless that are out.
+    pub connect_epoch: String,
     /// The labels of the namespace, where the project's policy goes by them.
     pub labels: Arc<Labels>,
     /// How many objects of the namespace come before it in the project, where its policy counts them and it is new.
@@ -139,6 +147,8 @@ impl Desired {
             link_request: token(object, LINK_REQUESTED_ANNOTATION),
             ignored_link_request: too_long(object, LINK_REQUESTED_ANNOTATION),
             reconcile_request: token(object, RECONCILE_REQUESTED_ANNOTATION),
+            requests: Vec::new(),
+            connect_epoch: token(object, CONNECT_EPOCH_ANNOTATION).unwrap_or_default(),
             labels: Arc::default(),
             before: 0,
             flags: flags.clone(),
@@ -150,17 +160,25 @@ impl Desired {
         self.claimant().lookup_alias()
     }
 
-    /// Whether a person or a tool asked, by annotation, for a look or a link, and was not answered yet.
+    /// Whether a person or a tool asked, by annotation or by a ConnectRequest, for a look or a link, and was not
+    /// answered yet.
     pub fn has_unanswered_request(&self, recorded: &ConnectedAccountStatus) -> bool {
         let handled = recorded.last_handled_reconcile_at.as_deref();
+        let is_open = |request: &PendingRequest| !request.is_handled(recorded);
         is_unanswered(self.reconcile_request.as_deref(), handled)
-            || self.has_unanswered_link_request(recorded)
+            || self.has_unanswered_link_request(recorded, None)
+            || self.requests.iter().any(is_open)
     }
 
-    /// The same of a link alone.
-    pub fn has_unanswered_link_request(&self, recorded: &ConnectedAccountStatus) -> bool {
+    /// The same of a link alone; `usable` is the one that can still be used.
+    pub fn has_unanswered_link_request(
+        &self,
+        recorded: &ConnectedAccountStatus,
+        usable: Option<&Link>,
+    ) -> bool {
         let handled = recorded.last_handled_link_request.as_deref();
         is_unanswered(self.link_request.as_deref(), handled)
+            || self.link_asked_for(recorded, usable).is_some()
     }
 
     /// Whether finalizer and pin are on the object, and the pin was written for it.

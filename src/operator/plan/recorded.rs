@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     AccountLookup, Claim, Decision, Desired, Effect, NOT_VISIBLE, Observed, Pin, Rule, allowed,
-    checks, connected, duplicates, marks, waiting,
+    checks, connected, duplicates, marks, request, stopped, unconfirmed, waiting,
 };
 
 /// The recorded account is not there. One that was made a moment ago may not be visible yet; one that this
@@ -83,9 +83,36 @@ pub(super) fn found(
             revoke: false,
         });
     }
+    if request::is_of_another_browser(desired, &observed.recorded, account) {
+        return finished_elsewhere(desired, observed, account);
+    }
     match has_grant {
         true => connected::decide(desired, observed, account, now),
         false => waiting::decide(desired, observed, account, now),
+    }
+}
+
+/// Somebody else than who asked for the link may have signed in: the grant is not used, and is theirs to end. A new
+/// link takes a new account.
+fn finished_elsewhere(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
+    let rule = Rule::FinishedElsewhere;
+    let id = || account.id.clone();
+    let effect = match account.state {
+        State::Active => Effect::Disable { id: id() },
+        _ if desired.has_unanswered_link_request(&observed.recorded, None) => {
+            if let Some(unconfirmed) = unconfirmed(desired, observed, account) {
+                return unconfirmed;
+            }
+            Effect::Delete {
+                id: id(),
+                revoke: false,
+            }
+        }
+        _ => return rule.refuses(Reason::FinishedElsewhere, ""),
+    };
+    match observed.refused_exactly(&effect) {
+        Some(refused) => stopped(rule, &refused.failure),
+        None => rule.does(effect),
     }
 }
 

@@ -89,8 +89,12 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
     let Some(declared) = &desired.spec.credentials else {
         let link_is_over = observed.recorded.last_link_issued_at.is_some();
-        if link_is_over && !desired.has_unanswered_link_request(&observed.recorded) {
-            return waiting::wait_for_request(observed, None);
+        let is_asked = desired.has_unanswered_link_request(&observed.recorded, None);
+        if !is_asked && desired.is_on_demand() {
+            return held_back(desired, observed);
+        }
+        if !is_asked && link_is_over {
+            return waiting::wait_for_request(desired, observed, None);
         }
         return make(desired, observed, now, |auth_config, alias| {
             Rule::Link.does(Effect::Link { auth_config, alias })
@@ -112,6 +116,15 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         ) => make(desired, observed, now, |auth_config, alias| {
             Rule::Create.does(Effect::Create { auth_config, alias })
         }),
+    }
+}
+
+/// Nobody has asked for a link yet. What keeps one from being made is told now, and not to who comes for it.
+fn held_back(desired: &Desired, observed: &Observed) -> Decision {
+    let waits = waiting::wait_for_request(desired, observed, None);
+    match checks::auth_config(desired, observed) {
+        Err(decision) if waits.rule == Rule::AwaitRequest => decision,
+        Ok(_) | Err(_) => waits,
     }
 }
 

@@ -29,10 +29,11 @@ pub(super) fn decide(
         };
     }
     // Nobody is to sign in with connection data that was corrected: that asks for another link, too.
-    let asked = desired.has_unanswered_link_request(recorded)
+    let usable = usable_link(recorded, account, now);
+    let asked = desired.has_unanswered_link_request(recorded, usable)
         || connection_data::is_corrected(desired, recorded, account);
     // Before the dead states: a refreshed account may stay in one until the person is done.
-    if !asked && let Some(link) = usable_link(recorded, account, now) {
+    if !asked && let Some(link) = usable {
         return Rule::AwaitUser.waits(Reason::AwaitingUser, "", Some(link.expires_at.0));
     }
     if let Some(not_allowed) = &not_allowed {
@@ -54,8 +55,9 @@ pub(super) fn decide(
     let link_was_taken = recorded.link.is_none()
         && !account.state.is_dead()
         && recorded.says(condition::SYNCED, &[Reason::AwaitingUser]);
-    if !asked && !link_was_lost && !link_was_taken {
-        return wait_for_request(observed, Some(account));
+    let is_held_back = desired.is_on_demand() || !(link_was_lost || link_was_taken);
+    if !asked && is_held_back {
+        return wait_for_request(desired, observed, Some(account));
     }
     let refresh = Effect::Refresh {
         id: account.id.clone(),
@@ -88,13 +90,20 @@ pub(super) fn decide(
     Rule::SignInAgain.does(refresh)
 }
 
-/// A link was issued and is over: each new one costs a row, so a person has to ask for it. How the sign-in ended
-/// is told, also of a grant that was to be given anew.
-pub(super) fn wait_for_request(observed: &Observed, account: Option<&Account>) -> Decision {
+/// A link was issued and is over, or links are made on demand: each one costs a row, so a person has to ask for it.
+/// How the sign-in ended is told, also of a grant that was to be given anew.
+pub(super) fn wait_for_request(
+    desired: &Desired,
+    observed: &Observed,
+    account: Option<&Account>,
+) -> Decision {
     let failed = account.filter(|account| account.state == State::Failed);
     let (reason, detail) = match (failed, &observed.recorded.first_connected_at) {
         (Some(account), _) => how_it_failed(account),
         (None, Some(_)) => (Reason::ReauthorizationRequired, String::new()),
+        (None, None) if desired.is_on_demand() => {
+            return Rule::AwaitRequest.waits(Reason::AwaitingUser, "", None);
+        }
         (None, None) => (Reason::LinkExpired, String::new()),
     };
     Rule::LinkOver.waits(reason, detail, None)

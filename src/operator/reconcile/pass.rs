@@ -17,6 +17,8 @@ use crate::{
     act::{EffectError, act},
     composio::Urgency,
     crd::{ConnectedAccount, Reason, is_unanswered},
+    kubernetes::delete_connect_request,
+    look::ProjectContext,
     plan::{Effect, Need, OutcomeKind, Presence, Wait, config_map_step, urgency},
     report::{config_map_requeue_after, must_be_kept, object_event, requeue_after},
     turns::Share,
@@ -180,7 +182,8 @@ impl<'a> Pass<'a> {
             || (has_secret && recorded.connected_account_id.is_some());
         let project = &self.context.project_context.project;
         let is_end = || urgency(desired, observed, project.now()) == Urgency::Withdrawal;
-        if !is_known || !is_asked || is_end() {
+        // Whoever comes back from a sign-in has waited for it, and comes once a link.
+        if !is_known || !is_asked || desired.has_return(recorded) || is_end() {
             return None;
         }
         let (shortest, now) = (self.context.requeue_policy.min, project.instant());
@@ -265,6 +268,7 @@ impl<'a> Pass<'a> {
         if let Some(ended) = self.save_all().await? {
             return Ok(ended);
         }
+        self.delete_requests().await;
         let now = self.context.project_context.project.now();
         let label = match &outcome {
             OutcomeKind::Settled => "Settled",
@@ -286,6 +290,26 @@ impl<'a> Pass<'a> {
             requeue_after: requeue_after.into_iter().chain(config_map).min(),
             label,
         })
+    }
+
+    /// Deletes the ConnectRequests of which the status tells by now what came of them. One that is left is deleted at
+    /// another pass, and not handled again.
+    async fn delete_requests(&self) {
+        let State {
+            desired,
+            observed,
+            handled,
+            ..
+        } = &self.state;
+        let ProjectContext {
+            objects, client, ..
+        } = &self.context.project_context;
+        for request in objects.connect_requests(desired) {
+            let pending = &request.pending;
+            if handled.contains(&pending.uid) || pending.is_handled(&observed.recorded) {
+                delete_connect_request(client, &request).await;
+            }
+        }
     }
 
     /// Ends a pass of which nothing new is reported.

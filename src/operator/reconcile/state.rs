@@ -9,7 +9,10 @@ use crate::{
         AfterFailure, Applied, Desired, Effect, Failure, Need, Observed, Outcome, OutcomeKind,
         Plan, Presence, Refused,
     },
-    report::object_event::{self, ObjectEvent},
+    report::{
+        handled_requests,
+        object_event::{self, ObjectEvent},
+    },
 };
 
 /// An object, what is seen of its account, and what is to be written of both.
@@ -18,6 +21,8 @@ pub(super) struct State<'a> {
     pub(super) desired: Desired,
     pub(super) observed: Observed,
     pub(super) status: StatusWriter<'a>,
+    /// The uids of ConnectRequests that were handled in this pass.
+    pub(super) handled: Vec<String>,
 }
 
 /// What a decision asks of the pass.
@@ -66,6 +71,7 @@ impl<'a> State<'a> {
             desired,
             observed,
             status: StatusWriter::new(object, &context.report),
+            handled: Vec::new(),
         }
     }
 
@@ -185,8 +191,12 @@ impl<'a> State<'a> {
             kind,
         };
         let now = self.context.project_context.project.now();
-        self.status.add(self.desired.clone(), outcome, now);
-        self.observed.recorded = self.status.pending();
+        self.status.add(self.desired.clone(), outcome.clone(), now);
+        let status = self.status.pending();
+        let previous = std::mem::replace(&mut self.observed.recorded, status);
+        let status = &self.observed.recorded;
+        let handled = handled_requests(&self.desired, &previous, status, &outcome);
+        self.handled.extend(handled.into_iter().map(|one| one.uid));
     }
 
     pub(super) fn emit(&self, events: Vec<ObjectEvent>) {

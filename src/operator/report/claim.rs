@@ -26,7 +26,7 @@ pub(super) fn record_claim(
         Some(Claim::DeclaredAlias) if !signed_in => {
             let link = status.link.as_ref().filter(|_| had_own_link);
             status.record =
-                link.map(|link| keys.sign_link(&desired.own_alias, &account.id, &link.url));
+                link.map(|link| keys.sign_link(&desired.own_alias, &account.id, link.text()));
             status.adopted = Some(Adopted::ByDeclaredAlias);
         }
         // It is only named to this object, and nothing was decided on a look at who else has it.

@@ -18,7 +18,7 @@ use super::{MAX_DETAIL, MAX_MESSAGE, is_in};
 /// What the conditions say of an object.
 pub(super) struct Verdict {
     /// The one reason for all of them.
-    reason: Reason,
+    pub(super) reason: Reason,
     /// What exactly is so; empty where the reason says all.
     detail: String,
     /// What exactly is so, what it means and what to do.
@@ -44,10 +44,12 @@ pub(super) fn verdict(
     };
     let reason = match reason {
         // It ran out between the decision and now: who says that the person is awaited shows the link.
-        Reason::AwaitingUser if status.link.is_none() => match status.first_connected_at {
-            None => Reason::LinkExpired,
-            Some(_) => Reason::ReauthorizationRequired,
-        },
+        Reason::AwaitingUser if status.link.is_none() && !desired.is_on_demand() => {
+            match status.first_connected_at {
+                None => Reason::LinkExpired,
+                Some(_) => Reason::ReauthorizationRequired,
+            }
+        }
         other => other,
     };
     // Also past the link's end, so that a wave that went on is not called broken later.
@@ -91,7 +93,9 @@ fn content_with_link(desired: &Desired, status: &ConnectedAccountStatus) -> bool
     match desired.spec.ready_when {
         ReadyWhen::Active => false,
         ReadyWhen::LinkIssued => {
-            status.first_connected_at.is_none() && status.last_link_issued_at.is_some()
+            let waits_on_page = desired.is_on_demand() && desired.flags.page.is_some();
+            status.first_connected_at.is_none()
+                && (status.last_link_issued_at.is_some() || waits_on_page)
         }
     }
 }

@@ -5,7 +5,9 @@
 
 use crate::{
     composio::model::State,
-    crd::{ConnectedAccountStatus, DeletionPolicy, FINALIZER, Progress, Reason, condition},
+    crd::{
+        ConnectedAccountStatus, DeletionPolicy, FINALIZER, FinishedIn, Progress, Reason, condition,
+    },
     plan::{
         Applied, Desired, Effect, Observed, Pin, Presence, ends_with_object, is_abandoned, is_ours,
     },
@@ -21,6 +23,8 @@ pub use reason::EventReason;
 
 /// The apiserver's limit, in bytes.
 const MAX_NOTE: usize = 1024;
+/// The most characters that are told of who asks.
+const MAX_REQUESTED_BY: usize = 320;
 /// What Composio names as revoked is a word like `access_token`. Anything longer is none.
 const MAX_TOKEN_NAME: usize = 32;
 
@@ -63,7 +67,7 @@ pub fn of_effect(
                 .collect()
         }
         Effect::Unpin | Effect::Create { .. } => Vec::new(),
-        Effect::Link { .. } | Effect::Refresh { .. } => link_issued(done),
+        Effect::Link { .. } | Effect::Refresh { .. } => link_issued(desired, done),
         Effect::Adopt => {
             let id = observed.recorded.connected_account_id.as_deref();
             let note = format!(
@@ -104,7 +108,13 @@ pub fn of_effect(
             // It is disabled before anything was said of the consent.
             let was_told = observed.recorded.connected_at == previous.connected_at;
             let first = (!was_told).then(|| connected(id));
-            let note = format!("account {id} was disabled, as declared");
+            let why = match is_finished_elsewhere(&observed.recorded) {
+                true => {
+                    "since its sign-in was finished in another browser than the one that had asked for the link"
+                }
+                false => "as declared",
+            };
+            let note = format!("account {id} was disabled, {why}");
             first
                 .into_iter()
                 .chain([normal(EventReason::Disabled, note)])
@@ -192,13 +202,36 @@ fn retained(desired: &Desired, observed: &Observed) -> Option<ObjectEvent> {
 }
 
 /// A refresh may find the account alive, and bring no link.
-fn link_issued(done: &Applied) -> Vec<ObjectEvent> {
-    if !matches!(done, Applied::Linked { .. }) {
+fn link_issued(desired: &Desired, done: &Applied) -> Vec<ObjectEvent> {
+    let Applied::Linked { link } = done else {
         return Vec::new();
-    }
+    };
     // What comes again within minutes is counted under its first note: no time in it.
-    let note = "a link to sign in is in status.link while it can be used; it is for the declared user only";
-    vec![normal(EventReason::LinkIssued, note.to_owned())]
+    let place = match link.url {
+        Some(_) => "a link to sign in is in status.link while it can be used",
+        None => "a link to sign in is on the connect page while it can be used",
+    };
+    let asked = link.requested_by.as_ref().and_then(|asked| {
+        let mut requests = desired.requests.iter();
+        requests.find(|request| request.uid == asked.uid)
+    });
+    let asked = asked.map(|request| match &request.requested_by {
+        None => "; a ConnectRequest asked for it".to_owned(),
+        Some(who) => {
+            let who = text::sanitize_line(who, MAX_REQUESTED_BY);
+            format!("; a ConnectRequest asked for it, said to be of {who:?}")
+        }
+    });
+    let note = format!(
+        "{place}; it is for the declared user only{}",
+        asked.unwrap_or_default()
+    );
+    vec![normal(EventReason::LinkIssued, note)]
+}
+
+fn is_finished_elsewhere(status: &ConnectedAccountStatus) -> bool {
+    let finished_in = status.sign_in.as_ref();
+    finished_in.and_then(|sign_in| sign_in.finished_in) == Some(FinishedIn::Another)
 }
 
 fn connected(id: &str) -> ObjectEvent {

@@ -64,10 +64,7 @@ fn failed(reason: Reason, answer: Answer) -> OutcomeKind {
 const LATER: Answer = Answer::NotNow { after: None };
 
 fn good_link() -> Link {
-    Link {
-        url: "https://connect.example/2".into(),
-        expires_at: Time(ago(-600)),
-    }
+    Link::in_clear("https://connect.example/2", Time(ago(-600)))
 }
 
 /// The status after an event, on what is seen and recorded.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use kube::{
-    Resource,
+    Resource, ResourceExt,
     runtime::{
         reflector::{ObjectRef, Store},
         watcher::Event,
@@ -15,7 +15,7 @@ use kube::{
 use parking_lot::Mutex;
 
 use super::{
-    ObjectCounts, Objects, PackedObject, WatchDelta,
+    ConnectRequests, ObjectCounts, Objects, PackedObject, WatchDelta,
     cluster::{Cluster, NamespaceChange},
 };
 use crate::{crd::ProjectKind, plan::Flags, projects::ProjectKey};
@@ -125,6 +125,18 @@ impl AllObjects {
             *other != key && (other.namespace.is_none() || other.namespace == key.namespace)
         });
         others.map(|(_, objects)| objects.clone()).collect()
+    }
+
+    /// The ConnectRequests that are there.
+    pub(crate) fn connect_requests(&self) -> &ConnectRequests {
+        &self.cluster.requests
+    }
+
+    /// Whether an object of that uid is there.
+    pub(crate) fn has(&self, namespace: &str, name: &str, uid: &str) -> bool {
+        let object = ObjectRef::new(name).within(namespace);
+        let object = self.store.get(&object);
+        object.is_some_and(|object| object.uid().as_deref() == Some(uid))
     }
 
     /// Says whether these are all objects that there are: false while a watched namespace has not been shown

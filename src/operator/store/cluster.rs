@@ -10,6 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 
+use super::ConnectRequests;
 use crate::{plan::Labels, projects::ProjectKey};
 
 /// What is known of the cluster besides the objects.
@@ -20,6 +21,8 @@ pub(super) struct Cluster {
     /// Whether the watch of namespaces has brought all that there are.
     has_namespaces: AtomicBool,
     labels: Mutex<HashMap<String, Arc<Labels>>>,
+    /// What is asked for by ConnectRequests.
+    pub(super) requests: ConnectRequests,
     /// By the project that names it: namespace and name of a Secret.
     key_secrets: Mutex<BTreeMap<ProjectKey, (String, String)>>,
 }

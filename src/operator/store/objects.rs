@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use kube::{Resource, runtime::reflector::ObjectRef};
 use parking_lot::Mutex;
 
-use super::{PackedObject, Summary, cluster::Cluster};
+use super::{PackedObject, StoredRequest, Summary, cluster::Cluster};
 use crate::{
     activity::Activity,
     crd::{ConnectedAccount, Reason, condition},
-    plan::{Desired, Flags, Labels},
+    plan::{Desired, Flags, Labels, PendingRequest},
 };
 
 mod auth_configs;
@@ -115,6 +115,7 @@ impl Objects {
     pub fn desired(&self, object: &ConnectedAccount) -> Desired {
         let flags = self.flags();
         let mut desired = Desired::of(object, &flags);
+        desired.requests = self.requests_of(&desired);
         let Some(policy) = &flags.policy else {
             return desired;
         };
@@ -124,6 +125,25 @@ impl Objects {
             desired.before = places.before(&desired.namespace, desired.created, &desired.name);
         }
         desired
+    }
+
+    fn requests_of(&self, desired: &Desired) -> Vec<PendingRequest> {
+        let Desired {
+            namespace,
+            uid,
+            name,
+            ..
+        } = desired;
+        let now = Timestamp::now();
+        let requests = self.cluster.requests.of_account(namespace, uid, name);
+        let requests = requests.into_iter().filter(|one| !one.is_over(now));
+        requests.map(|one| one.pending).collect()
+    }
+
+    /// The ConnectRequests of an object, also those that are over.
+    pub(crate) fn connect_requests(&self, desired: &Desired) -> Vec<StoredRequest> {
+        let requests = &self.cluster.requests;
+        requests.of_account(&desired.namespace, &desired.uid, &desired.name)
     }
 
     /// The labels of a namespace: none of one that is not known.

@@ -19,12 +19,17 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
     let recorded = &observed.recorded;
     let (found, has_record) = (sight.found(), sight.recorded());
     let (makes, has_grant) = (sight.makes(), sight.has_grant());
+
     let is_kept = sight.is_not_allowed();
     let waits = sight.waits() && !is_kept;
     let signs_in = waits && !sight.has_credentials();
     let (has_secret, data) = (sight.has_credentials(), sight.data());
     let revives = waits && has_secret;
-    let is_asked = sight.asked() || sight.is_corrected();
+    let is_asked = sight.asked_for_link() || sight.is_corrected();
+    let is_held_back = sight.is_on_demand() && !sight.asked_for_link();
+    let awaits_first =
+        is_held_back && recorded.first_connected_at.is_none() && !sight.is(&[State::Failed]);
+    let makes_now = makes && !is_held_back;
     let never_connected = recorded.connected_at.is_none();
     let did_not_help = never_connected && data == Data::Sent(Patched);
     let recreates = revives && (did_not_help || data == Data::NeedsNewAccount);
@@ -94,10 +99,17 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
             signs_in && !is_asked && sight.dead() && !desired.spec.enabled && !never_connected
         }
         Rule::LinkOver => {
-            let makes_link = makes && !has_secret && recorded.last_link_issued_at.is_some();
-            let has_had_link = signs_in && !sight.link_was_lost() && !sight.link_was_taken();
-            !is_asked && (makes_link || has_had_link)
+            let has_issued = recorded.last_link_issued_at.is_some();
+            let makes_link = makes && !has_secret && (has_issued || is_held_back);
+            let is_lost = sight.link_was_lost() || sight.link_was_taken();
+            let has_had_link = signs_in && (is_held_back || !is_lost);
+            !is_asked && (makes_link || has_had_link) && !awaits_first
         }
+        Rule::AwaitRequest => {
+            let may_be_made = makes && sight.may_be_made();
+            !is_asked && awaits_first && (signs_in || may_be_made)
+        }
+        Rule::FinishedElsewhere => sight.is_finished_elsewhere(),
         Rule::Enable
         | Rule::Disable
         | Rule::Share
@@ -149,11 +161,13 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
         Rule::OutcomeUnknown => {
             let since = recorded.unknown_since.as_ref().map(|since| since.0);
             let is_open = |since| now < after(since, sight.wait());
-            (makes && (since.is_some() || sight.stale()) && is_open(since.unwrap_or(now).min(now)))
+            (makes_now
+                && (since.is_some() || sight.stale())
+                && is_open(since.unwrap_or(now).min(now)))
                 || (signs_in && since.is_some_and(is_open))
         }
         Rule::SignInAgain => signs_in,
-        Rule::DropFormerAlias => makes && sight.stale(),
+        Rule::DropFormerAlias => makes_now && sight.stale(),
         Rule::FindAuthConfig => {
             let is_unread = observed.auth_config == AuthConfigCheck::NotAsked;
             (makes && is_unread) || grant::reads_auth_config(sight)

@@ -3,6 +3,7 @@
 //!
 //! The unit tests of `plan` include this file too, and ask it of everything that can be drawn.
 
+use composio_operator::composio::State;
 use composio_operator::plan::{Claim, Decision, Desired, Observed, Plan, Presence, Proof, Rule};
 use jiff::Timestamp;
 use strum::IntoEnumIterator;
@@ -96,6 +97,9 @@ impl Table {
                     || (sight.claim() != Some(Claim::Own)
                         && match otherwise() {
                             Some(Rule::MakeRoom) => true,
+                            Some(Rule::FinishedElsewhere) => {
+                                !sight.is(&[State::Active]) && sight.asked_for_link()
+                            }
                             Some(Rule::Recreate) => !sight.sent_lately(),
                             Some(Rule::Remake) => !sight.remade_lately(),
                             Some(_) | None => false,
@@ -158,6 +162,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         | Rule::GrantRevoked
         | Rule::DisabledAndDead
         | Rule::LinkOver
+        | Rule::AwaitRequest
         | Rule::DoesNotConverge
         | Rule::AuthConfigDisabled
         | Rule::ConnectionDataChanged
@@ -211,6 +216,12 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         Rule::Remake => match sight.remade_lately() {
             true => Act::Rests,
             false => Act::Writes,
+        },
+        Rule::FinishedElsewhere => match sight.finished_elsewhere_refused() {
+            Some(refused) if sight::is_final(refused) => Act::Concludes,
+            Some(_) => Act::Rests,
+            None if sight.is(&[State::Active]) || sight.asked_for_link() => Act::Writes,
+            None => Act::Concludes,
         },
         // Whether it is for a person or for later depends on what Composio answered.
         Rule::Refused | Rule::CredentialsRejected | Rule::DeletingRefused => {

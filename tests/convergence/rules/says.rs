@@ -86,6 +86,15 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::DisabledAndDead => waits(&[Reason::Disabled]),
         Rule::SignInAgain => matches!(effect, Some(Effect::Refresh { .. })),
         Rule::LinkOver => waits(&[how_it_ended(sight)]),
+        Rule::AwaitRequest => waits(&[Reason::AwaitingUser]),
+        Rule::FinishedElsewhere => match effect {
+            Some(Effect::Disable { id }) => sight.shows(id, &[State::Active]),
+            Some(_) => deletes_it(false) && sight.asked_for_link(),
+            None => match sight.finished_elsewhere_refused() {
+                Some(_) => stops,
+                None => refuses(&[Reason::FinishedElsewhere]),
+            },
+        },
         Rule::DoesNotConverge => waits(&[Reason::DoesNotConverge]),
         Rule::Enable => {
             matches!(effect, Some(Effect::Enable { id }) if Some(id.as_str()) == account)

@@ -165,10 +165,8 @@ impl ObservedBuilder {
 
     pub(crate) fn link_until(self, expires_at: Timestamp) -> Self {
         self.status(|status| {
-            status.link = Some(Link {
-                url: "https://connect.example/1".into(),
-                expires_at: Time(expires_at),
-            });
+            let link = Link::in_clear("https://connect.example/1", Time(expires_at));
+            status.link = Some(link);
         })
     }
 

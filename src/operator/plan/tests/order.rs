@@ -21,7 +21,7 @@ const DECIDED: u64 = 20;
 const TOLD: u64 = 3;
 
 /// Neighbours of the table that never hold together, and why. To exchange these two changes no decision.
-const DISJOINT: [(Rule, Rule, &str); 30] = [
+const DISJOINT: [(Rule, Rule, &str); 31] = [
     (
         Rule::Suspended,
         Rule::ProjectMismatch,
@@ -48,16 +48,21 @@ const DISJOINT: [(Rule, Rule, &str); 30] = [
         "only an account on record is asked for its state",
     ),
     (
-        Rule::DeleteDuplicate,
+        Rule::FinishedElsewhere,
         Rule::AccountNotFound,
-        "several are there, or none",
+        "there is an account, or none",
     ),
     (
         Rule::AccountNotFound,
         Rule::AwaitUser,
         "there is none, or one",
     ),
-    (Rule::LinkOver, Rule::Enable, "it has no grant, or one"),
+    (
+        Rule::LinkOver,
+        Rule::AwaitRequest,
+        "a sign-in has ended, or none was begun",
+    ),
+    (Rule::AwaitRequest, Rule::Enable, "it has no grant, or one"),
     (
         Rule::Enable,
         Rule::Disable,

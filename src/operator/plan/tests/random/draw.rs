@@ -12,12 +12,13 @@ use crate::{
     composio::model::{Acl, Sensitive, State, Visibility},
     crd::{
         self, Allow, ConnectedAccountSpec, Credentials, CredentialsStatus, CredentialsStep,
-        Metadata, ProjectKind, ProjectReason, ProjectRef, ReadyWhen, Scheme, SecretRef, Sharing,
-        SharingLimit, Source, Tally, condition,
+        LinkPolicy, Metadata, ProjectKind, ProjectReason, ProjectRef, ReadyWhen, Scheme, SecretRef,
+        Sharing, SharingLimit, Source, Tally, condition,
     },
     record::SecretData,
 };
 
+mod requests;
 mod secret;
 use secret::{data, sent};
 
@@ -81,6 +82,10 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
         }),
         connection_data: dice
             .maybe(|dice| [(dice.text(&["subdomain"]), dice.text(&["acme", "other"]))].into()),
+        link_policy: dice.maybe(|dice| dice.of(&[LinkPolicy::OnDemand, LinkPolicy::Immediate])),
+        description: None,
+        person: None,
+        expected_identity: None,
         callback_url: dice.maybe(|dice| dice.text(&["https://acme.example/connected"])),
         connected_account_id: dice.maybe(|dice| dice.text(&IDS)),
         ready_when: dice.of(&[ReadyWhen::Active, ReadyWhen::LinkIssued]),
@@ -134,6 +139,12 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
         desired.before = dice.number(3) as usize;
         desired.finalizer = !dice.once_in(4);
         desired.link_request = dice.maybe(|dice| dice.text(&TOKENS));
+        if dice.once_in(4) {
+            desired.flags.page = Some(requests::page());
+        }
+        if dice.once_in(4) {
+            desired.requests = requests::requests(dice, &desired.uid);
+        }
         desired.ignored_link_request = dice.once_in(8).then(|| dice.text(&TOKENS));
         desired.reconcile_request = dice.maybe(|dice| dice.text(&TOKENS));
         if dice.once_in(2) {
@@ -249,10 +260,16 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
         state: dice.maybe(|dice| dice.text(&STATES)),
         state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
         identity: None,
-        link: dice.maybe(|dice| Link {
-            url: dice.text(&["https://connect.example/1"]),
-            expires_at: Time(dice.time(&times())),
+        link: dice.maybe(|dice| {
+            let link = Link::in_clear("https://connect.example/1", Time(dice.time(&times())));
+            Link {
+                requested_by: dice.maybe(requests::requested_by),
+                ..link
+            }
         }),
+        connect_page: None,
+        last_connect_request: dice.once_in(4).then(|| requests::handled(dice)),
+        sign_in: dice.once_in(4).then(|| requests::sign_in(dice)),
         last_link_issued_at: dice.maybe(micro),
         connected_at: dice.maybe(micro),
         first_connected_at: dice.maybe(micro),

@@ -1,0 +1,96 @@
+//! How a person comes to a connect link: when one is made, the page that asks for it, and how the sign-in ended.
+//! Data only.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ConnectRequestKind;
+
+/// A person makes every address of an object's page that is out worthless by giving this annotation a new value.
+pub const CONNECT_EPOCH_ANNOTATION: &str = "composio.dev/connect-epoch";
+
+/// When a connect link is made.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a description reorders the schema's enum")]
+pub enum LinkPolicy {
+    OnDemand,
+    Immediate,
+}
+
+/// The page on which the person asks for a link. Debug does not show its address.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectPage {
+    /// Send it to the declared user alone: where no proxy tells who comes, whoever has it may sign in.
+    pub url: String,
+    /// Until when the address is good; the next one stands here before. Absent: it holds no token, and does not end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+}
+
+impl std::fmt::Debug for ConnectPage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectPage")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The ConnectRequest that a link was made for.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkRequestedBy {
+    /// Its `metadata.uid`.
+    pub uid: String,
+    /// The browser that asked, as the request named it; absent: it was not the page that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<String>,
+}
+
+/// The last ConnectRequest that was handled. The request itself is deleted.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct HandledConnectRequest {
+    /// Its `metadata.uid`.
+    pub uid: String,
+    /// What it asked for.
+    pub kind: ConnectRequestKind,
+    /// What came of it: `LinkIssued`, a new link; `LinkReused`, the one that can still be used; `NotNeeded`, the
+    /// account has a grant already, or no person signs in to it; `Looked`, a fresh look was taken; `Refused`, the
+    /// condition Ready says why.
+    pub outcome: ConnectRequestOutcome,
+}
+
+/// What came of a ConnectRequest.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a description reorders the schema's enum")]
+pub enum ConnectRequestOutcome {
+    LinkIssued,
+    LinkReused,
+    NotNeeded,
+    Looked,
+    Refused,
+}
+
+/// How the last sign-in through a link of the page went.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SignIn {
+    /// `metadata.uid` of the ConnectRequest whose link was used.
+    pub request: String,
+    /// The browser that had asked for the link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<String>,
+    /// In which browser it was finished: `Same`, in the one that had asked; `Another`, in another one, so that another
+    /// person may have signed in. Absent: nobody came back to the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_in: Option<FinishedIn>,
+}
+
+/// In which browser a sign-in was finished.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a description reorders the schema's enum")]
+pub enum FinishedIn {
+    Same,
+    Another,
+}

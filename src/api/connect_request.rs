@@ -1,0 +1,133 @@
+//! The `ConnectRequest` custom resource: somebody asks for a connect link, or for a fresh look. Data only.
+
+use std::fmt;
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::FinishedIn;
+
+/// A request for a connect link of an account, or for a fresh look at it. It is handled once and then deleted; what
+/// came of it stands in the account's `status.lastConnectRequest`.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "composio.dev",
+    version = "v1alpha1",
+    kind = "ConnectRequest",
+    plural = "connectrequests",
+    shortname = "creq",
+    namespaced,
+    derive = "PartialEq",
+    doc = "A request for a connect link of an account, or for a fresh look at it. It is handled once and then deleted; what came of it stands in the account's `status.lastConnectRequest`.",
+    validation = Rule::new("self.metadata.name == self.spec.accountUID + '-' + self.spec.kind.lowerAscii()")
+        .message("the name must be spec.accountUID, '-' and spec.kind in lower case: so there is one of each kind at a time")
+        .field_path(".spec.accountUID").reason(Reason::FieldValueInvalid),
+    printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountName"),
+    printcolumn(name = "Kind", type_ = "string", json_path = ".spec.kind"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Said to be", type_ = "string", json_path = ".spec.requestedBy", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self == oldSelf")
+        .message("a request is immutable: make a new one")
+        .field_path(".accountName").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("(self.kind == 'Returned') == has(self.returned)")
+        .message("returned goes together with the kind Returned")
+        .field_path(".returned").reason(Reason::FieldValueInvalid)
+)]
+pub struct ConnectRequestSpec {
+    /// Name of the ConnectedAccount, in the same namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub account_name: String,
+
+    /// Its `metadata.uid`: a request for an object that was made anew under the name counts for nothing.
+    #[serde(rename = "accountUID")]
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9-]+$')").message("accountUID must be the metadata.uid of the account"))]
+    pub account_uid: String,
+
+    /// What is asked for: `Link`, a link, where none can be used; `StartOver`, a new one all the same; `Returned`, a
+    /// fresh look, since the person came back from the sign-in; `Look`, a fresh look. None of them touches a
+    /// grant.
+    pub kind: ConnectRequestKind,
+
+    /// Who is said to ask, shown in events. The page alone sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 320))]
+    pub requested_by: Option<String>,
+
+    /// Names the browser that asks, and tells nothing of it: SHA-256 of a random cookie, in base64 for URLs. A link
+    /// that was made for another browser is not used again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 43, max = 43))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]{43}$')").message("browser must be a SHA-256 in base64 for URLs, without '='"))]
+    pub browser: Option<String>,
+
+    /// What the address that the person came back to said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
+}
+
+/// What the address said that a person came back to from the sign-in. It counts with a valid proof only.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Returned {
+    /// `metadata.uid` of the ConnectRequest whose link was used.
+    #[schemars(length(min = 1, max = 64))]
+    pub request: String,
+    /// The browser that had asked for the link.
+    #[schemars(length(min = 43, max = 43))]
+    pub browser: String,
+    /// HMAC over the account's uid and both, in base64 for URLs.
+    #[schemars(length(min = 22, max = 22))]
+    pub proof: String,
+    /// In which browser the person came back: `Same`, in the one that had asked; `Another`, in another one, or under
+    /// another name.
+    pub finished_in: FinishedIn,
+}
+
+/// What a ConnectRequest asks for.
+#[derive(
+    schemars::JsonSchema,
+    Serialize,
+    Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+)]
+#[allow(missing_docs, reason = "a description reorders the schema's enum")]
+pub enum ConnectRequestKind {
+    Link,
+    StartOver,
+    Returned,
+    Look,
+}
+
+impl ConnectRequestKind {
+    /// The word in the spec.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Link => "Link",
+            Self::StartOver => "StartOver",
+            Self::Returned => "Returned",
+            Self::Look => "Look",
+        }
+    }
+}
+
+impl fmt::Display for ConnectRequestKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The only name that a request of that kind can have.
+pub fn connect_request_name(account_uid: &str, kind: ConnectRequestKind) -> String {
+    format!("{account_uid}-{}", kind.as_str().to_ascii_lowercase())
+}

@@ -1,0 +1,44 @@
+//! What the operator must know of the connect page.
+
+use std::path::PathBuf;
+
+use clap::{Args, builder::NonEmptyStringValueParser};
+
+use crate::connect::page_address::{ConnectUrl, NotAConnectUrl};
+
+/// The connect page, which another process serves.
+#[derive(Args, Debug)]
+pub struct PageOptions {
+    /// Where people open the connect page, such as https://connect.acme.com: links are made when they come, and sealed
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_CONNECT_URL",
+        value_name = "URL",
+        requires = "connect_key_file",
+        value_parser = connect_url
+    )]
+    pub connect_url: Option<ConnectUrl>,
+
+    /// File with the key that the connect page has too: at least 32 bytes, and in a second line the one before it
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_CONNECT_KEY_FILE",
+        value_name = "PATH",
+        requires = "connect_url"
+    )]
+    pub connect_key_file: Option<PathBuf>,
+
+    /// Header in which a proxy tells the connect page who comes: no address holds a token then
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_CONNECT_USER_HEADER",
+        value_name = "NAME",
+        requires = "connect_url",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub connect_user_header: Option<String>,
+}
+
+fn connect_url(text: &str) -> Result<ConnectUrl, NotAConnectUrl> {
+    ConnectUrl::parse(text)
+}

@@ -1,0 +1,294 @@
+//! What operator and page share a key for: the tokens of addresses, the seal of links, the proof that a browser came
+//! back from a sign-in. Nothing in it is random, so that `report` may use it.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
+use std::fmt;
+
+use aes_gcm_siv::{
+    Aes256GcmSiv, KeyInit, Nonce,
+    aead::{Aead, Payload},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use ring::{
+    hkdf::{self, HKDF_SHA256, KeyType},
+    hmac::{self, HMAC_SHA256},
+};
+
+use crate::{composio::model::Sensitive, crd::length_prefixed};
+
+#[cfg(test)]
+mod tests;
+
+/// Bytes of a MAC that are written: nobody guesses 128 bits.
+const MAC: usize = 16;
+/// Bytes of the end of a token, in seconds.
+const EXPIRES: usize = 8;
+/// The same link is always sealed to the same text, or every pass would write another status.
+const NONCE: [u8; 12] = [0; 12];
+
+/// The keys of the page, the one that signs first.
+#[derive(Clone)]
+pub struct ConnectKeys {
+    keys: Vec<Key>,
+}
+
+/// One key, derived for each use apart.
+#[derive(Clone)]
+struct Key {
+    token: hmac::Key,
+    form: hmac::Key,
+    returned: hmac::Key,
+    seal: Aes256GcmSiv,
+    id: [u8; MAC],
+}
+
+/// What a key file lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFileError {
+    /// It holds none.
+    #[error("holds no key; make one with `openssl rand -base64 32`")]
+    Empty,
+    /// A line of it is too short.
+    #[error(
+        "has {bytes} bytes in line {line}, and a key has at least {}; make one with `openssl rand -base64 32`",
+        ConnectKeys::MIN_BYTES
+    )]
+    Short {
+        /// Which line, from 1.
+        line: usize,
+        /// How many it has.
+        bytes: usize,
+    },
+    /// More lines than a rotation needs.
+    #[error("holds more than two keys: the one that is used, and the one before it")]
+    TooMany,
+}
+
+/// What a link is sealed for: it opens for nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct SealedFor<'a> {
+    /// `metadata.uid` of the object.
+    pub uid: &'a str,
+    /// The account's id.
+    pub account: &'a str,
+    /// The end of the link.
+    pub expires_at: Timestamp,
+}
+
+impl ConnectKeys {
+    /// The fewest bytes of a key, white space around it not counted.
+    pub const MIN_BYTES: usize = 32;
+
+    /// Reads a key file: the key, and in a second line, while it is rotated, the one before it.
+    ///
+    /// # Errors
+    /// When there is no key in it, more than two, or one that is shorter than [`Self::MIN_BYTES`].
+    pub fn read(file: &Sensitive) -> Result<Self, KeyFileError> {
+        let text = file.expose().trim_start_matches('\u{feff}');
+        let lines = text.lines().map(str::trim).enumerate();
+        let mut keys = Vec::new();
+        for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
+            if line.len() < Self::MIN_BYTES {
+                return Err(KeyFileError::Short {
+                    line: number + 1,
+                    bytes: line.len(),
+                });
+            }
+            keys.push(Key::derive(line.as_bytes()));
+        }
+        match keys.len() {
+            0 => Err(KeyFileError::Empty),
+            1 | 2 => Ok(Self { keys }),
+            _ => Err(KeyFileError::TooMany),
+        }
+    }
+
+    /// The token of an object's address: good until then, and as long as the object is the same and nobody raised its
+    /// epoch.
+    pub fn token(&self, uid: &str, epoch: &str, expires_at: Timestamp) -> String {
+        let expires = expires_at.as_second().to_be_bytes();
+        let mac = self.first(|key| key.sign_token(uid, epoch, &expires));
+        BASE64_URL_SAFE_NO_PAD.encode([&expires[..], &mac[..]].concat())
+    }
+
+    /// Until when a token is good; `None`: it is none of this object's, or it is over.
+    pub fn verify_token(
+        &self,
+        token: &str,
+        uid: &str,
+        epoch: &str,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let bytes = decoded::<{ EXPIRES + MAC }>(token)?;
+        let (expires, mac) = bytes.split_at(EXPIRES);
+        let is_ours = self.any(|key| {
+            let message = token_message(uid, epoch, expires);
+            verify(&key.token, &message, mac)
+        });
+        let expires = i64::from_be_bytes(expires.try_into().ok()?);
+        let expires = Timestamp::from_second(expires).ok()?;
+        (is_ours && now < expires).then_some(expires)
+    }
+
+    /// The token of a form: of the browser with that nonce, for that object.
+    pub fn form_token(&self, nonce: &str, uid: &str) -> String {
+        let mac = self.first(|key| mac(&key.form, &length_prefixed([nonce, uid])));
+        BASE64_URL_SAFE_NO_PAD.encode(mac)
+    }
+
+    /// Whether that is the token of a form of that browser, for that object.
+    pub fn verify_form_token(&self, token: &str, nonce: &str, uid: &str) -> bool {
+        let message = length_prefixed([nonce, uid]);
+        decoded::<MAC>(token)
+            .is_some_and(|bytes| self.any(|key| verify(&key.form, &message, &bytes)))
+    }
+
+    /// The proof that a browser comes back from the link that was made for that request of that browser.
+    pub fn return_proof(&self, uid: &str, request: &str, browser: &str) -> String {
+        let mac = self.first(|key| mac(&key.returned, &length_prefixed([uid, request, browser])));
+        BASE64_URL_SAFE_NO_PAD.encode(mac)
+    }
+
+    /// Whether that is such a proof.
+    pub fn verify_return_proof(
+        &self,
+        proof: &str,
+        uid: &str,
+        request: &str,
+        browser: &str,
+    ) -> bool {
+        let message = length_prefixed([uid, request, browser]);
+        decoded::<MAC>(proof)
+            .is_some_and(|bytes| self.any(|key| verify(&key.returned, &message, &bytes)))
+    }
+
+    /// The link as only operator and page can read it.
+    pub fn seal(&self, url: &str, sealed_for: SealedFor<'_>) -> String {
+        let aad = sealed_for.text();
+        let payload = Payload {
+            msg: url.as_bytes(),
+            aad: &aad,
+        };
+        // It fails for texts of 64 GiB alone.
+        let sealed = self
+            .keys
+            .first()
+            .and_then(|key| key.seal.encrypt(Nonce::from_slice(&NONCE), payload).ok());
+        BASE64_URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default())
+    }
+
+    /// The link; `None`: it was sealed with another key, or for something else.
+    pub fn open(&self, sealed: &str, sealed_for: SealedFor<'_>) -> Option<Sensitive> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let aad = sealed_for.text();
+        let opened = self.keys.iter().find_map(|key| {
+            let payload = Payload {
+                msg: &bytes,
+                aad: &aad,
+            };
+            key.seal.decrypt(Nonce::from_slice(&NONCE), payload).ok()
+        })?;
+        String::from_utf8(opened).ok().map(Sensitive::new)
+    }
+
+    fn first(&self, sign: impl Fn(&Key) -> [u8; MAC]) -> [u8; MAC] {
+        self.keys.first().map(sign).unwrap_or_default()
+    }
+
+    /// Asks every key, whichever was the right one: the time tells nothing.
+    fn any(&self, verify: impl Fn(&Key) -> bool) -> bool {
+        let verified = self.keys.iter().map(verify);
+        verified.fold(false, |any, one| any | one)
+    }
+}
+
+impl SealedFor<'_> {
+    fn text(&self) -> Vec<u8> {
+        let expires = self.expires_at.as_second().to_string();
+        length_prefixed([self.uid, self.account, expires.as_str()])
+    }
+}
+
+/// Equal keys have equal names.
+impl PartialEq for ConnectKeys {
+    fn eq(&self, other: &Self) -> bool {
+        let ids = |keys: &Self| keys.keys.iter().map(|key| key.id).collect::<Vec<_>>();
+        ids(self) == ids(other)
+    }
+}
+
+impl Eq for ConnectKeys {}
+
+impl fmt::Debug for ConnectKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConnectKeys")
+            .field(&self.keys.len())
+            .finish()
+    }
+}
+
+impl Key {
+    fn derive(secret: &[u8]) -> Self {
+        let extracted = hkdf::Salt::new(HKDF_SHA256, b"connect page").extract(secret);
+        let signing = |purpose| hmac::Key::new(HMAC_SHA256, &derived(&extracted, purpose));
+        let named = signing(b"name/v1");
+        Self {
+            token: signing(b"token/v1"),
+            form: signing(b"form/v1"),
+            returned: signing(b"return/v1"),
+            seal: Aes256GcmSiv::new(&derived(&extracted, b"seal/v1").into()),
+            id: mac(&named, b"key"),
+        }
+    }
+
+    fn sign_token(&self, uid: &str, epoch: &str, expires: &[u8]) -> [u8; MAC] {
+        mac(&self.token, &token_message(uid, epoch, expires))
+    }
+}
+
+fn token_message(uid: &str, epoch: &str, expires: &[u8]) -> Vec<u8> {
+    let mut message = length_prefixed([uid, epoch]);
+    message.extend_from_slice(expires);
+    message
+}
+
+fn mac(key: &hmac::Key, message: &[u8]) -> [u8; MAC] {
+    let mut bytes = [0; MAC];
+    bytes.copy_from_slice(&hmac::sign(key, message).as_ref()[..MAC]);
+    bytes
+}
+
+/// Compares in constant time.
+fn verify(key: &hmac::Key, message: &[u8], given: &[u8]) -> bool {
+    let expected = mac(key, message);
+    let differing = expected
+        .iter()
+        .zip(given)
+        .fold(0, |bits, (one, other)| bits | (one ^ other));
+    given.len() == MAC && std::hint::black_box(differing) == 0
+}
+
+/// The bytes of a text that is as long as such a one is.
+fn decoded<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
+    if text.len() != (LENGTH * 4).div_ceil(3) {
+        return None;
+    }
+    BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+fn derived(extracted: &hkdf::Prk, purpose: &'static [u8]) -> [u8; 32] {
+    struct Length;
+    impl KeyType for Length {
+        fn len(&self) -> usize {
+            32
+        }
+    }
+    let mut bytes = [0; 32];
+    // Neither fails for a length of 32, which is far below what the hash allows.
+    let filled = extracted
+        .expand(&[purpose], Length)
+        .and_then(|okm| okm.fill(&mut bytes));
+    assert!(filled.is_ok(), "HKDF gives 32 bytes");
+    bytes
+}

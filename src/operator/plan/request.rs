@@ -1,0 +1,187 @@
+//! ConnectRequests: who asks for a link or for a look, and what somebody who came back says of the sign-in.
+
+use crate::{
+    composio::model::{Account, State},
+    crd::{
+        ConnectRequestKind, ConnectedAccountStatus, FinishedIn, Link, LinkRequestedBy, Returned,
+        SignIn,
+    },
+};
+
+use super::Desired;
+
+/// A ConnectRequest of the object that is there, is young enough to count, and names it by its uid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingRequest {
+    /// Its `metadata.uid`.
+    pub uid: String,
+    /// What it asks for.
+    pub kind: ConnectRequestKind,
+    /// The browser that asks; `None`: it is not the page that asks.
+    pub browser: Option<String>,
+    /// Who is said to ask.
+    pub requested_by: Option<String>,
+    /// Of somebody who came back from a sign-in: what the address said.
+    pub returned: Option<Returned>,
+}
+
+impl PendingRequest {
+    /// Whether the status tells that it was handled.
+    pub fn is_handled(&self, recorded: &ConnectedAccountStatus) -> bool {
+        let handled = recorded.last_connect_request.as_ref();
+        let link = recorded.link.as_ref();
+        let link = link.and_then(|link| link.requested_by.as_ref());
+        let sign_in = recorded.sign_in.as_ref();
+        let uids = [
+            handled.map(|one| &one.uid),
+            link.map(|one| &one.uid),
+            sign_in.map(|one| &one.request),
+        ];
+        uids.into_iter().flatten().any(|uid| *uid == self.uid)
+    }
+
+    /// Whether it asks for a link.
+    pub fn is_for_link(&self) -> bool {
+        match self.kind {
+            ConnectRequestKind::Link | ConnectRequestKind::StartOver => true,
+            ConnectRequestKind::Returned | ConnectRequestKind::Look => false,
+        }
+    }
+
+    /// Whether that link does for it. One that was made for another browser does not: whoever has that could finish
+    /// what this person begins.
+    pub fn is_met_by(&self, link: &Link) -> bool {
+        let made_for = link.requested_by.as_ref();
+        let made_for = made_for.and_then(|made_for| made_for.browser.as_ref());
+        match self.kind {
+            ConnectRequestKind::Link => self.browser.is_none() || self.browser.as_ref() == made_for,
+            ConnectRequestKind::StartOver
+            | ConnectRequestKind::Returned
+            | ConnectRequestKind::Look => false,
+        }
+    }
+
+    /// As the link says it that is made for it.
+    pub fn as_link_has_it(&self) -> LinkRequestedBy {
+        LinkRequestedBy {
+            uid: self.uid.clone(),
+            browser: self.browser.clone(),
+        }
+    }
+}
+
+impl Desired {
+    /// The request that a new link is due for; `usable` is the link that can still be used. Who starts over goes
+    /// first: that brings a link to the others too.
+    pub fn link_asked_for(
+        &self,
+        recorded: &ConnectedAccountStatus,
+        usable: Option<&Link>,
+    ) -> Option<&PendingRequest> {
+        let open = |request: &&PendingRequest| {
+            request.is_for_link()
+                && !request.is_handled(recorded)
+                && !usable.is_some_and(|link| request.is_met_by(link))
+        };
+        let asked = self.requests.iter().filter(open);
+        asked.max_by_key(|request| request.kind == ConnectRequestKind::StartOver)
+    }
+
+    /// Whether a link waits for somebody to ask for it.
+    pub fn is_on_demand(&self) -> bool {
+        use crate::crd::LinkPolicy;
+        self.spec.credentials.is_none()
+            && match self.spec.link_policy {
+                Some(LinkPolicy::OnDemand) => true,
+                Some(LinkPolicy::Immediate) => false,
+                None => self.flags.page.is_some(),
+            }
+    }
+
+    /// Whether somebody came back from the link that is out, or from the sign-in that it brought.
+    pub fn has_return(&self, recorded: &ConnectedAccountStatus) -> bool {
+        let link = link_of(recorded);
+        self.requests.iter().any(|request| {
+            !request.is_handled(recorded)
+                && link
+                    .as_ref()
+                    .is_some_and(|link| self.finished_in(request, link).is_some())
+        })
+    }
+
+    /// In which browser the sign-in of that link was finished, as a request of kind Returned proves it.
+    fn finished_in(&self, request: &PendingRequest, link: &LinkRequestedBy) -> Option<FinishedIn> {
+        let returned = request.returned.as_ref()?;
+        let keys = &self.flags.page.as_ref()?.keys;
+        let Returned {
+            request,
+            browser,
+            proof,
+            finished_in,
+        } = returned;
+        let is_of_link = *request == link.uid && link.browser.as_ref() == Some(browser);
+        (is_of_link && keys.verify_return_proof(proof, &self.uid, request, browser))
+            .then_some(*finished_in)
+    }
+}
+
+/// The request whose link is out, or has brought the sign-in.
+fn link_of(recorded: &ConnectedAccountStatus) -> Option<LinkRequestedBy> {
+    let link = recorded.link.as_ref();
+    let link = link.and_then(|link| link.requested_by.clone());
+    link.or_else(|| {
+        let sign_in = recorded.sign_in.as_ref()?;
+        Some(LinkRequestedBy {
+            uid: sign_in.request.clone(),
+            browser: sign_in.browser.clone(),
+        })
+    })
+}
+
+/// How the sign-in through the last link of the page went, with what the account and the requests tell.
+///
+/// That it was finished in another browser sticks: whoever has the address could come back in the first one later.
+/// That it was finished in the one that asked counts only with an account that is connected: before, the same link
+/// may still be finished elsewhere.
+pub fn sign_in(
+    desired: &Desired,
+    recorded: &ConnectedAccountStatus,
+    account: Option<&Account>,
+) -> Option<SignIn> {
+    let link = link_of(recorded)?;
+    let is_connected = account.is_some_and(|account| account.state.is_connected());
+    let known = recorded
+        .sign_in
+        .as_ref()
+        .filter(|known| known.request == link.uid);
+    let told = desired
+        .requests
+        .iter()
+        .filter_map(|request| desired.finished_in(request, &link));
+    let told = told.max_by_key(|told| *told == FinishedIn::Another);
+    let finished_in = match (known.and_then(|known| known.finished_in), told) {
+        (known @ Some(_), _) => known,
+        (None, Some(FinishedIn::Another)) => Some(FinishedIn::Another),
+        (None, Some(FinishedIn::Same)) => Some(FinishedIn::Same).filter(|_| is_connected),
+        (None, None) => None,
+    };
+    let is_worth_keeping =
+        known.is_some() || finished_in.is_some() || (is_connected && link.browser.is_some());
+    is_worth_keeping.then_some(SignIn {
+        request: link.uid,
+        browser: link.browser,
+        finished_in,
+    })
+}
+
+/// Whether the account has a grant of which nobody knows who gave it: not to be used.
+pub(super) fn is_of_another_browser(
+    desired: &Desired,
+    recorded: &ConnectedAccountStatus,
+    account: &Account,
+) -> bool {
+    let has_grant = matches!(account.state, State::Active | State::Inactive);
+    has_grant
+        && sign_in(desired, recorded, Some(account))
+            .is_some_and(|sign_in| sign_in.finished_in == Some(FinishedIn::Another))
+}

@@ -1,0 +1,93 @@
+//! ConnectRequests, and the sign-ins that their links bring.
+
+use std::sync::{Arc, LazyLock};
+
+use super::*;
+use crate::{
+    connect::{
+        keys::ConnectKeys,
+        page_address::{ConnectUrl, PageSettings},
+    },
+    crd::{
+        ConnectRequestKind, ConnectRequestOutcome, FinishedIn, HandledConnectRequest,
+        LinkRequestedBy, Returned, SignIn,
+    },
+    plan::PendingRequest,
+};
+
+const UIDS: [&str; 3] = ["request-1", "request-2", "request-3"];
+const BROWSERS: [&str; 2] = ["browser-a", "browser-b"];
+
+pub(super) fn page() -> Arc<PageSettings> {
+    static PAGE: LazyLock<Arc<PageSettings>> = LazyLock::new(|| {
+        let key = Sensitive::new("0123456789abcdef0123456789abcdef");
+        Arc::new(PageSettings {
+            url: ConnectUrl::parse("https://connect.example").expect("a URL"),
+            keys: ConnectKeys::read(&key).expect("a key"),
+            knows_users: false,
+        })
+    });
+    Arc::clone(&PAGE)
+}
+
+/// What was asked for the link that is out.
+pub(super) fn requested_by(dice: &mut Dice) -> LinkRequestedBy {
+    LinkRequestedBy {
+        uid: dice.text(&UIDS),
+        browser: dice.maybe(|dice| dice.text(&BROWSERS)),
+    }
+}
+
+pub(super) fn sign_in(dice: &mut Dice) -> SignIn {
+    let LinkRequestedBy { uid, browser } = requested_by(dice);
+    SignIn {
+        request: uid,
+        browser,
+        finished_in: dice.maybe(|dice| dice.of(&[FinishedIn::Same, FinishedIn::Another])),
+    }
+}
+
+pub(super) fn handled(dice: &mut Dice) -> HandledConnectRequest {
+    HandledConnectRequest {
+        uid: dice.text(&UIDS),
+        kind: ConnectRequestKind::Link,
+        outcome: ConnectRequestOutcome::LinkIssued,
+    }
+}
+
+/// Of each kind one at most. Half of what comes back bears a proof.
+pub(super) fn requests(dice: &mut Dice, uid: &str) -> Vec<PendingRequest> {
+    let kinds = [
+        ConnectRequestKind::Link,
+        ConnectRequestKind::StartOver,
+        ConnectRequestKind::Returned,
+        ConnectRequestKind::Look,
+    ];
+    let mut drawn = Vec::new();
+    for kind in kinds {
+        if !dice.once_in(4) {
+            continue;
+        }
+        let returned = (kind == ConnectRequestKind::Returned).then(|| {
+            let (request, browser) = (dice.text(&UIDS), dice.text(&BROWSERS));
+            let proof = match dice.once_in(4) {
+                true => "forged".to_owned(),
+                false => page().keys.return_proof(uid, &request, &browser),
+            };
+            Returned {
+                request,
+                browser,
+                proof,
+                finished_in: dice.of(&[FinishedIn::Same, FinishedIn::Another]),
+            }
+        });
+        drawn.push(PendingRequest {
+            uid: dice.text(&UIDS),
+            kind,
+            browser: dice.maybe(|dice| dice.text(&BROWSERS)),
+            requested_by: None,
+            returned,
+        });
+    }
+    drawn
+}

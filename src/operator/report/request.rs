@@ -1,0 +1,107 @@
+//! What came of the ConnectRequests of an object, and what they tell of a sign-in.
+
+use crate::{
+    composio::model::{Account, State},
+    crd::{
+        ConnectRequestKind, ConnectRequestOutcome, ConnectedAccountStatus, HandledConnectRequest,
+        Reason,
+    },
+    plan::{Applied, Desired, Outcome, OutcomeKind, PendingRequest, Wait, sign_in},
+};
+
+use super::is_in;
+
+/// The requests that an outcome has handled, with what came of each. `status` is the status after it, `previous` the
+/// one before. The others wait for another pass.
+pub fn handled_requests(
+    desired: &Desired,
+    previous: &ConnectedAccountStatus,
+    status: &ConnectedAccountStatus,
+    outcome: &Outcome,
+) -> Vec<HandledConnectRequest> {
+    let open = desired.requests.iter();
+    let open = open.filter(|request| !request.is_handled(previous));
+    open.filter_map(|request| {
+        Some(HandledConnectRequest {
+            uid: request.uid.clone(),
+            kind: request.kind,
+            outcome: came_of(request, desired, status, outcome)?,
+        })
+    })
+    .collect()
+}
+
+/// Takes the requests that were handled into the status. One of them stands there: that for a link, which must not be
+/// handled twice. To look twice does no harm.
+pub(super) fn record_requests(
+    status: &mut ConnectedAccountStatus,
+    previous: &ConnectedAccountStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+) {
+    let handled = handled_requests(desired, previous, status, outcome);
+    let told = handled.into_iter().max_by_key(|one| match one.kind {
+        ConnectRequestKind::Look => 0,
+        ConnectRequestKind::Returned => 1,
+        ConnectRequestKind::Link => 2,
+        ConnectRequestKind::StartOver => 3,
+    });
+    if told.is_some() {
+        status.last_connect_request = told;
+    }
+}
+
+/// Takes what the account and the requests tell of the sign-in through the last link.
+pub(super) fn record_sign_in(
+    status: &mut ConnectedAccountStatus,
+    desired: &Desired,
+    account: &Account,
+) {
+    status.sign_in = sign_in(desired, status, Some(account));
+}
+
+fn came_of(
+    request: &PendingRequest,
+    desired: &Desired,
+    status: &ConnectedAccountStatus,
+    outcome: &Outcome,
+) -> Option<ConnectRequestOutcome> {
+    let is_fresh = outcome.observed.fresh;
+    if !request.is_for_link() {
+        return is_fresh.then_some(ConnectRequestOutcome::Looked);
+    }
+    if desired.spec.credentials.is_some() {
+        return Some(ConnectRequestOutcome::NotNeeded);
+    }
+    let made_for = status.link.as_ref();
+    let made_for = made_for.and_then(|link| link.requested_by.as_ref());
+    let has_grant =
+        status.connected_at.is_some() && is_in(status, &[State::Active, State::Inactive]);
+    match &outcome.kind {
+        OutcomeKind::Applied(Applied::Linked { .. }) => made_for
+            .is_some_and(|made_for| made_for.uid == request.uid)
+            .then_some(ConnectRequestOutcome::LinkIssued),
+        OutcomeKind::Settled if is_fresh && has_grant => Some(ConnectRequestOutcome::NotNeeded),
+        OutcomeKind::Waiting(Wait {
+            reason: Reason::AwaitingUser,
+            ..
+        }) if is_fresh
+            && status
+                .link
+                .as_ref()
+                .is_some_and(|link| request.is_met_by(link)) =>
+        {
+            Some(ConnectRequestOutcome::LinkReused)
+        }
+        OutcomeKind::Waiting(Wait {
+            reason: Reason::Suspended,
+            ..
+        })
+        | OutcomeKind::Refused(_) => Some(ConnectRequestOutcome::Refused),
+        OutcomeKind::Waiting(_) if is_fresh && has_grant => Some(ConnectRequestOutcome::NotNeeded),
+        OutcomeKind::Settled
+        | OutcomeKind::Waiting(_)
+        | OutcomeKind::Applied(_)
+        | OutcomeKind::Failed(_) => None,
+    }
+}

@@ -1,0 +1,172 @@
+//! The ConnectRequests that are there, by the account that they name.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use kube::{ResourceExt, runtime::watcher::Event};
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+
+use crate::{
+    crd::{ConnectRequest, ConnectRequestKind, connect_request_name},
+    plan::PendingRequest,
+};
+
+/// A request that is older than this is over: whoever made it has gone.
+const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+
+/// A request may be known before the object that it names.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The ConnectRequests that are there. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct ConnectRequests(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// By namespace and name, as the watch has them.
+    all: Mutex<HashMap<(String, String), StoredRequest>>,
+    listed: Mutex<HashMap<(String, String), StoredRequest>>,
+    changed: Notify,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredRequest {
+    /// Its namespace.
+    pub(crate) namespace: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// The account's name.
+    pub(crate) account: String,
+    /// The account's uid.
+    pub(crate) account_uid: String,
+    /// When it was made.
+    pub(crate) created: Timestamp,
+    /// Whether it is being deleted.
+    pub(crate) is_going: bool,
+    /// Whether somebody put a finalizer on it.
+    pub(crate) is_held: bool,
+    /// When it was seen first.
+    seen: Instant,
+    /// As decisions see it.
+    pub(crate) pending: PendingRequest,
+}
+
+impl StoredRequest {
+    fn of(request: &ConnectRequest) -> Self {
+        let spec = &request.spec;
+        let created = request.creation_timestamp().map(|time| time.0);
+        Self {
+            namespace: request.namespace().unwrap_or_default(),
+            name: request.name_any(),
+            account: spec.account_name.clone(),
+            account_uid: spec.account_uid.clone(),
+            created: created.unwrap_or(Timestamp::MIN),
+            is_going: request.metadata.deletion_timestamp.is_some(),
+            is_held: !request.finalizers().is_empty(),
+            seen: Instant::now(),
+            pending: PendingRequest {
+                uid: request.uid().unwrap_or_default(),
+                kind: spec.kind,
+                browser: spec.browser.clone(),
+                requested_by: spec.requested_by.clone(),
+                returned: spec.returned.clone(),
+            },
+        }
+    }
+
+    /// Whether the object that it names would be known by now: it may have been made just before.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.seen.elapsed() >= PATIENCE
+    }
+
+    /// Whether it counts no more. One from the future was made by a clock that nothing is known of, and counts.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.is_going || now.duration_since(self.created) > LIFETIME
+    }
+}
+
+impl ConnectRequests {
+    /// Takes in what the watch brings. The accounts to look at for it are returned, by namespace and name.
+    pub(crate) fn apply(&self, event: &Event<ConnectRequest>) -> Vec<(String, String)> {
+        let Inner {
+            all,
+            listed,
+            changed,
+        } = &*self.0;
+        let key = |stored: &StoredRequest| (stored.namespace.clone(), stored.name.clone());
+        let account = |stored: &StoredRequest| (stored.namespace.clone(), stored.account.clone());
+        let accounts = match event {
+            Event::Init => {
+                listed.lock().clear();
+                return Vec::new();
+            }
+            Event::InitApply(request) => {
+                let stored = StoredRequest::of(request);
+                listed.lock().insert(key(&stored), stored);
+                return Vec::new();
+            }
+            Event::InitDone => {
+                let listed = std::mem::take(&mut *listed.lock());
+                let accounts = listed.values().map(account).collect();
+                *all.lock() = listed;
+                accounts
+            }
+            Event::Apply(request) => {
+                let stored = StoredRequest::of(request);
+                let account = account(&stored);
+                let mut all = all.lock();
+                let seen = all.get(&key(&stored)).map(|known| known.seen);
+                let seen = seen.unwrap_or(stored.seen);
+                all.insert(key(&stored), StoredRequest { seen, ..stored });
+                vec![account]
+            }
+            Event::Delete(request) => {
+                all.lock().remove(&key(&StoredRequest::of(request)));
+                return Vec::new();
+            }
+        };
+        changed.notify_one();
+        accounts
+    }
+
+    /// What is asked for an account, by the names that such requests can have.
+    pub(crate) fn of_account(&self, namespace: &str, uid: &str, name: &str) -> Vec<StoredRequest> {
+        let all = self.0.all.lock();
+        if all.is_empty() {
+            return Vec::new();
+        }
+        let kinds = [
+            ConnectRequestKind::Link,
+            ConnectRequestKind::StartOver,
+            ConnectRequestKind::Returned,
+            ConnectRequestKind::Look,
+        ];
+        let found = kinds.into_iter().filter_map(|kind| {
+            let key = (namespace.to_owned(), connect_request_name(uid, kind));
+            all.get(&key).filter(|stored| {
+                stored.account_uid == uid && stored.account == name && stored.pending.kind == kind
+            })
+        });
+        found.cloned().collect()
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> BTreeMap<(String, String), StoredRequest> {
+        let all = self.0.all.lock();
+        let all = all
+            .iter()
+            .map(|(key, stored)| (key.clone(), stored.clone()));
+        all.collect()
+    }
+
+    /// Done when another one is there, or one has changed, since the last time that this was.
+    pub(crate) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+}

@@ -1,0 +1,219 @@
+//! What the operator does for the connect page: addresses, sealed links, and who comes back.
+
+use composio_operator::connect::keys::SealedFor;
+use composio_operator::connect::page_address::browser_name;
+use composio_operator::crd::ConnectRequestKind::{Link, Returned};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{PAGE, ask, awaits, keys, links, with_page};
+use crate::support::scene::{Scene, gmail};
+
+fn text<'a>(value: &'a Value) -> &'a str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is text"))
+}
+
+/// Opens the link of an object as the page does.
+fn opened(object: &Value) -> String {
+    let link = &object["status"]["link"];
+    let expires: Timestamp = text(&link["expiresAt"]).parse().expect("a time");
+    let sealed_for = SealedFor {
+        uid: text(&object["metadata"]["uid"]),
+        account: text(&object["status"]["connectedAccountId"]),
+        expires_at: expires,
+    };
+    let link = keys().open(text(&link["sealed"]), sealed_for);
+    link.expect("it was sealed for it").expose().to_owned()
+}
+
+/// Asks for a link from a browser, and returns the object and the link.
+async fn link_of_browser(scene: &Scene<'_>, nonce: &str) -> (Value, String) {
+    let browser = json!({"browser": browser_name(nonce)});
+    let (object, outcome) = ask(scene, "mail", Link, browser).await;
+    assert_eq!(outcome, "LinkIssued", "{object}");
+    let link = opened(&object);
+    (object, link)
+}
+
+/// What the address says that a browser comes back to, as the sandbox was told it.
+fn returned(object: &Value, nonce: &str, finished_in: &str) -> Value {
+    let uid = text(&object["metadata"]["uid"]);
+    let sign_in = &object["status"]["signIn"]["request"];
+    let link = &object["status"]["link"]["requestedBy"]["uid"];
+    let request = text(if link.is_string() { link } else { sign_in });
+    let browser = browser_name(nonce);
+    let proof = keys().return_proof(uid, request, &browser);
+    json!({"returned": {
+        "request": request, "browser": browser, "proof": proof, "finishedIn": finished_in,
+    }})
+}
+
+#[tokio::test]
+async fn where_the_page_is_served_its_address_is_told_and_no_link_stands_in_clear() {
+    let scene = with_page("sealed").await;
+    scene.declare("mail", gmail()).await;
+    let object = awaits(&scene, "mail").await;
+    let page = text(&object["status"]["connectPage"]["url"]);
+    let expected = format!("{PAGE}/connect/{}/mail?t=", scene.namespace);
+    let token = page
+        .strip_prefix(&expected)
+        .expect("the page of the object");
+    let uid = text(&object["metadata"]["uid"]);
+    assert!(
+        keys()
+            .verify_token(token, uid, "", Timestamp::now())
+            .is_some(),
+        "{page}"
+    );
+    let version = object["metadata"]["resourceVersion"].clone();
+    scene.polled(3).await;
+    let still = scene.object("mail").await;
+    assert_eq!(
+        still["metadata"]["resourceVersion"], version,
+        "at rest nothing is written"
+    );
+    let (object, link) = link_of_browser(&scene, "one").await;
+    assert!(object["status"]["link"]["url"].is_null(), "{object}");
+    let everything = scene
+        .kubectl(&[
+            "get",
+            "connectedaccounts,events",
+            "-o",
+            "json",
+            "--show-managed-fields",
+        ])
+        .await;
+    assert!(!everything.contains(&link));
+    assert!(!scene.operator.child.read_log().contains(&link));
+    assert!(!scene.operator.child.read_log().contains(token));
+    scene
+        .sandbox
+        .open_and_connect(&link)
+        .await
+        .expect("it works");
+    let object = scene.ready("mail", "Connected").await;
+    assert!(
+        object["status"]["connectPage"].is_null(),
+        "nobody is awaited: {object}"
+    );
+    assert!(object["status"]["link"].is_null(), "{object}");
+}
+
+#[tokio::test]
+async fn a_new_epoch_makes_the_address_worthless_that_is_out() {
+    let scene = with_page("epoch").await;
+    scene.declare("mail", gmail()).await;
+    let object = awaits(&scene, "mail").await;
+    let before = object["status"]["connectPage"]["url"].clone();
+    let annotate = [
+        "annotate",
+        "connectedaccounts",
+        "mail",
+        "composio.dev/connect-epoch=2",
+    ];
+    scene.kubectl(&annotate).await;
+    let object = scene
+        .until_object("mail", "another address", |object| {
+            let page = &object["status"]["connectPage"]["url"];
+            let found = (page.is_string() && *page != before).then(|| object.clone());
+            found.ok_or_else(|| object.to_string())
+        })
+        .await;
+    let token = text(&object["status"]["connectPage"]["url"]);
+    let token = token.split("?t=").nth(1).expect("a token");
+    let uid = text(&object["metadata"]["uid"]);
+    assert!(
+        keys()
+            .verify_token(token, uid, "2", Timestamp::now())
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_link_is_used_again_in_the_browser_that_it_was_made_for_alone() {
+    let scene = with_page("browsers").await;
+    scene.declare("mail", gmail()).await;
+    awaits(&scene, "mail").await;
+    let (_, first) = link_of_browser(&scene, "one").await;
+    let same = json!({"browser": browser_name("one")});
+    let (object, outcome) = ask(&scene, "mail", Link, same).await;
+    assert_eq!(
+        (outcome.as_str(), opened(&object)),
+        ("LinkReused", first.clone())
+    );
+    let (_, second) = link_of_browser(&scene, "two").await;
+    assert_ne!(first, second);
+    assert_eq!(links(&scene).await, 2);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_finished_in_another_browser_is_disabled_and_told() {
+    let scene = with_page("elsewhere").await;
+    scene.declare("mail", gmail()).await;
+    awaits(&scene, "mail").await;
+    let (object, link) = link_of_browser(&scene, "mallory").await;
+    let id = text(&object["status"]["connectedAccountId"]).to_owned();
+    scene
+        .sandbox
+        .open_and_connect(&link)
+        .await
+        .expect("it works");
+    let back = returned(&object, "mallory", "Another");
+    ask(&scene, "mail", Returned, back).await;
+    let object = scene
+        .until("mail", "Stalled", "True", "FinishedElsewhere")
+        .await;
+    assert_eq!(
+        object["status"]["signIn"]["finishedIn"], "Another",
+        "{object}"
+    );
+    assert_eq!(scene.sandbox.account(&id).await["status"], "INACTIVE");
+    // Who has the address of the return could come back in the first browser later: that changes nothing.
+    let back = returned(&object, "mallory", "Same");
+    ask(&scene, "mail", Returned, back).await;
+    scene
+        .until("mail", "Stalled", "True", "FinishedElsewhere")
+        .await;
+    // The declared user asks for a new link, and gets a new account.
+    let (object, link) = link_of_browser(&scene, "ann").await;
+    assert_ne!(text(&object["status"]["connectedAccountId"]), id);
+    scene
+        .sandbox
+        .open_and_connect(&link)
+        .await
+        .expect("it works");
+    ask(&scene, "mail", Returned, returned(&object, "ann", "Same")).await;
+    let object = scene.ready("mail", "Connected").await;
+    assert_eq!(object["status"]["signIn"]["finishedIn"], "Same", "{object}");
+}
+
+#[tokio::test]
+async fn a_return_without_a_proof_or_of_another_link_does_nothing() {
+    let scene = with_page("forged").await;
+    scene.declare("mail", gmail()).await;
+    awaits(&scene, "mail").await;
+    let (object, link) = link_of_browser(&scene, "one").await;
+    scene
+        .sandbox
+        .open_and_connect(&link)
+        .await
+        .expect("it works");
+    scene.ready("mail", "Connected").await;
+    let mut forged = returned(&object, "one", "Another");
+    forged["returned"]["proof"] = json!("A".repeat(22));
+    ask(&scene, "mail", Returned, forged).await;
+    let mut another = object.clone();
+    another["status"]["link"]["requestedBy"]["uid"] = json!("another-request");
+    ask(
+        &scene,
+        "mail",
+        Returned,
+        returned(&another, "one", "Another"),
+    )
+    .await;
+    let object = scene.ready("mail", "Connected").await;
+    assert!(
+        object["status"]["signIn"]["finishedIn"].is_null(),
+        "{object}"
+    );
+}
