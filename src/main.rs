@@ -13,7 +13,7 @@ use composio_operator::{
     arguments::{self, Cli, Command, ComposioOptions, LogFormat, PageOptions, ProjectOptions, Run},
     check,
     composio::{HttpClient, HttpConfig, Sensitive, http::MAX_BODY},
-    connect::{keys::ConnectKeys, page_address::PageSettings},
+    connect::{key_secret, keys::ConnectKeys, page_address::PageSettings},
     controller::{self, Connections, KUBERNETES, PROJECTS, Settings},
     crd, drain,
     http::{self as health, Health},
@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => in_runtime(check(arguments)),
         Command::Drain(arguments) => in_runtime(drain(arguments)),
         Command::Crd => print_definition(),
+        Command::ConnectKey(arguments) => in_runtime(make_connect_key(arguments)),
         Command::Sandbox(arguments) => in_runtime(serve_sandbox(arguments)),
     };
     match result {
@@ -193,6 +194,18 @@ async fn drain(arguments: arguments::Drain) -> Result<(), Failure> {
     let (timeout, out) = (arguments.timeout, &mut io::stdout());
     let project = arguments.project.as_ref();
     Ok(drain::run(kubernetes, namespaces, project, hook.as_ref(), timeout, out).await?)
+}
+
+async fn make_connect_key(arguments: arguments::ConnectKey) -> Result<(), Failure> {
+    prepare_tls();
+    let cluster = kubernetes::cluster().await?;
+    let client = kubernetes::client(cluster, &Leadership::alone(), Arc::default())?;
+    let arguments::ConnectKey {
+        namespace,
+        secret,
+        key,
+    } = arguments;
+    Ok(key_secret::make(client, &namespace, &secret, &key, &mut io::stdout()).await?)
 }
 
 /// Both HTTP clients share it; it can only be there already if somebody installed it before main.

@@ -10,6 +10,7 @@ use crate::support::control_plane::ControlPlane;
 use crate::support::helm::{CHART, helm, render};
 
 mod config_maps;
+mod connect;
 mod examples;
 mod gitops;
 mod marks;

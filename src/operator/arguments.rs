@@ -12,7 +12,7 @@ mod page;
 mod tests;
 pub mod values;
 pub use base_url::BaseUrl;
-pub use page::PageOptions;
+pub use page::{ConnectKey, PageOptions};
 use values::{FEWEST, MOST, MOST_PROJECTS, duration, lease_name, namespace};
 
 /// The name of the Lease where none is given.
@@ -38,6 +38,8 @@ pub enum Command {
     Drain(Drain),
     /// Print the custom resource definitions
     Crd,
+    /// Make the Secret with the key of the connect page, where there is none
+    ConnectKey(ConnectKey),
     /// Serve an emulated Composio, for demos and tests
     Sandbox(sandbox::Args),
 }

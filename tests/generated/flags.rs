@@ -10,11 +10,14 @@ use composio_operator::arguments::values::{
 use serde_json::{Map, Value, json};
 
 /// The flags that the chart sets by a value of its own, and which that is.
-pub(crate) const OWN_VALUES: [(&str, &str); 10] = [
+pub(crate) const OWN_VALUES: [(&str, &str); 13] = [
     ("allowed-base-urls", "allowedBaseURLs"),
     ("allow-http", "allowedBaseURLs"),
     ("cluster-resource-namespace", "the namespace of the release"),
     ("state-key-file", "stateKey"),
+    ("connect-url", "connect.url"),
+    ("connect-key-file", "connect.key"),
+    ("connect-user-header", "connect.userHeader"),
     ("http-address", "http"),
     ("watch-namespace", "watchNamespaces"),
     ("instance", "the name of the pod"),

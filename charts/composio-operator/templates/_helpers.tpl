@@ -201,6 +201,9 @@ true
       - key: {{ $.Values.stateKey.existingSecret.key | quote }}
         path: state-key
 {{- end }}
+{{- if .Values.connect.enabled }}
+{{ include "composio-operator.connectKeyVolume" . | trim }}
+{{- end }}
 {{- with .Values.customCA.configMap }}
 - name: ca
   configMap:
@@ -228,6 +231,11 @@ true
   mountPath: /var/run/composio-operator-state
   readOnly: true
 {{- end }}
+{{- if .Values.connect.enabled }}
+- name: connect-key
+  mountPath: /var/run/composio-connect
+  readOnly: true
+{{- end }}
 {{- if or .Values.customCA.configMap .Values.customCA.secret }}
 - name: ca
   mountPath: /etc/composio-operator/ca
@@ -236,6 +244,41 @@ true
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{- define "composio-operator.connectName" -}}
+{{- printf "%s-connect" (include "composio-operator.fullname" .) }}
+{{- end }}
+
+{{- define "composio-operator.connectKeySecret" -}}
+{{- default (printf "%s-key" (include "composio-operator.connectName" .)) .Values.connect.key.existingSecret.name }}
+{{- end }}
+
+{{/* Whether a container beside the page says who comes, so that the page listens on loopback alone: text, or nothing. */}}
+{{- define "composio-operator.connectSidecar" -}}
+{{- if and .Values.connect.userHeader (not .Values.connect.proxySecret.existingSecret.name) -}}
+true
+{{- end }}
+{{- end }}
+
+{{/* What operator and page must be told alike. */}}
+{{- define "composio-operator.connectArgs" -}}
+{{- if .Values.connect.enabled }}
+- {{ printf "--connect-url=%s" .Values.connect.url | quote }}
+- --connect-key-file=/var/run/composio-connect/connect-key
+{{- with .Values.connect.userHeader }}
+- {{ printf "--connect-user-header=%s" . | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "composio-operator.connectKeyVolume" -}}
+- name: connect-key
+  secret:
+    secretName: {{ include "composio-operator.connectKeySecret" . | quote }}
+    items:
+      - key: {{ .Values.connect.key.existingSecret.key | quote }}
+        path: connect-key
 {{- end }}
 
 {{/* How long a duration of the schema's pattern is, in milliseconds. */}}

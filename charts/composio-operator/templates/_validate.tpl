@@ -1,6 +1,7 @@
 {{/* What the schema cannot say, because it concerns several values. */}}
 {{- define "composio-operator.validate" -}}
 {{- include "composio-operator.validateProject" . }}
+{{- include "composio-operator.validateConnect" . }}
 {{- include "composio-operator.validateTogether" . }}
 {{- include "composio-operator.validateFlags" . }}
 {{- include "composio-operator.validateNames" . }}
@@ -31,6 +32,26 @@
 {{- fail "project.allow names namespaces, and with watchNamespaces a ComposioProject is made in each of these: only objects of its own namespace can refer to one" }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "composio-operator.validateConnect" -}}
+{{- $connect := .Values.connect }}
+{{- if $connect.enabled }}
+{{- if not $connect.url }}
+{{- fail "connect.enabled needs connect.url: where people open the page, such as https://connect.acme.com" }}
+{{- end }}
+{{- if and (include "composio-operator.connectSidecar" .) (or (not $connect.extraContainers) (not $connect.service.targetPort)) }}
+{{- fail "connect.userHeader counts only from a proxy that proves to be it: put the proxy beside the page (connect.extraContainers) and have the Service lead to its port (connect.service.targetPort), or share a secret with it (connect.proxySecret.existingSecret.name)" }}
+{{- end }}
+{{- if and $connect.proxySecret.existingSecret.name (not $connect.userHeader) }}
+{{- fail "connect.proxySecret is given, and connect.userHeader is not: nothing would be made of it" }}
+{{- end }}
+{{- if and $connect.httpRoute.enabled (not $connect.httpRoute.parentRefs) }}
+{{- fail "connect.httpRoute.enabled needs connect.httpRoute.parentRefs: the Gateway that it belongs to" }}
+{{- end }}
+{{- else if or $connect.url $connect.userHeader $connect.ingress.enabled $connect.httpRoute.enabled }}
+{{- fail "connect is given, and connect.enabled is not set: nothing would be made of it" }}
 {{- end }}
 {{- end }}
 
@@ -134,8 +155,8 @@
 {{- end }}
 {{- end }}
 {{- include "composio-operator.validateOnce" (list "extraEnv" "name" .Values.extraEnv list) }}
-{{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "state-key" "ca")) }}
-{{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/composio-operator-state" "/etc/composio-operator/ca")) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "state-key" "connect-key" "ca")) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/composio-operator-state" "/var/run/composio-connect" "/etc/composio-operator/ca")) }}
 {{- end }}
 
 {{- define "composio-operator.validateOnce" -}}

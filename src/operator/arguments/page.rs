@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 
+use super::values::namespace;
 use crate::connect::page_address::{ConnectUrl, NotAConnectUrl};
 
 /// The connect page, which another process serves.
@@ -37,6 +38,22 @@ pub struct PageOptions {
         value_parser = NonEmptyStringValueParser::new()
     )]
     pub connect_user_header: Option<String>,
+}
+
+/// Make the Secret with the key of the connect page, where there is none
+#[derive(Args, Debug)]
+pub struct ConnectKey {
+    /// Namespace of the Secret
+    #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
+    pub namespace: String,
+
+    /// Name of the Secret
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub secret: String,
+
+    /// Key in the Secret
+    #[arg(long, value_name = "KEY", default_value = "connect-key", value_parser = NonEmptyStringValueParser::new())]
+    pub key: String,
 }
 
 fn connect_url(text: &str) -> Result<ConnectUrl, NotAConnectUrl> {
