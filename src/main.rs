@@ -13,7 +13,7 @@ use composio_operator::{
     arguments::{self, Cli, Command, ComposioOptions, LogFormat, PageOptions, ProjectOptions, Run},
     check,
     composio::{HttpClient, HttpConfig, Sensitive, http::MAX_BODY},
-    connect::{key_secret, keys::ConnectKeys, page_address::PageSettings},
+    connect::{self, key_secret, keys::ConnectKeys, page_address::PageSettings},
     controller::{self, Connections, KUBERNETES, PROJECTS, Settings},
     crd, drain,
     http::{self as health, Health},
@@ -48,6 +48,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(arguments) => in_runtime(run(*arguments)),
+        Command::Connect(arguments) => in_runtime(serve_page(*arguments)),
         Command::Check(arguments) => in_runtime(check(arguments)),
         Command::Drain(arguments) => in_runtime(drain(arguments)),
         Command::Crd => print_definition(),
@@ -89,6 +90,17 @@ fn print_definition() -> Result<(), Failure> {
 async fn serve_sandbox(arguments: sandbox::Args) -> Result<(), Failure> {
     log::start(LogFormat::Text);
     Ok(sandbox::run(arguments, stop_signal()?).await?)
+}
+
+/// Its writes need no leader.
+async fn serve_page(arguments: arguments::Connect) -> Result<(), Failure> {
+    log::start(arguments.log_format);
+    prepare_tls();
+    let cluster = kubernetes::cluster().await?;
+    let client = kubernetes::client(cluster, &Leadership::alone(), Arc::default())?;
+    let stop = CancellationToken::new();
+    tokio::spawn(cancel_at_signal(stop.clone(), stop_signal()?));
+    connect::run(&arguments, client, stop).await
 }
 
 async fn run(arguments: Run) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod chart;
 mod cli;
 mod commands;
 mod config_map;
+mod connect;
 mod control_plane;
 mod convergence;
 mod copies;

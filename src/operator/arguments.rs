@@ -7,11 +7,13 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStri
 use crate::{crd::DEFAULT_BASE_URL, projects::ProjectKey, sandbox};
 
 mod base_url;
+mod connect;
 mod page;
 #[cfg(test)]
 mod tests;
 pub mod values;
 pub use base_url::BaseUrl;
+pub use connect::{Connect, ProxyOptions};
 pub use page::{ConnectKey, PageOptions};
 use values::{FEWEST, MOST, MOST_PROJECTS, duration, lease_name, namespace};
 
@@ -32,6 +34,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator
     Run(Box<Run>),
+    /// Serve the page on which people ask for connect links, and come back from the sign-in
+    Connect(Box<Connect>),
     /// Look whether the cluster and Composio are as the operator needs them
     Check(Check),
     /// Delete all ConnectedAccounts, and wait until the running operator has dealt with each

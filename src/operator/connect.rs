@@ -1,5 +1,37 @@
 //! The connect page: where a person asks for a link, and comes back from the sign-in.
+//!
+//! It faces the internet, and is a process of its own: it watches ConnectedAccounts and creates ConnectRequests, and has
+//! neither an API key nor a right on Secrets. The operator does the rest.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`keys`], [`page_address`] | what the operator shares with the page |
+//! | [`account`], [`objects`] | the objects, as the page shows them |
+//! | `address`, `cookie`, `visitor` | what a browser asks for, and whether it is let in |
+//! | `stage`, `onward` | how far the person has come, and where they go on to; both pure |
+//! | `site` | the answers |
+//! | `requests` | the one thing that is written |
+//! | `pages`, `texts`, `reply` | how it looks |
+//! | [`serve`] | connections and their limits |
 
+pub mod account;
+mod address;
+mod cookie;
 pub mod key_secret;
 pub mod keys;
+pub mod objects;
+mod onward;
 pub mod page_address;
+pub mod page_metrics;
+pub mod pages;
+mod reply;
+mod requests;
+mod run;
+pub mod serve;
+mod site;
+mod stage;
+mod texts;
+pub mod visitor;
+
+pub use run::{Failure, run};
+pub use site::{Site, SiteSettings};

@@ -99,6 +99,19 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     until: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    serve_text(listener, health, move || metrics.text(), until).await
+}
+
+/// The same with metrics of whatever kind.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_text(
+    listener: TcpListener,
+    health: Arc<Health>,
+    metrics: impl Fn() -> String + Clone + Send + Sync + 'static,
+    until: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let routes = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(async move || health.answer()))
@@ -106,7 +119,7 @@ pub async fn serve(
             "/metrics",
             get(async move || {
                 let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                ([(header::CONTENT_TYPE, kind)], metrics.text()).into_response()
+                ([(header::CONTENT_TYPE, kind)], metrics()).into_response()
             }),
         );
     axum::serve(listener, routes)

@@ -1,6 +1,8 @@
 //! What the tests, the demo and the benchmarks stand on: a real Kubernetes API server on loopback.
 
+pub(crate) mod browser;
 pub(crate) mod child;
+pub(crate) mod connect_page;
 pub(crate) mod control_plane;
 pub(crate) mod helm;
 pub(crate) mod memory;

@@ -1,0 +1,344 @@
+//! One object, as the page shows it: few words and one text, since all objects are kept.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::api::ObjectMeta;
+use serde_json::Value;
+
+use super::keys::{ConnectKeys, SealedFor};
+use crate::{
+    composio::model::Sensitive,
+    crd::{
+        CONNECT_EPOCH_ANNOTATION, ConnectRequestKind, ConnectRequestOutcome,
+        ConnectedAccountStatus, FinishedIn, condition,
+    },
+};
+
+mod reading;
+#[cfg(test)]
+pub(super) mod tests;
+pub use reading::PageObject;
+
+/// The texts that are kept of an object, in the order in which they stand. One that is absent is empty.
+#[derive(Clone, Copy)]
+enum Text {
+    /// `namespace/name`.
+    Key,
+    Uid,
+    Epoch,
+    User,
+    Person,
+    Toolkit,
+    Description,
+    CallbackUrl,
+    Project,
+    ExpectedIdentity,
+    AccountId,
+    Identity,
+    /// Of the condition Ready.
+    Reason,
+    /// In clear or sealed.
+    Link,
+    LinkRequest,
+    LinkBrowser,
+    LastRequest,
+    SignInRequest,
+}
+
+const TEXTS: usize = Text::SignInRequest as usize + 1;
+
+/// What is kept of an object.
+pub struct Account {
+    /// The end of each text.
+    ends: [u16; TEXTS],
+    text: Box<str>,
+    /// `spec.connectionData`, as JSON: it may be longer than all the rest can be.
+    connection_data: Option<Box<str>>,
+    link: LinkKind,
+    link_expires_at: i64,
+    state: State,
+    last_request: Option<(ConnectRequestKind, ConnectRequestOutcome)>,
+    finished_in: Option<FinishedIn>,
+    of_cluster_project: bool,
+    is_deleting: bool,
+    /// Whether a person signs in to it.
+    has_sign_in: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LinkKind {
+    None,
+    Clear,
+    Sealed,
+}
+
+/// What the state of an account means to the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// There is none, or it waits for the person.
+    Waiting,
+    /// It can be used.
+    Active,
+    /// There is a grant, and it cannot be used.
+    Inactive,
+    /// The sign-in has failed, or the grant has ended.
+    Over,
+}
+
+/// A link that can still be used.
+#[derive(Clone, Copy)]
+pub(super) struct OpenLink<'a> {
+    account: &'a Account,
+}
+
+impl Account {
+    /// What is kept of an object with this metadata, spec and status.
+    fn new(metadata: &ObjectMeta, spec: &Value, status: &ConnectedAccountStatus) -> Self {
+        let key = format!(
+            "{}/{}",
+            metadata.namespace.as_deref().unwrap_or_default(),
+            metadata.name.as_deref().unwrap_or_default()
+        );
+        let epoch = metadata.annotations.as_ref();
+        let epoch = epoch.and_then(|all| all.get(CONNECT_EPOCH_ANNOTATION));
+        let connection_data = &spec["connectionData"];
+        let connection_data = connection_data
+            .is_object()
+            .then(|| connection_data.to_string());
+        let project = &spec["projectRef"];
+        let link = status.link.as_ref();
+        let link_kind = match link {
+            Some(link) if link.sealed.is_some() => LinkKind::Sealed,
+            Some(link) if link.url.is_some() => LinkKind::Clear,
+            Some(_) | None => LinkKind::None,
+        };
+        let requested_by = link.and_then(|link| link.requested_by.as_ref());
+        let sign_in = status.sign_in.as_ref();
+        // Of a look nobody waits for more than its time.
+        let last_request = status.last_connect_request.as_ref();
+        let last_request =
+            last_request.filter(|last| last.outcome != ConnectRequestOutcome::Looked);
+        let ready = status.condition(condition::READY);
+        let link_text = link.and_then(|link| link.sealed.as_deref().or(link.url.as_deref()));
+        let browser = requested_by.and_then(|by| by.browser.as_deref());
+        let given = [
+            (Text::Key, Some(key.as_str())),
+            (Text::Uid, metadata.uid.as_deref()),
+            (Text::Epoch, epoch.map(String::as_str)),
+            (Text::User, spec["user"].as_str()),
+            (Text::Person, spec["person"].as_str()),
+            (Text::Toolkit, spec["toolkit"].as_str()),
+            (Text::Description, spec["description"].as_str()),
+            (Text::CallbackUrl, spec["callbackUrl"].as_str()),
+            (Text::Project, project["name"].as_str()),
+            (Text::ExpectedIdentity, spec["expectedIdentity"].as_str()),
+            (Text::AccountId, status.connected_account_id.as_deref()),
+            (Text::Identity, status.identity.as_deref()),
+            (Text::Reason, ready.map(|ready| ready.reason.as_str())),
+            (Text::Link, link_text),
+            (Text::LinkRequest, requested_by.map(|by| by.uid.as_str())),
+            (Text::LinkBrowser, browser),
+            (
+                Text::LastRequest,
+                last_request.map(|last| last.uid.as_str()),
+            ),
+            (Text::SignInRequest, sign_in.map(|one| one.request.as_str())),
+        ];
+        let mut texts = [""; TEXTS];
+        for (text, value) in given {
+            texts[text as usize] = value.unwrap_or_default();
+        }
+        let mut end = 0;
+        let ends = texts.map(|text| {
+            end += text.len();
+            u16::try_from(end).unwrap_or(u16::MAX)
+        });
+        Self {
+            ends,
+            text: texts.concat().into(),
+            connection_data: connection_data.map(Into::into),
+            link: link_kind,
+            link_expires_at: link.map_or(0, |link| link.expires_at.0.as_second()),
+            state: match status.state.as_deref() {
+                Some("ACTIVE") => State::Active,
+                Some("INACTIVE") => State::Inactive,
+                Some("FAILED" | "EXPIRED" | "REVOKED") => State::Over,
+                Some(_) | None => State::Waiting,
+            },
+            last_request: last_request.map(|last| (last.kind, last.outcome)),
+            finished_in: sign_in.and_then(|one| one.finished_in),
+            of_cluster_project: project["kind"] == "ClusterComposioProject",
+            is_deleting: metadata.deletion_timestamp.is_some(),
+            has_sign_in: spec["credentials"].is_null(),
+        }
+    }
+
+    /// What has no key, and stands before all that have one.
+    pub(super) fn nowhere() -> Arc<Self> {
+        let (metadata, status) = (ObjectMeta::default(), ConnectedAccountStatus::default());
+        let mut nowhere = Self::new(&metadata, &Value::Null, &status);
+        (nowhere.ends, nowhere.text) = ([0; TEXTS], Box::default());
+        nowhere.into()
+    }
+
+    fn text(&self, text: Text) -> &str {
+        let at = text as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let range = usize::from(start)..usize::from(self.ends[at]);
+        self.text.get(range).unwrap_or_default()
+    }
+
+    fn filled(&self, text: Text) -> Option<&str> {
+        Some(self.text(text)).filter(|text| !text.is_empty())
+    }
+
+    /// `namespace/name`.
+    pub(super) fn key(&self) -> &str {
+        self.text(Text::Key)
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        self.key().split_once('/').unwrap_or_default().0
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.key().split_once('/').unwrap_or_default().1
+    }
+
+    pub(super) fn uid(&self) -> &str {
+        self.text(Text::Uid)
+    }
+
+    pub(super) fn epoch(&self) -> &str {
+        self.text(Text::Epoch)
+    }
+
+    /// Who may ask for a link where a proxy says who comes.
+    pub(super) fn person(&self) -> &str {
+        self.filled(Text::Person).unwrap_or(self.text(Text::User))
+    }
+
+    pub(super) fn toolkit(&self) -> &str {
+        self.text(Text::Toolkit)
+    }
+
+    pub(super) fn description(&self) -> Option<&str> {
+        self.filled(Text::Description)
+    }
+
+    /// What the sign-in is told besides, such as the address of a server.
+    pub(super) fn connection_data(&self) -> Vec<(String, String)> {
+        let data = serde_json::from_str(self.connection_data.as_deref().unwrap_or_default());
+        let Ok(Value::Object(data)) = data else {
+            return Vec::new();
+        };
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        data.into_iter()
+            .map(|(name, value)| (name, text(value)))
+            .collect()
+    }
+
+    pub(super) fn callback_url(&self) -> Option<&str> {
+        self.filled(Text::CallbackUrl)
+    }
+
+    /// Whether a platform has said who may ask whom.
+    pub(super) fn is_of_cluster_project(&self) -> bool {
+        self.of_cluster_project
+    }
+
+    pub(super) fn project(&self) -> &str {
+        self.filled(Text::Project).unwrap_or("default")
+    }
+
+    pub(super) fn expected_identity(&self) -> Option<&str> {
+        self.filled(Text::ExpectedIdentity)
+    }
+
+    pub(super) fn account_id(&self) -> Option<&str> {
+        self.filled(Text::AccountId)
+    }
+
+    pub(super) fn identity(&self) -> Option<&str> {
+        self.filled(Text::Identity)
+    }
+
+    /// Why the condition Ready is as it is.
+    pub(super) fn reason(&self) -> &str {
+        self.text(Text::Reason)
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether somebody may come for it: it is not being deleted, and is one that a person signs in to.
+    pub(super) fn has_page(&self) -> bool {
+        self.has_sign_in && !self.is_deleting
+    }
+
+    /// The link, if one can be used now.
+    pub(super) fn open_link(&self, now: Timestamp) -> Option<OpenLink<'_>> {
+        let is_open = self.link != LinkKind::None && now.as_second() < self.link_expires_at;
+        is_open.then_some(OpenLink { account: self })
+    }
+
+    /// What came of that request, if it was the last one.
+    pub(super) fn outcome_of(
+        &self,
+        request: &str,
+    ) -> Option<(ConnectRequestKind, ConnectRequestOutcome)> {
+        let is_last = !request.is_empty() && self.text(Text::LastRequest) == request;
+        self.last_request.filter(|_| is_last)
+    }
+
+    /// Whether the link of that request is out, or is the one that was signed in through.
+    pub(super) fn has_on_record(&self, request: &str) -> bool {
+        !request.is_empty()
+            && [Text::LinkRequest, Text::SignInRequest]
+                .into_iter()
+                .any(|text| self.text(text) == request)
+    }
+
+    /// In which browser the sign-in through the link of that request was finished; `None`: that was not seen yet.
+    pub(super) fn finished_in(&self, request: &str) -> Option<FinishedIn> {
+        let is_last = !request.is_empty() && self.text(Text::SignInRequest) == request;
+        self.finished_in.filter(|_| is_last)
+    }
+
+    /// Whether the last sign-in of all was finished in another browser.
+    pub(super) fn was_finished_elsewhere(&self) -> bool {
+        self.finished_in == Some(FinishedIn::Another)
+    }
+}
+
+impl OpenLink<'_> {
+    /// Whether it was made for that browser.
+    pub(super) fn is_for(self, browser: &str) -> bool {
+        !browser.is_empty() && self.account.text(Text::LinkBrowser) == browser
+    }
+
+    /// Its address; `None`: it was sealed with another key, or for something else.
+    pub(super) fn address(self, keys: &ConnectKeys) -> Option<Sensitive> {
+        let text = self.account.text(Text::Link);
+        if self.account.link == LinkKind::Clear {
+            return Some(Sensitive::new(text));
+        }
+        let sealed_for = SealedFor {
+            uid: self.account.uid(),
+            account: self.account.account_id()?,
+            expires_at: Timestamp::from_second(self.account.link_expires_at).ok()?,
+        };
+        keys.open(text, sealed_for)
+    }
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Account").field(&self.key()).finish()
+    }
+}

@@ -1,0 +1,130 @@
+//! The cookie of one object's page: a random name of the browser, and the token by which it was let in.
+
+use std::fmt::Write as _;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use http::{HeaderMap, header};
+use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
+
+use super::{account::Account, page_address::ConnectUrl};
+
+#[cfg(test)]
+mod tests;
+
+/// How many a browser keeps of this host, so that they never outgrow a request.
+const MOST: usize = 20;
+/// Bytes of the browser's name.
+const NONCE: usize = 16;
+/// How long a browser is known where no token ends before.
+const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What the cookie of an object says.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Cookie {
+    /// Names the browser.
+    pub(super) nonce: String,
+    /// The token that stood in the address; empty where a proxy says who comes.
+    pub(super) token: String,
+}
+
+/// How cookies of a page are named and set.
+pub(super) struct Cookies {
+    prefix: &'static str,
+    attributes: &'static str,
+}
+
+impl Cookies {
+    /// Of the page at that URL. Without TLS, which it is on loopback only, browsers take none that demands it.
+    pub(super) fn of(url: &ConnectUrl) -> Self {
+        if url.is_https() {
+            Self {
+                prefix: "__Host-connect-",
+                attributes: "Path=/; Secure; HttpOnly; SameSite=Lax",
+            }
+        } else {
+            Self {
+                prefix: "connect-",
+                attributes: "Path=/; HttpOnly; SameSite=Lax",
+            }
+        }
+    }
+
+    /// What the browser says for that object. Of two of one name nobody knows whose the other is, and neither counts.
+    pub(super) fn read(&self, headers: &HeaderMap, namespace: &str, name: &str) -> Option<Cookie> {
+        let wanted = self.name(namespace, name);
+        let mut found = pairs(headers).filter(|(name, _)| *name == wanted);
+        let (_, value) = found.next()?;
+        if found.next().is_some() {
+            return None;
+        }
+        let (nonce, token) = value.split_once('.')?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(nonce).ok()?;
+        (bytes.len() == NONCE).then(|| Cookie {
+            nonce: nonce.to_owned(),
+            token: token.to_owned(),
+        })
+    }
+
+    /// The values of `Set-Cookie` that make the browser say so from now on, and forget what it has too much of.
+    pub(super) fn set(
+        &self,
+        headers: &HeaderMap,
+        account: &Account,
+        cookie: &Cookie,
+        left: Option<SignedDuration>,
+    ) -> Vec<String> {
+        let name = self.name(account.namespace(), account.name());
+        let Cookie { nonce, token } = cookie;
+        let seconds = left.map_or(LIFETIME, |left| left.min(LIFETIME)).as_secs();
+        let attributes = self.attributes;
+        let mut set = vec![format!(
+            "{name}={nonce}.{token}; Max-Age={seconds}; {attributes}"
+        )];
+        let others = pairs(headers).filter(|(other, _)| {
+            other.starts_with(self.prefix) && *other != name && is_ours(other, self.prefix)
+        });
+        let others: Vec<_> = others.map(|(name, _)| name).collect();
+        // Browsers send the oldest first.
+        let too_many = (others.len() + 1).saturating_sub(MOST);
+        let forget = |name: &&str| format!("{name}=; Max-Age=0; {attributes}");
+        set.extend(others.iter().take(too_many).map(forget));
+        set
+    }
+
+    fn name(&self, namespace: &str, name: &str) -> String {
+        let digest = Sha256::digest(format!("{namespace}/{name}"));
+        let mut cookie = self.prefix.to_owned();
+        for byte in &digest[..HASH] {
+            // Writing to a String cannot fail.
+            let _ = write!(cookie, "{byte:02x}");
+        }
+        cookie
+    }
+}
+
+/// Bytes of the hash in a name.
+const HASH: usize = 8;
+
+/// Whether this is a name that is given here: what is put into an answer must not be anybody's text.
+fn is_ours(name: &str, prefix: &str) -> bool {
+    let hash = name.strip_prefix(prefix).unwrap_or_default();
+    hash.len() == 2 * HASH && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+}
+
+/// A name for a browser that has none.
+pub(super) fn new_nonce() -> Option<String> {
+    use ring::rand::{SecureRandom, SystemRandom};
+    let mut bytes = [0; NONCE];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}

@@ -1,0 +1,121 @@
+use http::HeaderValue;
+use serde_json::json;
+
+use super::*;
+use crate::connect::account::tests::account;
+
+fn cookies(url: &str) -> Cookies {
+    Cookies::of(&ConnectUrl::parse(url).expect("a URL"))
+}
+
+fn headers(lines: &[&str]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let value = HeaderValue::from_str(line).expect("a value");
+        headers.append(header::COOKIE, value);
+    }
+    headers
+}
+
+fn cookie(token: &str) -> Cookie {
+    Cookie {
+        nonce: BASE64_URL_SAFE_NO_PAD.encode([7; NONCE]),
+        token: token.to_owned(),
+    }
+}
+
+fn mail() -> std::sync::Arc<Account> {
+    account(json!({"user": "ann", "toolkit": "gmail"}), json!({}))
+}
+
+#[test]
+fn what_is_set_is_read_back_for_its_object_only() {
+    let cookies = cookies("https://connect.acme.com");
+    let set = cookies.set(&HeaderMap::new(), &mail(), &cookie("token"), None);
+    let [set] = &set[..] else {
+        panic!("one cookie: {set:?}");
+    };
+    for attribute in [
+        "; Path=/;",
+        "; Secure;",
+        "; HttpOnly;",
+        "; SameSite=Lax",
+        "; Max-Age=604800;",
+    ] {
+        assert!(set.contains(attribute), "{attribute}: {set}");
+    }
+    assert!(
+        set.starts_with("__Host-connect-") && !set.contains("Domain"),
+        "{set}"
+    );
+    assert!(
+        !set.contains("agents") && !set.contains("mail"),
+        "it tells no object: {set}"
+    );
+    let pair = set.split(';').next().expect("a pair");
+    let sent = headers(&[&format!("other=1; {pair}")]);
+    assert!(cookies.read(&sent, "agents", "mail") == Some(cookie("token")));
+    assert!(cookies.read(&sent, "agents", "mail2").is_none());
+    let left = Some(SignedDuration::from_secs(5));
+    let set = cookies.set(&HeaderMap::new(), &mail(), &cookie("token"), left);
+    assert!(
+        set[0].contains("; Max-Age=5;"),
+        "it ends with the token: {set:?}"
+    );
+}
+
+#[test]
+fn on_loopback_without_tls_browsers_are_asked_for_no_more_than_they_do() {
+    let set = cookies("http://127.0.0.1:8080").set(&HeaderMap::new(), &mail(), &cookie(""), None);
+    assert!(
+        set[0].starts_with("connect-") && !set[0].contains("Secure"),
+        "{set:?}"
+    );
+}
+
+#[test]
+fn of_two_cookies_of_one_name_none_counts() {
+    let cookies = cookies("https://connect.acme.com");
+    let name = cookies.name("agents", "mail");
+    let nonce = cookie("").nonce;
+    let twice = [
+        headers(&[&format!("{name}={nonce}.t; {name}={nonce}.t")]),
+        headers(&[&format!("{name}={nonce}.t"), &format!("{name}=x")]),
+    ];
+    for sent in twice {
+        assert!(cookies.read(&sent, "agents", "mail").is_none());
+    }
+    let bare = name.trim_start_matches("__Host-");
+    let tossed = headers(&[&format!("{bare}={nonce}.t")]);
+    assert!(
+        cookies.read(&tossed, "agents", "mail").is_none(),
+        "without the prefix another host set it"
+    );
+    for odd in ["", ".", "x.t", "AAAA.t", &format!("{nonce}A.t"), &nonce] {
+        let sent = headers(&[&format!("{name}={odd}")]);
+        assert!(cookies.read(&sent, "agents", "mail").is_none(), "{odd}");
+    }
+}
+
+#[test]
+fn a_browser_keeps_twenty_of_this_page_and_all_others() {
+    let cookies = cookies("https://connect.acme.com");
+    let own = |n: usize| format!("__Host-connect-{n:016x}=x");
+    let mut sent: Vec<_> = (0..25).map(own).collect();
+    sent.push("session=1; __Host-connect-\"; __Host-connect-short=1".to_owned());
+    let set = cookies.set(&headers(&[&sent.join("; ")]), &mail(), &cookie(""), None);
+    assert_eq!(set.len(), 1 + 6, "{set:?}");
+    for (n, forgotten) in set[1..].iter().enumerate() {
+        assert!(
+            forgotten.starts_with(&format!("__Host-connect-{n:016x}=; Max-Age=0;")),
+            "{forgotten}"
+        );
+    }
+}
+
+#[test]
+fn names_of_browsers_are_random() {
+    let names: std::collections::BTreeSet<_> = (0..100).filter_map(|_| new_nonce()).collect();
+    assert_eq!(names.len(), 100);
+    assert!(names.iter().all(|name| name.len() == 22));
+}

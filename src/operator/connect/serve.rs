@@ -1,0 +1,91 @@
+//! Takes connections, and lets none of them take more than its share of time and memory.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::body::Body;
+use http::Request;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::Site;
+
+/// Connections at a time. The proxy before the page keeps few, and lets few of them wait.
+const CONNECTIONS: usize = 512;
+/// How long the headers of a request may take; also how long a connection may be idle.
+const HEADERS: Duration = Duration::from_secs(10);
+/// How long a connection may last, whatever goes on over it.
+const LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// How long one may take to end then, or when the program ends.
+const ENDING: Duration = Duration::from_secs(5);
+/// The most headers of a request, and the most bytes of them.
+const MOST_HEADERS: usize = 64;
+const HEADER_BYTES: usize = 16 * 1024;
+
+/// Serves the page until it is told to stop.
+pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let slot = tokio::select! {
+            () = stop.cancelled() => break,
+            slot = Arc::clone(&slots).acquire_owned() => slot,
+        };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, peer)) => {
+                let (site, stop) = (Arc::clone(&site), stop.clone());
+                connections.spawn(async move {
+                    let _slot = slot;
+                    converse(stream, peer, site, stop).await;
+                });
+            }
+            Err(error) => {
+                debug!("a connection could not be accepted: {error}");
+                // Most often there are too many open files: others must end first.
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    let _ = timeout(ENDING, async {
+        while connections.join_next().await.is_some() {}
+    })
+    .await;
+}
+
+async fn converse(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, stop: CancellationToken) {
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let site = Arc::clone(&site);
+        async move { Ok::<_, Infallible>(site.answer(request.map(Body::new), peer).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .max_headers(MOST_HEADERS)
+        .max_buf_size(HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        ended = &mut connection => {
+            if let Err(error) = ended {
+                debug!("a connection has ended: {error}");
+            }
+            return;
+        }
+        () = stop.cancelled() => {}
+        () = sleep(LIFETIME) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(ENDING, connection).await;
+}

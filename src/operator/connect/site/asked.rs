@@ -1,0 +1,209 @@
+//! A person asks for a link, waits for it, and goes on to it.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use http::{StatusCode, header};
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{Browser, Site, Visit, page_path};
+use crate::{
+    connect::{
+        account::Account,
+        address::Query,
+        cookie::Cookie,
+        onward::to_sign_in,
+        page_address::browser_name,
+        reply::Reply,
+        requests::{Asked, Made},
+        stage::{Asking, Waiting, asking, waiting},
+        texts,
+        visitor::only,
+    },
+    crd::ConnectRequestKind,
+};
+
+/// The longest form.
+const FORM: usize = 8 * 1024;
+/// How long it may take to come.
+const FORM_TIME: Duration = Duration::from_secs(10);
+/// So long a page is held back that would say nothing new.
+pub(super) const HOLD: Duration = Duration::from_secs(8);
+
+impl Site {
+    /// The button was pressed.
+    pub(super) async fn submit(
+        &self,
+        browser: &Browser<'_>,
+        account: Option<&Account>,
+        cookie: Option<Cookie>,
+        body: Body,
+    ) -> Reply {
+        let headers = browser.headers;
+        let origin = self.settings.page.url.origin();
+        if only(headers, &header::ORIGIN) != Some(origin.as_bytes()) {
+            return self.form_over("origin");
+        }
+        let kind = only(headers, &header::CONTENT_TYPE).unwrap_or_default();
+        if !kind.starts_with(b"application/x-www-form-urlencoded") {
+            return self.form_over("content_type");
+        }
+        let Ok(Ok(form)) = timeout(FORM_TIME, to_bytes(body, FORM)).await else {
+            return self.form_over("body");
+        };
+        let visit = match self.visit(browser, account, cookie) {
+            Ok(visit) => visit,
+            Err(why) => return self.not_let_in(why),
+        };
+        let form = Query::parse(&form);
+        let account = visit.account;
+        let keys = &self.settings.page.keys;
+        let is_own = |cookie: &&Cookie| {
+            keys.verify_form_token(form.get("form"), &cookie.nonce, account.uid())
+        };
+        let Some(cookie) = visit.cookie.as_ref().filter(is_own) else {
+            return self.form_over("form_token");
+        };
+        let starts_over = match form.get("action") {
+            "connect" => false,
+            "start-over" => true,
+            _ => return self.form_over("form"),
+        };
+        self.request_link(&visit, &browser_name(&cookie.nonce), starts_over)
+            .await
+    }
+
+    async fn request_link(&self, visit: &Visit<'_>, browser: &str, starts_over: bool) -> Reply {
+        let (account, now) = (visit.account, visit.now);
+        if !matches!(asking(account, now), Asking::Ask { .. }) {
+            return Reply::see("not_needed", page_path(account));
+        }
+        let link = account.open_link(now);
+        if !starts_over && link.is_some_and(|link| link.is_for(browser)) {
+            return Reply::see("reused", waiting_path(account, "", now));
+        }
+        // A link that was made for another browser is not used again in this one.
+        let kind = match starts_over || link.is_some() {
+            true => ConnectRequestKind::StartOver,
+            false => ConnectRequestKind::Link,
+        };
+        let asked = Asked {
+            kind,
+            user: visit.user,
+            browser: Some(browser.to_owned()),
+            returned: None,
+        };
+        match self.requests.make(account, asked, &self.metrics).await {
+            Made::New(request) => Reply::see("asked", waiting_path(account, &request, now)),
+            Made::Pending => Reply::see("asked", waiting_path(account, "", now)),
+            Made::Failed => self.busy(),
+        }
+    }
+
+    /// A page of its own between the form and the sign-in: browsers apply the form's rules to all that it redirects to.
+    pub(super) async fn waiting(&self, browser: &Browser<'_>, visit: &Visit<'_>) -> Reply {
+        let Some(cookie) = &visit.cookie else {
+            return Reply::see("no_cookie", page_path(visit.account));
+        };
+        let name = browser_name(&cookie.nonce);
+        let request = browser.query.name("r");
+        let asked_at = browser.query.time("s", visit.now);
+        let stage = |account: &Account, now| waiting(account, &name, request, asked_at, now);
+        let is_new = |account: &Account, now| !matches!(stage(account, now), Waiting::Wait { .. });
+        // The first page is shown at once.
+        let held = match browser.query.has("again") {
+            true => self.until(visit.account, is_new).await,
+            false => None,
+        };
+        let account = held.as_deref().unwrap_or(visit.account);
+        let now = Timestamp::now();
+        match stage(account, now) {
+            Waiting::Wait { is_long } => {
+                let again = format!("{}&again=1", waiting_path(account, request, asked_at));
+                let kind = if is_long { "waiting_long" } else { "waiting" };
+                let page = self.brand().wait(&texts::waiting(is_long));
+                Reply::page(kind, StatusCode::OK, page).then(if is_long { 5 } else { 1 }, &again)
+            }
+            Waiting::Ready { by_itself } => self.ready(account, now, by_itself),
+            Waiting::Refused => {
+                let notice = texts::refused(account.reason(), account.namespace());
+                let page = self.brand().back(&notice, &page_path(account));
+                Reply::page("refused", StatusCode::OK, page)
+            }
+            Waiting::Page(page) => {
+                let visit = Visit {
+                    account,
+                    user: visit.user,
+                    cookie: visit.cookie.clone(),
+                    now,
+                };
+                self.ask(browser, &visit, page)
+            }
+        }
+    }
+
+    /// Names the host, before anybody goes there.
+    fn ready(&self, account: &Account, now: Timestamp, by_itself: bool) -> Reply {
+        let link = account.open_link(now);
+        let link = link.and_then(|link| link.address(&self.settings.page.keys));
+        let Some(to) = link.and_then(|link| to_sign_in(link.expose())) else {
+            return self.busy();
+        };
+        let path = format!("{}/open", page_path(account));
+        let page = self.brand().ready(account, &to, &path);
+        let reply = Reply::page("ready", StatusCode::OK, page);
+        match by_itself {
+            true => reply.then(2, &path),
+            false => reply,
+        }
+    }
+
+    /// Leads on to the sign-in.
+    pub(super) fn open(&self, visit: &Visit<'_>) -> Reply {
+        let account = visit.account;
+        let browser = visit
+            .cookie
+            .as_ref()
+            .map(|cookie| browser_name(&cookie.nonce));
+        let link = account
+            .open_link(visit.now)
+            .filter(|link| link.is_for(browser.as_deref().unwrap_or_default()))
+            .and_then(|link| link.address(&self.settings.page.keys));
+        match link.and_then(|link| to_sign_in(link.expose())) {
+            Some(to) => Reply::see("opened", to.address),
+            None => Reply::see("no_link", page_path(account)),
+        }
+    }
+
+    /// The object once that holds of it, or as it is after a while; `None`: it is gone.
+    pub(super) async fn until(
+        &self,
+        account: &Account,
+        holds: impl Fn(&Account, Timestamp) -> bool,
+    ) -> Option<std::sync::Arc<Account>> {
+        let end = Instant::now() + HOLD;
+        let mut changes = self.objects.changes();
+        loop {
+            let newest = self.objects.get(account.namespace(), account.name());
+            let newest = newest.filter(|newest| newest.uid() == account.uid())?;
+            if holds(&newest, Timestamp::now()) {
+                return Some(newest);
+            }
+            if !matches!(timeout_at(end, changes.changed()).await, Ok(Ok(()))) {
+                return Some(newest);
+            }
+        }
+    }
+
+    fn form_over(&self, why: &'static str) -> Reply {
+        self.metrics.refused(why);
+        let page = self.brand().plain(&texts::form_over());
+        Reply::page("form_over", StatusCode::FORBIDDEN, page)
+    }
+}
+
+fn waiting_path(account: &Account, request: &str, asked_at: Timestamp) -> String {
+    let (path, seconds) = (page_path(account), asked_at.as_second());
+    format!("{path}/waiting?r={request}&s={seconds}")
+}

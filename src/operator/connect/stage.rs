@@ -1,0 +1,193 @@
+//! How far a person has come, by what the object says. It decides, and does nothing.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
+
+use jiff::Timestamp;
+
+use super::account::{Account, State};
+use crate::crd::{ConnectRequestOutcome, FinishedIn};
+
+#[cfg(test)]
+mod tests;
+
+/// From then on, in seconds, the person reads that it takes longer than usual.
+const LONG: i64 = 60;
+/// An unanswered request is over, in seconds.
+const OVER: i64 = 10 * 60;
+/// So long, in seconds, a sign-in that succeeded may still look unfinished.
+const SETTLING: i64 = 30;
+/// So long, in seconds, after they asked people are taken on to the sign-in by themselves. Who comes back later, by the
+/// button of the browser, is not.
+const AUTOMATIC: i64 = 45;
+
+/// The reason of an account that another person signed in to than was expected.
+const WRONG_IDENTITY: &str = "WrongIdentity";
+
+/// What the page of an object shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// The button. `again`: a link may be out already.
+    Ask {
+        /// What happened last.
+        last: Option<Last>,
+        /// Whether to offer to start over.
+        again: bool,
+    },
+    /// Nothing is to be done.
+    Connected,
+    /// There is a grant, and the team does not use it now.
+    Off,
+}
+
+/// What happened last, where the person is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    /// The sign-in was finished in another browser.
+    Elsewhere,
+    /// Somebody else signed in than was expected.
+    WrongIdentity,
+    /// The sign-in failed, was cancelled, or the link ran out.
+    NotFinished,
+    /// There was a grant, and it has ended.
+    Ended,
+    /// The link was made for another browser.
+    OtherBrowser,
+    /// Nobody answered.
+    Unanswered,
+}
+
+/// What a person sees who has asked for a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// Nothing yet.
+    Wait {
+        /// It takes longer than usual.
+        is_long: bool,
+    },
+    /// There is a link for this browser.
+    Ready {
+        /// Whether to go on without a click.
+        by_itself: bool,
+    },
+    /// There will be none for this request.
+    Refused,
+    /// As on the page of the object.
+    Page(Asking),
+}
+
+/// What a person sees who comes back from the sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Returning {
+    /// A fresh look is to be asked for, and awaited.
+    Look {
+        /// It takes longer than usual.
+        is_long: bool,
+        /// Whoever has looked by now would have seen a grant.
+        is_settled: bool,
+    },
+    /// It was looked at, and Composio does not show the grant yet.
+    Settling,
+    /// Signed in.
+    Done,
+    /// The sign-in was cancelled, or has failed.
+    NotFinished,
+    /// Somebody else signed in than was expected.
+    WrongIdentity,
+    /// It was finished in another browser than the one that had asked.
+    Elsewhere,
+    /// The link is none of those that are on record.
+    Over,
+}
+
+/// What to show to somebody who opens the page.
+pub(super) fn asking(account: &Account, now: Timestamp) -> Asking {
+    let last = match (account.state(), account.reason()) {
+        (State::Active | State::Inactive, _) if account.was_finished_elsewhere() => {
+            Some(Last::Elsewhere)
+        }
+        (State::Active | State::Inactive, WRONG_IDENTITY) => Some(Last::WrongIdentity),
+        (State::Active, _) => return Asking::Connected,
+        (State::Inactive, _) => return Asking::Off,
+        (_, "LinkExpired" | "SignInDeclined" | "SignInFailed") => Some(Last::NotFinished),
+        (_, "ReauthorizationRequired" | "Revoked") => Some(Last::Ended),
+        (State::Waiting | State::Over, _) => None,
+    };
+    Asking::Ask {
+        last,
+        again: account.open_link(now).is_some(),
+    }
+}
+
+/// What to show to a browser that has asked for a link, by that request, at that time. The request is empty where
+/// another one was pending already.
+pub(super) fn waiting(
+    account: &Account,
+    browser: &str,
+    request: &str,
+    asked_at: Timestamp,
+    now: Timestamp,
+) -> Waiting {
+    let age = now.as_second().saturating_sub(asked_at.as_second());
+    let page = asking(account, now);
+    if page == Asking::Connected {
+        return Waiting::Page(page);
+    }
+    let link = account.open_link(now);
+    if link.is_some_and(|link| link.is_for(browser)) {
+        return Waiting::Ready {
+            by_itself: age < AUTOMATIC,
+        };
+    }
+    let again = |last| {
+        Waiting::Page(Asking::Ask {
+            last,
+            again: link.is_some(),
+        })
+    };
+    match account.outcome_of(request).map(|(_, outcome)| outcome) {
+        Some(ConnectRequestOutcome::Refused) => Waiting::Refused,
+        Some(ConnectRequestOutcome::NotNeeded) => Waiting::Page(page),
+        Some(ConnectRequestOutcome::LinkIssued | ConnectRequestOutcome::LinkReused) => {
+            again(match link {
+                Some(_) => Some(Last::OtherBrowser),
+                None => Some(Last::NotFinished),
+            })
+        }
+        Some(ConnectRequestOutcome::Looked) | None => match link {
+            Some(_) if request.is_empty() => again(Some(Last::OtherBrowser)),
+            _ if age >= OVER => again(Some(Last::Unanswered)),
+            _ => Waiting::Wait {
+                is_long: age >= LONG,
+            },
+        },
+    }
+}
+
+/// What to show to somebody who came back, at that time, from the link of that request, in the browser that had asked or
+/// in another one.
+pub(super) fn returning(
+    account: &Account,
+    request: &str,
+    came_in: FinishedIn,
+    came_at: Timestamp,
+    now: Timestamp,
+) -> Returning {
+    let age = now.as_second().saturating_sub(came_at.as_second());
+    match (account.finished_in(request), came_in) {
+        (Some(FinishedIn::Another), _) => Returning::Elsewhere,
+        // The one who finished it was told; whoever else has the address is told nothing.
+        (Some(FinishedIn::Same), FinishedIn::Another) => Returning::Over,
+        (Some(FinishedIn::Same), FinishedIn::Same) => match (account.state(), account.reason()) {
+            (State::Active | State::Inactive, WRONG_IDENTITY) => Returning::WrongIdentity,
+            (State::Active | State::Inactive, _) => Returning::Done,
+            (State::Waiting, _) if age < SETTLING => Returning::Settling,
+            (State::Waiting | State::Over, _) => Returning::NotFinished,
+        },
+        (None, _) if account.has_on_record(request) && age < OVER => Returning::Look {
+            is_long: age >= LONG,
+            is_settled: age >= SETTLING,
+        },
+        // That it was finished here is recorded with a grant alone.
+        (None, FinishedIn::Same) if account.state() == State::Over => Returning::NotFinished,
+        (None, _) => Returning::Over,
+    }
+}

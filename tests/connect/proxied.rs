@@ -1,0 +1,143 @@
+//! A proxy before the page says who comes.
+
+use composio_operator::crd::FinishedIn;
+use serde_json::json;
+
+use super::{Stage, active, gmail, uid};
+use crate::support::connect_page::Visitor;
+
+const HEADER: [&str; 2] = ["--connect-user-header", "X-Auth-Request-Email"];
+
+#[tokio::test]
+async fn only_the_declared_person_gets_the_button_and_no_token_counts() {
+    let stage = Stage::new("connect", &HEADER).await;
+    let mut spec = gmail();
+    spec["user"] = json!("agents/ann");
+    spec["person"] = json!("ann@acme.com");
+    let object = stage.declared("mail", spec).await;
+    let path = stage.path("mail");
+    assert_eq!(
+        stage.page.address(&object),
+        format!("{}{path}", stage.page.url)
+    );
+    let ann = Visitor::named(&stage.page, "ann@acme.com");
+    stage
+        .until(&ann, &path, "the page", |page| page.status == 200)
+        .await;
+
+    let not_found = ann.get("/connect/nobody/here").await;
+    let mut others = vec![
+        Visitor::named(&stage.page, "bob@acme.com"),
+        Visitor::named(&stage.page, "ANN@acme.com"),
+        Visitor::named(&stage.page, "agents/ann"),
+        Visitor::named(&stage.page, ""),
+        Visitor::of(&stage.page),
+    ];
+    let mut twice = Visitor::named(&stage.page, "ann@acme.com");
+    twice
+        .headers
+        .push(("x-auth-request-email", "ann@acme.com".to_owned()));
+    let mut underscored = Visitor::of(&stage.page);
+    underscored
+        .headers
+        .push(("x_auth_request_email", "ann@acme.com".to_owned()));
+    others.extend([twice, underscored]);
+    let mut settings = stage.page.settings.clone();
+    settings.knows_users = false;
+    let with_token = settings
+        .page(
+            crate::support::connect_page::page_of(&object),
+            None,
+            jiff::Timestamp::now(),
+        )
+        .url;
+    for other in &others {
+        for address in [
+            &path,
+            &with_token,
+            &format!("{path}/waiting"),
+            &format!("{path}/open"),
+        ] {
+            let page = other.get(address).await;
+            assert_eq!(
+                (page.status, &page.text),
+                (404, &not_found.text),
+                "{:?} {address}",
+                other.headers
+            );
+        }
+        let pressed = other.post(&path, "form=x&action=connect").await;
+        assert_eq!((pressed.status, &pressed.text), (404, &not_found.text));
+    }
+    assert_eq!(stage.requests().await, []);
+
+    let asked = ann.presses(&path, "connect").await;
+    assert_eq!(asked.status, 303);
+    let request = stage.handled().await;
+    assert_eq!(request.spec.requested_by.as_deref(), Some("ann@acme.com"));
+    assert!(
+        stage.page.child.read_log().contains("ann@acme.com"),
+        "the log says who asked"
+    );
+
+    // The victim signs in through the link that was made for Ann.
+    let browser = request.spec.browser.clone().expect("the page names it");
+    stage.links(&object, &uid(&request), &browser).await;
+    let open = format!("{path}/open");
+    stage
+        .until(&ann, &open, "the link", |page| {
+            page.header("location").contains("composio.dev")
+        })
+        .await;
+    let callback = stage.page.callback(&object, &uid(&request), &browser);
+    let nobody = Visitor::of(&stage.page).get(&callback).await;
+    assert_eq!(
+        (nobody.status, stage.requests().await.len()),
+        (404, 0),
+        "not through the proxy"
+    );
+    // In the same browser, under another name.
+    let bob = Visitor::named(&stage.page, "bob@acme.com");
+    *bob.cookies.borrow_mut() = ann.cookies.borrow().clone();
+    bob.get(&callback).await;
+    let returned = stage.handled().await.spec.returned.expect("it says so");
+    assert_eq!(returned.finished_in, FinishedIn::Another);
+}
+
+#[tokio::test]
+async fn a_person_finds_the_accounts_that_a_platform_lets_teams_ask_for() {
+    let stage = Stage::new("connect", &HEADER).await;
+    let mut of_cluster = gmail();
+    of_cluster["projectRef"] = json!({"kind": "ClusterComposioProject", "name": "acme"});
+    stage.declared("of-cluster", of_cluster.clone()).await;
+    stage.declared("of-team", gmail()).await;
+    of_cluster["user"] = json!("bob@acme.com");
+    stage.declared("of-bob", of_cluster).await;
+    stage.says("of-cluster", active("r", "Same")).await;
+    let ann = Visitor::named(&stage.page, "ann@acme.com");
+    let list = stage
+        .until(&ann, "/", "the list", |page| {
+            page.text.contains("connected")
+        })
+        .await;
+    assert!(
+        list.text.contains(&stage.path("of-cluster")),
+        "{}",
+        list.text
+    );
+    for other in ["of-team", "of-bob"] {
+        assert!(!list.text.contains(other), "{other}: {}", list.text);
+    }
+    let nobody = Visitor::named(&stage.page, "eve@acme.com").get("/").await;
+    assert!(nobody.text.contains("Nobody asks you"), "{}", nobody.text);
+    assert_eq!(Visitor::of(&stage.page).get("/").await.status, 404);
+    let team = stage.path("of-team");
+    let page = stage
+        .until(&ann, &team, "the page", |page| page.status == 200)
+        .await;
+    assert!(
+        page.text.contains("own app"),
+        "by its address it is there: {}",
+        page.text
+    );
+}

@@ -1,0 +1,220 @@
+//! A person comes back from the sign-in.
+
+use composio_operator::connect::page_address::browser_name;
+use composio_operator::crd::{ConnectRequestKind, FinishedIn};
+use serde_json::{Value, json};
+
+use super::{Stage, active, condition, gmail, uid};
+use crate::support::connect_page::Visitor;
+
+/// The browser that asked, and the address that its sign-in comes back to.
+async fn asked(stage: &Stage, object: &Value) -> (Visitor, String, String) {
+    let name = object["metadata"]["name"].as_str().expect("a name");
+    let path = stage.path(name);
+    let ann = Visitor::of(&stage.page);
+    ann.get(&stage.page.address(object)).await;
+    ann.presses(&path, "connect").await;
+    let request = stage.handled().await;
+    let browser = request.spec.browser.clone().expect("the page names it");
+    stage.links(object, &uid(&request), &browser).await;
+    let open = format!("{path}/open");
+    stage
+        .until(&ann, &open, "the link", |page| {
+            page.header("location").contains("composio.dev")
+        })
+        .await;
+    let callback = stage.page.callback(object, &uid(&request), &browser);
+    (ann, uid(&request), callback)
+}
+
+#[tokio::test]
+async fn who_comes_back_in_the_browser_that_asked_is_done() {
+    let stage = Stage::new("connect", &[]).await;
+    let mut spec = gmail();
+    spec["callbackUrl"] = json!("https://app.acme.com/done?tab=2&status=forged");
+    let object = stage.declared("mail", spec).await;
+    let (ann, request, callback) = asked(&stage, &object).await;
+
+    let back = format!("{callback}&status=success&connected_account_id=ca_mallory");
+    let page = ann.get(&back).await;
+    assert!(page.text.contains("Looking how it went"), "{}", page.text);
+    assert!(!page.text.contains("mallory") && !page.refresh().contains("mallory"));
+    let made = stage.handled().await;
+    assert_eq!(made.spec.kind, ConnectRequestKind::Returned);
+    let returned = made.spec.returned.as_ref().expect("it says so");
+    assert_eq!(
+        (&*returned.request, returned.finished_in),
+        (&*request, FinishedIn::Same)
+    );
+
+    stage.says("mail", active(&request, "Same")).await;
+    let again = page.refresh().to_owned();
+    let done = stage
+        .until(&ann, &again, "the outcome", |page| {
+            page.text.contains("is connected")
+        })
+        .await;
+    assert!(
+        done.text.contains("You signed in as ann@acme.com"),
+        "{}",
+        done.text
+    );
+    let onward = "https://app.acme.com/done?tab=2&amp;status=success&amp;connected_account_id=ca_1";
+    assert!(
+        done.text.contains(onward) && done.text.contains("Go on to app.acme.com"),
+        "{}",
+        done.text
+    );
+    assert_eq!(
+        (done.refresh(), done.header("location")),
+        ("", ""),
+        "nobody is taken there unasked"
+    );
+    ann.get(&back).await;
+    assert_eq!(stage.requests().await, [], "it is known already");
+    // Whoever has the address, and not the cookie, is told nothing.
+    let other = Visitor::of(&stage.page).get(&callback).await;
+    assert!(
+        other.text.contains("nothing more to do") && !other.text.contains("ann@acme.com"),
+        "{}",
+        other.text
+    );
+}
+
+#[tokio::test]
+async fn who_comes_back_in_another_browser_is_told_whose_agents_have_the_account() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let (mallory, request, callback) = asked(&stage, &object).await;
+    let victim = Visitor::of(&stage.page);
+    // Who was sent the page too has a cookie, of another browser.
+    victim.get(&stage.page.address(&object)).await;
+    victim.get(&callback).await;
+    let made = stage.handled().await;
+    let returned = made.spec.returned.expect("it says so");
+    assert_eq!(
+        (returned.request, returned.finished_in),
+        (request.clone(), FinishedIn::Another)
+    );
+
+    let mut elsewhere = active(&request, "Another");
+    elsewhere["state"] = json!("INACTIVE");
+    elsewhere["conditions"] = json!([condition("False", "FinishedElsewhere")]);
+    stage.says("mail", elsewhere).await;
+    for visitor in [&victim, &mallory] {
+        let page = stage
+            .until(visitor, &callback, "the outcome", |page| {
+                page.text.contains("not your link")
+            })
+            .await;
+        assert!(
+            page.text.contains(&stage.scene.namespace) && page.text.contains("remove"),
+            "{}",
+            page.text
+        );
+        assert!(!page.text.contains("ann@acme.com"), "{}", page.text);
+    }
+    assert_eq!(stage.requests().await, []);
+    let page = mallory.get(&stage.path("mail")).await;
+    assert!(page.text.contains("another browser"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_cancelled_or_was_of_another_account_can_be_tried_again() {
+    let stage = Stage::new("connect", &[]).await;
+    let mut spec = gmail();
+    spec["expectedIdentity"] = json!("ann@acme.com");
+    let object = stage.declared("mail", spec).await;
+    let (ann, request, callback) = asked(&stage, &object).await;
+    let mut failed = active(&request, "Same");
+    failed["state"] = json!("FAILED");
+    failed["conditions"] = json!([condition("False", "SignInDeclined")]);
+    stage.says("mail", failed).await;
+    let page = stage
+        .until(&ann, &callback, "the outcome", |page| {
+            page.text.contains("is not connected")
+        })
+        .await;
+    assert!(
+        page.text.contains(&stage.path("mail")),
+        "a way back: {}",
+        page.text
+    );
+
+    let mut wrong = active(&request, "Same");
+    wrong["state"] = json!("INACTIVE");
+    wrong["identity"] = json!("bob@acme.com");
+    wrong["conditions"] = json!([condition("False", "WrongIdentity")]);
+    stage.says("mail", wrong).await;
+    let page = stage
+        .until(&ann, &callback, "the outcome", |page| {
+            page.text.contains("another account")
+        })
+        .await;
+    for who in ["bob@acme.com", "ann@acme.com"] {
+        assert!(page.text.contains(who), "{who}: {}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn without_a_proof_that_fits_nothing_is_written_and_nothing_told() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let other = stage.declared("other", gmail()).await;
+    let (ann, request, callback) = asked(&stage, &object).await;
+    let browser = browser_name("nobody");
+    let not_found = ann.get("/connected/nobody/here").await;
+    assert_eq!(not_found.status, 404);
+    let (path, query) = callback.split_once('?').expect("a query");
+    let elsewhere = stage.page.callback(&other, &request, &browser);
+    let (_, of_other) = elsewhere.split_once('?').expect("a query");
+    let forged = [
+        String::new(),
+        query[..query.len() - 1].to_owned(),
+        format!("{query}&p=AAAAAAAAAAAAAAAAAAAAAA"),
+        format!("{query}&r={request}"),
+        query.replace(&request, "another-request"),
+        of_other.to_owned(),
+        "status=success&connected_account_id=ca_mallory".to_owned(),
+    ];
+    for query in forged {
+        let page = ann.get(&format!("{path}?{query}")).await;
+        assert_eq!((page.status, &page.text), (404, &not_found.text), "{query}");
+    }
+    // A proof that fits, of a link that is not on record any more.
+    let stale = stage.page.callback(&object, "an-older-request", &browser);
+    let page = ann.get(&stale).await;
+    assert!(page.text.contains("nothing more to do"), "{}", page.text);
+    for n in 0..200 {
+        let page = ann
+            .get(&format!(
+                "{path}?r={n}&b={browser}&p=AAAAAAAAAAAAAAAAAAAAAA"
+            ))
+            .await;
+        assert_eq!(page.status, 404);
+    }
+    assert_eq!(stage.requests().await, []);
+    let written = stage.page.written(&stage.scene);
+    assert_eq!(
+        written.len(),
+        1,
+        "the one that asked for the link: {written:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_flood_of_returns_asks_once_a_second() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let (ann, _, callback) = asked(&stage, &object).await;
+    let start = std::time::Instant::now();
+    for _ in 0..100 {
+        assert_eq!(ann.get(&callback).await.status, 200);
+    }
+    let most = start.elapsed().as_secs() + 1;
+    let written = stage.page.written(&stage.scene).len() - 1;
+    assert!(
+        (1..=most as usize).contains(&written),
+        "{written} in {most} s"
+    );
+}
