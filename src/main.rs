@@ -10,10 +10,10 @@ use std::{
 
 use clap::Parser;
 use composio_operator::{
-    arguments::{self, Cli, Command, ComposioOptions, LogFormat, PageOptions, ProjectOptions, Run},
+    arguments::{self, Cli, Command, ComposioOptions, LogFormat, ProjectOptions, Run},
     check,
     composio::{HttpClient, HttpConfig, Sensitive, http::MAX_BODY},
-    connect::{self, key_secret, keys::ConnectKeys, page_address::PageSettings},
+    connect::{self, page_address::PageSettings},
     controller::{self, Connections, KUBERNETES, PROJECTS, Settings},
     crd, drain,
     http::{self as health, Health},
@@ -109,7 +109,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     let http = http_client(&arguments.composio)?;
     let state_key = arguments.state_key_file.as_deref().map(read_state_key);
     let state_key = state_key.transpose()?;
-    let page = page_settings(&arguments.page)?;
+    let page = connect::settings::of_operator(&arguments.page)?;
     let cluster = kubernetes::cluster().await?;
     let settings = settings(&arguments, page, &cluster)?;
     let metrics = Arc::new(Metrics::default());
@@ -212,12 +212,7 @@ async fn make_connect_key(arguments: arguments::ConnectKey) -> Result<(), Failur
     prepare_tls();
     let cluster = kubernetes::cluster().await?;
     let client = kubernetes::client(cluster, &Leadership::alone(), Arc::default())?;
-    let arguments::ConnectKey {
-        namespace,
-        secret,
-        key,
-    } = arguments;
-    Ok(key_secret::make(client, &namespace, &secret, &key, &mut io::stdout()).await?)
+    Ok(connect::key_secret::make(client, &arguments, &mut io::stdout()).await?)
 }
 
 /// Both HTTP clients share it; it can only be there already if somebody installed it before main.
@@ -300,23 +295,6 @@ fn read_state_key(file: &Path) -> Result<StateKey, Failure> {
     let key = StateKey::new(&Sensitive::new(key))
         .map_err(|error| format!("the state key file {name} {error}"))?;
     Ok(key)
-}
-
-/// The connect page, if it is served.
-fn page_settings(options: &PageOptions) -> Result<Option<PageSettings>, Failure> {
-    let (Some(url), Some(file)) = (&options.connect_url, &options.connect_key_file) else {
-        return Ok(None);
-    };
-    let name = file.display();
-    let key = std::fs::read_to_string(file)
-        .map_err(|error| format!("cannot read the connect key file {name}: {error}"))?;
-    let keys = ConnectKeys::read(&Sensitive::new(key))
-        .map_err(|error| format!("the connect key file {name} {error}"))?;
-    Ok(Some(PageSettings {
-        url: url.clone(),
-        keys,
-        knows_users: options.connect_user_header.is_some(),
-    }))
 }
 
 /// Whether this process leads, and who sees to it. The Lease has a client of its own, without the guard

@@ -17,6 +17,7 @@ mod people;
 mod proxied;
 mod returning;
 mod scale;
+mod whole;
 
 const LINK: &str = "https://connect.composio.dev/link/lk_secret";
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
+use support::connect_page::{ConnectPage, RULES as PAGE_RULES};
 use support::control_plane::ControlPlane;
 use support::operator::{LEASE_RULES, Operator, Options, RULES};
 use support::sandbox::Sandbox;
@@ -19,7 +20,7 @@ use support::tools::tools_for_demo;
 const NAMESPACE: &str = "demo";
 const REFRESH: Duration = Duration::from_secs(1);
 const HELP: &str = "\
-cargo demo            connect the accounts yourself, look around, stop with Ctrl-C
+cargo demo            connect the accounts yourself, on the connect page; stop with Ctrl-C
 cargo demo --auto     let the demo do all of it, check what Composio was asked, and end";
 
 fn main() {
@@ -96,8 +97,16 @@ async fn demo(auto: bool) -> Result<(), String> {
         .allow(&client, NAMESPACE, "composio-operator", LEASE_RULES)
         .await;
     let kubeconfig = control_plane.kubeconfig_for_token(&token);
-    let options = Options::with_defaults(&control_plane, &kubeconfig, sandbox.url(), NAMESPACE)
+    let mut options = Options::with_defaults(&control_plane, &kubeconfig, sandbox.url(), NAMESPACE)
         .without_project();
+    // Somebody is there to press the button.
+    let page = match auto {
+        true => None,
+        false => Some(serve_page(&control_plane, &client, &mut steps).await),
+    };
+    if let Some(page) = &page {
+        options = page.known_to(options);
+    }
     let operator = Operator::start(folder, "operator", &options)
         .await
         .map_err(|error| error.to_string())?;
@@ -120,6 +129,23 @@ async fn demo(auto: bool) -> Result<(), String> {
             operator.child.log_tail(20)
         )
     })
+}
+
+/// The page on which people ask for links, with the permissions that are shipped.
+async fn serve_page(
+    control_plane: &ControlPlane,
+    client: &kube::Client,
+    steps: &mut Steps,
+) -> ConnectPage {
+    steps.say("start the connect page").await;
+    let token = control_plane
+        .service_account(client, NAMESPACE, "composio-connect", PAGE_RULES)
+        .await;
+    let kubeconfig = control_plane.kubeconfig_for_token(&token);
+    let args = ["--watch-namespace", NAMESPACE];
+    let page = ConnectPage::spawn(control_plane.folder(), "connect", &kubeconfig, &args);
+    page.ready().await;
+    page
 }
 
 /// Lets the story take its course and checks what Composio was asked.
@@ -167,12 +193,14 @@ async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
         refresh.tick().await;
         let mut screen = stage.kubectl(&["get", "connectedaccounts"]).await?;
         for link in stage
-            .kubectl(&["get", "connectedaccounts", "-o", LINKS])
+            .kubectl(&["get", "connectedaccounts", "-o", PAGES])
             .await?
             .lines()
         {
             if let Some((name, url)) = link.split_once(' ').filter(|(_, url)| !url.is_empty()) {
-                screen.push_str(&format!("\nopen in a browser to connect {name}: {url}"));
+                screen.push_str(&format!(
+                    "\nopen this address, and press the button, to connect {name}: {url}"
+                ));
             }
         }
         // The age changes every second: that alone is no news.
@@ -193,8 +221,8 @@ async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
     }
 }
 
-const LINKS: &str =
-    r#"jsonpath={range .items[*]}{.metadata.name}{" "}{.status.link.url}{"\n"}{end}"#;
+const PAGES: &str =
+    r#"jsonpath={range .items[*]}{.metadata.name}{" "}{.status.connectPage.url}{"\n"}{end}"#;
 
 /// Says each step and how long after the beginning it comes.
 struct Steps {

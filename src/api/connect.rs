@@ -53,7 +53,7 @@ pub struct LinkRequestedBy {
 pub struct HandledConnectRequest {
     /// Its `metadata.uid`.
     pub uid: String,
-    /// What it asked for.
+    /// What it asked for: `Link`, `StartOver`, `Returned` or `Look`, as its `spec.kind` said.
     pub kind: ConnectRequestKind,
     /// What came of it: `LinkIssued`, a new link; `LinkReused`, the one that can still be used; `NotNeeded`, the
     /// account has a grant already, or no person signs in to it; `Looked`, a fresh look was taken; `Refused`, the

@@ -190,6 +190,9 @@ pub(crate) struct Connect {
     /// Wait until the account is connected
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Open the connect page in a browser; never a link, which would stand in the list of processes
+    #[arg(long)]
+    pub(crate) open: bool,
     /// Print the link also where no terminal is, or $CI is set
     #[arg(long)]
     pub(crate) print_link: bool,

@@ -1,4 +1,4 @@
-//! `kubectl composio connect`: the link that the declared user must open.
+//! `kubectl composio connect`: the link, or the page, that the declared user must open.
 
 use std::time::Duration;
 
@@ -23,6 +23,11 @@ const FOR_PERSON: Duration = Duration::from_secs(600);
 enum Found {
     /// A person is to open it.
     Link { url: String, expires: Timestamp },
+    /// The page on which a person asks for a link; it ends then, if at all.
+    Page {
+        url: String,
+        expires: Option<Timestamp>,
+    },
     /// Nobody need open any.
     Connected,
 }
@@ -45,15 +50,26 @@ pub(crate) async fn run(
         Seen::Done(found) => found,
         Seen::NotYet(_) => wait_for_link(&cluster, &view, options, out).await?,
     };
-    let Found::Link { url, expires } = found else {
-        return connected(&cluster, name, out).await;
+    let link = match found {
+        Found::Connected => return connected(&cluster, name, out).await,
+        Found::Link { .. } if arguments.open => return Err(Failure::Usage(NO_PAGE.to_owned())),
+        Found::Link { url, expires } => {
+            print(&view, &url, expires, out)?;
+            Some(url)
+        }
+        Found::Page { url, expires } => {
+            print_page(&view, &url, expires, out)?;
+            if arguments.open {
+                open(&url)?;
+            }
+            None
+        }
     };
-    print(&view, &url, expires, out)?;
     if arguments.wait {
         let mut interrupt = Interrupt::listen()?;
         let timeout = options.timeout.unwrap_or(FOR_PERSON);
         watch::until(&cluster, name, timeout, out, &mut interrupt, |view| {
-            person(view, &url)
+            person(view, link.as_deref())
         })
         .await?;
         out.note(&format!("{}/{name} connected", name::RESOURCE));
@@ -72,14 +88,16 @@ async fn wait_for_link(
     let before = view.annotation(LINK_REQUESTED_ANNOTATION);
     let handled = view.status.last_handled_link_request.as_deref();
     let is_open = is_unanswered(before, handled);
-    let is_first = view.status.last_link_issued_at.is_none() && view.status.state.is_none();
+    let is_on_demand = view.object["spec"]["linkPolicy"] == "OnDemand";
+    let is_first =
+        !is_on_demand && view.status.last_link_issued_at.is_none() && view.status.state.is_none();
     // Before anything is asked for, so that it can be taken back.
     let mut interrupt = Interrupt::listen()?;
     let asked = match is_open || is_first {
         true => None,
         false => Some(Asked::new(cluster, view).await?),
     };
-    let token = asked.as_ref().map(|asked| asked.token.as_str()).or(before);
+    let token = asked.as_ref().map(Asked::id).or(before);
     let timeout = options.timeout.unwrap_or(FOR_LINK);
     let waited = watch::until(cluster, name, timeout, out, &mut interrupt, |view| {
         find_link(view, token)
@@ -126,8 +144,14 @@ fn why_no_link(view: &View<'_>) -> Option<String> {
     None
 }
 
-/// What is there. `token`: what a link was asked for by.
+/// What is there. `token`: what a link was asked for by, a value of the annotation or the uid of a request.
 fn find_link(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failure> {
+    if let Some(page) = &view.status.connect_page {
+        return Ok(Seen::Done(Found::Page {
+            url: page.url.clone(),
+            expires: page.expires_at.as_ref().map(|time| time.0),
+        }));
+    }
     if let Some(link) = view.usable_link(Timestamp::now())
         && let Some(url) = &link.url
     {
@@ -145,7 +169,12 @@ fn find_link(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failur
             "the operator has not looked at it yet".to_owned(),
         ));
     };
-    let is_answered = token.is_some() && token == view.status.last_handled_link_request.as_deref();
+    let handled = view.status.last_connect_request.as_ref();
+    let handled = [
+        view.status.last_handled_link_request.as_deref(),
+        handled.map(|handled| handled.uid.as_str()),
+    ];
+    let is_answered = token.is_some() && handled.contains(&token);
     let is_stalled = view.is_current() && view.is(condition::STALLED, "True");
     if is_stalled && (is_answered || !reason.is_some_and(is_renewed_on_request)) {
         let (reason, message) = (&said.reason, text::plain(&said.message));
@@ -165,18 +194,25 @@ fn is_renewed_on_request(reason: Reason) -> bool {
 }
 
 /// A request that was made here.
-struct Asked {
-    token: String,
-    before: Option<String>,
-    version: Value,
+enum Asked {
+    Annotation {
+        token: String,
+        before: Option<String>,
+        version: Value,
+    },
+    /// By whoever may make requests, and not change the object.
+    Request { name: String, uid: String },
 }
 
 impl Asked {
     async fn new(cluster: &Cluster, view: &View<'_>) -> Result<Self, Failure> {
+        if let Some((name, uid)) = cluster.request_link(view).await? {
+            return Ok(Self::Request { name, uid });
+        }
         let token = annotate::new_token();
         let change = annotate::set_annotation(LINK_REQUESTED_ANNOTATION, Some(&token));
         let object = cluster.patch(view.name(), change).await?;
-        Ok(Self {
+        Ok(Self::Annotation {
             token,
             before: view
                 .annotation(LINK_REQUESTED_ANNOTATION)
@@ -185,18 +221,34 @@ impl Asked {
         })
     }
 
+    /// By what the status names it.
+    fn id(&self) -> &str {
+        match self {
+            Self::Annotation { token, .. } => token,
+            Self::Request { uid, .. } => uid,
+        }
+    }
+
     /// Takes the request back, if nobody has seen it yet: the object is as it was made, or it stays.
     async fn withdraw(self, cluster: &Cluster, name: &str) {
-        let mut change =
-            annotate::set_annotation(LINK_REQUESTED_ANNOTATION, self.before.as_deref());
-        change["metadata"]["resourceVersion"] = self.version;
-        // Refused: the operator was faster, and there will be a link.
-        let _ = cluster.patch(name, change).await;
+        match self {
+            Self::Annotation {
+                before, version, ..
+            } => {
+                let mut change =
+                    annotate::set_annotation(LINK_REQUESTED_ANNOTATION, before.as_deref());
+                change["metadata"]["resourceVersion"] = version;
+                // Refused: the operator was faster, and there will be a link.
+                let _ = cluster.patch(name, change).await;
+            }
+            // Who may not delete it leaves it to the operator.
+            Self::Request { name, uid } => cluster.withdraw_request(&name, &uid).await,
+        }
     }
 }
 
-/// Whether the person has signed in by that link.
-fn person(view: &View<'_>, url: &str) -> Result<Seen<()>, Failure> {
+/// Whether the person has signed in, by that link or on the page.
+fn person(view: &View<'_>, link: Option<&str>) -> Result<Seen<()>, Failure> {
     if view.is_current()
         && view
             .status
@@ -204,11 +256,11 @@ fn person(view: &View<'_>, url: &str) -> Result<Seen<()>, Failure> {
     {
         return Ok(Seen::Done(()));
     }
-    let is_same = view
-        .status
-        .link
-        .as_ref()
-        .is_some_and(|link| link.url.as_deref() == Some(url));
+    // On the page whoever failed can try again.
+    let is_same = link.is_none_or(|url| {
+        let link = view.status.link.as_ref();
+        link.is_some_and(|link| link.url.as_deref() == Some(url))
+    });
     let said = view.headline();
     if !is_same && let Some(said) = said.filter(|said| said.type_ == condition::STALLED) {
         let message = text::plain(&said.message);
@@ -256,5 +308,54 @@ fn print(view: &View<'_>, url: &str, expires: Timestamp, out: &mut Out) -> Resul
             ));
             out.line(&text::plain(url))
         }
+    }
+}
+
+fn print_page(
+    view: &View<'_>,
+    url: &str,
+    expires: Option<Timestamp>,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    match out.form() {
+        Output::Name => out.line(&format!("{}/{}", name::RESOURCE, view.name())),
+        Output::Json | Output::Yaml => {
+            let expires = expires.map(|expires| expires.to_string());
+            let page = json!({
+                "namespace": view.namespace(), "name": view.name(), "user": view.user(),
+                "connectPage": {"url": url, "expiresAt": expires},
+            });
+            out.value(&page).unwrap_or(Ok(()))
+        }
+        Output::Table | Output::Wide => {
+            let user = text::plain(view.user());
+            let until = expires.map(|expires| format!(", good until {expires}"));
+            out.note(&format!(
+                "The page for {user} alone{}: whoever presses the button connects an account of their own.",
+                until.unwrap_or_default()
+            ));
+            out.line(&text::plain(url))
+        }
+    }
+}
+
+const NO_PAGE: &str = "--open opens the connect page, which this operator does not serve: a link is printed only, since it would stand in the list of processes";
+
+/// Opens the page as the system does, or as $BROWSER says.
+fn open(url: &str) -> Result<(), Failure> {
+    let browser = std::env::var("BROWSER").unwrap_or_else(|_| {
+        let system = match cfg!(target_os = "macos") {
+            true => "open",
+            false => "xdg-open",
+        };
+        system.to_owned()
+    });
+    let opened = std::process::Command::new(&browser).arg(url).status();
+    match opened {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::Failed(format!("{browser} ended with {status}"))),
+        Err(error) => Err(Failure::Failed(format!(
+            "{browser} could not be started: {error}"
+        ))),
     }
 }

@@ -24,6 +24,7 @@ use clap::{CommandFactory, Parser};
 
 mod annotate;
 mod arguments;
+mod ask;
 mod check;
 mod cluster;
 mod complete;

@@ -25,7 +25,10 @@ Session:
   $ kubectl composio connect support-gmail --wait
   https://connect.composio.dev/link/lk_...
   For support@acme.example alone, good for 9 minutes.
-  connectedaccount.composio.dev/support-gmail connected";
+  connectedaccount.composio.dev/support-gmail connected
+  $ kubectl composio connect support-gmail --open     # where the operator serves the connect page
+  https://connect.acme.example/connect/agents/support-gmail?t=...
+  The page for support@acme.example alone, good until 2026-12-06T00:00:00Z.";
 
 pub(crate) const RECONCILE: &str = "\
 Session:

@@ -5,7 +5,8 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | [`keys`], [`page_address`] | what the operator shares with the page |
+//! | [`keys`], [`page_address`], [`settings`] | what the operator shares with the page |
+//! | [`key_secret`] | makes the key |
 //! | [`account`], [`objects`] | the objects, as the page shows them |
 //! | `address`, `cookie`, `visitor` | what a browser asks for, and whether it is let in |
 //! | `stage`, `onward` | how far the person has come, and where they go on to; both pure |
@@ -28,6 +29,7 @@ mod reply;
 mod requests;
 mod run;
 pub mod serve;
+pub mod settings;
 mod site;
 mod stage;
 mod texts;

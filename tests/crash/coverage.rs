@@ -89,6 +89,18 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "a question about permissions, asked by another command",
     ),
     (
+        "src/operator/connect/key_secret.rs",
+        "create",
+        &[],
+        "the key of the connect page, made by another command",
+    ),
+    (
+        "src/operator/connect/requests.rs",
+        "create",
+        &[],
+        "what the connect page asks for, in a process of its own",
+    ),
+    (
         "src/operator/drain.rs",
         "delete",
         &[],

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,19 +15,14 @@ use serde_json::Value;
 
 use super::child::{Child, Folder, create_private};
 use super::control_plane::{Audited, free_ports};
+use super::operator::Options;
 use super::sandbox::PROGRAM;
 use super::scene::{SOON, Scene};
 use super::{http_client, random_hex, wait};
 
-/// All that the page may do.
-pub(crate) const RULES: &str = "\
-- apiGroups: [composio.dev]
-  resources: [connectedaccounts]
-  verbs: [get, list, watch]
-- apiGroups: [composio.dev]
-  resources: [connectrequests]
-  verbs: [create]
-";
+/// All that the page may do, as the chart grants it.
+pub(crate) const RULES: &str =
+    include_str!("../../charts/composio-operator/files/connect-rules.yaml");
 const ACCOUNT: &str = "composio-connect";
 
 /// A running page.
@@ -38,6 +33,7 @@ pub(crate) struct ConnectPage {
     /// Where its metrics are.
     pub(crate) own_url: String,
     pub(crate) settings: PageSettings,
+    key_file: PathBuf,
     user: String,
 }
 
@@ -95,8 +91,17 @@ impl ConnectPage {
             },
             url,
             own_url: format!("http://127.0.0.1:{own}"),
+            key_file: file,
             user: String::new(),
         }
+    }
+
+    /// The same operator, told of this page.
+    pub(crate) fn known_to(&self, options: Options) -> Options {
+        let key = self.key_file.to_str().expect("a path of ASCII");
+        options
+            .flag("--connect-url", &self.url)
+            .flag("--connect-key-file", key)
     }
 
     /// Waits until it knows the objects.

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, api::PostParams};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::log::cause;
+use crate::{arguments::ConnectKey, log::cause};
 
 /// Bytes of a new key.
 const BYTES: usize = 32;
@@ -19,11 +19,14 @@ const BYTES: usize = 32;
 /// When no random bytes are to be had, or the apiserver does not make it; in words for whoever installs.
 pub async fn make(
     client: Client,
-    namespace: &str,
-    name: &str,
-    key: &str,
+    arguments: &ConnectKey,
     out: &mut impl Write,
 ) -> Result<(), String> {
+    let ConnectKey {
+        namespace,
+        secret: name,
+        key,
+    } = arguments;
     let mut bytes = [0; BYTES];
     SystemRandom::new()
         .fill(&mut bytes)

@@ -1,6 +1,6 @@
 //! Starts the page.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kube::Client;
 use tokio::{net::TcpListener, time::interval};
@@ -9,12 +9,12 @@ use tracing::info;
 
 use super::{
     Site, SiteSettings,
-    keys::ConnectKeys,
     objects::{OBJECTS, Objects, follow},
     page_address::PageSettings,
     page_metrics::PageMetrics,
     pages::Brand,
     serve::serve,
+    settings::{read, read_keys},
     visitor::Proxy,
 };
 use crate::{
@@ -85,9 +85,7 @@ async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 fn settings(arguments: &Connect) -> Result<SiteSettings, Failure> {
-    let file = &arguments.connect_key_file;
-    let keys = ConnectKeys::read(&read(file)?)
-        .map_err(|error| format!("the key file {} {error}", file.display()))?;
+    let keys = read_keys(&arguments.connect_key_file)?;
     let options = &arguments.proxy;
     let proxy = match &options.connect_user_header {
         None => None,
@@ -118,10 +116,4 @@ fn settings(arguments: &Connect) -> Result<SiteSettings, Failure> {
         },
         lists_namespaced: options.people_namespaced_projects,
     })
-}
-
-fn read(file: &Path) -> Result<Sensitive, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    Ok(Sensitive::new(text))
 }

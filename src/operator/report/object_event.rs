@@ -17,14 +17,14 @@ use crate::{
 use super::is_in;
 
 mod ending;
+mod link;
 mod reason;
 use ending::{deleted, policy_replaced};
+use link::link_issued;
 pub use reason::EventReason;
 
 /// The apiserver's limit, in bytes.
 const MAX_NOTE: usize = 1024;
-/// The most characters that are told of who asks.
-const MAX_REQUESTED_BY: usize = 320;
 /// What Composio names as revoked is a word like `access_token`. Anything longer is none.
 const MAX_TOKEN_NAME: usize = 32;
 
@@ -199,34 +199,6 @@ fn retained(desired: &Desired, observed: &Observed) -> Option<ObjectEvent> {
         account.id
     );
     Some(warning(EventReason::AccountRetained, note))
-}
-
-/// A refresh may find the account alive, and bring no link.
-fn link_issued(desired: &Desired, done: &Applied) -> Vec<ObjectEvent> {
-    let Applied::Linked { link } = done else {
-        return Vec::new();
-    };
-    // What comes again within minutes is counted under its first note: no time in it.
-    let place = match link.url {
-        Some(_) => "a link to sign in is in status.link while it can be used",
-        None => "a link to sign in is on the connect page while it can be used",
-    };
-    let asked = link.requested_by.as_ref().and_then(|asked| {
-        let mut requests = desired.requests.iter();
-        requests.find(|request| request.uid == asked.uid)
-    });
-    let asked = asked.map(|request| match &request.requested_by {
-        None => "; a ConnectRequest asked for it".to_owned(),
-        Some(who) => {
-            let who = text::sanitize_line(who, MAX_REQUESTED_BY);
-            format!("; a ConnectRequest asked for it, said to be of {who:?}")
-        }
-    });
-    let note = format!(
-        "{place}; it is for the declared user only{}",
-        asked.unwrap_or_default()
-    );
-    vec![normal(EventReason::LinkIssued, note)]
 }
 
 fn is_finished_elsewhere(status: &ConnectedAccountStatus) -> bool {

@@ -13,6 +13,7 @@ mod declared;
 mod deleting;
 mod grant;
 mod link;
+mod request;
 mod says;
 mod sight;
 

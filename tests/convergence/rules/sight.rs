@@ -1,11 +1,9 @@
 //! What is seen, in the words of the rules.
 
 use composio_operator::composio::{Account, State};
-use composio_operator::crd::{ConnectRequestKind, FinishedIn, LinkPolicy};
 use composio_operator::plan::{
     AccountLookup, Answer, AuthConfigCheck, Change, Claim, Desired, Effect, EffectKind, Failure,
-    Observed, PendingRequest, Pin, Presence, ProjectState, Rule, connection_data_digest,
-    is_computed_form,
+    Observed, Pin, Presence, ProjectState, Rule, connection_data_digest, is_computed_form,
 };
 use composio_operator::record::Proven;
 use jiff::{SignedDuration, Timestamp};
@@ -151,107 +149,6 @@ impl<'a> Situation<'a> {
     pub(super) fn asked(&self) -> bool {
         let handled = &self.observed.recorded.last_handled_link_request;
         self.desired.link_request.is_some() && self.desired.link_request != *handled
-    }
-
-    /// Whether a new link is asked for that the one that is out, if it can still be used, does not do for.
-    pub(super) fn asked_for_link(&self) -> bool {
-        let out = self.observed.recorded.link.as_ref();
-        let out = out.filter(|_| self.found() && self.link_is_usable());
-        self.asked()
-            || self.desired.requests.iter().any(|one| {
-                let is_for_link = match one.kind {
-                    ConnectRequestKind::StartOver => true,
-                    ConnectRequestKind::Link => !out.is_some_and(|link| {
-                        let made_for = link.requested_by.as_ref();
-                        let made_for = made_for.and_then(|made_for| made_for.browser.as_ref());
-                        one.browser.is_none() || one.browser.as_ref() == made_for
-                    }),
-                    ConnectRequestKind::Returned | ConnectRequestKind::Look => false,
-                };
-                is_for_link && self.is_open(one)
-            })
-    }
-
-    /// Whether nothing tells that the request was handled.
-    fn is_open(&self, request: &PendingRequest) -> bool {
-        let recorded = &self.observed.recorded;
-        let is_it = |uid: &String| *uid == request.uid;
-        let link = recorded
-            .link
-            .iter()
-            .filter_map(|link| link.requested_by.as_ref());
-        !(recorded
-            .last_connect_request
-            .iter()
-            .any(|one| is_it(&one.uid))
-            || link.into_iter().any(|one| is_it(&one.uid))
-            || recorded.sign_in.iter().any(|one| is_it(&one.request)))
-    }
-
-    /// Whether links wait for somebody to ask.
-    pub(super) fn is_on_demand(&self) -> bool {
-        let is_served = self.desired.flags.page.is_some();
-        !self.has_credentials()
-            && self
-                .desired
-                .spec
-                .link_policy
-                .map_or(is_served, |policy| policy == LinkPolicy::OnDemand)
-    }
-
-    /// Whether the grant was given in another browser than the one that had asked for the link.
-    pub(super) fn is_finished_elsewhere(&self) -> bool {
-        let recorded = &self.observed.recorded;
-        let known = recorded.sign_in.as_ref();
-        let is_known = known.is_some_and(|one| one.finished_in == Some(FinishedIn::Another));
-        let is_told_of = |request: &PendingRequest| {
-            let (Some(returned), Some(page)) = (&request.returned, &self.desired.flags.page) else {
-                return false;
-            };
-            let out = recorded
-                .link
-                .as_ref()
-                .and_then(|link| link.requested_by.as_ref());
-            let out = out.map(|one| (&one.uid, one.browser.as_ref()));
-            let out = out.or(known.map(|one| (&one.request, one.browser.as_ref())));
-            let is_unjudged = known
-                .filter(|one| one.request == returned.request)
-                .is_none_or(|one| one.finished_in.is_none());
-            returned.finished_in == FinishedIn::Another
-                && is_unjudged
-                && out == Some((&returned.request, Some(&returned.browser)))
-                && page.keys.verify_return_proof(
-                    &returned.proof,
-                    &self.desired.uid,
-                    &returned.request,
-                    &returned.browser,
-                )
-        };
-        let is_superseded = recorded
-            .link
-            .as_ref()
-            .and_then(|link| link.requested_by.as_ref())
-            .is_some_and(|out| known.is_some_and(|one| one.request != out.uid));
-        self.recorded()
-            && self.is(&[State::Active, State::Inactive])
-            && ((is_known && !is_superseded) || self.desired.requests.iter().any(is_told_of))
-    }
-
-    /// What was refused of what a sign-in that was finished elsewhere asks for.
-    pub(super) fn finished_elsewhere_refused(&self) -> Option<&'a Failure> {
-        let account = self.account()?;
-        let effect = match self.is(&[State::Active]) {
-            true => Effect::Disable {
-                id: account.id.clone(),
-            },
-            false => Effect::Delete {
-                id: account.id.clone(),
-                revoke: false,
-            },
-        };
-        let mut refused = self.observed.refused.iter();
-        let refused = refused.find(|refused| refused.effect == effect)?;
-        (self.is(&[State::Active]) || self.asked_for_link()).then_some(&refused.failure)
     }
 
     /// Whether an alias is pinned that is not the declared one.

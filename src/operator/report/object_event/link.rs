@@ -1,0 +1,39 @@
+//! That a link was issued, and who is said to have asked for it.
+
+use crate::{
+    plan::{Applied, Desired},
+    text,
+};
+
+use super::{EventReason, ObjectEvent, normal};
+
+/// The most characters that are told of who asks.
+const MAX_REQUESTED_BY: usize = 320;
+
+/// A refresh may find the account alive, and bring no link.
+pub(super) fn link_issued(desired: &Desired, done: &Applied) -> Vec<ObjectEvent> {
+    let Applied::Linked { link } = done else {
+        return Vec::new();
+    };
+    // What comes again within minutes is counted under its first note: no time in it.
+    let place = match link.url {
+        Some(_) => "a link to sign in is in status.link while it can be used",
+        None => "a link to sign in is on the connect page while it can be used",
+    };
+    let asked = link.requested_by.as_ref().and_then(|asked| {
+        let mut requests = desired.requests.iter();
+        requests.find(|request| request.uid == asked.uid)
+    });
+    let asked = asked.map(|request| match &request.requested_by {
+        None => "; a ConnectRequest asked for it".to_owned(),
+        Some(who) => {
+            let who = text::sanitize_line(who, MAX_REQUESTED_BY);
+            format!("; a ConnectRequest asked for it, said to be of {who:?}")
+        }
+    });
+    let note = format!(
+        "{place}; it is for the declared user only{}",
+        asked.unwrap_or_default()
+    );
+    vec![normal(EventReason::LinkIssued, note)]
+}
