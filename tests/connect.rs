@@ -13,6 +13,7 @@ use crate::support::wait;
 
 mod asking;
 mod hostile;
+mod night;
 mod people;
 mod proxied;
 mod returning;

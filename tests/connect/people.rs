@@ -99,6 +99,9 @@ async fn nothing_was_forbidden(browser: &Browser) {
 /// Wide enough, in one language, with one heading, and every control with a name.
 async fn is_well_made(browser: &Browser, name: &str, has_scripts: bool) {
     browser.picture(&format!("connect-{name}")).await;
+    browser.darken(true).await;
+    browser.picture(&format!("connect-{name}-dark")).await;
+    browser.darken(false).await;
     for (selector, count) in [
         ("html[lang]", 1),
         ("main", 1),

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::{Stage, active, condition, gmail, uid};
 use crate::support::connect_page::Visitor;
+use crate::support::scene::SOON;
+use crate::support::wait;
 
 /// The browser that asked, and the address that its sign-in comes back to.
 async fn asked(stage: &Stage, object: &Value) -> (Visitor, String, String) {
@@ -73,7 +75,8 @@ async fn who_comes_back_in_the_browser_that_asked_is_done() {
     ann.get(&back).await;
     assert_eq!(stage.requests().await, [], "it is known already");
     // Whoever has the address, and not the cookie, is told nothing.
-    let other = Visitor::of(&stage.page).get(&callback).await;
+    let other = Visitor::of(&stage.page);
+    let other = other.get(&format!("{callback}&again=1")).await;
     assert!(
         other.text.contains("nothing more to do") && !other.text.contains("ann@acme.com"),
         "{}",
@@ -217,4 +220,31 @@ async fn a_flood_of_returns_asks_once_a_second() {
         (1..=most as usize).contains(&written),
         "{written} in {most} s"
     );
+}
+
+#[tokio::test]
+async fn a_browser_that_keeps_its_cookies_back_once_is_not_taken_for_another() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let (ann, _, callback) = asked(&stage, &object).await;
+    // As some do where another site leads back.
+    let without = Visitor::of(&stage.page);
+    let page = without.get(&callback).await;
+    assert!(page.header("refresh").starts_with("0;"), "{page:?}");
+    assert_eq!(stage.requests().await, [], "nothing is said of it yet");
+    ann.get(page.refresh()).await;
+    let returned = stage.handled().await.spec.returned.expect("it says so");
+    assert_eq!(returned.finished_in, FinishedIn::Same);
+    // Who has none there either is another.
+    let page = stage.page.written(&stage.scene).len();
+    wait::until("the next second", SOON, async || {
+        without.get(&format!("{callback}&again=1")).await;
+        match stage.page.written(&stage.scene).len() > page {
+            true => Ok(()),
+            false => Err("not yet".to_owned()),
+        }
+    })
+    .await;
+    let returned = stage.handled().await.spec.returned.expect("it says so");
+    assert_eq!(returned.finished_in, FinishedIn::Another);
 }

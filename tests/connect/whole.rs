@@ -1,162 +1,189 @@
-//! Operator, page, sandbox and browsers together: from the manifest to the account, with nothing done by hand.
+//! The page and the operator together.
 
-use std::io::Write as _;
-use std::panic::AssertUnwindSafe;
+use serde_json::{Value, json};
 
-use futures::FutureExt as _;
-use serde_json::Value;
-
-use super::gmail;
-use crate::support::browser::{Browser, chromedriver};
-use crate::support::connect_page::ConnectPage;
+use crate::support::connect_page::{Answer, ConnectPage, Visitor};
 use crate::support::operator::Operator;
-use crate::support::scene::Scene;
+use crate::support::scene::{SOON, Scene};
+use crate::support::wait;
 
-/// An operator that knows the page.
-async fn operated(scene: &Scene<'_>, page: &ConnectPage) -> Operator {
-    let options = page.known_to(scene.options());
-    let operator = scene.start("operator", &options).await;
-    scene.project_available().await;
-    operator
+/// The page, the operator, and what both talk to.
+struct House {
+    operator: Operator,
+    page: ConnectPage,
+    scene: Scene<'static>,
 }
 
-/// The address that the status tells.
-async fn told(scene: &Scene<'_>, name: &str) -> String {
-    let object = scene.until(name, "Ready", "False", "AwaitingUser").await;
-    let page = object["status"]["connectPage"]["url"].as_str();
-    page.expect("it is told").to_owned()
-}
-
-/// Returns the link that was used.
-async fn connects(scene: &Scene<'_>, ann: &Browser) -> String {
-    scene.declare("mail", gmail()).await;
-    ann.open(&told(scene, "mail").await).await;
-    assert_eq!(scene.sandbox.accounts().await.len(), 0, "nobody asked yet");
-    ann.click("button[value=connect]").await;
-    ann.shows("asks to use").await;
-    let link = ann.address().await;
-    ann.click("button[value=connect]").await;
-    ann.shows("Your gmail account is connected").await;
-    let object = scene.ready("mail", "Connected").await;
-    assert_eq!(object["status"]["signIn"]["finishedIn"], "Same", "{object}");
-    assert_eq!(scene.sandbox.accounts().await.len(), 1);
-    let left = scene
-        .kubectl(&["get", "connectrequests", "-o", "name"])
-        .await;
-    assert_eq!(left, "", "each request is deleted");
-    link
-}
-
-/// Mallory presses the button as herself, and sends a victim where it leads.
-async fn robs(scene: &Scene<'_>, mallory: &Browser, victim: &Browser) -> String {
-    scene.declare("stolen", gmail()).await;
-    mallory.open(&told(scene, "stolen").await).await;
-    mallory.click("button[value=connect]").await;
-    mallory.shows("asks to use").await;
-    let link = mallory.address().await;
-    victim.open(&link).await;
-    victim.click("button[value=connect]").await;
-    victim.shows("this was not your link").await;
-    let object = scene
-        .until("stolen", "Stalled", "True", "FinishedElsewhere")
-        .await;
-    let id = object["status"]["connectedAccountId"]
-        .as_str()
-        .expect("an id");
-    assert_eq!(scene.sandbox.account(id).await["status"], "INACTIVE");
-    link
-}
-
-/// What somebody typed, pressed or was told stands nowhere else than it must.
-async fn is_kept(
-    scene: &Scene<'_>,
-    page: &ConnectPage,
-    operator: &Operator,
-    told: &str,
-    links: &[String],
-) {
-    let token = told.split("?t=").nth(1).expect("a token");
-    let everything = scene
-        .kubectl(&[
-            "get",
-            "connectedaccounts,events",
-            "-o",
-            "json",
-            "--show-managed-fields",
-        ])
-        .await;
-    let logs = [operator.child.read_log(), page.child.read_log()].concat();
-    for link in links {
-        assert!(
-            !everything.contains(link.as_str()),
-            "a link in an object or event"
-        );
-        assert!(!logs.contains(link.as_str()), "a link in a log");
+impl House {
+    async fn new(args: &[&str]) -> House {
+        let scene = Scene::new("connect").await;
+        let page = ConnectPage::start(&scene, args).await;
+        let mut options = page.known_to(scene.options());
+        if page.settings.knows_users {
+            options = options.flag("--connect-user-header", "X-Auth-Request-Email");
+        }
+        let operator = scene.start("operator", &options).await;
+        scene.project_available().await;
+        House {
+            operator,
+            page,
+            scene,
+        }
     }
-    assert!(!logs.contains(token), "a token in a log");
-    assert!(page.child.read_log().contains("mail"), "who asked is told");
-}
 
-#[tokio::test]
-async fn from_the_manifest_to_the_account_by_the_page_alone() {
-    let Some(driver) = chromedriver() else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "chromium is required in CI"
-        );
-        let _ = writeln!(std::io::stderr(), "SKIPPED: it needs chromium");
-        return;
-    };
-    let scene = Scene::new("whole").await;
-    let page = ConnectPage::start(&scene, &[]).await;
-    let operator = operated(&scene, &page).await;
-    let ann = Browser::named(&scene.folder, &driver, "ann", true).await;
-    let bob = Browser::named(&scene.folder, &driver, "bob", true).await;
-    let run = async {
-        scene.declare("other", gmail()).await;
-        let address = told(&scene, "other").await;
-        let first = connects(&scene, &ann).await;
-        let second = robs(&scene, &bob, &ann).await;
-        is_kept(&scene, &page, &operator, &address, &[first, second]).await;
-    };
-    let outcome = AssertUnwindSafe(run).catch_unwind().await;
-    ann.quit().await;
-    bob.quit().await;
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic);
+    /// Declares an account, and returns the address of its page.
+    async fn declares(&self, name: &str) -> String {
+        let spec = json!({"user": "ann@acme.com", "toolkit": "gmail", "authConfig": "ac_gmail"});
+        self.scene.declare(name, spec).await;
+        let object = self
+            .scene
+            .until(name, "Ready", "False", "AwaitingUser")
+            .await;
+        let address = object["status"]["connectPage"]["url"].as_str();
+        address.expect("the operator writes it").to_owned()
+    }
+
+    /// Presses the button, and waits for the way to the sign-in, which is returned.
+    async fn is_led_on(&self, visitor: &Visitor, path: &str) -> String {
+        let asked = visitor.presses(path, "connect").await;
+        assert_eq!(asked.status, 303, "{asked:?}");
+        let mut next = asked.header("location").to_owned();
+        let ready = wait::until("the link", SOON, async || {
+            let page = visitor.get(&next).await;
+            if page.text.contains("Your link is ready") {
+                return Ok(page);
+            }
+            next = page.refresh().to_owned();
+            Err(format!("{} {}", page.status, page.text))
+        })
+        .await;
+        let open = visitor.get(ready.refresh()).await;
+        assert_eq!(open.status, 303);
+        open.header("location").to_owned()
+    }
+
+    /// Signs in as somebody who is at that address, and returns where they are sent back to.
+    async fn signs_in(&self, visitor: &Visitor, link: &str, button: &str) -> String {
+        assert_eq!(visitor.get(link).await.status, 200, "{link}");
+        let form = format!("action={button}");
+        let done = visitor.post_from(link, &form, &[]).await;
+        let back = done.header("location").to_owned();
+        assert!(back.starts_with(&self.page.url), "{done:?}");
+        back
+    }
+
+    /// Comes back, and follows the page until it is at an end.
+    async fn comes_back(&self, visitor: &Visitor, address: &str) -> Answer {
+        let mut next = address.to_owned();
+        wait::until("the outcome", SOON, async || {
+            let page = visitor.get(&next).await;
+            if page.refresh().is_empty() {
+                return Ok(page);
+            }
+            next = page.refresh().to_owned();
+            Err(page.text)
+        })
+        .await
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("/connect/{}/{name}", self.scene.namespace)
+    }
+
+    /// The state of the one account that Composio has.
+    async fn state(&self) -> Value {
+        let accounts = self.scene.sandbox.accounts().await;
+        assert_eq!(accounts.len(), 1, "{accounts:?}");
+        accounts[0]["status"].clone()
     }
 }
 
 #[tokio::test]
-async fn a_hundred_objects_that_are_merged_at_night_cost_no_row_and_next_to_no_request() {
-    const OBJECTS: usize = 100;
-    let scene = Scene::new("night").await;
-    let page = ConnectPage::start(&scene, &[]).await;
-    let objects: Vec<Value> = (0..OBJECTS)
-        .map(|n| {
-            let mut spec = gmail();
-            spec["user"] = Value::from(format!("user-{n}@acme.com"));
-            serde_json::json!({
-                "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
-                "metadata": {"name": format!("mail-{n}")}, "spec": spec,
-            })
-        })
-        .collect();
-    let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    scene.apply(&list.to_string()).await;
-    let seq = scene.sandbox.seq().await;
-    let _operator = operated(&scene, &page).await;
-    scene
-        .until_all("all wait on the page", OBJECTS, |object| {
-            object["status"]["connectPage"]["url"].is_string()
-        })
-        .await;
-    assert_eq!(scene.sandbox.accounts().await.len(), 0);
-    let asked = scene.sandbox.asked_since(seq).await;
-    let looks: Vec<_> = asked.iter().filter(|asked| !asked.is_poll()).collect();
+async fn a_person_comes_signs_in_and_is_told_that_it_went_well() {
+    let house = House::new(&[]).await;
+    let address = house.declares("mail").await;
+    assert_eq!(
+        house.scene.sandbox.accounts().await,
+        [Value::Null; 0],
+        "nobody came yet"
+    );
+    let (path, ann) = (house.path("mail"), Visitor::of(&house.page));
+    assert_eq!(ann.get(&address).await.status, 303);
+    let link = house.is_led_on(&ann, &path).await;
+    let back = house.signs_in(&ann, &link, "connect").await;
+    let done = house.comes_back(&ann, &back).await;
     assert!(
-        looks.len() <= OBJECTS * 6 / 100 + 4,
-        "{} requests for {OBJECTS} objects: {looks:?}",
-        looks.len()
+        done.text.contains("Your gmail account is connected"),
+        "{}",
+        done.text
+    );
+    house.scene.ready("mail", "Connected").await;
+    assert_eq!(house.state().await, "ACTIVE");
+    let again = ann.get(&path).await;
+    assert!(again.text.contains("connected already"), "{}", again.text);
+    let log = house.page.child.read_log() + &house.operator.child.read_log();
+    let token = address.split_once("?t=").expect("a token").1;
+    let link = link.rsplit('/').next().expect("its end");
+    let proof = back.split("&p=").nth(1).and_then(|rest| rest.get(..22));
+    for secret in [token, link, proof.expect("a proof")] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn who_signs_in_through_the_link_of_another_is_not_used_and_is_told() {
+    let house = House::new(&[]).await;
+    let address = house.declares("mail").await;
+    let path = house.path("mail");
+    let (mallory, victim) = (Visitor::of(&house.page), Visitor::of(&house.page));
+    mallory.get(&address).await;
+    let link = house.is_led_on(&mallory, &path).await;
+    let back = house.signs_in(&victim, &link, "connect").await;
+    let told = house.comes_back(&victim, &back).await;
+    assert!(
+        told.text.contains("not your link") && told.text.contains(&house.scene.namespace),
+        "{}",
+        told.text
+    );
+    house
+        .scene
+        .until("mail", "Ready", "False", "FinishedElsewhere")
+        .await;
+    assert_eq!(house.state().await, "INACTIVE");
+    // Mallory replays the address in the browser that had asked.
+    let replayed = house.comes_back(&mallory, &back).await;
+    assert!(replayed.text.contains("not your link"), "{}", replayed.text);
+    assert_eq!(house.state().await, "INACTIVE");
+}
+
+#[tokio::test]
+async fn who_cancels_is_told_and_can_ask_again() {
+    let house = House::new(&["--connect-user-header", "X-Auth-Request-Email"]).await;
+    let address = house.declares("mail").await;
+    let path = house.path("mail");
+    assert_eq!(
+        address,
+        format!("{}{path}", house.page.url),
+        "no token where a proxy says who comes"
+    );
+    let ann = Visitor::named(&house.page, "ann@acme.com");
+    assert_eq!(ann.get(&path).await.status, 200);
+    let link = house.is_led_on(&ann, &path).await;
+    let back = house.signs_in(&ann, &link, "cancel").await;
+    let told = house.comes_back(&ann, &back).await;
+    assert!(told.text.contains("is not connected"), "{}", told.text);
+    house
+        .scene
+        .until("mail", "Ready", "False", "SignInFailed")
+        .await;
+    let page = ann.get(&path).await;
+    assert!(page.text.contains("was not finished"), "{}", page.text);
+    let link = house.is_led_on(&ann, &path).await;
+    let back = house.signs_in(&ann, &link, "connect").await;
+    let done = house.comes_back(&ann, &back).await;
+    assert!(
+        done.text.contains("Your gmail account is connected"),
+        "{}",
+        done.text
     );
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{PAGE, ask, awaits, keys, links, with_page};
 use crate::support::scene::{Scene, gmail};
 
-fn text<'a>(value: &'a Value) -> &'a str {
+fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is text"))
 }
 

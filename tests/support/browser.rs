@@ -120,6 +120,14 @@ impl Browser {
         self.post("/goog/cdp/execute", body).await;
     }
 
+    /// Shows pages as they are at night, or by day.
+    pub(crate) async fn darken(&self, is_dark: bool) {
+        let value = if is_dark { "dark" } else { "light" };
+        let features = json!([{"name": "prefers-color-scheme", "value": value}]);
+        let body = json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}});
+        self.post("/goog/cdp/execute", body).await;
+    }
+
     /// Waits until the browser is there: a click does not wait for what it leads to.
     pub(crate) async fn arrives(&self, wanted: &str) {
         wait::until(wanted, SOON, async || {

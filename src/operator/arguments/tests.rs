@@ -78,12 +78,24 @@ fn of_a_repeated_flag_the_last_one_counts() {
             (_, values::Values::Duration { .. }) => ["1m", "2m"],
             (_, values::Values::Word) => ["json", "text"],
             ("http-address", _) => ["127.0.0.1:1", "127.0.0.1:2"],
+            ("connect-url", _) => ["https://one.example", "https://two.example"],
             ("allowed-base-urls", _) => ["https://one.example", "https://two.example"],
             _ => ["one", "two"],
         };
         let args = [first, last].map(|value| format!("--{long}={value}"));
-        let both = run(&[&args[0], &args[1]]).unwrap_or_else(|error| panic!("{error}"));
-        let alone = run(&[&args[1]]).expect("one flag");
+        // Flags that come together only.
+        let others: &[&str] = match long {
+            "connect-url" => &["--connect-key-file=key"],
+            "connect-key-file" => &["--connect-url=https://one.example"],
+            "connect-user-header" => &[
+                "--connect-url=https://one.example",
+                "--connect-key-file=key",
+            ],
+            _ => &[],
+        };
+        let both = [others, &[args[0].as_str(), args[1].as_str()]].concat();
+        let both = run(&both).unwrap_or_else(|error| panic!("{error}"));
+        let alone = run(&[others, &[args[1].as_str()]].concat()).expect("one flag");
         assert_eq!(format!("{both:?}"), format!("{alone:?}"), "--{long}");
     }
 }

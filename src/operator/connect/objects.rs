@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Borrow,
+    cmp::Ordering,
     collections::{BTreeSet, HashMap, HashSet, hash_map::RandomState},
     hash::{BuildHasher, Hash, Hasher},
     sync::Arc,
@@ -41,7 +42,7 @@ pub struct Objects {
 struct Kept {
     all: HashSet<Entry>,
     /// Whose page an object has, by a hash of the name; `None`: nobody asks.
-    by_person: Option<BTreeSet<(u32, Entry)>>,
+    by_person: Option<BTreeSet<ByPerson>>,
     hasher: RandomState,
     /// By watch: which list is the newest.
     lists: HashMap<u16, u16>,
@@ -53,7 +54,13 @@ struct Entry {
     account: Arc<Account>,
     watch: u16,
     list: u16,
+    /// A hash of whose page it has.
+    person: u32,
 }
+
+/// The same, in the order of that hash.
+#[derive(Clone)]
+struct ByPerson(Entry);
 
 impl Objects {
     /// None yet. They are found by person only where that is said.
@@ -80,14 +87,14 @@ impl Objects {
     pub(super) fn of_person(&self, person: &str) -> Vec<Arc<Account>> {
         let kept = self.kept.read();
         let hash = kept.hash(person);
-        let from = (hash, Entry::first());
+        let from = ByPerson(Entry::first_of(hash));
         let found = kept
             .by_person
             .iter()
             .flat_map(|all| all.range(from.clone()..));
         let mut found: Vec<_> = found
-            .take_while(|(of, _)| *of == hash)
-            .map(|(_, entry)| &entry.account)
+            .take_while(|found| found.0.person == hash)
+            .map(|found| &found.0.account)
             .filter(|account| account.person() == person)
             .map(Arc::clone)
             .collect();
@@ -115,11 +122,16 @@ impl Objects {
         let list = *list;
         match event {
             Event::Init => {}
-            Event::InitApply(object) | Event::Apply(object) => kept.insert(Entry {
-                account: object.account(),
-                watch,
-                list,
-            }),
+            Event::InitApply(object) | Event::Apply(object) => {
+                let account = object.account();
+                let person = kept.hash(account.person());
+                kept.insert(Entry {
+                    account,
+                    watch,
+                    list,
+                    person,
+                });
+            }
             Event::Delete(object) => kept.remove(object.account().key()),
             Event::InitDone => {
                 let is_gone = |entry: &&Entry| entry.watch == watch && entry.list != list;
@@ -136,9 +148,8 @@ impl Objects {
 impl Kept {
     fn insert(&mut self, entry: Entry) {
         self.remove(entry.account.key());
-        let hash = self.hash(entry.account.person());
         if let Some(by_person) = &mut self.by_person {
-            by_person.insert((hash, entry.clone()));
+            by_person.insert(ByPerson(entry.clone()));
         }
         self.all.insert(entry);
     }
@@ -147,9 +158,8 @@ impl Kept {
         let Some(entry) = self.all.take(key) else {
             return;
         };
-        let hash = self.hash(entry.account.person());
         if let Some(by_person) = &mut self.by_person {
-            by_person.remove(&(hash, entry));
+            by_person.remove(&ByPerson(entry));
         }
     }
 
@@ -164,12 +174,13 @@ impl Entry {
         self.account.key()
     }
 
-    /// Before all others.
-    fn first() -> Self {
+    /// Before all others of that person.
+    fn first_of(person: u32) -> Self {
         Self {
             account: Account::nowhere(),
             watch: 0,
             list: 0,
+            person,
         }
     }
 }
@@ -194,15 +205,24 @@ impl PartialEq for Entry {
 
 impl Eq for Entry {}
 
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+impl PartialEq for ByPerson {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByPerson {}
+
+impl PartialOrd for ByPerson {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(other.key())
+impl Ord for ByPerson {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, other) = (&self.0, &other.0);
+        (one.person, one.key()).cmp(&(other.person, other.key()))
     }
 }
 

@@ -19,10 +19,10 @@ use super::Site;
 
 /// Connections at a time. The proxy before the page keeps few, and lets few of them wait.
 const CONNECTIONS: usize = 512;
-/// How long the headers of a request may take; also how long a connection may be idle.
+/// How long the headers of a request may take.
 const HEADERS: Duration = Duration::from_secs(10);
 /// How long a connection may last, whatever goes on over it.
-const LIFETIME: Duration = Duration::from_secs(5 * 60);
+const LIFETIME: Duration = Duration::from_secs(60);
 /// How long one may take to end then, or when the program ends.
 const ENDING: Duration = Duration::from_secs(5);
 /// The most headers of a request, and the most bytes of them.
@@ -71,6 +71,8 @@ async fn converse(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, stop: Ca
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // A proxy would keep connections that this end may close at the very moment of the next request.
+        .keep_alive(false)
         .header_read_timeout(HEADERS)
         .max_headers(MOST_HEADERS)
         .max_buf_size(HEADER_BYTES)

@@ -46,13 +46,22 @@ impl Site {
                 None => return self.not_let_in(NotLetIn::Proxy),
             },
         };
+        let came_at = query.time("s", browser.now);
+        let seconds = came_at.as_second();
+        let again = format!(
+            "/connected/{}?r={request}&b={asker}&p={proof}&s={seconds}&again=1",
+            account.key()
+        );
+        if cookie.is_none() && !query.has("again") {
+            // Some browsers keep back every cookie where another site has led here. From a page of this one they send it.
+            return self.looking(false, 0, &again);
+        }
         let is_asker = cookie.is_some_and(|cookie| browser_name(&cookie.nonce) == asker)
             && user.is_none_or(|user| user == account.person());
         let came_in = match is_asker {
             true => FinishedIn::Same,
             false => FinishedIn::Another,
         };
-        let came_at = query.time("s", browser.now);
         let stage = |account: &Account, now| returning(account, request, came_in, came_at, now);
         let is_open = |stage| matches!(stage, Returning::Look { .. } | Returning::Settling);
         if let Returning::Look { is_settled, .. } = stage(account, browser.now) {
@@ -88,23 +97,16 @@ impl Site {
         let account = held.as_deref().unwrap_or(account);
         let stage = stage(account, Timestamp::now());
         if is_open(stage) {
-            let seconds = came_at.as_second();
-            let again = format!(
-                "/connected/{}?r={request}&b={asker}&p={proof}&s={seconds}&again=1",
-                account.key()
-            );
-            return self.looking(
-                matches!(stage, Returning::Look { is_long: true, .. }),
-                &again,
-            );
+            let is_long = matches!(stage, Returning::Look { is_long: true, .. });
+            return self.looking(is_long, if is_long { 5 } else { 1 }, &again);
         }
         self.outcome(account, stage)
     }
 
-    fn looking(&self, is_long: bool, again: &str) -> Reply {
+    fn looking(&self, is_long: bool, seconds: u8, again: &str) -> Reply {
         let page = self.brand().wait(&texts::looking(is_long));
         let kind = if is_long { "looking_long" } else { "looking" };
-        Reply::page(kind, StatusCode::OK, page).then(if is_long { 5 } else { 1 }, again)
+        Reply::page(kind, StatusCode::OK, page).then(seconds, again)
     }
 
     fn outcome(&self, account: &Account, stage: Returning) -> Reply {

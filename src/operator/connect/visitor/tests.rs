@@ -47,6 +47,14 @@ fn a_proxy_that_cannot_prove_itself_is_not_started_with() {
     assert_eq!(same.check(address("[::1]:1")), Err(NoProof::SameHeader));
 }
 
+/// The secret, who is there, the headers, and who is let in.
+type Case<'a> = (
+    Option<&'a str>,
+    &'a str,
+    &'a [(&'a str, &'a str)],
+    Option<&'a str>,
+);
+
 #[test]
 fn who_comes_is_said_once_by_a_proxy_that_is_one() {
     const USER: (&str, &str) = ("X-Auth-Request-Email", "ann@acme.com");
@@ -54,7 +62,7 @@ fn who_comes_is_said_once_by_a_proxy_that_is_one() {
     let none: &[(&str, &str)] = &[];
     let secret = ("x-proxy-secret", SECRET);
     // Secret, peer, headers, who comes.
-    let cases: [(Option<&str>, &str, &[(&str, &str)], Option<&str>); 14] = [
+    let cases: [Case<'_>; 14] = [
         (None, near, &[USER], Some("ann@acme.com")),
         (None, "[::ffff:127.0.0.1]:5", &[USER], Some("ann@acme.com")),
         (None, far, &[USER], None),
