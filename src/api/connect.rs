@@ -87,6 +87,29 @@ pub struct SignIn {
     pub finished_in: Option<FinishedIn>,
 }
 
+/// Whether who signed in is `spec.expectedIdentity`. It is judged once a sign-in.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityVerdict {
+    /// The account that was judged.
+    pub account_id: String,
+    /// Who was expected then.
+    pub expected: String,
+    /// `AsExpected`; `AnotherIdentity`, the account is disabled until somebody signs in anew; `NotComparable`, the toolkit
+    /// shows something of another kind, such as a name in the place of an address, or the account was connected before an
+    /// identity was expected, or not by a link of this object: nothing is concluded.
+    pub verdict: Verdict,
+}
+
+/// What was found of who signed in.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "a description reorders the schema's enum")]
+pub enum Verdict {
+    AsExpected,
+    AnotherIdentity,
+    NotComparable,
+}
+
 /// In which browser a sign-in was finished.
 #[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "a description reorders the schema's enum")]

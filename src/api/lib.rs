@@ -546,6 +546,9 @@ pub struct ConnectedAccountStatus {
     /// The last sign-in through a link of the connect page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<SignIn>,
+    /// Whether who signed in is `spec.expectedIdentity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_verdict: Option<IdentityVerdict>,
     /// When the last link was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_link_issued_at: Option<MicroTime>,

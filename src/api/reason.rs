@@ -36,6 +36,7 @@ pub enum Reason {
     SignInFailed,
     IdentityRefused,
     FinishedElsewhere,
+    WrongIdentity,
     ReauthorizationRequired,
     Revoked,
     Rejected,
@@ -108,7 +109,7 @@ const fn row(
 }
 
 /// One row a reason, in the order of the enum.
-const TABLE: [Row; 42] = {
+const TABLE: [Row; 43] = {
     use Progress::{None, Reconciling, Stalled};
     use ReadyRule::{False, Kept, KeptOrFalse, True, Unknown};
     use Reason as R;
@@ -328,6 +329,14 @@ const TABLE: [Row; 42] = {
             false,
             Stalled,
             "The sign-in was finished in another browser than the one that had asked for the link, so somebody else may have signed in. The account is disabled. Who wants to be connected asks for a new link, which takes a new account; the grant of the old one is ended by whoever gave it, at the provider.",
+        ),
+        row(
+            R::WrongIdentity,
+            "WrongIdentity",
+            False,
+            false,
+            Stalled,
+            "Somebody else than `spec.expectedIdentity` has signed in, as the toolkit shows them in `status.identity`. The account is disabled. Ask for a new link, which takes a new account; to expect somebody else, change the declaration first.",
         ),
         row(
             R::ReauthorizationRequired,

@@ -22,6 +22,7 @@ mod desired;
 mod duplicates;
 mod effect;
 mod failure;
+mod identity;
 mod marks;
 mod observed;
 mod pin;
@@ -50,6 +51,7 @@ pub(crate) use deleting::{is_abandoned, is_ours};
 pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, EffectKind};
 pub use failure::{AfterFailure, Answer, Failure};
+pub use identity::identity_verdict;
 pub use observed::{
     AccessGate, AccountLookup, AuthConfigCheck, Holder, Observed, ProjectState, Proof, Refused,
     SecretSeen, SecretVersion,

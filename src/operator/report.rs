@@ -10,7 +10,7 @@ use crate::{
     crd::{ConnectedAccountStatus, CredentialsStep, Reason, Tally, condition},
     plan::{
         Answer, Applied, CORRECTIONS_WINDOW, Desired, Effect, Outcome, OutcomeKind, Pin, Presence,
-        Refusal, Wait, connection_data_digest, usable_link,
+        Refusal, Wait, connection_data_digest, identity_verdict, usable_link,
     },
     record::Proven,
     text,
@@ -297,6 +297,7 @@ fn record_account(
         has_issued || proven == Proven::Valid
     });
     record_sign_in(status, desired, account);
+    status.identity_verdict = identity_verdict(desired, status, account);
     if usable_link(status, account, now).is_none() {
         status.link = None;
     }

@@ -187,6 +187,53 @@ async fn a_sign_in_that_was_finished_in_another_browser_is_disabled_and_told() {
     assert_eq!(object["status"]["signIn"]["finishedIn"], "Same", "{object}");
 }
 
+/// Somebody signs in by a link of the object; returns its account.
+async fn signed_in(scene: &Scene<'_>, name: &str, identity: &str) -> String {
+    let (id, _) = scene.id_and_link(name).await;
+    let body = json!({"display_name": identity});
+    scene.sandbox.by_hand(&id, "consent", body).await;
+    id
+}
+
+#[tokio::test]
+async fn somebody_else_than_was_expected_is_disabled_and_a_new_sign_in_is_judged_anew() {
+    let scene = Scene::new("expected").await.operated().await;
+    let mut spec = gmail();
+    spec["expectedIdentity"] = json!("ann@acme.com");
+    scene.declare("mail", spec).await;
+    scene.linked("mail").await;
+    let id = signed_in(&scene, "mail", "bob@acme.com").await;
+    let object = scene
+        .until("mail", "Stalled", "True", "WrongIdentity")
+        .await;
+    assert_eq!(scene.sandbox.account(&id).await["status"], "INACTIVE");
+    let verdict = &object["status"]["identityVerdict"];
+    assert_eq!(verdict["verdict"], "AnotherIdentity", "{object}");
+    // Whoever edits the declaration afterwards enables nobody.
+    for patch in [
+        r#"{"spec":{"expectedIdentity":"bob@acme.com"}}"#,
+        r#"{"spec":{"expectedIdentity":null}}"#,
+        r#"{"spec":{"expectedIdentity":"ann@acme.com"}}"#,
+    ] {
+        scene.patch("mail", patch).await;
+        scene.polled(2).await;
+        assert_eq!(scene.sandbox.account(&id).await["status"], "INACTIVE");
+    }
+    let (_, outcome) = ask(&scene, "mail", Link, Value::Null).await;
+    assert_eq!(outcome, "LinkIssued");
+    let second = signed_in(&scene, "mail", "Ann@acme.com").await;
+    assert_ne!(second, id);
+    let object = scene.ready("mail", "Connected").await;
+    let verdict = &object["status"]["identityVerdict"];
+    assert_eq!(verdict["verdict"], "AsExpected", "{object}");
+    // What is expected later is compared, and disables nobody.
+    scene
+        .patch("mail", r#"{"spec":{"expectedIdentity":"carl@acme.com"}}"#)
+        .await;
+    scene.polled(2).await;
+    scene.ready("mail", "Connected").await;
+}
+
 #[tokio::test]
 async fn a_return_without_a_proof_or_of_another_link_does_nothing() {
     let scene = with_page("forged").await;

@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     AccountLookup, Claim, Decision, Desired, Effect, NOT_VISIBLE, Observed, Pin, Rule, allowed,
-    checks, connected, duplicates, marks, request, stopped, unconfirmed, waiting,
+    checks, connected, duplicates, identity, marks, request, stopped, unconfirmed, waiting,
 };
 
 /// The recorded account is not there. One that was made a moment ago may not be visible yet; one that this
@@ -83,8 +83,14 @@ pub(super) fn found(
             revoke: false,
         });
     }
-    if request::is_of_another_browser(desired, &observed.recorded, account) {
-        return finished_elsewhere(desired, observed, account);
+    let recorded = &observed.recorded;
+    if request::is_of_another_browser(desired, recorded, account) {
+        let (rule, reason) = (Rule::FinishedElsewhere, Reason::FinishedElsewhere);
+        return not_used(desired, observed, account, rule, reason);
+    }
+    if identity::is_wrong(desired, recorded, account) {
+        let (rule, reason) = (Rule::WrongIdentity, Reason::WrongIdentity);
+        return not_used(desired, observed, account, rule, reason);
     }
     match has_grant {
         true => connected::decide(desired, observed, account, now),
@@ -92,10 +98,15 @@ pub(super) fn found(
     }
 }
 
-/// Somebody else than who asked for the link may have signed in: the grant is not used, and is theirs to end. A new
-/// link takes a new account.
-fn finished_elsewhere(desired: &Desired, observed: &Observed, account: &Account) -> Decision {
-    let rule = Rule::FinishedElsewhere;
+/// Somebody else than who was to sign in has, or may have: the grant is not used, and is theirs to end. A new link
+/// takes a new account.
+fn not_used(
+    desired: &Desired,
+    observed: &Observed,
+    account: &Account,
+    rule: Rule,
+    reason: Reason,
+) -> Decision {
     let id = || account.id.clone();
     let effect = match account.state {
         State::Active => Effect::Disable { id: id() },
@@ -108,7 +119,7 @@ fn finished_elsewhere(desired: &Desired, observed: &Observed, account: &Account)
                 revoke: false,
             }
         }
-        _ => return rule.refuses(Reason::FinishedElsewhere, ""),
+        _ => return rule.refuses(reason, ""),
     };
     match observed.refused_exactly(&effect) {
         Some(refused) => stopped(rule, &refused.failure),

@@ -41,6 +41,7 @@ pub enum Rule {
     UnknownState,
     DeleteDuplicate,
     FinishedElsewhere,
+    WrongIdentity,
     AccountNotFound,
     AwaitUser,
     GrantRevoked,
@@ -184,6 +185,10 @@ impl Rule {
             Self::FinishedElsewhere => (
                 "a grant that was given in another browser than the one that had asked for the link",
                 "disable the account, tell; at a request delete it, without revoking, and ask for a link",
+            ),
+            Self::WrongIdentity => (
+                "a grant of somebody else than `spec.expectedIdentity`, as it was judged when they signed in",
+                "as FinishedElsewhere",
             ),
             Self::AwaitUser => ("a link waits for the person", "wait until it ends"),
             Self::GrantRevoked => ("somebody revoked the grant", "wait for a request"),

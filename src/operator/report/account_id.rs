@@ -30,6 +30,7 @@ pub(super) fn lose(status: &mut ConnectedAccountStatus, desired: &Desired) {
 
 fn forget(status: &mut ConnectedAccountStatus) {
     status.sign_in = None;
+    status.identity_verdict = None;
     let was_usable = status.connected_at.is_some()
         || (status.credentials.as_ref()).is_some_and(|sent| sent.step != CredentialsStep::Refused);
     // Nobody names one that was never connected.

@@ -6,7 +6,8 @@
 use crate::{
     composio::model::State,
     crd::{
-        ConnectedAccountStatus, DeletionPolicy, FINALIZER, FinishedIn, Progress, Reason, condition,
+        ConnectedAccountStatus, DeletionPolicy, FINALIZER, FinishedIn, Progress, Reason, Verdict,
+        condition,
     },
     plan::{
         Applied, Desired, Effect, Observed, Pin, Presence, ends_with_object, is_abandoned, is_ours,
@@ -108,12 +109,7 @@ pub fn of_effect(
             // It is disabled before anything was said of the consent.
             let was_told = observed.recorded.connected_at == previous.connected_at;
             let first = (!was_told).then(|| connected(id));
-            let why = match is_finished_elsewhere(&observed.recorded) {
-                true => {
-                    "since its sign-in was finished in another browser than the one that had asked for the link"
-                }
-                false => "as declared",
-            };
+            let why = why_disabled(&observed.recorded);
             let note = format!("account {id} was disabled, {why}");
             first
                 .into_iter()
@@ -201,9 +197,16 @@ fn retained(desired: &Desired, observed: &Observed) -> Option<ObjectEvent> {
     Some(warning(EventReason::AccountRetained, note))
 }
 
-fn is_finished_elsewhere(status: &ConnectedAccountStatus) -> bool {
+fn why_disabled(status: &ConnectedAccountStatus) -> &'static str {
     let finished_in = status.sign_in.as_ref();
-    finished_in.and_then(|sign_in| sign_in.finished_in) == Some(FinishedIn::Another)
+    let judged = status.identity_verdict.as_ref();
+    if finished_in.and_then(|sign_in| sign_in.finished_in) == Some(FinishedIn::Another) {
+        "since its sign-in was finished in another browser than the one that had asked for the link"
+    } else if judged.is_some_and(|judged| judged.verdict == Verdict::AnotherIdentity) {
+        "since somebody else than spec.expectedIdentity has signed in"
+    } else {
+        "as declared"
+    }
 }
 
 fn connected(id: &str) -> ObjectEvent {

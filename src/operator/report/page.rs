@@ -46,6 +46,7 @@ fn waits_for_person(reason: Reason) -> Option<bool> {
         | Reason::SignInFailed
         | Reason::IdentityRefused
         | Reason::FinishedElsewhere
+        | Reason::WrongIdentity
         | Reason::ReauthorizationRequired
         | Reason::Revoked => Some(true),
         Reason::Progressing

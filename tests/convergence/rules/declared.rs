@@ -110,6 +110,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
             !is_asked && awaits_first && (signs_in || may_be_made)
         }
         Rule::FinishedElsewhere => sight.is_finished_elsewhere(),
+        Rule::WrongIdentity => sight.is_of_another_person(),
         Rule::Enable
         | Rule::Disable
         | Rule::Share

@@ -98,7 +98,7 @@ impl Table {
                     || (sight.claim() != Some(Claim::Own)
                         && match otherwise() {
                             Some(Rule::MakeRoom) => true,
-                            Some(Rule::FinishedElsewhere) => {
+                            Some(Rule::FinishedElsewhere | Rule::WrongIdentity) => {
                                 !sight.is(&[State::Active]) && sight.asked_for_link()
                             }
                             Some(Rule::Recreate) => !sight.sent_lately(),
@@ -218,7 +218,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
             true => Act::Rests,
             false => Act::Writes,
         },
-        Rule::FinishedElsewhere => match sight.finished_elsewhere_refused() {
+        Rule::FinishedElsewhere | Rule::WrongIdentity => match sight.not_used_refused() {
             Some(refused) if sight::is_final(refused) => Act::Concludes,
             Some(_) => Act::Rests,
             None if sight.is(&[State::Active]) || sight.asked_for_link() => Act::Writes,

@@ -1,7 +1,7 @@
 //! What is asked for by ConnectRequests, and how a sign-in through a link of the page ended.
 
 use composio_operator::composio::State;
-use composio_operator::crd::{ConnectRequestKind, FinishedIn, LinkPolicy};
+use composio_operator::crd::{ConnectRequestKind, FinishedIn, LinkPolicy, Verdict};
 use composio_operator::plan::{Effect, Failure, PendingRequest};
 
 use super::sight::Situation;
@@ -91,8 +91,43 @@ impl<'a> Situation<'a> {
             && ((is_known && !is_superseded) || self.desired.requests.iter().any(is_told_of))
     }
 
-    /// What was refused of what a sign-in that was finished elsewhere asks for.
-    pub(super) fn finished_elsewhere_refused(&self) -> Option<&'a Failure> {
+    /// Whether the grant is that of somebody else than was expected, as it was judged, or is now.
+    pub(super) fn is_of_another_person(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        let Some(account) = self.account().filter(|_| self.recorded()) else {
+            return false;
+        };
+        let connected = [State::Active, State::Inactive];
+        let had_grant = connected
+            .iter()
+            .any(|state| recorded.state.as_deref() == Some(state.as_str()));
+        let judged = recorded.identity_verdict.iter();
+        let judged = judged
+            .filter(|one| had_grant && one.account_id == account.id)
+            .map(|one| one.verdict == Verdict::AnotherIdentity)
+            .next();
+        let is_judged_now = || {
+            let spec = &self.desired.spec;
+            let (Some(expected), Some(shown)) = (&spec.expected_identity, &account.identity) else {
+                return false;
+            };
+            let is_address = |text: &str| text.contains('@');
+            let same = match is_address(expected) {
+                true => expected.to_ascii_lowercase() == shown.to_ascii_lowercase(),
+                false => expected == shown,
+            };
+            !same
+                && is_address(expected) == is_address(shown)
+                && recorded.last_link_issued_at.is_some()
+                && recorded.adopted.is_none()
+                && spec.connected_account_id.is_none()
+                && !(had_grant && recorded.identity.is_some())
+        };
+        self.is(&connected) && judged.unwrap_or_else(is_judged_now)
+    }
+
+    /// What was refused of what is due of a grant that is not to be used.
+    pub(super) fn not_used_refused(&self) -> Option<&'a Failure> {
         let account = self.account()?;
         let effect = match self.is(&[State::Active]) {
             true => Effect::Disable {

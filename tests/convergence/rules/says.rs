@@ -87,12 +87,13 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::SignInAgain => matches!(effect, Some(Effect::Refresh { .. })),
         Rule::LinkOver => waits(&[how_it_ended(sight)]),
         Rule::AwaitRequest => waits(&[Reason::AwaitingUser]),
-        Rule::FinishedElsewhere => match effect {
+        Rule::FinishedElsewhere | Rule::WrongIdentity => match effect {
             Some(Effect::Disable { id }) => sight.shows(id, &[State::Active]),
             Some(_) => deletes_it(false) && sight.asked_for_link(),
-            None => match sight.finished_elsewhere_refused() {
-                Some(_) => stops,
-                None => refuses(&[Reason::FinishedElsewhere]),
+            None => match (sight.not_used_refused(), decision.rule) {
+                (Some(_), _) => stops,
+                (None, Rule::FinishedElsewhere) => refuses(&[Reason::FinishedElsewhere]),
+                (None, _) => refuses(&[Reason::WrongIdentity]),
             },
         },
         Rule::DoesNotConverge => waits(&[Reason::DoesNotConverge]),

@@ -48,7 +48,7 @@ const DISJOINT: [(Rule, Rule, &str); 31] = [
         "only an account on record is asked for its state",
     ),
     (
-        Rule::FinishedElsewhere,
+        Rule::WrongIdentity,
         Rule::AccountNotFound,
         "there is an account, or none",
     ),

@@ -27,6 +27,7 @@ const TOOLKITS: [&str; 2] = ["gmail", "slack"];
 const AUTH_CONFIGS: [&str; 2] = ["ac_1", "ac_2"];
 const IDS: [&str; 3] = ["ca_1", "ca_2", "ca_3"];
 const ALIASES: [&str; 3] = [ALIAS, "support", "another"];
+const IDENTITIES: [&str; 3] = ["ann@acme.com", "bob@acme.com", "Ann"];
 const TOKENS: [&str; 2] = ["now", "later"];
 const STATES: [&str; 9] = [
     "INITIALIZING",
@@ -85,7 +86,7 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
         link_policy: dice.maybe(|dice| dice.of(&[LinkPolicy::OnDemand, LinkPolicy::Immediate])),
         description: None,
         person: None,
-        expected_identity: None,
+        expected_identity: dice.maybe(|dice| dice.text(&IDENTITIES)),
         callback_url: dice.maybe(|dice| dice.text(&["https://acme.example/connected"])),
         connected_account_id: dice.maybe(|dice| dice.text(&IDS)),
         ready_when: dice.of(&[ReadyWhen::Active, ReadyWhen::LinkIssued]),
@@ -213,7 +214,7 @@ fn any_row(dice: &mut Dice) -> Account {
         auth_config_disabled: dice.once_in(4),
         state: State::from(dice.text(&STATES).as_str()),
         state_reason: dice.maybe(|dice| dice.text(&REASONS)),
-        identity: None,
+        identity: dice.maybe(|dice| dice.text(&IDENTITIES)),
         visibility: dice.of(&[Visibility::Private, Visibility::Shared]),
         sharing: dice.maybe(|dice| Acl {
             allow_all: dice.once_in(2),
@@ -259,7 +260,7 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
         auth_config: dice.maybe(|dice| dice.text(&AUTH_CONFIGS)),
         state: dice.maybe(|dice| dice.text(&STATES)),
         state_reason: dice.maybe(|dice| dice.text(&["INITIATION_TIMEOUT"])),
-        identity: None,
+        identity: dice.maybe(|dice| dice.text(&IDENTITIES)),
         link: dice.maybe(|dice| {
             let link = Link::in_clear("https://connect.example/1", Time(dice.time(&times())));
             Link {
@@ -269,6 +270,7 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
         }),
         connect_page: None,
         last_connect_request: dice.once_in(4).then(|| requests::handled(dice)),
+        identity_verdict: dice.once_in(4).then(|| requests::judged(dice)),
         sign_in: dice.once_in(4).then(|| requests::sign_in(dice)),
         last_link_issued_at: dice.maybe(micro),
         connected_at: dice.maybe(micro),

@@ -10,7 +10,7 @@ use crate::{
     },
     crd::{
         ConnectRequestKind, ConnectRequestOutcome, FinishedIn, HandledConnectRequest,
-        LinkRequestedBy, Returned, SignIn,
+        IdentityVerdict, LinkRequestedBy, Returned, SignIn, Verdict,
     },
     plan::PendingRequest,
 };
@@ -44,6 +44,18 @@ pub(super) fn sign_in(dice: &mut Dice) -> SignIn {
         request: uid,
         browser,
         finished_in: dice.maybe(|dice| dice.of(&[FinishedIn::Same, FinishedIn::Another])),
+    }
+}
+
+pub(super) fn judged(dice: &mut Dice) -> IdentityVerdict {
+    IdentityVerdict {
+        account_id: dice.text(&IDS),
+        expected: dice.text(&IDENTITIES),
+        verdict: dice.of(&[
+            Verdict::AsExpected,
+            Verdict::AnotherIdentity,
+            Verdict::NotComparable,
+        ]),
     }
 }
 

@@ -1,0 +1,86 @@
+//! Whether who signed in is who was expected. It guards against mistakes, and proves nothing.
+
+use crate::{
+    composio::model::{Account, State},
+    crd::{ConnectedAccountStatus, IdentityVerdict, Verdict},
+};
+
+use super::Desired;
+
+/// What is judged of the last sign-in, once: at the first look that shows who signed in. An edit of the declaration, or of
+/// what Composio shows, changes nothing of it; another sign-in is judged anew.
+///
+/// Only who signed in by a link of this object, and was not seen before, can be found to be another one: of an account that
+/// was found, or that was connected before an identity was expected, nothing is disabled.
+pub fn identity_verdict(
+    desired: &Desired,
+    recorded: &ConnectedAccountStatus,
+    account: &Account,
+) -> Option<IdentityVerdict> {
+    if !matches!(account.state, State::Active | State::Inactive) {
+        return None;
+    }
+    let was_connected = [State::Active, State::Inactive]
+        .iter()
+        .any(|state| recorded.state.as_deref() == Some(state.as_str()));
+    let known = recorded.identity_verdict.as_ref();
+    let known = known.filter(|known| was_connected && known.account_id == account.id);
+    if let Some(known) = known {
+        return Some(known.clone());
+    }
+    let expected = desired.spec.expected_identity.as_ref()?;
+    let shown = account.identity.as_ref()?;
+    let is_by_link = recorded.last_link_issued_at.is_some()
+        && recorded.adopted.is_none()
+        && desired.spec.connected_account_id.is_none();
+    let was_seen = was_connected && recorded.identity.is_some();
+    let verdict = match compare(expected, shown) {
+        Verdict::AnotherIdentity if was_seen || !is_by_link => Verdict::NotComparable,
+        verdict => verdict,
+    };
+    Some(IdentityVerdict {
+        account_id: account.id.clone(),
+        expected: expected.clone(),
+        verdict,
+    })
+}
+
+/// Addresses are compared in any case. An address and a name are of two kinds: nothing is concluded from that.
+fn compare(expected: &str, shown: &str) -> Verdict {
+    match (expected.contains('@'), shown.contains('@')) {
+        (true, true) if expected.eq_ignore_ascii_case(shown) => Verdict::AsExpected,
+        (false, false) if expected == shown => Verdict::AsExpected,
+        (true, true) | (false, false) => Verdict::AnotherIdentity,
+        (true, false) | (false, true) => Verdict::NotComparable,
+    }
+}
+
+/// Whether somebody else than was expected has signed in.
+pub(super) fn is_wrong(
+    desired: &Desired,
+    recorded: &ConnectedAccountStatus,
+    account: &Account,
+) -> bool {
+    identity_verdict(desired, recorded, account)
+        .is_some_and(|judged| judged.verdict == Verdict::AnotherIdentity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_of_one_kind_is_compared() {
+        for (expected, shown, verdict) in [
+            ("ann@acme.com", "ann@acme.com", Verdict::AsExpected),
+            ("ann@acme.com", "Ann@ACME.com", Verdict::AsExpected),
+            ("ann@acme.com", "bob@acme.com", Verdict::AnotherIdentity),
+            ("ann@acme.com", "Ann Arbor", Verdict::NotComparable),
+            ("ann", "ann", Verdict::AsExpected),
+            ("ann", "Ann", Verdict::AnotherIdentity),
+            ("ann", "ann@acme.com", Verdict::NotComparable),
+        ] {
+            assert_eq!(compare(expected, shown), verdict, "{expected} {shown}");
+        }
+    }
+}
