@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    hash::{BuildHasher, RandomState},
+    sync::Arc,
 };
 
 use kube::runtime::reflector::ObjectRef;
@@ -18,27 +18,26 @@ use crate::{
 /// The map of waiting objects does not shrink below this capacity.
 const MIN_CAPACITY: usize = 256;
 
-/// The objects that wait for a pass, or have one. There may be an entry for each object: a hash stands for the name.
+/// The objects that wait for a pass, or have one. There may be an entry for each object: its name is kept once.
 ///
 /// # Guarantees
 /// - Of one object there is one pass at a time. What is asked for meanwhile is due when it ends.
 /// - Whatever is due first counts.
 /// - The order of those that are due is that of [`Turns`].
 pub(super) struct Schedule {
-    hasher: RandomState,
-    entries: HashMap<u64, Entry>,
+    entries: HashMap<Arc<Name>, Entry>,
     /// Those that are due later.
-    later: BTreeSet<(Instant, u64)>,
-    turns: Turns<(Share, u64)>,
+    later: BTreeSet<(Instant, Arc<Name>)>,
+    turns: Turns<(Share, Arc<Name>)>,
 }
 
 struct Entry {
-    name: Name,
     share: Share,
     is_urgent: bool,
     state: State,
 }
 
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Name {
     namespace: Option<Box<str>>,
     name: Box<str>,
@@ -57,7 +56,6 @@ impl Schedule {
     /// For so many passes at a time.
     pub(super) fn new(places: usize) -> Self {
         Self {
-            hasher: RandomState::new(),
             entries: HashMap::new(),
             later: BTreeSet::new(),
             turns: Turns::new(places),
@@ -73,9 +71,8 @@ impl Schedule {
         due: Instant,
         now: Instant,
     ) {
-        let key = self.key(object);
-        let entry = self.entries.entry(key).or_insert_with(|| Entry {
-            name: Name::of(object),
+        let name = self.name(object);
+        let entry = self.entries.entry(Arc::clone(&name)).or_insert(Entry {
             share,
             is_urgent,
             state: State::Later(due),
@@ -87,29 +84,30 @@ impl Schedule {
         match &mut entry.state {
             State::Running(_, again) => *again = Some(again.map_or(due, |again| again.min(due))),
             // It stands in both lines, and the first counts.
-            State::Due(_) if becomes_urgent => self.turns.push(share, true, (share, key)),
+            State::Due(_) if becomes_urgent => self.turns.push(share, true, (share, name)),
             State::Due(_) => {}
             State::Later(known) => {
-                self.later.remove(&(*known, key));
-                *known = due.min(*known);
-                let known = *known;
-                self.wait(key, known, now);
+                let waited = (*known, name);
+                self.later.remove(&waited);
+                let (known, name) = waited;
+                self.wait(name, due.min(known), now);
             }
         }
     }
 
     /// The next object whose turn it is, which has its pass from now on.
     pub(super) fn next(&mut self, now: Instant) -> Option<ObjectRef<PackedObject>> {
-        while let Some((due, key)) = self.later.first().copied().filter(|(due, _)| *due <= now) {
-            self.later.remove(&(due, key));
-            self.wait(key, due, now);
+        while self.next_due().is_some_and(|due| due <= now)
+            && let Some((due, name)) = self.later.pop_first()
+        {
+            self.wait(name, due, now);
         }
         loop {
-            let (share, key) = self.turns.pop()?;
-            match self.entries.get_mut(&key) {
+            let (share, name) = self.turns.pop()?;
+            match self.entries.get_mut(&name) {
                 Some(entry) if entry.share == share && matches!(entry.state, State::Due(_)) => {
                     entry.state = State::Running(share, None);
-                    return Some(entry.name.object());
+                    return Some(name.object());
                 }
                 // It had its turn in another line.
                 Some(_) | None => self.turns.release(share),
@@ -129,8 +127,8 @@ impl Schedule {
         due: Option<Instant>,
         now: Instant,
     ) {
-        let key = self.key(object);
-        let Some(entry) = self.entries.get_mut(&key) else {
+        let name = self.name(object);
+        let Some(entry) = self.entries.get_mut(&name) else {
             return;
         };
         let State::Running(share, again) = entry.state else {
@@ -138,9 +136,9 @@ impl Schedule {
         };
         self.turns.release(share);
         match again.into_iter().chain(due).min() {
-            Some(due) => self.wait(key, due, now),
+            Some(due) => self.wait(name, due, now),
             None => {
-                self.entries.remove(&key);
+                self.entries.remove(&name);
                 // After the start, hardly any object waits.
                 if self.entries.capacity() > 8 * self.entries.len().max(MIN_CAPACITY) {
                     self.entries.shrink_to(2 * self.entries.len());
@@ -164,22 +162,27 @@ impl Schedule {
         }
     }
 
-    fn wait(&mut self, key: u64, due: Instant, now: Instant) {
-        let Some(entry) = self.entries.get_mut(&key) else {
+    fn wait(&mut self, name: Arc<Name>, due: Instant, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&name) else {
             return;
         };
         if due <= now {
             entry.state = State::Due(due);
             let (share, is_urgent) = (entry.share, entry.is_urgent);
-            self.turns.push(share, is_urgent, (share, key));
+            self.turns.push(share, is_urgent, (share, name));
         } else {
             entry.state = State::Later(due);
-            self.later.insert((due, key));
+            self.later.insert((due, name));
         }
     }
 
-    fn key(&self, object: &ObjectRef<PackedObject>) -> u64 {
-        self.hasher.hash_one((&object.namespace, &object.name))
+    /// The name as it is kept, where there is an entry.
+    fn name(&self, object: &ObjectRef<PackedObject>) -> Arc<Name> {
+        let name = Name::of(object);
+        match self.entries.get_key_value(&name) {
+            Some((kept, _)) => Arc::clone(kept),
+            None => Arc::new(name),
+        }
     }
 }
 
