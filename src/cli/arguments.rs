@@ -168,7 +168,7 @@ pub(crate) struct Status {
     /// Those of all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub(crate) all_namespaces: bool,
-    /// Those alone that are not as declared
+    /// Those alone that are not as declared, or whose ConfigMap is not written
     #[arg(long)]
     pub(crate) problems: bool,
 }

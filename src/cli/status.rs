@@ -33,7 +33,10 @@ pub(crate) async fn run(
             .await?;
     }
     if arguments.problems {
-        objects.retain(|object| View::of(object).is_problem());
+        objects.retain(|object| {
+            let view = View::of(object);
+            view.is_problem() || view.missing_config_map().is_some()
+        });
     }
     if !matches!(out.form(), Output::Table | Output::Wide) {
         return out.values(objects, is_one).unwrap_or(Ok(()));

@@ -95,6 +95,12 @@ impl<'a> View<'a> {
         !self.is(condition::READY, "True") || self.is(condition::SYNCED, "False")
     }
 
+    /// The condition of its ConfigMap, where that is not as it should be.
+    pub(crate) fn missing_config_map(&self) -> Option<&Condition> {
+        let written = self.status.condition(condition::CONFIG_MAP_WRITTEN);
+        written.filter(|written| written.status == "False")
+    }
+
     /// What the headline is coloured for.
     pub(crate) fn tone(&self) -> Tone {
         match self.reason().map(Reason::progress) {

@@ -110,6 +110,27 @@ waits   v   gmail   INITIALIZING   False   AwaitingUser   AGE
 }
 
 #[tokio::test]
+async fn a_config_map_that_is_not_written_is_on_the_screen_and_among_the_problems() {
+    // Nobody gives the operator the right to it.
+    let scene = Scene::new("cli-config-map").await.operated().await;
+    scene.connected_gmail("mail").await;
+    let problems = ["status", "--problems", "-o", "name"];
+    assert_eq!(run(&scene, &problems).await.well(), "");
+    let with = r#"{"spec":{"writeTo":{"configMap":{}}}}"#;
+    scene.patch("mail", with).await;
+    scene
+        .until("mail", "ConfigMapWritten", "False", "Forbidden")
+        .await;
+    let told = run(&scene, &["status", "mail"]).await.well();
+    assert!(
+        told.contains("ConfigMap     mail-composio, not written (Forbidden): "),
+        "{told}"
+    );
+    let told = run(&scene, &problems).await.well();
+    assert_eq!(told, "connectedaccount.composio.dev/mail\n");
+}
+
+#[tokio::test]
 async fn who_may_not_read_events_sees_the_rest_and_which_right_is_missing() {
     let scene = Scene::new("cli-viewer").await.operated().await;
     scene.linked_gmail("mail").await;

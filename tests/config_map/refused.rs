@@ -6,8 +6,9 @@ use super::{
     NAME, asked, config_map, config_maps, declared_no_more, grant, granted, is_foreign,
     make_foreign, says, writes, written_gmail,
 };
-use crate::support::scene::Scene;
+use crate::support::scene::{SOON, Scene};
 use crate::support::story::{condition, message};
+use crate::support::wait;
 
 /// The account is connected all the same.
 async fn goes_on(scene: &Scene<'_>) -> String {
@@ -54,6 +55,15 @@ async fn without_the_right_the_account_goes_on_and_so_does_the_config_map_once_i
     let object = scene
         .until("mail", "ConfigMapWritten", "False", "Forbidden")
         .await;
+    let project = format!("ComposioProject/{}/default", scene.namespace);
+    let counted = format!(
+        r#"composio_operator_objects_without_config_map{{project="{project}",reason="Forbidden"}} 1"#
+    );
+    wait::until("the count", SOON, async || {
+        let (_, text) = scene.operator.get("/metrics").await;
+        text.contains(&counted).then_some(()).ok_or(text)
+    })
+    .await;
     let said = message(&object, "ConfigMapWritten");
     assert!(
         said.contains("`configMaps.namespaces` of its chart"),

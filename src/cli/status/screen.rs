@@ -47,6 +47,17 @@ pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) ->
         "Auth config",
         status.auth_config.as_deref().unwrap_or_default(),
     );
+    if let Some(written) = &status.written_to {
+        let name = &written.config_map;
+        let not_written = view.missing_config_map();
+        let said = not_written.map_or(name.clone(), |missing| {
+            format!(
+                "{name}, not written ({}): {}",
+                missing.reason, missing.message
+            )
+        });
+        push("ConfigMap", &said);
+    }
     if let Some(connected) = &status.connected_at {
         push("Connected", &moment(connected.0, now));
     }

@@ -51,7 +51,7 @@ struct ByWord {
     of: fn(&ObjectCounts) -> &BTreeMap<&'static str, u64>,
 }
 
-const BY_WORD: [ByWord; 3] = [
+const BY_WORD: [ByWord; 4] = [
     ByWord {
         name: "objects",
         help: "ConnectedAccounts by project and the state of their account",
@@ -69,6 +69,12 @@ const BY_WORD: [ByWord; 3] = [
         help: "ConnectedAccounts by project and the reason of the condition Synced",
         label: "reason",
         of: |counts| &counts.by_synced,
+    },
+    ByWord {
+        name: "objects_without_config_map",
+        help: "ConnectedAccounts whose ConfigMap is not written, by project and the reason of ConfigMapWritten",
+        label: "reason",
+        of: |counts| &counts.without_config_map,
     },
 ];
 

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::Summary;
 use crate::{
     composio::model::State,
-    crd::{AccountCounts, Reason, condition},
+    crd::{AccountCounts, ConfigMapReason, Reason, condition},
 };
 
 /// The states that are counted under their own word.
@@ -49,6 +49,8 @@ pub struct ObjectCounts {
     pub by_ready: BTreeMap<&'static str, u64>,
     /// By the reason of Synced.
     pub by_synced: BTreeMap<&'static str, u64>,
+    /// By the reason of ConfigMapWritten, where that is false.
+    pub without_config_map: BTreeMap<&'static str, u64>,
     /// How many have been waiting for a person since when.
     waiting: BTreeMap<Timestamp, u64>,
     /// How many are ready.
@@ -62,6 +64,7 @@ struct Kind {
     state: &'static str,
     ready: &'static str,
     synced: &'static str,
+    no_config_map: Option<&'static str>,
     waits_since: Option<Timestamp>,
     is_ready: bool,
     is_stalled: bool,
@@ -73,10 +76,13 @@ impl Default for ObjectCounts {
         let states = STATES.iter().map(State::as_str).chain([OTHER, NONE]);
         let reasons = Reason::all().map(Reason::as_str).chain([NONE, NOT_DECODED]);
         let by_reason: BTreeMap<_, _> = reasons.map(zero).collect();
+        let not_written = ConfigMapReason::ALL.into_iter();
+        let not_written = not_written.filter(|one| *one != ConfigMapReason::Written);
         Self {
             by_state: states.map(zero).collect(),
             by_ready: by_reason.clone(),
             by_synced: by_reason,
+            without_config_map: not_written.map(|one| zero(one.as_str())).collect(),
             waiting: BTreeMap::new(),
             ready: 0,
             stalled: 0,
@@ -96,6 +102,7 @@ impl ObjectCounts {
             (&mut self.by_state, &other.by_state),
             (&mut self.by_ready, &other.by_ready),
             (&mut self.by_synced, &other.by_synced),
+            (&mut self.without_config_map, &other.without_config_map),
         ] {
             for (word, count) in theirs {
                 *ours.entry(word).or_default() += count;
@@ -154,12 +161,15 @@ impl ObjectCounts {
         }
     }
 
-    fn counts_of(&mut self, kind: &Kind) -> [&mut u64; 3] {
-        [
+    fn counts_of(&mut self, kind: &Kind) -> impl Iterator<Item = &mut u64> {
+        let not_written =
+            (kind.no_config_map).map(|reason| self.without_config_map.entry(reason).or_default());
+        let counts = [
             self.by_state.entry(kind.state).or_default(),
             self.by_ready.entry(kind.ready).or_default(),
             self.by_synced.entry(kind.synced).or_default(),
-        ]
+        ];
+        counts.into_iter().chain(not_written)
     }
 }
 
@@ -170,11 +180,20 @@ impl Kind {
             let mut known = STATES.iter().map(State::as_str);
             known.find(|known| *known == word).unwrap_or(OTHER)
         });
+        let not_written = status.condition(condition::CONFIG_MAP_WRITTEN);
+        let not_written = not_written.filter(|written| written.status == "False");
+        let no_config_map = not_written.and_then(|written| {
+            let mut all = ConfigMapReason::ALL
+                .into_iter()
+                .map(ConfigMapReason::as_str);
+            all.find(|reason| *reason == written.reason)
+        });
         if !object.is_readable {
             return Self {
                 state,
                 ready: NOT_DECODED,
                 synced: NOT_DECODED,
+                no_config_map,
                 waits_since: None,
                 is_ready: false,
                 is_stalled: false,
@@ -188,6 +207,7 @@ impl Kind {
             state,
             ready: word(ready),
             synced: word(synced),
+            no_config_map,
             waits_since: waits.map(|ready| ready.last_transition_time.0),
             is_ready: ready.is_some_and(|ready| ready.status == "True"),
             is_stalled: (status.condition(condition::STALLED))
@@ -233,9 +253,10 @@ mod tests {
         let ready = reason.map(|reason| condition(condition::READY, reason));
         // As it is where what was seen last of Ready stays.
         let synced = reason.map(|_| condition(condition::SYNCED, "SecretMissing"));
+        let written = state.map(|_| condition(condition::CONFIG_MAP_WRITTEN, "Forbidden"));
         object.status = Some(ConnectedAccountStatus {
             state: state.map(str::to_owned),
-            conditions: ready.into_iter().chain(synced).collect(),
+            conditions: ready.into_iter().chain(synced).chain(written).collect(),
             ..ConnectedAccountStatus::default()
         });
         let packed = PackedObject::pack(object).expect("JSON");
@@ -267,6 +288,8 @@ mod tests {
         assert_eq!(counts.by_synced["SecretMissing"], 4);
         assert_eq!(counts.by_synced[NOT_DECODED], 1);
         assert_eq!(counts.by_synced[NONE], 1);
+        assert_eq!(counts.without_config_map["Forbidden"], 4);
+        assert_eq!(counts.without_config_map["NotOurs"], 0);
         for counts in [&counts.by_state, &counts.by_ready, &counts.by_synced] {
             assert_eq!(counts.values().sum::<u64>(), 6);
         }
