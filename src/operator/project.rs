@@ -260,7 +260,7 @@ impl Project {
         self.person_expected.notified().await;
     }
 
-    /// The accounts of a user and toolkit with that alias. Who asks while another such list is under way, or
+    /// The accounts of a user and toolkit with that alias, for an object of that namespace. Who asks while another such list is under way, or
     /// a moment after one, is asked for together with all others that do.
     ///
     /// # Errors
@@ -268,11 +268,15 @@ impl Project {
     /// from a part of it.
     pub async fn accounts_of(
         &self,
+        namespace: &str,
         user: &str,
         toolkit: &str,
         alias: &str,
     ) -> Result<Vec<Account>, Error> {
-        self.lookups.look(&self.client, user, toolkit, alias).await
+        let client = &self.client;
+        (self.lookups)
+            .look(client, namespace, user, toolkit, alias)
+            .await
     }
 
     /// Forgets what the former API key was refused, or found, and which project it was of. What it signed

@@ -140,10 +140,10 @@ impl ProjectContext {
         desired: &Desired,
         recorded: Option<&String>,
     ) -> Result<Vec<Account>, Error> {
-        let spec = &desired.spec;
+        let (spec, alias) = (&desired.spec, desired.lookup_alias());
         let found = self
             .project
-            .accounts_of(&spec.user, &spec.toolkit, desired.lookup_alias())
+            .accounts_of(&desired.namespace, &spec.user, &spec.toolkit, alias)
             .await?;
         for account in &found {
             self.see(desired, account, recorded);

@@ -1,7 +1,11 @@
 //! Looks for accounts by their users, taken together: whoever waits for one while another is under way is
-//! asked for in the next, all in one list. So an onboarding costs about one request an account.
+//! asked for in the next, all in one list. So an onboarding costs about one request an account. Where there is no room
+//! for all, the namespaces take turns.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -36,6 +40,7 @@ pub(super) struct LookupBatcher {
 }
 
 struct PendingLookup {
+    namespace: String,
     key: LookupKey,
     answer: oneshot::Sender<Result<Found, Error>>,
 }
@@ -62,10 +67,12 @@ struct Found {
 }
 
 impl LookupBatcher {
-    /// The accounts of a user and toolkit with that alias, by a list that begins now or later.
+    /// The accounts of a user and toolkit with that alias, by a list that begins now or later. Who asks is of that
+    /// namespace.
     pub(super) async fn look(
         &self,
         client: &Client,
+        namespace: &str,
         user: &str,
         toolkit: &str,
         alias: &str,
@@ -81,6 +88,7 @@ impl LookupBatcher {
         let found = loop {
             let (answer, mut answered) = oneshot::channel();
             self.wait(PendingLookup {
+                namespace: namespace.to_owned(),
                 key: key.clone(),
                 answer,
             });
@@ -151,10 +159,15 @@ impl LookupBatcher {
         let _ = tokio::time::timeout_at(end, filled).await;
     }
 
-    /// Those who are asked for in the next list: who waited longest, as many as fit.
+    /// Those who are asked for in the next list, as many as fit: of each namespace the first, before another has its
+    /// second, and of those who waited longest.
     fn take(&self) -> Vec<PendingLookup> {
         let mut waiting = self.waiting.lock();
         waiting.retain(|one| !one.answer.is_closed());
+        if waiting.len() > 1 {
+            let ordered = in_turn(std::mem::take(&mut *waiting));
+            *waiting = ordered;
+        }
         let mut bytes = 0;
         let fit = waiting
             .iter()
@@ -182,6 +195,20 @@ impl LookupBatcher {
             let _ = one.answer.send(answer);
         }
     }
+}
+
+/// Those who wait, by their place within their namespace; among equals whoever waited longer comes first.
+fn in_turn(waiting: Vec<PendingLookup>) -> Vec<PendingLookup> {
+    let mut counts = HashMap::new();
+    let places = waiting.iter().map(|one| {
+        let count = counts.entry(one.namespace.clone()).or_insert(0_usize);
+        *count += 1;
+        *count
+    });
+    let places: Vec<usize> = places.collect();
+    let mut placed: Vec<_> = places.into_iter().zip(waiting).collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, one)| one).collect()
 }
 
 async fn list(client: &Client, batch: &[PendingLookup]) -> Result<Listing, Error> {

@@ -76,7 +76,17 @@ fn one_each(tells_users: bool) -> Server {
 }
 
 async fn ids(batcher: &LookupBatcher, server: &Server, user: &str) -> Result<Vec<String>, Error> {
-    let found = batcher.look(&server.client, user, "gmail", "a").await?;
+    ids_in(batcher, server, "crowd", user).await
+}
+
+async fn ids_in(
+    batcher: &LookupBatcher,
+    server: &Server,
+    namespace: &str,
+    user: &str,
+) -> Result<Vec<String>, Error> {
+    let found = batcher.look(&server.client, namespace, user, "gmail", "a");
+    let found = found.await?;
     Ok(found.into_iter().map(|row| row.id).collect())
 }
 
@@ -105,6 +115,21 @@ async fn who_waits_at_the_same_moment_is_asked_for_in_one_list() {
     let server = one_each(true);
     each_has_its_own(&look(&server, 120).await);
     assert_eq!(server.asked(), 3, "fifty users fit into a list");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_for_little_is_in_the_first_list_however_many_wait_of_another_namespace() {
+    let (batcher, server) = (LookupBatcher::default(), one_each(true));
+    let quiet = async {
+        let found = ids_in(&batcher, &server, "quiet", "quiet").await;
+        (found, server.asked())
+    };
+    let crowd = look_again(&batcher, &server, 200);
+    let (found, (own, lists)) = tokio::join!(crowd, quiet);
+    each_has_its_own(&found);
+    assert_eq!(own, Ok(vec!["of-quiet".to_owned()]));
+    assert_eq!(lists, 1, "not after the crowd");
+    assert_eq!(server.asked(), 5, "and for nobody's there is one more");
 }
 
 #[tokio::test(start_paused = true)]
