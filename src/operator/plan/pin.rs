@@ -35,11 +35,11 @@ pub enum Pin {
         /// The alias under which its account was, or may have been, asked for; `None`: none was.
         alias: Option<String>,
     },
-    /// It was written for this object under another alias prefix or project: a POST of that time may still
-    /// bring an account.
+    /// It was written for this object under another alias prefix or project: an account of it may be there, or a POST
+    /// of that time may still bring one.
     Former {
-        /// The alias of that time.
-        alias: String,
+        /// The alias of that time; `None`, in another project alone: none was asked for, and it may manage one there.
+        alias: Option<String>,
         /// Its prefix.
         prefix: String,
         /// Its project, `kind/name`.
@@ -82,17 +82,16 @@ impl Pin {
             let now = flags.project_id.as_deref();
             now.is_some_and(|now| now != id)
         });
-        let is_current = other_id.is_none()
-            && (&written.prefix, &written.project) == (&flags.alias_prefix, &flags.project);
+        let is_here = other_id.is_none() && written.project == flags.project;
         match alias {
-            alias if is_current => Self::Own { alias },
-            Some(alias) => Self::Former {
+            alias if is_here && written.prefix == flags.alias_prefix => Self::Own { alias },
+            None if is_here => Self::Absent,
+            alias => Self::Former {
                 alias,
                 prefix: written.prefix,
                 project: written.project,
                 other_id,
             },
-            None => Self::Absent,
         }
     }
 
@@ -119,8 +118,7 @@ impl Pin {
     /// The alias under which an account of this object may be there.
     pub fn alias(&self) -> Option<&str> {
         match self {
-            Self::Own { alias } => alias.as_deref(),
-            Self::Former { alias, .. } => Some(alias),
+            Self::Own { alias } | Self::Former { alias, .. } => alias.as_deref(),
             Self::Absent | Self::Foreign { .. } => None,
         }
     }

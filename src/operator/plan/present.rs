@@ -20,7 +20,9 @@ use super::{
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     let is_recorded = observed.recorded.connected_account_id.is_some();
     if desired.spec.suspend {
-        return suspended(observed, is_recorded);
+        // What is on record of one that is pinned elsewhere is not here to be observed.
+        let is_here = is_recorded && desired.pinned_elsewhere().is_none();
+        return suspended(observed, is_here);
     }
     if observed.account == AccountLookup::NotLooked {
         return Rule::LookAfresh.looks(Need::Account);
@@ -47,21 +49,21 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
 /// The object goes on here, and what it had in the other project is left as it is: the record of it goes first, for
 /// beside the new pin it would be looked for here.
 fn moved(desired: &Desired, is_recorded: bool) -> Decision {
-    let alias = desired.pin.alias().unwrap_or(&desired.alias);
+    let alias = desired.pin.alias();
     Rule::Move.does(match is_recorded {
         true => Effect::Forget,
         false => Effect::Pin {
-            alias: desired.to_pin(Claim::Own, alias),
+            alias: alias.and_then(|alias| desired.to_pin(Claim::Own, alias)),
         },
     })
 }
 
 /// Nothing is done, and the account is still observed: that it is gone, too, is told.
-fn suspended(observed: &Observed, is_recorded: bool) -> Decision {
+fn suspended(observed: &Observed, is_here: bool) -> Decision {
     let rule = Rule::Suspended;
     match observed.account {
-        AccountLookup::NotLooked if is_recorded => Rule::LookAfresh.looks(Need::Account),
-        AccountLookup::Absent if is_recorded => {
+        AccountLookup::NotLooked if is_here => Rule::LookAfresh.looks(Need::Account),
+        AccountLookup::Absent if is_here => {
             rule.waits(Reason::Suspended, "the account is gone", None)
         }
         AccountLookup::NotLooked

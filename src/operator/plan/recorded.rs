@@ -143,7 +143,7 @@ fn disown(desired: &Desired, observed: &Observed, account: &Account) -> Decision
     let is_copy = match &desired.pin {
         Pin::Foreign { .. } => true,
         // It is found again by the pin, and then the refusal says what the pin does.
-        Pin::Former { alias, .. } => account.alias.as_ref() == Some(alias),
+        Pin::Former { alias, .. } => alias.is_some() && account.alias == *alias,
         Pin::Own { .. } | Pin::Absent => false,
     };
     if has_own || is_held || is_copy || !may_be_true {

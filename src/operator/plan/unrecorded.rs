@@ -141,7 +141,7 @@ fn make(
     decision: impl FnOnce(String, String) -> Decision,
 ) -> Decision {
     let stale = match &desired.pin {
-        Pin::Former { alias, .. } => Some(alias),
+        Pin::Former { alias, .. } => alias.as_ref(),
         Pin::Own { alias } => alias.as_ref().filter(|pin| **pin != desired.alias),
         Pin::Foreign { .. } | Pin::Absent => None,
     };

@@ -98,6 +98,9 @@ impl Resync {
             let Some(id) = object.recorded_id().filter(|id| was_issued(id)) else {
                 continue;
             };
+            if object.is_pinned_elsewhere(&flags) {
+                continue;
+            }
             let witness =
                 if object.metadata.deletion_timestamp.is_some() || is_young(&object, young_since) {
                     Witness::No

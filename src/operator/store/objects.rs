@@ -249,8 +249,7 @@ impl Index {
             self.places.put(&object);
         }
         self.counts.add(&object);
-        if let Some(auth_config) = &object.status.auth_config {
-            let key = (object.namespace(), auth_config.clone());
+        if let Some(key) = recorded_auth_config(&object, flags) {
             *self.auth_configs.entry(key).or_default() += 1;
         }
         let was_left_out = known.as_ref().map_or(&[][..], |known| known.left_out());
@@ -279,13 +278,12 @@ impl Index {
         for key in self.keys_of(&object, flags) {
             self.keys.remove(&(key, object_key));
         }
-        if let Some(auth_config) = &object.status.auth_config {
-            let key = (object.namespace(), auth_config.clone());
-            if let Some(count) = self.auth_configs.get_mut(&key) {
-                *count -= 1;
-                if *count == 0 {
-                    self.auth_configs.remove(&key);
-                }
+        if let Some(key) = recorded_auth_config(&object, flags)
+            && let Some(count) = self.auth_configs.get_mut(&key)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.auth_configs.remove(&key);
             }
         }
         Some(packed)
@@ -371,6 +369,12 @@ pub(crate) fn summary(packed: &PackedObject) -> Option<Summary> {
         tracing::error!(object = ?packed, "what was kept of it cannot be read");
     }
     summary.ok()
+}
+
+/// The auth config that an object has on record, and its namespace. That of another project says nothing of this one.
+fn recorded_auth_config(object: &Summary, flags: &Flags) -> Option<(String, String)> {
+    let auth_config = object.status.auth_config.clone()?;
+    (!object.is_pinned_elsewhere(flags)).then(|| (object.namespace(), auth_config))
 }
 
 fn counts_accounts(flags: &Flags) -> bool {

@@ -87,7 +87,10 @@ impl<'a> Situation<'a> {
     /// Whether nothing can be said before the account was looked at.
     pub(super) fn lacks_account(&self) -> bool {
         let is_asked_for = match self.desired.presence {
-            Presence::Present => !self.desired.spec.suspend || self.recorded(),
+            Presence::Present if self.desired.spec.suspend => {
+                self.recorded() && !self.is_pinned_elsewhere()
+            }
+            Presence::Present => true,
             Presence::Deleting { .. } => self.desired.finalizer,
         };
         self.observed.account == AccountLookup::NotLooked && is_asked_for
@@ -399,7 +402,7 @@ impl<'a> Situation<'a> {
         let carried = self.account().and_then(|account| account.alias.as_ref());
         match &self.desired.pin {
             Pin::Foreign { .. } => true,
-            Pin::Former { alias, .. } => carried == Some(alias),
+            Pin::Former { alias, .. } => alias.is_some() && carried == alias.as_ref(),
             Pin::Own { .. } | Pin::Absent => false,
         }
     }

@@ -21,6 +21,18 @@ fn elsewhere() -> DesiredBuilder {
     object().pinned_in(OTHER, ALIAS)
 }
 
+/// It manages an account there that was found by its declared alias: none was asked for by it.
+fn managed_elsewhere() -> DesiredBuilder {
+    elsewhere().with(|desired| {
+        desired.pin = Pin::Former {
+            alias: None,
+            prefix: String::new(),
+            project: OTHER.to_owned(),
+            other_id: None,
+        };
+    })
+}
+
 fn moved() -> DesiredBuilder {
     elsewhere().moved_here()
 }
@@ -78,6 +90,24 @@ fn an_object_of_another_project_goes_on_here_when_a_person_says_so() {
             moved().suspended(),
             seen_none(),
             Waits(Reason::Suspended),
+        ),
+        (
+            "and what it has on record there is not looked for here",
+            elsewhere().suspended(),
+            not_looked().recorded("ca_9"),
+            Waits(Reason::Suspended),
+        ),
+        (
+            "nor does one go on by itself that manages an account there without having asked for it",
+            managed_elsewhere(),
+            not_looked().recorded("ca_9"),
+            Refuses(Reason::ProjectMismatch),
+        ),
+        (
+            "and when it does, the alias that it declares proves nothing here",
+            managed_elsewhere().called("support").moved_here(),
+            seen_none(),
+            does(Effect::Pin { alias: None }),
         ),
         (
             "of this project there is nothing to move",

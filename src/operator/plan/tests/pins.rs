@@ -59,7 +59,7 @@ fn a_pin_of_another_object_is_foreign() {
 fn a_pin_of_this_object_under_another_prefix_or_project_is_a_former_one() {
     let alias = computed_alias("eu-", "agents", "mail");
     let former = |alias: &str, prefix: &str, project: &str| Pin::Former {
-        alias: alias.to_owned(),
+        alias: Some(alias.to_owned()),
         prefix: prefix.to_owned(),
         project: project.to_owned(),
         other_id: None,
@@ -76,8 +76,16 @@ fn a_pin_of_this_object_under_another_prefix_or_project_is_a_former_one() {
     };
     let text = Pin::annotation(&elsewhere, "agents", "mail", Some("support"));
     assert_eq!(read(&text), former("support", "", project));
-    let nothing = Pin::annotation(&elsewhere, "agents", "mail", None);
-    assert_eq!(read(&nothing), Pin::Absent, "nothing can be behind it");
+    let formerly = Pin::annotation(&flags("eu-"), "agents", "mail", None);
+    assert_eq!(read(&formerly), Pin::Absent, "nothing can be behind it");
+    let managed = Pin::annotation(&elsewhere, "agents", "mail", None);
+    let without_alias = Pin::Former {
+        alias: None,
+        prefix: String::new(),
+        project: project.to_owned(),
+        other_id: None,
+    };
+    assert_eq!(read(&managed), without_alias, "what it manages is there");
 }
 
 #[test]
@@ -284,8 +292,9 @@ fn a_pin_of_another_project_of_composios_is_a_former_one_once_that_is_proved() {
             assert_eq!(other_id.as_deref(), then);
         }
     }
-    let nothing = Pin::annotation(&with_id(Some("pr_1")), "agents", "mail", None);
-    assert_eq!(read(&nothing, &with_id(Some("pr_2"))), Pin::Absent);
+    let managed = Pin::annotation(&with_id(Some("pr_1")), "agents", "mail", None);
+    let managed = read(&managed, &with_id(Some("pr_2")));
+    assert_eq!((managed.other_id(), managed.alias()), (Some("pr_1"), None));
 }
 
 #[test]

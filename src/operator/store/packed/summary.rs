@@ -62,6 +62,15 @@ impl Summary {
         computed_alias(&flags.alias_prefix, &self.namespace(), name)
     }
 
+    /// Whether its pin names another project than the one that it refers to: what it has on record is there, and is
+    /// nothing to ask this one for.
+    pub(crate) fn is_pinned_elsewhere(&self, flags: &Flags) -> bool {
+        let name = self.metadata.name.as_deref().unwrap_or_default();
+        let pin = self.annotation(ALIAS_ANNOTATION);
+        let project = pin.and_then(|pin| Pin::project(pin, &self.namespace(), name));
+        project.is_some_and(|project| project != flags.project)
+    }
+
     /// Works on what of the object bears on whose an account is, in a namespace of those labels.
     pub fn claimant<T>(
         &self,

@@ -37,7 +37,7 @@ impl DesiredBuilder {
     pub(crate) fn pinned_formerly(self, alias: &str) -> Self {
         self.with(|desired| {
             desired.pin = Pin::Former {
-                alias: alias.into(),
+                alias: Some(alias.into()),
                 prefix: "old-".into(),
                 project: desired.flags.project.clone(),
                 other_id: None,
@@ -49,7 +49,7 @@ impl DesiredBuilder {
     pub(crate) fn pinned_in(self, other: &str, alias: &str) -> Self {
         self.with(|desired| {
             desired.pin = Pin::Former {
-                alias: alias.into(),
+                alias: Some(alias.into()),
                 prefix: desired.flags.alias_prefix.clone(),
                 project: other.into(),
                 other_id: None,
@@ -61,7 +61,7 @@ impl DesiredBuilder {
     pub(crate) fn pinned_in_id(self, id: &str, alias: &str) -> Self {
         self.with(|desired| {
             desired.pin = Pin::Former {
-                alias: alias.into(),
+                alias: Some(alias.into()),
                 prefix: desired.flags.alias_prefix.clone(),
                 project: desired.flags.project.clone(),
                 other_id: Some(id.into()),

@@ -120,11 +120,14 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
             2 => Pin::Own { alias: None },
             3 => {
                 desired.moves_here = dice.once_in(2);
+                let project = dice.text(&["ComposioProject/default", "ComposioProject/other"]);
+                let other_id = dice.once_in(4).then(|| "pr_other".to_owned());
+                let is_here = project == "ComposioProject/default" && other_id.is_none();
                 Pin::Former {
-                    alias: dice.text(&ALIASES),
+                    alias: (is_here || !dice.once_in(4)).then(|| dice.text(&ALIASES)),
                     prefix: dice.text(&["old-"]),
-                    project: dice.text(&["ComposioProject/default", "ComposioProject/other"]),
-                    other_id: dice.once_in(4).then(|| "pr_other".to_owned()),
+                    project,
+                    other_id,
                 }
             }
             4 => Pin::Foreign {
