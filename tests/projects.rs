@@ -12,6 +12,7 @@ mod hostile;
 mod identity;
 mod metrics;
 mod moved;
+mod noisy;
 mod twenty;
 
 /// Applies a project and the Secret of its key.

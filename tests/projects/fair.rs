@@ -15,21 +15,21 @@ use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::{wait, watch};
 
 /// A control plane of one's own: an operator of all namespaces would deal with the objects of all other tests.
-async fn own() -> ControlPlane {
+pub(super) async fn own() -> ControlPlane {
     let control_plane = ControlPlane::start().await.expect("it starts");
     control_plane.install_crd().await;
     control_plane
 }
 
 /// A Gmail account of that user.
-fn gmail_of(user: &str) -> Value {
+pub(super) fn gmail_of(user: &str) -> Value {
     let mut spec = gmail();
     spec["user"] = json!(user);
     spec
 }
 
 /// Applies so many Gmail accounts of a namespace at once.
-async fn declare_many(scene: &Scene<'_>, namespace: &str, many: usize, spec: &Value) {
+pub(super) async fn declare_many(scene: &Scene<'_>, namespace: &str, many: usize, spec: &Value) {
     let items = (0..many).map(|n| {
         let mut spec = spec.clone();
         spec["user"] = json!(format!("{namespace}-{n}"));
