@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use composio_operator::plan::{Rule, decide};
+use composio_operator::plan::{Desired, Observed, Rule, decide};
 use strum::IntoEnumIterator;
 
 use crate::support::simulation::{Logic, Repeats, Simulation};
@@ -34,22 +34,15 @@ const SEQUENCES: u64 = 300;
 /// What the gate runs. From here on nothing of the table may be left out.
 const MANY: u64 = 5_000;
 /// Steps of one sequence.
-const STEPS: u32 = 20;
+const STEPS: u32 = 26;
 /// So often each row of the table and each variant of a plan is taken, in so many sequences.
 const AT_LEAST: u64 = 50;
 /// And those of a status that was forged or copied, so often.
 const FORGED: (&str, u64) = ("NotOurs", 200);
-/// Rules that nothing in these sequences leads to: their one project is always there, and allows everything. Each has
-/// its tables among the unit tests of `plan`, and its tests on a real control plane.
-const ELSEWHERE: [Rule; 7] = [
-    Rule::NotAllowed,
-    Rule::FoundNotAllowed,
-    Rule::NoLongerAllowed,
-    Rule::ProjectMismatch,
-    Rule::Move,
-    Rule::DeletingAbandoned,
-    Rule::DeletingProjectMismatch,
-];
+/// So often, in so many sequences, an object is decided on whose account on record is in another project.
+const ELSEWHERE_AT_LEAST: u64 = 1_000;
+/// And so many passes are over an object whose user or toolkit its project does not allow.
+const REFUSED_AT_LEAST: u64 = 1_000;
 /// So often the account that a look finds stands twice in its list, in so many sequences.
 const REPEATED_AT_LEAST: u64 = 200;
 /// So many failures are enough to see what is wrong.
@@ -66,7 +59,9 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Runs one sequence in memory. The error says what went wrong, in any way.
-fn run(seed: u64, logic: &Logic) -> Result<(), String> {
+///
+/// It tells how many passes there were over what is not allowed.
+fn run(seed: u64, logic: &Logic) -> Result<u64, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -74,8 +69,11 @@ fn run(seed: u64, logic: &Logic) -> Result<(), String> {
         .expect("a runtime can be built");
     let run = || {
         runtime.block_on(async {
-            let ground = Simulation::with_logic(sequence::world(seed), logic.clone());
-            Sequence::new(ground, seed).run(STEPS).await
+            let worlds = sequence::worlds(seed);
+            let ground = Simulation::with_two_projects(worlds, sequence::SECOND, logic.clone());
+            let mut sequence = Sequence::new(ground, seed);
+            sequence.run(STEPS).await?;
+            Ok(sequence.ground.refused.passes)
         })
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(said(&*panic)))
@@ -104,10 +102,16 @@ fn counting(taken: &Arc<Mutex<Taken>>) -> Logic {
             let mut taken = taken.lock().expect("nothing panics while it holds this");
             taken.count(&decision);
             taken.repeated += u64::from(seen.show_anew(observed));
+            taken.elsewhere += u64::from(is_elsewhere(desired, observed));
             decision
         }),
         ..Logic::default()
     }
+}
+
+/// Whether the account on record is in another project than the one that the object refers to.
+fn is_elsewhere(desired: &Desired, observed: &Observed) -> bool {
+    observed.recorded.connected_account_id.is_some() && desired.pinned_elsewhere().is_some()
 }
 
 #[test]
@@ -127,11 +131,12 @@ fn whatever_happens_the_last_declaration_holds_once_all_is_quiet() {
             if seed >= first + count || failures.lock().expect("no panic").len() >= ENOUGH {
                 break;
             }
-            if let Err(wrong) = run(seed, &logic) {
-                failures
-                    .lock()
-                    .expect("no panic")
-                    .push(format!("SEED={seed}: {wrong}"));
+            match run(seed, &logic) {
+                Ok(refused) => total.lock().expect("no panic").refused += refused,
+                Err(wrong) => {
+                    let mut failures = failures.lock().expect("no panic");
+                    failures.push(format!("SEED={seed}: {wrong}"));
+                }
             }
         }
         let taken = std::mem::take(&mut *taken.lock().unwrap_or_else(|held| held.into_inner()));
@@ -158,6 +163,12 @@ fn whatever_happens_the_last_declaration_holds_once_all_is_quiet() {
             "the account that was looked for stood twice in its list {} times only",
             taken.repeated
         );
+        assert!(
+            taken.elsewhere >= ELSEWHERE_AT_LEAST && taken.refused >= REFUSED_AT_LEAST,
+            "with an account of another project {} decisions only, and {} passes over what is not allowed",
+            taken.elsewhere,
+            taken.refused
+        );
     }
 }
 
@@ -178,6 +189,14 @@ fn tell(sequences: u64, taken: &Taken) {
         "{:>9}  looks found their account twice in one list",
         taken.repeated
     ));
+    say(&format!(
+        "{:>9}  decisions over an object whose account on record is in another project",
+        taken.elsewhere
+    ));
+    say(&format!(
+        "{:>9}  passes over an object that its project does not allow, without a call",
+        taken.refused
+    ));
     say("by variant:");
     for variant in taken::variants() {
         let count = taken.variants.get(&variant).copied().unwrap_or_default();
@@ -186,8 +205,7 @@ fn tell(sequences: u64, taken: &Taken) {
 }
 
 fn seldom(taken: &Taken) -> Vec<String> {
-    let rules = Rule::iter().filter(|rule| !ELSEWHERE.contains(rule));
-    let rules = rules.map(|rule| {
+    let rules = Rule::iter().map(|rule| {
         let count = taken.rules.get(&rule).copied();
         (rule.as_str().to_owned(), count)
     });

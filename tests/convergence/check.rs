@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use composio_operator::plan::computed_alias;
 use serde_json::Value;
 
-use super::ground::{Asked, Ground};
+use super::ground::{Asked, Ground, Seen};
 use super::sequence::Sequence;
 use crate::support::story::condition;
 use crate::support::{fingerprint, pinned_alias};
 
 mod accounts;
+mod crossing;
 mod live;
 
 /// The most calls that one step may cause, polls apart, and the quiet after it.
@@ -32,7 +33,7 @@ fn first_unseen(asked: &[Asked]) -> Option<&Asked> {
         let mut moment = asked[..n]
             .iter()
             .rev()
-            .take_while(|before| before.time == change.time);
+            .take_while(|before| (before.world, &before.time) == (change.world, &change.time));
         let seen = moment.any(|before| match before.method.as_str() {
             "GET" => is_list(before) || before.path.ends_with(id),
             "POST" => before.path.ends_with("connected_accounts") || before.path.ends_with("link"),
@@ -59,8 +60,9 @@ impl<G: Ground> Sequence<G> {
             let why = format!("made before an object was marked: {unmarked:?}");
             return Err(self.told(&why).await);
         }
-        let asked = self.ground.asked(0).await;
-        for (_, id) in self.theirs.clone() {
+        let asked = self.ground.asked(&Seen::new()).await;
+        self.check_crossings(&asked).await?;
+        for (_, _, id) in self.theirs.clone() {
             let is_change = |asked: &&Asked| asked.method != "GET" && asked.path.contains(&id);
             if let Some(change) = asked.iter().find(is_change) {
                 let why = format!("somebody else's account is changed: {change:?}");
@@ -75,14 +77,14 @@ impl<G: Ground> Sequence<G> {
         if let Some(blind) = first_unseen(&asked).filter(|_| G::STANDS_STILL) {
             return Err(self.told(&format!("done without a look: {blind:?}")).await);
         }
-        self.check_rest(asked.last().map_or(0, |asked| asked.seq))
-            .await
+        let seen = asked.iter().map(|asked| (asked.world, asked.seq)).collect();
+        self.check_rest(&seen).await
     }
 
     /// Nothing is asked any more.
-    async fn check_rest(&mut self, seq: u64) -> Result<(), String> {
+    async fn check_rest(&mut self, seen: &Seen) -> Result<(), String> {
         self.ground.pass(300).await;
-        let asked = self.ground.asked(seq).await;
+        let asked = self.ground.asked(seen).await;
         let (refused, done): (Vec<_>, Vec<_>) = asked
             .into_iter()
             .filter(|asked| asked.method != "GET")
@@ -121,6 +123,13 @@ impl<G: Ground> Sequence<G> {
             None => None,
             Some(id) => self.account(id).await,
         };
+        if condition(&object, "Synced")["reason"] == "ProjectMismatch" {
+            // Until a person says so, it does not go on anywhere else.
+            return match self.is_at_home(name, &object) {
+                true => Err(self.told(&format!("{name} is where it was")).await),
+                false => Ok(()),
+            };
+        }
         let is_unproved = condition(&object, "Ready")["reason"] == "AliasChanged";
         if is_unproved && self.is_for_a_person_to_tell(name, &object).await {
             return Ok(());

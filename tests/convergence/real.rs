@@ -9,7 +9,7 @@ use futures::StreamExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::ground::{Asked, Ground, Hand};
+use super::ground::{Asked, Ground, Hand, Seen};
 use super::sequence::{Sequence, world};
 use crate::support::child::Signal;
 use crate::support::operator::Operator;
@@ -166,7 +166,7 @@ impl Ground for Cluster {
         self.scene.sandbox.may_control("POST", &path, body).await
     }
 
-    async fn api(&mut self, method: &str, path: &str, body: &Value) -> Value {
+    async fn api(&mut self, _world: usize, method: &str, path: &str, body: &Value) -> Value {
         self.scene.sandbox.api(method, path, body.clone()).await
     }
 
@@ -184,7 +184,7 @@ impl Ground for Cluster {
         sandbox.control("POST", "switches", switches).await;
     }
 
-    async fn fault(&mut self, fault: &Value) {
+    async fn fault(&mut self, _world: usize, fault: &Value) {
         let mut fault = fault.clone();
         // Waited for in real time.
         if fault["status"] == 429 {
@@ -213,22 +213,29 @@ impl Ground for Cluster {
     }
 
     async fn accounts(&mut self) -> Vec<Value> {
-        self.scene.sandbox.accounts().await
+        let mut accounts = self.scene.sandbox.accounts().await;
+        for account in &mut accounts {
+            account["world"] = json!(0);
+        }
+        accounts
     }
 
     async fn unmarked(&mut self) -> Vec<String> {
         Vec::new()
     }
 
-    async fn asked(&mut self, since: u64) -> Vec<Asked> {
+    async fn asked(&mut self, since: &Seen) -> Vec<Asked> {
+        let since = since.get(&0).copied().unwrap_or_default();
         let asked = self.scene.sandbox.asked_since(since).await.into_iter();
         asked
             .filter(|asked| asked.instance == self.scene.namespace)
             .map(|asked| Asked {
+                world: 0,
                 seq: asked.seq,
                 time: asked.time.to_string(),
                 method: asked.method,
                 path: asked.path,
+                rest: asked.body.to_string(),
                 status: asked.status,
             })
             .collect()

@@ -5,21 +5,24 @@ use std::collections::BTreeSet;
 use composio_operator::sandbox::world::Switches;
 use serde_json::{Value, json};
 
-use super::ground::{Ground, Hand};
+use super::ground::Ground;
 
+mod beginning;
 mod copies;
 mod declare;
 mod hands;
+mod homes;
+mod moves;
 mod world;
 
 pub(crate) use copies::forged_record;
 use declare::is_let_go_by_hand;
-pub(crate) use world::world;
+use homes::Homes;
+pub(crate) use homes::{SECOND, world_and_user};
+pub(crate) use world::{world, worlds};
 
 /// What is declared in a sequence. `rival` wants the same account as `spare`.
 pub(crate) const NAMES: [&str; 6] = ["mail", "crm", "chat", "spare", "rival", "odd"];
-/// How many accounts each user has besides, where pages shift.
-const OTHERS: usize = 2;
 /// How many of them take part in one sequence.
 const TAKE_PART: usize = 3;
 
@@ -32,16 +35,18 @@ pub(crate) struct Sequence<G> {
     pub(super) names: Vec<&'static str>,
     names_auth_config: bool,
     odd: usize,
-    /// Accounts that are there before anybody declares them: one made by hand, one of somebody else.
-    by_hand: [String; 3],
-    /// Accounts of the same users that no object ever declares: whatever is written anywhere, they are not
-    /// touched.
-    pub(super) theirs: Vec<(&'static str, String)>,
+    /// Accounts of each world that are there before anybody declares them: one made by hand, one of somebody else.
+    by_hand: Vec<Vec<String>>,
+    /// Accounts of the same users that no object ever declares, and the worlds that they are in: whatever is written
+    /// anywhere, they are not touched.
+    pub(super) theirs: Vec<(usize, &'static str, String)>,
+    pub(super) homes: Homes,
     pub(super) switches: Switches,
     /// Accounts that nobody has to own: left alone when their object went, or there before.
     pub(super) retained: BTreeSet<String>,
-    /// Users of objects that went with `Retain` before their account was recorded: what there is of it stays.
-    pub(super) let_go: BTreeSet<String>,
+    /// Users of objects that went with `Retain`, or to another project, before their account was recorded: what there
+    /// is of it in that world stays.
+    pub(super) let_go: BTreeSet<(usize, String)>,
     /// Accounts whose grant was promised to end with their object.
     pub(super) ended: BTreeSet<String>,
     /// The last declaration of each object that is not deleted.
@@ -84,8 +89,9 @@ impl<G: Ground> Sequence<G> {
             ground,
             names_auth_config: random.bool(),
             odd: random.usize(..2),
-            by_hand: [const { String::new() }; 3],
+            by_hand: Vec::new(),
             theirs: Vec::new(),
+            homes: Homes::default(),
             switches: world(seed).switches,
             random,
             tokens: 0,
@@ -115,7 +121,10 @@ impl<G: Ground> Sequence<G> {
 
     /// Random steps, then quiet.
     pub(crate) async fn act(&mut self, steps: u32) -> Result<(), String> {
-        self.make_accounts().await;
+        for world in 0..G::WORLDS {
+            self.make_accounts(world).await;
+        }
+        self.loosen().await;
         self.put_key(Some("first-key".to_owned())).await;
         for _ in 0..steps {
             let before = self.objects().await;
@@ -131,66 +140,6 @@ impl<G: Ground> Sequence<G> {
         }
         self.quiet().await;
         Ok(())
-    }
-
-    /// Those that are there before anybody declares them.
-    async fn make_accounts(&mut self) {
-        // The last is what another object might like to be called.
-        let owners = [
-            ("user-of-spare", "by-hand"),
-            ("somebody-else", "by-hand"),
-            ("user-of-mail", "alias-1"),
-        ];
-        for (n, (user, alias)) in owners.into_iter().enumerate() {
-            let body = json!({"auth_config_id": "ac_gmail", "user_id": user, "alias": alias});
-            let made = self
-                .ground
-                .api("POST", "connected_accounts/link", &body)
-                .await;
-            let id = made["connected_account_id"]
-                .as_str()
-                .expect("an id")
-                .to_owned();
-            self.ground.hand(&id, &Hand::Consent).await;
-            self.retained.insert(id.clone());
-            self.by_hand[n] = id;
-        }
-        self.make_theirs().await;
-        if self.switches.shifting_pages {
-            self.make_others().await;
-        }
-    }
-
-    /// Further accounts of each user: only a list of several pages has borders.
-    async fn make_others(&mut self) {
-        for name in self.names.clone() {
-            for n in 0..OTHERS {
-                let (user, alias) = (user(name), format!("other-{name}-{n}"));
-                let (path, body, field) = match name {
-                    "crm" => {
-                        let val = json!({"status": "ACTIVE", "api_key": "other"});
-                        let state = json!({"authScheme": "API_KEY", "val": val});
-                        let connection = json!({"user_id": user, "alias": alias, "state": state});
-                        let config = json!({"id": "ac_hubspot"});
-                        let body = json!({"auth_config": config, "connection": connection});
-                        ("connected_accounts", body, "id")
-                    }
-                    _ => {
-                        let config = if name == "chat" {
-                            "ac_slack"
-                        } else {
-                            "ac_gmail"
-                        };
-                        let body =
-                            json!({"auth_config_id": config, "user_id": user, "alias": alias});
-                        ("connected_accounts/link", body, "connected_account_id")
-                    }
-                };
-                let made = self.ground.api("POST", path, &body).await;
-                let id = made[field].as_str().expect("an id").to_owned();
-                self.retained.insert(id);
-            }
-        }
     }
 
     async fn objects(&mut self) -> Vec<(&'static str, Value)> {
@@ -220,18 +169,33 @@ impl<G: Ground> Sequence<G> {
             before.clone()
         };
         let live = self.live_and_declared().await;
+        let refused = self.refused();
+        self.ground.refuse(refused).await;
         self.ground.pass(seconds).await;
         self.must_live_on(live).await;
         for (name, object) in before {
             let after = self.ground.object(name).await;
-            if after.is_some_and(|after| after["metadata"]["uid"] == object["metadata"]["uid"]) {
+            let same = |after: &Value| after["metadata"]["uid"] == object["metadata"]["uid"];
+            if let Some(after) = after.filter(same) {
+                self.note_move(name, &object, &after);
+                continue;
+            }
+            if !self
+                .homes
+                .ended
+                .insert(object["metadata"]["uid"].to_string())
+            {
+                continue;
+            }
+            if self.stays_there(name, &object).await {
+                self.leave_behind(name, &object);
                 continue;
             }
             let Some(id) = object["status"]["connectedAccountId"].as_str() else {
                 continue;
             };
             // Somebody wrote the id of an account into the status that is nobody's to end.
-            let is_theirs = self.theirs.iter().any(|(_, theirs)| theirs == id);
+            let is_theirs = self.is_theirs(id);
             if deleted.contains(id) || is_theirs {
                 continue;
             }
@@ -254,7 +218,8 @@ impl<G: Ground> Sequence<G> {
 
     async fn step(&mut self) -> String {
         let name = self.names[self.random.usize(..self.names.len())];
-        match self.random.u32(..41) {
+        let steps = if G::PROJECTS > 1 { 54 } else { 44 };
+        match self.random.u32(..steps) {
             0..8 => self.declare(name).await,
             8 | 9 => self.delete(name).await,
             10 | 11 => self.annotate(name).await,
@@ -274,11 +239,11 @@ impl<G: Ground> Sequence<G> {
                 self.ground.conflicts(writes).await;
                 "conflicts".to_owned()
             }
-            24 | 40 => {
+            24 | 40 | 41 => {
                 let token = self.token();
                 let key = (self.random.u32(..3) > 0).then(|| format!("key-{token}"));
                 self.is_fit = !token.is_multiple_of(5);
-                if token.is_multiple_of(3) {
+                if token.is_multiple_of(2) {
                     self.subdomain = token;
                 }
                 self.put_key(key).await;
@@ -291,7 +256,7 @@ impl<G: Ground> Sequence<G> {
             26 => self.take_marks(name).await,
             27 => self.auth_config().await,
             28 if name == "chat" => self.share_by_hand(name).await,
-            28..31 => self.make_duplicate(name).await,
+            28..31 | 42 | 43 => self.make_duplicate(name).await,
             31 if ["rival", "odd"].contains(&name) => self.restore_and_delete(name).await,
             31 | 32 => self.lose_a_call_and_delete(name).await,
             33 if self.names.contains(&"crm") => self.end_the_key().await,
@@ -299,6 +264,12 @@ impl<G: Ground> Sequence<G> {
             35 | 36 => self.forge_status(name).await,
             37 => self.copy_over(name).await,
             38 => self.confirm(name).await,
+            44..47 => self.change_policy().await,
+            47 | 48 => self.make_elsewhere(name).await,
+            49 => self.ask_to_move(name).await,
+            50 => self.turn_key().await,
+            51 => self.give_up(name).await,
+            52 | 53 => self.make_project_again(name).await,
             _ => self.hand_and_back(name).await,
         }
     }
@@ -353,6 +324,11 @@ impl<G: Ground> Sequence<G> {
         };
         self.ground.switches(&steady).await;
         self.settle_auth_configs().await;
+        self.loosen().await;
+        if self.homes.is_made_again {
+            // What is in the one that its name leads to by then goes on before it is the former again.
+            self.lead_to(2).await;
+        }
         let before = self.objects().await;
         for (name, mut spec) in std::mem::take(&mut self.declared) {
             spec["suspend"] = json!(false);
@@ -362,6 +338,12 @@ impl<G: Ground> Sequence<G> {
             self.declared.push((name, spec));
         }
         self.pass(before, 90 * 60).await;
+        if self.homes.is_made_again {
+            // And what waits for that one goes on now.
+            self.lead_to(1).await;
+            let before = self.objects().await;
+            self.pass(before, 90 * 60).await;
+        }
     }
 
     pub(super) async fn told(&mut self, what: &str) -> String {

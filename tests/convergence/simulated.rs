@@ -1,14 +1,16 @@
 //! A sequence in memory, under simulated time.
 
-use composio_operator::crd::{ALIAS_ANNOTATION, FINALIZER};
+use std::collections::BTreeSet;
+
+use composio_operator::crd::{ALIAS_ANNOTATION, Allow, FINALIZER};
 use composio_operator::sandbox::world::{AuthConfig, Fault, Switches, World};
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
-use super::ground::{Asked, Ground, Hand};
-use crate::support::pin_of;
+use super::ground::{Asked, Ground, Hand, Seen};
+use crate::support::pin_in;
 use crate::support::simulation::{INSTANCE, NAMESPACE, Simulation};
 
 impl Hand {
@@ -30,6 +32,8 @@ impl Hand {
 
 impl Ground for Simulation {
     const STANDS_STILL: bool = true;
+    const PROJECTS: usize = 2;
+    const WORLDS: usize = 3;
 
     fn namespace(&self) -> &str {
         NAMESPACE
@@ -52,8 +56,17 @@ impl Ground for Simulation {
         Simulation::lose_status(self, name);
     }
 
+    async fn make_anew(&mut self, name: &'static str, spec: &Value, restored: &Value) {
+        self.merge(name, json!({"metadata": {"finalizers": null}}));
+        Simulation::delete(self, name);
+        Simulation::apply(self, name, spec.clone());
+        self.merge(name, restored.clone());
+    }
+
     async fn give_marks(&mut self, name: &'static str, alias: &str) {
-        let annotations = json!({ALIAS_ANNOTATION: pin_of(NAMESPACE, name, alias)});
+        let object = Simulation::object(self, name).unwrap_or_default();
+        let pin = pin_in(&object["spec"]["projectRef"], NAMESPACE, name, alias);
+        let annotations = json!({ALIAS_ANNOTATION: pin});
         let metadata = json!({"finalizers": [FINALIZER], "annotations": annotations});
         self.merge(name, json!({"metadata": metadata}));
     }
@@ -91,10 +104,14 @@ impl Ground for Simulation {
 
     async fn hand(&mut self, id: &str, hand: &Hand) -> bool {
         let now = self.now();
-        hand.in_world(&mut self.world(), id, now)
+        let mut worlds = self.all_worlds();
+        let mut whose = worlds.find_map(|mut world| world.account(id, now).ok().map(|_| world));
+        whose
+            .as_mut()
+            .is_some_and(|world| hand.in_world(world, id, now))
     }
 
-    async fn api(&mut self, method: &str, path: &str, body: &Value) -> Value {
+    async fn api(&mut self, world: usize, method: &str, path: &str, body: &Value) -> Value {
         let now = self.now();
         let request = Request::builder()
             .method(method)
@@ -102,7 +119,7 @@ impl Ground for Simulation {
             .header("x-api-key", "sandbox")
             .body(body.to_string().into())
             .expect("a request");
-        match self.world().exchange(&request, now) {
+        match self.world_of(world).exchange(&request, now) {
             Ok(answer) => serde_json::from_slice(answer.body()).unwrap_or_default(),
             Err(_) => Value::Null,
         }
@@ -110,22 +127,50 @@ impl Ground for Simulation {
 
     async fn auth_config(&mut self, config: &Value) {
         let config: AuthConfig = serde_json::from_value(config.clone()).expect("an auth config");
-        let put = self.world().put_auth_config(config);
-        put.expect("an auth config that can be");
+        for mut world in self.all_worlds() {
+            let put = world.put_auth_config(config.clone());
+            put.expect("an auth config that can be");
+        }
+    }
+
+    fn leads_to(&self, project: usize) -> usize {
+        Simulation::leads_to(self, project)
+    }
+
+    async fn allow(&mut self, project: usize, allow: Option<&[Allow]>) {
+        Simulation::allow(self, project, allow);
+    }
+
+    async fn give_key(&mut self, project: usize, is_there: bool) {
+        Simulation::give_key(self, project, is_there);
+    }
+
+    async fn make_project_again(&mut self) {
+        self.make_again(1);
+    }
+
+    async fn refuse(&mut self, names: BTreeSet<String>) {
+        self.refused.names = names;
+    }
+
+    async fn asked_though_refused(&mut self) -> Vec<String> {
+        self.refused.asked.clone()
     }
 
     async fn switches(&mut self, switches: &Switches) {
-        self.world().set_switches(*switches);
+        for mut world in self.all_worlds() {
+            world.set_switches(*switches);
+        }
     }
 
-    async fn fault(&mut self, fault: &Value) {
+    async fn fault(&mut self, world: usize, fault: &Value) {
         let fault: Fault = serde_json::from_value(fault.clone()).expect("a fault");
-        let added = self.world().add_fault(fault);
+        let added = self.world_of(world).add_fault(fault);
         added.expect("a fault that can be");
     }
 
     async fn clear_faults(&mut self) {
-        self.world().clear_faults();
+        self.all_worlds().for_each(|mut world| world.clear_faults());
     }
 
     async fn object(&mut self, name: &str) -> Option<Value> {
@@ -134,25 +179,37 @@ impl Ground for Simulation {
 
     async fn accounts(&mut self) -> Vec<Value> {
         let now = self.now();
-        let accounts = self.world().accounts(now);
-        accounts.iter().map(|account| json!(account)).collect()
+        let mut all = Vec::new();
+        for (n, mut world) in self.all_worlds().enumerate() {
+            all.extend(world.accounts(now).iter().map(|account| {
+                let mut account = json!(account);
+                account["world"] = json!(n);
+                account
+            }));
+        }
+        all
     }
 
     async fn unmarked(&mut self) -> Vec<String> {
         self.apiserver().unmarked.clone()
     }
 
-    async fn asked(&mut self, since: u64) -> Vec<Asked> {
-        let log = self.world().log_since(since).into_iter();
-        log.filter(|entry| entry.instance == INSTANCE)
-            .map(|entry| Asked {
+    async fn asked(&mut self, since: &Seen) -> Vec<Asked> {
+        let mut all = Vec::new();
+        for (n, world) in self.all_worlds().enumerate() {
+            let log = world.log_since(since.get(&n).copied().unwrap_or_default());
+            let log = log.into_iter().filter(|entry| entry.instance == INSTANCE);
+            all.extend(log.map(|entry| Asked {
+                world: n,
                 seq: entry.seq,
                 time: entry.time,
                 method: entry.method,
                 path: entry.path,
+                rest: format!("{} {}", entry.query, entry.body),
                 status: entry.status,
-            })
-            .collect()
+            }));
+        }
+        all
     }
 
     async fn pass(&mut self, seconds: u32) {

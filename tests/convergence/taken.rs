@@ -12,6 +12,10 @@ pub(crate) struct Taken {
     pub(crate) variants: BTreeMap<String, u64>,
     /// How many looks found their account twice in one list.
     pub(crate) repeated: u64,
+    /// How many decisions were over an object whose account on record is in another project.
+    pub(crate) elsewhere: u64,
+    /// How many passes were over an object that its project does not allow.
+    pub(crate) refused: u64,
 }
 
 impl Taken {
@@ -22,6 +26,8 @@ impl Taken {
 
     pub(crate) fn add(&mut self, other: Taken) {
         self.repeated += other.repeated;
+        self.elsewhere += other.elsewhere;
+        self.refused += other.refused;
         for (rule, count) in other.rules {
             *self.rules.entry(rule).or_default() += count;
         }

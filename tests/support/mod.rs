@@ -22,7 +22,7 @@ pub(crate) mod watch;
 use std::fmt::Write;
 use std::time::Duration;
 
-use composio_operator::crd::ALIAS_ANNOTATION;
+use composio_operator::crd::{ALIAS_ANNOTATION, ProjectRef};
 use composio_operator::plan::{Flags, Pin};
 use composio_operator::project::Clock;
 use jiff::Timestamp;
@@ -84,5 +84,16 @@ pub(crate) fn pinned_alias(object: &Value) -> Value {
 
 /// The annotation as an operator without an alias prefix writes it for that object.
 pub(crate) fn pin_of(namespace: &str, name: &str, alias: &str) -> String {
-    Pin::annotation(&Flags::default(), namespace, name, Some(alias))
+    pin_in(&Value::Null, namespace, name, alias)
+}
+
+/// The same of an object with that `projectRef`.
+pub(crate) fn pin_in(project_ref: &Value, namespace: &str, name: &str, alias: &str) -> String {
+    let reference: Option<ProjectRef> =
+        serde_json::from_value(project_ref.clone()).expect("a reference, or none");
+    let flags = Flags {
+        project: reference.unwrap_or_default().to_string(),
+        ..Flags::default()
+    };
+    Pin::annotation(&flags, namespace, name, Some(alias))
 }

@@ -7,20 +7,24 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use composio_operator::plan::Flags;
+use composio_operator::plan::{Flags, ProjectState};
 use composio_operator::reconcile::reconcile;
 use composio_operator::sandbox::world::{Seed, World};
 use composio_operator::store::PackedObject;
 use jiff::{SignedDuration, Timestamp};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use serde_json::{Value, json};
 
 mod fake_apiserver;
 mod logic;
+mod places;
 mod running;
 
 pub(crate) use fake_apiserver::FakeApiServer;
 pub(crate) use logic::{Logic, Repeats};
+use places::Place;
+pub(crate) use places::Refused;
 use running::{Running, run};
 
 pub(crate) const NAMESPACE: &str = "ns";
@@ -34,7 +38,9 @@ pub(crate) const INSTANCE: &str = "simulated";
 
 /// What a test does to the objects as a user, to the accounts as a person or a provider, and to time.
 pub(crate) struct Simulation {
-    pub(crate) world: Arc<Mutex<World>>,
+    /// Those of the first project come first. No two share an account.
+    worlds: Vec<Arc<Mutex<World>>>,
+    places: Vec<Place>,
     pub(crate) apiserver: Arc<Mutex<FakeApiServer>>,
     now: Arc<Mutex<Timestamp>>,
     flags: Flags,
@@ -48,6 +54,8 @@ pub(crate) struct Simulation {
     pub(crate) passes: usize,
     /// Whether another namespace cannot be read.
     hidden: bool,
+    /// The objects that ask for what their project does not allow, and what their passes have cost.
+    pub(crate) refused: Refused,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -60,14 +68,20 @@ impl Simulation {
     }
 
     pub(crate) fn with_logic(seed: Seed, logic: Logic) -> Simulation {
+        Simulation::with_places(vec![seed], vec![Place::first()], logic)
+    }
+
+    fn with_places(seeds: Vec<Seed>, places: Vec<Place>, logic: Logic) -> Simulation {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
         let now = Arc::new(Mutex::new(start));
-        let world = Arc::new(Mutex::new(World::new(seed)));
+        let worlds = seeds.into_iter().map(World::new);
+        let worlds: Vec<_> = worlds.map(|world| Arc::new(Mutex::new(world))).collect();
         let apiserver = Arc::new(Mutex::new(FakeApiServer::default()));
         let flags = Flags::default();
-        let running = run(&world, &apiserver, &now, &flags, &logic);
+        let running = run(&worlds, &places, &apiserver, &now, &flags, &logic);
         Simulation {
-            world,
+            worlds,
+            places,
             apiserver,
             now,
             flags,
@@ -78,6 +92,7 @@ impl Simulation {
             uids: 0,
             passes: 0,
             hidden: false,
+            refused: Refused::default(),
         }
     }
 
@@ -85,8 +100,9 @@ impl Simulation {
         *lock(&self.now)
     }
 
+    /// The world of the first project.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        lock(&self.world)
+        lock(&self.worlds[0])
     }
 
     pub(crate) fn apiserver(&self) -> MutexGuard<'_, FakeApiServer> {
@@ -96,7 +112,8 @@ impl Simulation {
     /// The operator dies and another starts: only what is written is known.
     pub(crate) fn restart(&mut self) {
         self.running = run(
-            &self.world,
+            &self.worlds,
+            &self.places,
             &self.apiserver,
             &self.now,
             &self.flags,
@@ -104,10 +121,7 @@ impl Simulation {
         );
         self.running.all.set_complete(!self.hidden);
         self.next_poll = self.now();
-        let names: Vec<String> = self.apiserver().objects.keys().cloned().collect();
-        for name in names {
-            self.due.insert(name, self.now());
-        }
+        self.trigger_all();
     }
 
     /// Another namespace that is watched cannot be read, or can be again: then all is looked at once more.
@@ -115,10 +129,7 @@ impl Simulation {
         self.hidden = hidden;
         self.running.all.set_complete(!hidden);
         if !hidden {
-            let names: Vec<String> = self.apiserver().objects.keys().cloned().collect();
-            for name in names {
-                self.trigger(&name);
-            }
+            self.trigger_all();
         }
     }
 
@@ -215,6 +226,13 @@ impl Simulation {
         self.due.insert(name.to_owned(), self.now());
     }
 
+    fn trigger_all(&mut self) {
+        let names: Vec<String> = self.apiserver().objects.keys().cloned().collect();
+        for name in names {
+            self.trigger(&name);
+        }
+    }
+
     /// Lets time pass; everything that falls due in it happens at its time.
     pub(crate) async fn advance(&mut self, by: SignedDuration) {
         let end = self.now() + by;
@@ -256,7 +274,7 @@ impl Simulation {
             self.pass(&name).await;
             // A link that was issued makes the poll quick.
             self.refresh_cache().await;
-            if self.running.poll.somebody_is_expected() {
+            if self.running.somebody_is_expected() {
                 self.next_poll = self.next_poll.min(self.now() + POLL_WAITING);
             }
         }
@@ -266,16 +284,17 @@ impl Simulation {
     async fn poll(&mut self) {
         self.refresh_cache().await;
         let mut triggered = Vec::new();
-        // A poll that failed is tried again like any other.
-        let _ = self
-            .running
-            .poll
-            .tick(|object| triggered.push(object.name))
-            .await;
+        for (place, at_work) in self.places.iter().zip(&mut self.running.projects) {
+            if place.state == ProjectState::Available {
+                let trigger = |object: ObjectRef<_>| triggered.push(object.name);
+                // A poll that failed is tried again like any other.
+                let _ = at_work.poll.tick(trigger).await;
+            }
+        }
         for name in triggered {
             self.trigger(&name);
         }
-        let waits = self.running.poll.somebody_is_expected();
+        let waits = self.running.somebody_is_expected();
         self.next_poll = self.now() + if waits { POLL_WAITING } else { POLL };
     }
 
@@ -293,7 +312,13 @@ impl Simulation {
         let before = self.object(name);
         let packed: PackedObject = serde_json::from_value(object).expect("it decodes");
         self.passes += 1;
-        let passed = reconcile(Arc::new(packed), &self.running.context).await;
+        let context = self.running.context_of(&packed);
+        let calls = self.running.calls();
+        let passed = reconcile(Arc::new(packed), context).await;
+        let calls = self.running.calls() - calls;
+        if let Some(before) = &before {
+            self.refused.note(name, before, calls);
+        }
         let again = passed
             .expect("the fake apiserver does not fail")
             .requeue_after;
@@ -306,10 +331,7 @@ impl Simulation {
         }
         if before.is_some() && after.is_none() {
             // Whoever lost against it is told.
-            let others: Vec<String> = self.apiserver().objects.keys().cloned().collect();
-            for other in others {
-                self.trigger(&other);
-            }
+            self.trigger_all();
         }
     }
 
@@ -336,20 +358,22 @@ impl Simulation {
     /// All that there is to say about a failure.
     pub(crate) fn describe(&self) -> String {
         let now = self.now();
-        let mut world = self.world();
         let mut text = format!("at {now}\n");
         for object in lock(&self.apiserver).objects.values() {
             text.push_str(&format!("object {object}\n"));
         }
-        for account in world.accounts(now) {
-            text.push_str(&format!("account {}\n", json!(account)));
-        }
-        let log = world.log_since(0);
-        for entry in log.iter().rev().take(30).rev() {
-            text.push_str(&format!(
-                "asked {} {} {}? {:?} {:?}\n",
-                entry.time, entry.method, entry.path, entry.status, entry.fault
-            ));
+        for (n, world) in self.worlds.iter().enumerate() {
+            let mut world = lock(world);
+            for account in world.accounts(now) {
+                text.push_str(&format!("account of {n} {}\n", json!(account)));
+            }
+            let log = world.log_since(0);
+            for entry in log.iter().rev().take(30).rev() {
+                text.push_str(&format!(
+                    "asked {n} at {} {} {}? {:?} {:?}\n",
+                    entry.time, entry.method, entry.path, entry.status, entry.fault
+                ));
+            }
         }
         text
     }

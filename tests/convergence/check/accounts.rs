@@ -11,24 +11,34 @@ use crate::support::pinned_alias;
 impl<G: Ground> Sequence<G> {
     /// No account is left without an object, and every grant has ended whose end was promised.
     pub(super) async fn check_accounts(&mut self) -> Result<(), String> {
-        let mut recorded = BTreeMap::new();
+        let (mut recorded, mut remembered) = (BTreeMap::new(), Vec::new());
+        let mut objects = Vec::new();
         for name in self.names.clone() {
             let Some(object) = self.ground.object(name).await else {
                 continue;
             };
-            if let Some(id) = object["status"]["connectedAccountId"].as_str()
-                && let Some(other) = recorded.insert(id.to_owned(), name)
-            {
+            objects.push((name, object.clone()));
+            let Some(id) = object["status"]["connectedAccountId"].as_str() else {
+                continue;
+            };
+            // What one that waits elsewhere remembers another one may have taken over since.
+            if !self.is_at_home(name, &object) {
+                remembered.push((id.to_owned(), name));
+                continue;
+            }
+            if let Some(other) = recorded.insert(id.to_owned(), name) {
                 return Err(self
                     .told(&format!("{id} is of {name} and of {other}"))
                     .await);
             }
         }
+        recorded.extend(remembered);
         self.check_duplicates().await?;
         let accounts = self.ground.accounts().await;
         for account in accounts.clone() {
             let id = account["id"].as_str().unwrap_or_default().to_owned();
-            let has_an_object = recorded.contains_key(&id);
+            let has_an_object = recorded.contains_key(&id)
+                || (objects.iter()).any(|(name, object)| self.is_of(name, object, &account));
             // Somebody took the record away, and two rows that were active carry the alias: one is adopted,
             // the other may hold a grant and is left alone.
             let is_left_alone = account["ever_active"] == true
@@ -37,11 +47,11 @@ impl<G: Ground> Sequence<G> {
                         .as_str()
                         .is_some_and(|id| recorded.contains_key(id));
                     let same = |field: &str| other[field] == account[field];
-                    is_recorded && ["alias", "user_id", "toolkit"].into_iter().all(same)
+                    let fields = ["alias", "user_id", "toolkit", "world"];
+                    is_recorded && fields.into_iter().all(same)
                 });
-            let whose = account["user_id"].as_str().unwrap_or_default().to_owned();
             let deleted = !account["deleted_at"].is_null();
-            let let_go = self.retained.contains(&id) || self.let_go.contains(&whose);
+            let let_go = self.retained.contains(&id) || self.is_let_go(&account);
             if !(deleted || has_an_object || let_go || is_left_alone) {
                 return Err(self.told(&format!("{id} is nobody's")).await);
             }
@@ -80,6 +90,7 @@ impl<G: Ground> Sequence<G> {
             // One that a page leaves out when it is new may never be noticed.
             let is_told = !self.switches.shifting_pages && !self.untold.contains(&duplicate);
             let is_duplicate = is_told
+                && kept["world"] == account["world"]
                 && own.is_some_and(|id| id != duplicate)
                 && account["alias"] == pin
                 && is_known;
@@ -99,16 +110,18 @@ impl<G: Ground> Sequence<G> {
     /// and the object's own is not there: as after a change of the API key only a person can tell whose it is.
     pub(super) async fn is_for_a_person_to_tell(&mut self, name: &str, object: &Value) -> bool {
         let status = &object["status"];
-        let is_theirs = |id: &Value| self.theirs.iter().any(|(_, theirs)| *id == theirs.as_str());
-        if !is_theirs(&status["connectedAccountId"]) || status["record"] != forged_record() {
+        let id = status["connectedAccountId"].as_str().unwrap_or_default();
+        if !self.is_theirs(id) || status["record"] != forged_record() {
             return false;
         }
+        let world = self.world_with(id).await;
         let (alias, declared) = (pinned_alias(object), &object["spec"]["connectedAccountId"]);
         let accounts = self.ground.accounts().await;
         !accounts.iter().any(|account| {
             let is_of = account["user_id"] == user(name);
             let is_own = account["alias"] == alias || account["id"] == *declared;
-            account["deleted_at"].is_null() && is_of && is_own
+            let is_there = account["world"] == world && account["deleted_at"].is_null();
+            is_there && is_of && is_own
         })
     }
 }

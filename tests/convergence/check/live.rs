@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::convergence::ground::Ground;
-use crate::convergence::sequence::{Sequence, user};
+use crate::convergence::sequence::{Sequence, user, world_and_user};
 use crate::support::{fingerprint, pinned_alias};
 
 impl<G: Ground> Sequence<G> {
@@ -62,16 +62,15 @@ impl<G: Ground> Sequence<G> {
             let killed = format!("live accounts were deleted: {:?}", self.killed);
             return Err(self.told(&killed).await);
         }
-        let mut live: BTreeMap<String, usize> = BTreeMap::new();
+        let mut live: BTreeMap<(usize, String), usize> = BTreeMap::new();
         for account in self.ground.accounts().await {
             let id = account["id"].as_str().unwrap_or_default();
             if account["deleted_at"].is_null() && !self.retained.contains(id) {
-                let user = account["user_id"].as_str().unwrap_or_default();
-                *live.entry(user.to_owned()).or_default() += 1;
+                *live.entry(world_and_user(&account)).or_default() += 1;
             }
         }
         live.retain(|whose, _| !self.let_go.contains(whose));
-        for (whose, count) in live {
+        for ((_, whose), count) in live {
             let wanted = self.names.iter().filter(|name| user(name) == whose).count();
             if count > wanted.max(1) {
                 return Err(self.told(&format!("{whose} has {count} accounts")).await);

@@ -15,18 +15,18 @@ pub(crate) fn forged_record() -> Value {
 
 impl<G: Ground> Sequence<G> {
     /// Accounts that somebody made by hand, for the users of two of the objects.
-    pub(super) async fn make_theirs(&mut self) {
+    pub(super) async fn make_theirs(&mut self, world: usize) {
         for (name, user) in [("mail", "user-of-mail"), ("spare", "user-of-spare")] {
             let body = json!({"auth_config_id": "ac_gmail", "user_id": user, "alias": "theirs"});
             let path = "connected_accounts/link";
-            let made = self.ground.api("POST", path, &body).await;
+            let made = self.ground.api(world, "POST", path, &body).await;
             let id = made["connected_account_id"]
                 .as_str()
                 .expect("an id")
                 .to_owned();
             self.ground.hand(&id, &Hand::Consent).await;
             self.retained.insert(id.clone());
-            self.theirs.push((name, id));
+            self.theirs.push((world, name, id));
         }
     }
 
@@ -46,14 +46,16 @@ impl<G: Ground> Sequence<G> {
     /// Somebody writes the id of an account that is not the object's into its status.
     pub(super) async fn forge_status(&mut self, name: &'static str) -> String {
         let user = if name == "rival" { "spare" } else { name };
-        let theirs = self.theirs.iter().find(|(whose, _)| *whose == user);
-        let Some(id) = theirs.map(|(_, id)| id.clone()) else {
-            return String::new();
-        };
         let Some(object) = self.ground.object(name).await else {
             return String::new();
         };
-        if !self.is_found_by_alias(&object).await {
+        let world = self.world_of(name);
+        let mut theirs = self.theirs.iter();
+        let theirs = theirs.find(|(place, whose, _)| (*place, *whose) == (world, user));
+        let Some(id) = theirs.map(|(_, _, id)| id.clone()) else {
+            return String::new();
+        };
+        if !self.is_at_home(name, &object) || !self.is_found_by_alias(&object).await {
             return String::new();
         }
         let mut status = json!({"connectedAccountId": id});
@@ -78,7 +80,12 @@ impl<G: Ground> Sequence<G> {
             return String::new();
         };
         let is_going = object["metadata"].get("deletionTimestamp").is_some();
-        if from == name || is_going || !self.is_found_by_alias(&object).await {
+        // Of what is in another project nothing but the annotation tells so.
+        let are_at_home = [(name, &object), (from, &copied)]
+            .into_iter()
+            .all(|(one, object)| self.is_at_home(one, object))
+            && self.homes.of(name) == self.homes.of(from);
+        if from == name || is_going || !are_at_home || !self.is_found_by_alias(&object).await {
             return String::new();
         }
         // The annotation goes with it: what is left to find the account by is what is declared.
@@ -114,7 +121,7 @@ impl<G: Ground> Sequence<G> {
         ) else {
             return String::new();
         };
-        if self.theirs.iter().any(|(_, theirs)| theirs == id) {
+        if self.is_theirs(id) {
             return String::new();
         }
         self.ground

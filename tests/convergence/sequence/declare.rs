@@ -17,6 +17,11 @@ impl<G: Ground> Sequence<G> {
         if deleting && !G::STANDS_STILL {
             return String::new();
         }
+        let is_new = self.ground.object(name).await.is_none();
+        if is_new {
+            self.homes.choose(name, G::PROJECTS, &mut self.random);
+            self.homes.born.insert(name, self.world_of(name));
+        }
         let spec = self.spec(name);
         self.ground.apply(name, &spec).await;
         if !deleting {
@@ -26,7 +31,10 @@ impl<G: Ground> Sequence<G> {
         format!("declare {name}: {spec}")
     }
 
-    fn spec(&mut self, name: &'static str) -> Value {
+    pub(super) fn spec(&mut self, name: &'static str) -> Value {
+        // Whoever names an account by its id names no other one later.
+        let born = self.homes.born.get(name).copied().unwrap_or_default();
+        let by_hand = self.by_hand[born].clone();
         let random = &mut self.random;
         let policy = ["Revoke", "Revoke", "Delete", "Retain"][random.usize(..4)];
         let ready_when = ["Active", "LinkIssued"][random.usize(..2)];
@@ -39,6 +47,9 @@ impl<G: Ground> Sequence<G> {
         });
         if random.bool() {
             spec["metadata"] = json!({"alias": format!("alias-{}", random.u32(..3))});
+        }
+        if let Some(reference) = self.homes.reference(name) {
+            spec["projectRef"] = reference;
         }
         match name {
             "crm" => {
@@ -68,9 +79,9 @@ impl<G: Ground> Sequence<G> {
             }
         }
         match name {
-            "spare" | "rival" => spec["connectedAccountId"] = json!(self.by_hand[0]),
+            "spare" | "rival" => spec["connectedAccountId"] = json!(by_hand[0]),
             "odd" => {
-                let ids = [self.by_hand[1].as_str(), "ca_nowhere"];
+                let ids = [by_hand[1].as_str(), "ca_nowhere"];
                 spec["connectedAccountId"] = json!(ids[self.odd]);
             }
             _ => {}
@@ -88,7 +99,8 @@ impl<G: Ground> Sequence<G> {
             match object["status"]["connectedAccountId"].as_str() {
                 Some(id) if is_retained || by_hand => drop(self.retained.insert(id.to_owned())),
                 None if is_retained || (by_hand && is_pinned) => {
-                    self.let_go.insert(user(name));
+                    let world = self.world_of_pin(name, &object);
+                    self.let_go.insert((world, user(name)));
                 }
                 Some(_) | None => {}
             }

@@ -75,7 +75,8 @@ impl<G: Ground> Sequence<G> {
         let body = json!({"experimental": {"acl_config_for_shared": list}});
         let path = format!("connected_accounts/{id}");
         // Not every account is one that can be shared, or there.
-        self.ground.api("PATCH", &path, &body).await;
+        let world = self.world_with(&id).await;
+        self.ground.api(world, "PATCH", &path, &body).await;
         format!("{id} is shared by hand: {body}")
     }
 
@@ -96,7 +97,10 @@ impl<G: Ground> Sequence<G> {
             return String::new();
         }
         let fault = json!({"method": "POST", "status": "cut_before", "times": 1});
-        self.ground.fault(&fault).await;
+        for project in 0..G::PROJECTS {
+            let world = self.ground.leads_to(project);
+            self.ground.fault(world, &fault).await;
+        }
         let declared = self.declare(name).await;
         let before = self.objects().await;
         self.pass(before, 1).await;
@@ -104,18 +108,28 @@ impl<G: Ground> Sequence<G> {
         format!("{declared}, and its call is lost, and it is deleted")
     }
 
-    /// The provider refuses to revoke when an object goes.
+    /// The provider refuses to revoke when an object goes, or Composio refuses, for good or to delete.
     pub(super) async fn delete_against_the_provider(&mut self, name: &'static str) -> String {
         let Some(id) = self.recorded(name).await else {
             return String::new();
         };
         self.ground.hand(&id, &Hand::Consent).await;
-        let path = format!("/connected_accounts/{id}/revoke");
+        let (revoke, account) = (
+            format!("/connected_accounts/{id}/revoke"),
+            format!("/connected_accounts/{id}"),
+        );
+        let (method, path, status) = match self.random.u32(..4) {
+            0 => ("DELETE", account, 403),
+            1 => ("POST", revoke, 400),
+            _ => ("POST", revoke, 500),
+        };
+        self.refused |= status != 500;
         let times = self.random.u32(1..4);
-        let fault = json!({"method": "POST", "path": path, "status": 500, "times": times});
-        self.ground.fault(&fault).await;
+        let fault = json!({"method": method, "path": path, "status": status, "times": times});
+        let world = self.world_with(&id).await;
+        self.ground.fault(world, &fault).await;
         self.delete(name).await;
-        format!("{name} is deleted, and {id} is not revoked {times} times")
+        format!("{name} is deleted, and of {id} is refused: {fault}")
     }
 
     /// What the key opened is closed, and there is a new key.
@@ -162,13 +176,14 @@ impl<G: Ground> Sequence<G> {
             ("connected_accounts/link", body, "connected_account_id")
         };
         self.ground.clear_faults().await;
-        let made = self.ground.api("POST", path, &body).await;
+        let world = self.world_with(&id).await;
+        let made = self.ground.api(world, "POST", path, &body).await;
         let Some(duplicate) = made[field].as_str() else {
             return format!("no duplicate of {id}: {made}");
         };
         self.retained.insert(duplicate.to_owned());
         self.duplicates.push((name, duplicate.to_owned()));
-        let deleted = self.random.u32(..4) == 0;
+        let deleted = self.random.bool();
         if deleted {
             let before = self.objects().await;
             self.pass(before, 300).await;
@@ -243,14 +258,16 @@ impl<G: Ground> Sequence<G> {
             return String::new();
         };
         // Without its annotation and with another's id in its status nothing would tell its account.
-        let is_forged = self.theirs.iter().any(|(_, theirs)| *theirs == id);
-        if self.random.bool() && !is_forged {
+        let is_forged = self.is_theirs(&id);
+        let object = self.ground.object(name).await.unwrap_or_default();
+        if self.random.bool() && !is_forged && self.is_at_home(name, &object) {
             self.ground.annotate(name, ALIAS_ANNOTATION, None).await;
             return format!("{name} loses its alias");
         }
         self.ground.drop_finalizer(name).await;
         for _ in 0..20 {
-            self.ground.pass(60).await;
+            let before = self.objects().await;
+            self.pass(before, 60).await;
             let object = self.ground.object(name).await;
             if object.is_none_or(|object| object["metadata"]["finalizers"].is_array()) {
                 break;
@@ -300,14 +317,20 @@ impl<G: Ground> Sequence<G> {
         ];
         let mut fault = faults[self.random.usize(..faults.len())].clone();
         if fault.get("path").is_none() {
-            fault["method"] = json!(["POST", "PATCH", "DELETE", "GET"][self.random.usize(..4)]);
+            // Of a project that is made again it is asked which one it is: else nobody could tell the two apart.
+            let methods = match self.homes.is_made_again {
+                true => &["POST", "PATCH", "DELETE"][..],
+                false => &["POST", "PATCH", "DELETE", "GET"],
+            };
+            fault["method"] = json!(methods[self.random.usize(..methods.len())]);
         }
         if fault.get("times").is_none() {
             fault["times"] = json!(self.random.u32(1..3));
         }
         self.refused |=
             [400, 403].iter().any(|status| fault["status"] == *status) || fault["times"] == 8;
-        self.ground.fault(&fault).await;
-        format!("fault {fault}")
+        let world = self.ground.leads_to(self.random.usize(..G::PROJECTS));
+        self.ground.fault(world, &fault).await;
+        format!("fault of {world}: {fault}")
     }
 }

@@ -2,7 +2,16 @@
 
 use composio_operator::sandbox::world::{Seed, Switches};
 
-/// The world that a sequence begins with.
+/// The worlds that a sequence begins with: that of the first project, and those that the name of the second leads to.
+pub(crate) fn worlds(seed: u64) -> [Seed; 3] {
+    [0, 1, 2].map(|n: u64| Seed {
+        project_id: Some(format!("pr_{n}")),
+        entropy: seed.wrapping_mul(3).wrapping_add(n),
+        ..world(seed)
+    })
+}
+
+/// The world of one project alone.
 pub(crate) fn world(seed: u64) -> Seed {
     let mut random = fastrand::Rng::with_seed(!seed);
     let switches = Switches {
