@@ -32,19 +32,26 @@ use taken::Taken;
 /// For a first answer within a minute; `SEQUENCES=100000 cargo test convergence` for more.
 const SEQUENCES: u64 = 300;
 /// What the gate runs. From here on nothing of the table may be left out.
-const MANY: u64 = 5_000;
+const MANY: u64 = 2_500;
 /// Steps of one sequence.
 const STEPS: u32 = 26;
 /// So often each row of the table and each variant of a plan is taken, in so many sequences.
-const AT_LEAST: u64 = 50;
+const AT_LEAST: u64 = 5;
+/// Rules that nothing in these sequences leads to: nobody asks by a request, and no identity is expected. Each has its
+/// draws among the unit tests of `plan`, and its tests in `tests/on_demand`.
+const ELSEWHERE: [Rule; 3] = [
+    Rule::AwaitRequest,
+    Rule::FinishedElsewhere,
+    Rule::WrongIdentity,
+];
 /// And those of a status that was forged or copied, so often.
-const FORGED: (&str, u64) = ("NotOurs", 200);
+const FORGED: (&str, u64) = ("NotOurs", 100);
 /// So often, in so many sequences, an object is decided on whose account on record is in another project.
-const ELSEWHERE_AT_LEAST: u64 = 1_000;
+const ELSEWHERE_AT_LEAST: u64 = 500;
 /// And so many passes are over an object whose user or toolkit its project does not allow.
-const REFUSED_AT_LEAST: u64 = 1_000;
+const REFUSED_AT_LEAST: u64 = 500;
 /// So often the account that a look finds stands twice in its list, in so many sequences.
-const REPEATED_AT_LEAST: u64 = 200;
+const REPEATED_AT_LEAST: u64 = 100;
 /// So many failures are enough to see what is wrong.
 const ENOUGH: usize = 8;
 /// A planted fault is found within so many sequences.
@@ -205,7 +212,8 @@ fn tell(sequences: u64, taken: &Taken) {
 }
 
 fn seldom(taken: &Taken) -> Vec<String> {
-    let rules = Rule::iter().map(|rule| {
+    let rules = Rule::iter().filter(|rule| !ELSEWHERE.contains(rule));
+    let rules = rules.map(|rule| {
         let count = taken.rules.get(&rule).copied();
         (rule.as_str().to_owned(), count)
     });

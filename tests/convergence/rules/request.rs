@@ -113,7 +113,7 @@ impl<'a> Situation<'a> {
             };
             let is_address = |text: &str| text.contains('@');
             let same = match is_address(expected) {
-                true => expected.to_ascii_lowercase() == shown.to_ascii_lowercase(),
+                true => expected.eq_ignore_ascii_case(shown),
                 false => expected == shown,
             };
             !same
