@@ -189,7 +189,11 @@ fn find_link(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failur
 fn is_renewed_on_request(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::LinkExpired | Reason::ReauthorizationRequired | Reason::Revoked
+        Reason::LinkExpired
+            | Reason::FinishedElsewhere
+            | Reason::WrongIdentity
+            | Reason::ReauthorizationRequired
+            | Reason::Revoked
     )
 }
 

@@ -184,13 +184,19 @@ async fn a_wait_that_runs_out_has_a_code_of_its_own() {
 async fn ctrl_c_in_a_wait_takes_the_request_back() {
     let scene = left_alone("cli-ctrl-c").await;
     let program = start(&scene, &["connect", "mail", "--print-link"]).await;
-    let asked = |object: &serde_json::Value| object["metadata"]["annotations"][REQUEST].is_string();
-    scene.until_status("mail", "a request", &asked).await;
+    let asked = async || {
+        let get = ["get", "connectrequests", "-o", "name"];
+        !scene.kubectl(&get).await.is_empty()
+    };
+    wait::until("a request", SOON, async || match asked().await {
+        true => Ok(()),
+        false => Err(program.read_log()),
+    })
+    .await;
     program.signal(Signal::Int).expect("it runs");
     let ended = program.wait(SOON).await.expect("it ends");
     assert_eq!(ended.code(), Some(130), "{}", program.read_log());
-    let object = scene.object("mail").await;
-    assert!(!asked(&object), "{object}");
+    assert!(!asked().await, "nothing is left behind");
 }
 
 #[tokio::test]

@@ -26,8 +26,9 @@ It goes by
   declared: enabled
   account: ca_…, INITIALIZING
   link: one until TIME
-  last word of the operator: AwaitingUser: The declared user must open the link in
-  `status.link.url`, which is good for ten minutes.
+  last word of the operator: AwaitingUser: The declared user must sign in: on the page in
+  `status.connectPage.url`, or by the link in `status.link.url`, which is good for ten minutes.
+  Where neither is there, a ConnectRequest asks for a link.
 "
     );
 }

@@ -15,8 +15,9 @@ async fn one_object_is_one_screen_that_says_what_to_do() {
         "\
 NS/mail: awaiting user
   Since   AGE ago, TIME
-  Message   The declared user must open the link in `status.link.url`, which is good for ten
-   minutes.
+  Message   The declared user must sign in: on the page in `status.connectPage.url`, or by the
+   link in `status.link.url`, which is good for ten minutes. Where neither is there, a
+   ConnectRequest asks for a link.
   What to do   kubectl composio connect mail -n NS
   User   u
   Toolkit   gmail

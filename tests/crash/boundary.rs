@@ -89,7 +89,8 @@ fn kubernetes(path: &str, body: &Value) -> Option<(String, &'static str)> {
         _ => return None,
     };
     match rest {
-        ["events" | "leases", ..] | ["connectedaccounts" | "composioprojects"] => None,
+        ["events" | "leases", ..]
+        | ["connectedaccounts" | "composioprojects" | "connectrequests"] => None,
         ["secrets", KEY_SECRET] | ["composioprojects", _, "status"] => None,
         ["connectedaccounts", _] => {
             let path = "connectedaccounts/{name}";

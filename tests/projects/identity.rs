@@ -6,7 +6,7 @@ use super::{accounts_of, declare_project, delete_project, gmail_in, project, wor
 use crate::support::child::Signal;
 use crate::support::project::{KEY, KEY_SECRET};
 use crate::support::sandbox::API_KEY;
-use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::scene::{Operated, SOON, Scene, gmail};
 use crate::support::story::{condition, message};
 use crate::support::watch;
 
@@ -40,7 +40,11 @@ async fn the_project_that_composio_tells_stands_in_the_status_and_in_the_pins() 
 async fn a_key_that_may_not_ask_for_its_project_is_as_good_as_any() {
     let scene = Scene::new("untold-id").await;
     scene.sandbox.refuse_session_info().await;
-    let scene = scene.operated().await;
+    // It is asked again whenever all accounts are.
+    let options = scene.options().flag("--resync-interval", "1h");
+    let operator = scene.start("operator", &options).await;
+    scene.project_available().await;
+    let scene = Operated::of(scene, operator);
     let id = scene.connected_gmail("mail").await;
     let project = scene.project_available().await;
     assert_eq!(project["status"]["projectID"], Value::Null, "{project}");

@@ -115,6 +115,8 @@ fn what_to_do(view: &View<'_>) -> Option<String> {
     match reason {
         Reason::AwaitingUser
         | Reason::LinkExpired
+        | Reason::FinishedElsewhere
+        | Reason::WrongIdentity
         | Reason::ReauthorizationRequired
         | Reason::Revoked => command("connect"),
         _ if !view.is_problem() || view.message().contains(reason.meaning()) => None,

@@ -14,7 +14,7 @@ pub struct Connect {
     #[command(flatten)]
     pub scope: Scope,
 
-    /// Where people open the page, such as https://connect.acme.com: a host of its own, without a path. The operator is
+    /// Where people open the page, such as `https://connect.acme.com`: a host of its own, without a path. The operator is
     /// told the same
     #[arg(long, env = "COMPOSIO_OPERATOR_CONNECT_URL", value_name = "URL", value_parser = connect_url)]
     pub connect_url: ConnectUrl,

@@ -10,7 +10,7 @@ use crate::connect::page_address::{ConnectUrl, NotAConnectUrl};
 /// The connect page, which another process serves.
 #[derive(Args, Debug)]
 pub struct PageOptions {
-    /// Where people open the connect page, such as https://connect.acme.com: links are made when they come, and sealed
+    /// Where people open the connect page, such as `https://connect.acme.com`: links are made when they come, and sealed
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_CONNECT_URL",

@@ -5,10 +5,7 @@
 
 use crate::{
     composio::model::State,
-    crd::{
-        ConnectedAccountStatus, DeletionPolicy, FINALIZER, FinishedIn, Progress, Reason, Verdict,
-        condition,
-    },
+    crd::{ConnectedAccountStatus, DeletionPolicy, FINALIZER, Progress, Reason, condition},
     plan::{
         Applied, Desired, Effect, Observed, Pin, Presence, ends_with_object, is_abandoned, is_ours,
     },
@@ -20,7 +17,7 @@ use super::is_in;
 mod ending;
 mod link;
 mod reason;
-use ending::{deleted, policy_replaced};
+use ending::{deleted, policy_replaced, why_disabled};
 use link::link_issued;
 pub use reason::EventReason;
 
@@ -195,18 +192,6 @@ fn retained(desired: &Desired, observed: &Observed) -> Option<ObjectEvent> {
         account.id
     );
     Some(warning(EventReason::AccountRetained, note))
-}
-
-fn why_disabled(status: &ConnectedAccountStatus) -> &'static str {
-    let finished_in = status.sign_in.as_ref();
-    let judged = status.identity_verdict.as_ref();
-    if finished_in.and_then(|sign_in| sign_in.finished_in) == Some(FinishedIn::Another) {
-        "since its sign-in was finished in another browser than the one that had asked for the link"
-    } else if judged.is_some_and(|judged| judged.verdict == Verdict::AnotherIdentity) {
-        "since somebody else than spec.expectedIdentity has signed in"
-    } else {
-        "as declared"
-    }
 }
 
 fn connected(id: &str) -> ObjectEvent {

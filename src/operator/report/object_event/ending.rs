@@ -2,7 +2,7 @@
 
 use super::{EventReason, ObjectEvent, normal, warning};
 use crate::{
-    crd::{ConnectedAccountStatus, DeletionPolicy},
+    crd::{ConnectedAccountStatus, DeletionPolicy, FinishedIn, Verdict},
     plan::Desired,
 };
 
@@ -56,5 +56,18 @@ pub(super) fn deleted(
             ),
         ),
         None => normal(EventReason::Deleted, note),
+    }
+}
+
+/// Why an account was disabled, as an event tells it.
+pub(super) fn why_disabled(status: &ConnectedAccountStatus) -> &'static str {
+    let finished_in = status.sign_in.as_ref();
+    let judged = status.identity_verdict.as_ref();
+    if finished_in.and_then(|sign_in| sign_in.finished_in) == Some(FinishedIn::Another) {
+        "since its sign-in was finished in another browser than the one that had asked for the link"
+    } else if judged.is_some_and(|judged| judged.verdict == Verdict::AnotherIdentity) {
+        "since somebody else than spec.expectedIdentity has signed in"
+    } else {
+        "as declared"
     }
 }
