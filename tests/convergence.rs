@@ -36,7 +36,7 @@ const MANY: u64 = 1_200;
 /// Steps of one sequence.
 const STEPS: u32 = 26;
 /// So often each row of the table and each variant of a plan is taken, in so many sequences.
-const AT_LEAST: u64 = 1;
+const AT_LEAST: u64 = 5;
 /// Rules that nothing in these sequences leads to: nobody asks by a request, and no identity is expected. Each has its
 /// draws among the unit tests of `plan`, and its tests in `tests/on_demand`.
 const ELSEWHERE: [Rule; 3] = [
@@ -45,13 +45,13 @@ const ELSEWHERE: [Rule; 3] = [
     Rule::WrongIdentity,
 ];
 /// And those of a status that was forged or copied, so often.
-const FORGED: (&str, u64) = ("NotOurs", 25);
+const FORGED: (&str, u64) = ("NotOurs", 80);
 /// So often, in so many sequences, an object is decided on whose account on record is in another project.
 const ELSEWHERE_AT_LEAST: u64 = 500;
 /// And so many passes are over an object whose user or toolkit its project does not allow.
 const REFUSED_AT_LEAST: u64 = 500;
 /// So often the account that a look finds stands twice in its list, in so many sequences.
-const REPEATED_AT_LEAST: u64 = 20;
+const REPEATED_AT_LEAST: u64 = 100;
 /// So many failures are enough to see what is wrong.
 const ENOUGH: usize = 8;
 /// A planted fault is found within so many sequences.
