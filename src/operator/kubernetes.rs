@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use kube::{
-    Client, Config,
+    Api, Client, Config, Resource,
     client::{ClientBuilder, retry::RetryPolicy},
+    core::NamespaceResourceScope,
     runtime::watcher,
 };
 use tower::{BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
@@ -87,6 +88,20 @@ pub fn bare_client(cluster: Config, metrics: Arc<Metrics>) -> Result<Client, Box
     Ok(ClientBuilder::try_from(cluster)?
         .with_layer(&CountWrites(metrics))
         .build())
+}
+
+/// The interfaces of these namespaces, or that of all if none is named.
+pub(crate) fn apis<K>(client: &Client, namespaces: &[String]) -> Vec<Api<K>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match namespaces {
+        [] => vec![Api::all(client.clone())],
+        some => some
+            .iter()
+            .map(|namespace| Api::namespaced(client.clone(), namespace))
+            .collect(),
+    }
 }
 
 /// Why the server does not show what is to be watched, if it says so for certain: its rules do not allow it, or it

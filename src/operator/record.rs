@@ -327,6 +327,11 @@ impl RecordKey {
 }
 
 fn derived(extracted: &hkdf::Prk, purpose: &[u8]) -> hmac::Key {
+    hmac::Key::new(HMAC_SHA256, &expand(extracted, purpose))
+}
+
+/// The bytes of a key for that purpose: each has another one.
+pub(crate) fn expand(extracted: &hkdf::Prk, purpose: &[u8]) -> [u8; 32] {
     struct Length;
     impl KeyType for Length {
         fn len(&self) -> usize {
@@ -339,5 +344,5 @@ fn derived(extracted: &hkdf::Prk, purpose: &[u8]) -> hmac::Key {
         .expand(&[purpose], Length)
         .and_then(|okm| okm.fill(&mut bytes));
     assert!(filled.is_ok(), "HKDF gives 32 bytes");
-    hmac::Key::new(HMAC_SHA256, &bytes)
+    bytes
 }

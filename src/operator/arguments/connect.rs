@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{ArgAction, Args, builder::NonEmptyStringValueParser};
 
-use super::{LogFormat, Scope};
+use super::{LogFormat, Scope, page::connect_url};
 use crate::connect::page_address::ConnectUrl;
 
 /// Serve the page on which people ask for connect links, and come back from the sign-in
@@ -114,8 +114,4 @@ pub struct ProxyOptions {
         action = ArgAction::Set
     )]
     pub people_namespaced_projects: bool,
-}
-
-fn connect_url(text: &str) -> Result<ConnectUrl, String> {
-    ConnectUrl::parse(text).map_err(|error| error.to_string())
 }

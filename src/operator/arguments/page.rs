@@ -56,6 +56,6 @@ pub struct ConnectKey {
     pub key: String,
 }
 
-fn connect_url(text: &str) -> Result<ConnectUrl, NotAConnectUrl> {
+pub(super) fn connect_url(text: &str) -> Result<ConnectUrl, NotAConnectUrl> {
     ConnectUrl::parse(text)
 }

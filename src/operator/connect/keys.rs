@@ -11,11 +11,11 @@ use aes_gcm_siv::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use ring::{
-    hkdf::{self, HKDF_SHA256, KeyType},
+    hkdf::{self, HKDF_SHA256},
     hmac::{self, HMAC_SHA256},
 };
 
-use crate::{composio::model::Sensitive, crd::length_prefixed};
+use crate::{composio::model::Sensitive, crd::length_prefixed, record::expand};
 
 #[cfg(test)]
 mod tests;
@@ -231,13 +231,13 @@ impl fmt::Debug for ConnectKeys {
 impl Key {
     fn derive(secret: &[u8]) -> Self {
         let extracted = hkdf::Salt::new(HKDF_SHA256, b"connect page").extract(secret);
-        let signing = |purpose| hmac::Key::new(HMAC_SHA256, &derived(&extracted, purpose));
+        let signing = |purpose| hmac::Key::new(HMAC_SHA256, &expand(&extracted, purpose));
         let named = signing(b"name/v1");
         Self {
             token: signing(b"token/v1"),
             form: signing(b"form/v1"),
             returned: signing(b"return/v1"),
-            seal: Aes256GcmSiv::new(&derived(&extracted, b"seal/v1").into()),
+            seal: Aes256GcmSiv::new(&expand(&extracted, b"seal/v1").into()),
             id: mac(&named, b"key"),
         }
     }
@@ -275,20 +275,4 @@ fn decoded<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
         return None;
     }
     BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
-}
-
-fn derived(extracted: &hkdf::Prk, purpose: &'static [u8]) -> [u8; 32] {
-    struct Length;
-    impl KeyType for Length {
-        fn len(&self) -> usize {
-            32
-        }
-    }
-    let mut bytes = [0; 32];
-    // Neither fails for a length of 32, which is far below what the hash allows.
-    let filled = extracted
-        .expand(&[purpose], Length)
-        .and_then(|okm| okm.fill(&mut bytes));
-    assert!(filled.is_ok(), "HKDF gives 32 bytes");
-    bytes
 }

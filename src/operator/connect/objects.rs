@@ -10,7 +10,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kube::{
-    Api, Client,
+    Client,
     runtime::{
         WatchStreamExt,
         watcher::{self, Event, watcher},
@@ -21,7 +21,11 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::account::{Account, PageObject};
-use crate::{http::Health, kubernetes::CRD_NOT_INSTALLED, log::cause};
+use crate::{
+    http::Health,
+    kubernetes::{CRD_NOT_INSTALLED, apis},
+    log::cause,
+};
 
 #[cfg(test)]
 mod tests;
@@ -228,13 +232,7 @@ impl Ord for ByPerson {
 
 /// Follows the objects of these namespaces, or of all if none is named, for ever.
 pub async fn follow(client: Client, namespaces: &[String], objects: &Objects, health: &Health) {
-    let apis: Vec<Api<PageObject>> = match namespaces {
-        [] => vec![Api::all(client)],
-        some => some
-            .iter()
-            .map(|namespace| Api::namespaced(client.clone(), namespace))
-            .collect(),
-    };
+    let apis = apis::<PageObject>(&client, namespaces);
     let mut awaited: BTreeSet<u16> = (0..).take(apis.len()).collect();
     let watches = (0_u16..).zip(apis).map(|(number, api)| {
         let config = watcher::Config::default().page_size(PAGE);

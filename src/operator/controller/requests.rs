@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use kube::{
-    Api, Client,
+    Client,
     core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
@@ -17,7 +17,10 @@ use tracing::warn;
 
 use super::Trigger;
 use crate::{
-    crd::ConnectRequest, http::Health, kubernetes::delete_connect_request, log::cause,
+    crd::ConnectRequest,
+    http::Health,
+    kubernetes::{apis, delete_connect_request},
+    log::cause,
     store::AllObjects,
 };
 
@@ -36,13 +39,7 @@ pub(super) async fn watch(
     trigger: Trigger,
     health: Arc<Health>,
 ) {
-    let apis: Vec<Api<DeserializeGuard<ConnectRequest>>> = match namespaces.as_slice() {
-        [] => vec![Api::all(client)],
-        some => some
-            .iter()
-            .map(|namespace| Api::namespaced(client.clone(), namespace))
-            .collect(),
-    };
+    let apis = apis::<DeserializeGuard<ConnectRequest>>(&client, &namespaces);
     let is_one = apis.len() == 1;
     let watches = apis.into_iter().map(|api| {
         watcher(api, watcher::Config::default())
