@@ -104,6 +104,22 @@ impl Stage {
         request
     }
 
+    /// Waits until somebody's press of the button was met by a request that is pending.
+    async fn held_up(&self) {
+        wait::until("a press that is held up", SOON, async || {
+            for result in ["pending", "too_soon"] {
+                let name = format!(
+                    r#"composio_operator_connect_requests_total{{kind="Link",result="{result}"}}"#
+                );
+                if self.page.metric(&name).await.is_some() {
+                    return Ok(());
+                }
+            }
+            Err("none was".to_owned())
+        })
+        .await;
+    }
+
     fn api(&self) -> Api<ConnectRequest> {
         Api::namespaced(self.scene.client.clone(), &self.scene.namespace)
     }

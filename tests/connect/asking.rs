@@ -1,6 +1,7 @@
 //! A person asks for a link, waits for it and goes on to the sign-in.
 
 use composio_operator::crd::ConnectRequestKind;
+use futures::future::join;
 use serde_json::json;
 
 use super::{LINK, Stage, active, condition, gmail, uid};
@@ -176,6 +177,32 @@ async fn who_waits_is_told_what_came_of_it() {
     let pressed = ann.post(&path, "form=x&action=connect").await;
     assert_eq!(pressed.status, 403);
     assert_eq!(stage.requests().await, [], "a grant is not touched");
+}
+
+/// Who comes back from a sign-in that was cancelled is faster than the operator deletes what it has answered.
+#[tokio::test]
+async fn an_answered_request_that_is_still_there_is_not_taken_for_the_next_one() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let path = stage.path("mail");
+    let ann = Visitor::of(&stage.page);
+    ann.get(&stage.page.address(&object)).await;
+    ann.presses(&path, "connect").await;
+    let first = stage.requests().await.remove(0);
+    let form = ann.get(&path).await.form_token();
+    let form = format!("form={form}&action=connect");
+    let press = ann.post(&path, &form);
+    let answer = async {
+        stage.held_up().await;
+        stage.handled().await
+    };
+    let (pressed, _) = join(press, answer).await;
+    let second = stage.requests().await;
+    assert_eq!(second.len(), 1, "{pressed:?}");
+    let second = uid(&second[0]);
+    assert_ne!(second, uid(&first));
+    let waiting = pressed.header("location");
+    assert!(waiting.contains(&format!("r={second}&")), "{waiting}");
 }
 
 #[tokio::test]

@@ -287,6 +287,11 @@ impl Account {
         is_open.then_some(OpenLink { account: self })
     }
 
+    /// The link as it is written, to tell it from another one.
+    pub(super) fn written_link(&self) -> &str {
+        self.text(Text::Link)
+    }
+
     /// What came of that request, if it was the last one.
     pub(super) fn outcome_of(
         &self,

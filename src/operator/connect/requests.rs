@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// One request of a kind for an object in that time: more would only be refused by the apiserver.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// Of so many objects the times are kept, before those that are over are dropped.
 const MANY: usize = 1024;
 /// The longest name of somebody in a ConnectRequest.
@@ -67,7 +67,7 @@ impl Requests {
     pub(super) async fn make(
         &self,
         account: &Account,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         metrics: &PageMetrics,
     ) -> Made {
         let kind = asked.kind;
@@ -75,7 +75,6 @@ impl Requests {
             metrics.request(kind.as_str(), "too_soon");
             return Made::Pending;
         }
-        let by = asked.user.map(str::to_owned);
         let request = request(account, asked);
         let api = Api::<ConnectRequest>::namespaced(self.client.clone(), account.namespace());
         let object = account.key();
@@ -83,7 +82,7 @@ impl Requests {
             Ok(made) => {
                 let uid = made.metadata.uid.unwrap_or_default();
                 metrics.request(kind.as_str(), "made");
-                let by = by.as_deref().unwrap_or("whoever has the address");
+                let by = asked.user.unwrap_or("whoever has the address");
                 info!(object, %kind, by, request = uid, "a ConnectRequest was made");
                 Made::New(uid)
             }
@@ -115,7 +114,7 @@ impl Requests {
     }
 }
 
-fn request(account: &Account, asked: Asked<'_>) -> ConnectRequest {
+fn request(account: &Account, asked: &Asked<'_>) -> ConnectRequest {
     let Asked {
         kind,
         user,
@@ -131,7 +130,7 @@ fn request(account: &Account, asked: Asked<'_>) -> ConnectRequest {
     };
     ConnectRequest {
         metadata: ObjectMeta {
-            name: Some(connect_request_name(account.uid(), kind)),
+            name: Some(connect_request_name(account.uid(), *kind)),
             namespace: Some(account.namespace().to_owned()),
             owner_references: Some(vec![owner]),
             ..ObjectMeta::default()
@@ -139,10 +138,10 @@ fn request(account: &Account, asked: Asked<'_>) -> ConnectRequest {
         spec: ConnectRequestSpec {
             account_name: account.name().to_owned(),
             account_uid: account.uid().to_owned(),
-            kind,
+            kind: *kind,
             requested_by: user.map(|user| user.chars().take(LONGEST).collect()),
-            browser,
-            returned,
+            browser: browser.clone(),
+            returned: returned.clone(),
         },
     }
 }

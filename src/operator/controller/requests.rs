@@ -85,22 +85,23 @@ fn readable(
 
 /// Deletes what is over and what names no object that is there, and has the others looked at again, for ever.
 pub(super) async fn sweep(client: Client, objects: AllObjects, trigger: Trigger) {
+    let requests = objects.connect_requests();
     let mut round = tokio::time::interval(AGAIN);
     let mut is_round = false;
     loop {
         let now = Timestamp::now();
-        for request in objects.connect_requests().all().into_values() {
+        for request in requests.all().into_values() {
             let is_orphan = request.has_waited()
                 && !objects.has(&request.namespace, &request.account, &request.account_uid);
             if is_orphan || request.is_over(now) {
-                delete_connect_request(&client, &request).await;
+                delete_connect_request(&client, requests, &request).await;
             } else if is_round {
                 trigger.send(ObjectRef::new(&request.account).within(&request.namespace));
             }
         }
         is_round = tokio::select! {
             _ = round.tick() => true,
-            () = objects.connect_requests().changed() => false,
+            () = requests.changed() => false,
         };
         // Many may come at once, and each time all are looked through.
         tokio::time::sleep(BREATH).await;

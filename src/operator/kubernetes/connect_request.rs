@@ -7,12 +7,21 @@ use kube::{
 use serde_json::json;
 use tracing::warn;
 
-use crate::{crd::ConnectRequest, log::cause, store::StoredRequest};
+use crate::{
+    crd::ConnectRequest,
+    log::cause,
+    store::{ConnectRequests, StoredRequest},
+};
 
 /// Deletes exactly this request. What others have put on it to hold it is taken off: a request is nobody's but the
-/// operator's, and one that stays would keep the next one from being made. A failure is logged; whoever looks through
-/// the requests tries again.
-pub(crate) async fn delete_connect_request(client: &Client, request: &StoredRequest) {
+/// operator's, and one that stays would keep the next one from being made. What is gone is taken out of `requests`: a
+/// watch that was broken meanwhile may never tell of it. A failure is logged; whoever looks through the requests tries
+/// again.
+pub(crate) async fn delete_connect_request(
+    client: &Client,
+    requests: &ConnectRequests,
+    request: &StoredRequest,
+) {
     let api = Api::<ConnectRequest>::namespaced(client.clone(), &request.namespace);
     let uid = &request.pending.uid;
     if request.is_held {
@@ -20,10 +29,9 @@ pub(crate) async fn delete_connect_request(client: &Client, request: &StoredRequ
         let released = Patch::Merge(released);
         let params = PatchParams::default();
         let patched = api.patch_metadata(&request.name, &params, &released).await;
-        report(request, patched.map(drop));
-    }
-    if request.is_going {
-        return;
+        if !is_done(request, patched.map(drop)) {
+            return;
+        }
     }
     let params = DeleteParams {
         preconditions: Some(Preconditions {
@@ -32,17 +40,21 @@ pub(crate) async fn delete_connect_request(client: &Client, request: &StoredRequ
         }),
         ..DeleteParams::default()
     };
-    report(request, api.delete(&request.name, &params).await.map(drop));
+    let deleted = api.delete(&request.name, &params).await.map(drop);
+    if is_done(request, deleted) {
+        requests.forget(request);
+    }
 }
 
-/// One that is gone, or another by now, is as it should be.
-fn report(request: &StoredRequest, result: Result<(), kube::Error>) {
+/// Whether it was done. With one that is gone, or another by now, there is nothing to do.
+fn is_done(request: &StoredRequest, result: Result<(), kube::Error>) -> bool {
     match result {
-        Ok(()) => {}
-        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {}
+        Ok(()) => true,
+        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => true,
         Err(error) => {
             let request = format!("{}/{}", request.namespace, request.name);
             warn!(%request, "the ConnectRequest could not be deleted: {}", cause(&error));
+            false
         }
     }
 }

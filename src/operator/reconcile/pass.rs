@@ -242,10 +242,12 @@ impl<'a> Pass<'a> {
         let ProjectContext {
             objects, client, ..
         } = &self.context.project_context;
-        for request in objects.connect_requests(desired) {
+        let requests = objects.connect_requests();
+        // Also those that are over.
+        for request in requests.of_account(&desired.namespace, &desired.uid, &desired.name) {
             let pending = &request.pending;
             if handled.contains(&pending.uid) || pending.is_handled(&observed.recorded) {
-                delete_connect_request(client, &request).await;
+                delete_connect_request(client, requests, &request).await;
             }
         }
     }

@@ -32,7 +32,7 @@ pub fn handled_requests(
 }
 
 /// Takes the requests that were handled into the status. One of them stands there: that for a link, which must not be
-/// handled twice. To look twice does no harm.
+/// handled twice, and so it stays there until it is deleted. To look twice does no harm.
 pub(super) fn record_requests(
     status: &mut ConnectedAccountStatus,
     previous: &ConnectedAccountStatus,
@@ -40,15 +40,22 @@ pub(super) fn record_requests(
     outcome: &Outcome,
 ) {
     let handled = handled_requests(desired, previous, status, outcome);
-    let told = handled.into_iter().max_by_key(|one| match one.kind {
-        ConnectRequestKind::Look => 0,
-        ConnectRequestKind::Returned => 1,
-        ConnectRequestKind::Link => 2,
-        ConnectRequestKind::StartOver => 3,
-    });
-    if told.is_some() {
-        status.last_connect_request = told;
-    }
+    let known = status.last_connect_request.take();
+    let is_there = |known: &HandledConnectRequest| {
+        let mut requests = desired.requests.iter();
+        requests.any(|request| request.uid == known.uid)
+    };
+    let kept = known.clone().filter(is_there);
+    let told = kept
+        .into_iter()
+        .chain(handled)
+        .max_by_key(|one| match one.kind {
+            ConnectRequestKind::Look => 0,
+            ConnectRequestKind::Returned => 1,
+            ConnectRequestKind::Link => 2,
+            ConnectRequestKind::StartOver => 3,
+        });
+    status.last_connect_request = told.or(known);
 }
 
 /// Takes what the account and the requests tell of the sign-in through the last link.

@@ -24,6 +24,7 @@ mod credentials;
 mod facts;
 mod messages;
 mod object_event;
+mod requests;
 mod requeue;
 
 /// What a pass may have seen of an account in that state.

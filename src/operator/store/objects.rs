@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use kube::{Resource, runtime::reflector::ObjectRef};
 use parking_lot::Mutex;
 
-use super::{PackedObject, StoredRequest, Summary, cluster::Cluster};
+use super::{ConnectRequests, PackedObject, Summary, cluster::Cluster};
 use crate::{
     activity::Activity,
     crd::{ConnectedAccount, Reason, condition},
@@ -140,10 +140,9 @@ impl Objects {
         requests.map(|one| one.pending).collect()
     }
 
-    /// The ConnectRequests of an object, also those that are over.
-    pub(crate) fn connect_requests(&self, desired: &Desired) -> Vec<StoredRequest> {
-        let requests = &self.cluster.requests;
-        requests.of_account(&desired.namespace, &desired.uid, &desired.name)
+    /// The ConnectRequests that are there.
+    pub(crate) fn connect_requests(&self) -> &ConnectRequests {
+        &self.cluster.requests
     }
 
     /// The labels of a namespace: none of one that is not known.

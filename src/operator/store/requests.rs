@@ -16,6 +16,9 @@ use crate::{
     plan::PendingRequest,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// A request that is older than this is over: whoever made it has gone.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
@@ -133,6 +136,18 @@ impl ConnectRequests {
         };
         changed.notify_one();
         accounts
+    }
+
+    /// Takes out one that was deleted, unless there is another one of its name by now.
+    pub(crate) fn forget(&self, request: &StoredRequest) {
+        let key = (request.namespace.clone(), request.name.clone());
+        let mut all = self.0.all.lock();
+        if all
+            .get(&key)
+            .is_some_and(|known| known.pending.uid == request.pending.uid)
+        {
+            all.remove(&key);
+        }
     }
 
     /// What is asked for an account, by the names that such requests can have.

@@ -16,7 +16,7 @@ use crate::{
         onward::to_sign_in,
         page_address::browser_name,
         reply::Reply,
-        requests::{Asked, Made},
+        requests::{Asked, Made, PAUSE},
         stage::{Asking, Waiting, asking, waiting},
         texts,
         visitor::only,
@@ -30,6 +30,8 @@ const FORM: usize = 8 * 1024;
 const FORM_TIME: Duration = Duration::from_secs(10);
 /// So long a page is held back that would say nothing new.
 pub(super) const HOLD: Duration = Duration::from_secs(8);
+/// So long whoever presses the button waits for a request that is pending already to be over, and its answer with it.
+const TURN: Duration = Duration::from_secs(3);
 
 impl Site {
     /// The button was pressed.
@@ -94,10 +96,31 @@ impl Site {
             browser: Some(browser.to_owned()),
             returned: None,
         };
-        match self.requests.make(account, asked, &self.metrics).await {
+        match self.in_turn(account, &asked).await {
             Made::New(request) => Reply::see("asked", waiting_path(account, &request, now)),
             Made::Pending => Reply::see("asked", waiting_path(account, "", now)),
             Made::Failed => self.busy(),
+        }
+    }
+
+    /// Makes the request once there is room for it. The one that is in its way may be answered already and only wait to
+    /// be deleted: then no link comes of it any more, and nobody else asks for one.
+    async fn in_turn(&self, account: &Account, asked: &Asked<'_>) -> Made {
+        let end = Instant::now() + TURN;
+        loop {
+            let made = self.requests.make(account, asked, &self.metrics).await;
+            if made != Made::Pending || Instant::now() >= end {
+                return made;
+            }
+            let known = account.written_link();
+            let has_new_link = |newest: &Account, now| {
+                newest.open_link(now).is_some() && newest.written_link() != known
+            };
+            let next = end.min(Instant::now() + PAUSE);
+            match self.until(account, next, has_new_link).await {
+                Some(newest) if !has_new_link(&newest, Timestamp::now()) => {}
+                Some(_) | None => return Made::Pending,
+            }
         }
     }
 
@@ -113,7 +136,10 @@ impl Site {
         let is_new = |account: &Account, now| !matches!(stage(account, now), Waiting::Wait { .. });
         // The first page is shown at once.
         let held = match browser.query.has("again") {
-            true => self.until(visit.account, is_new).await,
+            true => {
+                let end = Instant::now() + HOLD;
+                self.until(visit.account, end, is_new).await
+            }
             false => None,
         };
         let account = held.as_deref().unwrap_or(visit.account);
@@ -176,13 +202,13 @@ impl Site {
         }
     }
 
-    /// The object once that holds of it, or as it is after a while; `None`: it is gone.
+    /// The object once that holds of it, or as it is at that time; `None`: it is gone.
     pub(super) async fn until(
         &self,
         account: &Account,
+        end: Instant,
         holds: impl Fn(&Account, Timestamp) -> bool,
     ) -> Option<std::sync::Arc<Account>> {
-        let end = Instant::now() + HOLD;
         let mut changes = self.objects.changes();
         loop {
             let newest = self.objects.get(account.namespace(), account.name());

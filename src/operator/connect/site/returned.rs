@@ -2,8 +2,9 @@
 
 use http::StatusCode;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::{Browser, Site, page_path};
+use super::{Browser, Site, asked::HOLD, page_path};
 use crate::{
     connect::{
         account::{Account, State},
@@ -77,7 +78,7 @@ impl Site {
                 }),
             };
             // Where it fails the page comes back to it.
-            let made = self.requests.make(account, asked, &self.metrics).await;
+            let made = self.requests.make(account, &asked, &self.metrics).await;
             // That it could be made shows that the one before was handled, and brought no grant to light.
             if is_settled && matches!(made, Made::New(_)) {
                 let stage = match came_in {
@@ -90,7 +91,7 @@ impl Site {
         let held = match query.has("again") {
             true => {
                 let is_over = |account: &Account, now| !is_open(stage(account, now));
-                self.until(account, is_over).await
+                self.until(account, Instant::now() + HOLD, is_over).await
             }
             false => None,
         };
