@@ -400,7 +400,7 @@ const TABLE: [Row; 43] = {
             False,
             false,
             Stalled,
-            "The object's account is, or may be, in another project than `spec.projectRef` names, and nothing is done. Name the former project again, or, if the object is a copy, take the annotation `composio.dev/alias` off it. To leave that account as it is, and go on here, annotate `composio.dev/move-to-project: <kind>/<name>` with the project of `spec.projectRef`, which must allow to take over.",
+            "The object's account is, or may be, in another project than `spec.projectRef` names, and nothing is done. Name the former project again, or, if the object is a copy, take the annotation `composio.dev/alias` off it. To leave that account as it is, and go on here, annotate `composio.dev/move-to-project` with the project of `spec.projectRef`, as it is written here: `<kind>/<name>`, or `<kind>/<name>/<id>` where that name stood for another project before. That project must allow to take over.",
         ),
         row(
             R::Mismatch,

@@ -265,7 +265,7 @@ fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
 /// object that is being deleted is dealt with in the project of its pin.
 fn another_project(desired: &Desired) -> Option<Decision> {
     let project = desired.pinned_elsewhere()?;
-    let here = &desired.flags.project;
+    let here = desired.flags.destination(&desired.pin);
     (!desired.spec.suspend && desired.leaves().is_none()).then(|| {
         let project: String = project.chars().take(MAX_PROJECT).collect();
         let detail = format!("the account is, or may be, in {project:?}, not in {here:?}");

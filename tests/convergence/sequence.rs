@@ -191,9 +191,19 @@ impl<G: Ground> Sequence<G> {
                 self.leave_behind(name, &object);
                 continue;
             }
+            let latest = policies.iter().find(|(latest, _)| *latest == name);
+            let spec = &latest.map_or(&object, |(_, object)| object)["spec"];
             let Some(id) = object["status"]["connectedAccountId"].as_str() else {
+                if spec["deletionPolicy"] == "Retain" {
+                    self.leave_behind(name, &object);
+                }
                 continue;
             };
+            // The step itself took it to another project before it was deleted.
+            let uid = object["metadata"]["uid"].to_string();
+            if self.homes.left.contains(&(uid, id.to_owned())) {
+                continue;
+            }
             // Somebody wrote the id of an account into the status that is nobody's to end.
             let is_theirs = self.is_theirs(id);
             if deleted.contains(id) || is_theirs {
@@ -204,8 +214,6 @@ impl<G: Ground> Sequence<G> {
                 self.retained.insert(id.to_owned());
                 continue;
             }
-            let latest = policies.iter().find(|(latest, _)| *latest == name);
-            let spec = &latest.map_or(&object, |(_, object)| object)["spec"];
             match spec["deletionPolicy"].as_str() {
                 Some("Retain") => drop(self.retained.insert(id.to_owned())),
                 Some("Revoke") if !is_let_go_by_hand(&object) => {

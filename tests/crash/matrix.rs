@@ -95,6 +95,7 @@ impl Matrix {
                 switches: json!({}),
                 broken: None,
                 patience: Duration::from_secs(60),
+                patience_after: Duration::from_secs(60),
             },
         }
     }
@@ -108,7 +109,8 @@ impl Matrix {
     /// The same with an operator that is broken, which is given up on early.
     pub(super) fn with_broken(mut self, broken: fn(&World<'_>) -> Broken) -> Matrix {
         self.conditions.broken = Some(broken);
-        self.conditions.patience = Duration::from_secs(20);
+        // What it has left broken stays so, and is waited for in vain.
+        self.conditions.patience_after = Duration::from_secs(20);
         self
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Conditions {
     pub(super) broken: Option<fn(&World<'_>) -> Broken>,
     /// How long an operator may take to have nothing left to do.
     pub(super) patience: Duration,
+    /// How long it may take after what happened at the boundary.
+    pub(super) patience_after: Duration,
 }
 
 struct Trap {
@@ -73,7 +75,8 @@ pub(super) async fn run(
             &mut operator,
             &mut trap,
             step.then,
-            (quiet, conditions.patience),
+            quiet,
+            conditions,
         );
         if let Err(complaint) = come.await {
             let log = operator.child.log_tail(30);
@@ -99,11 +102,14 @@ async fn converge(
     operator: &mut Operator,
     trap: &mut Option<Trap>,
     then: Then,
-    (quiet, patience): (Duration, Duration),
+    quiet: Duration,
+    conditions: &Conditions,
 ) -> Result<(), String> {
-    let end = Instant::now() + patience;
+    let mut end = Instant::now() + conditions.patience;
     loop {
-        sprung(world, operator, trap).await?;
+        if sprung(world, operator, trap).await? {
+            end = Instant::now() + conditions.patience_after;
+        }
         let held = check(&world.facts().await, then);
         if held.is_ok() {
             world.quiet(quiet).await;
@@ -124,20 +130,20 @@ async fn converge(
     }
 }
 
-/// If the boundary was reached: what happens there, until it has happened.
+/// If the boundary was reached: what happens there, until it has happened. Whether it has now.
 async fn sprung(
     world: &mut World<'_>,
     operator: &mut Operator,
     trap: &mut Option<Trap>,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let Some(Trap { fault, done }) = trap else {
-        return Ok(());
+        return Ok(false);
     };
     if world.test_bed.interceptor.is_set() {
-        return Ok(());
+        return Ok(false);
     }
     let Some(done) = done.take() else {
-        return Ok(());
+        return Ok(false);
     };
     done.await
         .map_err(|_| "what was caught got away".to_owned())?;
@@ -145,7 +151,7 @@ async fn sprung(
         kill(operator).await.map_err(|error| error.to_string())?;
         *operator = world.operator();
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn kill(operator: &Operator) -> std::io::Result<()> {

@@ -55,6 +55,30 @@ impl Default for Flags {
     }
 }
 
+impl Flags {
+    /// What `composio.dev/move-to-project` must say of an object with that pin, for it to go on in this project:
+    /// `kind/name`, and the id too where that name stood for another project before. Consent to move to a name is none
+    /// to whatever that name leads to later.
+    pub(super) fn destination(&self, pin: &Pin) -> String {
+        let Self {
+            project,
+            project_id,
+            ..
+        } = self;
+        match (pin, project_id) {
+            (
+                Pin::Former {
+                    project: former,
+                    other_id: Some(_),
+                    ..
+                },
+                Some(id),
+            ) if former == project => format!("{project}/{id}"),
+            _ => project.clone(),
+        }
+    }
+}
+
 /// Whether the object is to be there or to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -125,14 +149,15 @@ impl Desired {
         let declared = metadata.and_then(|metadata| metadata.alias.clone());
         let own_alias = computed_alias(&flags.alias_prefix, &namespace, &name);
         let pin = object.annotations().get(ALIAS_ANNOTATION);
+        let pin = Pin::read(pin.map(String::as_str), flags, &namespace, &name);
+        let moves_to = object.annotations().get(MOVE_TO_PROJECT_ANNOTATION);
         Self {
             alias: declared.unwrap_or_else(|| own_alias.clone()),
             own_alias,
-            pin: Pin::read(pin.map(String::as_str), flags, &namespace, &name),
+            moves_here: moves_to.is_some_and(|to| *to == flags.destination(&pin)),
+            pin,
             own_account: token(object, OWN_ACCOUNT_ANNOTATION),
             abandon: token(object, ABANDON_ANNOTATION),
-            moves_here: object.annotations().get(MOVE_TO_PROJECT_ANNOTATION)
-                == Some(&flags.project),
             namespace,
             name,
             uid: object.uid().unwrap_or_default(),

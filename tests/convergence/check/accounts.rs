@@ -89,7 +89,9 @@ impl<G: Ground> Sequence<G> {
             let is_known = object["status"]["state"] != "PAUSED";
             // One that a page leaves out when it is new may never be noticed.
             let is_told = !self.switches.shifting_pages && !self.untold.contains(&duplicate);
+            // Of one that waits elsewhere nothing is done.
             let is_duplicate = is_told
+                && self.is_at_home(name, &object)
                 && kept["world"] == account["world"]
                 && own.is_some_and(|id| id != duplicate)
                 && account["alias"] == pin

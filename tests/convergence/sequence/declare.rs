@@ -3,7 +3,7 @@
 use composio_operator::crd::{LINK_REQUESTED_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION};
 use serde_json::{Value, json};
 
-use super::{Sequence, user};
+use super::{Sequence, homes::pin, user};
 use crate::convergence::ground::Ground;
 use crate::support::pinned_alias;
 
@@ -23,12 +23,25 @@ impl<G: Ground> Sequence<G> {
             self.homes.born.insert(name, self.world_of(name));
         }
         let spec = self.spec(name);
+        self.rename_a_copy(name, &spec).await;
         self.ground.apply(name, &spec).await;
         if !deleting {
             self.declared.retain(|(declared, _)| *declared != name);
             self.declared.push((name, spec.clone()));
         }
         format!("declare {name}: {spec}")
+    }
+
+    /// Where the annotation is another object's, nothing but the declared alias leads to the account.
+    async fn rename_a_copy(&mut self, name: &'static str, spec: &Value) {
+        let Some(object) = self.ground.object(name).await else {
+            return;
+        };
+        let is_anothers = pin(&object)["name"].as_str().is_some_and(|of| of != name);
+        let is_renamed = object["spec"]["metadata"]["alias"] != spec["metadata"]["alias"];
+        if is_anothers && is_renamed {
+            self.let_go.insert((self.world_of(name), user(name)));
+        }
     }
 
     pub(super) fn spec(&mut self, name: &'static str) -> Value {

@@ -24,6 +24,8 @@ pub(in crate::convergence) struct Homes {
     pub(super) is_made_again: bool,
     /// The uids of objects that are gone, or were restored elsewhere: what that means for their accounts is noted.
     pub(super) ended: BTreeSet<String>,
+    /// The accounts that objects, by their uid, have left in another project.
+    pub(super) left: BTreeSet<(String, String)>,
 }
 
 /// How the project of that number is referred to.
@@ -171,7 +173,11 @@ impl<G: Ground> Sequence<G> {
     /// The object's account, or what there may be of it, stays where it is.
     pub(super) fn leave_behind(&mut self, name: &'static str, object: &Value) {
         match object["status"]["connectedAccountId"].as_str() {
-            Some(id) => drop(self.retained.insert(id.to_owned())),
+            Some(id) => {
+                self.retained.insert(id.to_owned());
+                let uid = object["metadata"]["uid"].to_string();
+                self.homes.left.insert((uid, id.to_owned()));
+            }
             None if pin(object)["alias"].is_string() => {
                 let world = self.world_of_pin(name, object);
                 self.let_go.insert((world, user(name)));

@@ -96,7 +96,14 @@ impl<G: Ground> Sequence<G> {
 
     /// A person has the object go on in the project that it refers to.
     pub(super) async fn ask_to_move(&mut self, name: &'static str) -> String {
-        let project = reference(self.homes.of(name)).to_string();
+        let mut project = reference(self.homes.of(name)).to_string();
+        if let Some(object) = self.ground.object(name).await
+            && self.project_of_pin(name, &object) == self.homes.of(name)
+            && !self.is_at_home(name, &object)
+        {
+            // The name stood for another project before.
+            project += &format!("/pr_{}", self.world_of(name));
+        }
         self.ground
             .annotate(name, MOVE_TO_PROJECT_ANNOTATION, Some(&project))
             .await;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::crd::{
-    Allow, ConnectedAccount, DeletionPolicy, MOVE_TO_PROJECT_ANNOTATION, ProjectKind,
+    ALIAS_ANNOTATION, Allow, ConnectedAccount, DeletionPolicy, MOVE_TO_PROJECT_ANNOTATION,
+    ProjectKind,
 };
 
 const OTHER: &str = "ClusterComposioProject/other";
@@ -186,6 +187,40 @@ fn the_annotation_counts_for_exactly_the_project_that_the_object_refers_to() {
         "ClusterComposioProject/default",
         "ComposioProject/Default",
         " ",
+    ] {
+        assert!(!of(other), "{other:?}");
+    }
+}
+
+#[test]
+fn consent_to_move_to_a_name_is_none_to_another_project_of_that_name() {
+    let flags = |id: &str| Flags {
+        project_id: Some(id.into()),
+        ..Flags::default()
+    };
+    let of = |to: &str| {
+        let mut object = ConnectedAccount::new("support-gmail", Default::default());
+        object.metadata.namespace = Some("agents".to_owned());
+        let pin = Pin::annotation(
+            &flags("pr_former"),
+            "agents",
+            "support-gmail",
+            Some("alias"),
+        );
+        let annotations = [
+            (ALIAS_ANNOTATION, pin.as_str()),
+            (MOVE_TO_PROJECT_ANNOTATION, to),
+        ];
+        let annotations = annotations.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        object.metadata.annotations = Some(annotations.into());
+        Desired::of(&object, &flags("pr_here")).moves_here
+    };
+    assert!(of("ComposioProject/default/pr_here"));
+    for other in [
+        "ComposioProject/default",
+        "ComposioProject/default/pr_former",
+        "ComposioProject/default/",
+        "pr_here",
     ] {
         assert!(!of(other), "{other:?}");
     }

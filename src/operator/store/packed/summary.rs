@@ -114,7 +114,14 @@ impl Summary {
         self.claimant(flags, labels, |claimant| {
             let claim = claimant.claim(&self.status, keys, account)?;
             let alias = account.alias.as_deref();
-            let is_its_own_alias = claimant.pin.is_own() && alias == Some(claimant.own_alias);
+            let is_own_alias = alias == Some(claimant.own_alias);
+            // What was made beside the account that it has may carry the alias that it was marked with. To whoever
+            // has found it by that alias it is not free; a person who names it by its id may have it.
+            let is_pinned_alias = alias.is_some() && alias == claimant.pin.alias();
+            let named = [&other.spec.connected_account_id, &other.own_account];
+            let is_named = named.contains(&&Some(account.id.clone()));
+            let is_its_own_alias =
+                claimant.pin.is_own() && (is_own_alias || (is_pinned_alias && !is_named));
             let means = match self.recorded_id() {
                 Some(id) => id == account.id || (is_its_own_alias && is_of_it),
                 None => {
@@ -198,10 +205,10 @@ mod tests {
                 "of another toolkit",
             ),
             (
-                false,
+                true,
                 odd("user", json!(7)),
                 json!({"connectedAccountId": "ca_2", "state": 7}),
-                "it has another",
+                "it has another, and asked for one of this alias",
             ),
         ] {
             let summary = summary(spec, status);
