@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use composio_operator::plan::{Desired, Observed, Rule, decide};
 use strum::IntoEnumIterator;
+use tokio::runtime::Runtime;
 
 use crate::support::simulation::{Logic, Repeats, Simulation};
 use crate::support::tools::say;
@@ -23,6 +24,7 @@ pub(crate) mod rules;
 mod sequence;
 mod simulated;
 pub(crate) mod taken;
+mod visits;
 
 use planted::PLANTED;
 use rules::{Table, judge};
@@ -37,8 +39,8 @@ const MANY: u64 = 1_200;
 const STEPS: u32 = 26;
 /// So often each row of the table and each variant of a plan is taken, in so many sequences.
 const AT_LEAST: u64 = 5;
-/// Rules that nothing in these sequences leads to: nobody asks by a request, and no identity is expected. Each has its
-/// draws among the unit tests of `plan`, and its tests in `tests/on_demand`.
+/// Rules that nothing in these sequences leads to: nobody asks by a request, and no identity is expected. The visits
+/// to the connect page lead to them.
 const ELSEWHERE: [Rule; 3] = [
     Rule::AwaitRequest,
     Rule::FinishedElsewhere,
@@ -69,12 +71,7 @@ fn number(variable: &str) -> Option<u64> {
 ///
 /// It tells how many passes there were over what is not allowed.
 fn run(seed: u64, logic: &Logic) -> Result<u64, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime can be built");
-    let run = || {
+    caught(|runtime| {
         runtime.block_on(async {
             let worlds = sequence::worlds(seed);
             let ground = Simulation::with_two_projects(worlds, sequence::SECOND, logic.clone());
@@ -82,8 +79,17 @@ fn run(seed: u64, logic: &Logic) -> Result<u64, String> {
             sequence.run(STEPS).await?;
             Ok(sequence.ground.refused.passes)
         })
-    };
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(said(&*panic)))
+    })
+}
+
+/// Does that on a runtime whose time stands still; a panic is an error like the others.
+fn caught<T>(work: impl FnOnce(Runtime) -> Result<T, String>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime can be built");
+    catch_unwind(AssertUnwindSafe(|| work(runtime))).unwrap_or_else(|panic| Err(said(&*panic)))
 }
 
 fn said(panic: &(dyn Any + Send)) -> String {

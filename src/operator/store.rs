@@ -14,4 +14,5 @@ pub use objects::{ObjectCounts, Objects, WatchDelta};
 #[cfg(test)]
 pub(crate) use packed::DECODED;
 pub use packed::{PackedObject, Summary};
-pub(crate) use requests::{ConnectRequests, StoredRequest};
+pub use requests::ConnectRequests;
+pub(crate) use requests::StoredRequest;

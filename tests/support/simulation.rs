@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 mod fake_apiserver;
 mod logic;
 mod places;
+mod requests;
 mod running;
 
 pub(crate) use fake_apiserver::FakeApiServer;
@@ -121,6 +122,7 @@ impl Simulation {
         );
         self.running.all.set_complete(!self.hidden);
         self.next_poll = self.now();
+        self.list_requests();
         self.trigger_all();
     }
 
@@ -291,7 +293,7 @@ impl Simulation {
                 let _ = at_work.poll.tick(trigger).await;
             }
         }
-        for name in triggered {
+        for name in triggered.into_iter().chain(self.names_asked_for()) {
             self.trigger(&name);
         }
         let waits = self.running.somebody_is_expected();

@@ -16,12 +16,12 @@ use crate::{
 /// Deletes exactly this request. What others have put on it to hold it is taken off: a request is nobody's but the
 /// operator's, and one that stays would keep the next one from being made. What is gone is taken out of `requests`: a
 /// watch that was broken meanwhile may never tell of it. A failure is logged; whoever looks through the requests tries
-/// again.
+/// again. Whether it is gone.
 pub(crate) async fn delete_connect_request(
     client: &Client,
     requests: &ConnectRequests,
     request: &StoredRequest,
-) {
+) -> bool {
     let api = Api::<ConnectRequest>::namespaced(client.clone(), &request.namespace);
     let uid = &request.pending.uid;
     if request.is_held {
@@ -30,7 +30,7 @@ pub(crate) async fn delete_connect_request(
         let params = PatchParams::default();
         let patched = api.patch_metadata(&request.name, &params, &released).await;
         if !is_done(request, patched.map(drop)) {
-            return;
+            return false;
         }
     }
     let params = DeleteParams {
@@ -41,9 +41,11 @@ pub(crate) async fn delete_connect_request(
         ..DeleteParams::default()
     };
     let deleted = api.delete(&request.name, &params).await.map(drop);
-    if is_done(request, deleted) {
+    let is_gone = is_done(request, deleted);
+    if is_gone {
         requests.forget(request);
     }
+    is_gone
 }
 
 /// Whether it was done. With one that is gone, or another by now, there is nothing to do.

@@ -72,19 +72,21 @@ impl PendingRequest {
 
 impl Desired {
     /// The request that a new link is due for; `usable` is the link that can still be used. Who starts over goes
-    /// first: that brings a link to the others too.
+    /// first: that brings a link to the others too. While one that was answered is still there, none is due: of several
+    /// answers the status remembers the last, and to the others there would be a second one.
     pub fn link_asked_for(
         &self,
         recorded: &ConnectedAccountStatus,
         usable: Option<&Link>,
     ) -> Option<&PendingRequest> {
-        let open = |request: &&PendingRequest| {
-            request.is_for_link()
-                && !request.is_handled(recorded)
-                && !usable.is_some_and(|link| request.is_met_by(link))
-        };
-        let asked = self.requests.iter().filter(open);
-        asked.max_by_key(|request| request.kind == ConnectRequestKind::StartOver)
+        let for_link = || self.requests.iter().filter(|one| one.is_for_link());
+        if for_link().any(|request| request.is_handled(recorded)) {
+            return None;
+        }
+        let open = |request: &&PendingRequest| !usable.is_some_and(|link| request.is_met_by(link));
+        for_link()
+            .filter(open)
+            .max_by_key(|request| request.kind == ConnectRequestKind::StartOver)
     }
 
     /// Whether a link waits for somebody to ask for it.

@@ -87,6 +87,9 @@ impl<'a> Pass<'a> {
 
     /// Goes on until there is nothing left to do now.
     pub(super) async fn run(mut self) -> Result<ReconcileResult, Error> {
+        let gone = self.delete_requests().await;
+        let requests = &mut self.state.desired.requests;
+        requests.retain(|request| !gone.contains(&request.uid));
         for _ in 0..MAX_ROUNDS {
             let step = self.state.decide();
             if let Some(ended) = self.admit(&step).await? {
@@ -206,7 +209,7 @@ impl<'a> Pass<'a> {
         if let Some(ended) = self.save_all().await? {
             return Ok(ended);
         }
-        self.delete_requests().await;
+        let gone = self.delete_requests().await;
         let now = self.context.project_context.project.now();
         let label = match &outcome {
             OutcomeKind::Settled => "Settled",
@@ -224,15 +227,25 @@ impl<'a> Pass<'a> {
             now,
         );
         let config_map = config_map_requeue_after(recorded, self.context.requeue_policy, now);
+        // Who asked beside one that was answered has their turn now.
+        let is_left = desired
+            .requests
+            .iter()
+            .any(|one| one.is_for_link() && !gone.contains(&one.uid));
+        let next = (is_left && !gone.is_empty()).then_some(self.context.requeue_policy.min);
         Ok(ReconcileResult {
-            requeue_after: requeue_after.into_iter().chain(config_map).min(),
+            requeue_after: requeue_after
+                .into_iter()
+                .chain(config_map)
+                .chain(next)
+                .min(),
             label,
         })
     }
 
-    /// Deletes the ConnectRequests of which the status tells by now what came of them. One that is left is deleted at
-    /// another pass, and not handled again.
-    async fn delete_requests(&self) {
+    /// Deletes the ConnectRequests of which the status tells by now what came of them, and tells their uids. One that
+    /// is left is deleted at another pass, and not handled again.
+    async fn delete_requests(&self) -> Vec<String> {
         let State {
             desired,
             observed,
@@ -243,13 +256,17 @@ impl<'a> Pass<'a> {
             objects, client, ..
         } = &self.context.project_context;
         let requests = objects.connect_requests();
+        let mut gone = Vec::new();
         // Also those that are over.
         for request in requests.of_account(&desired.namespace, &desired.uid, &desired.name) {
             let pending = &request.pending;
-            if handled.contains(&pending.uid) || pending.is_handled(&observed.recorded) {
-                delete_connect_request(client, requests, &request).await;
+            let is_handled =
+                handled.contains(&pending.uid) || pending.is_handled(&observed.recorded);
+            if is_handled && delete_connect_request(client, requests, &request).await {
+                gone.push(request.pending.uid);
             }
         }
+        gone
     }
 
     /// Ends a pass of which nothing new is reported.

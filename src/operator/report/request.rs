@@ -6,7 +6,9 @@ use crate::{
         ConnectRequestKind, ConnectRequestOutcome, ConnectedAccountStatus, HandledConnectRequest,
         Reason,
     },
-    plan::{Applied, Desired, Outcome, OutcomeKind, PendingRequest, Wait, sign_in},
+    plan::{
+        Answer, Applied, Desired, Failure, Outcome, OutcomeKind, PendingRequest, Wait, sign_in,
+    },
 };
 
 use super::is_in;
@@ -74,8 +76,17 @@ fn came_of(
     outcome: &Outcome,
 ) -> Option<ConnectRequestOutcome> {
     let is_fresh = outcome.observed.fresh;
+    let is_suspended =
+        matches!(&outcome.kind, OutcomeKind::Waiting(wait) if wait.reason == Reason::Suspended);
     if !request.is_for_link() {
-        return is_fresh.then_some(ConnectRequestOutcome::Looked);
+        // Nobody looks at what is suspended because somebody asks.
+        let refused = is_suspended.then_some(ConnectRequestOutcome::Refused);
+        return is_fresh
+            .then_some(ConnectRequestOutcome::Looked)
+            .or(refused);
+    }
+    if is_suspended {
+        return Some(ConnectRequestOutcome::Refused);
     }
     if desired.spec.credentials.is_some() {
         return Some(ConnectRequestOutcome::NotNeeded);
@@ -100,11 +111,12 @@ fn came_of(
         {
             Some(ConnectRequestOutcome::LinkReused)
         }
-        OutcomeKind::Waiting(Wait {
-            reason: Reason::Suspended,
+        // The same call would be refused again, as often as the request is looked at.
+        OutcomeKind::Refused(_)
+        | OutcomeKind::Failed(Failure {
+            answer: Answer::Refused(_),
             ..
-        })
-        | OutcomeKind::Refused(_) => Some(ConnectRequestOutcome::Refused),
+        }) => Some(ConnectRequestOutcome::Refused),
         OutcomeKind::Waiting(_) if is_fresh && has_grant => Some(ConnectRequestOutcome::NotNeeded),
         OutcomeKind::Settled
         | OutcomeKind::Waiting(_)

@@ -128,7 +128,7 @@ impl AllObjects {
     }
 
     /// The ConnectRequests that are there.
-    pub(crate) fn connect_requests(&self) -> &ConnectRequests {
+    pub fn connect_requests(&self) -> &ConnectRequests {
         &self.cluster.requests
     }
 

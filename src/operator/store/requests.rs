@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The ConnectRequests that are there. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct ConnectRequests(Arc<Inner>);
+pub struct ConnectRequests(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -96,7 +96,7 @@ impl StoredRequest {
 
 impl ConnectRequests {
     /// Takes in what the watch brings. The accounts to look at for it are returned, by namespace and name.
-    pub(crate) fn apply(&self, event: &Event<ConnectRequest>) -> Vec<(String, String)> {
+    pub fn apply(&self, event: &Event<ConnectRequest>) -> Vec<(String, String)> {
         let Inner {
             all,
             listed,

@@ -11,8 +11,14 @@ impl<'a> Situation<'a> {
     pub(super) fn asked_for_link(&self) -> bool {
         let out = self.observed.recorded.link.as_ref();
         let out = out.filter(|_| self.found() && self.link_is_usable());
+        let is_for_link = |one: &&PendingRequest| match one.kind {
+            ConnectRequestKind::Link | ConnectRequestKind::StartOver => true,
+            ConnectRequestKind::Returned | ConnectRequestKind::Look => false,
+        };
+        let mut for_link = self.desired.requests.iter().filter(is_for_link);
+        let is_answered = for_link.clone().any(|one| !self.is_open(one));
         self.asked()
-            || self.desired.requests.iter().any(|one| {
+            || for_link.any(|one| {
                 let is_for_link = match one.kind {
                     ConnectRequestKind::StartOver => true,
                     ConnectRequestKind::Link => !out.is_some_and(|link| {
@@ -22,7 +28,7 @@ impl<'a> Situation<'a> {
                     }),
                     ConnectRequestKind::Returned | ConnectRequestKind::Look => false,
                 };
-                is_for_link && self.is_open(one)
+                is_for_link && !is_answered
             })
     }
 

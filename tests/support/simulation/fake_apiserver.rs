@@ -18,9 +18,13 @@ use crate::support::pinned_alias;
 pub(crate) struct FakeApiServer {
     pub(super) objects: BTreeMap<String, Value>,
     pub(super) secrets: BTreeMap<String, Value>,
+    /// The ConnectRequests.
+    pub(super) requests: BTreeMap<String, Value>,
     version: u64,
     /// So many of the next writes are answered with a conflict.
     pub(crate) conflicts: u32,
+    /// So many of the next deletions of ConnectRequests fail.
+    pub(crate) kept: u32,
     /// Aliases under which an account was asked for while no object was marked with them.
     pub(crate) unmarked: Vec<String>,
 }
@@ -67,6 +71,7 @@ impl FakeApiServer {
                     object["status"] = body["status"].clone()
                 })
             }
+            ("DELETE", [.., "connectrequests", name]) => self.delete_request(name, body),
             _ => panic!("a pass asked {method} {path} of the apiserver"),
         }
     }
@@ -94,6 +99,24 @@ impl FakeApiServer {
         let answer = object.clone();
         self.sweep(name);
         (StatusCode::OK, answer)
+    }
+
+    fn delete_request(&mut self, name: &str, body: &Value) -> (StatusCode, Value) {
+        if self.kept > 0 {
+            self.kept -= 1;
+            return failure(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
+        }
+        match self.requests.get(name) {
+            None => failure(StatusCode::NOT_FOUND, "NotFound"),
+            Some(request) if request["metadata"]["uid"] != body["preconditions"]["uid"] => {
+                failure(StatusCode::CONFLICT, "Conflict")
+            }
+            Some(_) => {
+                self.requests.remove(name);
+                let done = json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
+                (StatusCode::OK, done)
+            }
+        }
     }
 
     /// What is being deleted and has no finalizer left goes.

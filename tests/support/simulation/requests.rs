@@ -1,0 +1,83 @@
+//! The connect page of a simulation: its settings, and the ConnectRequests that it makes.
+
+use std::sync::Arc;
+
+use composio_operator::connect::page_address::PageSettings;
+use composio_operator::crd::{ConnectRequest, ConnectRequestKind, connect_request_name};
+use kube::runtime::watcher::Event;
+use serde_json::{Value, json};
+
+use super::{NAMESPACE, Simulation, lock};
+
+impl Simulation {
+    /// The operator starts anew, and knows of a page.
+    pub(crate) fn serve_page(&mut self, page: PageSettings) {
+        self.flags.page = Some(Arc::new(page));
+        self.restart();
+    }
+
+    /// Makes a ConnectRequest for an object, with what `more` says besides, and tells its uid; `None`: there is no such
+    /// object, or one of that kind is there for it.
+    pub(crate) fn ask(
+        &mut self,
+        name: &str,
+        kind: ConnectRequestKind,
+        more: &Value,
+    ) -> Option<String> {
+        let account = self.object(name)?["metadata"]["uid"].as_str()?.to_owned();
+        let of_request = connect_request_name(&account, kind);
+        self.uids += 1;
+        let uid = format!("request-{}", self.uids);
+        let mut request = json!({
+            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectRequest",
+            "metadata": {
+                "name": of_request, "namespace": NAMESPACE, "uid": uid,
+                // How old a request is goes by the clock of the machine, which is far ahead of simulated time.
+                "creationTimestamp": "2100-01-01T00:00:00Z",
+            },
+            "spec": {"accountName": name, "accountUID": account, "kind": kind},
+        });
+        let more = more.as_object().into_iter().flatten();
+        request["spec"]
+            .as_object_mut()?
+            .extend(more.map(|(field, value)| (field.clone(), value.clone())));
+        {
+            let mut apiserver = lock(&self.apiserver);
+            if apiserver.requests.contains_key(&of_request) {
+                return None;
+            }
+            apiserver.requests.insert(of_request, request.clone());
+        }
+        self.watch_request(request);
+        Some(uid)
+    }
+
+    /// How many ConnectRequests are there.
+    pub(crate) fn requests(&self) -> usize {
+        self.apiserver().requests.len()
+    }
+
+    /// The objects whose requests are still there: these are looked at again and again.
+    pub(super) fn names_asked_for(&self) -> Vec<String> {
+        let apiserver = self.apiserver();
+        let names = apiserver.requests.values();
+        let names = names.filter_map(|request| request["spec"]["accountName"].as_str());
+        names.map(str::to_owned).collect()
+    }
+
+    /// A new operator lists them.
+    pub(super) fn list_requests(&mut self) {
+        let requests: Vec<Value> = self.apiserver().requests.values().cloned().collect();
+        for request in requests {
+            self.watch_request(request);
+        }
+    }
+
+    fn watch_request(&mut self, request: Value) {
+        let request: ConnectRequest = serde_json::from_value(request).expect("it decodes");
+        let known = self.running.all.connect_requests();
+        for (_, name) in known.apply(&Event::Apply(request)) {
+            self.trigger(&name);
+        }
+    }
+}
