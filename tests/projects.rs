@@ -13,6 +13,7 @@ mod identity;
 mod metrics;
 mod moved;
 mod noisy;
+mod people;
 mod twenty;
 
 /// Applies a project and the Secret of its key.

@@ -87,7 +87,7 @@ pub struct SignIn {
     pub finished_in: Option<FinishedIn>,
 }
 
-/// Whether who signed in is `spec.expectedIdentity`. It is judged once a sign-in.
+/// Whether who signed in is `spec.expectedIdentity`, or whom the project demands. It is judged once a sign-in.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityVerdict {
@@ -97,7 +97,8 @@ pub struct IdentityVerdict {
     pub expected: String,
     /// `AsExpected`; `AnotherIdentity`, the account is disabled until somebody signs in anew; `NotComparable`, the toolkit
     /// shows something of another kind, such as a name in the place of an address, or the account was connected before an
-    /// identity was expected, or not by a link of this object: nothing is concluded.
+    /// identity was expected, or not by a link of this object: nothing is concluded; `NotShown`, the project demands
+    /// somebody, and the toolkit shows nobody: the account is disabled until it does, or until somebody signs in anew.
     pub verdict: Verdict,
 }
 
@@ -108,6 +109,7 @@ pub enum Verdict {
     AsExpected,
     AnotherIdentity,
     NotComparable,
+    NotShown,
 }
 
 /// In which browser a sign-in was finished.

@@ -10,7 +10,7 @@ use serde_json::Value;
 mod allow;
 mod reason;
 mod status;
-pub use allow::{Allow, NamespaceSelector, SecretsOffered, SharingLimit, Source};
+pub use allow::{Allow, IdentityDemand, NamespaceSelector, SecretsOffered, SharingLimit, Source};
 pub use reason::ProjectReason;
 pub use status::{AccountCounts, ProjectStatus};
 

@@ -336,7 +336,7 @@ const TABLE: [Row; 43] = {
             False,
             false,
             Stalled,
-            "Somebody else than `spec.expectedIdentity` has signed in, as the toolkit shows them in `status.identity`. The account is disabled. Ask for a new link, which takes a new account; to expect somebody else, change the declaration first.",
+            "Somebody else than `spec.expectedIdentity` has signed in, or than the person whom the project demands, as the toolkit shows them in `status.identity`; or it shows nobody where the project demands it. The account is disabled. Ask for a new link, which takes a new account; to expect somebody else, change the declaration first.",
         ),
         row(
             R::ReauthorizationRequired,

@@ -8,6 +8,7 @@ use composio_operator::composio::Sensitive;
 use composio_operator::connect::keys::ConnectKeys;
 use composio_operator::connect::page_address::{ConnectUrl, PageSettings, browser_name};
 use composio_operator::crd::ConnectRequestKind::{self, Link, Look, Returned, StartOver};
+use composio_operator::crd::{Allow, IdentityDemand};
 use composio_operator::plan::{Rule, decide};
 use composio_operator::sandbox::world::{Fault, Person};
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +25,7 @@ const VISITS: u64 = 150;
 const STEPS: u32 = 30;
 const NAMES: [&str; 2] = ["mail", "chat"];
 const BROWSERS: [&str; 2] = ["hers", "his"];
+const ANN: &str = "ann@acme.com";
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// The rules that only visits lead to, and so often they decide at least.
 const RULES: [Rule; 3] = [
@@ -55,6 +57,8 @@ struct Finished {
 
 struct Visits {
     ground: Simulation,
+    /// Whether the project demands that the person has signed in.
+    demands_person: bool,
     random: fastrand::Rng,
     keys: ConnectKeys,
     history: Vec<String>,
@@ -75,8 +79,18 @@ impl Visits {
             keys: keys.clone(),
             knows_users: false,
         });
+        let demands_person = seed.is_multiple_of(3);
+        if demands_person {
+            let allow = Allow {
+                identity: Some(IdentityDemand::SameAsPerson),
+                take_over: true,
+                ..Allow::default()
+            };
+            ground.allow(0, Some(&[allow]));
+        }
         Visits {
             ground,
+            demands_person,
             random: fastrand::Rng::with_seed(seed),
             keys,
             history: Vec::new(),
@@ -110,10 +124,11 @@ impl Visits {
     fn declare(&mut self, name: &'static str) {
         let mut spec = json!({
             "user": format!("user-of-{name}"), "toolkit": "gmail", "authConfig": "ac_gmail",
+            "person": ANN,
             "enabled": self.random.u32(..4) > 0, "suspend": self.random.u32(..8) == 0,
         });
         if self.random.bool() {
-            spec["expectedIdentity"] = json!("ann@acme.com");
+            spec["expectedIdentity"] = json!(ANN);
         }
         self.ground.apply(name, spec);
     }
@@ -187,11 +202,11 @@ impl Visits {
 
     /// Somebody finishes what the link of the object began, as the one who is expected or as another.
     fn sign_in(&mut self, name: &'static str) -> String {
-        let who = ["ann@acme.com", "bob@acme.com"][self.random.usize(..2)];
+        let who = [Some(ANN), Some("bob@acme.com"), Some(ANN), None][self.random.usize(..4)];
         let link = self.link(name);
         let done = self.hand(name, |ground, id, now| {
             let person = Person {
-                display_name: Some(who.to_owned()),
+                display_name: who.map(str::to_owned),
                 other_browser: false,
             };
             ground.world().consent_as(id, person, now).is_ok()
@@ -207,7 +222,7 @@ impl Visits {
                 browser: browser.to_owned(),
             });
         }
-        format!("{who} signs in: {done}")
+        format!("{who:?} signs in: {done}")
     }
 
     /// Somebody comes back from a sign-in, or comes back once more, or says so without a proof.

@@ -29,6 +29,17 @@ pub struct Allow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "users_schema")]
     pub users: Option<Vec<String>>,
+    /// Patterns of `spec.person`, who signs in, or of the user where that is left out: whom links are for, and who is
+    /// listed on the connect page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "patterns_schema")]
+    pub people: Option<Vec<String>>,
+    /// `SameAsPerson`: the toolkit must show that `spec.person`, or the user where that is left out, has signed in; an
+    /// account of anybody else, or of which it shows nobody, is disabled until a new sign-in. A declaration can add
+    /// `expectedIdentity` to it, and take nothing away. It is judged once a sign-in: accounts that are connected already
+    /// stay as they are. Absent: what objects expect counts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityDemand>,
     /// Patterns of toolkits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "patterns_schema")]
@@ -83,6 +94,13 @@ pub struct NamespaceSelector {
 pub enum Source {
     SignIn,
     Secret,
+}
+
+/// Who must have signed in.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "described on the field")]
+pub enum IdentityDemand {
+    SameAsPerson,
 }
 
 /// With whom an account may be shared.

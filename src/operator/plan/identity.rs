@@ -12,6 +12,9 @@ use super::Desired;
 ///
 /// Only who signed in by a link of this object, and was not seen before, can be found to be another one: of an account that
 /// was found, or that was connected before an identity was expected, nothing is disabled.
+///
+/// Where the project demands the person, who is not shown, or shown as something of another kind, is not that person. One
+/// who is not shown yet is judged once they are.
 pub fn identity_verdict(
     desired: &Desired,
     recorded: &ConnectedAccountStatus,
@@ -25,14 +28,26 @@ pub fn identity_verdict(
         .any(|state| recorded.state.as_deref() == Some(state.as_str()));
     let known = recorded.identity_verdict.as_ref();
     let known = known.filter(|known| was_connected && known.account_id == account.id);
-    if let Some(known) = known {
+    let is_final = |known: &&IdentityVerdict| known.verdict != Verdict::NotShown;
+    if let Some(known) = known.filter(is_final) {
         return Some(known.clone());
     }
-    let expected = desired.spec.expected_identity.as_ref()?;
-    let shown = account.identity.as_ref()?;
     let is_by_link = recorded.last_link_issued_at.is_some()
         && recorded.adopted.is_none()
         && desired.spec.connected_account_id.is_none();
+    let is_new = is_by_link && (!was_connected || known.is_some());
+    let demanded = desired.demanded_person(account).filter(|_| is_new);
+    // Whoever could not be judged stays so, whatever became of the demand.
+    let demanded = demanded.or(known.map(|known| known.expected.as_str()));
+    if let Some(person) = demanded {
+        return Some(IdentityVerdict {
+            account_id: account.id.clone(),
+            expected: person.to_owned(),
+            verdict: demand(person, desired, account),
+        });
+    }
+    let expected = desired.spec.expected_identity.as_ref()?;
+    let shown = account.identity.as_ref()?;
     let was_seen = was_connected && recorded.identity.is_some();
     let verdict = match compare(expected, shown) {
         Verdict::AnotherIdentity if was_seen || !is_by_link => Verdict::NotComparable,
@@ -45,6 +60,19 @@ pub fn identity_verdict(
     })
 }
 
+/// Whether the account is that person's, as the project demands, and of whom the declaration expects besides.
+fn demand(person: &str, desired: &Desired, account: &Account) -> Verdict {
+    let Some(shown) = &account.identity else {
+        return Verdict::NotShown;
+    };
+    let expected = desired.spec.expected_identity.as_deref();
+    let is_expected = |one| compare(one, shown) == Verdict::AsExpected;
+    match std::iter::once(person).chain(expected).all(is_expected) {
+        true => Verdict::AsExpected,
+        false => Verdict::AnotherIdentity,
+    }
+}
+
 /// Addresses are compared in any case. An address and a name are of two kinds: nothing is concluded from that.
 fn compare(expected: &str, shown: &str) -> Verdict {
     match (expected.contains('@'), shown.contains('@')) {
@@ -55,14 +83,16 @@ fn compare(expected: &str, shown: &str) -> Verdict {
     }
 }
 
-/// Whether somebody else than was expected has signed in.
+/// Whether somebody else than was expected has signed in, or may have where that is not enough.
 pub(super) fn is_wrong(
     desired: &Desired,
     recorded: &ConnectedAccountStatus,
     account: &Account,
 ) -> bool {
-    identity_verdict(desired, recorded, account)
-        .is_some_and(|judged| judged.verdict == Verdict::AnotherIdentity)
+    identity_verdict(desired, recorded, account).is_some_and(|judged| match judged.verdict {
+        Verdict::AnotherIdentity | Verdict::NotShown => true,
+        Verdict::AsExpected | Verdict::NotComparable => false,
+    })
 }
 
 #[cfg(test)]

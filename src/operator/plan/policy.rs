@@ -40,6 +40,8 @@ pub(super) struct Request<'a> {
     labels: &'a Labels,
     /// The user that is declared, and that of the account that was found; `None`: it is not shown.
     users: Vec<Option<&'a str>>,
+    /// Who signs in.
+    person: &'a str,
     /// The toolkits of both.
     toolkits: Vec<&'a str>,
     /// The auth configs of both, as far as they are known yet.
@@ -69,6 +71,7 @@ pub(super) struct Request<'a> {
 pub(super) enum Field {
     Namespace,
     User,
+    Person,
     Toolkit,
     AuthConfig,
     ConnectedAccountId,
@@ -84,9 +87,10 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Namespace,
         Self::User,
+        Self::Person,
         Self::Toolkit,
         Self::AuthConfig,
         Self::ConnectedAccountId,
@@ -107,6 +111,7 @@ impl fmt::Display for Field {
         f.write_str(match self {
             Self::Namespace => "objects of this namespace",
             Self::User => "spec.user",
+            Self::Person => "spec.person, or spec.user where that is left out",
             Self::Toolkit => "spec.toolkit",
             Self::AuthConfig => "spec.authConfig, or the one that would be used",
             Self::ConnectedAccountId => "spec.connectedAccountId",
@@ -224,6 +229,17 @@ impl Policy {
         match listed.find_map(|entry| entry.deletion_policies.as_ref()?.first()) {
             Some(first) if !stands => *first,
             Some(_) | None => declared,
+        }
+    }
+
+    /// Whether the toolkit must show that the person of the request has signed in. Whoever leaves out by which entry
+    /// that is decided gains nothing by it.
+    pub(super) fn wants_person(&self, request: &Request<'_>) -> bool {
+        let (deciding, is_allowed) = self.deciding(request);
+        let mut deciding_all = deciding.iter();
+        match is_allowed && is_certain(&deciding, request) {
+            true => !deciding.is_empty() && deciding_all.all(|entry| entry.same_as_person),
+            false => deciding_all.any(|entry| entry.same_as_person),
         }
     }
 

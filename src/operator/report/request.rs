@@ -93,13 +93,14 @@ fn came_of(
     }
     let made_for = status.link.as_ref();
     let made_for = made_for.and_then(|link| link.requested_by.as_ref());
-    let has_grant =
-        status.connected_at.is_some() && is_in(status, &[State::Active, State::Inactive]);
+    let is_connected = is_in(status, &[State::Active, State::Inactive]);
+    // Of one that was disabled at once nobody has seen the grant.
+    let has_grant = status.connected_at.is_some() && is_connected;
     match &outcome.kind {
         OutcomeKind::Applied(Applied::Linked { .. }) => made_for
             .is_some_and(|made_for| made_for.uid == request.uid)
             .then_some(ConnectRequestOutcome::LinkIssued),
-        OutcomeKind::Settled if is_fresh && has_grant => Some(ConnectRequestOutcome::NotNeeded),
+        OutcomeKind::Settled if is_fresh && is_connected => Some(ConnectRequestOutcome::NotNeeded),
         OutcomeKind::Waiting(Wait {
             reason: Reason::AwaitingUser,
             ..

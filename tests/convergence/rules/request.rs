@@ -107,29 +107,44 @@ impl<'a> Situation<'a> {
         let had_grant = connected
             .iter()
             .any(|state| recorded.state.as_deref() == Some(state.as_str()));
-        let judged = recorded.identity_verdict.iter();
-        let judged = judged
-            .filter(|one| had_grant && one.account_id == account.id)
-            .map(|one| one.verdict == Verdict::AnotherIdentity)
-            .next();
+        let judged = recorded.identity_verdict.as_ref();
+        let judged = judged.filter(|one| had_grant && one.account_id == account.id);
+        let was_not_shown = judged.is_some_and(|one| one.verdict == Verdict::NotShown);
+        let spec = &self.desired.spec;
+        let is_by_link = recorded.last_link_issued_at.is_some()
+            && recorded.adopted.is_none()
+            && spec.connected_account_id.is_none();
+        let is_address = |text: &str| text.contains('@');
+        let is_same = |expected: &str, shown: &str| match is_address(expected) {
+            true => expected.eq_ignore_ascii_case(shown),
+            false => expected == shown,
+        };
+        let demanded = self.desired.demanded_person(account);
+        let demanded = demanded.filter(|_| is_by_link && (!had_grant || was_not_shown));
+        let was_demanded = judged.filter(|_| was_not_shown);
+        let demanded = demanded.or(was_demanded.map(|one| one.expected.as_str()));
+        let is_demanded = |person: &str| {
+            let mut all = std::iter::once(person).chain(spec.expected_identity.as_deref());
+            let shown = account.identity.as_ref();
+            shown.is_some_and(|shown| all.all(|one| is_same(one, shown)))
+        };
         let is_judged_now = || {
-            let spec = &self.desired.spec;
             let (Some(expected), Some(shown)) = (&spec.expected_identity, &account.identity) else {
                 return false;
             };
-            let is_address = |text: &str| text.contains('@');
-            let same = match is_address(expected) {
-                true => expected.eq_ignore_ascii_case(shown),
-                false => expected == shown,
-            };
-            !same
+            !is_same(expected, shown)
                 && is_address(expected) == is_address(shown)
-                && recorded.last_link_issued_at.is_some()
-                && recorded.adopted.is_none()
-                && spec.connected_account_id.is_none()
+                && is_by_link
                 && !(had_grant && recorded.identity.is_some())
         };
-        self.is(&connected) && judged.unwrap_or_else(is_judged_now)
+        let is_wrong = match (judged, demanded) {
+            (Some(judged), _) if judged.verdict != Verdict::NotShown => {
+                judged.verdict == Verdict::AnotherIdentity
+            }
+            (_, Some(person)) => !is_demanded(person),
+            (_, None) => is_judged_now(),
+        };
+        self.is(&connected) && is_wrong
     }
 
     /// What was refused of what is due of a grant that is not to be used.

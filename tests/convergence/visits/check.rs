@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{NAMES, Visits};
+use super::{ANN, NAMES, Visits};
 use crate::support::story::condition;
 
 impl Visits {
@@ -87,6 +87,10 @@ impl Visits {
             };
             let account = json!(self.ground.world().account(id, now).ok());
             let is_suspended = condition(&object, "Synced")["reason"] == "Suspended";
+            let is_hers = status["identity"] == ANN;
+            if self.demands_person && account["status"] == "ACTIVE" && !is_hers && !is_suspended {
+                return Err(self.told(&format!("{name} has the account of nobody who is known")));
+            }
             if is_elsewhere && account["status"] == "ACTIVE" && !is_suspended {
                 return Err(self.told(&format!("{name} has the account of another person")));
             }

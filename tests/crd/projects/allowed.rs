@@ -26,6 +26,8 @@ fn cases() -> Vec<(String, Value)> {
                 "suspend": true,
                 "allow": [{
                     "users": ["support@*", "{{namespace}}/*", "bot-?"],
+                    "people": ["*@acme.com"],
+                    "identity": "SameAsPerson",
                     "toolkits": ["gmail", "google*"],
                     "authConfigs": ["ac_1"],
                     "takeOver": true,
@@ -43,7 +45,7 @@ fn cases() -> Vec<(String, Value)> {
         (
             "an empty list is not an absent one".into(),
             allows(json!({
-                "users": [], "toolkits": [], "authConfigs": [], "visibilities": [], "sources": [],
+                "users": [], "people": [], "toolkits": [], "authConfigs": [], "visibilities": [], "sources": [],
             })),
         ),
     ];

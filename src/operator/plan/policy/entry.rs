@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Field, Pattern, Request};
 use crate::{
     composio::model::Visibility,
-    crd::{self, Allow, DeletionPolicy, ProjectKind, SharingLimit, Source},
+    crd::{self, Allow, DeletionPolicy, IdentityDemand, ProjectKind, SharingLimit, Source},
     plan::sharing,
 };
 
@@ -18,6 +18,10 @@ pub(super) struct Entry {
     pub(super) labels: Option<BTreeMap<String, String>>,
     /// Users, also those of access lists.
     pub(super) users: Option<Vec<Pattern>>,
+    /// Who signs in.
+    pub(super) people: Option<Vec<Pattern>>,
+    /// Whether the toolkit must show that this is who has signed in.
+    pub(super) same_as_person: bool,
     /// Toolkits.
     pub(super) toolkits: Option<Vec<Pattern>>,
     /// Ids of auth configs.
@@ -55,6 +59,8 @@ impl Entry {
             labels: (allow.namespace_selector.as_ref())
                 .map(|selector| selector.match_labels.clone()),
             users: (allow.users.as_ref()).map(|texts| compiled(texts, Pattern::of_users)),
+            people: plain(&allow.people),
+            same_as_person: allow.identity == Some(IdentityDemand::SameAsPerson),
             toolkits: plain(&allow.toolkits),
             auth_configs: plain(&allow.auth_configs),
             take_over: allow.take_over,
@@ -88,6 +94,10 @@ impl Entry {
         match field {
             Field::Namespace => self.is_for(namespace, request.labels),
             Field::User => request.users.iter().all(is_user),
+            // Nobody signs in where a Secret is sent.
+            Field::Person => {
+                request.source == Source::Secret || allow(&self.people, request.person, namespace)
+            }
             Field::Toolkit => {
                 let mut toolkits = request.toolkits.iter();
                 toolkits.all(|one| allow(&self.toolkits, one, namespace))

@@ -115,6 +115,20 @@ impl Desired {
         }
     }
 
+    /// Who signs in.
+    pub fn person(&self) -> &str {
+        self.spec.person.as_deref().unwrap_or(&self.spec.user)
+    }
+
+    /// Who must be shown to have signed in to that account, by the word of the project; `None`: the project leaves
+    /// that to the declaration.
+    pub fn demanded_person(&self, account: &Account) -> Option<&str> {
+        let mut request = self.request();
+        request.auth_configs.push(&account.auth_config);
+        let policy = self.flags.policy.as_ref()?;
+        policy.wants_person(&request).then(|| self.person())
+    }
+
     /// Whether only a Secret may be sent that says so itself.
     pub fn wants_annotated_secret(&self) -> bool {
         (self.flags.policy.as_ref()).is_some_and(|policy| policy.wants_annotation(&self.request()))
@@ -135,6 +149,7 @@ impl Desired {
             namespace: &self.namespace,
             labels: &self.labels,
             users: vec![Some(&spec.user)],
+            person: self.person(),
             toolkits: vec![&spec.toolkit],
             auth_configs: spec.auth_config.iter().map(String::as_str).collect(),
             names_id: spec.connected_account_id.is_some(),

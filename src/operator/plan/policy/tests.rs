@@ -29,6 +29,7 @@ fn request(namespace: &'static str, user: &'static str) -> Request<'static> {
         namespace,
         labels: &NO_LABELS,
         users: vec![Some(user)],
+        person: user,
         toolkits: vec!["gmail"],
         auth_configs: Vec::new(),
         names_id: false,

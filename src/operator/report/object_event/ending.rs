@@ -66,7 +66,9 @@ pub(super) fn why_disabled(status: &ConnectedAccountStatus) -> &'static str {
     if finished_in.and_then(|sign_in| sign_in.finished_in) == Some(FinishedIn::Another) {
         "since its sign-in was finished in another browser than the one that had asked for the link"
     } else if judged.is_some_and(|judged| judged.verdict == Verdict::AnotherIdentity) {
-        "since somebody else than spec.expectedIdentity has signed in"
+        "since somebody else than was expected has signed in"
+    } else if judged.is_some_and(|judged| judged.verdict == Verdict::NotShown) {
+        "since the project demands to see who has signed in, and the toolkit does not show it"
     } else {
         "as declared"
     }

@@ -178,6 +178,10 @@ fn policy(dice: &mut Dice) -> Policy {
         10 => allow.max_accounts = Some(1),
         _ => allow.namespaces = all(&["other"]),
     }
+    allow.identity = dice.once_in(3).then_some(crd::IdentityDemand::SameAsPerson);
+    if dice.once_in(8) {
+        allow.people = all(&USERS[..1]);
+    }
     if dice.once_in(2) {
         let policies = [DeletionPolicy::Delete, DeletionPolicy::Revoke];
         allow.deletion_policies = Some(vec![dice.of(&policies)]);

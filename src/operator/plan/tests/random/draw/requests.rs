@@ -55,6 +55,7 @@ pub(super) fn judged(dice: &mut Dice) -> IdentityVerdict {
             Verdict::AsExpected,
             Verdict::AnotherIdentity,
             Verdict::NotComparable,
+            Verdict::NotShown,
         ]),
     }
 }
