@@ -7,16 +7,22 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use serde_json::Value;
 
 use crate::support::control_plane::ControlPlane;
-use crate::support::helm::{CHART, helm, render};
+use crate::support::helm::{CHART, helm, helm3, render};
+use combinations::COMBINATIONS;
 
+mod combinations;
 mod config_maps;
 mod connect;
+mod conventions;
 mod examples;
 mod gitops;
 mod marks;
 mod monitoring;
 mod names;
 mod network;
+mod openshift;
+mod ownership;
+mod parent;
 mod permissions;
 mod projects;
 mod refused;
@@ -25,112 +31,6 @@ mod values;
 
 /// What a resource of the Prometheus operator needs for a server to check it: that it is there.
 const MONITORING: &str = include_str!("chart/monitoring.yaml");
-
-/// Values with which the chart is installed, and what each is about.
-const COMBINATIONS: [(&str, &[&str]); 14] = [
-    ("the least", &[]),
-    (
-        "a project with the release",
-        &[r#"project={"create":true,"apiKeySecretRef":{"name":"composio"}}"#],
-    ),
-    (
-        "a project for some",
-        &[
-            r#"project={"create":true,"name":"shared","apiKeySecretRef":{"name":"composio","key":"k"},"aliasPrefix":"eu","allow":[{"namespaceSelector":{"matchLabels":{"tier":"agents"}},"users":["{{namespace}}/*"],"toolkits":["gmail"]}]}"#,
-        ],
-    ),
-    ("a trial", &[r#"sandbox={"enabled":true}"#]),
-    (
-        "a key in the values",
-        &[r#"project={"create":true,"apiKey":"ak_1"}"#],
-    ),
-    (
-        "a project for some namespaces",
-        &[
-            r#"project={"create":true,"apiKey":"ak_1","allow":[{"toolkits":["gmail"]}]}"#,
-            r#"watchNamespaces=["some-namespace"]"#,
-        ],
-    ),
-    (
-        "marks that are protected in some namespaces",
-        &[
-            r#"watchNamespaces=["some-namespace"]"#,
-            r#"tenancy={"protectMarks":true}"#,
-        ],
-    ),
-    (
-        "a sandbox that stays",
-        &[r#"sandbox={"enabled":true,"keep":true}"#],
-    ),
-    (
-        "some namespaces",
-        &[
-            r#"sandbox={"enabled":true}"#,
-            r#"watchNamespaces=["some-namespace"]"#,
-            r#"uninstall={"policy":"Drain","timeout":"5m"}"#,
-            r#"rbac={"aggregate":false}"#,
-        ],
-    ),
-    (
-        "all namespaces, drained",
-        &[
-            r#"sandbox={"enabled":true}"#,
-            r#"uninstall={"policy":"Drain"}"#,
-        ],
-    ),
-    (
-        "the host's network",
-        &[
-            r#"sandbox={"enabled":true}"#,
-            "hostNetwork=true",
-            r#"http={"host":"127.0.0.1","port":9080}"#,
-        ],
-    ),
-    (
-        "behind a proxy",
-        &[
-            r#"project={"create":true,"apiKeySecretRef":{"name":"composio","key":"k"},"baseURL":"https://composio.acme.example:8443/api"}"#,
-            r#"proxy={"http":"http://proxy:3128","https":"http://u:p@proxy:3128/","noProxy":"10.0.0.0/8"}"#,
-            r#"customCA={"configMap":"ca"}"#,
-            r#"allowedBaseURLs=["https://composio.acme.example:8443/api","http://10.0.0.1:8090"]"#,
-            r#"networkPolicy={"enabled":true,"from":[{"namespaceSelector":{}}]}"#,
-        ],
-    ),
-    (
-        "everything that watches",
-        &[
-            r#"sandbox={"enabled":true}"#,
-            r#"metrics={"serviceMonitor":{"enabled":true,"labels":{"release":"p"}},"rules":{"enabled":true,"labels":{"release":"p"}},"dashboard":{"enabled":true}}"#,
-            r#"networkPolicy={"enabled":true,"egress":[]}"#,
-        ],
-    ),
-    (
-        "everything else",
-        &[
-            r#"metrics={"service":{"enabled":false},"podMonitor":{"enabled":true}}"#,
-            r#"image={"repository":"registry.acme.example/op","digest":"sha256:0123456789012345678901234567890123456789012345678901234567890123","pullPolicy":"Always"}"#,
-            r#"imagePullSecrets=[{"name":"registry"}]"#,
-            r#"crds={"enabled":false}"#,
-            r#"customCA={"secret":"ca","key":"tls.crt"}"#,
-            r#"serviceAccount={"create":true,"name":"someone","annotations":{"a":"b"}}"#,
-            r#"config={"pollInterval":"1m","concurrency":32,"logFormat":"json","keyInterval":"5m","maxProjectsPerNamespace":0}"#,
-            r#"strategy={"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":1,"maxSurge":0}}"#,
-            r#"priorityClassName="system-cluster-critical""#,
-            r#"nodeSelector={"kubernetes.io/os":"linux"}"#,
-            r#"tolerations=[{"key":"a","operator":"Exists"}]"#,
-            r#"affinity={"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"a","operator":"Exists"}]}]}}}"#,
-            r#"topologySpreadConstraints=[]"#,
-            r#"podAnnotations={"a":"b"}"#,
-            r#"podLabels={"a":"b"}"#,
-            r#"labels={"team":"agents"}"#,
-            r#"extraEnv=[{"name":"A","value":"b"}]"#,
-            r#"extraArgs=["--stalled-interval=5m"]"#,
-            r#"extraVolumes=[{"name":"e","emptyDir":{}}]"#,
-            r#"extraVolumeMounts=[{"name":"e","mountPath":"/e"}]"#,
-            r#"extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"{{ .Release.Name }}-extra"}}]"#,
-        ],
-    ),
-];
 
 #[tokio::test]
 async fn helm_finds_no_fault() {
@@ -142,6 +42,44 @@ async fn helm_finds_no_fault() {
         let output = helm(&args).await;
         assert!(output.status.success(), "{what}: {output:?}");
     }
+}
+
+/// Helm 3 and Helm 4 read values and YAML by different libraries.
+#[tokio::test]
+async fn both_versions_of_helm_make_the_same_objects() {
+    for (what, values) in COMBINATIONS {
+        // What is built from a module takes itself to be of another Kubernetes.
+        let mut args = vec!["template", "op", CHART, "--kube-version=1.33.0"];
+        for value in values {
+            args.extend(["--set-json", value]);
+        }
+        let [three, four] = [helm3(&args).await, helm(&args).await].map(|output| {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{what}: {said}");
+            let yaml = String::from_utf8(output.stdout).expect("text");
+            serde_saphyr::from_multiple::<Value>(&yaml).expect("YAML")
+        });
+        assert!(three.len() > 10, "{what}");
+        assert_eq!(three.len(), four.len(), "{what}");
+        // They may be in another order.
+        for object in three {
+            assert!(four.contains(&object), "{what}: {object}");
+        }
+    }
+    let refused = helm3(&[
+        "template",
+        "op",
+        CHART,
+        "--kube-version=1.33.0",
+        "--set-json",
+        "replica=1",
+    ])
+    .await;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("- replica: did you mean replicaCount?"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -285,7 +223,10 @@ async fn the_program_takes_what_each_combination_gives_it() {
     for (what, values) in COMBINATIONS {
         let rendered = render("x", values).await.expect("it renders");
         for pod in rendered.pods() {
-            for container in pod["containers"].as_array().expect("it has containers") {
+            let containers = pod["containers"].as_array().expect("it has containers");
+            // Others may run beside those of the program.
+            let is_ours = |container: &&Value| container["args"].is_array();
+            for container in containers.iter().filter(is_ours) {
                 let args: Vec<String> =
                     serde_json::from_value(container["args"].clone()).expect("a list of words");
                 let args = std::iter::once("composio-operator".to_owned()).chain(args);

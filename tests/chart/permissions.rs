@@ -64,7 +64,11 @@ async fn roles_in_the_named_namespaces_are_enough_and_give_nothing_elsewhere() {
     let both = format!(r#"watchNamespaces=["{}","{second}"]"#, scene.namespace);
     let rendered = render(
         &scene.namespace,
-        &[SANDBOX, &both, r#"rbac={"aggregate":false,"letGo":false}"#],
+        &[
+            SANDBOX,
+            &both,
+            r#"rbac={"aggregate":false,"letGo":false,"viewerRole":false}"#,
+        ],
     )
     .await
     .expect("it renders");

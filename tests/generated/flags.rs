@@ -10,7 +10,7 @@ use composio_operator::arguments::values::{
 use serde_json::{Map, Value, json};
 
 /// The flags that the chart sets by a value of its own, and which that is.
-pub(crate) const OWN_VALUES: [(&str, &str); 13] = [
+pub(crate) const OWN_VALUES: [(&str, &str); 14] = [
     ("allowed-base-urls", "allowedBaseURLs"),
     ("allow-http", "allowedBaseURLs"),
     ("cluster-resource-namespace", "the namespace of the release"),
@@ -19,6 +19,7 @@ pub(crate) const OWN_VALUES: [(&str, &str); 13] = [
     ("connect-key-file", "connect.key"),
     ("connect-user-header", "connect.userHeader"),
     ("http-address", "http"),
+    ("log-format", "log.format"),
     ("watch-namespace", "watchNamespaces"),
     ("instance", "the name of the pod"),
     ("leader-elect", "leaderElection"),
@@ -61,7 +62,6 @@ pub(super) fn write_schema(schema: &mut Value) {
     schema["properties"]["config"] = json!({
         "type": "object",
         "description": "Flags of the program",
-        "additionalProperties": false,
         "properties": properties,
     });
     let Values::Text { pattern, .. } = values::of("watch-namespace") else {

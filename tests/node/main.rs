@@ -113,7 +113,7 @@ async fn tell(release: &Release<'_>, steps: &mut Steps) -> Result<(), String> {
     let before = release.accounts().await?;
     let pod = release.pod().await?;
     steps.say("helm upgrade --wait, to other values");
-    release.upgrade(&["--set", "config.logFormat=json"]).await?;
+    release.upgrade(&["--set", "log.format=json"]).await?;
     same(&before, &release.accounts().await?)?;
     let upgraded = release.pod().await?;
     different(&pod, &upgraded)?;

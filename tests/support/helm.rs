@@ -8,14 +8,23 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::control_plane::ControlPlane;
-use super::tools::{self, HELM};
+use super::tools::{self, HELM, HELM3, Tool};
 
 /// The chart's folder.
 pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/composio-operator");
 
 /// Runs Helm without a cluster.
 pub(crate) async fn helm(args: &[&str]) -> Output {
-    Command::new(program().await)
+    without_cluster(&HELM, args).await
+}
+
+/// The same by Helm 3.
+pub(crate) async fn helm3(args: &[&str]) -> Output {
+    without_cluster(&HELM3, args).await
+}
+
+async fn without_cluster(tool: &'static Tool, args: &[&str]) -> Output {
+    Command::new(found(tool).await)
         .args(args)
         .env_remove("KUBECONFIG")
         .stdin(Stdio::null())
@@ -32,7 +41,18 @@ pub(crate) async fn helm_on(
     namespace: &str,
     args: &[&str],
 ) -> Output {
-    Command::new(program().await)
+    helm_of(&HELM, control_plane, home, namespace, args).await
+}
+
+/// The same by another version of Helm.
+pub(crate) async fn helm_of(
+    tool: &'static Tool,
+    control_plane: &ControlPlane,
+    home: &Path,
+    namespace: &str,
+    args: &[&str],
+) -> Output {
+    Command::new(found(tool).await)
         .args(args)
         .args(["--namespace", namespace])
         .env("KUBECONFIG", control_plane.kubeconfig())
@@ -45,7 +65,11 @@ pub(crate) async fn helm_on(
 
 /// Where Helm is. Built the first time, which takes a while.
 pub(crate) async fn program() -> PathBuf {
-    tokio::task::spawn_blocking(|| tools::find(&HELM))
+    found(&HELM).await
+}
+
+pub(crate) async fn found(tool: &'static Tool) -> PathBuf {
+    tokio::task::spawn_blocking(move || tools::find(tool))
         .await
         .expect("the search does not panic")
         .unwrap_or_else(|error| panic!("no helm: {error}"))

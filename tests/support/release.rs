@@ -48,11 +48,12 @@ pub(crate) async fn installed_in(
         .into_iter()
         .filter(|object| KINDS.iter().any(|kind| object["kind"] == *kind))
         .collect();
-    // The roles of the operator: one for those who edit is there too.
+    // The roles of the operator: those for people are there too.
     let roles = |object: &&Value| {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         ["Role", "ClusterRole"].contains(&object["kind"].as_str().unwrap_or_default())
             && !name.ends_with("-edit")
+            && !name.ends_with("-viewer")
     };
     let granted: Vec<[String; 3]> = items
         .iter()

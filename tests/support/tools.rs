@@ -25,6 +25,8 @@ const NEEDED: [&Tool; 3] = [&ETCD, &KUBE_APISERVER, &KUBECTL];
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tool {
     pub(crate) name: &'static str,
+    /// What it is built from.
+    module: &'static go::Module,
     /// Go's name for its main package.
     package: &'static str,
     /// Prints the version.
@@ -37,6 +39,7 @@ pub(crate) struct Tool {
 
 pub(crate) const ETCD: Tool = Tool {
     name: "etcd",
+    module: &go::KUBERNETES,
     package: "go.etcd.io/etcd/server/v3",
     ask: &["--version"],
     before: "etcd Version: ",
@@ -45,6 +48,7 @@ pub(crate) const ETCD: Tool = Tool {
 
 pub(crate) const KUBE_APISERVER: Tool = Tool {
     name: "kube-apiserver",
+    module: &go::KUBERNETES,
     package: "k8s.io/kubernetes/cmd/kube-apiserver",
     ask: &["--version"],
     before: "Kubernetes v",
@@ -53,6 +57,7 @@ pub(crate) const KUBE_APISERVER: Tool = Tool {
 
 pub(crate) const KUBECTL: Tool = Tool {
     name: "kubectl",
+    module: &go::KUBERNETES,
     package: "k8s.io/kubernetes/cmd/kubectl",
     ask: &["version", "--client", "-o", "json"],
     before: "\"gitVersion\": \"v",
@@ -61,15 +66,36 @@ pub(crate) const KUBECTL: Tool = Tool {
 
 pub(crate) const HELM: Tool = Tool {
     name: "helm",
+    module: &go::KUBERNETES,
     package: "helm.sh/helm/v4/cmd/helm",
     ask: &["version", "--short"],
     before: "v",
     oldest: Version(4, 0),
 };
 
+/// The Helm before, which many still use.
+pub(crate) const HELM3: Tool = Tool {
+    name: "helm3",
+    module: &go::HELM3,
+    package: "helm.sh/helm/v3/cmd/helm",
+    ask: &["version", "--short"],
+    before: "v",
+    oldest: Version(3, 17),
+};
+
+pub(crate) const PROMTOOL: Tool = Tool {
+    name: "promtool",
+    module: &go::PROMETHEUS,
+    package: "github.com/prometheus/prometheus/cmd/promtool",
+    ask: &["--version"],
+    before: "promtool, version ",
+    oldest: Version(0, 0),
+};
+
 /// Ours: judges objects with the interpreters of Argo CD and Flux.
 pub(crate) const GITOPS: Tool = Tool {
     name: "gitops",
+    module: &go::GITOPS,
     package: "composio-operator/tests/kubernetes/gitops",
     ask: &["version"],
     before: "gitops ",
@@ -78,6 +104,7 @@ pub(crate) const GITOPS: Tool = Tool {
 
 pub(crate) const KUBE_CONTROLLER_MANAGER: Tool = Tool {
     name: "kube-controller-manager",
+    module: &go::KUBERNETES,
     package: "k8s.io/kubernetes/cmd/kube-controller-manager",
     ask: &["--version"],
     before: "Kubernetes v",
@@ -86,6 +113,7 @@ pub(crate) const KUBE_CONTROLLER_MANAGER: Tool = Tool {
 
 pub(crate) const KUBE_SCHEDULER: Tool = Tool {
     name: "kube-scheduler",
+    module: &go::KUBERNETES,
     package: "k8s.io/kubernetes/cmd/kube-scheduler",
     ask: &["--version"],
     before: "Kubernetes v",
@@ -94,6 +122,7 @@ pub(crate) const KUBE_SCHEDULER: Tool = Tool {
 
 pub(crate) const KUBELET: Tool = Tool {
     name: "kubelet",
+    module: &go::KUBERNETES,
     package: "k8s.io/kubernetes/cmd/kubelet",
     ask: &["--version"],
     before: "Kubernetes v",
@@ -170,7 +199,7 @@ pub(crate) fn tools() -> Result<Tools, Error> {
 pub(crate) async fn tools_for_demo() -> Result<Tools, Error> {
     let mut folders = folders();
     // What tests have built already.
-    folders.push(go::bin());
+    folders.push(go::KUBERNETES.bin());
     found_fetched_or_built(folders, Archive::official(), go::build).await
 }
 

@@ -18,9 +18,13 @@
 {{- $full | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
+{{- define "composio-operator.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
 {{/* Names of what is not in a namespace carry the release's: two releases do not meet. */}}
 {{- define "composio-operator.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "composio-operator.fullname" .) }}
+{{- printf "%s-%s" (include "composio-operator.namespace" .) (include "composio-operator.fullname" .) }}
 {{- end }}
 
 {{/* Whether the objects of a watched namespace can still be let go once its Role is gone: text, or nothing. */}}
@@ -50,7 +54,38 @@ true
   "app.kubernetes.io/managed-by" $root.Release.Service
   "app.kubernetes.io/part-of" (include "composio-operator.name" $root)
   "app.kubernetes.io/version" $root.Chart.AppVersion }}
-{{- merge dict (last .) $root.Values.labels $own | toYaml }}
+{{- merge dict (last .) $root.Values.commonLabels $own | toYaml }}
+{{- end }}
+
+{{/* The annotations of an object's metadata, with those of every object; what is said more specifically wins. */}}
+{{- define "composio-operator.annotations" -}}
+{{- with merge dict (last .) (first .).Values.commonAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+{{- end }}
+{{- end }}
+
+{{/* More labels of a pod: those of every object, and its own. Called with the root and the latter. */}}
+{{- define "composio-operator.podLabels" -}}
+{{- with merge dict (last .) (first .).Values.commonLabels }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Called with the root, the pod's own annotations, and the container that kubectl takes if none is named. */}}
+{{- define "composio-operator.podAnnotations" -}}
+{{- merge dict (index . 1) (first .).Values.commonAnnotations (dict "kubectl.kubernetes.io/default-container" (last .)) | toYaml }}
+{{- end }}
+
+{{/* Settings of a Service about IPv4 and IPv6. */}}
+{{- define "composio-operator.ipFamilies" -}}
+{{- with .ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .ipFamilies }}
+ipFamilies:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "composio-operator.selector" -}}
@@ -67,10 +102,12 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "composio-operator.image" -}}
+{{- $registry := default .Values.image.registry .Values.global.imageRegistry }}
+{{- $name := list $registry .Values.image.repository | compact | join "/" }}
 {{- if .Values.image.digest }}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- printf "%s@%s" $name .Values.image.digest }}
 {{- else }}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- printf "%s:%s" $name (default .Chart.AppVersion .Values.image.tag) }}
 {{- end }}
 {{- end }}
 
@@ -85,15 +122,33 @@ resources:
 {{- end }}
 
 {{- define "composio-operator.pod" -}}
-{{- with .Values.imagePullSecrets }}
+{{- $secrets := list }}
+{{- range concat (default list .Values.global.imagePullSecrets) .Values.imagePullSecrets }}
+{{- $secrets = append $secrets (kindIs "string" . | ternary (dict "name" .) .) }}
+{{- end }}
+{{- with uniq $secrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+enableServiceLinks: {{ .Values.enableServiceLinks }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- if .Values.hostNetwork }}
 hostNetwork: true
-dnsPolicy: ClusterFirstWithHostNet
+{{- end }}
+{{- with default (ternary "ClusterFirstWithHostNet" "" .Values.hostNetwork) .Values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.runtimeClassName }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . | quote }}
@@ -134,7 +189,7 @@ true
 {{- if regexMatch "(?i)(^|,)http:" $urls }}
 - --allow-http
 {{- end }}
-- {{ printf "--cluster-resource-namespace=%s" .Release.Namespace | quote }}
+- {{ printf "--cluster-resource-namespace=%s" (include "composio-operator.namespace" .) | quote }}
 {{- end }}
 
 {{- define "composio-operator.scope" -}}
@@ -159,14 +214,14 @@ true
 {{- if .Values.hostNetwork }}
 {{- printf "http://127.0.0.1:%d" (int .Values.sandbox.port) }}
 {{- else }}
-{{- printf "http://%s-sandbox.%s.svc:%d" (include "composio-operator.fullname" .) .Release.Namespace (int .Values.sandbox.port) }}
+{{- printf "http://%s-sandbox.%s.svc:%d" (include "composio-operator.fullname" .) (include "composio-operator.namespace" .) (int .Values.sandbox.port) }}
 {{- end }}
 {{- end }}
 {{- end }}
 
 {{/* Each name once, as Helm 4 demands: what extraEnv names is not the chart's to set. */}}
 {{- define "composio-operator.env" -}}
-{{- $env := list (dict "name" "RUST_LOG" "value" .Values.logFilter) }}
+{{- $env := list (dict "name" "RUST_LOG" "value" .Values.log.level) }}
 {{- with .Values.proxy.http }}
 {{- $env = append $env (dict "name" "HTTP_PROXY" "value" .) }}
 {{- end }}

@@ -1,5 +1,6 @@
 {{/* What the schema cannot say, because it concerns several values. */}}
 {{- define "composio-operator.validate" -}}
+{{- include "composio-operator.validateNamesOfValues" . }}
 {{- include "composio-operator.validateProject" . }}
 {{- include "composio-operator.validateConnect" . }}
 {{- include "composio-operator.validateTogether" . }}
@@ -56,17 +57,26 @@
 {{- end }}
 
 {{- define "composio-operator.validateTogether" -}}
+{{- if and (hasKey .Values "enabled") (not .Values.enabled) }}
+{{- fail "enabled is false, and the chart is rendered all the same: it is for a chart that holds this one, as the condition of the dependency" }}
+{{- end }}
+{{- if not (or (kindIs "invalid" .Values.podDisruptionBudget.minAvailable) (kindIs "invalid" .Values.podDisruptionBudget.maxUnavailable)) }}
+{{- fail "podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable exclude each other" }}
+{{- end }}
 {{- if not .Values.leaderElection.enabled }}
-{{- if gt (int .Values.replicas) 1 }}
-{{- fail "replicas above 1 need leaderElection.enabled, or they would all work at once" }}
+{{- if gt (int .Values.replicaCount) 1 }}
+{{- fail "replicaCount above 1 needs leaderElection.enabled, or they would all work at once" }}
 {{- end }}
 {{- if and .Values.strategy (ne (default "RollingUpdate" .Values.strategy.type) "Recreate") }}
 {{- fail "strategy must be {type: Recreate} when leaderElection.enabled is false: in a rolling update two pods would work at once" }}
 {{- end }}
 {{- end }}
 {{- if eq .Values.uninstall.policy "Drain" }}
-{{- if not (int .Values.replicas) }}
-{{- fail "uninstall.policy=Drain needs replicas of at least 1: without an operator nobody ends the accounts, and helm uninstall would wait in vain" }}
+{{- if not (int .Values.replicaCount) }}
+{{- fail "uninstall.policy=Drain needs a replicaCount of at least 1: without an operator nobody ends the accounts, and helm uninstall would wait in vain" }}
+{{- end }}
+{{- if .Values.namespaceOverride }}
+{{- fail "uninstall.policy=Drain excludes namespaceOverride: the Job sees by the release's own namespace that Helm uninstalls it, and would delete nothing" }}
 {{- end }}
 {{- if not .Values.rbac.create }}
 {{- fail "uninstall.policy=Drain needs rbac.create: the Job that drains has an account and rights of its own" }}
@@ -142,11 +152,12 @@
 
 {{/* A key that stands twice is refused by Helm 4, and a pod that its selector does not find by the apiserver. */}}
 {{- define "composio-operator.validateNames" -}}
-{{- $labels := dict "labels" .Values.labels "podLabels" .Values.podLabels
+{{- $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels
   "metrics.serviceMonitor.labels" .Values.metrics.serviceMonitor.labels
   "metrics.podMonitor.labels" .Values.metrics.podMonitor.labels
   "metrics.rules.labels" .Values.metrics.rules.labels
-  "metrics.dashboard.labels" .Values.metrics.dashboard.labels }}
+  "metrics.dashboard.labels" .Values.metrics.dashboard.labels
+  "connect.podLabels" .Values.connect.podLabels }}
 {{- range $where, $given := $labels }}
 {{- range list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" }}
 {{- if hasKey $given . }}
@@ -154,6 +165,8 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- include "composio-operator.validateOnce" (list "extraContainers" "name" (concat .Values.extraContainers .Values.extraInitContainers) (list "operator")) }}
+{{- include "composio-operator.validateOnce" (list "connect.extraContainers" "name" .Values.connect.extraContainers (list "connect")) }}
 {{- include "composio-operator.validateOnce" (list "extraEnv" "name" .Values.extraEnv list) }}
 {{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "state-key" "connect-key" "ca")) }}
 {{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/composio-operator-state" "/var/run/composio-connect" "/etc/composio-operator/ca")) }}

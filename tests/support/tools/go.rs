@@ -1,5 +1,5 @@
-//! Builds the programs with Go from the module in `tests/kubernetes`, whose go.sum fixes every source, into
-//! `target/kubernetes/HASH/bin`. The hash is that of the sources: with new versions, a new folder.
+//! Builds the programs with Go from the modules below `tests`, whose go.sum fix every source, into
+//! `target/kubernetes/HASH/bin`. The hash is that of the module: with new versions, a new folder.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -16,21 +16,69 @@ use crate::support::child::{self, Child, Folder};
 
 const GO_MOD: &str = include_str!("../../kubernetes/go.mod");
 const GO_SUM: &str = include_str!("../../kubernetes/go.sum");
-/// The one program that is our own: with another source it is another program.
-const GITOPS_MAIN: &str = include_str!("../../kubernetes/gitops/main.go");
-const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubernetes");
+const KUBERNETES_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubernetes");
+
+/// A module of Go.
+#[derive(Debug)]
+pub(crate) struct Module {
+    folder: &'static str,
+    /// Everything that decides what is built.
+    sources: &'static [&'static str],
+    /// Build tags.
+    tags: &'static str,
+}
+
+/// The control plane, the node, and Helm.
+pub(super) const KUBERNETES: Module = Module {
+    folder: KUBERNETES_FOLDER,
+    sources: &[GO_MOD, GO_SUM],
+    tags: "",
+};
+
+/// The same, with the one program that is our own: with another source it is another program.
+pub(super) const GITOPS: Module = Module {
+    folder: KUBERNETES_FOLDER,
+    sources: &[
+        GO_MOD,
+        GO_SUM,
+        include_str!("../../kubernetes/gitops/main.go"),
+    ],
+    tags: "",
+};
+
+pub(super) const HELM3: Module = Module {
+    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/helm3"),
+    sources: &[
+        include_str!("../../helm3/go.mod"),
+        include_str!("../../helm3/go.sum"),
+    ],
+    tags: "",
+};
+
+pub(super) const PROMETHEUS: Module = Module {
+    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prometheus"),
+    sources: &[
+        include_str!("../../prometheus/go.mod"),
+        include_str!("../../prometheus/go.sum"),
+    ],
+    // Rules are evaluated without the clients of any cloud.
+    tags: "remove_all_sd",
+};
 /// The oldest Go that will do.
 pub(super) const OLDEST: Version = Version(1, 26);
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Builds those that an earlier run did not, in one go: they have most of their packages in common, and while
-/// one is linked another is compiled. Returns the paths in the order of the tools.
+/// Builds those that an earlier run did not, in one go: they are of one module, have most of their packages in common,
+/// and while one is linked another is compiled. Returns the paths in the order of the tools.
 pub(super) fn build(tools: &[&Tool]) -> Result<Vec<PathBuf>, Error> {
     let io = |error: io::Error| Error::Io {
         tools: names(tools),
         reason: error.to_string(),
     };
-    let bin = bin();
+    let Some(module) = tools.first().map(|tool| tool.module) else {
+        return Ok(Vec::new());
+    };
+    let bin = module.bin();
     let programs: Vec<PathBuf> = tools.iter().map(|tool| bin.join(tool.name)).collect();
     let is_there = |programs: &[PathBuf]| programs.iter().all(|program| program.is_file());
     if is_there(&programs) {
@@ -53,8 +101,9 @@ pub(super) fn build(tools: &[&Tool]) -> Result<Vec<PathBuf>, Error> {
     let what = names(&missing);
     let work = Folder::new().map_err(io)?;
     let packages = missing.iter().map(|tool| tool.package);
-    let mut list = go(&work, "list");
-    list.args(["-mod=readonly", "-deps"]).args(packages.clone());
+    let mut list = go(module, &work, "list");
+    list.args(["-mod=readonly", "-deps", "-tags", module.tags])
+        .args(packages.clone());
     let progress = Progress::new(format!("fetching the sources of {what} (once)"));
     let listed = run(&work, "list", &list, progress, &|_| String::new()).map_err(io)?;
     if !listed.status.success() {
@@ -64,10 +113,11 @@ pub(super) fn build(tools: &[&Tool]) -> Result<Vec<PathBuf>, Error> {
 
     let unfinished = bin.with_file_name("unfinished");
     fs::create_dir_all(&unfinished).map_err(io)?;
-    let mut build = go(&work, "build");
+    let mut build = go(module, &work, "build");
     // Names each package that it compiles.
     build
-        .args(["-v", "-mod=readonly", "-trimpath", "-ldflags"])
+        .args(["-v", "-mod=readonly", "-trimpath"])
+        .args(["-tags", module.tags, "-ldflags"])
         .arg(linker_flags())
         .arg("-o")
         .arg(&unfinished)
@@ -90,11 +140,11 @@ pub(super) fn build(tools: &[&Tool]) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// `go list` or `go build`, for this machine, whatever else is being built for others.
-fn go(work: &Folder, what: &str) -> Command {
+fn go(module: &Module, work: &Folder, what: &str) -> Command {
     let mut command = Command::new("go");
     command
         .arg(what)
-        .current_dir(MODULE)
+        .current_dir(module.folder)
         .env("CGO_ENABLED", "0")
         .env("GOTMPDIR", work.path())
         .env("GOWORK", "off")
@@ -161,21 +211,21 @@ fn executable(package: &str) -> &str {
     }
 }
 
-/// `target/kubernetes/HASH/bin`.
-pub(super) fn bin() -> PathBuf {
-    let hash = Sha256::new()
-        .chain_update(GO_MOD)
-        .chain_update(GO_SUM)
-        .chain_update(GITOPS_MAIN)
-        .finalize();
-    let hash: String = hash
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    // Cargo makes this folder in the target folder, wherever that is.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    target.with_file_name("kubernetes").join(hash).join("bin")
+impl Module {
+    /// `target/kubernetes/HASH/bin`.
+    pub(super) fn bin(&self) -> PathBuf {
+        let mut hash = Sha256::new();
+        self.sources.iter().for_each(|source| hash.update(source));
+        let hash = hash.finalize();
+        let hash: String = hash
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        // Cargo makes this folder in the target folder, wherever that is.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        target.with_file_name("kubernetes").join(hash).join("bin")
+    }
 }
 
 /// Without these, Kubernetes says that it is v0.0.0, and clients refuse it.
@@ -226,7 +276,7 @@ fn look_for_go(tools: &[&Tool]) -> Result<(), Error> {
     };
     let output = Command::new("go")
         .args(["env", "GOVERSION"])
-        .current_dir(MODULE)
+        .current_dir(KUBERNETES_FOLDER)
         .env("GOWORK", "off")
         .stdin(Stdio::null())
         .output()
