@@ -10,6 +10,7 @@ use crate::support::control_plane::ControlPlane;
 use crate::support::helm::{CHART, helm, helm3, render};
 use combinations::COMBINATIONS;
 
+mod actions;
 mod combinations;
 mod config_maps;
 mod connect;

@@ -11,6 +11,7 @@ mod alerts;
 mod conditions;
 mod fields;
 pub(crate) mod flags;
+mod gitops;
 mod values;
 
 use crate::structure::documents::Document;
@@ -115,7 +116,12 @@ fn the_chart_has_the_flags_of_the_program() {
     let schema_file = "charts/composio-operator/values.schema.json";
     let mut schema: Value = serde_json::from_str(&read(schema_file)).unwrap();
     flags::write_schema(&mut schema);
+    values::describe(&mut schema);
     for (file, generated) in [
+        (
+            "charts/composio-operator/files/names.json",
+            values::names(&schema),
+        ),
         (schema_file, schema),
         (
             "charts/composio-operator/files/flags.json",
@@ -125,6 +131,14 @@ fn the_chart_has_the_flags_of_the_program() {
         let generated = serde_json::to_string_pretty(&generated).unwrap() + "\n";
         compare(file, &generated);
     }
+}
+
+#[test]
+fn what_is_for_argo_cd_is_made_of_the_scripts_that_are_tested() {
+    compare(
+        "charts/composio-operator/gitops/argocd-cm.yaml",
+        &gitops::argocd_cm(),
+    );
 }
 
 fn sandbox_help() -> String {

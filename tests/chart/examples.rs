@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::config_map;
 use crate::support::control_plane::ControlPlane;
-use crate::support::helm::CHART;
+use crate::support::helm::{CHART, helm};
 use crate::support::scene::{Operated, SOON, Scene};
 use crate::support::wait;
 
@@ -59,12 +59,73 @@ async fn each_file_is_applied_by_a_test() {
     for file in folder {
         let name = file.expect("it can be read").file_name();
         let name = name.to_string_lossy();
-        // What an agent runs is tried by tests/clients.
-        if !name.ends_with(".yaml") {
+        // What an agent runs is tried by tests/clients; values are no manifest.
+        if !name.ends_with(".yaml") || name.ends_with(".values.yaml") {
             continue;
         }
         assert!(source.contains(&format!("(\"{name}\"")), "{name}");
     }
+}
+
+fn in_examples(name: &str) -> String {
+    let file = Path::new(CHART).join("examples").join(name);
+    file.display().to_string()
+}
+
+/// In the namespace that one of them makes.
+#[tokio::test]
+async fn each_file_is_taken_by_a_server_as_it_stands() {
+    let control_plane = ControlPlane::with_crd().await;
+    let apply = async |args: &[&str]| {
+        let args = [&["apply", "--validate=strict"], args].concat();
+        let applied = control_plane.kubectl(&args).await;
+        let said = String::from_utf8_lossy(&applied.stderr).into_owned();
+        assert!(applied.status.success(), "{args:?}: {said}");
+        assert_eq!(said, "", "{args:?}");
+    };
+    apply(&["-f", &in_examples("namespace.yaml")]).await;
+    let made = control_plane
+        .kubectl_stdin(&["apply", "-f", "-"], EXTERNAL_SECRETS)
+        .await;
+    assert!(made.status.success(), "{made:?}");
+    let waited = control_plane
+        .kubectl(&[
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "crd/externalsecrets.external-secrets.io",
+        ])
+        .await;
+    assert!(waited.status.success(), "{waited:?}");
+    let folder = std::fs::read_dir(Path::new(CHART).join("examples")).expect("it is there");
+    let mut taken = 0;
+    for file in folder {
+        let path = file.expect("it can be read").path().display().to_string();
+        if path.ends_with(".yaml") && !path.ends_with(".values.yaml") {
+            apply(&["--dry-run=server", "-f", &path]).await;
+            taken += 1;
+        }
+    }
+    assert!(taken >= 9, "{taken}");
+}
+
+#[tokio::test]
+async fn the_values_of_a_proxy_before_the_page_are_taken_by_the_chart() {
+    let file = in_examples("oauth2-proxy.values.yaml");
+    let output = helm(&["template", "op", CHART, "--values", &file]).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let yaml = String::from_utf8(output.stdout).expect("text");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&yaml).expect("YAML");
+    let page = objects.iter().find(|object| {
+        object["metadata"]["name"] == "op-composio-operator-connect"
+            && object["kind"] == "Deployment"
+    });
+    let pod = &page.expect("the page is there")["spec"]["template"]["spec"];
+    let args = pod["containers"][0]["args"].as_array().expect("arguments");
+    let header = json!("--connect-user-header=X-Forwarded-Email");
+    assert!(args.contains(&header), "{args:?}");
+    assert_eq!(pod["containers"][1]["name"], "oauth2-proxy");
 }
 
 /// Applies an example where no operator is.

@@ -14,7 +14,11 @@ const KUSTOMIZATION: &str =
     include_str!("../../charts/composio-operator/gitops/kustomization.yaml");
 
 /// Runs a script or an expression over objects: a line for each.
-async fn judged(language: &'static str, source: String, objects: &[Value]) -> Vec<String> {
+pub(super) async fn judged(
+    language: &'static str,
+    source: String,
+    objects: &[Value],
+) -> Vec<String> {
     let input: String = objects.iter().map(|object| format!("{object}\n")).collect();
     let output = tokio::task::spawn_blocking(move || {
         let program = tools::find(&GITOPS).unwrap_or_else(|error| panic!("no gitops: {error}"));
@@ -176,9 +180,9 @@ async fn every_reason_is_healthy_waiting_or_broken_for_both_tools() {
             (_, ReadyRule::True, _) | (_, ReadyRule::Kept, "True") => ("Healthy", "current"),
             (Progress::None | Progress::Reconciling, _, _) => ("Progressing", "inProgress"),
         };
-        // Argo CD has a word for what a person holds back.
+        // Argo CD has a word for what a person holds back, or is waited for.
         let argo_expects = match reason {
-            Reason::Suspended => "Suspended",
+            Reason::Suspended | Reason::AwaitingUser => "Suspended",
             _ => expected.0,
         };
         assert_eq!(argo[at], argo_expects, "Argo CD, {reason}, before {before}");
@@ -222,7 +226,7 @@ async fn objects_of_a_running_operator_are_told_as_they_are() {
         argo(&objects).await,
         [
             "Healthy",
-            "Progressing",
+            "Suspended",
             "Healthy",
             "Degraded",
             "Progressing",
@@ -246,6 +250,6 @@ async fn objects_of_a_running_operator_are_told_as_they_are() {
     let dead = scene
         .until("connected", "Ready", "False", "AwaitingUser")
         .await;
-    assert_eq!(argo(std::slice::from_ref(&dead)).await, ["Progressing"]);
+    assert_eq!(argo(std::slice::from_ref(&dead)).await, ["Suspended"]);
     assert_eq!(flux(&[dead]).await, ["inProgress"]);
 }

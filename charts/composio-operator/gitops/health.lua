@@ -1,10 +1,7 @@
--- Argo CD's health of a ConnectedAccount and of both kinds of projects. In argocd-cm, the same under each of
--- resource.customizations.health.composio.dev_ConnectedAccount
--- resource.customizations.health.composio.dev_ComposioProject
--- resource.customizations.health.composio.dev_ClusterComposioProject
+-- Argo CD's health of a ConnectedAccount and of both kinds of projects. argocd-cm.yaml has it for each of them.
 --
--- Waiting for a person is Progressing: neither broken nor done. With readyWhen: LinkIssued the object is
--- Ready, and Healthy, as soon as the link is there.
+-- Waiting for a person is Suspended: nothing goes on by itself, and nothing is broken. A sync wave waits for it all the
+-- same; with readyWhen: LinkIssued the object is Healthy as soon as the link is there.
 local hs = { status = "Progressing", message = "the operator has not dealt with it yet" }
 
 if obj.spec ~= nil and obj.spec.suspend == true then
@@ -41,6 +38,9 @@ elseif ready ~= nil and ready.status == "True" then
   hs.message = ready.reason .. ": " .. ready.message
 elseif synced ~= nil and synced.status == "False" and synced.message ~= "" then
   hs.message = synced.reason .. ": " .. synced.message
+elseif ready ~= nil and ready.reason == "AwaitingUser" then
+  hs.status = "Suspended"
+  hs.message = ready.reason .. ": " .. ready.message
 elseif ready ~= nil then
   hs.message = ready.reason .. ": " .. ready.message
 end

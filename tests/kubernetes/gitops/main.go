@@ -1,8 +1,9 @@
 // Judges objects as GitOps tools do, with the interpreters that they embed: Argo CD's of Lua (gopher-lua)
 // and Flux's of CEL (cel-go).
 //
-//	gitops lua FILE < OBJECTS    health and message of each object, tab-separated
-//	gitops cel EXPR < OBJECTS    true or false for each object
+//	gitops lua FILE < OBJECTS       health and message of each object, tab-separated
+//	gitops action FILE < OBJECTS    what the script returns for each object, in JSON
+//	gitops cel EXPR < OBJECTS       true or false for each object
 //
 // Standard input has one object in JSON a line; a line of output belongs to each.
 package main
@@ -12,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/ext"
@@ -31,7 +33,7 @@ func run(args []string) error {
 		return nil
 	}
 	if len(args) != 2 {
-		return fmt.Errorf("usage: gitops lua FILE | cel EXPR")
+		return fmt.Errorf("usage: gitops lua FILE | action FILE | cel EXPR")
 	}
 	judge, err := judgeOf(args[0], args[1])
 	if err != nil {
@@ -57,9 +59,16 @@ type judgement func(object map[string]any) (string, error)
 
 func judgeOf(language, source string) (judgement, error) {
 	switch language {
-	case "lua":
+	case "lua", "action":
 		script, err := os.ReadFile(source)
-		return func(object map[string]any) (string, error) { return health(string(script), object) }, err
+		return func(object map[string]any) (string, error) {
+			told, err := evaluate(string(script), object)
+			if err != nil || language == "lua" {
+				return health(told), err
+			}
+			returned, err := json.Marshal(plain(told))
+			return string(returned), err
+		}, err
 	case "cel":
 		return expression(source)
 	default:
@@ -67,26 +76,75 @@ func judgeOf(language, source string) (judgement, error) {
 	}
 }
 
-// As Argo CD does: the object is the global `obj`, the script returns a table, and no library can reach out.
-func health(script string, object map[string]any) (string, error) {
+// As Argo CD does: the object is the global `obj`, the script returns a table, and no library can reach out. Only these
+// are there, unless somebody sets useOpenLibs; of `os` there are time and date.
+func evaluate(script string, object map[string]any) (*lua.LTable, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
-	for name, open := range map[string]lua.LGFunction{
-		lua.BaseLibName: lua.OpenBase, lua.TabLibName: lua.OpenTable, lua.StringLibName: lua.OpenString,
-	} {
-		state.Push(state.NewFunction(open))
-		state.Push(lua.LString(name))
+	for _, library := range []struct {
+		name string
+		open lua.LGFunction
+	}{{lua.LoadLibName, lua.OpenPackage}, {lua.BaseLibName, lua.OpenBase}, {lua.TabLibName, lua.OpenTable}} {
+		state.Push(state.NewFunction(library.open))
+		state.Push(lua.LString(library.name))
 		state.Call(1, 0)
 	}
+	state.PreloadModule(lua.OsLibName, clock)
 	state.SetGlobal("obj", value(state, object))
 	if err := state.DoString(script); err != nil {
-		return "", err
+		return nil, err
 	}
 	told, ok := state.Get(-1).(*lua.LTable)
 	if !ok {
-		return "", fmt.Errorf("the script returned no table")
+		return nil, fmt.Errorf("the script returned no table")
 	}
-	return fmt.Sprintf("%s\t%s", told.RawGetString("status"), told.RawGetString("message")), nil
+	return told, nil
+}
+
+func health(told *lua.LTable) string {
+	if told == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s\t%s", told.RawGetString("status"), told.RawGetString("message"))
+}
+
+// Argo CD's `os`, as far as the scripts use it: a date in UTC.
+func clock(state *lua.LState) int {
+	state.Push(state.SetFuncs(state.NewTable(), map[string]lua.LGFunction{
+		"date": func(state *lua.LState) int {
+			if format := state.CheckString(1); format != "!%Y-%m-%dT%H:%M:%SZ" {
+				state.RaiseError("no date in the format %q", format)
+			}
+			state.Push(lua.LString(time.Now().UTC().Format(time.RFC3339)))
+			return 1
+		},
+	}))
+	return 1
+}
+
+// What a script returned, for JSON. A table with numbered items is a list.
+func plain(from lua.LValue) any {
+	table, ok := from.(*lua.LTable)
+	if !ok {
+		switch from := from.(type) {
+		case lua.LBool:
+			return bool(from)
+		case lua.LNumber:
+			return float64(from)
+		case lua.LString:
+			return string(from)
+		default:
+			return nil
+		}
+	}
+	if table.MaxN() > 0 {
+		list := []any{}
+		table.ForEach(func(_, item lua.LValue) { list = append(list, plain(item)) })
+		return list
+	}
+	object := map[string]any{}
+	table.ForEach(func(name, item lua.LValue) { object[name.String()] = plain(item) })
+	return object
 }
 
 func value(state *lua.LState, from any) lua.LValue {

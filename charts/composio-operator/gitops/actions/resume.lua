@@ -1,0 +1,3 @@
+-- The operator goes on.
+obj.spec.suspend = false
+return obj
