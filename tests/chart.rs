@@ -11,6 +11,7 @@ use crate::support::helm::{CHART, helm, helm3, render};
 use combinations::COMBINATIONS;
 
 mod actions;
+mod alerts;
 mod combinations;
 mod config_maps;
 mod connect;

@@ -284,7 +284,7 @@ fn every_alert_says_how_bad_it_is_and_what_to_do() {
             ["critical", "warning", "info"].contains(&severity),
             "{name}"
         );
-        for annotation in ["summary", "runbook"] {
+        for annotation in ["summary", "description"] {
             let text = rule["annotations"][annotation].as_str().unwrap_or_default();
             assert!(
                 text.len() > 20 && text.ends_with('.'),

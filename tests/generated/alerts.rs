@@ -18,7 +18,7 @@ pub(super) fn table() -> String {
             text(&rule["labels"]["severity"]),
             after.to_owned(),
             text(&rule["annotations"]["summary"]),
-            text(&rule["annotations"]["runbook"]),
+            text(&rule["annotations"]["description"]),
         ]));
     }
     table
