@@ -29,6 +29,7 @@ mod on_demand;
 mod poll;
 mod projects;
 mod refused;
+mod release;
 mod rivals;
 mod secrets;
 mod structure;

@@ -1,6 +1,9 @@
-//! A chart that holds this one.
+//! The chart as others see it: one that holds it, and a catalogue.
 
 use std::path::Path;
+
+use composio_operator::crd::{ComposioProject, ConnectedAccount, definitions};
+use serde_json::Value;
 
 use crate::support::child::Folder;
 use crate::support::helm::{CHART, helm, render};
@@ -45,4 +48,55 @@ async fn a_chart_that_holds_this_one_turns_it_off_and_shares_its_values() {
     let alone = render("x", &["enabled=false"]).await.err();
     let said = alone.expect("what should be installed?");
     assert!(said.contains("for a chart that holds this one"), "{said}");
+}
+
+/// What a catalogue of charts shows.
+#[test]
+fn the_catalogue_knows_every_definition_and_shows_examples_that_can_be_read() {
+    let chart = include_str!("../../charts/composio-operator/Chart.yaml");
+    let chart: Value = serde_saphyr::from_str(chart).expect("YAML");
+    let annotation = |name: &str| -> Vec<Value> {
+        let text = chart["annotations"][format!("artifacthub.io/{name}")].as_str();
+        serde_saphyr::from_str(text.expect("it is there")).expect("YAML")
+    };
+    let told: Vec<String> = annotation("crds")
+        .iter()
+        .map(|told| format!("{} {} {}", told["kind"], told["version"], told["name"]))
+        .collect();
+    let mut expected: Vec<String> = definitions()
+        .iter()
+        .map(|definition| {
+            let [kind, version, name] = [
+                &definition.spec.names.kind,
+                &definition.spec.versions[0].name,
+                definition.metadata.name.as_ref().expect("a name"),
+            ]
+            .map(|word| Value::from(word.as_str()));
+            format!("{kind} {version} {name}")
+        })
+        .collect();
+    expected.sort();
+    let mut sorted = told.clone();
+    sorted.sort();
+    assert_eq!(sorted, expected);
+    for example in annotation("crdsExamples") {
+        let read = match example["kind"].as_str() {
+            Some("ConnectedAccount") => {
+                serde_json::from_value::<ConnectedAccount>(example).map(drop)
+            }
+            _ => serde_json::from_value::<ComposioProject>(example).map(drop),
+        };
+        read.expect("it is one");
+    }
+    // Helm wants an address; this one leads nowhere but to itself.
+    let icon = chart["icon"].as_str().expect("an icon");
+    let (_, encoded) = icon
+        .split_once("data:image/svg+xml;base64,")
+        .expect("an image");
+    let image = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded);
+    let image = String::from_utf8(image.expect("base64")).expect("text");
+    assert!(
+        image.starts_with("<svg ") && image.ends_with("</svg>"),
+        "{image}"
+    );
 }

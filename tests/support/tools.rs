@@ -92,6 +92,16 @@ pub(crate) const PROMTOOL: Tool = Tool {
     oldest: Version(0, 0),
 };
 
+/// Has a registry that keeps everything in memory.
+pub(crate) const CRANE: Tool = Tool {
+    name: "crane",
+    module: &go::REGISTRY,
+    package: "github.com/google/go-containerregistry/cmd/crane",
+    ask: &["version"],
+    before: "",
+    oldest: Version(0, 14),
+};
+
 /// Ours: judges objects with the interpreters of Argo CD and Flux.
 pub(crate) const GITOPS: Tool = Tool {
     name: "gitops",

@@ -55,6 +55,15 @@ pub(super) const HELM3: Module = Module {
     tags: "",
 };
 
+pub(super) const REGISTRY: Module = Module {
+    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/registry"),
+    sources: &[
+        include_str!("../../registry/go.mod"),
+        include_str!("../../registry/go.sum"),
+    ],
+    tags: "",
+};
+
 pub(super) const PROMETHEUS: Module = Module {
     folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prometheus"),
     sources: &[
