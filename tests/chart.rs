@@ -16,6 +16,7 @@ mod combinations;
 mod config_maps;
 mod connect;
 mod conventions;
+mod dashboard;
 mod examples;
 mod gitops;
 mod marks;

@@ -102,6 +102,28 @@ fn workflows_are_yaml_and_run_scripts_that_are_there() {
     assert!(seen >= 10, "{seen}");
 }
 
+/// Some are run on a tag alone.
+#[test]
+fn every_script_can_be_read_by_its_interpreter() {
+    let scripts = std::fs::read_dir(script("")).expect("it is there");
+    let mut seen = 0;
+    for file in scripts {
+        let path = file.expect("it can be read").path();
+        let text = std::fs::read_to_string(&path).expect("text");
+        let checked = match text.starts_with("#!/usr/bin/env bash\n") {
+            true => Command::new("bash").arg("-n").arg(&path).output(),
+            false => Command::new("python3")
+                .args(["-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())"])
+                .arg(&path)
+                .output(),
+        };
+        let checked = checked.expect("it runs");
+        assert!(checked.status.success(), "{}: {checked:?}", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 8, "{seen}");
+}
+
 #[test]
 fn the_same_program_gives_the_same_archive() {
     let folder = Folder::new().expect("a folder");

@@ -4,6 +4,7 @@
 mod cases;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -118,28 +119,27 @@ async fn each_alert_rings_for_what_it_is_about_and_stops_when_it_is_mended() {
         .write("rules.yaml", rules.to_string())
         .expect("it is written");
     let tests = json!({
-        "rule_files": [file], "evaluation_interval": "1m", "tests": tests(),
+        "rule_files": [&file], "evaluation_interval": "1m", "tests": tests(),
     });
     let tests = folder
         .write("tests.yaml", tests.to_string())
         .expect("it is written");
-    let promtool = helm::found(&PROMTOOL).await;
-    for args in [["check", "rules"], ["test", "rules"]] {
-        let file = match args[0] {
-            "check" => folder.path().join("rules.yaml"),
-            _ => tests.clone(),
-        };
-        let output = Command::new(&promtool)
-            .args(args)
-            .arg(file)
-            .stdin(Stdio::null())
-            .output()
-            .await
-            .expect("it runs");
-        let said = String::from_utf8_lossy(&output.stdout);
-        let complained = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}\n{complained}");
-    }
+    promtool("check", &file).await;
+    promtool("test", &tests).await;
+}
+
+/// Has promtool check the rules, or run the tests, of a file.
+pub(super) async fn promtool(what: &str, file: &Path) {
+    let output = Command::new(helm::found(&PROMTOOL).await)
+        .args([what, "rules"])
+        .arg(file)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complained}");
 }
 
 #[tokio::test]

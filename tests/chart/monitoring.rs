@@ -52,13 +52,13 @@ fn rules() -> Vec<Value> {
         .clone()
 }
 
-fn panels() -> Vec<Value> {
+pub(super) fn panels() -> Vec<Value> {
     let dashboard: Value = serde_json::from_str(DASHBOARD).expect("JSON");
     dashboard["panels"].as_array().expect("panels").clone()
 }
 
 /// The metrics of an operator that has been through most of what is counted.
-async fn told() -> String {
+pub(super) async fn told() -> String {
     let scene = Scene::new("metrics").await.operated().await;
     scene.connected_gmail("a").await;
     let mut another = gmail();

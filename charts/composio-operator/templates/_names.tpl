@@ -40,7 +40,6 @@ name elsewhere. Nothing, if there is none. Called with path, name, the names the
 {{- $name := index . 1 }}
 {{- $at := list $path $name | compact | join "." }}
 {{- $called := dict
-  "affinity.nodeSelector" "nodeSelector"
   "annotations" "commonAnnotations or deploymentAnnotations"
   "apiKey" "project.apiKeySecretRef, or project.apiKey for a trial"
   "args" "extraArgs"
