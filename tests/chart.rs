@@ -30,6 +30,7 @@ mod permissions;
 mod projects;
 mod refused;
 mod uninstall;
+mod upgrade;
 mod values;
 
 /// What a resource of the Prometheus operator needs for a server to check it: that it is there.

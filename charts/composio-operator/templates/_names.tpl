@@ -2,6 +2,9 @@
 generated from the schema, in which names are open: Helm would refuse them with fewer words. */}}
 {{- define "composio-operator.validateNamesOfValues" -}}
 {{- $names := .Files.Get "files/names.json" | fromJson }}
+{{- with include "composio-operator.missing" (list "" .Values $names) | fromJsonArray }}
+{{- fail (printf "these values of the chart are missing: %s. helm upgrade --reuse-values brings those of the former chart alone: use --reset-then-reuse-values. What holds other values cannot be null" (join ", " .)) }}
+{{- end }}
 {{- $found := include "composio-operator.unknown" (list "" .Values $names $names) | trim }}
 {{- $alerts := dict }}
 {{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups }}
@@ -13,6 +16,24 @@ generated from the schema, in which names are open: Helm would refuse them with 
 {{- with regexReplaceAll "\n+" $found "\n" | trim }}
 {{- fail (printf "this chart has no such values:\n%s" .) }}
 {{- end }}
+{{- end }}
+
+{{/* The values that hold others and are not there: a list in JSON. Called with path, values, the names there. */}}
+{{- define "composio-operator.missing" -}}
+{{- $path := index . 0 }}
+{{- $values := index . 1 }}
+{{- $found := list }}
+{{- range $name, $below := index . 2 }}
+{{- $at := list $path $name | compact | join "." }}
+{{- if kindIs "map" $below }}
+{{- if kindIs "map" (get $values $name) }}
+{{- $found = concat $found (include "composio-operator.missing" (list $at (get $values $name) $below) | fromJsonArray) }}
+{{- else }}
+{{- $found = append $found $at }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toJson $found }}
 {{- end }}
 
 {{/* A line for each name that is not in the tree of names. Called with path, values, the names there, all names. */}}
