@@ -111,3 +111,20 @@ async fn each_button_does_what_it_says() {
     press(&scene, "mail", "resume").await;
     scene.until("mail", "Ready", "False", "AwaitingUser").await;
 }
+
+#[tokio::test]
+async fn a_new_link_takes_nothing_from_whoever_is_connected() {
+    let scene = Scene::new("actions").await.operated().await;
+    let id = scene.connected_gmail("mail").await;
+    let asked = press(&scene, "mail", "new-link").await;
+    let asked = &asked["metadata"]["annotations"]["composio.dev/link-requested-at"];
+    let asked = asked.as_str().expect("a time");
+    let handled = scene
+        .until_field("mail", "lastHandledLinkRequest", asked)
+        .await;
+    assert_eq!(handled["status"]["connectedAccountId"], id);
+    scene.ready("mail", "Connected").await;
+    let account = scene.sandbox.account(&id).await;
+    assert_eq!(account["deleted_at"], Value::Null, "{account}");
+    assert_eq!(scene.sandbox.accounts().await.len(), 1);
+}

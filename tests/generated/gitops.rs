@@ -27,7 +27,7 @@ fn indented(text: &str, by: usize) -> String {
 pub(super) fn argocd_cm() -> String {
     let mut text = String::from(
         "# How Argo CD judges the objects, and the buttons that it shows. Made of health.lua and actions. Merge it into what is there:\n\
-         # kubectl apply --server-side --field-manager=composio-operator-docs -f argocd-cm.yaml\n\
+         # kubectl apply --server-side --field-manager=composio -f argocd-cm.yaml\n\
          apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argocd-cm\n  namespace: argocd\n  labels:\n    \
          app.kubernetes.io/part-of: argocd\ndata:\n",
     );
