@@ -109,6 +109,23 @@ async fn each_file_is_taken_by_a_server_as_it_stands() {
     assert!(taken >= 9, "{taken}");
 }
 
+/// The tutorials install the release under this name.
+#[tokio::test]
+async fn a_project_in_the_sandbox_is_where_the_chart_has_the_sandbox() {
+    let yaml = example("sandbox-project.yaml", "agents");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&yaml).expect("YAML");
+    let url = objects[1]["spec"]["baseURL"].as_str().expect("a URL");
+    let args = ["template", "composio-operator", CHART];
+    let namespace = ["--namespace=composio-system", "--set=sandbox.enabled=true"];
+    let output = helm(&[&args[..], &namespace].concat()).await;
+    let rendered = String::from_utf8(output.stdout).expect("text");
+    let allowed = format!("--allowed-base-urls=https://backend.composio.dev,{url}\"");
+    assert!(rendered.contains(&allowed), "{allowed}");
+    assert_eq!(objects[0]["stringData"]["api-key"], "sandbox");
+    let key = "\"api-key\": \"sandbox\"";
+    assert!(rendered.contains(key), "{key}");
+}
+
 #[tokio::test]
 async fn the_values_of_a_proxy_before_the_page_are_taken_by_the_chart() {
     let file = in_examples("oauth2-proxy.values.yaml");
