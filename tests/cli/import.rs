@@ -101,6 +101,15 @@ async fn five_hundred_accounts_are_taken_over_as_they_are_and_none_is_changed() 
         "{none:?}"
     );
     assert_eq!(none.well(), "");
+    let inventory = run_at(&scene, &sandbox, &["inventory", "-o", "json"]).await;
+    let inventory: Value = serde_json::from_str(&inventory.well()).expect("it is JSON");
+    let counts = &inventory["counts"];
+    assert_eq!(counts["declared"], 500, "{counts}");
+    for none in ["undeclared", "elsewhere", "gone"] {
+        assert_eq!(counts[none], 0, "{none}: {counts}");
+    }
+    let undeclared = ["inventory", "--only", "undeclared", "-o", "name"];
+    assert_eq!(run_at(&scene, &sandbox, &undeclared).await.well(), "");
 }
 
 async fn with_project<'a>(scene: &'a Scene<'a>, sandbox: &Sandbox) {

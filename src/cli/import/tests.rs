@@ -1,8 +1,11 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashSet};
 
 use composio_operator::composio::{Acl, Visibility};
 use composio_operator::projects::ProjectKey;
-use composio_testing::{Dice, ODD, for_seeds};
+use composio_testing::ODD;
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::names::{Named, assign};
 use super::*;
@@ -16,56 +19,88 @@ const BREAKS: [&str; 6] = [
     "\u{feff}---",
     "*/{{namespace}}/*",
 ];
+const USUAL: [&str; 6] = ["alice@acme.com", "acme/bob", "42", "true", "~", "東京"];
 
-fn text(dice: &mut Dice) -> String {
-    match dice.number(3) {
-        0 => dice.of(&BREAKS).to_owned(),
-        1 => dice.of(&ODD).to_owned(),
-        _ => dice.text(&["alice@acme.com", "acme/bob", "42", "true", "~", "東京"]),
-    }
+/// Any text, and often one that makes trouble, alone or within another.
+fn text() -> impl Strategy<Value = String> {
+    let known = [&BREAKS[..], &ODD, &USUAL].concat();
+    let known = select(known).prop_map(str::to_owned);
+    let piece = prop_oneof![known, any::<char>().prop_map(String::from), "\\PC{0,8}"];
+    prop_oneof![
+        3 => vec(piece, 1..4).prop_map(|pieces| pieces.concat()),
+        1 => ".{0,300}",
+    ]
 }
 
-fn account(dice: &mut Dice) -> Account {
-    let users =
-        |dice: &mut Dice| -> BTreeSet<String> { (0..dice.number(3)).map(|_| text(dice)).collect() };
-    Account {
-        id: dice.text(&["ca_1", "ca_2", "ca_3"]),
-        alias: dice.maybe(text),
-        user_id: Some(text(dice)),
-        toolkit: dice.text(&["gmail", "slack"]),
-        auth_config: dice.text(&["ac_1"]),
-        auth_config_disabled: dice.once_in(3),
-        state: State::from(dice.text(&["ACTIVE", "INACTIVE", "EXPIRED"]).as_str()),
-        state_reason: dice.maybe(text),
-        identity: dice.maybe(text),
-        visibility: dice.of(&[Visibility::Private, Visibility::Shared]),
-        sharing: dice.maybe(|dice| Acl {
-            allow_all: dice.once_in(2),
-            allowed: users(dice),
-            denied: users(dice),
-        }),
-        created_at: None,
-        updated_at: None,
-    }
+/// Words of which an id or a slug is made, and now and then something else.
+fn word(usual: &'static str) -> impl Strategy<Value = String> {
+    prop_oneof![8 => usual, 1 => text()]
+}
+
+fn account() -> impl Strategy<Value = Account> {
+    let users = || btree_set(text(), 0..3);
+    let list = (any::<bool>(), users(), users());
+    let list = list.prop_map(|(allow_all, allowed, denied)| Acl {
+        allow_all,
+        allowed,
+        denied,
+    });
+    let ids = (word("ca_[a-z0-9]{1,6}"), word("gmail|slack"), word("ac_1"));
+    let texts = (text(), [0; 3].map(|_| proptest::option::of(text())));
+    let states = select(vec!["ACTIVE", "INACTIVE", "EXPIRED"]);
+    let visibilities = select(vec![Visibility::Private, Visibility::Shared]);
+    let rest = (
+        states,
+        visibilities,
+        proptest::option::of(list),
+        any::<bool>(),
+    );
+    (ids, texts, rest).prop_map(|(ids, (user, [alias, reason, identity]), rest)| {
+        let (id, toolkit, auth_config) = ids;
+        let (state, visibility, sharing, auth_config_disabled) = rest;
+        Account {
+            id,
+            alias,
+            user_id: Some(user),
+            toolkit,
+            auth_config,
+            auth_config_disabled,
+            state: State::from(state),
+            state_reason: reason,
+            identity,
+            visibility,
+            sharing,
+            created_at: None,
+            updated_at: None,
+        }
+    })
 }
 
 fn key() -> ProjectKey {
     "ComposioProject/agents/default".parse().expect("a key")
 }
 
+/// How often each came to pass, of all cases of a property.
+#[derive(Default)]
+struct Counts {
+    written: usize,
+    refused: usize,
+}
+
 #[test]
 fn whatever_accounts_hold_their_manifests_are_these_objects_and_nothing_else() {
-    let (mut written, mut refused) = (0, 0);
-    for_seeds(3000, |dice| {
-        let accounts: Vec<Account> = (0..3).map(|_| account(dice)).collect();
+    let counts = std::cell::RefCell::new(Counts::default());
+    let config = ProptestConfig::with_cases(2000);
+    proptest!(config, |(accounts in vec(account(), 1..4))| {
+        let mut counts = counts.borrow_mut();
         let (mut expected, mut output) = (Vec::new(), String::new());
         for account in accounts {
             if let Some(why) = manifest::why_not(&account) {
-                refused += 1;
+                counts.refused += 1;
                 output.push_str(&format!("# {}\n", manifest::refusal(&account, why)));
                 continue;
             }
-            written += 1;
+            counts.written += 1;
             let named = Named {
                 namespace: "agents".to_owned(),
                 name: "mail".to_owned(),
@@ -76,38 +111,129 @@ fn whatever_accounts_hold_their_manifests_are_these_objects_and_nothing_else() {
             let read: ConnectedAccount =
                 serde_json::from_value(manifest.object.clone()).expect("an object");
             let account = named.account;
-            assert_eq!(Some(read.spec.user), account.user_id);
-            assert_eq!(read.spec.connected_account_id, Some(account.id));
+            prop_assert_eq!(Some(read.spec.user), account.user_id);
+            prop_assert_eq!(read.spec.connected_account_id, Some(account.id));
             if let Some(alias) = read.spec.metadata.and_then(|metadata| metadata.alias) {
-                assert_eq!(Some(alias), account.alias);
+                prop_assert_eq!(Some(alias), account.alias);
             }
-            assert_eq!(read.spec.enabled, account.state != State::Inactive);
+            prop_assert_eq!(read.spec.enabled, account.state != State::Inactive);
             expected.push(manifest.object);
         }
         let moves = |character: char| is_hostile(character) && character != '\n';
-        assert!(!output.contains(moves), "{output:?}");
-        let read: Vec<Value> = serde_saphyr::from_multiple(&output)
-            .unwrap_or_else(|error| panic!("{error}\n{output}"));
+        prop_assert!(!output.contains(moves), "{output:?}");
+        let read: Vec<Value> = match serde_saphyr::from_multiple(&output) {
+            Ok(read) => read,
+            Err(error) => return Err(TestCaseError::fail(format!("{error}\n{output}"))),
+        };
         let read: Vec<Value> = read.into_iter().filter(|one| !one.is_null()).collect();
-        assert_eq!(read, expected, "{output}");
+        prop_assert_eq!(read, expected, "{}", output);
     });
-    assert!(written > 1000 && refused > 1000, "{written} {refused}");
+    let Counts { written, refused } = counts.into_inner();
+    assert!(written > 500 && refused > 500, "{written} {refused}");
+}
+
+/// Accounts with an id each, of few users whose names are alike, in few namespaces.
+fn placed() -> impl Strategy<Value = Vec<(String, Account)>> {
+    let user = prop_oneof![
+        select(vec!["a.b", "a-b", "A b", "bob"]).prop_map(str::to_owned),
+        text()
+    ];
+    let one = (select(vec!["agents", "team"]), user, account());
+    vec(one, 0..12).prop_map(|all| {
+        let numbered = all.into_iter().enumerate();
+        let named = numbered.map(|(n, (namespace, user, account))| {
+            let account = Account {
+                id: format!("ca_{n}"),
+                user_id: Some(user),
+                toolkit: "gmail".to_owned(),
+                ..account
+            };
+            (namespace.to_owned(), account)
+        });
+        named.collect()
+    })
+}
+
+/// By the id of the account.
+fn by_id(named: &[Named]) -> BTreeMap<String, (String, String)> {
+    let all = named.iter();
+    all.map(|one| {
+        let place = (one.namespace.clone(), one.name.clone());
+        (one.account.id.clone(), place)
+    })
+    .collect()
+}
+
+#[test]
+fn names_are_valid_and_unique_and_the_same_for_the_same_accounts_in_any_order() {
+    let counts = std::cell::RefCell::new(Counts::default());
+    let config = ProptestConfig::with_cases(2000);
+    let cases = placed().prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()));
+    let template = select(vec![
+        USUAL_NAME,
+        "{user}-{id}",
+        "{toolkit}-{id}",
+        "x",
+        "{alias}-{user}",
+    ]);
+    proptest!(config, |((accounts, shuffled) in cases, template in template)| {
+        let mut counts = counts.borrow_mut();
+        let template: Template = template.parse().expect("a template");
+        let count = accounts.len();
+        let named = assign(accounts, &template, &Objects::default());
+        let again = assign(shuffled, &template, &Objects::default());
+        let (named, again) = match (named, again) {
+            (Ok(named), Ok(again)) => (named, again),
+            (Err(_), Err(_)) => {
+                counts.refused += 1;
+                return Ok(());
+            }
+            _ => return Err(TestCaseError::fail("the order decides")),
+        };
+        counts.written += 1;
+        prop_assert_eq!(by_id(&named), by_id(&again));
+        prop_assert_eq!(named.len(), count, "each has a name");
+        let mut seen = HashSet::new();
+        for one in &named {
+            prop_assert!(crate::name::namespace(&one.name).is_ok(), "{}", one.name);
+            prop_assert!(seen.insert((&one.namespace, &one.name)), "{} twice", one.name);
+        }
+        // One more account changes the names of nobody else's.
+        let first = named.first().map(|one| one.account.clone());
+        if let Some(first) = first {
+            let more = Account {
+                id: "ca_more".to_owned(),
+                user_id: Some("somebody-quite-different".to_owned()),
+                ..first
+            };
+            let all = named.into_iter().map(|one| (one.namespace, one.account));
+            let all = all.chain([("another-namespace".to_owned(), more)]).collect();
+            let mut grown = by_id(&assign(all, &template, &Objects::default()).expect("names"));
+            grown.remove("ca_more");
+            prop_assert_eq!(grown, by_id(&again));
+        }
+    });
+    let Counts { written, refused } = counts.into_inner();
+    assert!(written > 200 && refused > 200, "{written} {refused}");
 }
 
 fn of_user(id: &str, user: &str) -> (String, Account) {
-    let account = for_one(|dice| Account {
+    let account = Account {
         id: id.to_owned(),
+        alias: None,
         user_id: Some(user.to_owned()),
         toolkit: "gmail".to_owned(),
-        ..account(dice)
-    });
+        auth_config: "ac_1".to_owned(),
+        auth_config_disabled: false,
+        state: State::Active,
+        state_reason: None,
+        identity: None,
+        visibility: Visibility::Private,
+        sharing: None,
+        created_at: None,
+        updated_at: None,
+    };
     ("agents".to_owned(), account)
-}
-
-fn for_one<T>(make: impl Fn(&mut Dice) -> T) -> T {
-    let mut made = None;
-    for_seeds(1, |dice| made = Some(make(dice)));
-    made.expect("it was made")
 }
 
 fn names(placed: Vec<(String, Account)>, template: &str) -> Result<Vec<String>, String> {
@@ -116,7 +242,8 @@ fn names(placed: Vec<(String, Account)>, template: &str) -> Result<Vec<String>, 
     Ok(named.into_iter().map(|named| named.name).collect())
 }
 
-const USUAL: &str = "{user}-{toolkit}";
+/// As the flag has it.
+const USUAL_NAME: &str = "{user}-{toolkit}";
 
 #[test]
 fn names_are_those_of_objects_and_do_not_hang_on_the_order() {
@@ -128,14 +255,17 @@ fn names_are_those_of_objects_and_do_not_hang_on_the_order() {
     let expected = ["alice-acme-example-gmail", "bob-gmail", "kube-system-gmail"];
     let mut turned = accounts.to_vec();
     turned.reverse();
-    assert_eq!(names(accounts.to_vec(), USUAL).expect("names"), expected);
-    assert_eq!(names(turned, USUAL).expect("names"), expected);
+    assert_eq!(
+        names(accounts.to_vec(), USUAL_NAME).expect("names"),
+        expected
+    );
+    assert_eq!(names(turned, USUAL_NAME).expect("names"), expected);
 }
 
 #[test]
 fn accounts_of_one_user_are_told_apart_by_their_ids() {
     let both = vec![of_user("ca_1", "bob"), of_user("ca_2", "bob")];
-    let made = names(both, USUAL).expect("names");
+    let made = names(both, USUAL_NAME).expect("names");
     assert_eq!(made.len(), 2);
     assert_ne!(made[0], made[1]);
     for name in &made {
@@ -146,14 +276,14 @@ fn accounts_of_one_user_are_told_apart_by_their_ids() {
     }
     let long = "x".repeat(200);
     let both = vec![of_user("ca_1", &long), of_user("ca_2", &long)];
-    let made = names(both, USUAL).expect("names");
+    let made = names(both, USUAL_NAME).expect("names");
     assert!(made.iter().all(|name| name.len() <= 63), "{made:?}");
 }
 
 #[test]
 fn users_whose_objects_would_be_called_the_same_are_refused() {
     let both = vec![of_user("ca_1", "a.b"), of_user("ca_2", "a-b\u{1b}")];
-    let why = names(both.clone(), USUAL).expect_err("they are two");
+    let why = names(both.clone(), USUAL_NAME).expect_err("they are two");
     assert!(
         why.contains("agents/a-b-gmail") && !why.contains('\u{1b}'),
         "{why}"
