@@ -21,7 +21,7 @@ pub(crate) use projects::{
     bin_name = "kubectl composio",
     version,
     about = "Composio connected accounts, as they are declared in a cluster",
-    after_help = "Exit codes: 0 it is done; 1 it failed; 2 it was called in a way that cannot be; 124 a wait ran out.\n\
+    after_help = "Exit codes: 0 it is done; 1 it failed; 2 it was called in a way that cannot be; 124 a wait ran out; 130 Ctrl-C; 143 SIGTERM.\n\
                   A connect link is printed by `connect` alone, everywhere else stands (hidden)."
 )]
 pub(crate) struct Cli {
@@ -93,8 +93,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Tell which rule of the operator decides now, what it goes by, and what would come next
     ///
-    /// It is the operator's own table of decisions, asked about the object and its status. The account itself is not
-    /// looked at: it is taken to be as the status last told.
+    /// It is the operator's own table of decisions, asked about the object and its account. Whoever may not read the API
+    /// key of the project is told from status and spec alone: account not seen. Nothing is changed.
     #[command(after_long_help = sessions::EXPLAIN)]
     Explain(Explain),
     /// Print the link that the declared user must open, and ask for one if there is none
@@ -179,6 +179,11 @@ pub(crate) struct Explain {
     /// The object
     #[arg(value_parser = crate::name::object)]
     pub(crate) name: String,
+    /// Do not look at the account: take it to be as the status tells
+    #[arg(long)]
+    pub(crate) status_only: bool,
+    #[command(flatten)]
+    pub(crate) key: KeyOptions,
 }
 
 /// Arguments of `connect`.

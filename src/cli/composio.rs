@@ -44,6 +44,8 @@ pub(crate) struct Composio {
     budget: Arc<Mutex<Budget>>,
     /// As it is called.
     project: String,
+    /// Whether a call is tried until it is answered, however long that takes.
+    is_patient: bool,
     /// By which the operator signs what it records of accounts, unless it has a key of its own for that.
     record_keys: RecordKeys,
 }
@@ -92,7 +94,16 @@ impl Composio {
                 &project.key.reference().to_string(),
             ),
             project: project.key.to_string(),
+            is_patient: true,
         })
+    }
+
+    /// The same for somebody who would rather be told at once that there is no answer.
+    pub(crate) fn impatient(self) -> Self {
+        Self {
+            is_patient: false,
+            ..self
+        }
     }
 
     /// The keys of the project's records, as far as its API key tells them.
@@ -162,12 +173,18 @@ impl Composio {
             Err(error) => error,
         };
         if error.outcome_unknown() {
-            let found = self.subscriptions().await?;
-            for lost in found.iter().filter(|one| one.url.as_deref() == Some(url)) {
-                self.unsubscribe(&lost.id).await?;
-            }
+            self.unsubscribe_url(url).await?;
         }
         Err(self.refused(&error))
+    }
+
+    /// Deletes the webhook subscriptions to that address.
+    pub(crate) async fn unsubscribe_url(&self, url: &str) -> Result<(), Failure> {
+        let found = self.subscriptions().await?;
+        for lost in found.iter().filter(|one| one.url.as_deref() == Some(url)) {
+            self.unsubscribe(&lost.id).await?;
+        }
+        Ok(())
     }
 
     /// Deletes a webhook subscription.
@@ -212,14 +229,18 @@ impl Composio {
                 answer => return answer,
             };
             match wait(&error, tries) {
-                Some(wait) => sleep(wait).await,
-                None => return Err(error),
+                Some(wait) if self.is_patient || (tries == 1 && wait == PAUSE) => sleep(wait).await,
+                Some(_) | None => return Err(error),
             }
         }
     }
 
     /// Waits until the organisation's rate limit leaves room.
     async fn turn(&self, urgency: Urgency) {
+        let urgency = match self.is_patient {
+            true => urgency,
+            false => Urgency::Request,
+        };
         loop {
             let now = Instant::now();
             let admitted = {

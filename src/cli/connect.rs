@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use crate::arguments::{Connect, Options, Output};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::print::Out;
 use crate::view::View;
-use crate::watch::{self, Interrupt, Seen};
+use crate::watch::{self, Seen};
 use crate::{annotate, name, text};
 
 /// How long a link may take.
@@ -103,7 +104,8 @@ async fn wait_for_link(
         find_link(view, token)
     })
     .await;
-    if let (Err(Failure::Interrupted), Some(asked)) = (&waited, asked) {
+    // Nobody would open the link, and each costs a row.
+    if let (Err(_), Some(asked)) = (&waited, asked) {
         asked.withdraw(cluster, name).await;
     }
     waited

@@ -1,21 +1,28 @@
 //! `kubectl composio explain`: the rule of the operator that decides now.
+//!
+//! The operator's own table of decisions is asked, about the object and its account. What the project allows is judged
+//! before the account is looked at, and no more is told of one than a condition would.
 
 use composio_api::ConnectedAccount;
-use composio_operator::plan::{self, Decision, Desired, Need, Plan, Rule};
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use composio_operator::plan::{Decision, Need, Plan, Rule};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 
+use crate::access::{Accesses, Asked, OnFailure};
 use crate::arguments::{Explain, Options};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
+use crate::foresee::words;
 use crate::print::Out;
 use crate::text;
 use crate::view::View;
 
+mod facts;
 pub(crate) mod from_status;
+mod steps;
 
-/// A moment after the time at which something is over.
-const MOMENT: SignedDuration = SignedDuration::from_secs(1);
+use facts::Fact;
+use steps::{Comes, Step};
 
 /// Asks the table of decisions, and tells what it says.
 pub(crate) async fn run(
@@ -33,84 +40,91 @@ pub(crate) async fn run(
     })?;
     let view = View::of(&object);
     let now = Timestamp::now();
-    let flags = from_status::flags(&declared);
-    let desired = Desired::of(&declared, &flags);
-    let mut observed = from_status::observed(&desired, &view, now);
-    let mut steps = Vec::new();
-    // First as it is remembered, then as if the look had found what the status tells.
-    observed.fresh = false;
-    let first = plan::decide(&desired, &observed, now);
-    let is_look = matches!(first.plan, Plan::Look(Need::Account));
-    steps.push((first, now));
-    observed.fresh = true;
-    if is_look {
-        steps.push((plan::decide(&desired, &observed, now), now));
-    }
-    if let Some((decision, _)) = steps.last()
-        && let Plan::Wait(wait) = &decision.plan
-        && let Some(until) = wait.until
-    {
-        let then = until.saturating_add(MOMENT).unwrap_or(until);
-        let next = plan::decide(&desired, &observed, then);
-        if next.rule != decision.rule {
-            steps.push((next, then));
-        }
-    }
-    print_decision(&view, &steps, &from_status::facts(&desired, &view), out)
+    let asked = Asked {
+        object: &declared,
+        value: &object,
+        is_deleted: false,
+    };
+    let mut accesses = Accesses::new(
+        &cluster,
+        &arguments.key,
+        arguments.status_only,
+        OnFailure::GoByStatus,
+    );
+    let sight = accesses.sight(&asked, now, out).await?;
+    let is_seen = sight.unseen.is_none();
+    let explained = Explained {
+        facts: facts::of(&sight.desired, &sight.observed, &view, is_seen),
+        steps: steps::of(sight.desired, sight.observed, now),
+        unseen: sight.unseen,
+        now,
+        view,
+    };
+    explained.print(out)
 }
 
-fn print_decision(
-    view: &View<'_>,
-    steps: &[(Decision, Timestamp)],
-    facts: &[(&'static str, String)],
-    out: &mut Out,
-) -> Result<(), Failure> {
-    let decisions: Vec<Value> = steps.iter().map(|(step, at)| value(step, *at)).collect();
-    let seen: serde_json::Map<String, Value> = facts
-        .iter()
-        .map(|(what, text)| ((*what).to_owned(), json!(text)))
-        .collect();
-    let all = json!({
-        "namespace": view.namespace(), "name": view.name(), "accountSeen": false,
-        "decides": decisions.first(), "next": decisions.get(1..), "goesBy": seen,
-    });
-    if let Some(written) = out.value(&all) {
-        return written;
-    }
-    let columns = out.columns();
-    let mut lines = Vec::new();
-    lines.push(format!(
-        "{}/{}: account not seen; it is taken to be as the status last told",
-        view.namespace(),
-        view.name()
-    ));
-    for (at, (step, when)) in steps.iter().enumerate() {
-        let label = match at {
-            0 => "Now".to_owned(),
-            _ if matches!(steps[at - 1].0.plan, Plan::Look(_)) => "After that look".to_owned(),
-            _ => format!("At {when}"),
-        };
-        lines.push(format!("{label}: {}", step.rule.as_str()));
-        let (when, then) = (step.rule.when(), step.rule.then());
-        for part in [
-            format!("when {when}"),
-            format!("then {then}"),
-            plan_of(step),
-        ] {
-            indent(&mut lines, &part, columns);
+/// What is told.
+struct Explained<'a> {
+    view: View<'a>,
+    /// Why the account was not looked at, if it was not.
+    unseen: Option<String>,
+    steps: Vec<Step>,
+    facts: Vec<Fact>,
+    now: Timestamp,
+}
+
+impl Explained<'_> {
+    fn print(&self, out: &mut Out) -> Result<(), Failure> {
+        if let Some(written) = out.value(&self.value()) {
+            return written;
         }
+        let columns = out.columns();
+        let seen = match self.unseen {
+            None => "account seen",
+            Some(_) => "account not seen",
+        };
+        let head = format!("{}/{}: {seen}", self.view.namespace(), self.view.name());
+        let mut lines = text::wrapped(&head, columns);
+        if let Some(why) = &self.unseen {
+            indent(&mut lines, &text::plain(why), columns);
+        }
+        for Step { decision, comes } in &self.steps {
+            let label = match comes {
+                Comes::Now => "Now".to_owned(),
+                Comes::AfterLook => "After that look".to_owned(),
+                Comes::AfterStep => "After that".to_owned(),
+                Comes::At(when) => format!("At {when}"),
+            };
+            lines.push(format!("{label}: {}", decision.rule.as_str()));
+            let rule = decision.rule;
+            for part in [
+                format!("when {}", rule.when()),
+                format!("then {}", rule.then()),
+                plan_of(decision),
+            ] {
+                indent(&mut lines, &part, columns);
+            }
+        }
+        lines.push("It goes by".to_owned());
+        for (what, text) in &self.facts {
+            let text = text::plain(text);
+            indent(&mut lines, &format!("{what}: {text}"), columns);
+        }
+        out.text(&(lines.join("\n") + "\n"))
     }
-    lines.push("It goes by".to_owned());
-    for (what, text) in facts {
-        indent(
-            &mut lines,
-            &format!("{what}: {}", text::plain(text)),
-            columns,
-        );
+
+    fn value(&self) -> Value {
+        let steps = self.steps.iter();
+        let steps: Vec<Value> = steps.map(|step| value(step, self.now)).collect();
+        let facts: Map<String, Value> = (self.facts.iter())
+            .map(|(what, text)| ((*what).to_owned(), json!(text)))
+            .collect();
+        json!({
+            "namespace": self.view.namespace(), "name": self.view.name(),
+            "accountSeen": self.unseen.is_none(), "notSeenBecause": self.unseen,
+            "decides": steps.first(), "next": steps.get(1..), "goesBy": facts,
+        })
     }
-    let mut text = lines.join("\n");
-    text.push('\n');
-    out.text(&text)
 }
 
 /// Adds a text, in lines of that many columns.
@@ -139,7 +153,7 @@ pub(crate) fn plan_of(decision: &Decision) -> String {
         Plan::Look(Need::Account) => "look at the account".to_owned(),
         Plan::Look(Need::AuthConfig) => "look at the auth config".to_owned(),
         Plan::Look(Need::Secret) => "read the Secret".to_owned(),
-        Plan::Do(effect) => format!("do {effect}"),
+        Plan::Do(effect) => words(effect),
     };
     text::plain(&text)
 }
@@ -151,7 +165,8 @@ fn colon(detail: &str) -> String {
     }
 }
 
-fn value(decision: &Decision, at: Timestamp) -> Value {
+fn value(step: &Step, now: Timestamp) -> Value {
+    let Step { decision, comes } = step;
     let rule: Rule = decision.rule;
     let (plan, reason) = match &decision.plan {
         Plan::Nothing => ("Nothing", None),
@@ -159,6 +174,10 @@ fn value(decision: &Decision, at: Timestamp) -> Value {
         Plan::Refuse(refusal) => ("Refuse", Some(refusal.reason)),
         Plan::Look(_) => ("Look", None),
         Plan::Do(_) => ("Do", None),
+    };
+    let at = match comes {
+        Comes::At(at) => *at,
+        Comes::Now | Comes::AfterLook | Comes::AfterStep => now,
     };
     json!({
         "rule": rule.as_str(), "when": rule.when(), "then": rule.then(), "at": at.to_string(),

@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     TimedOut(String),
     /// Ctrl-C.
     Interrupted,
+    /// SIGTERM.
+    Terminated,
 }
 
 impl Failure {
@@ -31,7 +33,9 @@ impl Failure {
             Self::Failed(_) | Self::Differs => 1,
             Self::Usage(_) => 2,
             Self::TimedOut(_) => 124,
+            // As of a shell: 128, and the number of the signal.
             Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 }
@@ -43,6 +47,7 @@ impl fmt::Display for Failure {
             Self::Usage(why) | Self::Failed(why) | Self::TimedOut(why) => f.write_str(why),
             Self::Differs => f.write_str("something differs"),
             Self::Interrupted => f.write_str("interrupted"),
+            Self::Terminated => f.write_str("told to end"),
         }
     }
 }

@@ -10,10 +10,14 @@
 //! | [`text`] | foreign text on a terminal |
 //! | [`print`](mod@print) | tables, JSON, YAML, names |
 //! | [`view`] | what is read of an object |
+//! | [`interrupt`] | Ctrl-C |
+//! | [`input`] | the standard input |
 //! | [`watch`] | waiting for what an object comes to say |
 //! | [`project`] | which project is meant |
 //! | [`composio`] | the way to Composio, and the only place that holds an API key |
 //! | [`rows`] | the accounts of a project |
+//! | [`access`] | what may be looked at for an object |
+//! | [`foresee`] | what would come of a decision |
 //! | [`objects`] | which objects manage them |
 //! | [`annotate`] | requests to the operator by annotation |
 //! | the others | one command each |
@@ -22,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+mod access;
 mod annotate;
 mod arguments;
 mod ask;
@@ -34,7 +39,10 @@ mod create;
 mod diff;
 mod explain;
 mod failure;
+mod foresee;
 mod import;
+mod input;
+mod interrupt;
 mod inventory;
 mod name;
 mod objects;
@@ -53,8 +61,9 @@ mod view;
 mod watch;
 mod webhook;
 
-use arguments::{Cli, Command, Options, WebhookCommand};
+use arguments::{Cli, Command, WebhookCommand};
 use failure::Failure;
+use interrupt::Stop;
 use print::Out;
 
 #[tokio::main(flavor = "current_thread")]
@@ -81,30 +90,31 @@ async fn run(cli: &Cli, out: &mut Out) -> Result<(), Failure> {
     let options = &cli.options;
     match &cli.command {
         Command::Status(arguments) => status::run(options, arguments, out).await,
-        Command::Explain(arguments) => explain::run(options, arguments, out).await,
+        Command::Explain(arguments) => {
+            let mut stop = Stop::of(options, "explain")?;
+            stop.or(explain::run(options, arguments, out)).await
+        }
         Command::Connect(arguments) => connect::run(options, arguments, out).await,
         Command::Reconcile(selection) => reconcile::run(options, selection, out).await,
         Command::Suspend(selection) => suspend::run(options, selection, true, out).await,
         Command::Resume(selection) => suspend::run(options, selection, false, out).await,
         Command::Create(arguments) => create::run(options, arguments, out).await,
         Command::Import(arguments) => {
-            within(options, "import", import::run(options, arguments, out)).await
+            let mut stop = Stop::of(options, "import")?;
+            stop.or(import::run(options, arguments, out)).await
         }
         Command::Inventory(arguments) => {
-            within(
-                options,
-                "inventory",
-                inventory::run(options, arguments, out),
-            )
-            .await
+            let mut stop = Stop::of(options, "inventory")?;
+            stop.or(inventory::run(options, arguments, out)).await
         }
         Command::Diff(arguments) => {
-            within(options, "diff", diff::run(options, arguments, out)).await
+            let mut stop = Stop::of(options, "diff")?;
+            stop.or(diff::run(options, arguments, out)).await
         }
         Command::Webhook(webhook) => match &webhook.command {
             WebhookCommand::Register(arguments) => {
-                let running = webhook::register(options, arguments, out);
-                within(options, "webhook register", running).await
+                let mut stop = Stop::of(options, "webhook register")?;
+                webhook::register(options, arguments, &mut stop, out).await
             }
         },
         Command::Check(arguments) => check::run(options, arguments, out).await,
@@ -113,22 +123,4 @@ async fn run(cli: &Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Complete(arguments) => complete::run(&arguments.words, out).await,
         Command::Reference => out.text(&reference::of(Cli::command())),
     }
-}
-
-/// Of what is no wait for an object `--timeout` is the time for all of it.
-async fn within(
-    options: &Options,
-    command: &str,
-    running: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
-    let Some(timeout) = options.timeout else {
-        return running.await;
-    };
-    let ended = tokio::time::timeout(timeout, running).await;
-    ended.unwrap_or_else(|_| {
-        let seconds = timeout.as_secs();
-        Err(Failure::TimedOut(format!(
-            "{command} was not done within {seconds}s"
-        )))
-    })
 }

@@ -64,8 +64,12 @@ impl Out {
 
     /// How many columns a line may have.
     pub(crate) fn columns(&self) -> usize {
-        let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-        columns.unwrap_or(COLUMNS).max(FEWEST_COLUMNS)
+        let said = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        let seen = || {
+            let size = self.is_terminal.then(terminal_size::terminal_size);
+            size.flatten().map(|(width, _)| usize::from(width.0))
+        };
+        said.or_else(seen).unwrap_or(COLUMNS).max(FEWEST_COLUMNS)
     }
 
     /// Text that is ours.

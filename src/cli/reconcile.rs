@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::arguments::{Options, Selection};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::print::Out;
-use crate::watch::{self, Interrupt, Seen};
+use crate::watch::{self, Seen};
 use crate::{annotate, name};
 
 /// How long a look may take, the rate limit included.
@@ -23,17 +24,20 @@ pub(crate) async fn run(
     let mut asked = Vec::new();
     let names = cluster.names(selection).await?;
     nothing_to_do(&names, &cluster, out);
+    let mut interrupt = match selection.wait {
+        true => Some(Interrupt::listen()?),
+        false => None,
+    };
     for name in names {
         let (token, object) = annotate::request_reconcile(&cluster, &name).await?;
         asked.push((name, token, object));
     }
     let mut objects = Vec::new();
     for (name, token, object) in asked {
-        let seen = match selection.wait {
-            false => object,
-            true => {
-                let mut interrupt = Interrupt::listen()?;
-                watch::until(&cluster, &name, timeout, out, &mut interrupt, |view| {
+        let seen = match &mut interrupt {
+            None => object,
+            Some(interrupt) => {
+                watch::until(&cluster, &name, timeout, out, interrupt, |view| {
                     let handled = view.status.last_handled_reconcile_at.as_deref();
                     Ok(match handled == Some(&token) {
                         true => Seen::Done(view.object.clone()),

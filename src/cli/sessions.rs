@@ -14,11 +14,21 @@ Session:
 pub(crate) const EXPLAIN: &str = "\
 Session:
   $ kubectl composio explain support-gmail
-  agents/support-gmail: account not seen; it is taken to be as the status last told
+  agents/support-gmail: account seen
   Now: AwaitUser
     when a link waits for the person
     then wait until it ends
-    ...";
+    wait (AwaitingUser), until 2026-11-29T09:22:00Z at most
+  At 2026-11-29T09:22:01Z: LinkOver
+    ...
+  It goes by
+    declared: enabled
+    account: ca_1234, INITIALIZING
+    auth config: ac_1234
+    ...
+
+Rights: get on ConnectedAccounts. With get on the project and on the Secret of its API key, and list on ConnectedAccounts,
+the account is looked at; without, or where Composio does not answer, it goes by the status and says why.";
 
 pub(crate) const CONNECT: &str = "\
 Session:

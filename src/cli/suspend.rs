@@ -6,9 +6,10 @@ use serde_json::json;
 use crate::arguments::{Options, Selection};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::print::Out;
 use crate::reconcile::{PATIENCE, nothing_to_do, print_result};
-use crate::watch::{self, Interrupt, Seen};
+use crate::watch::{self, Seen};
 
 /// Sets it on each, then waits for each if that is asked for.
 pub(crate) async fn run(
@@ -21,15 +22,18 @@ pub(crate) async fn run(
     let timeout = options.timeout.unwrap_or(PATIENCE);
     let names = cluster.names(selection).await?;
     nothing_to_do(&names, &cluster, out);
+    let mut interrupt = match selection.wait {
+        true => Some(Interrupt::listen()?),
+        false => None,
+    };
     let mut objects = Vec::new();
     for name in names {
         let change = json!({"spec": {"suspend": suspend}});
         objects.push((name.clone(), cluster.patch(&name, change).await?));
     }
-    if selection.wait {
-        let mut interrupt = Interrupt::listen()?;
+    if let Some(interrupt) = &mut interrupt {
         for (name, object) in &mut objects {
-            *object = watch::until(&cluster, name, timeout, out, &mut interrupt, |view| {
+            *object = watch::until(&cluster, name, timeout, out, interrupt, |view| {
                 let says = view.status.says(condition::SYNCED, &[Reason::Suspended]);
                 Ok(match view.is_current() && says == suspend {
                     true => Seen::Done(view.object.clone()),

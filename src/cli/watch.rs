@@ -7,10 +7,10 @@ use futures::StreamExt;
 use kube::runtime::watcher::{self, watch_object};
 use kube::runtime::{WatchStreamExt, watcher::Error};
 use serde_json::Value;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Right, describe};
+use crate::interrupt::Interrupt;
 use crate::print::Out;
 use crate::view::View;
 
@@ -20,19 +20,6 @@ pub(crate) enum Seen<T> {
     Done(T),
     /// Not yet, for this reason.
     NotYet(String),
-}
-
-/// Ctrl-C, from the moment on that it is listened for.
-pub(crate) struct Interrupt(Signal);
-
-impl Interrupt {
-    /// Listens from now on.
-    pub(crate) fn listen() -> Result<Self, Failure> {
-        let signal = signal(SignalKind::interrupt());
-        signal
-            .map(Self)
-            .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))
-    }
 }
 
 /// Waits until `probe` has found what is waited for. It is asked of every change of the object.
@@ -71,14 +58,10 @@ pub(crate) async fn until<T>(
             }
         }
     };
-    let outcome = tokio::select! {
-        ended = tokio::time::timeout(timeout, waiting) => Some(ended),
-        _ = interrupt.0.recv() => None,
-    };
-    match outcome {
-        None => Err(Failure::Interrupted),
-        Some(Ok(ended)) => ended,
-        Some(Err(_)) => Err(Failure::TimedOut(format!(
+    let within = async { Ok(tokio::time::timeout(timeout, waiting).await) };
+    match interrupt.or(within).await? {
+        Ok(ended) => ended,
+        Err(_) => Err(Failure::TimedOut(format!(
             "{name} was waited for in vain for {}s: {}",
             timeout.as_secs(),
             crate::text::plain(&last)

@@ -85,6 +85,8 @@ async fn a_closed_pipe_is_no_failure() {
         &["status", "mail", "-o", "yaml"],
         &["completion"],
         &["reconcile", "mail"],
+        &["explain", "mail"],
+        &["explain", "mail", "-o", "json"],
     ] {
         let (reader, writer) = pipe().expect("there are pipes");
         drop(reader);

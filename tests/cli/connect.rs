@@ -4,19 +4,12 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::program::{VIEWER, command, end, path, run, run_as, somebody};
+use super::program::{VIEWER, end, path, run, run_as, somebody, start};
 use crate::support::child::{Child, Signal};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
-const REQUEST: &str = "composio.dev/link-requested-at";
-
-/// Starts the program and leaves it to run; what it prints is in its log.
-async fn start(scene: &Scene<'_>, args: &[&str]) -> Child {
-    let args = [args, &["-n", &scene.namespace]].concat();
-    let program = command(scene.control_plane.kubeconfig(), &args).await;
-    Child::spawn(&scene.folder, "kubectl-composio", SOON, &program).expect("it starts")
-}
+pub(super) const REQUEST: &str = "composio.dev/link-requested-at";
 
 async fn printed(program: &Child, words: &str) -> String {
     wait::until(words, SOON, async || {
@@ -43,7 +36,12 @@ async fn a_new_user_is_connected_by_create_and_connect_alone() {
     let told = run(&scene, &create).await.well();
     assert_eq!(told, "connectedaccount.composio.dev/mail created\n");
 
-    let program = start(&scene, &["connect", "mail", "--print-link", "--wait"]).await;
+    let program = start(
+        &scene,
+        scene.control_plane.kubeconfig(),
+        &["connect", "mail", "--print-link", "--wait"],
+    )
+    .await;
     let link = printed(&program, "http").await;
     scene
         .sandbox
@@ -148,7 +146,7 @@ async fn where_no_link_can_be_had_it_says_why() {
 }
 
 /// An object whose link is over, without an operator that would make another.
-async fn left_alone(name: &str) -> Scene<'static> {
+pub(super) async fn left_alone(name: &str) -> Scene<'static> {
     let scene = Scene::new(name).await;
     scene.declare("mail", crate::support::scene::gmail()).await;
     let condition = |type_: &str, status: &str| {
@@ -183,7 +181,12 @@ async fn a_wait_that_runs_out_has_a_code_of_its_own() {
 #[tokio::test]
 async fn ctrl_c_in_a_wait_takes_the_request_back() {
     let scene = left_alone("cli-ctrl-c").await;
-    let program = start(&scene, &["connect", "mail", "--print-link"]).await;
+    let program = start(
+        &scene,
+        scene.control_plane.kubeconfig(),
+        &["connect", "mail", "--print-link"],
+    )
+    .await;
     let asked = async || {
         let get = ["get", "connectrequests", "-o", "name"];
         !scene.kubectl(&get).await.is_empty()

@@ -7,7 +7,7 @@ use crate::support::project::{in_cluster, of_cluster};
 use crate::support::scene::{Scene, gmail};
 
 /// A file with that declaration.
-fn file(scene: &Scene<'_>, name: &str, spec: &Value) -> String {
+pub(super) fn file(scene: &Scene<'_>, name: &str, spec: &Value) -> String {
     let manifest = json!({
         "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
         "metadata": {"name": name}, "spec": spec,
@@ -139,23 +139,22 @@ NS/mail: created, account not seen
         told.out.contains("accountSeen: false") && told.out.contains("disable ca_1"),
         "{told:?}"
     );
-    // So is the rule that decides.
+    // So is the rule that decides now.
     let told = run_as(&scene, &writer, &["explain", "mail"]).await.well();
     assert!(told.contains("account not seen"), "{told}");
     assert_eq!(scene.sandbox.asked().await.len(), 0);
 }
 
 /// All that the other account holds.
-const FOREIGN: [&str; 4] = [
+pub(super) const FOREIGN: [&str; 4] = [
     "victim@acme.example",
     "their-alias",
     "Victim Person",
     "slack",
 ];
 
-#[tokio::test]
-async fn a_pull_request_learns_nothing_of_an_account_that_is_not_its_own() {
-    let scene = Scene::new("cli-diff-oracle").await;
+/// The account of somebody else, in the same project of Composio; its id.
+pub(super) async fn foreign_account(scene: &Scene<'_>) -> String {
     let body = json!({"auth_config_id": "ac_slack", "user_id": FOREIGN[0], "alias": FOREIGN[1]});
     let made = scene
         .sandbox
@@ -166,12 +165,22 @@ async fn a_pull_request_learns_nothing_of_an_account_that_is_not_its_own() {
         .sandbox
         .by_hand(id, "consent", json!({"display_name": FOREIGN[2]}))
         .await;
-    let project = |allow: Value| {
-        json!({
-            "apiVersion": "composio.dev/v1alpha1", "kind": "ComposioProject", "metadata": {"name": "default"},
-            "spec": {"apiKeySecretRef": {"name": "composio"}, "baseURL": scene.sandbox.url(), "allow": allow},
-        })
-    };
+    id.to_owned()
+}
+
+/// The project of the namespace, with that policy.
+pub(super) fn project_that_allows(scene: &Scene<'_>, allow: Value) -> Value {
+    json!({
+        "apiVersion": "composio.dev/v1alpha1", "kind": "ComposioProject", "metadata": {"name": "default"},
+        "spec": {"apiKeySecretRef": {"name": "composio"}, "baseURL": scene.sandbox.url(), "allow": allow},
+    })
+}
+
+#[tokio::test]
+async fn a_pull_request_learns_nothing_of_an_account_that_is_not_its_own() {
+    let scene = Scene::new("cli-diff-oracle").await;
+    let id = &foreign_account(&scene).await;
+    let project = |allow| project_that_allows(&scene, allow);
     scene.give_project(&scene.options()).await;
     let mut asks = gmail();
     asks["connectedAccountId"] = json!(id);

@@ -111,13 +111,18 @@ async fn an_object_whose_account_is_gone_and_a_disabled_auth_config_are_told() {
     );
 }
 
-async fn set_clock(scene: &Scene<'_>, time: Timestamp) {
+pub(super) async fn set_clock(scene: &Scene<'_>, time: Timestamp) {
     let clock = json!({"set": time.to_string()});
     scene.sandbox.control("POST", "clock", clock).await;
 }
 
 /// A sign-in that was never finished, of that many hours ago.
-async fn abandoned(scene: &Scene<'_>, hours: i64, user: &str, alias: Option<&str>) -> String {
+pub(super) async fn abandoned(
+    scene: &Scene<'_>,
+    hours: i64,
+    user: &str,
+    alias: Option<&str>,
+) -> String {
     let then = Timestamp::now() - SignedDuration::from_hours(hours);
     set_clock(scene, then).await;
     let id = link(scene, user, alias).await;

@@ -8,9 +8,10 @@ use composio_operator::kubernetes::PROXY_VARIABLES;
 use regex::Regex;
 use serde_json::{Value, json};
 
+use crate::support::child::Child;
 use crate::support::random_hex;
 use crate::support::sandbox::{API_KEY, PROGRAM, Sandbox};
-use crate::support::scene::Scene;
+use crate::support::scene::{SOON, Scene};
 
 /// What a run ended with.
 #[derive(Debug)]
@@ -123,6 +124,13 @@ pub(super) async fn end(mut command: Command) -> Ended {
     Ended::of(output.await.expect("the program runs"))
 }
 
+/// Starts it in the scene's namespace and leaves it to run; what it prints is in its log.
+pub(super) async fn start(scene: &Scene<'_>, kubeconfig: &Path, args: &[&str]) -> Child {
+    let args = [args, &["--namespace", &scene.namespace]].concat();
+    let program = command(kubeconfig, &args).await;
+    Child::spawn(&scene.folder, "kubectl-composio", SOON, &program).expect("it starts")
+}
+
 /// Runs it as the administrator, in the scene's namespace.
 pub(super) async fn run(scene: &Scene<'_>, args: &[&str]) -> Ended {
     run_as(scene, scene.control_plane.kubeconfig(), args).await
@@ -156,8 +164,8 @@ pub(super) async fn run_at(scene: &Scene<'_>, sandbox: &Sandbox, args: &[&str]) 
 /// beside this one make projects of the cluster, of which it might be any.
 pub(super) fn at<'a>(sandbox: &'a Sandbox, args: &[&'a str]) -> Vec<&'a str> {
     let allowed = ["--allow-http", "--allowed-base-url", sandbox.url()];
-    let is_named = args.contains(&"--project") || args.contains(&"diff");
-    let project: &[&str] = if is_named {
+    let is_of_object = args.contains(&"diff") || args.contains(&"explain");
+    let project: &[&str] = if is_of_object || args.contains(&"--project") {
         &[]
     } else {
         &["--project", "default"]

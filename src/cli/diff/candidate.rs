@@ -1,7 +1,7 @@
 //! The object as it would be: what is there, with the spec of the manifest. The apiserver judges it, and stores
 //! nothing; whoever may not write objects has it put together here.
 
-use composio_api::{ConnectedAccount, ConnectedAccountStatus};
+use composio_api::ConnectedAccount;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
@@ -100,11 +100,6 @@ impl Candidate {
             change,
             judged,
         })
-    }
-
-    /// What is recorded of its account.
-    pub(super) fn recorded(&self) -> ConnectedAccountStatus {
-        self.object.status.clone().unwrap_or_default()
     }
 }
 

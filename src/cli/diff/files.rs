@@ -1,26 +1,24 @@
 //! The manifests of a file, as `kubectl apply` takes them.
 
 use std::fs;
-use std::io::{self, Read};
 
 use serde_json::Value;
 
 use crate::arguments::Options;
 use crate::cluster::Cluster;
 use crate::failure::Failure;
-use crate::{name, text};
+use crate::{input, name, text};
 
 /// The ConnectedAccounts of those files; what else is in them is not ours.
-pub(super) fn read(files: &[String]) -> Result<Vec<Value>, Failure> {
+pub(super) async fn read(files: &[String]) -> Result<Vec<Value>, Failure> {
     let mut found = Vec::new();
     for file in files {
         let odd = |why: String| Failure::Usage(format!("{file}: {}", text::plain(&why)));
-        let mut written = String::new();
         let read = match file.as_str() {
-            "-" => io::stdin().lock().read_to_string(&mut written).map(drop),
-            path => fs::read_to_string(path).map(|text| written = text),
+            "-" => input::all().await,
+            path => fs::read_to_string(path),
         };
-        read.map_err(|error| odd(error.to_string()))?;
+        let written = read.map_err(|error| odd(error.to_string()))?;
         let documents: Vec<Value> =
             serde_saphyr::from_multiple(&written).map_err(|error| odd(error.to_string()))?;
         documents

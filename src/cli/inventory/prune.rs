@@ -1,6 +1,6 @@
 //! Deleting sign-ins that were never finished, and nothing else: whatever may have had a grant is listed only.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, IsTerminal};
 
 use composio_api::is_computed_form;
 use composio_operator::composio::Account;
@@ -13,7 +13,7 @@ use crate::composio::Composio;
 use crate::failure::{Failure, Right};
 use crate::objects::Objects;
 use crate::print::Out;
-use crate::text;
+use crate::{input, text};
 
 use super::findings::is_abandoned;
 
@@ -46,7 +46,7 @@ pub(super) async fn run(
         return Ok(());
     }
     if !arguments.yes {
-        confirm(project, found.len(), out)?;
+        confirm(project, found.len(), out).await?;
     }
     // Whoever was asked may have taken their time.
     let objects = all_objects(cluster, project).await?;
@@ -88,7 +88,7 @@ fn may_go(account: &Account, objects: &Objects) -> bool {
         && objects.claimant(account).is_none()
 }
 
-fn confirm(project: &Declared, count: usize, out: &mut Out) -> Result<(), Failure> {
+async fn confirm(project: &Declared, count: usize, out: &mut Out) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::Usage(format!(
             "{count} accounts would be deleted: confirm it by --yes, or look at them by --dry-run"
@@ -98,9 +98,9 @@ fn confirm(project: &Declared, count: usize, out: &mut Out) -> Result<(), Failur
     out.note(&format!(
         "{count} accounts of {name} whose sign-in was never finished will be deleted. Type the project's name to go on:"
     ));
-    let mut typed = String::new();
-    let read = io::stdin().lock().read_line(&mut typed);
-    read.map_err(|error| Failure::Failed(format!("cannot read what is typed: {error}")))?;
+    let typed = input::line().await;
+    let typed =
+        typed.map_err(|error| Failure::Failed(format!("cannot read what is typed: {error}")))?;
     match typed.trim() == name {
         true => Ok(()),
         false => Err(Failure::Failed(

@@ -8,25 +8,25 @@ use composio_operator::plan::{
 use jiff::Timestamp;
 
 /// More steps than any object takes.
-const MOST: usize = 16;
+pub(crate) const MOST: usize = 16;
 
 /// What would be done.
-pub(super) struct Step {
+pub(crate) struct Step {
     /// The rule that decides.
-    pub(super) rule: &'static str,
+    pub(crate) rule: &'static str,
     /// In words.
-    pub(super) says: String,
+    pub(crate) says: String,
 }
 
 /// What would come of it.
-pub(super) struct Foreseen {
-    pub(super) steps: Vec<Step>,
+pub(crate) struct Foreseen {
+    pub(crate) steps: Vec<Step>,
     /// The decision after the last step.
-    pub(super) ends: Decision,
+    pub(crate) ends: Decision,
 }
 
 /// The steps until there is nothing to do, or nobody can know what comes next.
-pub(super) fn foresee(mut desired: Desired, mut observed: Observed, now: Timestamp) -> Foreseen {
+pub(crate) fn foresee(mut desired: Desired, mut observed: Observed, now: Timestamp) -> Foreseen {
     let mut steps = Vec::new();
     loop {
         let ends = plan::decide(&desired, &observed, now);
@@ -45,7 +45,7 @@ pub(super) fn foresee(mut desired: Desired, mut observed: Observed, now: Timesta
 }
 
 /// Takes in what the step does. Whether it is known what comes next.
-fn carry_out(
+pub(crate) fn carry_out(
     effect: &Effect,
     desired: &mut Desired,
     observed: &mut Observed,
@@ -111,7 +111,7 @@ fn set_state(observed: &mut Observed, id: &str, state: State) {
 }
 
 /// What it does, without a word of what the account holds.
-fn words(effect: &Effect) -> String {
+pub(crate) fn words(effect: &Effect) -> String {
     match effect {
         Effect::Pin { .. } => "mark the object".to_owned(),
         Effect::Unpin => "take the alias off the object".to_owned(),
