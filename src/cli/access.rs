@@ -122,6 +122,11 @@ impl<'a> Accesses<'a> {
         if asked.is_deleted {
             desired.presence = Presence::Deleting { since: now };
         }
+        let is_page_seen = access
+            .composio
+            .as_ref()
+            .is_ok_and(|(_, objects)| objects.has_page);
+        from_status::set_link_policy(&mut desired, object, is_page_seen);
         let view = View::of(asked.value);
         let mut observed = from_status::observed(&desired, &view, now);
         observed.gate.project = access.state;

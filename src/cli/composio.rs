@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::arguments::KeyOptions;
 use crate::cluster::Cluster;
 use crate::failure::{self, Failure, Right};
-use crate::text;
+use crate::{print, text};
 
 /// From sending to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,6 +32,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const EDGE: Duration = Duration::from_secs(20);
 /// A read that was not answered is tried again after this, and after each further time twice as long.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Whoever waits longer is told.
+const TOLD: Duration = Duration::from_secs(2);
 /// So often a read is tried.
 const TRIES: u32 = 5;
 
@@ -229,6 +231,10 @@ impl Composio {
                 answer => return answer,
             };
             match wait(&error, tries) {
+                Some(wait) if wait > TOLD && self.is_patient => {
+                    print::progress(&format!("{error}; asked again in {}s", wait.as_secs()));
+                    sleep(wait).await;
+                }
                 Some(wait) if self.is_patient || (tries == 1 && wait == PAUSE) => sleep(wait).await,
                 Some(_) | None => return Err(error),
             }
@@ -253,7 +259,16 @@ impl Composio {
             };
             match admitted {
                 Ok(()) => return,
-                Err(until) => sleep_until(until.max(now + PAUSE)).await,
+                Err(until) => {
+                    let wait = until.duration_since(now);
+                    if wait > TOLD {
+                        print::progress(&format!(
+                            "the rate limit leaves no room: going on in {}s",
+                            wait.as_secs()
+                        ));
+                    }
+                    sleep_until(until.max(now + PAUSE)).await;
+                }
             }
         }
     }

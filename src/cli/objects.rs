@@ -39,6 +39,8 @@ pub(crate) struct Objects {
     pub(crate) all: Vec<Object>,
     /// Whether those of all namespaces are seen.
     pub(crate) are_all: bool,
+    /// Whether one of the project has an address of the connect page: its operator serves that.
+    pub(crate) has_page: bool,
     names: HashSet<String>,
     by_named_alias: HashMap<String, Vec<usize>>,
     by_id: HashMap<String, Vec<usize>>,
@@ -74,7 +76,9 @@ impl Objects {
     }
 
     fn add(&mut self, object: &Value, project: &Declared) {
+        let has_page = object["status"]["connectPage"].is_object();
         let object = Object::of(object, project);
+        self.has_page |= has_page && object.is_of_project;
         let at = self.all.len();
         self.names.insert(object.to_string());
         for id in object.recorded.iter().chain(&object.named) {

@@ -164,11 +164,7 @@ impl Out {
 
     /// What is on its way, for whoever waits at a terminal.
     pub(crate) fn progress(&self, message: &str) {
-        let mut err = io::stderr().lock();
-        if err.is_terminal() {
-            // There is nowhere left to report a failure of this write.
-            let _ = writeln!(err, "{}", text::plain(message));
-        }
+        progress(message);
     }
 
     /// How far it has come, in one line that is written over, for whoever waits at a terminal.
@@ -200,6 +196,15 @@ impl Out {
     /// Why it failed.
     pub(crate) fn complain(&self, why: &str) {
         self.note(&format!("error: {why}"));
+    }
+}
+
+/// What is on its way, for whoever waits at a terminal. A count in its last line is written over.
+pub(crate) fn progress(message: &str) {
+    let mut err = io::stderr().lock();
+    if err.is_terminal() {
+        // There is nowhere left to report a failure of this write.
+        let _ = writeln!(err, "\r{:60}\r{}", "", text::plain(message));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::diff::{FOREIGN, foreign_account, project_that_allows};
+use super::diff::{FOREIGN, file, foreign_account, project_that_allows};
 use super::program::{VIEWER, at, run, run_as, run_at, somebody, steady};
 use crate::support::child::Signal;
 use crate::support::sandbox::API_KEY;
@@ -179,7 +179,7 @@ async fn before_there_is_an_account_it_tells_from_what_one_would_be_made() {
     let told = told.well();
     assert_eq!(rules(&told), ["LookAfresh", "Mark", "Link"], "{told}");
     let facts = &json_of(&told)["goesBy"];
-    assert_eq!(facts["account"], "none that is proved to be this object's");
+    assert_eq!(facts["account"], "none that is this object's");
     assert_eq!(facts["auth config"], "ac_gmail, enabled");
 
     let key = json!({"user": "u", "toolkit": "hubspot", "authConfig": "ac_none",
@@ -199,6 +199,37 @@ async fn before_there_is_an_account_it_tells_from_what_one_would_be_made() {
     let secrets = asked.iter().filter(|asked| asked.resource == "secrets");
     let names: Vec<&str> = secrets.map(|asked| asked.name.as_str()).collect();
     assert_eq!(names, ["composio"]);
+}
+
+#[tokio::test]
+async fn where_the_connect_page_is_served_no_link_is_foreseen_before_somebody_asks() {
+    let scene = Scene::new("cli-explain-page").await;
+    scene.give_project(&scene.options()).await;
+    scene.declare("mail", gmail()).await;
+    let page = json!({"url": "https://connect.example/connect/a/mail?t=x"});
+    scene
+        .give_status("mail", &json!({"connectPage": page}))
+        .await;
+    for args in [
+        &["explain", "mail", "-o", "json"][..],
+        &["explain", "mail", "-o", "json", "--status-only"],
+    ] {
+        let told = run_at(&scene, &scene.sandbox, args).await.well();
+        assert_eq!(rules(&told), ["AwaitRequest"], "{told}");
+    }
+    // What the others say tells what becomes of a new one, unless it says itself what it wants.
+    let mut new = json!({"user": "v", "toolkit": "gmail", "authConfig": "ac_gmail"});
+    let diff = async |spec: &Value| {
+        let file = file(&scene, "new", spec);
+        run_at(&scene, &scene.sandbox, &["diff", "-f", &file])
+            .await
+            .out
+    };
+    let told = diff(&new).await;
+    assert!(!told.contains("issue a link"), "{told}");
+    new["linkPolicy"] = json!("Immediate");
+    let told = diff(&new).await;
+    assert!(told.contains("issue a link"), "{told}");
 }
 
 #[tokio::test]
@@ -254,7 +285,7 @@ async fn nothing_is_told_of_an_account_that_is_not_the_objects_own() {
         scene.give_status("mail", &status).await;
         let forged = told().await;
         assert!(
-            forged.contains("account: none that is proved to be this object's"),
+            forged.contains("account: none that is this object's"),
             "{forged}"
         );
     }

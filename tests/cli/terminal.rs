@@ -118,6 +118,22 @@ async fn at_a_terminal_no_color_is_heeded_and_few_columns_are_enough() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_the_rate_limit_is_told_at_a_terminal() {
+    let scene = Scene::new("cli-terminal-limit").await;
+    scene.give_project(&scene.options()).await;
+    scene.made_by_hand("ada", None).await;
+    let args = ["import", "-n", &scene.namespace, "-o", "name"];
+    let args = at(&scene.sandbox, &args).into_iter().map(str::to_owned);
+    let args: Vec<String> = args.collect();
+    let limit = json!({"status": 429, "times": 1, "path_prefix": "/connected_accounts", "headers": {"retry-after": "3"}});
+    scene.sandbox.control("POST", "fault", limit).await;
+    let told = at_terminal(scene.control_plane.kubeconfig(), &args, FEW, "1").await;
+    assert!(told.out.contains("asked again in 3s"), "{told:?}");
+    let name = "connectedaccount.composio.dev/ada-gmail\r\n";
+    assert!(told.out.ends_with(name), "{told:?}");
+}
+
+#[tokio::test]
 async fn who_has_read_enough_closes_the_pipe_and_nothing_is_said_of_it() {
     let told = told("cli-enough").await;
     for args in &told.commands {

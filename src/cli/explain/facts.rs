@@ -67,10 +67,7 @@ fn recorded(view: &View<'_>) -> String {
 fn seen(desired: &Desired, observed: &Observed, view: &View<'_>) -> Vec<Fact> {
     let account = observed.account.account();
     let Some(account) = account.filter(|account| is_own(desired, observed, account)) else {
-        let mut facts = vec![(
-            "account",
-            "none that is proved to be this object's".to_owned(),
-        )];
+        let mut facts = vec![("account", "none that is this object's".to_owned())];
         if view.status.connected_account_id.is_some() {
             facts.push(("account in the status", recorded(view)));
         }

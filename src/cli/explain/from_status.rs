@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use composio_api::ConnectedAccount;
-use composio_api::{ALIAS_ANNOTATION, CredentialsStep, ProjectKind, Reason, condition};
+use composio_api::{ALIAS_ANNOTATION, CredentialsStep, LinkPolicy, ProjectKind, Reason, condition};
 use composio_operator::composio::model::{Account, State};
 use composio_operator::plan::{
     AccessGate, AccountLookup, AuthConfigCheck, Desired, Flags, Holder, Observed, Policy,
@@ -45,6 +45,20 @@ pub(crate) fn flags(object: &ConnectedAccount) -> Flags {
         flags.policy = Some(Arc::new(nothing));
     }
     flags
+}
+
+/// Whether a link is made only when somebody asks for it depends on a flag of the operator where the object does not say:
+/// that it serves the connect page is seen by the addresses which it writes.
+pub(crate) fn set_link_policy(
+    desired: &mut Desired,
+    object: &ConnectedAccount,
+    is_page_seen: bool,
+) {
+    let status = object.status.as_ref();
+    let has_page = is_page_seen || status.is_some_and(|status| status.connect_page.is_some());
+    if has_page && desired.spec.link_policy.is_none() {
+        desired.spec.link_policy = Some(LinkPolicy::OnDemand);
+    }
 }
 
 /// What would be seen.
