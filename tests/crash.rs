@@ -9,9 +9,11 @@ mod coverage;
 mod interceptor;
 mod invariants;
 mod matrix;
+mod neighbour;
 mod run;
 mod scenario;
 mod test_bed;
+mod two_projects;
 mod unknown;
 
 use boundary::Boundary;
@@ -72,6 +74,32 @@ async fn of_several_accounts_those_of_nobody_are_deleted_and_those_of_a_person_a
     let results = results.await;
     results.must_hold();
     assert_eq!(results.happened, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_two_projects_a_crash_loses_nothing_and_no_key_is_used_for_what_is_anothers() {
+    let matrix = Matrix::new(&[]).await;
+    let scenarios = [
+        two_projects::key_rotated(),
+        two_projects::project_made_again(),
+    ];
+    let crashes = matrix
+        .everywhere(&scenarios, two_projects::at_effects)
+        .await;
+    crashes.tell("crash matrix of two projects");
+    crashes.must_hold();
+    none(crashes.not_reached());
+    assert!(crashes.happened > 60, "{} crashes", crashes.happened);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_that_uses_the_key_of_another_project_is_found_out() {
+    let matrix = Matrix::new(&[]).await.with_broken(broken::key_of_another);
+    let scenario = two_projects::key_rotated();
+    let results = crash_at(&matrix, scenario, Fault::KillAfter, |boundary| {
+        boundary.kind.method == "POST" && boundary.step == "link"
+    });
+    found_out(&results.await, "was used for an account of neighbour");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

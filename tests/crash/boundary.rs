@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::neighbour::NEIGHBOURS_SECRET;
 use crate::support::project::KEY_SECRET;
 use crate::support::proxy::Seen;
 
@@ -91,7 +92,7 @@ fn kubernetes(path: &str, body: &Value) -> Option<(String, &'static str)> {
     match rest {
         ["events" | "leases", ..]
         | ["connectedaccounts" | "composioprojects" | "connectrequests"] => None,
-        ["secrets", KEY_SECRET] | ["composioprojects", _, "status"] => None,
+        ["secrets", KEY_SECRET | NEIGHBOURS_SECRET] | ["composioprojects", _, "status"] => None,
         ["connectedaccounts", _] => {
             let path = "connectedaccounts/{name}";
             Some((path.to_owned(), change_of_object(body)))

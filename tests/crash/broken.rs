@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::boundary::Kind;
+use super::neighbour::key_beside;
 use super::test_bed::{World, release};
 use crate::support::proxy::{Fate, Seen};
 
@@ -19,6 +20,13 @@ pub(super) enum Broken {
     NoAlias,
     /// It lets the object go before it deletes the account.
     ReleasedFirst(Release),
+    /// It makes the accounts of one project with the API key of another.
+    KeyOfAnother {
+        /// The project's own.
+        key: String,
+        /// Which is sent instead.
+        another: String,
+    },
     /// It reports new credentials as sent before it sends them. The sender lets them go.
     ReportedFirst(Mutex<Option<oneshot::Sender<()>>>),
 }
@@ -38,7 +46,13 @@ impl Broken {
                 }
             }
             Broken::ReleasedFirst(release) if kind.method == "DELETE" => release().await,
-            Broken::NoAlias | Broken::ReleasedFirst(_) | Broken::ReportedFirst(_) => {}
+            Broken::KeyOfAnother { key, another } if kind.method == "POST" => {
+                seen.replace_header("x-api-key", key, another);
+            }
+            Broken::NoAlias
+            | Broken::ReleasedFirst(_)
+            | Broken::ReportedFirst(_)
+            | Broken::KeyOfAnother { .. } => {}
         }
         seen
     }
@@ -48,7 +62,10 @@ impl Broken {
     pub(super) fn counts(&self, kind: &Kind) -> bool {
         match self {
             Broken::ReportedFirst(waiting) if is_report(kind) => waiting.lock().is_some(),
-            Broken::NoAlias | Broken::ReleasedFirst(_) | Broken::ReportedFirst(_) => true,
+            Broken::NoAlias
+            | Broken::ReleasedFirst(_)
+            | Broken::ReportedFirst(_)
+            | Broken::KeyOfAnother { .. } => true,
         }
     }
 
@@ -95,6 +112,14 @@ pub(super) fn released_first(world: &World<'_>) -> Broken {
         let (objects, name) = (objects.clone(), name.clone());
         Box::pin(async move { release(&objects, &name).await })
     }))
+}
+
+/// Makes the neighbour's account with the key of the other project.
+pub(super) fn key_of_another(world: &World<'_>) -> Broken {
+    Broken::KeyOfAnother {
+        key: key_beside(&world.key),
+        another: world.key.clone(),
+    }
 }
 
 /// Reports new credentials as sent before it sends them.

@@ -26,7 +26,7 @@ pub(super) struct Facts {
     pub(super) policy: String,
 }
 
-type Holds = Result<(), String>;
+pub(super) type Holds = Result<(), String>;
 
 /// One live account per object, none without an object, every promised revocation seen by the
 /// provider, no grant lost, no row left over that was never active, and a status that is true.
@@ -41,7 +41,7 @@ pub(super) fn check(facts: &Facts, then: Then) -> Holds {
         .iter()
         .filter(|account| account["deleted_at"].is_null() && !is_a_persons(account))
         .collect();
-    if let Then::Gone = then {
+    if let Then::Gone | Then::GoneWithProject = then {
         holds(facts.object.is_none(), || "the object is there".to_owned())?;
         holds(live.is_empty(), || format!("without an object: {live:?}"))?;
         return grants(facts, facts.policy == "Revoke");
@@ -91,7 +91,7 @@ pub(super) fn check(facts: &Facts, then: Then) -> Holds {
             same("the grant", &account["grant"]["alive"], &true.into())?;
             is_as_declared(facts, object, account)
         }
-        Then::Refused(_) | Then::Gone => Ok(()),
+        Then::Refused(_) | Then::Gone | Then::GoneWithProject => Ok(()),
     }
 }
 
@@ -198,7 +198,7 @@ fn same(what: &str, found: &Value, expected: &Value) -> Holds {
     })
 }
 
-fn holds(it_does: bool, complaint: impl FnOnce() -> String) -> Holds {
+pub(super) fn holds(it_does: bool, complaint: impl FnOnce() -> String) -> Holds {
     match it_does {
         true => Ok(()),
         false => Err(complaint()),

@@ -127,7 +127,10 @@ impl Matrix {
         mut faults: impl FnMut(&Boundary) -> Vec<Fault>,
     ) -> Results {
         let began = Instant::now();
-        let wanted = TEST_BEDS.min(2 * scenarios.len());
+        let wanted = match scenarios.len() {
+            1 => 2,
+            several => TEST_BEDS.min(4 * several),
+        };
         let test_beds = join_all((0..wanted).map(|_| self.test_bed())).await;
         let mut results = Results::default();
         let mut jobs = VecDeque::new();

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 use super::boundary::Boundary;
 use super::broken::Broken;
 use super::interceptor::Fault;
-use super::invariants::check;
-use super::scenario::{Scenario, Then};
+use super::neighbour::Worlds;
+use super::scenario::{Scenario, Step};
 use super::test_bed::{TestBed, World};
 use crate::support::child::Signal;
 use crate::support::operator::Operator;
@@ -54,33 +54,36 @@ pub(super) async fn run(
     quiet: Duration,
     conditions: &Conditions,
 ) -> Run {
-    let mut world = test_bed
+    let own = test_bed
         .world(&scenario.accounts, &conditions.switches)
         .await;
-    let broken = conditions.broken.map(|broken| Arc::new(broken(&world)));
+    let broken = conditions.broken.map(|broken| Arc::new(broken(&own)));
+    let neighbour = match scenario.steps.iter().any(|step| step.beside.is_some()) {
+        true => Some(test_bed.neighbour(&own, &conditions.switches).await),
+        false => None,
+    };
+    let mut worlds = Worlds { own, neighbour };
     test_bed.interceptor.begin(broken);
     let mut trap = at.map(|(boundary, fault)| Trap {
         fault,
         done: Some(test_bed.interceptor.trap(boundary.clone(), fault)),
     });
-    let mut operator = world.operator();
+    let mut operator = worlds.own.operator();
     let mut violation = None;
     for step in &scenario.steps {
         test_bed.interceptor.enter(step.name);
-        for act in &step.acts {
-            world.act(act).await;
-        }
+        worlds.act(step).await;
         let come = converge(
-            &mut world,
+            &mut worlds,
             &mut operator,
             &mut trap,
-            step.then,
+            step,
             quiet,
             conditions,
         );
         if let Err(complaint) = come.await {
             let log = operator.child.log_tail(30);
-            let described = world.describe().await;
+            let described = worlds.describe().await;
             violation = Some(format!("{}: {complaint}\n{described}{log}", step.name));
             break;
         }
@@ -92,32 +95,34 @@ pub(super) async fn run(
         met: trap.is_some_and(|trap| trap.done.is_none()),
         violation,
     };
-    world.end().await;
+    worlds.end().await;
     run
 }
 
 /// Waits until all holds that must, and nothing more is asked.
 async fn converge(
-    world: &mut World<'_>,
+    worlds: &mut Worlds<'_>,
     operator: &mut Operator,
     trap: &mut Option<Trap>,
-    then: Then,
+    step: &Step,
     quiet: Duration,
     conditions: &Conditions,
 ) -> Result<(), String> {
     let mut end = Instant::now() + conditions.patience;
     loop {
-        if sprung(world, operator, trap).await? {
+        if sprung(&mut worlds.own, operator, trap).await? {
             end = Instant::now() + conditions.patience_after;
         }
-        let held = check(&world.facts().await, then);
+        worlds.witness().await?;
+        let held = worlds.check(step).await;
         if held.is_ok() {
-            world.quiet(quiet).await;
+            worlds.own.quiet(quiet).await;
+            let is_set = worlds.own.test_bed.interceptor.is_set();
             let is_over = trap
                 .as_ref()
-                .is_none_or(|trap| trap.done.is_none() || world.test_bed.interceptor.is_set());
-            if is_over && check(&world.facts().await, then).is_ok() {
-                return Ok(());
+                .is_none_or(|trap| trap.done.is_none() || is_set);
+            if is_over && worlds.check(step).await.is_ok() {
+                return worlds.witness().await;
             }
         }
         if let Some(ended) = operator.child.exited() {

@@ -20,6 +20,8 @@ pub(super) struct Step {
     pub(super) name: &'static str,
     pub(super) acts: Vec<Act>,
     pub(super) then: Then,
+    /// The same in the neighbouring project, where there is one.
+    pub(super) beside: Option<(Vec<Act>, Then)>,
 }
 
 /// What a person does.
@@ -44,6 +46,12 @@ pub(super) enum Act {
     NoFaults,
     /// Deletes the object.
     Delete,
+    /// The neighbouring project gets another API key, and the former one is worthless.
+    RotateApiKey,
+    /// Deletes the neighbouring project, and waits for nothing.
+    DeleteProject,
+    /// Makes it again, under its name.
+    MakeProject,
 }
 
 /// What a step must lead to.
@@ -61,21 +69,33 @@ pub(super) enum Then {
     Refused(&'static str),
     /// No object, no account, and every grant ended whose end was promised.
     Gone,
+    /// Nor the neighbouring project.
+    GoneWithProject,
 }
 
-fn step(name: &'static str, acts: impl Into<Vec<Act>>, then: Then) -> Step {
+pub(super) fn step(name: &'static str, acts: impl Into<Vec<Act>>, then: Then) -> Step {
     Step {
         name,
         acts: acts.into(),
         then,
+        beside: None,
     }
 }
 
-fn delete() -> Step {
+impl Step {
+    pub(super) fn beside(self, acts: impl Into<Vec<Act>>, then: Then) -> Step {
+        Step {
+            beside: Some((acts.into(), then)),
+            ..self
+        }
+    }
+}
+
+pub(super) fn delete() -> Step {
     step("delete", [Act::Delete], Then::Gone)
 }
 
-fn spec(value: Value) -> Act {
+pub(super) fn spec(value: Value) -> Act {
     Act::Edit(json!({"spec": value}))
 }
 
@@ -84,7 +104,7 @@ fn annotated(name: &str, value: &str) -> Act {
     Act::Edit(json!({"metadata": {"annotations": {name: value}}}))
 }
 
-fn gmail() -> Value {
+pub(super) fn gmail() -> Value {
     json!({"user": "u", "toolkit": "gmail", "authConfig": "ac_gmail"})
 }
 

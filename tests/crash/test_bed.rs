@@ -33,8 +33,8 @@ pub(super) struct TestBed<'a> {
     pub(super) interceptor: Arc<Interceptor>,
     pub(super) objects: Api<ConnectedAccount>,
     secrets: Api<Secret>,
-    namespace: String,
-    client: Client,
+    pub(super) namespace: String,
+    pub(super) client: Client,
     projects: &'static Projects,
     options: Options,
     sandbox: &'a Sandbox,
@@ -50,7 +50,7 @@ pub(super) struct World<'a> {
     /// Of the object.
     pub(super) name: String,
     /// The Composio project's.
-    key: String,
+    pub(super) key: String,
     deleted_by_hand: BTreeSet<String>,
     /// The second account, and whether a person has signed in to it.
     duplicate: Option<(String, bool)>,
@@ -112,8 +112,6 @@ impl<'a> TestBed<'a> {
     pub(super) async fn world(&self, accounts: &Value, switches: &Value) -> World<'_> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let key = format!("{}-{run}", self.namespace);
-        let seed = json!({"api_key": key, "accounts": accounts, "switches": switches});
-        self.sandbox.control("POST", "worlds", seed).await;
         // Its project has a key of its own, and knows nothing of the one of the run before.
         let options = self.options.clone().api_key(&key);
         let project = options.project();
@@ -121,9 +119,23 @@ impl<'a> TestBed<'a> {
             .projects
             .give_anew(&self.client, &self.namespace, project);
         given.await.expect("the administrator makes projects");
+        let name = format!("account-{run}");
+        self.empty_world(name, key, accounts, switches).await
+    }
+
+    /// A world without a project: for an object of that name, with that API key.
+    pub(super) async fn empty_world(
+        &self,
+        name: String,
+        key: String,
+        accounts: &Value,
+        switches: &Value,
+    ) -> World<'_> {
+        let seed = json!({"api_key": key, "accounts": accounts, "switches": switches});
+        self.sandbox.control("POST", "worlds", seed).await;
         World {
             test_bed: self,
-            name: format!("account-{run}"),
+            name,
             key,
             deleted_by_hand: BTreeSet::new(),
             duplicate: None,
@@ -131,6 +143,13 @@ impl<'a> TestBed<'a> {
             value: None,
             operators: 0,
         }
+    }
+}
+
+impl TestBed<'_> {
+    /// Where Composio is, for a project.
+    pub(super) fn base_url(&self) -> &str {
+        &self.options.project().base_url
     }
 }
 
@@ -203,6 +222,9 @@ impl World<'_> {
                 let deleted = self.test_bed.objects.delete(&self.name, &params).await;
                 deleted.expect("it is there");
             }
+            Act::RotateApiKey => self.rotate_api_key().await,
+            Act::DeleteProject => self.delete_project().await,
+            Act::MakeProject => self.make_project().await,
         }
     }
 

@@ -39,6 +39,16 @@ pub(crate) struct Seen {
     headers: HeaderMap,
 }
 
+impl Seen {
+    /// Puts another value of a header in the place of that one; leaves every other value.
+    pub(crate) fn replace_header(&mut self, name: &'static str, from: &str, to: &str) {
+        let value = self.headers.get_mut(name).filter(|value| *value == from);
+        if let Some(value) = value {
+            *value = HeaderValue::from_str(to).expect("it is one");
+        }
+    }
+}
+
 /// What becomes of a request.
 pub(crate) enum Fate {
     /// It is forwarded, and its answer delivered.
