@@ -89,7 +89,10 @@ async fn main() -> ExitCode {
 async fn run(cli: &Cli, out: &mut Out) -> Result<(), Failure> {
     let options = &cli.options;
     match &cli.command {
-        Command::Status(arguments) => status::run(options, arguments, out).await,
+        Command::Status(arguments) => {
+            let mut stop = Stop::of(options, "status")?;
+            stop.or(status::run(options, arguments, out)).await
+        }
         Command::Explain(arguments) => {
             let mut stop = Stop::of(options, "explain")?;
             stop.or(explain::run(options, arguments, out)).await
@@ -98,7 +101,10 @@ async fn run(cli: &Cli, out: &mut Out) -> Result<(), Failure> {
         Command::Reconcile(selection) => reconcile::run(options, selection, out).await,
         Command::Suspend(selection) => suspend::run(options, selection, true, out).await,
         Command::Resume(selection) => suspend::run(options, selection, false, out).await,
-        Command::Create(arguments) => create::run(options, arguments, out).await,
+        Command::Create(arguments) => {
+            let mut stop = Stop::of(options, "create")?;
+            stop.or(create::run(options, arguments, out)).await
+        }
         Command::Import(arguments) => {
             let mut stop = Stop::of(options, "import")?;
             stop.or(import::run(options, arguments, out)).await
@@ -117,8 +123,14 @@ async fn run(cli: &Cli, out: &mut Out) -> Result<(), Failure> {
                 webhook::register(options, arguments, &mut stop, out).await
             }
         },
-        Command::Check(arguments) => check::run(options, arguments, out).await,
-        Command::Version(arguments) => version::run(options, arguments, out).await,
+        Command::Check(arguments) => {
+            let mut stop = Stop::of(options, "check")?;
+            stop.or(check::run(options, arguments, out)).await
+        }
+        Command::Version(arguments) => {
+            let mut stop = Stop::of(options, "version")?;
+            stop.or(version::run(options, arguments, out)).await
+        }
         Command::Completion => out.text(complete::SCRIPT),
         Command::Complete(arguments) => complete::run(&arguments.words, out).await,
         Command::Reference => out.text(&reference::of(Cli::command())),

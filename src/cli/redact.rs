@@ -1,5 +1,5 @@
-//! Links. Whoever opens one connects an account of their own in the user's place, so `connect` alone prints
-//! it, and everything else that is printed goes through here.
+//! Links, and addresses of the connect page, which hold a token. Whoever opens one connects an account of their own in
+//! the user's place, so `connect` alone prints it, and everything else that is printed goes through here.
 
 use composio_api::LAST_APPLIED_ANNOTATION;
 use serde_json::Value;
@@ -7,17 +7,20 @@ use serde_json::Value;
 /// What stands in a link's place.
 pub(crate) const HIDDEN: &str = "(hidden)";
 
-/// Takes the link out of an object: where it belongs, and wherever else in the object it stands.
+/// Where they belong.
+const PLACES: [&str; 2] = ["/status/link", "/status/connectPage"];
+
+/// Takes the links out of an object: where it belongs, and wherever else in the object it stands.
 pub(crate) fn redact_link(object: &mut Value) {
     let mut links = Vec::new();
-    take_link(object, &mut links);
+    take_links(object, &mut links);
     let annotations = object.pointer_mut("/metadata/annotations");
     if let Some(Value::String(applied)) =
         annotations.and_then(|all| all.get_mut(LAST_APPLIED_ANNOTATION))
     {
         match serde_json::from_str(applied) {
             Ok(mut copy) => {
-                take_link(&mut copy, &mut links);
+                take_links(&mut copy, &mut links);
                 *applied = copy.to_string();
             }
             // Nobody can say what it holds.
@@ -29,10 +32,15 @@ pub(crate) fn redact_link(object: &mut Value) {
     }
 }
 
-fn take_link(object: &mut Value, links: &mut Vec<String>) {
-    let Some(link) = object.pointer_mut("/status/link") else {
-        return;
-    };
+fn take_links(object: &mut Value, links: &mut Vec<String>) {
+    for place in PLACES {
+        if let Some(link) = object.pointer_mut(place) {
+            take_link(link, links);
+        }
+    }
+}
+
+fn take_link(link: &mut Value, links: &mut Vec<String>) {
     if link.is_null() {
         return;
     }
@@ -94,6 +102,18 @@ mod tests {
         let mut object = json!({"metadata": {"annotations": {LAST_APPLIED_ANNOTATION: LINK}}});
         redact_link(&mut object);
         assert!(!object.to_string().contains("lk_"));
+    }
+
+    #[test]
+    fn the_address_of_a_page_is_hidden_as_a_link_is() {
+        let url = "https://connect.example/connect/a/mail?t=TOKEN";
+        let mut object = json!({
+            "metadata": {"annotations": {"note": url}},
+            "status": {"connectPage": {"url": url, "expiresAt": "2026-01-01T00:00:00Z"}},
+        });
+        redact_link(&mut object);
+        assert!(!object.to_string().contains("TOKEN"), "{object}");
+        assert_eq!(object["status"]["connectPage"]["url"], HIDDEN);
     }
 
     #[test]

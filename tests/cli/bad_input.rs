@@ -77,6 +77,26 @@ async fn a_cluster_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_does_not_answer_is_given_up_in_the_time_that_is_said() {
+    let scene = Scene::new("cli-silent").await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = silent.local_addr().expect("it has an address");
+    let silent_cluster = scene.kubeconfig_for(&format!("http://{address}"));
+    for args in [
+        &["status"][..],
+        &["explain", "a"],
+        &["create", "gmail", "--user", "u"],
+        &["check"],
+        &["version"],
+        &["import"],
+    ] {
+        let args = [args, &["--timeout", "1s"]].concat();
+        let told = end(command(&silent_cluster, &args).await).await;
+        told.failed(124, "was not done within 1s");
+    }
+}
+
+#[tokio::test]
 async fn a_closed_pipe_is_no_failure() {
     let scene = Scene::new("cli-pipe").await;
     scene.declare("mail", gmail()).await;

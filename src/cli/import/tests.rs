@@ -80,6 +80,15 @@ fn key() -> ProjectKey {
     "ComposioProject/agents/default".parse().expect("a key")
 }
 
+/// What fails is told, and kept nowhere: the folders of the sources hold sources.
+fn cases() -> ProptestConfig {
+    ProptestConfig {
+        cases: 1000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 /// How often each came to pass, of all cases of a property.
 #[derive(Default)]
 struct Counts {
@@ -90,11 +99,15 @@ struct Counts {
 #[test]
 fn whatever_accounts_hold_their_manifests_are_these_objects_and_nothing_else() {
     let counts = std::cell::RefCell::new(Counts::default());
-    let config = ProptestConfig::with_cases(2000);
-    proptest!(config, |(accounts in vec(account(), 1..4))| {
+    let config = cases();
+    let names = select(vec![
+        "mail", "123456", "1e3", "null", "true", "0", "1.5", "yes",
+    ]);
+    let places = (names, select(vec!["agents", "2026", "on", "0x1f"]));
+    proptest!(config, |(accounts in vec((account(), places), 1..4))| {
         let mut counts = counts.borrow_mut();
         let (mut expected, mut output) = (Vec::new(), String::new());
-        for account in accounts {
+        for (account, (name, namespace)) in accounts {
             if let Some(why) = manifest::why_not(&account) {
                 counts.refused += 1;
                 output.push_str(&format!("# {}\n", manifest::refusal(&account, why)));
@@ -102,8 +115,8 @@ fn whatever_accounts_hold_their_manifests_are_these_objects_and_nothing_else() {
             }
             counts.written += 1;
             let named = Named {
-                namespace: "agents".to_owned(),
-                name: "mail".to_owned(),
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
                 account,
             };
             let manifest = Manifest::of(&named, &key());
@@ -129,7 +142,7 @@ fn whatever_accounts_hold_their_manifests_are_these_objects_and_nothing_else() {
         prop_assert_eq!(read, expected, "{}", output);
     });
     let Counts { written, refused } = counts.into_inner();
-    assert!(written > 500 && refused > 500, "{written} {refused}");
+    assert!(written > 250 && refused > 250, "{written} {refused}");
 }
 
 /// Accounts with an id each, of few users whose names are alike, in few namespaces.
@@ -167,7 +180,7 @@ fn by_id(named: &[Named]) -> BTreeMap<String, (String, String)> {
 #[test]
 fn names_are_valid_and_unique_and_the_same_for_the_same_accounts_in_any_order() {
     let counts = std::cell::RefCell::new(Counts::default());
-    let config = ProptestConfig::with_cases(2000);
+    let config = cases();
     let cases = placed().prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle()));
     let template = select(vec![
         USUAL_NAME,
@@ -214,7 +227,7 @@ fn names_are_valid_and_unique_and_the_same_for_the_same_accounts_in_any_order() 
         }
     });
     let Counts { written, refused } = counts.into_inner();
-    assert!(written > 200 && refused > 200, "{written} {refused}");
+    assert!(written > 100 && refused > 100, "{written} {refused}");
 }
 
 fn of_user(id: &str, user: &str) -> (String, Account) {

@@ -76,10 +76,12 @@ pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) ->
 /// A text without the link of the object.
 pub(crate) fn without_link(view: &View<'_>, text: &str) -> String {
     let link = view.status.link.as_ref();
-    match link.and_then(|link| link.url.as_deref()) {
-        Some(url) if url.contains("://") => text.replace(url, HIDDEN),
-        Some(_) | None => text.to_owned(),
-    }
+    let link = link.and_then(|link| link.url.as_deref());
+    let page = view.status.connect_page.as_ref();
+    let page = page.map(|page| page.url.as_str());
+    let urls = link.into_iter().chain(page);
+    urls.filter(|url| url.contains("://"))
+        .fold(text.to_owned(), |text, url| text.replace(url, HIDDEN))
 }
 
 fn heading(view: &View<'_>, out: &Out) -> String {
