@@ -51,6 +51,16 @@ async fn compare(options: &Options, arguments: &Diff, out: &mut Out) -> Result<(
         };
         told.push(tell(&mut accesses, candidate, out).await?);
     }
+    if told.is_empty() {
+        let files = arguments.filename.join(", ");
+        out.note(&match arguments.delete {
+            true => format!(
+                "No ConnectedAccounts of {} found in the cluster.",
+                text::plain(&files)
+            ),
+            false => format!("No ConnectedAccounts found in {}.", text::plain(&files)),
+        });
+    }
     let differs = told.iter().any(|one| one.differs());
     match print_all(&told, out) {
         // Whoever has read enough wants the code all the same.

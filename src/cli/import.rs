@@ -85,9 +85,7 @@ pub(crate) async fn run(
 }
 
 fn filter(arguments: &Import) -> Filter {
-    let mut states: Vec<State> = (arguments.state.iter())
-        .map(|word| State::from(word.to_uppercase().as_str()))
-        .collect();
+    let mut states = arguments.state.clone();
     if states.is_empty() {
         states = vec![State::Active, State::Inactive];
     }

@@ -23,6 +23,7 @@ async fn what_cannot_be_meant_is_a_usage_error() {
         &["status", "-o", "xml"],
         &["status", "--timeout", "soon"],
         &["status", "--as-group", "g"],
+        &["import", "--state", "lost"],
         &["nothing"],
         &[],
     ] {

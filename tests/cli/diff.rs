@@ -276,12 +276,13 @@ async fn secrets_with_credentials_are_not_read_and_files_are_taken_as_kubectl_ta
         .folder
         .write("none.yaml", "kind: Service\n")
         .expect("the folder is there");
+    let told = run(&scene, &["diff", "-f", &none.to_string_lossy()]).await;
+    let words = format!("No ConnectedAccounts found in {}.\n", none.display());
     assert_eq!(
-        run(&scene, &["diff", "-f", &none.to_string_lossy()])
-            .await
-            .well(),
-        ""
+        told.err, words,
+        "a file that was mistyped is not taken for no change"
     );
+    assert_eq!(told.well(), "");
     assert_eq!(
         run(&scene, &["diff", "--delete", "-f", &new]).await.well(),
         "",

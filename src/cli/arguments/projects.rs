@@ -5,9 +5,21 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use composio_api::ProjectRef;
 use composio_operator::arguments::BaseUrl;
+use composio_operator::composio::State;
 
 use crate::import::Template;
 use crate::inventory::Finding;
+
+/// The states of accounts that this version knows.
+const STATES: [State; 7] = [
+    State::Initializing,
+    State::Initiated,
+    State::Active,
+    State::Inactive,
+    State::Expired,
+    State::Failed,
+    State::Revoked,
+];
 
 /// Which project is meant, and where its API key may be sent.
 #[derive(Debug, Args)]
@@ -50,8 +62,8 @@ pub(crate) struct Import {
     pub(crate) auth_config: Vec<String>,
     /// Accounts in this state, in Composio's words; may be given several times. ACTIVE and INACTIVE, if not given: of
     /// any other the operator would ask the user to sign in
-    #[arg(long, value_name = "STATE")]
-    pub(crate) state: Vec<String>,
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub(crate) state: Vec<State>,
     /// Names of the objects: text, and {user}, {toolkit}, {alias}, {auth-config}, {id}
     #[arg(long, value_name = "TEMPLATE", default_value = "{user}-{toolkit}")]
     pub(crate) name_template: Template,
@@ -151,6 +163,16 @@ pub(crate) struct Register {
     /// The Secret to make; PROJECT-webhook, if not given
     #[arg(long, value_name = "NAME", value_parser = crate::name::object)]
     pub(crate) secret: Option<String>,
+}
+
+fn state(word: &str) -> Result<State, String> {
+    match State::from(word.to_uppercase().as_str()) {
+        State::Unknown(_) => {
+            let known = STATES.map(|state| state.to_string());
+            Err(format!("is none of {}", known.join(", ")))
+        }
+        state => Ok(state),
+    }
 }
 
 fn https(text: &str) -> Result<String, String> {
