@@ -21,6 +21,7 @@ use composio_operator::{
     lease::{Candidate, Elector, LeaderState, Leadership, LeadershipLost, Scope, Timing},
     log,
     metrics::Metrics,
+    notify::Notifier,
     plan::Flags,
     poll::Polling,
     projects::{AllowedBaseUrls, ProjectSettings},
@@ -110,6 +111,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     let state_key = arguments.state_key_file.as_deref().map(read_state_key);
     let state_key = state_key.transpose()?;
     let page = connect::settings::of_operator(&arguments.page)?;
+    let notifier = Notifier::of(&arguments.notify)?;
     let cluster = kubernetes::cluster().await?;
     let settings = settings(&arguments, page, &cluster)?;
     let metrics = Arc::new(Metrics::default());
@@ -143,6 +145,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
             client,
             http,
             state_key,
+            notifier,
             leadership,
         },
         settings,
@@ -177,11 +180,9 @@ async fn check(arguments: arguments::Check) -> Result<(), Failure> {
     let projects = check::ProjectAccess {
         http: http_client(&arguments.composio)?,
         allowed_base_urls: allowed_base_urls(&arguments.projects)?,
-        cluster_resource_namespace: cluster_resource_namespace(
-            &arguments.projects,
-            namespace,
-            &cluster,
-        ),
+        cluster_resource_namespace: arguments
+            .projects
+            .resource_namespace(namespace, &cluster.default_namespace),
         only: arguments.project,
     };
     let kubernetes = kubernetes::client(cluster, &Leadership::alone(), Arc::default())?;
@@ -233,17 +234,6 @@ fn allowed_base_urls(arguments: &ProjectOptions) -> Result<AllowedBaseUrls, Fail
     Ok(AllowedBaseUrls::new(arguments.base_urls()?))
 }
 
-/// That of the Lease, where nothing is said.
-fn cluster_resource_namespace(
-    arguments: &ProjectOptions,
-    lease_namespace: Option<&str>,
-    cluster: &kube::Config,
-) -> String {
-    let namespace = arguments.cluster_resource_namespace.as_deref();
-    let namespace = namespace.or(lease_namespace);
-    namespace.unwrap_or(&cluster.default_namespace).to_owned()
-}
-
 fn settings(
     arguments: &Run,
     page: Option<PageSettings>,
@@ -268,10 +258,9 @@ fn settings(
         },
         projects: ProjectSettings {
             allowed_base_urls: allowed_base_urls(&arguments.projects)?,
-            cluster_resource_namespace: cluster_resource_namespace(
-                &arguments.projects,
+            cluster_resource_namespace: arguments.projects.resource_namespace(
                 arguments.lease_namespace.as_deref(),
-                cluster,
+                &cluster.default_namespace,
             ),
             max_per_namespace: arguments.max_projects_per_namespace.into(),
             key_interval: arguments.key_interval,

@@ -23,6 +23,7 @@ mod marks;
 mod monitoring;
 mod names;
 mod network;
+mod notify;
 mod openshift;
 mod ownership;
 mod parent;

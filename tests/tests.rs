@@ -25,6 +25,7 @@ mod lifecycle;
 mod lists;
 mod main_job;
 mod namespaces;
+mod notify;
 mod on_demand;
 mod poll;
 mod projects;

@@ -24,6 +24,7 @@ mod alias;
 mod connect;
 mod connect_request;
 mod decode;
+mod notification;
 mod project;
 mod reason;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use alias::{computed_alias, is_computed_form, length_prefixed};
 pub use connect::*;
 pub use connect_request::*;
 pub use decode::{Decoded, decode};
+pub use notification::{NotificationType, PendingNotification};
 pub use project::*;
 pub use reason::{Progress, ReadyRule, Reason};
 pub use write_to::{
@@ -549,6 +551,14 @@ pub struct ConnectedAccountStatus {
     /// Whether who signed in is `spec.expectedIdentity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_verdict: Option<IdentityVerdict>,
+    /// What people are to be told, until the receiver of notifications has taken it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_notification: Option<PendingNotification>,
+    /// The state that notifications go by: a change of it is told, and what comes back to it is not told again. Absent
+    /// where nobody is notified, and until it first changes: `AwaitingUser`, `ReauthorizationRequired`, `WrongIdentity`,
+    /// `Connected` or `Revoked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notification_state: Option<NotificationType>,
     /// When the last link was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_link_issued_at: Option<MicroTime>,

@@ -8,12 +8,14 @@ use crate::{crd::DEFAULT_BASE_URL, projects::ProjectKey, sandbox};
 
 mod base_url;
 mod connect;
+mod notify;
 mod page;
 #[cfg(test)]
 mod tests;
 pub mod values;
 pub use base_url::BaseUrl;
 pub use connect::{Connect, ProxyOptions};
+pub use notify::NotifyOptions;
 pub use page::{ConnectKey, PageOptions};
 use values::{FEWEST, MOST, MOST_PROJECTS, duration, lease_name, namespace};
 
@@ -120,6 +122,13 @@ pub struct ProjectOptions {
 }
 
 impl ProjectOptions {
+    /// Namespace of the Secrets that ClusterComposioProjects name: that of the Lease or else of the kubeconfig, where
+    /// nothing is said.
+    pub fn resource_namespace(&self, lease_namespace: Option<&str>, default: &str) -> String {
+        let namespace = self.cluster_resource_namespace.as_deref();
+        namespace.or(lease_namespace).unwrap_or(default).to_owned()
+    }
+
     /// The list, once it is seen that no key is sent in clear text unasked.
     ///
     /// # Errors
@@ -227,6 +236,10 @@ pub struct Run {
     /// The connect page.
     #[command(flatten)]
     pub page: PageOptions,
+
+    /// Notifications.
+    #[command(flatten)]
+    pub notify: NotifyOptions,
 
     /// ComposioProjects that are served of one namespace, the oldest first
     #[arg(

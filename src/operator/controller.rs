@@ -17,6 +17,7 @@ use crate::{
     http::Health,
     lease::Leadership,
     metrics::{Metrics, NO_PROJECT, ProjectCounts},
+    notify::Notifier,
     plan::Flags,
     projects::{ProjectKey, ProjectSettings},
     record::StateKey,
@@ -83,6 +84,8 @@ pub struct Connections {
     pub http: HttpClient,
     /// What the keys of records are derived from, so that they outlive the API keys.
     pub state_key: Option<StateKey>,
+    /// How people are told; `None`: nobody is.
+    pub notifier: Option<Notifier>,
     /// Whether this replica may work; until then it only watches.
     pub leadership: Leadership,
 }

@@ -33,6 +33,7 @@
 //! | [`time`] | conversions of times and durations |
 //! | [`log`] | log lines, and what never gets into them |
 //! | [`metrics`] | what is counted |
+//! | [`notify`] | what people are told outside of Kubernetes |
 //! | [`connect`] | the connect page, on which people ask for links |
 //! | [`check`] | `composio-operator check`: is everything there that the operator needs |
 //! | [`drain`] | `composio-operator drain`: deletes all objects, and waits |
@@ -62,6 +63,7 @@ pub mod lease;
 pub mod log;
 pub mod look;
 pub mod metrics;
+pub mod notify;
 pub mod plan;
 pub mod poll;
 pub mod project;

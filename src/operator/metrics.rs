@@ -11,6 +11,7 @@ use prometheus_client::{
 
 mod controller;
 mod labels;
+mod notifications;
 mod objects;
 mod process;
 
@@ -20,6 +21,8 @@ use labels::{
     BuildLabel, CallLabel, EndpointLabel, GateLabel, NamespaceLabel, ProjectLabel, UrgencyLabel,
     WriteLabel,
 };
+use notifications::NotificationMetrics;
+pub use notifications::PendingReading;
 use objects::Objects;
 pub use objects::{NO_PROJECT, ProjectCounts};
 use process::Process;
@@ -28,6 +31,7 @@ use process::Process;
 pub struct Metrics {
     registry: Registry,
     controller: ControllerMetrics,
+    notifications: NotificationMetrics,
     kubernetes_writes: Family<WriteLabel, Counter>,
     calls: Family<CallLabel, Counter>,
     /// The labels under which calls are counted, to find those of a project that goes.
@@ -83,6 +87,7 @@ impl Default for Metrics {
         let mut metrics = Self {
             registry: Registry::default(),
             controller: ControllerMetrics::default(),
+            notifications: NotificationMetrics::default(),
             kubernetes_writes: Family::default(),
             calls: Family::default(),
             counted_calls: Mutex::default(),
@@ -115,6 +120,7 @@ impl Default for Metrics {
             build,
         );
         metrics.controller.register(registry);
+        metrics.notifications.register(registry);
         for kind in WRITES {
             let label = WriteLabel {
                 kind,
@@ -356,6 +362,7 @@ impl Metrics {
     /// The text that a scraper reads.
     pub fn text(&self) -> String {
         self.controller.read();
+        self.notifications.read();
         let mut text = String::new();
         // Writing to a String cannot fail; the signature is that of `fmt::Write`.
         let _ = encode(&mut text, &self.registry);

@@ -20,6 +20,7 @@ mod account_id;
 mod claim;
 mod conditions;
 mod config_map;
+mod notification;
 pub mod object_event;
 mod page;
 mod request;
@@ -33,6 +34,7 @@ use claim::record_claim;
 use conditions::{conditions, verdict};
 pub use config_map::{ConfigMapResult, report_config_map};
 use config_map::{intend, keep_condition};
+use notification::record_notification;
 use page::record_page;
 pub use request::handled_requests;
 use request::record_sign_in;
@@ -76,6 +78,7 @@ pub fn report(
     status.observed_generation = Some(desired.generation);
     let verdict = verdict(desired, &status, &outcome.kind);
     record_page(&mut status, desired, &verdict, now);
+    record_notification(&mut status, previous, desired, &verdict, outcome, now);
     status.conditions = conditions(previous, desired, &status, &verdict, now);
     keep_condition(&mut status, previous, desired);
     status

@@ -10,7 +10,7 @@ use composio_operator::arguments::values::{
 use serde_json::{Map, Value, json};
 
 /// The flags that the chart sets by a value of its own, and which that is.
-pub(crate) const OWN_VALUES: [(&str, &str); 14] = [
+pub(crate) const OWN_VALUES: [(&str, &str); 24] = [
     ("allowed-base-urls", "allowedBaseURLs"),
     ("allow-http", "allowedBaseURLs"),
     ("cluster-resource-namespace", "the namespace of the release"),
@@ -18,6 +18,16 @@ pub(crate) const OWN_VALUES: [(&str, &str); 14] = [
     ("connect-url", "connect.url"),
     ("connect-key-file", "connect.key"),
     ("connect-user-header", "connect.userHeader"),
+    ("notify-url", "notify.url"),
+    ("notify-url-file", "notify.secret.urlKey"),
+    ("notify-token-file", "notify.secret.tokenKey"),
+    ("notify-format", "notify.format"),
+    ("notify-allow-http", "notify.allowHTTP"),
+    ("notify-projects", "notify.projects"),
+    ("notify-namespaces", "notify.namespaces"),
+    ("notify-digest", "notify.digest"),
+    ("notify-with-token", "notify.withToken"),
+    ("people-namespaced-projects", "notify.namespacedProjects"),
     ("http-address", "http"),
     ("log-format", "log.format"),
     ("watch-namespace", "watchNamespaces"),

@@ -259,6 +259,22 @@ true
 {{- if .Values.connect.enabled }}
 {{ include "composio-operator.connectKeyVolume" . | trim }}
 {{- end }}
+{{- with .Values.notify.secret }}
+{{- if .name }}
+- name: notify
+  secret:
+    secretName: {{ .name | quote }}
+    items:
+      {{- with .urlKey }}
+      - key: {{ . | quote }}
+        path: url
+      {{- end }}
+      {{- with .tokenKey }}
+      - key: {{ . | quote }}
+        path: token
+      {{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.customCA.configMap }}
 - name: ca
   configMap:
@@ -289,6 +305,11 @@ true
 {{- if .Values.connect.enabled }}
 - name: connect-key
   mountPath: /var/run/composio-connect
+  readOnly: true
+{{- end }}
+{{- if .Values.notify.secret.name }}
+- name: notify
+  mountPath: /var/run/composio-notify
   readOnly: true
 {{- end }}
 {{- if or .Values.customCA.configMap .Values.customCA.secret }}
@@ -323,6 +344,40 @@ true
 - --connect-key-file=/var/run/composio-connect/connect-key
 {{- with .Values.connect.userHeader }}
 - {{ printf "--connect-user-header=%s" . | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Whom to tell, and how. */}}
+{{- define "composio-operator.notifyArgs" -}}
+{{- $notify := .Values.notify }}
+{{- if or $notify.url $notify.secret.urlKey }}
+{{- if $notify.url }}
+- {{ printf "--notify-url=%s" $notify.url | quote }}
+{{- else }}
+- --notify-url-file=/var/run/composio-notify/url
+{{- end }}
+{{- if $notify.secret.tokenKey }}
+- --notify-token-file=/var/run/composio-notify/token
+{{- end }}
+- {{ printf "--notify-format=%s" $notify.format | quote }}
+{{- with $notify.projects }}
+- {{ printf "--notify-projects=%s" (join "," .) | quote }}
+{{- end }}
+{{- with $notify.namespaces }}
+- {{ printf "--notify-namespaces=%s" (join "," .) | quote }}
+{{- end }}
+{{- if $notify.namespacedProjects }}
+- --people-namespaced-projects
+{{- end }}
+{{- with $notify.digest }}
+- {{ printf "--notify-digest=%s" . | quote }}
+{{- end }}
+{{- if $notify.withToken }}
+- --notify-with-token
+{{- end }}
+{{- if $notify.allowHTTP }}
+- --notify-allow-http
 {{- end }}
 {{- end }}
 {{- end }}

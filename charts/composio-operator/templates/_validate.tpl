@@ -3,6 +3,7 @@
 {{- include "composio-operator.validateNamesOfValues" . }}
 {{- include "composio-operator.validateProject" . }}
 {{- include "composio-operator.validateConnect" . }}
+{{- include "composio-operator.validateNotify" . }}
 {{- include "composio-operator.validateTogether" . }}
 {{- include "composio-operator.validateFlags" . }}
 {{- include "composio-operator.validateNames" . }}
@@ -56,6 +57,30 @@
 {{- end }}
 {{- end }}
 
+{{- define "composio-operator.validateNotify" -}}
+{{- $notify := .Values.notify }}
+{{- $secret := $notify.secret }}
+{{- if and $notify.url $secret.urlKey }}
+{{- fail "notify.url and notify.secret.urlKey exclude each other" }}
+{{- end }}
+{{- if and (or $secret.urlKey $secret.tokenKey) (not $secret.name) }}
+{{- fail "notify.secret.urlKey and tokenKey need notify.secret.name: the Secret that they are keys of" }}
+{{- end }}
+{{- if and $secret.name (not (or $secret.urlKey $secret.tokenKey)) }}
+{{- fail "notify.secret.name needs urlKey, tokenKey or both: which keys of the Secret hold what" }}
+{{- end }}
+{{- if or $notify.url $secret.urlKey }}
+{{- if and (hasPrefix "http://" $notify.url) (not $notify.allowHTTP) }}
+{{- fail "notify.url is http://: messages and the token would be sent in clear text. Use https://, or set notify.allowHTTP" }}
+{{- end }}
+{{- if and $notify.withToken (ne $notify.format "cloudevents") }}
+{{- fail "notify.withToken needs notify.format=cloudevents: whoever reads a channel could open the pages of others" }}
+{{- end }}
+{{- else if or $secret.name $notify.projects $notify.namespaces $notify.namespacedProjects $notify.digest $notify.withToken $notify.allowHTTP }}
+{{- fail "notify is given, and neither notify.url nor notify.secret.urlKey is: nobody would be notified" }}
+{{- end }}
+{{- end }}
+
 {{- define "composio-operator.validateTogether" -}}
 {{- if and (hasKey .Values "enabled") (not .Values.enabled) }}
 {{- fail "enabled is false, and the chart is rendered all the same: it is for a chart that holds this one, as the condition of the dependency" }}
@@ -105,6 +130,9 @@
 {{- $flags := .Files.Get "files/flags.json" | fromJson }}
 {{- range $name, $value := .Values.config }}
 {{- include "composio-operator.validateDuration" (list (print "config." $name) $value (get $flags.config $name)) }}
+{{- end }}
+{{- with .Values.notify.digest }}
+{{- include "composio-operator.validateDuration" (list "notify.digest" . $flags.config.leaseDuration) }}
 {{- end }}
 {{- include "composio-operator.validateDuration" (list "uninstall.timeout" .Values.uninstall.timeout $flags.config.leaseDuration) }}
 {{- if .Values.leaderElection.enabled }}
@@ -168,8 +196,8 @@
 {{- include "composio-operator.validateOnce" (list "extraContainers" "name" (concat .Values.extraContainers .Values.extraInitContainers) (list "operator")) }}
 {{- include "composio-operator.validateOnce" (list "connect.extraContainers" "name" .Values.connect.extraContainers (list "connect")) }}
 {{- include "composio-operator.validateOnce" (list "extraEnv" "name" .Values.extraEnv list) }}
-{{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "state-key" "connect-key" "ca")) }}
-{{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/composio-operator-state" "/var/run/composio-connect" "/etc/composio-operator/ca")) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "state-key" "connect-key" "notify" "ca")) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/composio-operator-state" "/var/run/composio-connect" "/var/run/composio-notify" "/etc/composio-operator/ca")) }}
 {{- end }}
 
 {{- define "composio-operator.validateOnce" -}}

@@ -77,7 +77,7 @@ const fn text((pattern, says): (&'static str, &'static str)) -> Values {
 }
 
 /// What each flag of `run` takes. The others take whatever is not empty.
-const TABLE: [(&str, Values); 24] = [
+const TABLE: [(&str, Values); 30] = [
     ("request-timeout", DURATIONS),
     ("watch-namespace", text(NAMESPACE)),
     ("lease-namespace", text(NAMESPACE)),
@@ -101,6 +101,12 @@ const TABLE: [(&str, Values); 24] = [
     ("stalled-interval", DURATIONS),
     ("secret-interval", DURATIONS),
     ("auth-config-lifetime", DURATIONS),
+    ("notify-format", Values::Word),
+    ("notify-allow-http", Values::Bool),
+    ("notify-namespaces", text(NAMESPACE)),
+    ("notify-digest", DURATIONS),
+    ("notify-with-token", Values::Bool),
+    ("people-namespaced-projects", Values::Bool),
     ("log-format", Values::Word),
 ];
 

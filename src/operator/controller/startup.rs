@@ -27,13 +27,14 @@ use super::{
     project_counts,
     queue::{Opened, Queue, Trigger},
     requests,
-    watching::{follow, follow_projects, report_watch_error},
+    watching::{follow, follow_notifications, follow_projects, report_watch_error},
     worker::Worker,
 };
 use crate::{
     http::Health,
     lease::Leadership,
     metrics::Metrics,
+    notify::{Notifier, Outbox, Parts as NotifyParts},
     plan::Flags,
     projects::{Parts, Projects},
     reconcile::Slots,
@@ -75,6 +76,9 @@ struct Controller {
     store: Store<PackedObject>,
     access: NamespaceAccess,
     queue: Queue,
+    /// How people are told, and of which objects; `None`: nobody is.
+    notifications: Option<(Notifier, Outbox)>,
+    leadership: Leadership,
     /// What goes on beside the passes. Aborted when this is dropped.
     tasks: JoinSet<()>,
     stop: CancellationToken,
@@ -105,10 +109,17 @@ impl Controller {
         let (health, metrics) = (Arc::clone(&self.health), Arc::clone(&self.metrics));
         let (objects, trigger) = (self.objects.clone(), self.queue.trigger());
         let projects = self.projects.clone();
+        let outbox = self
+            .notifications
+            .as_ref()
+            .map(|(_, outbox)| outbox.clone());
         changes.reflect(writer).for_each(move |event| {
             match event {
                 Ok(event) => {
                     follow(&event, &health, &metrics, &objects, &trigger, &known);
+                    if let Some(outbox) = &outbox {
+                        follow_notifications(&event, &objects, outbox);
+                    }
                     match &event {
                         Event::Delete(object) => {
                             projects.forget(&object.project());
@@ -139,7 +150,6 @@ impl Controller {
 pub(super) struct Watching {
     controller: Controller,
     known: [Arc<SetOnce<()>>; 2],
-    leadership: Leadership,
 }
 
 impl Watching {
@@ -156,6 +166,7 @@ impl Watching {
             client,
             http,
             state_key,
+            notifier,
             leadership,
         } = connections;
         let Settings {
@@ -170,6 +181,7 @@ impl Watching {
         let flags = Flags {
             // What a project allows is not known before the project is.
             policy: None,
+            notify: notifier.as_ref().map(Notifier::filter),
             ..flags
         };
         let objects = AllObjects::new(store.clone(), flags);
@@ -209,6 +221,8 @@ impl Watching {
             store,
             access,
             queue,
+            notifications: notifier.map(|notifier| (notifier, Outbox::default())),
+            leadership,
             tasks: JoinSet::new(),
             stop,
         };
@@ -230,11 +244,7 @@ impl Watching {
             some => some.join(","),
         };
         info!(namespaces = scope, "started");
-        Self {
-            controller,
-            known,
-            leadership,
-        }
+        Self { controller, known }
     }
 
     /// Waits until this replica leads.
@@ -242,8 +252,8 @@ impl Watching {
         let Self {
             mut controller,
             known,
-            leadership,
         } = self;
+        let leadership = controller.leadership.clone();
         controller.wait(leadership.held()).await?;
         Ok(Leading { controller, known })
     }
@@ -280,7 +290,7 @@ impl Known {
         let Controller {
             client,
             namespaces: _,
-            health: _,
+            health,
             metrics,
             projects,
             deaths,
@@ -288,9 +298,22 @@ impl Known {
             store: _,
             access,
             queue,
+            notifications,
+            leadership,
             mut tasks,
             stop,
         } = self.controller;
+        let notifying = notifications.map(|(notifier, outbox)| {
+            notifier.start(NotifyParts {
+                outbox,
+                objects: objects.clone(),
+                client: client.clone(),
+                metrics: Arc::clone(&metrics),
+                health,
+                leadership,
+                stop: stop.clone(),
+            })
+        });
         tasks.spawn(requests::sweep(client, objects.clone(), queue.trigger()));
         let queue = queue.open(move || objects.refs());
         projects.start();
@@ -304,6 +327,7 @@ impl Known {
             queue,
             worker: Arc::new(worker),
             passes: JoinSet::new(),
+            notifying: notifying.unwrap_or_default(),
             deaths,
             tasks,
             stop,
@@ -316,6 +340,8 @@ pub(super) struct Running {
     queue: Opened,
     worker: Arc<Worker>,
     passes: JoinSet<()>,
+    /// What tells people, if anything does.
+    notifying: JoinSet<()>,
     deaths: mpsc::UnboundedReceiver<JoinError>,
     tasks: JoinSet<()>,
     stop: CancellationToken,
@@ -326,7 +352,7 @@ impl Running {
     pub(super) async fn until_stopped(mut self) -> Result<(), Ended> {
         loop {
             let is_stopped = self.stop.is_cancelled();
-            if is_stopped && self.passes.is_empty() {
+            if is_stopped && self.passes.is_empty() && self.notifying.is_empty() {
                 return Ok(());
             }
             tokio::select! {
@@ -337,6 +363,10 @@ impl Running {
                 Some(passed) = self.passes.join_next() => {
                     passed.map_err(|panicked| Ended::Died(TaskEnded::Panicked(panicked)))?;
                 }
+                Some(ended) = self.notifying.join_next() => match ended {
+                    Ok(()) if self.stop.is_cancelled() => {}
+                    ended => return Err(Ended::Died(TaskEnded::of(ended))),
+                },
                 Some(died) = self.tasks.join_next() => return Err(Ended::Died(TaskEnded::of(died))),
                 Some(died) = self.deaths.recv() => return Err(Ended::Died(TaskEnded::of(Err(died)))),
             }

@@ -10,6 +10,7 @@ use crate::{
     kubernetes::CRD_NOT_INSTALLED,
     log::cause,
     metrics::Metrics,
+    notify::Outbox,
     projects::{Change, Projects},
     store::{AllObjects, PackedObject, WatchDelta},
 };
@@ -65,6 +66,20 @@ pub(super) fn follow(
     if matches!(event, watcher::Event::Delete(_) | watcher::Event::InitDone) {
         let losers = objects.in_conflict();
         losers.into_iter().for_each(|object| trigger.send(object));
+    }
+}
+
+/// Follows of which objects people are to be told.
+pub(super) fn follow_notifications(
+    event: &watcher::Event<PackedObject>,
+    objects: &AllObjects,
+    outbox: &Outbox,
+) {
+    match event {
+        watcher::Event::Init | watcher::Event::InitApply(_) => {}
+        watcher::Event::InitDone => objects.packed().iter().for_each(|one| outbox.offer(one)),
+        watcher::Event::Apply(object) => outbox.offer(object),
+        watcher::Event::Delete(object) => outbox.forget(object),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
         MOVE_TO_PROJECT_ANNOTATION, OWN_ACCOUNT_ANNOTATION, ProjectRef,
         RECONCILE_REQUESTED_ANNOTATION, has_finalizer, is_unanswered,
     },
+    notify::NotifyFilter,
 };
 
 use super::{Labels, PendingRequest, Pin, Policy, SecretSeen, computed_alias, sharing};
@@ -34,6 +35,8 @@ pub struct Flags {
     pub policy: Option<Arc<Policy>>,
     /// The connect page; `None`: it is not served.
     pub page: Option<Arc<PageSettings>>,
+    /// Of which accounts people are told; `None`: of none.
+    pub notify: Option<Arc<NotifyFilter>>,
     /// How long an effect whose outcome is unknown may still take effect.
     pub unknown_outcome_wait: SignedDuration,
     /// How long a provider may refuse to revoke the account of an object that goes, before the account is
@@ -49,6 +52,7 @@ impl Default for Flags {
             alias_prefix: String::new(),
             policy: Some(Arc::new(Policy::everything())),
             page: None,
+            notify: None,
             unknown_outcome_wait: SignedDuration::from_secs(60),
             revoke_patience: SignedDuration::from_mins(10),
         }
@@ -178,6 +182,12 @@ impl Desired {
             before: 0,
             flags: flags.clone(),
         }
+    }
+
+    /// Whether people are told of it.
+    pub fn is_notified(&self) -> bool {
+        let project = &self.spec.project_ref;
+        (self.flags.notify.as_ref()).is_some_and(|filter| filter.covers(project, &self.namespace))
     }
 
     /// The alias to look for while no id is recorded: the pinned one, whatever the spec says by now.

@@ -336,6 +336,13 @@ impl<'a> Pass<'a> {
         state.observed.recorded = state.status.written();
         if let Some(previous) = state.status.take_replaced() {
             let recorded = &state.observed.recorded;
+            let (former, now) = (
+                &previous.pending_notification,
+                &recorded.pending_notification,
+            );
+            if former.is_some() && now.is_some() && former != now {
+                self.context.metrics.notification_dropped("superseded");
+            }
             state.emit(object_event::of_status(&state.desired, &previous, recorded));
         }
         Ok(written)

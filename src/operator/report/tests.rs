@@ -23,6 +23,7 @@ mod corrections;
 mod credentials;
 mod facts;
 mod messages;
+mod notification;
 mod object_event;
 mod requests;
 mod requeue;

@@ -132,6 +132,11 @@ impl AllObjects {
         &self.cluster.requests
     }
 
+    /// An object, if it is there.
+    pub(crate) fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<PackedObject>> {
+        self.store.get(object)
+    }
+
     /// Whether an object of that uid is there.
     pub(crate) fn has(&self, namespace: &str, name: &str, uid: &str) -> bool {
         let object = ObjectRef::new(name).within(namespace);

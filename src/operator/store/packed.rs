@@ -40,6 +40,8 @@ pub struct PackedObject {
     pinned: Option<Box<ProjectRef>>,
     /// Whether it is being deleted.
     is_deleting: bool,
+    /// Whether something is to be told of it that was not taken yet.
+    is_to_be_told: bool,
     /// Until when its link can be used: every poll asks all objects.
     link_until: Option<Timestamp>,
     content: Content,
@@ -102,6 +104,10 @@ impl PackedObject {
             status: &object.status,
         })?
         .into_boxed_slice();
+        let is_to_be_told = object
+            .status
+            .as_ref()
+            .is_some_and(|status| status.pending_notification.is_some());
         let link = object.status.and_then(|status| status.link);
         let project = object.spec.project_ref;
         let pinned = match object.metadata.deletion_timestamp {
@@ -110,6 +116,7 @@ impl PackedObject {
         };
         Ok(Self {
             is_deleting: object.metadata.deletion_timestamp.is_some(),
+            is_to_be_told,
             identity,
             pinned: pinned.map(Box::new),
             project: (project != ProjectRef::default()).then(|| Box::new(project)),
@@ -142,6 +149,11 @@ impl PackedObject {
     /// Whether it is being deleted.
     pub fn is_deleting(&self) -> bool {
         self.is_deleting
+    }
+
+    /// Whether a notification is pending.
+    pub(crate) fn is_to_be_told(&self) -> bool {
+        self.is_to_be_told
     }
 
     /// The fields that could not be read, as paths from the root of the object. Nothing of what stands in

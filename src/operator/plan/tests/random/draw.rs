@@ -276,6 +276,8 @@ fn recorded(dice: &mut Dice, seen: Option<&str>) -> ConnectedAccountStatus {
             }
         }),
         connect_page: None,
+        pending_notification: None,
+        notification_state: None,
         last_connect_request: dice.once_in(4).then(|| requests::handled(dice)),
         identity_verdict: dice.once_in(4).then(|| requests::judged(dice)),
         sign_in: dice.once_in(4).then(|| requests::sign_in(dice)),

@@ -1,0 +1,120 @@
+//! The flags of notifications.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args};
+
+use super::values::{duration, namespace};
+use crate::{
+    notify::{Format, NotANotifyUrl, NotifyUrl},
+    projects::ProjectKey,
+};
+
+/// Whom to tell that people must sign in, and what came of it.
+#[derive(Args, Debug)]
+pub struct NotifyOptions {
+    /// Where to send a notification when a person must sign in, has signed in, or has lost the grant; nowhere, if not
+    /// given. A URL that is a secret belongs in --notify-url-file
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_NOTIFY_URL",
+        value_name = "URL",
+        value_parser = notify_url
+    )]
+    pub notify_url: Option<NotifyUrl>,
+
+    /// File with that URL, which is read again for each message
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_NOTIFY_URL_FILE",
+        value_name = "PATH",
+        conflicts_with = "notify_url"
+    )]
+    pub notify_url_file: Option<PathBuf>,
+
+    /// File with a token to send as `Authorization: Bearer`, which is read again for each message
+    #[arg(long, env = "COMPOSIO_OPERATOR_NOTIFY_TOKEN_FILE", value_name = "PATH")]
+    pub notify_token_file: Option<PathBuf>,
+
+    /// The form of notifications
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_NOTIFY_FORMAT",
+        value_name = "FORMAT",
+        default_value = "cloudevents"
+    )]
+    pub notify_format: Format,
+
+    /// Take http:// as the URL of notifications too: they are sent there in clear text, and so is the token
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_NOTIFY_ALLOW_HTTP",
+        value_name = "BOOL",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        action = ArgAction::Set
+    )]
+    pub notify_allow_http: bool,
+
+    /// Notify of accounts in these projects only, separated by commas; in all, if not given
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_NOTIFY_PROJECTS",
+        value_name = "KIND/[NAMESPACE/]NAME",
+        value_delimiter = ',',
+        num_args = 1,
+        action = ArgAction::Set
+    )]
+    pub notify_projects: Vec<ProjectKey>,
+
+    /// Notify of accounts in these namespaces only, separated by commas; in all, if not given
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_NOTIFY_NAMESPACES",
+        value_name = "NAMESPACES",
+        value_delimiter = ',',
+        num_args = 1,
+        action = ArgAction::Set,
+        value_parser = namespace
+    )]
+    pub notify_namespaces: Vec<String>,
+
+    /// Gather what is to be told for so long, and send it as one message; each at once, if not given
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_NOTIFY_DIGEST",
+        value_name = "DURATION",
+        value_parser = duration
+    )]
+    pub notify_digest: Option<Duration>,
+
+    /// Send the address of the connect page with the token that opens it: only where the receiver passes it on to
+    /// that one person. With cloudevents only
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_NOTIFY_WITH_TOKEN",
+        value_name = "BOOL",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        action = ArgAction::Set
+    )]
+    pub notify_with_token: bool,
+
+    /// Notify of accounts of namespaced projects too, in which any team can declare one for anybody
+    #[arg(
+        long,
+        env = "COMPOSIO_OPERATOR_PEOPLE_NAMESPACED_PROJECTS",
+        value_name = "BOOL",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        action = ArgAction::Set
+    )]
+    pub people_namespaced_projects: bool,
+}
+
+fn notify_url(text: &str) -> Result<NotifyUrl, NotANotifyUrl> {
+    NotifyUrl::parse(text)
+}

@@ -1,0 +1,366 @@
+//! Sends what is pending, one message at a time, for as long as this replica leads.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use kube::Client;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::{
+    NOTIFICATIONS, Notifier,
+    backoff::wait,
+    clear::clear,
+    digest::Digest,
+    limits::Limits,
+    notice::Notice,
+    outbox::{Next, Object, Outbox, Waiting},
+    sink::Answer,
+};
+use crate::{http::Health, lease::Leadership, metrics::Metrics, store::AllObjects};
+
+/// What could not be told for so long is not told any more: three days, which a weekend fits in.
+const MAX_AGE: SignedDuration = SignedDuration::from_hours(72);
+/// What the receiver rejects so often, for what is in it, is not sent again.
+const MOST_REJECTIONS: u32 = 3;
+/// Counts of what was not told one by one are told so long after the first of them.
+const OMITTED_AFTER: Duration = Duration::from_secs(60 * 60);
+/// So many statuses are written at a time after a digest.
+const WRITES: usize = 4;
+
+/// What the sender works with.
+pub(crate) struct Parts {
+    pub(crate) outbox: Outbox,
+    pub(crate) objects: AllObjects,
+    pub(crate) client: Client,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) leadership: Leadership,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Sends what is pending.
+pub(super) struct Sender {
+    notifier: Notifier,
+    parts: Parts,
+    limits: Limits,
+    /// How often in a row the receiver has not worked.
+    failures: u32,
+    paused_until: Option<Instant>,
+    /// How many of each namespace were not told one by one.
+    omitted: BTreeMap<String, usize>,
+    omitted_due: Option<Instant>,
+}
+
+/// What is to be done now.
+enum Due {
+    Object(Waiting),
+    /// How many were not told one by one.
+    Omitted,
+}
+
+impl Sender {
+    pub(super) fn new(notifier: Notifier, parts: Parts) -> Self {
+        Self {
+            notifier,
+            parts,
+            limits: Limits::default(),
+            failures: 0,
+            paused_until: None,
+            omitted: BTreeMap::new(),
+            omitted_due: None,
+        }
+    }
+
+    /// Sends until it is told to stop. What is being sent then is waited for.
+    pub(super) async fn run(mut self) {
+        self.refill();
+        while let Some(due) = self.next().await {
+            match (due, self.notifier.digest) {
+                (Due::Omitted, _) => self.tell_omitted().await,
+                (Due::Object(waiting), None) => self.tell(waiting).await,
+                (Due::Object(waiting), Some(window)) => {
+                    if !self.sleep_until(Instant::now() + window).await {
+                        return;
+                    }
+                    let mut all = vec![waiting];
+                    all.extend(self.parts.outbox.all(Instant::now()));
+                    self.tell_together(all).await;
+                }
+            }
+        }
+    }
+
+    /// Offers all objects: which of them wait is known by their status alone.
+    fn refill(&self) {
+        for packed in self.parts.objects.packed() {
+            if packed.is_to_be_told() {
+                self.parts.outbox.offer(&packed);
+            }
+        }
+    }
+
+    /// Waits until something is due. `None`: nothing is to be begun any more.
+    async fn next(&mut self) -> Option<Due> {
+        loop {
+            if !self.parts.leadership.is_held() {
+                self.parts.stop.cancelled().await;
+            }
+            if self.parts.stop.is_cancelled() {
+                return None;
+            }
+            if let Some(until) = self.paused_until.take() {
+                self.sleep_until(until).await;
+                continue;
+            }
+            let now = Instant::now();
+            if self.omitted_due.is_some_and(|at| at <= now) {
+                return Some(Due::Omitted);
+            }
+            let at = match self.parts.outbox.next(now) {
+                Next::Turn(waiting) => return Some(Due::Object(waiting)),
+                Next::At(at) => Some(at),
+                Next::Nothing if self.parts.outbox.take_overflow() => {
+                    self.refill();
+                    continue;
+                }
+                Next::Nothing => None,
+            };
+            let at = at.into_iter().chain(self.omitted_due).min();
+            let is_time = async {
+                match at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.parts.stop.cancelled() => {}
+                () = self.parts.outbox.changed() => {}
+                () = is_time => {}
+            }
+        }
+    }
+
+    /// Waits, but not beyond the end. Whether it came to the time.
+    async fn sleep_until(&self, at: Instant) -> bool {
+        tokio::select! {
+            biased;
+            () = self.parts.stop.cancelled() => false,
+            () = sleep_until(at) => true,
+        }
+    }
+
+    /// What is to be told of an object now; `None`: nothing, or no more.
+    async fn notice(&mut self, waiting: &Waiting) -> Option<Notice> {
+        let (object, outbox) = (&waiting.object, &self.parts.outbox);
+        let Some(packed) = self.parts.objects.get(object) else {
+            self.parts.metrics.notification_dropped("object_gone");
+            outbox.done(object);
+            return None;
+        };
+        let read = packed.unpack().ok();
+        let notice = read.and_then(|object| Notice::of(&object, self.notifier.with_token));
+        let notice = notice.filter(|notice| self.notifier.may_tell(notice));
+        let Some(notice) = notice else {
+            outbox.done(object);
+            return None;
+        };
+        if outbox.is_settled(object, &notice.id) {
+            self.settle(waiting.clone(), &notice.id).await;
+            return None;
+        }
+        if Timestamp::now().duration_since(notice.time) > MAX_AGE {
+            self.drop_one(waiting.clone(), &notice, "expired").await;
+            return None;
+        }
+        Some(notice)
+    }
+
+    async fn tell(&mut self, mut waiting: Waiting) {
+        let Some(notice) = self.notice(&waiting).await else {
+            return;
+        };
+        let now = Instant::now();
+        if !waiting.is_admitted {
+            if !self.limits.admit(&notice.namespace, &notice.person, now) {
+                *self.omitted.entry(notice.namespace.clone()).or_default() += 1;
+                self.omitted_due.get_or_insert(now + OMITTED_AFTER);
+                self.drop_one(waiting, &notice, "limited").await;
+                return;
+            }
+            waiting.is_admitted = true;
+        }
+        if waiting.failures > 0 {
+            self.parts.metrics.notification_repeated();
+        }
+        let body = self.notifier.format.message(&notice);
+        match self.send(body).await {
+            Sent::Taken => self.taken(waiting, &notice).await,
+            Sent::Rejected if waiting.failures + 1 >= MOST_REJECTIONS => {
+                self.drop_one(waiting, &notice, "rejected").await;
+            }
+            Sent::Rejected | Sent::Failed => self.put_back(waiting),
+        }
+    }
+
+    /// Tells of all of them in one message.
+    async fn tell_together(&mut self, all: Vec<Waiting>) {
+        let mut told = Vec::new();
+        for waiting in all {
+            if let Some(notice) = self.notice(&waiting).await {
+                told.push((waiting, notice));
+            }
+        }
+        if told.len() < 2 {
+            for (mut waiting, _) in told {
+                waiting.is_admitted = true;
+                self.tell(waiting).await;
+            }
+            return;
+        }
+        for (waiting, _) in &told {
+            if waiting.failures > 0 {
+                self.parts.metrics.notification_repeated();
+            }
+        }
+        let notices: Vec<Notice> = told.iter().map(|(_, notice)| notice.clone()).collect();
+        let digest = Digest::of(&notices, &BTreeMap::new());
+        let body = self.notifier.format.digest(&digest, Timestamp::now());
+        let sent = self.send(body).await;
+        let this = &*self;
+        let each = told.into_iter().map(|(waiting, notice)| async move {
+            match sent {
+                Sent::Taken => this.taken(waiting, &notice).await,
+                Sent::Rejected if waiting.failures + 1 >= MOST_REJECTIONS => {
+                    this.drop_one(waiting, &notice, "rejected").await;
+                }
+                Sent::Rejected | Sent::Failed => this.put_back(waiting),
+            }
+        });
+        let mut each = stream::iter(each).buffer_unordered(WRITES);
+        while each.next().await.is_some() {}
+    }
+
+    /// Tells how many were not told one by one. What is not taken is told with the next of them.
+    async fn tell_omitted(&mut self) {
+        self.omitted_due = None;
+        let digest = Digest::of(&[], &self.omitted);
+        let body = self.notifier.format.digest(&digest, Timestamp::now());
+        match self.send(body).await {
+            Sent::Taken | Sent::Rejected => self.omitted.clear(),
+            Sent::Failed => self.omitted_due = Some(Instant::now() + OMITTED_AFTER),
+        }
+    }
+
+    /// Sends a message once. Where the receiver does not work, nothing is sent to it for a while.
+    async fn send(&mut self, body: String) -> Sent {
+        let content_type = self.notifier.format.content_type();
+        let answer = self.notifier.sink.send(content_type, body).await;
+        let metrics = &self.parts.metrics;
+        match answer {
+            Answer::Taken => {
+                metrics.notification_requested("success");
+                self.works();
+                Sent::Taken
+            }
+            Answer::Rejected { status } => {
+                metrics.notification_requested("rejected");
+                warn!(
+                    status = status.as_u16(),
+                    "the receiver of notifications rejects a message"
+                );
+                self.works();
+                Sent::Rejected
+            }
+            Answer::Failed {
+                result,
+                why,
+                retry_after,
+            } => {
+                metrics.notification_requested(result);
+                if self.failures == 0 {
+                    warn!("notifications are not taken, and are sent again later: {why}");
+                } else {
+                    debug!("notifications are not taken: {why}");
+                }
+                self.parts.health.degraded(NOTIFICATIONS, why);
+                self.failures = self.failures.saturating_add(1);
+                let wait = wait(self.failures, fastrand::f64());
+                let wait = wait.max(retry_after.unwrap_or_default());
+                self.paused_until = Some(Instant::now() + wait);
+                Sent::Failed
+            }
+        }
+    }
+
+    fn works(&mut self) {
+        if self.failures > 0 {
+            info!("notifications are taken again");
+        }
+        self.failures = 0;
+        self.parts.health.ready(NOTIFICATIONS);
+    }
+
+    fn put_back(&self, waiting: Waiting) {
+        let wait = wait(waiting.failures.saturating_add(1), fastrand::f64());
+        self.parts.outbox.put_back(waiting, Instant::now() + wait);
+    }
+
+    async fn taken(&self, waiting: Waiting, notice: &Notice) {
+        self.parts.metrics.notification_sent(notice.type_);
+        self.settle(waiting, &notice.id).await;
+    }
+
+    async fn drop_one(&self, waiting: Waiting, notice: &Notice, cause: &'static str) {
+        debug!(namespace = %notice.namespace, object = %notice.name, cause, "a notification is dropped");
+        self.parts.metrics.notification_dropped(cause);
+        self.settle(waiting, &notice.id).await;
+    }
+
+    /// What has this id is not to be told any more, and the status is to say so.
+    async fn settle(&self, waiting: Waiting, id: &str) {
+        let Parts {
+            outbox,
+            objects,
+            client,
+            ..
+        } = &self.parts;
+        let object = &waiting.object;
+        outbox.settle(object, id);
+        match clear(client, objects, object, id).await {
+            Ok(()) => self.finish(object),
+            Err(why) => {
+                let (namespace, name) = (object.namespace.as_deref(), &object.name);
+                warn!(namespace, object = %name, "its status still says that a notification is pending: {why}");
+                self.put_back(waiting);
+            }
+        }
+    }
+
+    /// The turn of an object is over. What has come meanwhile is still to be told.
+    fn finish(&self, object: &Object) {
+        let Parts {
+            outbox, objects, ..
+        } = &self.parts;
+        outbox.done(object);
+        let Some(packed) = objects.get(object).filter(|one| one.is_to_be_told()) else {
+            return;
+        };
+        let summary = packed.summary().ok();
+        let pending = summary.and_then(|object| object.status.pending_notification);
+        if pending.is_some_and(|pending| !outbox.is_settled(object, &pending.id)) {
+            outbox.offer(&packed);
+        }
+    }
+}
+
+/// How a message was taken.
+#[derive(Clone, Copy)]
+enum Sent {
+    Taken,
+    /// For what is in it.
+    Rejected,
+    Failed,
+}
