@@ -56,7 +56,14 @@ pub(super) fn record_notification(
     }
     status.notification_state = Some(state);
     if is_told(before, state) {
-        let pending = PendingNotification::new(&desired.uid, state, now);
+        let type_ = match (before, state) {
+            // The link that is made at once for a grant that is dead.
+            (Some(NotificationType::Connected), NotificationType::AwaitingUser) => {
+                NotificationType::ReauthorizationRequired
+            }
+            (_, state) => state,
+        };
+        let pending = PendingNotification::new(&desired.uid, type_, now);
         status.pending_notification = Some(pending);
     }
 }

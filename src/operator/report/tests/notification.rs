@@ -124,6 +124,21 @@ fn a_grant_that_dies_is_told_once_until_there_is_another() {
 }
 
 #[test]
+fn a_grant_that_dies_is_told_as_that_also_where_a_link_is_made_for_it_at_once() {
+    let mut story = Story::of(notified());
+    story.linked();
+    story.connected();
+    story.linked();
+    story.refused(Reason::ReauthorizationRequired);
+    story.linked();
+    story.connected();
+    assert_eq!(
+        story.told,
+        [AwaitingUser, Connected, ReauthorizationRequired, Connected]
+    );
+}
+
+#[test]
 fn each_sign_in_of_somebody_else_is_told() {
     let mut story = Story::of(notified());
     story.linked();
