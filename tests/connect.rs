@@ -18,6 +18,7 @@ mod people;
 mod proxied;
 mod returning;
 mod scale;
+mod webhook;
 mod whole;
 
 const LINK: &str = "https://connect.composio.dev/link/lk_secret";

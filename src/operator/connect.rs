@@ -11,6 +11,7 @@
 //! | `address`, `cookie`, `visitor` | what a browser asks for, and whether it is let in |
 //! | `stage`, `onward` | how far the person has come, and where they go on to; both pure |
 //! | `site` | the answers |
+//! | `webhook` | Composio's events, upon which a look is asked for |
 //! | `requests` | the one thing that is written |
 //! | `pages`, `texts`, `reply` | how it looks |
 //! | [`serve`] | connections and their limits |
@@ -34,6 +35,7 @@ mod site;
 mod stage;
 mod texts;
 pub mod visitor;
+mod webhook;
 
 pub use run::{Failure, run};
 pub use site::{Site, SiteSettings};

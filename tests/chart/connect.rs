@@ -181,3 +181,31 @@ async fn the_key_is_made_once_and_stays_as_it_is() {
     assert!(first.len() > 40, "a key of 32 bytes, twice in base64");
     assert_eq!(run().await, first);
 }
+
+#[tokio::test]
+async fn the_secrets_of_webhooks_are_files_named_after_their_projects() {
+    let value = r#"connect={"enabled":true,"url":"https://connect.acme.com","webhooks":[
+        {"project":"ClusterComposioProject/shared","secretRef":{"name":"shared-webhook"}},
+        {"project":"ComposioProject/agents/default","secretRef":{"name":"agents","key":"k"}}
+    ]}"#;
+    let rendered = render("x", &[value]).await.expect("it renders");
+    let page: Value = rendered.one("Deployment", NAME);
+    assert!(args(&page).contains(&"--webhook-secrets=/var/run/composio-webhooks"));
+    let volumes = page["spec"]["template"]["spec"]["volumes"].as_array();
+    let mut volumes = volumes.expect("volumes").iter();
+    let volume = volumes.find(|volume| volume["name"] == "webhooks");
+    let source = |name: &str, key: &str, path: &str| json!({"secret": {"name": name, "items": [{"key": key, "path": path}]}});
+    assert_eq!(
+        volume.expect("the volume")["projected"]["sources"],
+        json!([
+            source("shared-webhook", "secret", "ClusterComposioProject.shared"),
+            source("agents", "k", "ComposioProject.agents.default"),
+        ])
+    );
+    for wrong in [
+        r#"connect={"webhooks":[{"project":"ClusterComposioProject/a","secretRef":{"name":"b"}}]}"#,
+        r#"connect={"enabled":true,"url":"https://connect.acme.com","webhooks":[{"project":"../a","secretRef":{"name":"b"}}]}"#,
+    ] {
+        assert!(render("x", &[wrong]).await.is_err(), "{wrong}");
+    }
+}

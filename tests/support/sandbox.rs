@@ -205,6 +205,13 @@ impl Sandbox {
         self.by_hand(id, "expire", json!({})).await;
     }
 
+    /// The events of its webhook, and how they fared.
+    pub(crate) async fn deliveries(&self) -> Vec<Value> {
+        let deliveries = self.control("GET", "deliveries", Value::Null).await;
+        let deliveries = deliveries["deliveries"].as_array();
+        deliveries.expect("a list").clone()
+    }
+
     /// A call of the API as an application makes it, which must be answered with JSON.
     pub(crate) async fn api(&self, method: &str, path: &str, body: Value) -> Value {
         self.api_as(API_KEY, method, path, body).await

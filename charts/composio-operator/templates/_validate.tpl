@@ -52,7 +52,7 @@
 {{- if and $connect.httpRoute.enabled (not $connect.httpRoute.parentRefs) }}
 {{- fail "connect.httpRoute.enabled needs connect.httpRoute.parentRefs: the Gateway that it belongs to" }}
 {{- end }}
-{{- else if or $connect.url $connect.userHeader $connect.ingress.enabled $connect.httpRoute.enabled }}
+{{- else if or $connect.url $connect.webhooks $connect.userHeader $connect.ingress.enabled $connect.httpRoute.enabled }}
 {{- fail "connect is given, and connect.enabled is not set: nothing would be made of it" }}
 {{- end }}
 {{- end }}

@@ -46,6 +46,12 @@ pub struct Connect {
     #[command(flatten)]
     pub proxy: ProxyOptions,
 
+    /// Folder with the secrets that sign Composio's events, which are taken at `/webhooks/KIND/[NAMESPACE/]NAME` then: a
+    /// file for each project, `ComposioProject.NAMESPACE.NAME` or `ClusterComposioProject.NAME`, with a secret on each
+    /// line. It is read again for each event
+    #[arg(long, env = "COMPOSIO_OPERATOR_WEBHOOK_SECRETS", value_name = "PATH")]
+    pub webhook_secrets: Option<PathBuf>,
+
     /// Name that the page bears
     #[arg(
         long,

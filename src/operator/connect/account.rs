@@ -10,9 +10,11 @@ use super::keys::{ConnectKeys, SealedFor};
 use crate::{
     composio::model::Sensitive,
     crd::{
-        CONNECT_EPOCH_ANNOTATION, ConnectRequestKind, ConnectRequestOutcome,
-        ConnectedAccountStatus, FinishedIn, condition,
+        ALIAS_ANNOTATION, CONNECT_EPOCH_ANNOTATION, ConnectRequestKind, ConnectRequestOutcome,
+        ConnectedAccountStatus, FinishedIn, ProjectKind, ProjectRef, condition,
     },
+    plan::Pin,
+    projects::ProjectKey,
 };
 
 mod reading;
@@ -33,6 +35,8 @@ enum Text {
     Description,
     CallbackUrl,
     Project,
+    /// `pr_…`, as the pin has it.
+    ProjectId,
     ExpectedIdentity,
     AccountId,
     Identity,
@@ -107,6 +111,9 @@ impl Account {
             .is_object()
             .then(|| connection_data.to_string());
         let project = &spec["projectRef"];
+        let pin = (metadata.annotations.as_ref()).and_then(|all| all.get(ALIAS_ANNOTATION));
+        let (namespace, name) = key.split_once('/').unwrap_or_default();
+        let project_id = pin.and_then(|pin| Pin::project_id(pin, namespace, name));
         let link = status.link.as_ref();
         let link_kind = match link {
             Some(link) if link.sealed.is_some() => LinkKind::Sealed,
@@ -132,6 +139,7 @@ impl Account {
             (Text::Description, spec["description"].as_str()),
             (Text::CallbackUrl, spec["callbackUrl"].as_str()),
             (Text::Project, project["name"].as_str()),
+            (Text::ProjectId, project_id.as_deref()),
             (Text::ExpectedIdentity, spec["expectedIdentity"].as_str()),
             (Text::AccountId, status.connected_account_id.as_deref()),
             (Text::Identity, status.identity.as_deref()),
@@ -253,6 +261,21 @@ impl Account {
 
     pub(super) fn project(&self) -> &str {
         self.filled(Text::Project).unwrap_or("default")
+    }
+
+    /// Its project, as objects and webhooks name it.
+    pub(super) fn project_key(&self) -> ProjectKey {
+        let kind = match self.of_cluster_project {
+            true => ProjectKind::ClusterComposioProject,
+            false => ProjectKind::ComposioProject,
+        };
+        let name = self.project().to_owned();
+        ProjectKey::referred(&ProjectRef { kind, name }, self.namespace())
+    }
+
+    /// The id of its project in Composio, where that was proved.
+    pub(super) fn project_id(&self) -> Option<&str> {
+        self.filled(Text::ProjectId)
     }
 
     pub(super) fn expected_identity(&self) -> Option<&str> {

@@ -106,6 +106,18 @@ impl Objects {
         found
     }
 
+    /// Those that have that account on record. All are gone through: it is asked for signed events alone.
+    pub(super) fn with_account(
+        &self,
+        id: &str,
+        is_so: impl Fn(&Account) -> bool,
+    ) -> Vec<Arc<Account>> {
+        let kept = self.kept.read();
+        let all = kept.all.iter().map(|entry| &entry.account);
+        let found = all.filter(|account| account.account_id() == Some(id) && is_so(account));
+        found.map(Arc::clone).collect()
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.kept.read().all.len()

@@ -12,6 +12,8 @@ pub struct PageMetrics {
     pages: Family<PageLabel, Counter>,
     requests: Family<RequestLabel, Counter>,
     refused: Family<RefusedLabel, Counter>,
+    events: Family<EventLabel, Counter>,
+    late_events: Counter,
     objects: Gauge<i64>,
 }
 
@@ -27,6 +29,11 @@ struct RequestLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EventLabel {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RefusedLabel {
     why: &'static str,
 }
@@ -38,6 +45,8 @@ impl Default for PageMetrics {
             pages: Family::default(),
             requests: Family::default(),
             refused: Family::default(),
+            events: Family::default(),
+            late_events: Counter::default(),
             objects: Gauge::default(),
         };
         let registry = metrics
@@ -57,6 +66,16 @@ impl Default for PageMetrics {
             "refused",
             "Requests of browsers that were refused, by why",
             metrics.refused.clone(),
+        );
+        registry.register(
+            "webhook_events",
+            "Events of Composio that were signed, by what came of them",
+            metrics.events.clone(),
+        );
+        registry.register(
+            "webhook_events_late",
+            "Events of Composio that came more than a minute after what they tell",
+            metrics.late_events.clone(),
         );
         registry.register(
             "objects",
@@ -79,6 +98,14 @@ impl PageMetrics {
 
     pub(super) fn refused(&self, why: &'static str) {
         self.refused.get_or_create(&RefusedLabel { why }).inc();
+    }
+
+    pub(super) fn event(&self, result: &'static str) {
+        self.events.get_or_create(&EventLabel { result }).inc();
+    }
+
+    pub(super) fn late_event(&self) {
+        self.late_events.inc();
     }
 
     pub(super) fn objects(&self, count: usize) {

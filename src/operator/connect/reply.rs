@@ -27,6 +27,17 @@ impl Reply {
         }
     }
 
+    /// An answer without words.
+    pub(super) fn empty(kind: &'static str, status: StatusCode) -> Self {
+        Self {
+            status,
+            kind,
+            body: String::new(),
+            headers: Vec::new(),
+            referrer: "no-referrer",
+        }
+    }
+
     /// The way to another address, which is read anew there.
     pub(super) fn see(kind: &'static str, location: impl Into<String>) -> Self {
         let reply = Self {

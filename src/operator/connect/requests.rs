@@ -24,6 +24,8 @@ use crate::{
 
 /// One request of a kind for an object in that time: more would only be refused by the apiserver.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
+/// The same of looks, which nobody waits for: the operator takes none sooner after another.
+const LOOK_PAUSE: Duration = Duration::from_secs(5);
 /// Of so many objects the times are kept, before those that are over are dropped.
 const MANY: usize = 1024;
 /// The longest name of somebody in a ConnectRequest.
@@ -82,7 +84,12 @@ impl Requests {
             Ok(made) => {
                 let uid = made.metadata.uid.unwrap_or_default();
                 metrics.request(kind.as_str(), "made");
-                let by = asked.user.unwrap_or("whoever has the address");
+                let by = asked.user.unwrap_or(match kind {
+                    ConnectRequestKind::Look => "Composio's webhook",
+                    ConnectRequestKind::Link
+                    | ConnectRequestKind::StartOver
+                    | ConnectRequestKind::Returned => "whoever has the address",
+                });
                 info!(object, %kind, by, request = uid, "a ConnectRequest was made");
                 Made::New(uid)
             }
@@ -101,12 +108,20 @@ impl Requests {
     fn is_due(&self, uid: &str, kind: ConnectRequestKind) -> bool {
         let mut last = self.last.lock();
         let now = Instant::now();
-        let is_recent = |at: &Instant| now.duration_since(*at) < PAUSE;
+        let is_recent = |kind: ConnectRequestKind, at: &Instant| {
+            let pause = match kind {
+                ConnectRequestKind::Look => LOOK_PAUSE,
+                ConnectRequestKind::Link
+                | ConnectRequestKind::StartOver
+                | ConnectRequestKind::Returned => PAUSE,
+            };
+            now.duration_since(*at) < pause
+        };
         if last.len() >= MANY {
-            last.retain(|_, at| is_recent(at));
+            last.retain(|(_, kind), at| is_recent(*kind, at));
         }
         let key = (uid.to_owned(), kind);
-        if last.get(&key).is_some_and(is_recent) {
+        if last.get(&key).is_some_and(|at| is_recent(kind, at)) {
             return false;
         }
         last.insert(key, now);

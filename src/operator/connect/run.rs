@@ -115,5 +115,6 @@ fn settings(arguments: &Connect) -> Result<SiteSettings, Failure> {
             support: arguments.support_contact.clone(),
         },
         lists_namespaced: options.people_namespaced_projects,
+        webhook_secrets: arguments.webhook_secrets.clone(),
     })
 }

@@ -21,6 +21,7 @@ use super::{
     stage::{Asking, Last, asking},
     texts,
     visitor::{NotLetIn, Proxy, is_let_in, is_person, only, token_end},
+    webhook::{self, Webhooks},
 };
 
 mod asked;
@@ -40,15 +41,18 @@ pub struct SiteSettings {
     pub brand: Brand,
     /// Whether accounts of namespaced projects are listed too.
     pub lists_namespaced: bool,
+    /// Where the secrets are that sign Composio's events, a file for each project; `None`: none is taken.
+    pub webhook_secrets: Option<std::path::PathBuf>,
 }
 
 /// The page.
 pub struct Site {
     settings: SiteSettings,
     cookies: Cookies,
-    objects: Arc<Objects>,
-    requests: Requests,
-    metrics: Arc<PageMetrics>,
+    pub(super) objects: Arc<Objects>,
+    pub(super) requests: Requests,
+    pub(super) metrics: Arc<PageMetrics>,
+    webhooks: Option<Webhooks>,
 }
 
 /// Somebody who was let in to the page of an object.
@@ -80,6 +84,7 @@ impl Site {
     ) -> Self {
         Self {
             cookies: Cookies::of(&settings.page.url),
+            webhooks: settings.webhook_secrets.clone().map(Webhooks::new),
             settings,
             objects,
             requests: Requests::new(client),
@@ -101,6 +106,15 @@ impl Site {
             self.metrics.refused("host");
             let page = self.brand().plain(&texts::misdirected());
             return Reply::page("misdirected", StatusCode::MISDIRECTED_REQUEST, page);
+        }
+        if let (Some(webhooks), Some(path)) =
+            (&self.webhooks, parts.uri.path().strip_prefix(webhook::PATH))
+        {
+            let (method, headers) = (&parts.method, &parts.headers);
+            let now = Timestamp::now();
+            return self
+                .webhook(webhooks, method, headers, path, body, now)
+                .await;
         }
         let browser = Browser {
             method: &parts.method,

@@ -102,6 +102,15 @@ impl Pin {
         is_its_own.then_some(written.project)
     }
 
+    /// The id of its project in Composio, where the annotation of an object names it; `None`: it is not proved, or the
+    /// annotation is another object's.
+    pub fn project_id(annotation: &str, namespace: &str, name: &str) -> Option<String> {
+        let written = serde_json::from_str::<Annotation>(annotation).ok()?;
+        let is_its_own = (written.namespace.as_str(), written.name.as_str()) == (namespace, name);
+        let id = written.project_id.filter(|id| id.len() <= MAX_OBJECT);
+        id.filter(|_| is_its_own)
+    }
+
     /// The annotation for an object, as [`Pin::Own`] is read from it.
     pub fn annotation(flags: &Flags, namespace: &str, name: &str, alias: Option<&str>) -> String {
         serde_json::json!(Annotation {
