@@ -39,6 +39,12 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "what is reported",
     ),
     (
+        "src/operator/notify/clear.rs",
+        "replace_status",
+        &[],
+        "what was told: tests/notify/crash.rs ends the operator right before it",
+    ),
+    (
         "src/operator/reconcile/config_map.rs",
         "create",
         &[],

@@ -72,7 +72,8 @@ impl Webhooks {
 
     /// The secrets of a project as they are now. None: it has no webhook.
     fn secrets(&self, project: &ProjectKey) -> Vec<Sensitive> {
-        let name = project.to_string().replace('/', ".");
+        let name = project.to_string();
+        let name = name.split('/').collect::<Vec<_>>().join(".");
         let text = fs::read_to_string(self.folder.join(name)).map(Sensitive::new);
         let text = text.unwrap_or_else(|_| Sensitive::new(""));
         let lines = text.expose().lines().map(str::trim);
