@@ -83,8 +83,8 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
     (
         "src/operator/kubernetes/connect_request.rs",
         "delete",
-        &[],
-        REQUEST,
+        &[("DELETE", "connectrequests/{name}", "")],
+        "what asked for a link, and was answered",
     ),
     ("src/operator/lease/attempt.rs", "create", &[], LEASE),
     ("src/operator/lease/attempt.rs", "replace", &[], LEASE),

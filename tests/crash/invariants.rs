@@ -22,6 +22,8 @@ pub(super) struct Facts {
     pub(super) deleted_by_hand: BTreeSet<String>,
     /// A second account under the object's alias, to which a person has signed in.
     pub(super) duplicate_of_a_person: Option<String>,
+    /// How many ConnectRequests are there.
+    pub(super) requests: usize,
     /// The deletion policy that was declared last.
     pub(super) policy: String,
 }
@@ -62,6 +64,12 @@ pub(super) fn check(facts: &Facts, then: Then) -> Holds {
         same("the pin", &pinned_alias(object), &Value::Null)?;
         return says(object, "Stalled", "True", reason);
     }
+    let requests = facts.requests;
+    holds(requests == 0, || format!("{requests} requests are there"))?;
+    if then == Then::Unasked {
+        holds(live.is_empty(), || format!("nobody asked for {live:?}"))?;
+        return says(object, "Ready", "False", "AwaitingUser");
+    }
     let [account] = live.as_slice() else {
         return Err(format!("{} live accounts: {live:?}", live.len()));
     };
@@ -91,7 +99,7 @@ pub(super) fn check(facts: &Facts, then: Then) -> Holds {
             same("the grant", &account["grant"]["alive"], &true.into())?;
             is_as_declared(facts, object, account)
         }
-        Then::Refused(_) | Then::Gone | Then::GoneWithProject => Ok(()),
+        Then::Unasked | Then::Refused(_) | Then::Gone | Then::GoneWithProject => Ok(()),
     }
 }
 

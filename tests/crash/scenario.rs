@@ -31,6 +31,8 @@ pub(super) enum Act {
     Declare(Value),
     /// Merges that into the object.
     Edit(Value),
+    /// Asks for a link, as the connect page does when somebody presses its button.
+    Ask,
     /// Puts that value into the Secret.
     Key(&'static str),
     /// That happens to the recorded account in Composio: `consent`, `expire`, `delete`.
@@ -57,6 +59,8 @@ pub(super) enum Act {
 /// What a step must lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
+    /// No account: nobody has asked for a link yet.
+    Unasked,
     /// One account, a link that can be used, and a person to wait for.
     AwaitingUser,
     /// One account, ACTIVE, as declared.
@@ -134,6 +138,7 @@ pub(super) fn all() -> Vec<Scenario> {
         shared(),
         switched(),
         asked_again(),
+        on_demand(),
         replaced(),
         vanished(),
         corrected(),
@@ -250,6 +255,23 @@ fn asked_again() -> Scenario {
                 [annotated("link-requested-at", "monday")],
                 Then::AwaitingUser,
             ),
+            delete(),
+        ],
+    }
+}
+
+/// No link is made before somebody asks for it.
+fn on_demand() -> Scenario {
+    let mut spec = gmail();
+    spec["linkPolicy"] = json!("OnDemand");
+    Scenario {
+        name: "on demand",
+        accounts: json!([]),
+        steps: vec![
+            step("declare", [Act::Declare(spec)], Then::Unasked),
+            step("click", [Act::Ask], Then::AwaitingUser),
+            step("sign in", [Act::Account("consent")], Then::Connected),
+            step("click again", [Act::Ask], Then::Connected),
             delete(),
         ],
     }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use composio_operator::crd::ConnectedAccount;
+use composio_operator::crd::{
+    ConnectRequest, ConnectRequestKind, ConnectedAccount, connect_request_name,
+};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,6 +34,7 @@ const SECRET: &str = "key";
 pub(super) struct TestBed<'a> {
     pub(super) interceptor: Arc<Interceptor>,
     pub(super) objects: Api<ConnectedAccount>,
+    requests: Api<ConnectRequest>,
     secrets: Api<Secret>,
     pub(super) namespace: String,
     pub(super) client: Client,
@@ -96,6 +99,7 @@ impl<'a> TestBed<'a> {
         TestBed {
             interceptor,
             objects: Api::namespaced(client.clone(), &namespace),
+            requests: Api::namespaced(client.clone(), &namespace),
             secrets: Api::namespaced(client.clone(), &namespace),
             namespace,
             client,
@@ -183,6 +187,7 @@ impl World<'_> {
                 self.merge(patch).await;
                 self.declared(&patch["spec"]);
             }
+            Act::Ask => self.ask().await,
             Act::Key(value) => self.put_key(value).await,
             Act::Account(what) => {
                 let id = self.recorded().await;
@@ -257,6 +262,20 @@ impl World<'_> {
         self.value = Some(value.to_owned());
     }
 
+    async fn ask(&self) {
+        let object = self.object().await.expect("the object is there");
+        let uid = object["metadata"]["uid"].as_str().expect("it has a uid");
+        let request = json!({
+            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectRequest",
+            "metadata": {"name": connect_request_name(uid, ConnectRequestKind::Link)},
+            "spec": {"accountName": self.name, "accountUID": uid, "kind": "Link"},
+        });
+        let request = serde_json::from_value(request).expect("it is one");
+        let requests = &self.test_bed.requests;
+        let made = requests.create(&PostParams::default(), &request).await;
+        made.expect("none is there");
+    }
+
     async fn recorded(&self) -> String {
         let object = self.object().await.expect("the object is there");
         let id = &object["status"]["connectedAccountId"];
@@ -310,8 +329,17 @@ impl World<'_> {
                 .duplicate
                 .clone()
                 .and_then(|(id, is_a_persons)| is_a_persons.then_some(id)),
+            requests: self.requests().await,
             policy: self.policy.clone(),
         }
+    }
+
+    async fn requests(&self) -> usize {
+        let requests = self.test_bed.requests.list(&ListParams::default()).await;
+        let requests = requests.expect("the apiserver answers").items.into_iter();
+        requests
+            .filter(|one| one.spec.account_name == self.name)
+            .count()
     }
 
     async fn sharing(&self) -> Value {

@@ -51,6 +51,10 @@ pub(crate) struct Simulation {
     due: BTreeMap<String, Timestamp>,
     next_poll: Timestamp,
     uids: u64,
+    /// When each ConnectRequest was made, by its uid.
+    asked_at: BTreeMap<String, Timestamp>,
+    /// How many ConnectRequests nobody has answered in their time.
+    pub(crate) unanswered: usize,
     /// How many passes there were.
     pub(crate) passes: usize,
     /// Whether another namespace cannot be read.
@@ -91,6 +95,8 @@ impl Simulation {
             due: BTreeMap::new(),
             next_poll: start,
             uids: 0,
+            asked_at: BTreeMap::new(),
+            unanswered: 0,
             passes: 0,
             hidden: false,
             refused: Refused::default(),

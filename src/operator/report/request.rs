@@ -112,6 +112,8 @@ fn came_of(
         {
             Some(ConnectRequestOutcome::LinkReused)
         }
+        // What has the alias may be what was made for this request by a call whose answer was lost, and show up.
+        OutcomeKind::Failed(failure) if failure.reason == Reason::AliasInUse => None,
         // The same call would be refused again, as often as the request is looked at.
         OutcomeKind::Refused(_)
         | OutcomeKind::Failed(Failure {

@@ -67,6 +67,11 @@ impl Visits {
         if let Some(done) = later.iter().find(|entry| entry.method != "GET") {
             return Err(self.told(&format!("still acting: {done:?}")));
         }
+        // Of an alias that somebody else's account may have nobody knows whether it will be free.
+        let switches = self.ground.world().switches();
+        if self.ground.unanswered > 0 && !switches.deleted_holds_alias {
+            return Err(self.told("a request was never answered"));
+        }
         if self.ground.requests() > 0 {
             return Err(self.told("a request is left"));
         }

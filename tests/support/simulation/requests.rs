@@ -1,13 +1,18 @@
 //! The connect page of a simulation: its settings, and the ConnectRequests that it makes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use composio_operator::connect::page_address::PageSettings;
 use composio_operator::crd::{ConnectRequest, ConnectRequestKind, connect_request_name};
+use jiff::SignedDuration;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::{NAMESPACE, Simulation, lock};
+
+/// How old a request may be.
+const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
 impl Simulation {
     /// The operator starts anew, and knows of a page.
@@ -48,6 +53,7 @@ impl Simulation {
             }
             apiserver.requests.insert(of_request, request.clone());
         }
+        self.asked_at.insert(uid.clone(), self.now());
         self.watch_request(request);
         Some(uid)
     }
@@ -57,9 +63,22 @@ impl Simulation {
         self.apiserver().requests.len()
     }
 
-    /// The objects whose requests are still there: these are looked at again and again.
-    pub(super) fn names_asked_for(&self) -> Vec<String> {
-        let apiserver = self.apiserver();
+    /// What is too old is deleted, and counted. The objects whose requests are still there: these are looked at again
+    /// and again.
+    pub(super) fn names_asked_for(&mut self) -> Vec<String> {
+        let oldest = self.now() - LIFETIME;
+        let mut apiserver = lock(&self.apiserver);
+        let times = &self.asked_at;
+        let (kept, over): (BTreeMap<_, _>, _) = std::mem::take(&mut apiserver.requests)
+            .into_iter()
+            .partition(|(_, request)| times.get(&uid_of(request)).is_some_and(|at| *at > oldest));
+        apiserver.requests = kept;
+        self.unanswered += over.len();
+        for request in over.into_values() {
+            let request: ConnectRequest = serde_json::from_value(request).expect("it decodes");
+            let known = self.running.all.connect_requests();
+            known.apply(&Event::Delete(request));
+        }
         let names = apiserver.requests.values();
         let names = names.filter_map(|request| request["spec"]["accountName"].as_str());
         names.map(str::to_owned).collect()
@@ -80,4 +99,9 @@ impl Simulation {
             self.trigger(&name);
         }
     }
+}
+
+fn uid_of(request: &Value) -> String {
+    let uid = request["metadata"]["uid"].as_str();
+    uid.unwrap_or_default().to_owned()
 }
