@@ -106,7 +106,9 @@ async fn each_file_is_taken_by_a_server_as_it_stands() {
     let mut taken = 0;
     for file in folder {
         let path = file.expect("it can be read").path().display().to_string();
-        if path.ends_with(".yaml") && !path.ends_with(".values.yaml") {
+        // Those need definitions of their own.
+        let is_receiver = path.contains("/notify-");
+        if path.ends_with(".yaml") && !path.ends_with(".values.yaml") && !is_receiver {
             apply(&["--dry-run=server", "-f", &path]).await;
             taken += 1;
         }

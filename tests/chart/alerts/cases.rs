@@ -93,7 +93,7 @@ pub(super) const OF_PROJECT: &str =
     r#"namespace="x",job="op-composio-operator-metrics",project="P""#;
 pub(super) const OF_RELEASE: &str = r#"namespace="x",job="op-composio-operator-metrics""#;
 
-pub(super) const CASES: [Case; 21] = [
+pub(super) const CASES: [Case; 23] = [
     Case {
         alert: "ComposioOperatorAbsent",
         severity: "critical",
@@ -319,5 +319,27 @@ pub(super) const CASES: [Case; 21] = [
         )],
         silent_and_loud: (13, 16),
         labels: OF_PROJECT,
+    },
+    Case {
+        alert: "ComposioOperatorNotificationsNotTaken",
+        severity: "warning",
+        told: &[(
+            "notification_oldest_seconds",
+            r#"instance="a""#,
+            "0x9 1000x110 0x120",
+        )],
+        silent_and_loud: (13, 16),
+        labels: OF_RELEASE,
+    },
+    Case {
+        alert: "ComposioOperatorNotificationsDropped",
+        severity: "warning",
+        told: &[(
+            "notifications_dropped_total",
+            r#"instance="a",cause="expired""#,
+            "7x9 8x231",
+        )],
+        silent_and_loud: (9, 12),
+        labels: r#"namespace="x",job="op-composio-operator-metrics",cause="expired""#,
     },
 ];
