@@ -57,6 +57,8 @@ struct Finished {
 
 struct Visits {
     ground: Simulation,
+    /// Whether requests that were answered stayed for a while.
+    keeps_requests: bool,
     /// Whether the project demands that the person has signed in.
     demands_person: bool,
     random: fastrand::Rng,
@@ -91,6 +93,7 @@ impl Visits {
         Visits {
             ground,
             demands_person,
+            keeps_requests: false,
             random: fastrand::Rng::with_seed(seed),
             keys,
             history: Vec::new(),
@@ -156,6 +159,7 @@ impl Visits {
                 "conflicts".to_owned()
             }
             16 => {
+                self.keeps_requests = true;
                 self.ground.apiserver().kept = self.random.u32(1..4);
                 "requests are kept".to_owned()
             }

@@ -69,6 +69,11 @@ impl Kind {
         self.method != "GET"
     }
 
+    /// Whether it is asked again and again, also where there is nothing left to do.
+    pub(super) fn is_routine(&self) -> bool {
+        self.path == "/auth/session/info"
+    }
+
     /// The kind of a request to that server; `None` for what comes in a time of its own: watches, the
     /// Lease, events, the lists of the poller, the API key and what is told of its project.
     pub(super) fn of(server: Server, seen: &Seen) -> Option<Kind> {

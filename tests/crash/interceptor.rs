@@ -140,7 +140,10 @@ impl Interceptor {
 
     fn cross(&self, kind: &Kind) -> Fate {
         let mut state = self.0.lock();
-        state.last = Some(Instant::now());
+        // Of two projects each asks in a time of its own, and together they are never quiet.
+        if !kind.is_routine() {
+            state.last = Some(Instant::now());
+        }
         let step = state.step;
         let count = state.counts.entry((step, kind.clone())).or_default();
         *count += 1;
