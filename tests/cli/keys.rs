@@ -7,7 +7,7 @@ use serde_json::json;
 use super::program::{at, run, run_as, somebody};
 use crate::support::control_plane::Audited;
 use crate::support::project::KEY_SECRET;
-use crate::support::scene::Scene;
+use crate::support::scene::{Scene, gmail};
 
 /// Whoever may do all of it, also read Secrets.
 const ADMINISTRATOR: &str = "[{apiGroups: [composio.dev], resources: ['*'], verbs: ['*']}, \
@@ -79,6 +79,11 @@ async fn no_command_reads_or_sends_a_key_because_a_project_says_where() {
             .await
             .failed(2, "in clear text");
     }
+    // What needs no account goes on without.
+    scene.declare("mail", gmail()).await;
+    let told = run_as(&scene, &kubeconfig, &["explain", "mail"]).await;
+    let told = told.well();
+    assert!(told.contains("account not seen"), "{told}");
     assert_eq!(reads_of_secrets(&scene.control_plane.asked_by(&user)), 0);
     let connected = evil.accept().map(|_| "a connection");
     let nobody = connected.expect_err("nobody connects");
