@@ -23,6 +23,7 @@ mod config_map;
 mod notification;
 pub mod object_event;
 mod page;
+mod person;
 mod request;
 mod requeue;
 mod secret;

@@ -299,7 +299,7 @@ impl Simulation {
                 let _ = at_work.poll.tick(trigger).await;
             }
         }
-        for name in triggered.into_iter().chain(self.names_asked_for()) {
+        for name in triggered.into_iter().chain(self.sweep_requests()) {
             self.trigger(&name);
         }
         let waits = self.running.somebody_is_expected();

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{ArgAction, Args, builder::NonEmptyStringValueParser};
 
-use super::{LogFormat, Scope, page::connect_url};
+use super::{LogFormat, Scope};
 use crate::connect::page_address::ConnectUrl;
 
 /// Serve the page on which people ask for connect links, and come back from the sign-in
@@ -16,7 +16,7 @@ pub struct Connect {
 
     /// Where people open the page, such as `https://connect.acme.com`: a host of its own, without a path. The operator is
     /// told the same
-    #[arg(long, env = "COMPOSIO_OPERATOR_CONNECT_URL", value_name = "URL", value_parser = connect_url)]
+    #[arg(long, env = "COMPOSIO_OPERATOR_CONNECT_URL", value_name = "URL", value_parser = ConnectUrl::parse)]
     pub connect_url: ConnectUrl,
 
     /// File with the key that the page shares with the operator: at least 32 bytes, and in a second line the one before

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args};
 
 use super::values::{duration, namespace};
 use crate::{
-    notify::{Format, NotANotifyUrl, NotifyUrl},
+    notify::{Format, NotifyUrl},
     projects::ProjectKey,
 };
 
@@ -19,7 +19,7 @@ pub struct NotifyOptions {
         long,
         env = "COMPOSIO_OPERATOR_NOTIFY_URL",
         value_name = "URL",
-        value_parser = notify_url
+        value_parser = NotifyUrl::parse
     )]
     pub notify_url: Option<NotifyUrl>,
 
@@ -113,8 +113,4 @@ pub struct NotifyOptions {
         action = ArgAction::Set
     )]
     pub people_namespaced_projects: bool,
-}
-
-fn notify_url(text: &str) -> Result<NotifyUrl, NotANotifyUrl> {
-    NotifyUrl::parse(text)
 }

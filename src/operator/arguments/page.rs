@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::values::namespace;
-use crate::connect::page_address::{ConnectUrl, NotAConnectUrl};
+use crate::connect::page_address::ConnectUrl;
 
 /// The connect page, which another process serves.
 #[derive(Args, Debug)]
@@ -16,7 +16,7 @@ pub struct PageOptions {
         env = "COMPOSIO_OPERATOR_CONNECT_URL",
         value_name = "URL",
         requires = "connect_key_file",
-        value_parser = connect_url
+        value_parser = ConnectUrl::parse
     )]
     pub connect_url: Option<ConnectUrl>,
 
@@ -54,8 +54,4 @@ pub struct ConnectKey {
     /// Key in the Secret
     #[arg(long, value_name = "KEY", default_value = "connect-key", value_parser = NonEmptyStringValueParser::new())]
     pub key: String,
-}
-
-pub(super) fn connect_url(text: &str) -> Result<ConnectUrl, NotAConnectUrl> {
-    ConnectUrl::parse(text)
 }

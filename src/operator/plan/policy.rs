@@ -232,23 +232,24 @@ impl Policy {
         }
     }
 
-    /// Whether the toolkit must show that the person of the request has signed in. Whoever leaves out by which entry
-    /// that is decided gains nothing by it.
+    /// Whether the toolkit must show that the person of the request has signed in.
     pub(super) fn wants_person(&self, request: &Request<'_>) -> bool {
-        let (deciding, is_allowed) = self.deciding(request);
-        let mut deciding_all = deciding.iter();
-        match is_allowed && is_certain(&deciding, request) {
-            true => !deciding.is_empty() && deciding_all.all(|entry| entry.same_as_person),
-            false => deciding_all.any(|entry| entry.same_as_person),
-        }
+        self.demands(request, |entry| entry.same_as_person)
     }
 
     /// Whether only a Secret may be sent that says so itself.
     pub(super) fn wants_annotation(&self, request: &Request<'_>) -> bool {
+        self.demands(request, |entry| entry.only_annotated)
+    }
+
+    /// Whether all entries that allow the request demand that; where it is not known which of them decides, whether one
+    /// does.
+    fn demands(&self, request: &Request<'_>, is_demanded: impl Fn(&Entry) -> bool) -> bool {
         let (deciding, is_allowed) = self.deciding(request);
+        let mut demanding = deciding.iter().map(|entry| is_demanded(entry));
         match is_allowed && is_certain(&deciding, request) {
-            true => !deciding.iter().any(|entry| !entry.only_annotated) && !deciding.is_empty(),
-            false => deciding.iter().any(|entry| entry.only_annotated),
+            true => !deciding.is_empty() && demanding.all(|demands| demands),
+            false => demanding.any(|demands| demands),
         }
     }
 

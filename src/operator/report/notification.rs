@@ -8,7 +8,10 @@ use crate::{
     plan::{Applied, Desired, Outcome, OutcomeKind, Presence},
 };
 
-use super::conditions::Verdict;
+use super::{
+    conditions::Verdict,
+    person::{ForPerson, for_person},
+};
 
 /// Notes what people are to be told, beside the conditions that say it.
 ///
@@ -108,48 +111,9 @@ fn said_by(status: &ConnectedAccountStatus) -> Option<NotificationType> {
 
 /// The state that a reason means to people; `None`: it passes by itself, or no person who signs in can help.
 fn state_of(reason: Reason) -> Option<NotificationType> {
-    match reason {
-        Reason::AwaitingUser
-        | Reason::LinkIssued
-        | Reason::LinkExpired
-        | Reason::SignInDeclined
-        | Reason::SignInFailed
-        | Reason::IdentityRefused => Some(NotificationType::AwaitingUser),
-        Reason::ReauthorizationRequired => Some(NotificationType::ReauthorizationRequired),
-        Reason::Revoked => Some(NotificationType::Revoked),
-        Reason::FinishedElsewhere | Reason::WrongIdentity => Some(NotificationType::WrongIdentity),
-        Reason::Connected => Some(NotificationType::Connected),
-        Reason::Disabled
-        | Reason::ConnectionDataChanged
-        | Reason::Suspended
-        | Reason::Progressing
-        | Reason::Deleting
-        | Reason::SecretMissing
-        | Reason::SecretInvalid
-        | Reason::SecretNotOffered
-        | Reason::OutcomeUnknown
-        | Reason::ComposioUnavailable
-        | Reason::RateLimited
-        | Reason::ProjectUnavailable
-        | Reason::ProjectNotFound
-        | Reason::NamespaceUnreachable
-        | Reason::KubernetesRefused
-        | Reason::RevokeRefused
-        | Reason::AliasInUse
-        | Reason::DoesNotConverge
-        | Reason::UnknownState
-        | Reason::Rejected
-        | Reason::Forbidden
-        | Reason::CredentialsRejected
-        | Reason::NotAllowed
-        | Reason::Conflict
-        | Reason::ProjectMismatch
-        | Reason::Mismatch
-        | Reason::AliasChanged
-        | Reason::AccountNotFound
-        | Reason::AuthConfigNotFound
-        | Reason::AuthConfigDisabled
-        | Reason::ToolkitMismatch
-        | Reason::AuthConfigAmbiguous => None,
+    match for_person(reason) {
+        ForPerson::Asked(state) => Some(state),
+        ForPerson::Connected => Some(NotificationType::Connected),
+        ForPerson::Passing | ForPerson::Nothing => None,
     }
 }

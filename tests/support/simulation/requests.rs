@@ -63,9 +63,8 @@ impl Simulation {
         self.apiserver().requests.len()
     }
 
-    /// What is too old is deleted, and counted. The objects whose requests are still there: these are looked at again
-    /// and again.
-    pub(super) fn names_asked_for(&mut self) -> Vec<String> {
+    /// What is too old is deleted, and counted; the objects whose requests are still there are to be looked at again.
+    pub(super) fn sweep_requests(&mut self) -> Vec<String> {
         let oldest = self.now() - LIFETIME;
         let mut apiserver = lock(&self.apiserver);
         let times = &self.asked_at;

@@ -107,15 +107,15 @@ impl Site {
     /// be deleted: then no link comes of it any more, and nobody else asks for one.
     async fn in_turn(&self, account: &Account, asked: &Asked<'_>) -> Made {
         let end = Instant::now() + TURN;
+        let known = account.written_link();
+        let has_new_link = |newest: &Account, now| {
+            newest.open_link(now).is_some() && newest.written_link() != known
+        };
         loop {
             let made = self.requests.make(account, asked, &self.metrics).await;
             if made != Made::Pending || Instant::now() >= end {
                 return made;
             }
-            let known = account.written_link();
-            let has_new_link = |newest: &Account, now| {
-                newest.open_link(now).is_some() && newest.written_link() != known
-            };
             let next = end.min(Instant::now() + PAUSE);
             match self.until(account, next, has_new_link).await {
                 Some(newest) if !has_new_link(&newest, Timestamp::now()) => {}
