@@ -87,25 +87,28 @@ async fn both_versions_of_helm_make_the_same_objects() {
     );
 }
 
+/// Gives a server the definitions of others, and waits until it serves them.
+async fn define(control_plane: &ControlPlane, definitions: &str) {
+    for args in [
+        &["apply", "--server-side", "-f", "-"][..],
+        &[
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "-f",
+            "-",
+        ],
+    ] {
+        let done = control_plane.kubectl_stdin(args, definitions).await;
+        assert!(done.status.success(), "{args:?}: {done:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_takes_every_combination_and_warns_of_none() {
     let control_plane = ControlPlane::with_crd().await;
     let client = control_plane.client().await;
-    let made = control_plane
-        .kubectl_stdin(&["apply", "--server-side", "-f", "-"], MONITORING)
-        .await;
-    assert!(made.status.success(), "{made:?}");
-    let waited = control_plane
-        .kubectl(&[
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "crd/servicemonitors.monitoring.coreos.com",
-            "crd/podmonitors.monitoring.coreos.com",
-            "crd/prometheusrules.monitoring.coreos.com",
-        ])
-        .await;
-    assert!(waited.status.success(), "{waited:?}");
+    define(control_plane, MONITORING).await;
     for (what, values) in COMBINATIONS {
         let namespace = control_plane.namespace(&client, "chart").await;
         if what != "the host's network" {

@@ -9,6 +9,7 @@ use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
+use super::define;
 use crate::config_map;
 use crate::support::control_plane::ControlPlane;
 use crate::support::helm::{CHART, helm};
@@ -89,19 +90,7 @@ async fn each_file_is_taken_by_a_server_as_it_stands() {
         assert_eq!(said, "", "{args:?}");
     };
     apply(&["-f", &in_examples("namespace.yaml")]).await;
-    let made = control_plane
-        .kubectl_stdin(&["apply", "-f", "-"], EXTERNAL_SECRETS)
-        .await;
-    assert!(made.status.success(), "{made:?}");
-    let waited = control_plane
-        .kubectl(&[
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "crd/externalsecrets.external-secrets.io",
-        ])
-        .await;
-    assert!(waited.status.success(), "{waited:?}");
+    define(control_plane, EXTERNAL_SECRETS).await;
     let folder = std::fs::read_dir(Path::new(CHART).join("examples")).expect("it is there");
     let mut taken = 0;
     for file in folder {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::define;
 use crate::support::control_plane::ControlPlane;
 use crate::support::helm::{CHART, render};
 
@@ -124,20 +125,7 @@ async fn the_receivers_of_the_examples_are_taken_and_ask_for_what_is_sent() {
         ("argoproj.io", "v1alpha1", "Sensor"),
         ("eventing.knative.dev", "v1", "Trigger"),
     ] {
-        let yaml = definition(group, version, kind);
-        let applied = control_plane
-            .kubectl_stdin(&["apply", "-f", "-"], &yaml)
-            .await;
-        assert!(applied.status.success(), "{applied:?}");
-        let name = format!("crd/{}s.{group}", kind.to_lowercase());
-        let wait = [
-            "wait",
-            "--for=condition=Established",
-            &name,
-            "--timeout=60s",
-        ];
-        let waited = control_plane.kubectl(&wait).await;
-        assert!(waited.status.success(), "{waited:?}");
+        define(control_plane, &definition(group, version, kind)).await;
     }
     let readme = include_str!("../../charts/composio-operator/README.md");
     for file in ["notify-argo-events.yaml", "notify-knative.yaml"] {
