@@ -45,6 +45,11 @@ impl<'a> Outage<'a> {
         }
     }
 
+    /// How long it has lasted.
+    pub(super) fn seconds(&self) -> u64 {
+        self.began.elapsed().as_secs()
+    }
+
     /// It is over, and the process is still the same.
     pub(super) async fn end(self) -> Seen {
         let ended = self.operator.child.exited();
