@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::part::LONG;
 use super::run::at;
-use super::stage::{self, NAMESPACE, Stage};
+use super::stage::{self, Mix, NAMESPACE, Stage};
 use super::table::say;
 use crate::support::child::Folder;
 use crate::support::operator::Operator;
@@ -40,7 +40,7 @@ pub(crate) struct Beside {
 pub(crate) async fn measure(links: usize, concurrency: u16) -> Beside {
     let folder = Folder::new().expect("a folder can be made");
     let sandbox = stage::composio(&folder).await;
-    let stage = Stage::set(concurrency).await;
+    let stage = Stage::set(concurrency, Mix::Usual).await;
     let create = ["create", "namespace", NOISY];
     let made = stage.control_plane.kubectl(&create).await;
     assert!(made.status.success(), "{made:?}");

@@ -3,13 +3,15 @@
 use super::meter::sum;
 use super::part::Phase;
 use super::run::Measured;
-use super::stage::{Kind, kind};
+use super::stage::Kind;
 
 impl Measured {
     /// Where a count is not what it must be.
     pub(crate) fn wrong_counts(&self) -> Vec<String> {
         let size = self.size;
-        let links = (0..size).filter(|n| kind(*n) != Kind::Secret).count();
+        let links = (0..size)
+            .filter(|n| self.mix.kind(*n) != Kind::Secret)
+            .count();
         let many = size as u64;
         let count = |phase: &Phase, words: &str| phase.asked.get(words).copied().unwrap_or(0);
         let checks = [

@@ -4,10 +4,12 @@
 //! to `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, and a few
 //! projects, and fails where a count is not what it must be; no time is judged. `-- --projects 1000` measures so many
 //! projects with ten accounts each, and `-- --beside 200` so many links of a quiet namespace, alone and beside a noisy
-//! one.
+//! one. `-- --peer 10000` measures so many accounts beside a plain operator of controller-runtime (`tests/peer`), in
+//! three rounds or in `--rounds`.
 //!
 //! Of the accounts half are links, four tenths are links of shared accounts, and a tenth is made from
-//! Secrets. Beside the operator, a bare loop makes the same calls and writes, so that each time is a ratio.
+//! Secrets; with `--mix links` or `--mix secrets` all are. Beside the operator, a bare loop makes the same calls and
+//! writes, so that each time is a ratio.
 
 #[allow(dead_code, reason = "each binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -18,6 +20,7 @@ mod counts;
 mod many;
 mod meter;
 mod part;
+mod peer;
 mod raw;
 mod run;
 mod stage;
@@ -27,13 +30,19 @@ use std::process::ExitCode;
 
 use beside::Beside;
 use many::Many;
+use peer::Peer;
 use run::Measured;
+use serde_json::json;
+use stage::Mix;
 
 /// What is asked on the command line.
 struct Arguments {
     sizes: Vec<usize>,
     projects: Vec<usize>,
     beside: Vec<usize>,
+    peer: Vec<usize>,
+    rounds: usize,
+    mix: Mix,
     smoke: bool,
     concurrency: u16,
 }
@@ -50,7 +59,9 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         let mut all = Vec::new();
         for size in &arguments.sizes {
-            all.push(run::measure(*size, arguments.concurrency, arguments.smoke).await);
+            all.push(
+                run::measure(*size, arguments.mix, arguments.concurrency, arguments.smoke).await,
+            );
         }
         let mut many = Vec::new();
         for projects in &arguments.projects {
@@ -60,18 +71,33 @@ fn main() -> ExitCode {
         for links in &arguments.beside {
             beside.push(beside::measure(*links, arguments.concurrency).await);
         }
+        let mut peer = Vec::new();
+        for size in &arguments.peer {
+            peer.push(
+                peer::measure(
+                    *size,
+                    arguments.mix,
+                    arguments.concurrency,
+                    arguments.rounds,
+                )
+                .await,
+            );
+        }
         if !all.is_empty() {
             table::print(&all);
             table::print_growth(&all);
         }
         many.iter().for_each(Many::print);
         beside.iter().for_each(Beside::print);
-        table::write(&all, &many, &beside).expect("target/ can be written to");
+        peer.iter().for_each(Peer::print);
+        let results = json!({"sizes": all, "projects": many, "beside": beside, "peer": peer});
+        table::write(results).expect("target/ can be written to");
         let wrong: Vec<String> = match arguments.smoke {
             true => {
                 let of_sizes = all.iter().flat_map(Measured::wrong_counts);
                 of_sizes
                     .chain(many.iter().flat_map(Many::wrong_counts))
+                    .chain(peer.iter().flat_map(Peer::wrong_counts))
                     .collect()
             }
             false => Vec::new(),
@@ -91,6 +117,9 @@ fn arguments() -> Result<Arguments, String> {
         sizes: vec![100, 1_000, 5_000, 10_000],
         projects: Vec::new(),
         beside: Vec::new(),
+        peer: Vec::new(),
+        rounds: 3,
+        mix: Mix::default(),
         smoke: false,
         concurrency: 16,
     };
@@ -104,13 +133,16 @@ fn arguments() -> Result<Arguments, String> {
                 arguments.smoke = true;
                 arguments.sizes = vec![100];
                 arguments.projects = vec![4];
+                arguments.peer = vec![100];
+                arguments.rounds = 1;
             }
-            "--projects" | "--beside" => {
+            "--projects" | "--beside" | "--peer" => {
                 let text = number("a number")?;
                 let many = text.parse().map_err(|_| format!("{text} is no number"))?;
                 arguments.sizes.clear();
                 match word.as_str() {
                     "--projects" => arguments.projects = vec![many],
+                    "--peer" => arguments.peer = vec![many],
                     _ => arguments.beside = vec![many],
                 }
             }
@@ -121,6 +153,11 @@ fn arguments() -> Result<Arguments, String> {
                     .map(|size| size.parse().map_err(|_| format!("{size} is no number")))
                     .collect::<Result<_, _>>()?;
             }
+            "--rounds" => {
+                let text = number("a number")?;
+                arguments.rounds = text.parse().map_err(|_| format!("{text} is no number"))?;
+            }
+            "--mix" => arguments.mix = number("usual, links or secrets")?.parse()?,
             "--concurrency" => {
                 let text = number("a number")?;
                 arguments.concurrency = text.parse().map_err(|_| format!("{text} is no number"))?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::meter::{Process, Served};
 use super::part::LONG;
-use super::stage::{self, NAMESPACE, Stage};
+use super::stage::{self, Mix, NAMESPACE, Stage};
 use super::table::say;
 use crate::support::child::Folder;
 use crate::support::operator::Operator;
@@ -54,7 +54,7 @@ pub(crate) struct Rest {
 pub(crate) async fn measure(projects: usize, concurrency: u16, smoke: bool) -> Many {
     let folder = Folder::new().expect("a folder can be made");
     let sandbox = stage::composio(&folder).await;
-    let stage = Stage::set(concurrency).await;
+    let stage = Stage::set(concurrency, Mix::Usual).await;
     say(&format!("{projects} projects: adoption"));
     let each = stream::iter(0..projects);
     each.for_each_concurrent(AT_A_TIME, |n| declare(&stage, &sandbox, n))

@@ -11,7 +11,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::meter::{metered, pause};
-use super::stage::{Kind, LATENCY_MS, Stage, kind};
+use super::stage::{Kind, LATENCY_MS, Stage};
 use crate::support::sandbox::Sandbox;
 use crate::support::{http_client, pin_of};
 
@@ -47,14 +47,14 @@ impl Composio<'_> {
         body
     }
 
-    async fn make(&self, n: usize, alias: &str) -> String {
+    async fn make(&self, kind: Kind, n: usize, alias: &str) -> String {
         let user = format!("user-{n}@acme.com");
         let shared = json!({
             "account_type": "SHARED",
             "acl_config_for_shared": {"allowed_user_ids": ["agent-1", "agent-2"]},
         });
         let link = |config: &str, experimental: Value| json!({"auth_config_id": config, "user_id": user, "alias": alias, "experimental": experimental});
-        let (path, body) = match kind(n) {
+        let (path, body) = match kind {
             Kind::Link => ("link", link("ac_gmail", json!({"account_type": "PRIVATE"}))),
             Kind::SharedLink => ("link", link("ac_slack", shared)),
             Kind::Secret => (
@@ -102,7 +102,7 @@ pub(crate) async fn measure(size: usize, stage: &Stage, sandbox: &Sandbox) -> Ra
                     "annotations": {"composio.dev/alias": pin_of(&namespace, &name, &format!("raw-{name}"))},
                 }});
                 patch(api, &name, &marked).await;
-                let id = composio.make(n, &format!("raw-{name}")).await;
+                let id = composio.make(stage.mix.kind(n), n, &format!("raw-{name}")).await;
                 let status = json!({"status": {
                     "connectedAccountId": id, "observedGeneration": 1, "state": "INITIALIZING",
                     "link": {"url": "https://example.com/link", "expiresAt": "2030-01-01T00:00:00Z"},

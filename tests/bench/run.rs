@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::meter::{Process, Served};
 use super::part::{LONG, Part, Phase};
 use super::raw::{self, Raw};
-use super::stage::{self, Stage};
+use super::stage::{self, Mix, Stage};
 use super::table::say;
 use crate::support::child::{Folder, Signal};
 use crate::support::operator::Operator;
@@ -32,6 +32,7 @@ const PAGE: usize = 200;
 #[derive(Debug, Serialize)]
 pub(crate) struct Measured {
     pub(crate) size: usize,
+    pub(crate) mix: Mix,
     pub(crate) concurrency: u16,
     pub(crate) raw_rate: f64,
     pub(crate) raw_least_rate: f64,
@@ -53,10 +54,10 @@ pub(crate) struct Measured {
 }
 
 /// Measures one size.
-pub(crate) async fn measure(size: usize, concurrency: u16, smoke: bool) -> Measured {
+pub(crate) async fn measure(size: usize, mix: Mix, concurrency: u16, smoke: bool) -> Measured {
     let folder = Folder::new().expect("a folder can be made");
     let sandbox = stage::composio(&folder).await;
-    let stage = Stage::set(concurrency).await;
+    let stage = Stage::set(concurrency, mix).await;
     say(&format!("{size} accounts: the raw limit"));
     stage.declare(size, "raw").await;
     let raw = raw::measure(size, &stage, &sandbox).await;
@@ -85,7 +86,7 @@ pub(crate) async fn measure(size: usize, concurrency: u16, smoke: bool) -> Measu
     stop(operator).await;
     drop(stage);
     say(&format!("{size} accounts: adoption by an empty cluster"));
-    let stage = Stage::set(concurrency).await;
+    let stage = Stage::set(concurrency, mix).await;
     stage.declare(size, "account").await;
     let operator = stage.operator("operator", &sandbox);
     let adopt = until_reported(&stage, &sandbox, &operator, size).await;
@@ -108,6 +109,7 @@ pub(crate) async fn measure(size: usize, concurrency: u16, smoke: bool) -> Measu
     } = raw;
     Measured {
         size,
+        mix,
         concurrency,
         raw_rate: rate,
         raw_least_rate: least_rate,

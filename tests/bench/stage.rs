@@ -1,12 +1,14 @@
 //! A control plane, a Composio without a rate limit that answers after 20 ms, and the objects.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Client};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use composio_operator::crd::ConnectedAccount;
 
@@ -28,6 +30,8 @@ pub(crate) struct Stage {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) folder: Folder,
     pub(crate) concurrency: u16,
+    pub(crate) mix: Mix,
+    deletion_policy: &'static str,
 }
 
 /// How the account of an object is made.
@@ -38,11 +42,37 @@ pub(crate) enum Kind {
     Secret,
 }
 
-pub(crate) fn kind(n: usize) -> Kind {
-    match n % 10 {
-        0..5 => Kind::Link,
-        5..9 => Kind::SharedLink,
-        _ => Kind::Secret,
+/// Which accounts are declared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mix {
+    /// Half are links, four tenths are links of shared accounts, and a tenth is made from Secrets.
+    #[default]
+    Usual,
+    Links,
+    Secrets,
+}
+
+impl Mix {
+    pub(crate) fn kind(self, n: usize) -> Kind {
+        match (self, n % 10) {
+            (Mix::Links, _) | (Mix::Usual, 0..5) => Kind::Link,
+            (Mix::Usual, 5..9) => Kind::SharedLink,
+            (Mix::Secrets, _) | (Mix::Usual, _) => Kind::Secret,
+        }
+    }
+}
+
+impl FromStr for Mix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Mix, String> {
+        match text {
+            "usual" => Ok(Mix::Usual),
+            "links" => Ok(Mix::Links),
+            "secrets" => Ok(Mix::Secrets),
+            other => Err(format!("{other} is none of usual, links, secrets")),
+        }
     }
 }
 
@@ -66,7 +96,7 @@ pub(crate) async fn composio(folder: &Folder) -> Sandbox {
 }
 
 impl Stage {
-    pub(crate) async fn set(concurrency: u16) -> Stage {
+    pub(crate) async fn set(concurrency: u16, mix: Mix) -> Stage {
         let control_plane = ControlPlane::start().await.expect("a control plane starts");
         control_plane.install_crd().await;
         let client = control_plane.client().await;
@@ -89,6 +119,16 @@ impl Stage {
             kubeconfig,
             folder,
             concurrency,
+            mix,
+            deletion_policy: "Revoke",
+        }
+    }
+
+    /// With accounts that are deleted and not revoked.
+    pub(crate) fn with_deletion(self) -> Stage {
+        Stage {
+            deletion_policy: "Delete",
+            ..self
         }
     }
 
@@ -120,7 +160,7 @@ impl Stage {
             .for_each_concurrent(AT_A_TIME, |n| {
                 let (objects, secrets) = (&objects, &secrets);
                 async move {
-                    if kind(n) == Kind::Secret {
+                    if self.mix.kind(n) == Kind::Secret {
                         let secret = serde_json::from_value(json!({
                             "metadata": {"name": format!("{prefix}-{n}")},
                             "stringData": {"api_key": format!("key-{n}")},
@@ -131,7 +171,7 @@ impl Stage {
                         made.expect("it is taken");
                     }
                     let made = objects
-                        .create(&PostParams::default(), &object(n, prefix))
+                        .create(&PostParams::default(), &self.object(n, prefix))
                         .await;
                     made.expect("it is taken");
                 }
@@ -175,25 +215,26 @@ impl Stage {
         }
         panic!("{MOST_DELETIONS} times the deletion did not come to its end");
     }
-}
 
-fn object(n: usize, prefix: &str) -> ConnectedAccount {
-    let name = format!("{prefix}-{n}");
-    let user = format!("user-{n}@acme.com");
-    let spec = match kind(n) {
-        Kind::Link => json!({"user": user, "toolkit": "gmail", "authConfig": "ac_gmail"}),
-        Kind::SharedLink => json!({
-            "user": user, "toolkit": "slack", "authConfig": "ac_slack", "visibility": "Shared",
-            "sharing": {"allowedUsers": ["agent-1", "agent-2"]},
-        }),
-        Kind::Secret => json!({
-            "user": user, "toolkit": "hubspot", "authConfig": "ac_hubspot",
-            "credentials": {"scheme": "API_KEY", "secretRef": {"name": name}},
-        }),
-    };
-    serde_json::from_value(json!({
-        "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
-        "metadata": {"name": name}, "spec": spec,
-    }))
-    .expect("a declaration")
+    fn object(&self, n: usize, prefix: &str) -> ConnectedAccount {
+        let name = format!("{prefix}-{n}");
+        let user = format!("user-{n}@acme.com");
+        let mut spec: Value = match self.mix.kind(n) {
+            Kind::Link => json!({"user": user, "toolkit": "gmail", "authConfig": "ac_gmail"}),
+            Kind::SharedLink => json!({
+                "user": user, "toolkit": "slack", "authConfig": "ac_slack", "visibility": "Shared",
+                "sharing": {"allowedUsers": ["agent-1", "agent-2"]},
+            }),
+            Kind::Secret => json!({
+                "user": user, "toolkit": "hubspot", "authConfig": "ac_hubspot",
+                "credentials": {"scheme": "API_KEY", "secretRef": {"name": name}},
+            }),
+        };
+        spec["deletionPolicy"] = self.deletion_policy.into();
+        serde_json::from_value(json!({
+            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
+            "metadata": {"name": name}, "spec": spec,
+        }))
+        .expect("a declaration")
+    }
 }

@@ -3,10 +3,8 @@
 use std::io::{self, Write};
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::beside::Beside;
-use super::many::Many;
 use super::run::Measured;
 
 pub(crate) fn say(text: &str) {
@@ -144,8 +142,8 @@ pub(crate) fn print_growth(all: &[Measured]) {
     }
 }
 
-/// Served everything that was measured, with the commit and the machine.
-pub(crate) fn write(all: &[Measured], many: &[Many], beside: &[Beside]) -> io::Result<()> {
+/// Writes everything that was measured, with the commit and the machine.
+pub(crate) fn write(mut results: Value) -> io::Result<()> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json");
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let processor = std::fs::read_to_string("/proc/cpuinfo")?;
@@ -154,14 +152,9 @@ pub(crate) fn write(all: &[Measured], many: &[Many], beside: &[Beside]) -> io::R
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map(|(_, name)| name.to_owned());
     let load = std::fs::read_to_string("/proc/loadavg")?;
-    let text = json!({
-        "commit": commit(),
-        "machine": {"cores": cores, "processor": processor, "load": load.trim()},
-        "sizes": all,
-        "projects": many,
-        "beside": beside,
-    });
-    std::fs::write(file, serde_json::to_vec_pretty(&text)?)?;
+    results["commit"] = commit().into();
+    results["machine"] = json!({"cores": cores, "processor": processor, "load": load.trim()});
+    std::fs::write(file, serde_json::to_vec_pretty(&results)?)?;
     say(&format!("\nwritten to {file}"));
     Ok(())
 }
@@ -176,10 +169,10 @@ fn commit() -> Option<String> {
     Some(text.trim().to_owned())
 }
 
-fn seconds(seconds: f64) -> String {
+pub(crate) fn seconds(seconds: f64) -> String {
     format!("{seconds:.2}")
 }
 
-fn ratio(one: f64, other: f64) -> String {
+pub(crate) fn ratio(one: f64, other: f64) -> String {
     format!("{:.3}", one / other)
 }

@@ -72,7 +72,7 @@ pub(crate) async fn found(tool: &'static Tool) -> PathBuf {
     tokio::task::spawn_blocking(move || tools::find(tool))
         .await
         .expect("the search does not panic")
-        .unwrap_or_else(|error| panic!("no helm: {error}"))
+        .unwrap_or_else(|error| panic!("no {}: {error}", tool.name))
 }
 
 /// The chart with these values (`name=value`, a value in JSON), or what Helm says against them.

@@ -112,6 +112,16 @@ pub(crate) const GITOPS: Tool = Tool {
     oldest: Version(1, 0),
 };
 
+/// Ours: a plain operator of controller-runtime for the same custom resource.
+pub(crate) const PEER: Tool = Tool {
+    name: "peer",
+    module: &go::PEER,
+    package: "composio-operator/tests/peer",
+    ask: &["version"],
+    before: "peer ",
+    oldest: Version(1, 0),
+};
+
 pub(crate) const KUBE_CONTROLLER_MANAGER: Tool = Tool {
     name: "kube-controller-manager",
     module: &go::KUBERNETES,

@@ -73,6 +73,19 @@ pub(super) const PROMETHEUS: Module = Module {
     // Rules are evaluated without the clients of any cloud.
     tags: "remove_all_sd",
 };
+
+/// Beside which ours is measured.
+pub(super) const PEER: Module = Module {
+    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer"),
+    sources: &[
+        include_str!("../../peer/go.mod"),
+        include_str!("../../peer/go.sum"),
+        include_str!("../../peer/composio.go"),
+        include_str!("../../peer/main.go"),
+        include_str!("../../peer/object.go"),
+    ],
+    tags: "",
+};
 /// The oldest Go that will do.
 pub(super) const OLDEST: Version = Version(1, 26);
 const PAUSE: Duration = Duration::from_millis(200);

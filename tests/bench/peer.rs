@@ -1,0 +1,293 @@
+//! The same work by a plain operator of controller-runtime, one after the other on control planes of their own: what
+//! each needs of time, of the apiserver and of itself.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::meter::{Process, Served, pause};
+use super::part::LONG;
+use super::run::stop;
+use super::stage::{self, Mix, NAMESPACE, Stage};
+use super::table::{ratio, say, seconds};
+use crate::support::child::{Child, Folder, Signal};
+use crate::support::helm;
+use crate::support::operator::Operator;
+use crate::support::sandbox::{API_KEY, Sandbox};
+use crate::support::tools::PEER;
+
+const RULES: &str = r#"
+- apiGroups: [composio.dev]
+  resources: [connectedaccounts]
+  verbs: [get, list, watch, update]
+- apiGroups: [composio.dev]
+  resources: [connectedaccounts/status]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch]
+"#;
+/// After so long everything that follows the last report is over.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// What one size has cost, ours and the peer's.
+#[derive(Debug, Serialize)]
+pub(crate) struct Peer {
+    size: usize,
+    mix: Mix,
+    rounds: Vec<Round>,
+}
+
+#[derive(Debug, Serialize)]
+struct Round {
+    ours: Side,
+    peer: Side,
+}
+
+/// What one operator has cost. Times in seconds, memory in megabytes.
+#[derive(Debug, Serialize)]
+struct Side {
+    onboard: Cost,
+    delete: Cost,
+    peak_mb: f64,
+    settled_mb: f64,
+    /// Accounts that were there when all objects were reported.
+    accounts: usize,
+    /// Accounts that were left when all objects were gone.
+    left: usize,
+}
+
+/// What a part of it has cost.
+#[derive(Debug, Serialize)]
+struct Cost {
+    seconds: f64,
+    apiserver_cpu_seconds: f64,
+    own_cpu_seconds: f64,
+}
+
+/// Which of the two.
+#[derive(Clone, Copy)]
+enum Which {
+    Ours,
+    Peer,
+}
+
+/// Measures one size, so many times.
+pub(crate) async fn measure(size: usize, mix: Mix, concurrency: u16, rounds: usize) -> Peer {
+    let mut all = Vec::new();
+    for round in 1..=rounds {
+        say(&format!(
+            "{size} accounts, {mix:?}, round {round} of {rounds}: ours"
+        ));
+        let ours = side(Which::Ours, size, mix, concurrency).await;
+        say(&format!(
+            "{size} accounts, {mix:?}, round {round} of {rounds}: the peer"
+        ));
+        let peer = side(Which::Peer, size, mix, concurrency).await;
+        all.push(Round { ours, peer });
+    }
+    Peer {
+        size,
+        mix,
+        rounds: all,
+    }
+}
+
+/// An operator, and how it is ended.
+enum Running {
+    Ours(Operator),
+    Peer(Child),
+}
+
+impl Running {
+    async fn start(which: Which, stage: &Stage, sandbox: &Sandbox) -> Running {
+        match which {
+            Which::Ours => Running::Ours(stage.operator("operator", sandbox)),
+            Which::Peer => Running::Peer(start_peer(stage, sandbox).await),
+        }
+    }
+
+    fn child(&self) -> &Child {
+        match self {
+            Running::Ours(operator) => &operator.child,
+            Running::Peer(child) => child,
+        }
+    }
+
+    async fn stop(self) {
+        match self {
+            Running::Ours(operator) => stop(operator).await,
+            Running::Peer(child) => {
+                child.signal(Signal::Term).expect("it runs");
+                let ended = child.wait(Duration::from_secs(60)).await;
+                ended.expect("it ends when it is asked to");
+            }
+        }
+    }
+}
+
+async fn start_peer(stage: &Stage, sandbox: &Sandbox) -> Child {
+    let control_plane = &stage.control_plane;
+    let token = control_plane
+        .service_account(&stage.client, NAMESPACE, "peer", RULES)
+        .await;
+    let key = stage.folder.write("peer-key", API_KEY);
+    let mut command = Command::new(helm::found(&PEER).await);
+    command
+        .args(["--namespace", NAMESPACE, "--base-url", sandbox.url()])
+        .arg("--api-key-file")
+        .arg(key.expect("the folder is there"))
+        .env("KUBECONFIG", control_plane.kubeconfig_for_token(&token));
+    let child = Child::spawn(&stage.folder, "peer", Duration::from_secs(10), &command);
+    child.expect("the peer starts")
+}
+
+/// Reads the meters over a part of the work of one operator.
+struct Meter<'a> {
+    stage: &'a Stage,
+    child: &'a Child,
+    begun: Instant,
+    apiserver: Duration,
+    own: Duration,
+}
+
+impl<'a> Meter<'a> {
+    /// With what a process that is begun with has used from its start.
+    fn from(stage: &'a Stage, child: &'a Child, begun: Instant, own: Duration) -> Meter<'a> {
+        let apiserver = apiserver_cpu(stage);
+        Meter {
+            stage,
+            child,
+            begun,
+            apiserver,
+            own,
+        }
+    }
+
+    /// Until that is so.
+    async fn until(self, size: usize, what: &str, is_so: impl AsyncFn() -> bool) -> Cost {
+        while !is_so().await {
+            let ended = self.child.exited();
+            assert!(ended.is_none(), "{}", self.child.log_tail(20));
+            assert!(self.begun.elapsed() < LONG, "{what} does not come");
+            tokio::time::sleep(pause(size)).await;
+        }
+        let own = Process::read(self.child.pid()).cpu;
+        let apiserver = apiserver_cpu(self.stage).saturating_sub(self.apiserver);
+        Cost {
+            seconds: self.begun.elapsed().as_secs_f64(),
+            apiserver_cpu_seconds: apiserver.as_secs_f64(),
+            own_cpu_seconds: own.saturating_sub(self.own).as_secs_f64(),
+        }
+    }
+}
+
+fn apiserver_cpu(stage: &Stage) -> Duration {
+    let pids = stage.control_plane.pids();
+    let apiserver = pids.first().expect("the apiserver is the first");
+    Process::read(*apiserver).cpu
+}
+
+async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
+    let folder = Folder::new().expect("a folder can be made");
+    let sandbox = stage::composio(&folder).await;
+    let stage = Stage::set(concurrency, mix).await.with_deletion();
+    stage.declare(size, "account").await;
+    // Built where it is not yet there, before the time is taken.
+    helm::found(&PEER).await;
+    let before = Served::read(&stage.client).await;
+    let begun = Instant::now();
+    let running = Running::start(which, &stage, &sandbox).await;
+    let child = running.child();
+    let meter = Meter::from(&stage, child, begun, Duration::ZERO);
+    let reported = async || {
+        let written = Served::read(&stage.client).await.since(before);
+        written.statuses >= size as u64
+    };
+    let onboard = meter.until(size, "the last report", reported).await;
+    tokio::time::sleep(SETTLE).await;
+    let process = Process::read(child.pid());
+    let accounts = sandbox.accounts().await.len();
+    let meter = Meter::from(&stage, child, Instant::now(), process.cpu);
+    stage.delete_all().await;
+    let gone = async || stage.is_empty().await;
+    let delete = meter.until(size, "the last deletion", gone).await;
+    let left = sandbox.accounts().await;
+    let left = left
+        .iter()
+        .filter(|account| account["deleted_at"].is_null());
+    let left = left.count();
+    running.stop().await;
+    Side {
+        onboard,
+        delete,
+        peak_mb: process.peak_mb,
+        settled_mb: process.rss_mb,
+        accounts,
+        left,
+    }
+}
+
+impl Peer {
+    /// A figure a line: ours, the peer's, and how many times the peer's ours is. Each is the median of the rounds.
+    pub(crate) fn print(&self) {
+        type Figure = fn(&Side) -> f64;
+        let figures: [(&str, Figure); 10] = [
+            ("onboard: seconds", |side| side.onboard.seconds),
+            ("onboard: apiserver CPU seconds", |side| {
+                side.onboard.apiserver_cpu_seconds
+            }),
+            ("onboard: own CPU seconds", |side| {
+                side.onboard.own_cpu_seconds
+            }),
+            ("delete: seconds", |side| side.delete.seconds),
+            ("delete: apiserver CPU seconds", |side| {
+                side.delete.apiserver_cpu_seconds
+            }),
+            ("delete: own CPU seconds", |side| {
+                side.delete.own_cpu_seconds
+            }),
+            ("accounts made", |side| side.accounts as f64),
+            ("accounts left", |side| side.left as f64),
+            ("peak MB", |side| side.peak_mb),
+            ("MB when all are reported", |side| side.settled_mb),
+        ];
+        say("");
+        let rounds = self.rounds.len();
+        let head = format!("{} accounts, {:?}, median of {rounds}", self.size, self.mix);
+        say(&format!(
+            "{head:<40}{:>14}{:>14}{:>14}",
+            "ours", "the peer", "times"
+        ));
+        for (name, figure) in figures {
+            let ours = median(self.rounds.iter().map(|round| figure(&round.ours)));
+            let peer = median(self.rounds.iter().map(|round| figure(&round.peer)));
+            let (times, ours, peer) = (ratio(ours, peer), seconds(ours), seconds(peer));
+            say(&format!("{name:<40}{ours:>14}{peer:>14}{times:>14}"));
+        }
+    }
+
+    /// Where a count of ours is not what it must be. The peer's are in the table: with others its times do not count.
+    pub(crate) fn wrong_counts(&self) -> Vec<String> {
+        let ours = self.rounds.iter().map(|round| &round.ours);
+        let counts = ours.flat_map(|ours| {
+            [
+                ("accounts", self.size, ours.accounts),
+                ("accounts left", 0, ours.left),
+            ]
+        });
+        counts
+            .filter(|(_, expected, found)| expected != found)
+            .map(|(what, expected, found)| {
+                format!("beside a peer: {what}: {found} instead of {expected}")
+            })
+            .collect()
+    }
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
+}
