@@ -1,6 +1,7 @@
 //! The same work by a plain operator of controller-runtime, one after the other on control planes of their own: what
 //! each needs of time, of the apiserver and of itself.
 
+use std::cell::Cell;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -167,7 +168,13 @@ impl<'a> Meter<'a> {
 
     /// Until that is so.
     async fn until(self, size: usize, what: &str, is_so: impl AsyncFn() -> bool) -> Cost {
+        let mut told = Instant::now();
         while !is_so().await {
+            if told.elapsed() > Duration::from_secs(10) {
+                told = Instant::now();
+                let served = Served::read(&self.stage.client).await;
+                say(&format!("    {what}: {served:?}"));
+            }
             let ended = self.child.exited();
             assert!(ended.is_none(), "{}", self.child.log_tail(20));
             assert!(self.begun.elapsed() < LONG, "{what} does not come");
@@ -180,6 +187,33 @@ impl<'a> Meter<'a> {
             apiserver_cpu_seconds: apiserver.as_secs_f64(),
             own_cpu_seconds: own.saturating_sub(self.own).as_secs_f64(),
         }
+    }
+}
+
+/// How many requests Composio has had.
+struct Requests<'a> {
+    sandbox: &'a Sandbox,
+    first: u64,
+    last: Cell<u64>,
+}
+
+impl Requests<'_> {
+    async fn from_now(sandbox: &Sandbox) -> Requests<'_> {
+        let first = sandbox.seq().await;
+        Requests {
+            sandbox,
+            first,
+            last: first.into(),
+        }
+    }
+
+    /// So many until now. Only what is new is read.
+    async fn read(&self) -> u64 {
+        let new = self.sandbox.asked_since(self.last.get()).await;
+        if let Some(newest) = new.last() {
+            self.last.set(newest.seq);
+        }
+        self.last.get() - self.first
     }
 }
 
@@ -201,17 +235,24 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     let running = Running::start(which, &stage, &sandbox).await;
     let child = running.child();
     let meter = Meter::from(&stage, child, begun, Duration::ZERO);
+    // The apiserver's metrics are dear: they are read when Composio has been asked for as many accounts.
+    let asked = Requests::from_now(&sandbox).await;
+    let many = size as u64;
     let reported = async || {
+        if asked.read().await < many {
+            return false;
+        }
         let written = Served::read(&stage.client).await.since(before);
-        written.statuses >= size as u64
+        written.statuses >= many
     };
     let onboard = meter.until(size, "the last report", reported).await;
     tokio::time::sleep(SETTLE).await;
     let process = Process::read(child.pid());
     let accounts = sandbox.accounts().await.len();
     let meter = Meter::from(&stage, child, Instant::now(), process.cpu);
+    let asked = Requests::from_now(&sandbox).await;
     stage.delete_all().await;
-    let gone = async || stage.is_empty().await;
+    let gone = async || asked.read().await >= many && stage.is_empty().await;
     let delete = meter.until(size, "the last deletion", gone).await;
     let left = sandbox.accounts().await;
     let left = left
