@@ -52,6 +52,10 @@ const FORGED: (&str, u64) = ("NotOurs", 80);
 const ELSEWHERE_AT_LEAST: u64 = 500;
 /// And so many passes are over an object whose user or toolkit its project does not allow.
 const REFUSED_AT_LEAST: u64 = 500;
+/// And so many are over an object of which no more is kept than its summary.
+const AT_REST_AT_LEAST: u64 = 10_000;
+/// And so many do not even read it, since nothing has changed.
+const CONCLUDED_AT_LEAST: u64 = 100;
 /// So often the account that a look finds stands twice in its list, in so many sequences.
 const REPEATED_AT_LEAST: u64 = 100;
 /// So many failures are enough to see what is wrong.
@@ -69,15 +73,18 @@ fn number(variable: &str) -> Option<u64> {
 
 /// Runs one sequence in memory. The error says what went wrong, in any way.
 ///
-/// It tells how many passes there were over what is not allowed.
-fn run(seed: u64, logic: &Logic) -> Result<u64, String> {
+/// It tells how many passes there were over what is not allowed, over objects at rest, and over those of which
+/// nothing had changed.
+fn run(seed: u64, logic: &Logic) -> Result<[u64; 3], String> {
     caught(|runtime| {
         runtime.block_on(async {
             let worlds = sequence::worlds(seed);
             let ground = Simulation::with_two_projects(worlds, sequence::SECOND, logic.clone());
             let mut sequence = Sequence::new(ground, seed);
             sequence.run(STEPS).await?;
-            Ok(sequence.ground.refused.passes)
+            let ground = sequence.ground;
+            let refused = ground.refused.passes;
+            Ok([refused, ground.passes_at_rest, ground.concluded])
         })
     })
 }
@@ -145,7 +152,12 @@ fn whatever_happens_the_last_declaration_holds_once_all_is_quiet() {
                 break;
             }
             match run(seed, &logic) {
-                Ok(refused) => total.lock().expect("no panic").refused += refused,
+                Ok([refused, at_rest, concluded]) => {
+                    let mut total = total.lock().expect("no panic");
+                    total.refused += refused;
+                    total.at_rest += at_rest;
+                    total.concluded += concluded;
+                }
                 Err(wrong) => {
                     let mut failures = failures.lock().expect("no panic");
                     failures.push(format!("SEED={seed}: {wrong}"));
@@ -182,6 +194,12 @@ fn whatever_happens_the_last_declaration_holds_once_all_is_quiet() {
             taken.elsewhere,
             taken.refused
         );
+        assert!(
+            taken.at_rest >= AT_REST_AT_LEAST && taken.concluded >= CONCLUDED_AT_LEAST,
+            "{} passes over objects at rest only, and {} of which nothing had changed",
+            taken.at_rest,
+            taken.concluded
+        );
     }
 }
 
@@ -209,6 +227,14 @@ fn tell(sequences: u64, taken: &Taken) {
     say(&format!(
         "{:>9}  passes over an object that its project does not allow, without a call",
         taken.refused
+    ));
+    say(&format!(
+        "{:>9}  passes over an object of which no more was kept than its summary",
+        taken.at_rest
+    ));
+    say(&format!(
+        "{:>9}  passes that did not even read it, since nothing had changed",
+        taken.concluded
     ));
     say("by variant:");
     for variant in taken::variants() {

@@ -293,8 +293,7 @@ fn accounts_that_a_list_cannot_know_yet_are_no_sign_of_another_project() {
             let status = young.status.as_mut().expect("it has one");
             status.last_link_issued_at = Some(MicroTime(now));
             let event = watcher::Event::Apply(packed(young));
-            bench.writer.apply_watcher_event(&event);
-            bench.all.apply_event(&event);
+            bench.all.apply_event(event);
         }
         bench.pass_time(SignedDuration::from_secs(30));
         bench.project.forget_identity();
@@ -330,8 +329,7 @@ fn a_change_that_is_listed_before_the_watch_says_whose_account_it_is_is_told_onc
             bench.pass_time(TICK);
         }
         let event = watcher::Event::Apply(packed(recorded.clone()));
-        bench.writer.apply_watcher_event(&event);
-        bench.all.apply_event(&event);
+        bench.all.apply_event(event);
         bench.objects.end_write(&recorded, Some("2".to_owned()));
         assert_eq!(bench.tick().await.1, BTreeSet::from(["ca_1".to_owned()]));
         bench.pass_time(TICK);
@@ -353,8 +351,7 @@ fn a_duplicate_is_forgotten_with_its_alias_and_with_its_object() {
         one.spec.user = "user-1".to_owned();
         one.metadata.resource_version = Some("2".to_owned());
         let change = |bench: &mut Bench, event: watcher::Event<_>| {
-            bench.writer.apply_watcher_event(&event);
-            bench.all.apply_event(&event);
+            bench.all.apply_event(event);
         };
         change(&mut bench, watcher::Event::Apply(packed(one.clone())));
         bench.tick().await;

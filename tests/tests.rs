@@ -1,6 +1,7 @@
 //! The integration tests.
 
 mod archive;
+mod at_rest;
 mod browser;
 mod budget;
 mod chart;

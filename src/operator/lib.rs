@@ -14,7 +14,7 @@
 //! | module | is |
 //! |---|---|
 //! | [`plan`] | the only decider, pure |
-//! | [`store`] | the objects as the watch has them |
+//! | [`store`] | a summary of each object, and the objects themselves from a change to the pass over it |
 //! | [`poll`] | the poller: scans for changes, and asks for every account on record |
 //! | [`look`] | what is remembered, and what is read afresh |
 //! | [`proof`] | whether the project is the one that the recorded accounts are in |

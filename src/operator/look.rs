@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod auth_config;
+mod conclusion;
 mod find;
 mod holder;
 mod secret;
@@ -76,7 +77,7 @@ impl ProjectContext {
             // Of these nothing is concluded before they are looked at.
             others_held: BTreeSet::new(),
             all_objects_known: self.objects.are_complete(),
-            gate: self.gate(desired),
+            gate: self.gate_of(desired),
             refused: Vec::new(),
             done: Vec::new(),
         }
@@ -126,7 +127,7 @@ impl ProjectContext {
                     others_held,
                     all_objects_known: self.objects.are_complete(),
                     fresh: true,
-                    gate: self.gate(desired),
+                    gate: self.gate_of(desired),
                     ..observed
                 })
             }
@@ -137,22 +138,27 @@ impl ProjectContext {
                     .map_err(|error| failed(&error))?;
                 Ok(Observed {
                     auth_config,
-                    gate: self.gate(desired),
+                    gate: self.gate_of(desired),
                     ..observed
                 })
             }
             Need::Secret => Ok(Observed {
                 secret: secret::read(&self.client, &self.objects, desired, &observed.keys).await,
-                gate: self.gate(desired),
+                gate: self.gate_of(desired),
                 ..observed
             }),
         }
     }
 
     /// Whether the project may be used for the object.
-    fn gate(&self, desired: &Desired) -> AccessGate {
-        let (closed, namespace) = (self.project.closed(), &desired.namespace);
+    fn gate_of(&self, desired: &Desired) -> AccessGate {
         let is_deleting = desired.presence != Presence::Present;
+        self.gate(&desired.namespace, is_deleting)
+    }
+
+    /// The same for an object of that namespace.
+    fn gate(&self, namespace: &str, is_deleting: bool) -> AccessGate {
+        let closed = self.project.closed();
         AccessGate {
             read_closed_until: closed.read_until,
             write_closed_until: closed.write_until,

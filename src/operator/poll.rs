@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use kube::{ResourceExt, runtime::reflector::ObjectRef};
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 
 use crate::{
@@ -108,7 +108,8 @@ impl Poll {
     ) {
         loop {
             let began = Instant::now();
-            on_event(self.tick(&mut trigger).await);
+            // On the heap: of what a poll needs nothing is to be held until the next one.
+            on_event(Box::pin(self.tick(&mut trigger)).await);
             self.pause(began).await;
             self.obey_rate_limit().await;
         }
@@ -305,8 +306,8 @@ fn affected(
         with_id.into_iter().chain(with_alias.unwrap_or_default())
     });
     let by_uid: BTreeMap<_, _> = of_changes
-        .filter(|object| !object.is_unreadable())
-        .map(|object| (object.uid(), ObjectRef::from_obj(&*object)))
+        .filter(|object| object.is_readable())
+        .map(|object| (object.uid.clone(), object.reference()))
         .collect();
     by_uid.into_values()
 }

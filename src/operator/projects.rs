@@ -36,7 +36,7 @@ use crate::{
     reconcile::{Emit, Slots},
     record::RecordKeySource,
     report::RequeuePolicy,
-    store::{AllObjects, NamespaceChange, PackedObject},
+    store::{AllObjects, NamespaceChange, Summary},
 };
 
 mod api_key;
@@ -197,12 +197,12 @@ impl Projects {
     }
 
     /// Whether it is not known yet what the object may ask for.
-    pub(crate) fn await_namespace_of(&self, object: &PackedObject) -> bool {
+    pub(crate) fn await_namespace_of(&self, object: &Summary) -> bool {
         self.shared.parts.objects.awaits_labels(object)
     }
 
     /// The project of an object. One that is being deleted is dealt with where its account is, by its pin.
-    pub(crate) fn of_object(&self, object: &PackedObject) -> Arc<Entry> {
+    pub(crate) fn of_object(&self, object: &Summary) -> Arc<Entry> {
         self.entry(&object.project_at_work())
     }
 

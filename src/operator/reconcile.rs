@@ -1,13 +1,14 @@
 //! One pass over one object: observe → plan → act → report, until there is nothing left to do now.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kube::ResourceExt;
+use tokio::time::Instant;
 
 use crate::{
     crd::{ConnectedAccount, Reason, condition},
     report::object_event,
-    store::PackedObject,
+    store::{AllObjects, PackedObject, Summary},
     time::to_std,
     turns::Share,
 };
@@ -32,6 +33,10 @@ use pass::Pass;
 pub use result::ReconcileResult;
 use state::Step;
 
+/// An object that was read so shortly before need not be read again: what has changed since, the apiserver tells
+/// whoever writes.
+const FRESH: Duration = Duration::from_secs(5);
+
 /// Makes one object's account as declared, as far as that is possible now.
 ///
 /// # Guarantees
@@ -54,7 +59,68 @@ pub async fn reconcile(
     packed: Arc<PackedObject>,
     context: &Context,
 ) -> Result<ReconcileResult, PassError> {
-    if packed.is_unreadable() {
+    pass_over(packed, None, context).await
+}
+
+/// The same over an object of which there need be no more than the summary. Where nothing is due for it soon, that is
+/// all that is kept of it afterwards.
+///
+/// # Errors
+/// As those of [`reconcile`], and when the object cannot be read.
+pub async fn reconcile_known(
+    known: &Summary,
+    objects: &AllObjects,
+    context: &Context,
+) -> Result<ReconcileResult, PassError> {
+    let Some(packed) = objects.packed(&known.reference()) else {
+        return reconcile_at_rest(known, context).await;
+    };
+    let passed = reconcile(Arc::clone(&packed), context).await?;
+    if passed.is_at_rest() {
+        objects.at_rest(&packed);
+    }
+    Ok(passed)
+}
+
+/// The same over an object that is read first, unless nothing has changed of what it was concluded on last that
+/// nothing is to be done.
+async fn reconcile_at_rest(
+    known: &Summary,
+    context: &Context,
+) -> Result<ReconcileResult, PassError> {
+    if context.project_context.is_concluded(known) {
+        return Ok(ReconcileResult::SETTLED);
+    }
+    let attempt = Attempt::to_read(known);
+    let (policy, project) = (context.requeue_policy, &context.project_context.project);
+    if let Some(left) = context.backoff.left(&attempt, policy, project.instant()) {
+        return Ok(ReconcileResult::backing_off(left));
+    }
+    let read = context.project_context.read(&known.namespace, &known.name);
+    match read.await {
+        Ok(Some(packed)) if packed.summary().uid == known.uid => {
+            pass_over(Arc::new(packed), Some(Instant::now()), context).await
+        }
+        // The watch brings that, too.
+        Ok(Some(_) | None) => Ok(ReconcileResult::GONE),
+        Err(error) => {
+            let now = project.instant();
+            let next = (context.backoff).failed(&attempt, Duration::ZERO, policy, now);
+            Err(PassError {
+                error: error.into(),
+                requeue_after: next.after,
+            })
+        }
+    }
+}
+
+/// `read`: when the object was read, if not by the watch.
+async fn pass_over(
+    packed: Arc<PackedObject>,
+    read: Option<Instant>,
+    context: &Context,
+) -> Result<ReconcileResult, PassError> {
+    if !packed.summary().is_readable() {
         unreadable::emit(&packed, context);
         return Ok(ReconcileResult::NOT_DECODED);
     }
@@ -68,7 +134,7 @@ pub async fn reconcile(
         return Ok(ReconcileResult::backing_off(left));
     }
     // On the heap: it is tens of kilobytes, and whoever holds a pass would hold them too.
-    match Box::pin(look_and_act(&packed, object, &attempt, context)).await {
+    match Box::pin(look_and_act(&packed, read, object, &attempt, context)).await {
         Ok(passed) => {
             if passed.is_success() {
                 context.backoff.succeeded(&attempt);
@@ -105,7 +171,8 @@ fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Cont
 }
 
 async fn look_and_act(
-    packed: &PackedObject,
+    packed: &Arc<PackedObject>,
+    read: Option<Instant>,
     object: ConnectedAccount,
     attempt: &Attempt,
     context: &Context,
@@ -113,14 +180,23 @@ async fn look_and_act(
     let namespace = packed.namespace().unwrap_or_default();
     let api = context.project_context.api(&namespace);
     let share = Share::of(&context.key, &namespace);
-    let is_deleting = packed.is_deleting();
+    let is_deleting = packed.summary().is_deleting;
     let Some(slot) = context.slots.take(share, is_deleting).await else {
         return Ok(ReconcileResult::STOPPED);
     };
+    // Before it is read: what changes meanwhile is another input.
+    let rests_on = context.project_context.rests_on(packed.summary());
+    let rests_on = rests_on.filter(|_| object.spec.credentials.is_none());
+    let rests_on = rests_on.filter(|_| object.spec.write_to.is_none());
     let mut remembered = Pass::begin(&api, context, slot, object);
     let step = remembered.first_step().await;
     if let Step::End(event) = step {
-        return remembered.end(event).await;
+        let ended = remembered.end(event).await?;
+        if let (ReconcileResult::SETTLED, Some(rests_on)) = (ended, rests_on) {
+            let objects = &context.project_context.objects;
+            objects.conclude(packed.summary(), rests_on);
+        }
+        return Ok(ended);
     }
     if let Some(wait) = remembered.throttled(&step).or_else(|| remembered.paced()) {
         let now = context.project_context.project.instant();
@@ -128,7 +204,9 @@ async fn look_and_act(
         return remembered.wait_for_turn(wait, waited).await;
     }
     context.backoff.admitted(attempt);
+    let mut read = read.filter(|at| at.elapsed() < FRESH);
     let slot = if remembered.state.is_to_be_marked() {
+        read = None;
         match remembered.run().await? {
             // The watch lags behind.
             ReconcileResult::CONFLICTED => context.slots.take(share, is_deleting).await,
@@ -140,14 +218,18 @@ async fn look_and_act(
     let Some(slot) = slot else {
         return Ok(ReconcileResult::STOPPED);
     };
-    // The watch may lag behind our own last write.
-    let current = context
-        .project_context
-        .read(&namespace, &packed.name_any())
-        .await?;
+    let current = match read {
+        Some(_) => Some(Arc::clone(packed)),
+        // The watch may lag behind our own last write.
+        None => context
+            .project_context
+            .read(&namespace, &packed.name_any())
+            .await?
+            .map(Arc::new),
+    };
     match current {
         // The watch brings it too, and then it is told.
-        Some(current) if current.is_unreadable() => Ok(ReconcileResult::NOT_DECODED),
+        Some(current) if !current.summary().is_readable() => Ok(ReconcileResult::NOT_DECODED),
         Some(current) if current.uid() == packed.uid() => {
             let fresh = Pass::begin(&api, context, slot, current.unpack()?);
             fresh.run().await

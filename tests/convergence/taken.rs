@@ -16,6 +16,10 @@ pub(crate) struct Taken {
     pub(crate) elsewhere: u64,
     /// How many passes were over an object that its project does not allow.
     pub(crate) refused: u64,
+    /// Passes over an object of which no more was kept than its summary.
+    pub(crate) at_rest: u64,
+    /// Passes that did not even read it.
+    pub(crate) concluded: u64,
 }
 
 impl Taken {
@@ -28,6 +32,8 @@ impl Taken {
         self.repeated += other.repeated;
         self.elsewhere += other.elsewhere;
         self.refused += other.refused;
+        self.at_rest += other.at_rest;
+        self.concluded += other.concluded;
         for (rule, count) in other.rules {
             *self.rules.entry(rule).or_default() += count;
         }

@@ -18,7 +18,7 @@ use composio_operator::store::{AllObjects, Objects, PackedObject};
 use futures::FutureExt;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
-use kube::runtime::{reflector, watcher};
+use kube::runtime::watcher;
 use serde_json::json;
 
 use crate::support::simulated_clock;
@@ -29,7 +29,6 @@ pub(super) struct Bench {
     pub(super) project: Arc<Project>,
     pub(super) all: AllObjects,
     pub(super) objects: Objects,
-    pub(super) writer: reflector::store::Writer<PackedObject>,
     pub(super) poll: Poll,
     /// By object, which is named after the account.
     pub(super) ours: Vec<String>,
@@ -86,16 +85,14 @@ impl Bench {
             simulated_clock(move || *lock(&clock.now)),
             SignedDuration::from_mins(10),
         ));
-        let (store, mut writer) = reflector::store();
-        let all = AllObjects::new(store, Flags::default());
+        let all = AllObjects::new(Flags::default());
         let objects = all.of_project(&ProjectKey::referred(&ProjectRef::default(), "ns"));
         let ours: Vec<String> = ids(0..ours);
-        writer.apply_watcher_event(&watcher::Event::Init);
+        all.apply_event(watcher::Event::Init);
         for id in &ours {
-            writer.apply_watcher_event(&watcher::Event::InitApply(packed(object(id))));
+            all.apply_event(watcher::Event::InitApply(packed(object(id))));
         }
-        writer.apply_watcher_event(&watcher::Event::InitDone);
-        all.apply_event(&watcher::Event::InitDone);
+        all.apply_event(watcher::Event::InitDone);
         let polling = Polling {
             interval: Duration::from_secs(2),
             idle: Some(Duration::from_secs(300)),
@@ -108,7 +105,6 @@ impl Bench {
             poll: Poll::new(Arc::clone(&project), objects.clone(), polling),
             all,
             objects,
-            writer,
             others: ids(ours.len()..ours.len() + others),
             told: ours.iter().map(|id| (id.clone(), None)).collect(),
             shared,

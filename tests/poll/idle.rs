@@ -35,8 +35,7 @@ fn a_project_in_which_nothing_happens_for_an_hour_is_polled_every_five_minutes_u
             let status = one.status.as_mut().expect("it has one");
             status.conditions = vec![serde_json::from_value(ready).expect("a condition")];
             let event = watcher::Event::Apply(packed(one));
-            bench.writer.apply_watcher_event(&event);
-            bench.all.apply_event(&event);
+            bench.all.apply_event(event);
         };
         polled(&mut bench, 3700).await;
         assert_eq!(polled(&mut bench, 19).await, 10, "some are not ready");

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use composio_operator::plan::{Flags, ProjectState};
-use composio_operator::reconcile::reconcile;
 use composio_operator::sandbox::world::{Seed, World};
 use composio_operator::store::PackedObject;
 use jiff::{SignedDuration, Timestamp};
@@ -57,6 +56,10 @@ pub(crate) struct Simulation {
     pub(crate) unanswered: usize,
     /// How many passes there were.
     pub(crate) passes: usize,
+    /// How many of them read an object of which no more than the summary was kept.
+    pub(crate) passes_at_rest: u64,
+    /// And how many did not need to: nothing had changed.
+    pub(crate) concluded: u64,
     /// Whether another namespace cannot be read.
     hidden: bool,
     /// The objects that ask for what their project does not allow, and what their passes have cost.
@@ -98,6 +101,8 @@ impl Simulation {
             asked_at: BTreeMap::new(),
             unanswered: 0,
             passes: 0,
+            passes_at_rest: 0,
+            concluded: 0,
             hidden: false,
             refused: Refused::default(),
         }
@@ -320,16 +325,18 @@ impl Simulation {
         let before = self.object(name);
         let packed: PackedObject = serde_json::from_value(object).expect("it decodes");
         self.passes += 1;
-        let context = self.running.context_of(&packed);
-        let calls = self.running.calls();
-        let passed = reconcile(Arc::new(packed), context).await;
+        let (calls, reads) = (self.running.calls(), self.apiserver().reads);
+        let passed = self.running.pass(packed).await;
         let calls = self.running.calls() - calls;
         if let Some(before) = &before {
             self.refused.note(name, before, calls);
         }
-        let again = passed
-            .expect("the fake apiserver does not fail")
-            .requeue_after;
+        let (passed, was_at_rest) = passed;
+        let is_read = self.apiserver().reads > reads;
+        self.passes_at_rest += u64::from(was_at_rest && is_read);
+        self.concluded += u64::from(was_at_rest && !is_read);
+        let passed = passed.expect("the fake apiserver does not fail");
+        let again = passed.requeue_after;
         let after = self.object(name);
         if let Some(again) = again {
             let again = SignedDuration::try_from(again).expect("not that long");
@@ -349,15 +356,13 @@ impl Simulation {
         if objects == self.running.cached {
             return;
         }
-        let writer = &mut self.running.writer;
-        writer.apply_watcher_event(&watcher::Event::Init);
+        let known = self.running.all.clone();
+        known.apply_event(watcher::Event::Init);
         for object in objects.values() {
             let packed = serde_json::from_value(object.clone()).expect("it decodes");
-            writer.apply_watcher_event(&watcher::Event::InitApply(packed));
+            known.apply_event(watcher::Event::InitApply(packed));
         }
-        writer.apply_watcher_event(&watcher::Event::InitDone);
-        let known = self.running.all.clone();
-        for changed in known.apply_event(&watcher::Event::InitDone).changed {
+        for changed in known.apply_event(watcher::Event::InitDone).changed {
             self.trigger(&changed.name);
         }
         self.running.cached = objects;

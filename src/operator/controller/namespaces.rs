@@ -14,7 +14,6 @@ use kube::{
     Api, Client,
     runtime::{
         WatchStreamExt,
-        reflector::Store,
         watcher::{self, Event, watcher},
     },
 };
@@ -23,7 +22,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{kubernetes::refusal, store::PackedObject};
+use crate::{
+    kubernetes::refusal,
+    store::{AllObjects, PackedObject},
+};
 
 mod access;
 mod merge;
@@ -40,15 +42,14 @@ const RECHECK: Duration = Duration::from_secs(10);
 type Change = Event<PackedObject>;
 type Changes = BoxStream<'static, Result<Change, watcher::Error>>;
 
-/// What happens in these namespaces, or in all if none is named. `objects` is the store that is fed by
-/// the stream.
+/// What happens in these namespaces, or in all if none is named. `objects` are those that the stream feeds.
 ///
 /// # Guarantees
 /// The first list is told once each namespace is listed, or refused for certain, and one at least is listed.
 pub(super) fn changes(
     client: &Client,
     namespaces: &[String],
-    objects: Store<PackedObject>,
+    objects: AllObjects,
     access: &NamespaceAccess,
 ) -> Changes {
     let watch = |api: Api<PackedObject>| {
@@ -71,7 +72,7 @@ pub(super) fn changes(
     let (mut merge, access) = (Merge::of(namespaces), access.clone());
     stream::select_all(watches)
         .flat_map(move |(from, event)| {
-            let known = || objects.state();
+            let known = || objects.all();
             stream::iter(match event {
                 Ok(event) => {
                     let listed = matches!(event, Event::InitDone);

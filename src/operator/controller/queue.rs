@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
@@ -16,7 +16,11 @@ use tokio::{
 };
 
 use super::schedule::Schedule;
-use crate::{metrics::QueueReading, store::PackedObject, turns::Share};
+use crate::{
+    metrics::QueueReading,
+    store::{AllObjects, PackedObject, Summary},
+    turns::Share,
+};
 
 /// The queue before it is opened.
 pub(super) struct Queue(Trigger);
@@ -33,17 +37,17 @@ struct Inner {
     schedule: Mutex<Schedule>,
     /// Notified when the next pass may be another one, or sooner.
     changed: Notify,
-    store: Store<PackedObject>,
+    objects: AllObjects,
 }
 
 impl Queue {
-    /// An empty queue that takes nothing yet, for so many passes at a time over the objects of that store.
-    pub(super) fn new(places: usize, store: Store<PackedObject>) -> Self {
+    /// An empty queue that takes nothing yet, for so many passes at a time over these objects.
+    pub(super) fn new(places: usize, objects: AllObjects) -> Self {
         Self(Trigger(Arc::new(Inner {
             is_open: AtomicBool::new(false),
             schedule: Mutex::new(Schedule::new(places)),
             changed: Notify::new(),
-            store,
+            objects,
         })))
     }
 
@@ -67,18 +71,18 @@ impl Queue {
 
     /// A queue that takes what is triggered at once.
     #[cfg(test)]
-    pub(super) fn opened(store: Store<PackedObject>) -> Opened {
-        Self::new(usize::MAX / 2, store).open(std::iter::empty)
+    pub(super) fn opened(objects: AllObjects) -> Opened {
+        Self::new(usize::MAX / 2, objects).open(std::iter::empty)
     }
 }
 
 impl Opened {
     /// The next object that is to have a pass, which begins with this: it lasts until [`Trigger::ended`] is told.
-    pub(super) async fn next(&self) -> Arc<PackedObject> {
+    pub(super) async fn next(&self) -> Arc<Summary> {
         let Inner {
             schedule,
             changed,
-            store,
+            objects,
             ..
         } = &*self.0.0;
         loop {
@@ -87,8 +91,8 @@ impl Opened {
                 (schedule.next(Instant::now()), schedule.next_due())
             };
             if let Some(object) = next {
-                match store.get(&object) {
-                    Some(packed) => return packed,
+                match objects.get(&object) {
+                    Some(summary) => return summary,
                     // It is gone, and with it what it waited for.
                     None => self.0.ended(&object, None),
                 }
@@ -128,14 +132,14 @@ impl Trigger {
             return;
         }
         // One that is gone waits for nothing.
-        let Some(packed) = self.0.store.get(&object) else {
+        let Some(known) = self.0.objects.get(&object) else {
             return;
         };
         let namespace = object.namespace.as_deref().unwrap_or_default();
-        let share = Share::of(&packed.project_at_work(), namespace);
+        let share = Share::of(&known.project_at_work(), namespace);
         let now = Instant::now();
         let mut schedule = self.0.schedule.lock();
-        schedule.ask(&object, share, packed.is_deleting(), now, now);
+        schedule.ask(&object, share, known.is_deleting, now, now);
         drop(schedule);
         self.0.changed.notify_one();
     }
@@ -159,13 +163,11 @@ impl Trigger {
 mod tests {
     use std::collections::BTreeSet;
 
-    use kube::{
-        ResourceExt,
-        runtime::{reflector, watcher},
-    };
+    use kube::runtime::watcher::Event;
     use serde_json::json;
 
     use super::*;
+    use crate::plan::Flags;
 
     fn packed(name: &str) -> PackedObject {
         let object = json!({
@@ -175,12 +177,12 @@ mod tests {
         serde_json::from_value(object).expect("an object")
     }
 
-    fn store(names: &[&str]) -> (Store<PackedObject>, reflector::store::Writer<PackedObject>) {
-        let (store, mut writer) = reflector::store();
+    fn objects(names: &[&str]) -> AllObjects {
+        let objects = AllObjects::new(Flags::default());
         for name in names {
-            writer.apply_watcher_event(&watcher::Event::Apply(packed(name)));
+            objects.apply_event(Event::Apply(packed(name)));
         }
-        (store, writer)
+        objects
     }
 
     fn object(name: &str) -> ObjectRef<PackedObject> {
@@ -189,8 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_triggered_before_the_queue_is_open_is_not_kept_and_every_object_comes() {
-        let (store, _writer) = store(&["a", "b", "before", "during"]);
-        let queue = Queue::new(10, store);
+        let queue = Queue::new(10, objects(&["a", "b", "before", "during"]));
         let trigger = queue.trigger();
         trigger.send(object("before"));
         assert_eq!(trigger.reading().depth, 0);
@@ -201,7 +202,7 @@ mod tests {
         });
         let mut names = BTreeSet::new();
         for _ in 0..3 {
-            names.insert(opened.next().await.name_any());
+            names.insert(opened.next().await.name.to_string());
         }
         assert_eq!(names, ["a", "b", "during"].map(str::to_owned).into());
         assert_eq!(trigger.reading().depth, 0);
@@ -209,16 +210,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_is_gone_leaves_its_place_to_the_next() {
-        let (store, mut writer) = store(&["gone", "there"]);
-        let opened = Queue::new(1, store).open(|| [object("gone"), object("there")].into_iter());
-        writer.apply_watcher_event(&watcher::Event::Delete(packed("gone")));
-        assert_eq!(opened.next().await.name_any(), "there");
+        let objects = objects(&["gone", "there"]);
+        let queue = Queue::new(1, objects.clone());
+        let opened = queue.open(|| [object("gone"), object("there")].into_iter());
+        objects.apply_event(Event::Delete(packed("gone")));
+        assert_eq!(&*opened.next().await.name, "there");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pass_that_is_due_later_comes_at_its_time_and_sooner_if_it_is_triggered() {
-        let (store, _writer) = store(&["a"]);
-        let opened = Queue::new(1, store).open(|| [object("a")].into_iter());
+        let queue = Queue::new(1, objects(&["a"]));
+        let opened = queue.open(|| [object("a")].into_iter());
         let trigger = opened.trigger();
         opened.next().await;
         let start = Instant::now();

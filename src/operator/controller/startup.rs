@@ -5,14 +5,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, future};
 use jiff::Timestamp;
-use kube::{
-    Client,
-    runtime::{
-        WatchStreamExt,
-        reflector::{self, Store, store::Writer},
-        watcher::Event,
-    },
-};
+use kube::{Client, runtime::watcher::Event};
 use tokio::{
     sync::{SetOnce, mpsc},
     task::{JoinError, JoinSet},
@@ -39,7 +32,7 @@ use crate::{
     projects::{Parts, Projects},
     reconcile::Slots,
     record::RecordKeySource,
-    store::{AllObjects, PackedObject},
+    store::AllObjects,
 };
 
 /// So many passes more than work at a time may be begun: they wait for a slot to work in, or to be looked
@@ -73,7 +66,6 @@ struct Controller {
     projects: Projects,
     deaths: mpsc::UnboundedReceiver<JoinError>,
     objects: AllObjects,
-    store: Store<PackedObject>,
     access: NamespaceAccess,
     queue: Queue,
     /// How people are told, and of which objects; `None`: nobody is.
@@ -95,15 +87,11 @@ impl Controller {
     }
 
     /// What the watch of objects brings, for ever.
-    fn watch(
-        &self,
-        writer: Writer<PackedObject>,
-        known: Arc<SetOnce<()>>,
-    ) -> impl Future<Output = ()> + use<> {
+    fn watch(&self, known: Arc<SetOnce<()>>) -> impl Future<Output = ()> + use<> {
         let changes = namespaces::changes(
             &self.client,
             &self.namespaces,
-            self.store.clone(),
+            self.objects.clone(),
             &self.access,
         );
         let (health, metrics) = (Arc::clone(&self.health), Arc::clone(&self.metrics));
@@ -113,10 +101,10 @@ impl Controller {
             .notifications
             .as_ref()
             .map(|(_, outbox)| outbox.clone());
-        changes.reflect(writer).for_each(move |event| {
+        changes.for_each(move |event| {
             match event {
                 Ok(event) => {
-                    follow(&event, &health, &metrics, &objects, &trigger, &known);
+                    let event = follow(event, &health, &metrics, &objects, &trigger, &known);
                     if let Some(outbox) = &outbox {
                         follow_notifications(&event, &objects, outbox);
                     }
@@ -177,15 +165,14 @@ impl Watching {
             requeue_policy,
             projects,
         } = settings;
-        let (store, writer) = reflector::store();
         let flags = Flags {
             // What a project allows is not known before the project is.
             policy: None,
             notify: notifier.as_ref().map(Notifier::filter),
             ..flags
         };
-        let objects = AllObjects::new(store.clone(), flags);
-        let queue = Queue::new(WAITING + usize::from(concurrency), store.clone());
+        let objects = AllObjects::new(flags);
+        let queue = Queue::new(WAITING + usize::from(concurrency), objects.clone());
         let access = NamespaceAccess::new(
             &namespaces,
             Arc::clone(&health),
@@ -218,7 +205,6 @@ impl Watching {
             projects,
             deaths,
             objects,
-            store,
             access,
             queue,
             notifications: notifier.map(|notifier| (notifier, Outbox::default())),
@@ -227,7 +213,7 @@ impl Watching {
             stop,
         };
         let known = [Arc::new(SetOnce::new()), Arc::new(SetOnce::new())];
-        let watch = controller.watch(writer, Arc::clone(&known[0]));
+        let watch = controller.watch(Arc::clone(&known[0]));
         controller.tasks.spawn(watch);
         let watch = controller.watch_projects(Arc::clone(&known[1]));
         controller.tasks.spawn(watch);
@@ -295,7 +281,6 @@ impl Known {
             projects,
             deaths,
             objects,
-            store: _,
             access,
             queue,
             notifications,
@@ -315,10 +300,11 @@ impl Known {
             })
         });
         tasks.spawn(requests::sweep(client, objects.clone(), queue.trigger()));
-        let queue = queue.open(move || objects.refs());
+        let queue = queue.open(|| objects.refs());
         projects.start();
         let worker = Worker {
             projects,
+            objects,
             metrics,
             access,
             trigger: queue.trigger(),

@@ -1,6 +1,8 @@
 //! What watch and poll bring: whom they trigger, and what readiness and the log say of them.
 
-use kube::{ResourceExt, runtime::watcher};
+use std::sync::Arc;
+
+use kube::runtime::watcher;
 use tokio::sync::SetOnce;
 use tracing::{error, info, warn};
 
@@ -12,36 +14,33 @@ use crate::{
     metrics::Metrics,
     notify::Outbox,
     projects::{Change, Projects},
-    store::{AllObjects, PackedObject, WatchDelta},
+    store::{AllObjects, PackedObject, Summary, WatchDelta},
 };
 
 /// Logs once what of an object cannot be read: where, and not what stands there, which may be a link. Of a
 /// status that is no harm, and the next write mends it. Anything else keeps the object from being acted on.
-fn report_undecodable(packed: &PackedObject, metrics: &Metrics) {
-    let object = format!(
-        "{}/{}",
-        packed.namespace().unwrap_or_default(),
-        packed.name_any()
-    );
-    let fields = packed.left_out().join(", ");
-    if packed.is_unreadable() {
+fn report_undecodable(known: &Summary, metrics: &Metrics) {
+    let object = format!("{}/{}", known.namespace, known.name);
+    let fields = known.left_out.join(", ");
+    if !known.is_readable() {
         metrics.not_decoded();
         error!(%object, "cannot be read, and is left alone until it can be: {fields}");
     } else {
-        metrics.status_fields_not_decoded(packed.left_out().len());
+        metrics.status_fields_not_decoded(known.left_out.len());
         warn!(%object, "cannot be read, and counts as absent: {fields}");
     }
 }
 
-/// Follows what the watch brings besides the objects themselves.
+/// Follows what the watch brings, and tells of whom it was.
 pub(super) fn follow(
-    event: &watcher::Event<PackedObject>,
+    event: watcher::Event<PackedObject>,
     health: &Health,
     metrics: &Metrics,
     objects: &AllObjects,
     trigger: &Trigger,
     known: &SetOnce<()>,
-) {
+) -> watcher::Event<Arc<Summary>> {
+    let of_whom = summarized(&event);
     let WatchDelta {
         changed,
         undecodable,
@@ -49,9 +48,9 @@ pub(super) fn follow(
     } = objects.apply_event(event);
     undecodable
         .iter()
-        .for_each(|packed| report_undecodable(packed, metrics));
+        .for_each(|known| report_undecodable(known, metrics));
     changed.into_iter().for_each(|object| trigger.send(object));
-    match event {
+    match of_whom {
         watcher::Event::InitDone => {
             if health.ready(KUBERNETES) {
                 info!(objects = objects.count(), "the objects are known");
@@ -63,21 +62,37 @@ pub(super) fn follow(
         watcher::Event::Init | watcher::Event::InitApply(_) => {}
     }
     // Whoever lost against an object that is gone may have its account now.
-    if matches!(event, watcher::Event::Delete(_) | watcher::Event::InitDone) {
+    if matches!(
+        of_whom,
+        watcher::Event::Delete(_) | watcher::Event::InitDone
+    ) {
         let losers = objects.in_conflict();
         losers.into_iter().for_each(|object| trigger.send(object));
+    }
+    of_whom
+}
+
+/// The same event with no more of the object than its summary.
+fn summarized(event: &watcher::Event<PackedObject>) -> watcher::Event<Arc<Summary>> {
+    let summary = |object: &PackedObject| Arc::clone(object.summary());
+    match event {
+        watcher::Event::Init => watcher::Event::Init,
+        watcher::Event::InitApply(object) => watcher::Event::InitApply(summary(object)),
+        watcher::Event::InitDone => watcher::Event::InitDone,
+        watcher::Event::Apply(object) => watcher::Event::Apply(summary(object)),
+        watcher::Event::Delete(object) => watcher::Event::Delete(summary(object)),
     }
 }
 
 /// Follows of which objects people are to be told.
 pub(super) fn follow_notifications(
-    event: &watcher::Event<PackedObject>,
+    event: &watcher::Event<Arc<Summary>>,
     objects: &AllObjects,
     outbox: &Outbox,
 ) {
     match event {
         watcher::Event::Init | watcher::Event::InitApply(_) => {}
-        watcher::Event::InitDone => objects.packed().iter().for_each(|one| outbox.offer(one)),
+        watcher::Event::InitDone => objects.all().iter().for_each(|one| outbox.offer(one)),
         watcher::Event::Apply(object) => outbox.offer(object),
         watcher::Event::Delete(object) => outbox.forget(object),
     }
@@ -135,10 +150,7 @@ pub(super) fn follow_projects(
 mod tests {
     use std::sync::Arc;
 
-    use kube::runtime::{
-        reflector::{self, Store, store::Writer},
-        watcher::Event,
-    };
+    use kube::runtime::watcher::Event;
     use serde_json::{Value, json};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -152,8 +164,6 @@ mod tests {
     use crate::{http::serve, plan::Flags, store::DECODED};
 
     struct WatchBench {
-        store: Store<PackedObject>,
-        writer: Writer<PackedObject>,
         objects: AllObjects,
         metrics: Metrics,
         health: Health,
@@ -161,11 +171,8 @@ mod tests {
 
     impl WatchBench {
         fn new() -> Self {
-            let (store, writer) = reflector::store();
             Self {
-                objects: AllObjects::new(store.clone(), Flags::default()),
-                store,
-                writer,
+                objects: AllObjects::new(Flags::default()),
                 metrics: Metrics::default(),
                 health: Health::default(),
             }
@@ -173,12 +180,11 @@ mod tests {
 
         /// Which objects are triggered by these events.
         fn after(&mut self, events: impl IntoIterator<Item = Event<PackedObject>>) -> Vec<String> {
-            let queue = Queue::opened(self.store.clone());
+            let queue = Queue::opened(self.objects.clone());
             let (trigger, known) = (queue.trigger(), SetOnce::new());
             for event in events {
-                self.writer.apply_watcher_event(&event);
                 let (health, metrics) = (&self.health, &self.metrics);
-                follow(&event, health, metrics, &self.objects, &trigger, &known);
+                follow(event, health, metrics, &self.objects, &trigger, &known);
             }
             let triggered = queue.drain().into_iter();
             triggered.map(|object| object.name).collect()

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use tokio::time::Instant;
 use tracing::{Instrument, warn};
 
@@ -11,13 +10,14 @@ use crate::{
     log::pass_span,
     metrics::Metrics,
     projects::Projects,
-    reconcile::{ReconcileResult, reconcile},
-    store::PackedObject,
+    reconcile::{ReconcileResult, reconcile_known},
+    store::{AllObjects, Summary},
 };
 
 /// What works on the objects.
 pub(super) struct Worker {
     pub(super) projects: Projects,
+    pub(super) objects: AllObjects,
     pub(super) metrics: Arc<Metrics>,
     pub(super) access: NamespaceAccess,
     pub(super) trigger: Trigger,
@@ -25,31 +25,31 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Goes over an object, and says when to come again. A failure is one of the answers: it has its wait.
-    pub(super) async fn pass(self: Arc<Self>, object: Arc<PackedObject>) {
-        let at = ObjectRef::from_obj(&*object);
+    pub(super) async fn pass(self: Arc<Self>, object: Arc<Summary>) {
+        let at = object.reference();
         let begun = Instant::now();
-        let namespace = object.namespace().unwrap_or_default();
-        let span = pass_span(&namespace, &object.name_any());
-        let passed = self.reconcile(object, &namespace).instrument(span).await;
+        let span = pass_span(&object.namespace, &object.name);
+        let passed = self.reconcile(&object).instrument(span).await;
         let requeue_after = passed.requeue_after.map(jittered);
         let (metrics, took) = (&self.metrics, begun.elapsed());
         metrics.reconciled(passed.label, passed.result(), took);
         self.trigger.ended(&at, requeue_after);
     }
 
-    async fn reconcile(&self, object: Arc<PackedObject>, namespace: &str) -> ReconcileResult {
+    async fn reconcile(&self, object: &Summary) -> ReconcileResult {
+        let namespace = &object.namespace;
         if self.access.is_refused(namespace) {
             // Nothing of it could be read or written. It is triggered once the namespace can be.
             return ReconcileResult::NAMESPACE_UNREACHABLE;
         }
-        let project = self.projects.of_object(&object);
+        let project = self.projects.of_object(object);
         project.note_use();
         // Of another project than it refers to an object is not told when that one goes on.
         let is_told = object.project_at_work() == object.project();
-        if is_told && (project.is_held() || self.projects.await_namespace_of(&object)) {
+        if is_told && (project.is_held() || self.projects.await_namespace_of(object)) {
             return ReconcileResult::AWAITS_PROJECT;
         }
-        match reconcile(object, project.context()).await {
+        match reconcile_known(object, &self.objects, project.context()).await {
             Ok(passed) => passed,
             Err(failed) => {
                 if failed.error.is_forbidden() {

@@ -6,7 +6,6 @@ use crate::{
     crd::{ConnectedAccountStatus, Reason, condition},
     plan::{Claim, Desired, Holder},
     record::{Proven, RecordKeys},
-    store::{Summary, summary},
 };
 
 /// Whether the last report says that another object manages the account.
@@ -62,19 +61,18 @@ impl ProjectContext {
                 let spec = &desired.spec;
                 others.extend(objects.with_alias(&spec.user, &spec.toolkit, alias));
             }
-            let others = others.iter().filter_map(|other| summary(other));
             rivals.extend(
                 others
-                    .filter(|other| other.metadata.uid.as_ref() != Some(&desired.uid))
+                    .into_iter()
+                    .filter(|other| other.uid.as_deref() != Some(&desired.uid))
                     .filter_map(|other| {
-                        let labels = objects.labels(&other.namespace());
+                        let labels = objects.labels(&other.namespace);
                         let claim = other.claim(&flags, desired, &labels, &keys, account)?;
-                        let metadata = &other.metadata;
                         let own_alias = other.own_alias(&flags);
                         let precedence = (
-                            rank(Some(claim), &other.status, &own_alias, &keys),
-                            metadata.creation_timestamp.as_ref().map(|time| time.0),
-                            metadata.uid.clone(),
+                            rank(Some(claim), &other.recorded.claim(), &own_alias, &keys),
+                            other.created,
+                            other.uid.as_deref().map(str::to_owned),
                         );
                         Some((precedence, other))
                     }),
@@ -84,12 +82,8 @@ impl ProjectContext {
             .into_iter()
             .filter(|(precedence, _)| *precedence < ours)
             .min_by(|(one, _), (another, _)| one.cmp(another))
-            .map(|(_, Summary { metadata, .. })| Holder {
-                object: format!(
-                    "{}/{}",
-                    metadata.namespace.unwrap_or_default(),
-                    metadata.name.unwrap_or_default()
-                ),
+            .map(|(_, other)| Holder {
+                object: format!("{}/{}", other.namespace, other.name),
             })
     }
 }

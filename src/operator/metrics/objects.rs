@@ -85,8 +85,7 @@ impl Collector for Objects {
             let mut family =
                 encoder.encode_descriptor(one.name, one.help, None, MetricType::Gauge)?;
             for project in &all {
-                let counted = (one.of)(&project.counts).iter();
-                for (word, count) in counted.filter(|(_, count)| **count > 0) {
+                for (word, count) in (one.of)(&project.counts) {
                     let labels = [("project", project.project.as_str()), (one.label, *word)];
                     let count = i64::try_from(*count).unwrap_or(i64::MAX);
                     ConstGauge::new(count).encode(family.encode_family(&labels)?)?;

@@ -30,8 +30,9 @@ pub(super) async fn clear(
         let Some(packed) = packed.map_err(|error| error.to_string())? else {
             return Ok(());
         };
-        let summary = packed.summary().map_err(|error| error.to_string())?;
-        let mut status = summary.status;
+        let read = packed.unpack_partial();
+        let read = read.map_err(|error| error.to_string())?;
+        let mut status = read.status.unwrap_or_default();
         let pending = status.pending_notification.take();
         if pending.is_none_or(|pending| pending.id != id) {
             return Ok(());
@@ -42,7 +43,7 @@ pub(super) async fn clear(
         body.metadata.uid = packed.uid();
         body.metadata.resource_version = packed.resource_version();
         body.status = Some(status);
-        let of_project = objects.of_project(&packed.project());
+        let of_project = objects.of_project(&packed.summary().project());
         of_project.begin_write(&packed);
         let written = write
             .replace_status(&object.name, &PostParams::default(), &body)

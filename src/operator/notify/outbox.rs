@@ -11,7 +11,10 @@ use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{metrics::PendingReading, store::PackedObject};
+use crate::{
+    metrics::PendingReading,
+    store::{PackedObject, Summary},
+};
 
 /// So many objects wait at most. Where there are more, all objects are gone through again once these were told.
 const MOST: usize = 10_000;
@@ -65,13 +68,13 @@ struct State {
 
 impl Outbox {
     /// Takes in what the watch has brought.
-    pub(crate) fn offer(&self, packed: &PackedObject) {
-        let object = ObjectRef::from_obj(packed);
+    pub(crate) fn offer(&self, known: &Summary) {
+        let object = known.reference();
         let mut state = self.0.state.lock();
-        if !packed.is_to_be_told() {
+        let Some(since) = known.recorded.notification_since else {
             state.settled.remove(&object);
             return;
-        }
+        };
         if state.since.contains_key(&object) {
             return;
         }
@@ -79,12 +82,7 @@ impl Outbox {
             state.has_overflowed = true;
             return;
         }
-        let pending = packed.summary().ok();
-        let pending = pending.and_then(|object| object.status.pending_notification);
-        let Some(pending) = pending else {
-            return;
-        };
-        state.since.insert(object.clone(), pending.time.0);
+        state.since.insert(object.clone(), since);
         state.push(Waiting {
             object,
             failures: 0,
@@ -96,9 +94,8 @@ impl Outbox {
     }
 
     /// Forgets an object that is gone, but for the place that it has: its turn finds that it is gone.
-    pub(crate) fn forget(&self, packed: &PackedObject) {
-        let object = ObjectRef::from_obj(packed);
-        self.0.state.lock().settled.remove(&object);
+    pub(crate) fn forget(&self, known: &Summary) {
+        self.0.state.lock().settled.remove(&known.reference());
     }
 
     /// Whose turn it is: namespaces take turns, so that a noisy one holds up no other.
@@ -210,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    fn packed(namespace: &str, name: &str, is_pending: bool) -> PackedObject {
+    fn known(namespace: &str, name: &str, is_pending: bool) -> Arc<Summary> {
         let mut object = json!({
             "metadata": {"name": name, "namespace": namespace, "uid": name},
             "spec": {"user": "u", "toolkit": "gmail"},
@@ -220,7 +217,8 @@ mod tests {
             object["status"]["pendingNotification"] =
                 json!({"id": "1", "type": "Connected", "time": "2026-01-01T00:00:00.000000Z"});
         }
-        serde_json::from_str(&object.to_string()).expect("an object")
+        let packed: PackedObject = serde_json::from_str(&object.to_string()).expect("an object");
+        Arc::clone(packed.summary())
     }
 
     fn turn(outbox: &Outbox) -> Waiting {
@@ -234,9 +232,9 @@ mod tests {
     async fn namespaces_take_turns() {
         let outbox = Outbox::default();
         for n in 0..5 {
-            outbox.offer(&packed("noisy", &format!("n{n}"), true));
+            outbox.offer(&known("noisy", &format!("n{n}"), true));
         }
-        outbox.offer(&packed("quiet", "q", true));
+        outbox.offer(&known("quiet", "q", true));
         let order: Vec<String> = (0..6).map(|_| turn(&outbox).object.name).collect();
         assert_eq!(order, ["n0", "q", "n1", "n2", "n3", "n4"]);
         assert_eq!(outbox.next(Instant::now()), Next::Nothing);
@@ -245,7 +243,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_object_waits_once_and_again_only_when_its_turn_is_over() {
         let outbox = Outbox::default();
-        let object = packed("a", "x", true);
+        let object = known("a", "x", true);
         outbox.offer(&object);
         outbox.offer(&object);
         let first = turn(&outbox);
@@ -259,8 +257,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_not_taken_comes_again_at_its_time_and_holds_up_nobody() {
         let outbox = Outbox::default();
-        outbox.offer(&packed("a", "x", true));
-        outbox.offer(&packed("a", "y", true));
+        outbox.offer(&known("a", "x", true));
+        outbox.offer(&known("a", "y", true));
         let later = Instant::now() + Duration::from_secs(5);
         outbox.put_back(turn(&outbox), later);
         assert_eq!(turn(&outbox).object.name, "y");
@@ -273,14 +271,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_told_is_known_until_the_status_says_so() {
         let outbox = Outbox::default();
-        let object = packed("a", "x", true);
+        let object = known("a", "x", true);
         outbox.offer(&object);
         let told = turn(&outbox).object;
         outbox.settle(&told, "1");
         outbox.done(&told);
         assert!(outbox.is_settled(&told, "1"));
         assert!(!outbox.is_settled(&told, "2"));
-        outbox.offer(&packed("a", "x", false));
+        outbox.offer(&known("a", "x", false));
         assert!(!outbox.is_settled(&told, "1"));
     }
 
@@ -288,7 +286,7 @@ mod tests {
     fn more_than_it_holds_is_looked_for_again_later() {
         let outbox = Outbox::default();
         for n in 0..=MOST {
-            outbox.offer(&packed("a", &n.to_string(), true));
+            outbox.offer(&known("a", &n.to_string(), true));
         }
         let now: Timestamp = "2026-01-01T00:01:00Z".parse().expect("a time");
         let reading = outbox.reading(now);

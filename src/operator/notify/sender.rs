@@ -95,9 +95,9 @@ impl Sender {
 
     /// Offers all objects: which of them wait is known by their status alone.
     fn refill(&self) {
-        for packed in self.parts.objects.packed() {
-            if packed.is_to_be_told() {
-                self.parts.outbox.offer(&packed);
+        for known in self.parts.objects.all() {
+            if known.is_to_be_told() {
+                self.parts.outbox.offer(&known);
             }
         }
     }
@@ -155,12 +155,14 @@ impl Sender {
     /// What is to be told of an object now; `None`: nothing, or no more.
     async fn notice(&mut self, waiting: &Waiting) -> Option<Notice> {
         let (object, outbox) = (&waiting.object, &self.parts.outbox);
-        let Some(packed) = self.parts.objects.get(object) else {
+        let objects = &self.parts.objects;
+        if objects.get(object).is_none() {
             self.parts.metrics.notification_dropped("object_gone");
             outbox.done(object);
             return None;
-        };
-        let read = packed.unpack().ok();
+        }
+        let packed = objects.packed(object);
+        let read = packed.and_then(|packed| packed.unpack().ok());
         let notice = read.and_then(|object| Notice::of(&object, self.notifier.with_token));
         let notice = notice.filter(|notice| self.notifier.may_tell(notice));
         let Some(notice) = notice else {
@@ -345,13 +347,14 @@ impl Sender {
             outbox, objects, ..
         } = &self.parts;
         outbox.done(object);
-        let Some(packed) = objects.get(object).filter(|one| one.is_to_be_told()) else {
+        let packed = objects.packed(object);
+        let Some(packed) = packed.filter(|one| one.summary().is_to_be_told()) else {
             return;
         };
-        let summary = packed.summary().ok();
-        let pending = summary.and_then(|object| object.status.pending_notification);
+        let read = packed.unpack_partial().ok();
+        let pending = read.and_then(|object| object.status?.pending_notification);
         if pending.is_some_and(|pending| !outbox.is_settled(object, &pending.id)) {
-            outbox.offer(&packed);
+            outbox.offer(packed.summary());
         }
     }
 }

@@ -101,20 +101,19 @@ impl Resync {
             if object.is_pinned_elsewhere(&flags) {
                 continue;
             }
-            let witness =
-                if object.metadata.deletion_timestamp.is_some() || is_young(&object, young_since) {
-                    Witness::No
-                } else {
-                    witness(&object, &flags, &keys, id)
-                };
+            let witness = if object.is_deleting || is_young(&object, young_since) {
+                Witness::No
+            } else {
+                witness(&object, &flags, &keys, id)
+            };
             let one = asked.entry(id.to_owned()).or_insert_with(|| RecordedId {
                 id: id.to_owned(),
-                namespace: object.namespace(),
+                namespace: object.namespace.to_string(),
                 witness,
             });
             // A copy of a status, or a forged one, takes nothing from the true one, whichever comes first.
             if witness > one.witness {
-                one.namespace = object.namespace();
+                one.namespace = object.namespace.to_string();
                 one.witness = witness;
             }
         }
@@ -276,7 +275,7 @@ fn was_issued(id: &str) -> bool {
 
 fn witness(object: &Summary, flags: &Flags, keys: &RecordKeys, id: &str) -> Witness {
     let own_alias = object.own_alias(flags);
-    match keys.verify(object.status.record.as_ref(), &own_alias, id) {
+    match object.proven(keys, &own_alias, id) {
         Proven::Valid => Witness::Yes,
         Proven::UnknownKey => Witness::OfAnotherKey,
         Proven::Invalid => Witness::No,
@@ -285,11 +284,8 @@ fn witness(object: &Summary, flags: &Flags, keys: &RecordKeys, id: &str) -> Witn
 
 /// Whether the account was made, or came to life, a moment ago.
 fn is_young(object: &Summary, since: Timestamp) -> bool {
-    let status = &object.status;
-    let times = [
-        &status.last_link_issued_at,
-        &status.connected_at,
-        &status.first_connected_at,
-    ];
-    times.into_iter().flatten().any(|time| since < time.0)
+    object
+        .recorded
+        .last_sign_in
+        .is_some_and(|time| since < time)
 }

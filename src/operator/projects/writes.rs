@@ -1,14 +1,16 @@
 //! What the operator writes on a project: the finalizer while accounts are in it, and the status.
 
+use std::sync::Arc;
+
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client,
     api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 
 use super::{Declared, Entry, ProjectKey, Shared, declared::api_resource};
 use crate::{
-    crd::{ALIAS_ANNOTATION, PROJECT_FINALIZER, ProjectKind, ProjectStatus, has_finalizer},
+    crd::{PROJECT_FINALIZER, ProjectKind, ProjectStatus},
     plan::Pin,
     store::{PackedObject, Summary},
 };
@@ -96,7 +98,11 @@ pub(super) fn in_use(entry: &Entry, declared: &Declared) -> Option<String> {
     let some = match declared.key.kind {
         ProjectKind::ClusterComposioProject => String::new(),
         ProjectKind::ComposioProject => {
-            let mut names: Vec<String> = users.iter().take(NAMED).map(name).collect();
+            let mut names: Vec<String> = users
+                .iter()
+                .take(NAMED)
+                .map(|one| one.name.to_string())
+                .collect();
             if count > NAMED {
                 names.push("…".to_owned());
             }
@@ -110,15 +116,11 @@ pub(super) fn in_use(entry: &Entry, declared: &Declared) -> Option<String> {
     }
 }
 
-fn name(object: &Summary) -> String {
-    object.metadata.name.clone().unwrap_or_default()
-}
-
 /// The objects that have, or may have, an account in the project, by what the watch has brought.
-fn users(entry: &Entry) -> Vec<Summary> {
+fn users(entry: &Entry) -> Vec<Arc<Summary>> {
     let all = entry.objects().all();
-    let mut users: Vec<_> = all.filter(|one| has_finalizer(&one.metadata)).collect();
-    users.sort_by_key(name);
+    let mut users: Vec<_> = all.filter(|one| one.is_marked).collect();
+    users.sort_by(|one, another| one.name.cmp(&another.name));
     users
 }
 
@@ -132,7 +134,11 @@ async fn is_needed(shared: &Shared, declared: &Declared) -> Result<bool, kube::E
     let mut params = ListParams::default().limit(PAGE);
     loop {
         let page = objects.list(&params).await?;
-        if page.items.iter().any(|one| needs(one, &declared.key)) {
+        if page
+            .items
+            .iter()
+            .any(|one| needs(one.summary(), &declared.key))
+        {
             return Ok(true);
         }
         match page.metadata.continue_ {
@@ -142,24 +148,11 @@ async fn is_needed(shared: &Shared, declared: &Declared) -> Result<bool, kube::E
     }
 }
 
-fn needs(object: &PackedObject, project: &ProjectKey) -> bool {
-    let Some(summary) = crate::store::summary(object) else {
-        // What cannot be read may need it.
-        return true;
-    };
-    if !has_finalizer(&summary.metadata) {
-        return false;
-    }
-    let annotations = summary.metadata.annotations.as_ref();
-    let pin = annotations.and_then(|all| all.get(ALIAS_ANNOTATION));
-    let pinned = pin.and_then(|pin| {
-        Pin::project(
-            pin,
-            &object.namespace().unwrap_or_default(),
-            &object.name_any(),
-        )
-    });
-    object.project() == *project || pinned == Some(project.reference().to_string())
+fn needs(object: &Summary, project: &ProjectKey) -> bool {
+    let pin = object.pin.as_deref();
+    let pinned = pin.and_then(|pin| Pin::project(pin, &object.namespace, &object.name));
+    object.is_marked
+        && (object.project() == *project || pinned == Some(project.reference().to_string()))
 }
 
 fn api(client: &Client, key: &ProjectKey) -> Api<DynamicObject> {

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{crd::ConnectedAccount, report::RequeuePolicy};
+use crate::{crd::ConnectedAccount, report::RequeuePolicy, store::Summary};
 
 /// A deferral is forgotten after this, unless the object comes again: it may have been deleted.
 const MAX_DEFERRAL: Duration = Duration::from_secs(60 * 60);
@@ -86,6 +86,18 @@ pub(super) struct RetryDelay {
 }
 
 impl Attempt {
+    /// Of an object that is still to be read.
+    pub(super) fn to_read(known: &Summary) -> Self {
+        let mut hasher = DefaultHasher::new();
+        known.generation.hash(&mut hasher);
+        known.is_deleting.hash(&mut hasher);
+        known.requests.hash(&mut hasher);
+        Self {
+            uid: known.uid.as_deref().unwrap_or_default().to_owned(),
+            version: hasher.finish(),
+        }
+    }
+
     pub(super) fn of(object: &ConnectedAccount) -> Self {
         let mut hasher = DefaultHasher::new();
         let metadata = &object.metadata;

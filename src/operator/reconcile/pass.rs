@@ -10,6 +10,7 @@ use super::{
     Context, Error, ReconcileResult, config_map,
     context::Slot,
     describe,
+    result::SETTLED,
     state::{NextStep, State, Step, StepResult},
     status_writer::Written,
 };
@@ -212,7 +213,7 @@ impl<'a> Pass<'a> {
         let gone = self.delete_requests().await;
         let now = self.context.project_context.project.now();
         let label = match &outcome {
-            OutcomeKind::Settled => "Settled",
+            OutcomeKind::Settled => SETTLED,
             OutcomeKind::Waiting(wait) => wait.reason.as_str(),
             OutcomeKind::Refused(refusal) => refusal.reason.as_str(),
             OutcomeKind::Failed(failure) => failure.reason.as_str(),

@@ -11,12 +11,19 @@ pub struct ReconcileResult {
     pub label: &'static str,
 }
 
+/// An object that has its next pass no sooner is at rest until then.
+const AT_REST: Duration = Duration::from_secs(60);
+
+/// How a pass ends that finds all as declared.
+pub(super) const SETTLED: &str = "Settled";
 /// How a pass ends that failed.
 const ERROR: &str = "Error";
 /// The rate limit is to be left to others for now.
 const THROTTLED: &str = "Throttled";
 
 impl ReconcileResult {
+    /// All is as declared, and nothing is due by itself.
+    pub(super) const SETTLED: Self = Self::done(SETTLED);
     /// The object is not there any more.
     pub(super) const GONE: Self = Self::done("Gone");
     /// The object was let go.
@@ -69,6 +76,11 @@ impl ReconcileResult {
     /// The pass failed, and is tried again after that time.
     pub(crate) fn error(requeue_after: Duration) -> Self {
         Self::after(requeue_after, ERROR)
+    }
+
+    /// Whether nothing is due for the object soon: for the next pass it is read again.
+    pub fn is_at_rest(&self) -> bool {
+        self.requeue_after.is_none_or(|after| after >= AT_REST)
     }
 
     /// Whether what a former pass failed at was tried again, and went through.

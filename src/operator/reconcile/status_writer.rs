@@ -134,12 +134,12 @@ impl<'a> StatusWriter<'a> {
     /// Takes the object as it was read anew. What is written is the status, and it must be written also when
     /// the declaration cannot be read any more: then the former one stays here, and no pass goes on with it.
     fn renew(&mut self, packed: &PackedObject) -> Result<(), serde_json::Error> {
-        if packed.is_unreadable() {
-            let summary = packed.summary()?;
-            self.object.metadata = summary.metadata;
-            self.object.status = Some(summary.status);
+        let object = packed.unpack_partial()?;
+        if packed.summary().is_readable() {
+            self.object = object;
         } else {
-            self.object = packed.unpack()?;
+            self.object.metadata = object.metadata;
+            self.object.status = object.status;
         }
         Ok(())
     }

@@ -6,20 +6,20 @@ use super::Context;
 use crate::{
     crd::{ConnectedAccount, has_finalizer},
     report::object_event,
-    store::{PackedObject, Summary},
+    store::PackedObject,
 };
 
 /// Says in an event that an object is left alone. An event needs no more of it than its metadata.
 pub(super) fn emit(packed: &PackedObject, context: &Context) {
-    let Ok(Summary { metadata, .. }) = packed.summary() else {
+    let Ok(known) = packed.unpack_partial() else {
         return;
     };
     let bare = ConnectedAccount {
-        metadata,
+        metadata: known.metadata,
         ..ConnectedAccount::default()
     };
     let is_held = bare.metadata.deletion_timestamp.is_some() && has_finalizer(&bare.metadata);
-    let event = object_event::of_unreadable(packed.left_out(), is_held);
+    let event = object_event::of_unreadable(&packed.summary().left_out, is_held);
     if is_held {
         warn!("{}", event.note);
     }

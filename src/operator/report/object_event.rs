@@ -223,7 +223,7 @@ fn token_name(token: &str) -> &str {
 
 /// The event of an object that cannot be read in these fields. `is_held`: it is being deleted, and our
 /// finalizer is on it.
-pub fn of_unreadable(fields: &[String], is_held: bool) -> ObjectEvent {
+pub fn of_unreadable(fields: &[Box<str>], is_held: bool) -> ObjectEvent {
     let fields = fields.join(", ");
     if is_held {
         let note = format!(

@@ -5,25 +5,20 @@ use std::{
     sync::Arc,
 };
 
-use kube::{
-    Resource, ResourceExt,
-    runtime::{
-        reflector::{ObjectRef, Store},
-        watcher::Event,
-    },
-};
+use kube::runtime::{reflector::ObjectRef, watcher::Event};
 use parking_lot::Mutex;
 
 use super::{
-    ConnectRequests, ObjectCounts, Objects, PackedObject, WatchDelta,
+    ConnectRequests, ObjectCounts, Objects, PackedObject, Summary, WatchDelta,
     cluster::{Cluster, NamespaceChange},
+    watched::Watched,
 };
 use crate::{crd::ProjectKind, plan::Flags, projects::ProjectKey};
 
 /// The objects of all projects as the watch has them. Cheap to clone.
 #[derive(Clone)]
 pub struct AllObjects {
-    store: Store<PackedObject>,
+    watched: Arc<Mutex<Watched>>,
     by_project: Arc<Mutex<HashMap<ProjectKey, Objects>>>,
     /// What decisions depend on, but for what each project says of itself.
     flags: Arc<Flags>,
@@ -31,11 +26,10 @@ pub struct AllObjects {
 }
 
 impl AllObjects {
-    /// The objects of that store. Each event that the store takes in must be given to
-    /// [`AllObjects::apply_event`] too.
-    pub fn new(store: Store<PackedObject>, flags: Flags) -> Self {
+    /// None yet: they come by [`AllObjects::apply_event`].
+    pub fn new(flags: Flags) -> Self {
         Self {
-            store,
+            watched: Arc::default(),
             by_project: Arc::default(),
             flags: Arc::new(flags),
             cluster: Arc::default(),
@@ -65,48 +59,64 @@ impl AllObjects {
         }
     }
 
-    /// Takes note of an event that the store has taken in.
+    /// Takes in what the watch brings.
     ///
     /// # Guarantees
-    /// What is known of an object follows from its last version alone, however it became known: by a list,
-    /// by a change, or by a list after a change.
-    pub fn apply_event(&self, event: &Event<PackedObject>) -> WatchDelta {
+    /// - What is known of an object follows from its last version alone, however it became known: by a list,
+    ///   by a change, or by a list after a change.
+    /// - More than the summary is kept of the objects that are to be looked at or told of, and of no others.
+    pub fn apply_event(&self, event: Event<PackedObject>) -> WatchDelta {
         match event {
-            Event::Init | Event::InitApply(_) => WatchDelta::default(),
-            Event::InitDone => self.reset(),
-            Event::Apply(object) => {
-                let Some(object) = self.store.get(&ObjectRef::from_obj(object)) else {
-                    return WatchDelta::default();
-                };
-                let key = object.project();
-                let mut delta = self.of_project(&key).apply(object.clone());
-                // One that was made anew under its name may refer to another project.
-                if delta.is_new {
-                    for objects in self.others(&key) {
-                        delta.claims_less |= objects.remove(&object);
-                    }
-                }
-                if delta.claims_less {
-                    delta.changed.extend(self.in_conflict());
-                }
-                delta
+            Event::Init => {
+                self.watched.lock().begin_list();
+                WatchDelta::default()
             }
+            Event::InitApply(object) => {
+                self.watched.lock().list(object);
+                WatchDelta::default()
+            }
+            Event::InitDone => self.reset(),
+            Event::Apply(object) => self.apply(object),
             Event::Delete(object) => {
+                let summary = object.summary();
+                self.watched.lock().remove(summary);
                 // Who lost against it is looked for by whoever follows the watch.
-                let objects = self.of_project(&object.project());
-                objects.remove(object);
+                let objects = self.of_project(&summary.project());
+                objects.remove(summary);
                 WatchDelta {
-                    changed: objects.that_may_have_room(object),
+                    changed: objects.that_may_have_room(summary),
                     ..WatchDelta::default()
                 }
             }
         }
     }
 
-    /// Takes everything from the store anew.
+    fn apply(&self, object: PackedObject) -> WatchDelta {
+        let summary = Arc::clone(object.summary());
+        let is_to_be_told = summary.is_to_be_told();
+        // Before anybody can be told to look at it.
+        self.watched.lock().put(object);
+        let key = summary.project();
+        let mut delta = self.of_project(&key).apply(Arc::clone(&summary));
+        if delta.changed.is_empty() && !is_to_be_told {
+            self.watched.lock().forget_text(&summary);
+        }
+        // One that was made anew under its name may refer to another project.
+        if delta.is_new {
+            for objects in self.others(&key) {
+                delta.claims_less |= objects.remove(&summary);
+            }
+        }
+        if delta.claims_less {
+            delta.changed.extend(self.in_conflict());
+        }
+        delta
+    }
+
+    /// Takes in everything that was listed, in place of what is known.
     fn reset(&self) -> WatchDelta {
-        let mut by_key: HashMap<ProjectKey, Vec<Arc<PackedObject>>> = HashMap::new();
-        for object in self.store.state() {
+        let mut by_key: HashMap<ProjectKey, Vec<Arc<Summary>>> = HashMap::new();
+        for object in self.watched.lock().end_list() {
             by_key.entry(object.project()).or_default().push(object);
         }
         for key in self.by_project.lock().keys() {
@@ -116,6 +126,7 @@ impl AllObjects {
         for (key, objects) in by_key {
             delta.add(self.of_project(&key).reset(objects));
         }
+        self.watched.lock().keep_texts_of(&delta.changed);
         delta
     }
 
@@ -132,16 +143,32 @@ impl AllObjects {
         &self.cluster.requests
     }
 
-    /// An object, if it is there.
-    pub(crate) fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<PackedObject>> {
-        self.store.get(object)
+    /// What is kept of an object, if it is there.
+    pub fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<Summary>> {
+        self.watched.lock().get(object)
+    }
+
+    /// An object as the watch has brought it last, where that is kept: it is to be looked at, or told of.
+    pub(crate) fn packed(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<PackedObject>> {
+        self.watched.lock().packed(object)
+    }
+
+    /// Whether more is kept of an object than its summary.
+    pub fn has_text(&self, object: &Summary) -> bool {
+        self.packed(&object.reference()).is_some()
+    }
+
+    /// Says that nothing is due for an object in this version, so that its summary is all that need be kept.
+    pub fn at_rest(&self, object: &PackedObject) {
+        if !object.summary().is_to_be_told() {
+            self.watched.lock().forget_text(object.summary());
+        }
     }
 
     /// Whether an object of that uid is there.
     pub(crate) fn has(&self, namespace: &str, name: &str, uid: &str) -> bool {
-        let object = ObjectRef::new(name).within(namespace);
-        let object = self.store.get(&object);
-        object.is_some_and(|object| object.uid().as_deref() == Some(uid))
+        let object = self.get(&ObjectRef::new(name).within(namespace));
+        object.is_some_and(|object| object.uid.as_deref() == Some(uid))
     }
 
     /// Says whether these are all objects that there are: false while a watched namespace has not been shown
@@ -152,10 +179,9 @@ impl AllObjects {
 
     /// Whether the object is in a namespace that is so new that its labels are not known. It is triggered once they
     /// are, where its project may go by them.
-    pub(crate) fn awaits_labels(&self, object: &PackedObject) -> bool {
-        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
+    pub(crate) fn awaits_labels(&self, object: &Summary) -> bool {
         object.project().kind == ProjectKind::ClusterComposioProject
-            && self.cluster.awaits_labels(namespace)
+            && self.cluster.awaits_labels(&object.namespace)
     }
 
     /// Takes in what the watch of namespaces has brought. The objects to look at for it are returned: what their
@@ -164,21 +190,15 @@ impl AllObjects {
         // Whoever waits for labels waits no more.
         let is_refused = change == NamespaceChange::Refused;
         let changed: HashSet<String> = self.cluster.apply(change).into_iter().collect();
-        let is_concerned = |packed: &Arc<PackedObject>| {
-            packed
-                .meta()
-                .namespace
-                .as_ref()
-                .is_some_and(|one| is_refused || changed.contains(one))
-                && packed.project().kind == ProjectKind::ClusterComposioProject
+        let is_concerned = |object: &Arc<Summary>| {
+            (is_refused || changed.contains(&*object.namespace))
+                && object.project().kind == ProjectKind::ClusterComposioProject
         };
         if changed.is_empty() && !is_refused {
             return Vec::new();
         }
-        let concerned = self.store.state().into_iter().filter(is_concerned);
-        concerned
-            .map(|packed| ObjectRef::from_obj(&*packed))
-            .collect()
+        let concerned = self.all().into_iter().filter(is_concerned);
+        concerned.map(|object| object.reference()).collect()
     }
 
     /// Says which Secret, by namespace and name, holds the API key of a project; `None`: the project is gone.
@@ -186,20 +206,20 @@ impl AllObjects {
         self.cluster.set_key_secret(project, secret);
     }
 
-    /// All of them, as they are packed.
-    pub fn packed(&self) -> Vec<Arc<PackedObject>> {
-        self.store.state()
+    /// What is kept of all of them.
+    pub fn all(&self) -> Vec<Arc<Summary>> {
+        self.watched.lock().all().cloned().collect()
     }
 
     /// References to all of them.
     pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        let all = self.store.state().into_iter();
-        all.map(|packed| ObjectRef::from_obj(&*packed))
+        let all = self.all().into_iter();
+        all.map(|object| object.reference())
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.store.len()
+        self.watched.lock().count()
     }
 
     /// How many there are of each kind, of each project that objects refer to.

@@ -8,19 +8,20 @@ use std::{
 };
 
 use jiff::Timestamp;
-use kube::{Resource, runtime::reflector::ObjectRef};
+use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 
-use super::{ConnectRequests, PackedObject, Summary, cluster::Cluster};
+use super::{ConnectRequests, PackedObject, Summary, Told, cluster::Cluster};
 use crate::{
     activity::Activity,
-    crd::{ConnectedAccount, Reason, condition},
+    crd::{ConnectedAccount, Reason},
     plan::{Desired, Flags, Labels, PendingRequest},
 };
 
 mod auth_configs;
 mod changed;
 mod claimants;
+mod concluded;
 mod counts;
 mod following;
 mod places;
@@ -29,11 +30,12 @@ mod settings;
 use changed::is_changed;
 pub use counts::ObjectCounts;
 use places::Places;
+use settings::Settings;
 
 /// The objects of one project as the watch has them. Cheap to clone.
 #[derive(Clone)]
 pub struct Objects {
-    flags: Arc<Mutex<Arc<Flags>>>,
+    settings: Arc<Mutex<Settings>>,
     index: Arc<Mutex<Index>>,
     cluster: Arc<Cluster>,
     /// When one of them last changed.
@@ -45,7 +47,7 @@ pub struct Objects {
 struct Index {
     hasher: RandomState,
     /// By object key, the hash of namespace and name: a new object of the same name takes the entry of the former.
-    objects: HashMap<u64, Arc<PackedObject>>,
+    objects: HashMap<u64, Arc<Summary>>,
     /// Pairs of the hash of a [`Key`] and an object key.
     keys: BTreeSet<(u64, u64)>,
     /// The keys of the objects that lost an account to another object.
@@ -61,6 +63,8 @@ struct Index {
     places: Places,
     /// The keys of the objects that ask for more than the project allows.
     not_allowed: BTreeSet<u64>,
+    /// Of the objects for which nothing is to be done: what that rests on.
+    concluded: HashMap<u64, u64>,
 }
 
 /// By what an object may mean an account.
@@ -80,7 +84,7 @@ pub struct WatchDelta {
     /// The objects that must be looked at for it.
     pub changed: Vec<ObjectRef<PackedObject>>,
     /// The objects of which a field cannot be decoded that could be, or did not exist, before.
-    pub undecodable: Vec<Arc<PackedObject>>,
+    pub undecodable: Vec<Arc<Summary>>,
     /// Whether an object claims something no more: whoever lost against it may have that now.
     pub(super) claims_less: bool,
     /// Whether an object was not known in its project.
@@ -99,7 +103,7 @@ impl Objects {
     /// None yet, of the project that the flags name.
     pub(super) fn new(flags: Flags, cluster: Arc<Cluster>) -> Self {
         Self {
-            flags: Arc::new(Mutex::new(Arc::new(flags))),
+            settings: Arc::new(Mutex::new(Settings::new(flags))),
             index: Arc::default(),
             cluster,
             activity: Arc::default(),
@@ -156,27 +160,20 @@ impl Objects {
     }
 
     /// What is known of all of them.
-    pub fn all(&self) -> impl Iterator<Item = Summary> + use<> {
-        let all = self.packed().into_iter();
-        all.filter_map(|packed| summary(&packed))
+    pub fn all(&self) -> impl Iterator<Item = Arc<Summary>> + use<> {
+        let all: Vec<_> = self.index.lock().objects.values().cloned().collect();
+        all.into_iter()
     }
 
     /// References to all of them.
     pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        let all = self.packed().into_iter();
-        all.map(|packed| ObjectRef::from_obj(&*packed))
+        self.all().map(|object| object.reference())
     }
 
     /// Those that can be decoded, so that something can be done with them.
     pub(crate) fn readable(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        let all = self.packed().into_iter();
-        all.filter(|packed| !packed.is_unreadable())
-            .map(|packed| ObjectRef::from_obj(&*packed))
-    }
-
-    /// All of them, as they are packed.
-    fn packed(&self) -> Vec<Arc<PackedObject>> {
-        self.index.lock().objects.values().cloned().collect()
+        let readable = self.all().filter(|object| object.is_readable());
+        readable.map(|object| object.reference())
     }
 
     /// How many there are.
@@ -208,12 +205,12 @@ impl Objects {
     pub(crate) fn wait_for_a_person(&self, now: Timestamp) -> bool {
         let index = self.index.lock();
         let mut all = index.objects.values();
-        all.any(|packed| packed.waits_for_a_person(now))
+        all.any(|object| object.waits_for_a_person(now))
     }
 
     /// The flags on which the identity of objects depends.
     pub fn flags(&self) -> Arc<Flags> {
-        Arc::clone(&self.flags.lock())
+        Arc::clone(&self.settings.lock().flags)
     }
 
     /// Those that lost an account to another object, and can have it.
@@ -226,15 +223,12 @@ impl Index {
     /// Takes in an object, after what was known of it before.
     fn put(
         &mut self,
-        known: Option<Arc<PackedObject>>,
-        packed: Arc<PackedObject>,
+        known: Option<&Summary>,
+        object: Arc<Summary>,
         flags: &Flags,
         delta: &mut WatchDelta,
     ) {
-        let Some(object) = summary(&packed) else {
-            return;
-        };
-        let object_key = self.object_key(&*packed);
+        let object_key = self.object_key(&object.namespace, &object.name);
         let keys = self.keys_of(&object, flags);
         self.keys
             .extend(keys.into_iter().map(|key| (key, object_key)));
@@ -251,25 +245,24 @@ impl Index {
         if let Some(key) = recorded_auth_config(&object, flags) {
             *self.auth_configs.entry(key).or_default() += 1;
         }
-        let was_left_out = known.as_ref().map_or(&[][..], |known| known.left_out());
-        if !packed.left_out().is_empty() && packed.left_out() != was_left_out {
-            delta.undecodable.push(Arc::clone(&packed));
+        let was_left_out = known.map_or(&[][..], |known| &known.left_out);
+        if !object.left_out.is_empty() && *object.left_out != *was_left_out {
+            delta.undecodable.push(Arc::clone(&object));
         }
-        let known = known.and_then(|known| summary(&known));
-        let by_us = self.is_own_write(object_key, &packed);
-        if is_changed(known.as_ref(), &object, by_us) {
-            delta.changed.push(ObjectRef::from_obj(&*packed));
+        let by_us = self.is_own_write(object_key, &object);
+        if is_changed(known, &object, by_us) {
+            delta.changed.push(object.reference());
         }
-        self.objects.insert(object_key, packed);
+        self.objects.insert(object_key, object);
     }
 
     /// Takes an object out, as it was indexed, which need not be as it is now.
-    fn take_out(&mut self, object: &PackedObject, flags: &Flags) -> Option<Arc<PackedObject>> {
-        let object_key = self.object_key(object);
+    fn take_out(&mut self, object: &Summary, flags: &Flags) -> Option<Arc<Summary>> {
+        let object_key = self.object_key(&object.namespace, &object.name);
         self.in_conflict.remove(&object_key);
         self.not_allowed.remove(&object_key);
-        let packed = self.objects.remove(&object_key)?;
-        let object = summary(&packed)?;
+        self.concluded.remove(&object_key);
+        let object = self.objects.remove(&object_key)?;
         if counts_accounts(flags) {
             self.places.take_out(&object);
         }
@@ -285,10 +278,10 @@ impl Index {
                 self.auth_configs.remove(&key);
             }
         }
-        Some(packed)
+        Some(object)
     }
 
-    fn with(&self, key: &Key<'_>) -> Vec<Arc<PackedObject>> {
+    fn with(&self, key: &Key<'_>) -> Vec<Arc<Summary>> {
         let key = self.hasher.hash_one(key);
         self.keys
             .range((key, u64::MIN)..=(key, u64::MAX))
@@ -297,12 +290,12 @@ impl Index {
     }
 
     /// Whether this version of an object came of our own write of its status.
-    fn is_own_write(&mut self, object_key: u64, packed: &PackedObject) -> bool {
-        let version = packed.meta().resource_version.as_ref();
+    fn is_own_write(&mut self, object_key: u64, object: &Summary) -> bool {
+        let version = object.resource_version.as_deref();
         let is_last = self
             .written
             .get(&object_key)
-            .is_some_and(|last| Some(last) == version);
+            .is_some_and(|last| Some(last.as_str()) == version);
         if is_last {
             self.written.remove(&object_key);
         }
@@ -310,35 +303,33 @@ impl Index {
     }
 
     /// By what the object may mean an account.
-    fn claims(&self, packed: &PackedObject, flags: &Flags) -> BTreeSet<u64> {
-        let object = summary(packed);
-        let keys = object.map(|object| self.keys_of(&object, flags));
-        keys.into_iter().flatten().collect()
+    fn claims(&self, object: &Summary, flags: &Flags) -> BTreeSet<u64> {
+        self.keys_of(object, flags).into_iter().collect()
     }
 
     fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
         self.refs(&self.in_conflict).collect()
     }
 
-    /// Those of the namespace of that object that ask for more than the project allows.
-    fn not_allowed_in(&self, object: &PackedObject) -> Vec<ObjectRef<PackedObject>> {
-        let namespace = &object.meta().namespace;
+    /// Those of that namespace that ask for more than the project allows.
+    fn not_allowed_in(&self, namespace: &str) -> Vec<ObjectRef<PackedObject>> {
         let all = self.refs(&self.not_allowed);
-        all.filter(|one| one.namespace == *namespace).collect()
+        all.filter(|one| one.namespace.as_deref() == Some(namespace))
+            .collect()
     }
 
     /// References to those of these keys that can be decoded.
     fn refs(&self, object_keys: &BTreeSet<u64>) -> impl Iterator<Item = ObjectRef<PackedObject>> {
         let all = object_keys.iter().filter_map(|key| self.objects.get(key));
-        all.filter(|packed| !packed.is_unreadable())
-            .map(|packed| ObjectRef::from_obj(&**packed))
+        all.filter(|object| object.is_readable())
+            .map(|object| object.reference())
     }
 
     fn keys_of(&self, object: &Summary, flags: &Flags) -> Vec<u64> {
         // By which alias it looks does not depend on labels.
         let labels = Labels::default();
         let alias = object.claimant(flags, &labels, |one| one.lookup_alias().to_owned());
-        let alias = match (&object.user, &object.toolkit) {
+        let alias = match (object.user.as_deref(), object.toolkit.as_deref()) {
             (Some(user), Some(toolkit)) => Key::Alias(user, toolkit, &alias),
             (None, _) | (_, None) => Key::AliasOfSomebody(&alias),
         };
@@ -353,27 +344,16 @@ impl Index {
             .collect()
     }
 
-    fn object_key(&self, object: &impl Resource) -> u64 {
-        let metadata = object.meta();
-        self.hasher.hash_one((&metadata.namespace, &metadata.name))
+    fn object_key(&self, namespace: &str, name: &str) -> u64 {
+        self.hasher.hash_one((namespace, name))
     }
-}
-
-/// This program wrote what is packed: that it cannot be read is its own mistake, and one object less
-/// is better than none.
-pub(crate) fn summary(packed: &PackedObject) -> Option<Summary> {
-    let summary = packed.summary();
-    if summary.is_err() {
-        // Why would quote it, and it may hold a link.
-        tracing::error!(object = ?packed, "what was kept of it cannot be read");
-    }
-    summary.ok()
 }
 
 /// The auth config that an object has on record, and its namespace. That of another project says nothing of this one.
 fn recorded_auth_config(object: &Summary, flags: &Flags) -> Option<(String, String)> {
-    let auth_config = object.status.auth_config.clone()?;
-    (!object.is_pinned_elsewhere(flags)).then(|| (object.namespace(), auth_config))
+    let auth_config = object.recorded.auth_config.as_deref()?;
+    (!object.is_pinned_elsewhere(flags))
+        .then(|| (object.namespace.to_string(), auth_config.to_owned()))
 }
 
 fn counts_accounts(flags: &Flags) -> bool {
@@ -381,13 +361,11 @@ fn counts_accounts(flags: &Flags) -> bool {
 }
 
 fn is_not_allowed(object: &Summary) -> bool {
-    let status = &object.status;
-    status.says(condition::SYNCED, &[Reason::NotAllowed])
+    Told::says(object.recorded.synced, &[Reason::NotAllowed])
 }
 
 fn is_in_conflict(object: &Summary) -> bool {
-    let status = &object.status;
-    status.says(condition::READY, &[Reason::Conflict])
+    Told::says(object.recorded.ready, &[Reason::Conflict])
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub(crate) struct FakeApiServer {
     /// The ConnectRequests.
     pub(super) requests: BTreeMap<String, Value>,
     version: u64,
+    /// How often an object was read.
+    pub(super) reads: u64,
     /// So many of the next writes are answered with a conflict.
     pub(crate) conflicts: u32,
     /// So many of the next deletions of ConnectRequests fail.
@@ -64,7 +66,10 @@ impl FakeApiServer {
             ("GET", ["api", "v1", "namespaces", _, "secrets", name]) => {
                 found(self.secrets.get(*name))
             }
-            ("GET", [.., "connectedaccounts", name]) => found(self.objects.get(*name)),
+            ("GET", [.., "connectedaccounts", name]) => {
+                self.reads += 1;
+                found(self.objects.get(*name))
+            }
             ("PATCH", [.., "connectedaccounts", name]) => self.change(name, body, merge),
             ("PUT", [.., "connectedaccounts", name, "status"]) => {
                 self.change(name, body, |object, body| {

@@ -13,7 +13,9 @@ use composio_operator::plan::Flags;
 use composio_operator::poll::{Poll, Polling};
 use composio_operator::project::Project;
 use composio_operator::projects::Peers;
-use composio_operator::reconcile::{Context, Slots};
+use composio_operator::reconcile::{
+    Context, PassError, ReconcileResult, Slots, reconcile, reconcile_known,
+};
 use composio_operator::record::RecordKeys;
 use composio_operator::report::RequeuePolicy;
 use composio_operator::sandbox::world::World;
@@ -21,7 +23,6 @@ use composio_operator::store::{AllObjects, PackedObject};
 use futures::FutureExt;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
-use kube::runtime::reflector;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -50,7 +51,6 @@ pub(super) struct Running {
     /// In the order of the places.
     pub(super) projects: Vec<AtWork>,
     pub(super) all: AllObjects,
-    pub(super) writer: reflector::store::Writer<PackedObject>,
     /// What the cache knows, which may lag behind the apiserver.
     pub(super) cached: BTreeMap<String, Value>,
     calls: Arc<AtomicU64>,
@@ -63,11 +63,25 @@ pub(super) struct AtWork {
 }
 
 impl Running {
-    /// What the passes over that object work with.
-    pub(super) fn context_of(&self, object: &PackedObject) -> &Context {
-        let key = object.project_at_work();
+    /// A pass over an object as the watch has brought it, which may be late; over one of which no more is kept than
+    /// the summary, it reads the object itself. Whether that was so is told, too.
+    pub(super) async fn pass(
+        &self,
+        object: PackedObject,
+    ) -> (Result<ReconcileResult, PassError>, bool) {
+        let key = object.summary().project_at_work();
         let at_work = self.projects.iter().find(|one| one.context.key == key);
-        &at_work.expect("objects name no other project").context
+        let context = &at_work.expect("objects name no other project").context;
+        let known = self.all.get(&object.summary().reference());
+        if let Some(known) = known.filter(|known| !self.all.has_text(known)) {
+            return (reconcile_known(&known, &self.all, context).await, true);
+        }
+        let object = Arc::new(object);
+        let passed = reconcile(Arc::clone(&object), context).await;
+        if passed.as_ref().is_ok_and(ReconcileResult::is_at_rest) {
+            self.all.at_rest(&object);
+        }
+        (passed, false)
     }
 
     /// Whether a link waits for a person.
@@ -95,8 +109,7 @@ pub(super) fn run(
         move || *lock(&now)
     });
     let metrics = Arc::new(Metrics::default());
-    let (store, writer) = reflector::store();
-    let all = AllObjects::new(store, flags.clone());
+    let all = AllObjects::new(flags.clone());
     let calls = Arc::new(AtomicU64::new(0));
     let slots = Arc::new(Slots::new(1, CancellationToken::new()));
     let backoff = Arc::default();
@@ -151,7 +164,6 @@ pub(super) fn run(
     Running {
         projects: places.iter().map(at_work).collect(),
         all: all.clone(),
-        writer,
         cached: BTreeMap::new(),
         calls: Arc::clone(&calls),
     }

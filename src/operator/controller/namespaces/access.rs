@@ -2,17 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::{error, info};
 
 use super::super::{KUBERNETES, queue::Trigger};
 use crate::{
-    crd::{Reason, condition},
+    crd::Reason,
     http::Health,
     metrics::Metrics,
-    store::{AllObjects, PackedObject, summary},
+    store::{AllObjects, Summary, Told},
 };
 
 /// The part of readiness that tells of the watched namespaces. It is never the reason to be unready: whoever
@@ -90,13 +89,11 @@ impl NamespaceAccess {
         // What was refused meanwhile is due, and the watch brings no change for it.
         let inside = self.0.objects.refs();
         let inside = inside.filter(|object| object.namespace.as_deref() == Some(namespace));
-        let waits = |packed: &PackedObject| {
-            let reasons = [Reason::NamespaceUnreachable];
-            summary(packed).is_some_and(|one| one.status.says(condition::SYNCED, &reasons))
-        };
-        let all = self.0.objects.packed().into_iter();
-        let waiting = all.filter(|packed| waits(packed));
-        for object in inside.chain(waiting.map(|packed| ObjectRef::from_obj(&*packed))) {
+        let waits =
+            |one: &Summary| Told::says(one.recorded.synced, &[Reason::NamespaceUnreachable]);
+        let all = self.0.objects.all().into_iter();
+        let waiting = all.filter(|one| waits(one));
+        for object in inside.chain(waiting.map(|one| one.reference())) {
             self.0.trigger.send(object);
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use kube::{ResourceExt, runtime::watcher::Event};
 
 use super::Change;
-use crate::store::PackedObject;
+use crate::store::{PackedObject, Summary};
 
 /// How far each of several watches is.
 pub(super) struct Merge {
@@ -74,7 +74,7 @@ impl Merge {
         &mut self,
         from: &str,
         event: Change,
-        known: impl FnOnce() -> Vec<Arc<PackedObject>>,
+        known: impl FnOnce() -> Vec<Arc<Summary>>,
     ) -> Vec<Change> {
         if self.is_one {
             if matches!(event, Event::InitDone) {
@@ -102,9 +102,9 @@ impl Merge {
                 };
                 known()
                     .into_iter()
-                    .filter(|object| object.namespace().as_deref() == Some(from))
-                    .filter(|object| !there.contains(&object.name_any()))
-                    .map(|object| Event::Delete((*object).clone()))
+                    .filter(|object| *object.namespace == *from)
+                    .filter(|object| !there.contains(&*object.name))
+                    .map(|object| Event::Delete(PackedObject::gone(object)))
                     .collect()
             }
             event @ (Event::Apply(_) | Event::Delete(_)) => vec![event],
@@ -172,7 +172,10 @@ mod tests {
 
     impl MergedStore {
         fn apply_event(&mut self, merge: &mut Merge, from: &str, event: Change) {
-            let known = || self.store.values().cloned().map(Arc::new).collect();
+            let known = || {
+                let known = self.store.values();
+                known.map(|object| Arc::clone(object.summary())).collect()
+            };
             let events = merge.apply_event(from, event, known);
             self.apply(events);
         }

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use kube::Resource;
-
-use super::{Key, Objects, summary};
-use crate::{composio::model::Account, store::PackedObject};
+use super::{Key, Objects, Summary};
+use crate::composio::model::Account;
 
 impl Objects {
     /// Those that may mean the account of that id.
-    pub(crate) fn with_id(&self, id: &str) -> Vec<Arc<PackedObject>> {
+    pub(crate) fn with_id(&self, id: &str) -> Vec<Arc<Summary>> {
         self.index.lock().with(&Key::Id(id))
     }
 
@@ -17,18 +15,12 @@ impl Objects {
     pub(crate) fn have_recorded(&self, id: &str, uid: &str) -> bool {
         self.with_id(id)
             .iter()
-            .filter(|packed| packed.meta().uid.as_deref() != Some(uid))
-            .filter_map(|packed| summary(packed))
+            .filter(|other| other.uid.as_deref() != Some(uid))
             .any(|other| other.recorded_id() == Some(id))
     }
 
     /// Those that may look for that alias of that user and toolkit.
-    pub(crate) fn with_alias(
-        &self,
-        user: &str,
-        toolkit: &str,
-        alias: &str,
-    ) -> Vec<Arc<PackedObject>> {
+    pub(crate) fn with_alias(&self, user: &str, toolkit: &str, alias: &str) -> Vec<Arc<Summary>> {
         let index = self.index.lock();
         let mut with = index.with(&Key::Alias(user, toolkit, alias));
         with.extend(index.with(&Key::AliasOfSomebody(alias)));
@@ -36,7 +28,7 @@ impl Objects {
     }
 
     /// Those that may look for the account by its alias.
-    pub(crate) fn with_alias_of(&self, account: &Account) -> Vec<Arc<PackedObject>> {
+    pub(crate) fn with_alias_of(&self, account: &Account) -> Vec<Arc<Summary>> {
         match (&account.user_id, &account.alias) {
             (Some(user), Some(alias)) => self.with_alias(user, &account.toolkit, alias),
             _ => Vec::new(),
@@ -47,7 +39,6 @@ impl Objects {
     pub(crate) fn have_another(&self, account: &Account) -> bool {
         self.with_alias_of(account)
             .iter()
-            .filter_map(|packed| summary(packed))
             .any(|object| object.recorded_id().is_some_and(|id| id != account.id))
     }
 }

@@ -3,14 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-
-use super::Summary;
+use super::{Summary, Told};
 use crate::{
     composio::model::State,
-    crd::{AccountCounts, ConfigMapReason, Reason, condition},
+    crd::{AccountCounts, ConfigMapReason, Reason},
 };
+use jiff::Timestamp;
 
 /// The states that are counted under their own word.
 static STATES: [State; 7] = [
@@ -40,8 +38,9 @@ const WAITING: [Reason; 8] = [
     Reason::Revoked,
 ];
 
-/// How many objects there are of each kind. The words are a closed set, and each is there, with zero too.
-#[derive(Clone, Debug, PartialEq)]
+/// How many objects there are of each kind. The words are a closed set, and those are there of which there is an
+/// object: a project with few objects takes little memory.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectCounts {
     /// By Composio's word for the account.
     pub by_state: BTreeMap<&'static str, u64>,
@@ -68,26 +67,6 @@ struct Kind {
     waits_since: Option<Timestamp>,
     is_ready: bool,
     is_stalled: bool,
-}
-
-impl Default for ObjectCounts {
-    fn default() -> Self {
-        let zero = |word| (word, 0);
-        let states = STATES.iter().map(State::as_str).chain([OTHER, NONE]);
-        let reasons = Reason::all().map(Reason::as_str).chain([NONE, NOT_DECODED]);
-        let by_reason: BTreeMap<_, _> = reasons.map(zero).collect();
-        let not_written = ConfigMapReason::ALL.into_iter();
-        let not_written = not_written.filter(|one| *one != ConfigMapReason::Written);
-        Self {
-            by_state: states.map(zero).collect(),
-            by_ready: by_reason.clone(),
-            by_synced: by_reason,
-            without_config_map: not_written.map(|one| zero(one.as_str())).collect(),
-            waiting: BTreeMap::new(),
-            ready: 0,
-            stalled: 0,
-        }
-    }
 }
 
 impl ObjectCounts {
@@ -135,8 +114,8 @@ impl ObjectCounts {
         let kind = Kind::of(object);
         self.ready += u64::from(kind.is_ready);
         self.stalled += u64::from(kind.is_stalled);
-        for count in self.counts_of(&kind) {
-            *count += 1;
+        for (counts, word) in self.counts_of(&kind) {
+            *counts.entry(word).or_default() += 1;
         }
         if let Some(since) = kind.waits_since {
             *self.waiting.entry(since).or_default() += 1;
@@ -148,47 +127,49 @@ impl ObjectCounts {
         let kind = Kind::of(object);
         self.ready = self.ready.saturating_sub(u64::from(kind.is_ready));
         self.stalled = self.stalled.saturating_sub(u64::from(kind.is_stalled));
-        for count in self.counts_of(&kind) {
-            *count = count.saturating_sub(1);
+        for (counts, word) in self.counts_of(&kind) {
+            subtract(counts, word);
         }
-        if let Some(since) = kind.waits_since
-            && let Some(count) = self.waiting.get_mut(&since)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.waiting.remove(&since);
-            }
+        if let Some(since) = kind.waits_since {
+            subtract(&mut self.waiting, since);
         }
     }
 
-    fn counts_of(&mut self, kind: &Kind) -> impl Iterator<Item = &mut u64> {
-        let not_written =
-            (kind.no_config_map).map(|reason| self.without_config_map.entry(reason).or_default());
+    fn counts_of(
+        &mut self,
+        kind: &Kind,
+    ) -> impl Iterator<Item = (&mut BTreeMap<&'static str, u64>, &'static str)> {
+        let not_written = (kind.no_config_map).map(|reason| (&mut self.without_config_map, reason));
         let counts = [
-            self.by_state.entry(kind.state).or_default(),
-            self.by_ready.entry(kind.ready).or_default(),
-            self.by_synced.entry(kind.synced).or_default(),
+            (&mut self.by_state, kind.state),
+            (&mut self.by_ready, kind.ready),
+            (&mut self.by_synced, kind.synced),
         ];
         counts.into_iter().chain(not_written)
     }
 }
 
+/// Counts one less.
+fn subtract<K: Ord>(counts: &mut BTreeMap<K, u64>, of: K) {
+    if let Some(count) = counts.get_mut(&of) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&of);
+        }
+    }
+}
+
 impl Kind {
     fn of(object: &Summary) -> Self {
-        let status = &object.status;
-        let state = status.state.as_deref().map_or(NONE, |word| {
-            let mut known = STATES.iter().map(State::as_str);
-            known.find(|known| *known == word).unwrap_or(OTHER)
+        let recorded = &object.recorded;
+        let state = recorded.state.as_ref().map_or(NONE, |state| {
+            let mut known = STATES.iter();
+            known
+                .find(|known| *known == state)
+                .map_or(OTHER, State::as_str)
         });
-        let not_written = status.condition(condition::CONFIG_MAP_WRITTEN);
-        let not_written = not_written.filter(|written| written.status == "False");
-        let no_config_map = not_written.and_then(|written| {
-            let mut all = ConfigMapReason::ALL
-                .into_iter()
-                .map(ConfigMapReason::as_str);
-            all.find(|reason| *reason == written.reason)
-        });
-        if !object.is_readable {
+        let no_config_map = recorded.no_config_map.map(ConfigMapReason::as_str);
+        if !object.is_readable() {
             return Self {
                 state,
                 ready: NOT_DECODED,
@@ -199,34 +180,31 @@ impl Kind {
                 is_stalled: false,
             };
         }
-        let ready = status.condition(condition::READY);
-        let synced = status.condition(condition::SYNCED);
-        let waits = ready.filter(|ready| reason(ready).is_some_and(|one| WAITING.contains(&one)));
-        let word = |one: Option<&Condition>| one.and_then(reason).map_or(NONE, Reason::as_str);
+        let (ready, synced) = (recorded.ready, recorded.synced);
+        let waits = ready.filter(|_| Told::says(ready, &WAITING));
+        let word = |told: Option<Told>| {
+            let reason = told.and_then(|told| told.reason);
+            reason.map_or(NONE, Reason::as_str)
+        };
         Self {
             state,
             ready: word(ready),
             synced: word(synced),
             no_config_map,
-            waits_since: waits.map(|ready| ready.last_transition_time.0),
-            is_ready: ready.is_some_and(|ready| ready.status == "True"),
-            is_stalled: (status.condition(condition::STALLED))
-                .is_some_and(|stalled| stalled.status == "True"),
+            waits_since: waits.map(|ready| ready.since),
+            is_ready: ready.is_some_and(|ready| ready.is_true),
+            is_stalled: recorded.is_stalled,
         }
     }
 }
 
-fn reason(condition: &Condition) -> Option<Reason> {
-    Reason::named(&condition.reason)
-}
-
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
     use super::*;
     use crate::{
-        crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus},
+        crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus, condition},
         store::PackedObject,
     };
 
@@ -260,7 +238,7 @@ mod tests {
             ..ConnectedAccountStatus::default()
         });
         let packed = PackedObject::pack(object).expect("JSON");
-        packed.summary().expect("JSON")
+        Summary::clone(packed.summary())
     }
 
     #[test]
@@ -272,13 +250,13 @@ mod tests {
             object(None, Some("a reason of another version"), 0),
             object(None, None, 0),
             Summary {
-                is_readable: false,
+                left_out: ["spec".into()].into(),
                 ..object(Some("ACTIVE"), Some("Connected"), 0)
             },
         ];
         let mut counts = counted(&objects);
         assert_eq!(counts.by_state["ACTIVE"], 3);
-        assert_eq!(counts.by_state["EXPIRED"], 0);
+        assert_eq!(counts.by_state.get("EXPIRED"), None, "there is none");
         assert_eq!(counts.by_state[OTHER], 1);
         assert_eq!(counts.by_state[NONE], 2);
         assert_eq!(counts.by_ready["Connected"], 2);
@@ -289,7 +267,7 @@ mod tests {
         assert_eq!(counts.by_synced[NOT_DECODED], 1);
         assert_eq!(counts.by_synced[NONE], 1);
         assert_eq!(counts.without_config_map["Forbidden"], 4);
-        assert_eq!(counts.without_config_map["NotOurs"], 0);
+        assert_eq!(counts.without_config_map.get("NotOurs"), None);
         for counts in [&counts.by_state, &counts.by_ready, &counts.by_synced] {
             assert_eq!(counts.values().sum::<u64>(), 6);
         }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use kube::{Resource, runtime::reflector::ObjectRef};
 
-use super::{Objects, WatchDelta, counts_accounts};
-use crate::store::PackedObject;
+use super::{Index, Objects, WatchDelta, counts_accounts};
+use crate::store::{PackedObject, Summary};
 
 impl Objects {
     /// Takes in an object as the watch has brought it.
-    pub(in crate::store) fn apply(&self, object: Arc<PackedObject>) -> WatchDelta {
+    pub(in crate::store) fn apply(&self, object: Arc<Summary>) -> WatchDelta {
         self.activity.note();
         let flags = self.flags();
         let mut index = self.index.lock();
@@ -18,16 +18,16 @@ impl Objects {
         delta.is_new = known.is_none();
         let claims = known.as_ref().map(|known| index.claims(known, &flags));
         let now = index.claims(&object, &flags);
-        index.put(known, object, &flags, &mut delta);
+        index.put(known.as_deref(), object, &flags, &mut delta);
         delta.claims_less = claims.is_some_and(|before| !before.is_subset(&now));
         delta
     }
 
     /// Takes out an object that is not of this project, or not there, any more. Tells whether it was.
-    pub(in crate::store) fn remove(&self, object: &PackedObject) -> bool {
+    pub(in crate::store) fn remove(&self, object: &Summary) -> bool {
         let flags = self.flags();
         let mut index = self.index.lock();
-        let object_key = index.object_key(object);
+        let object_key = index.object_key(&object.namespace, &object.name);
         index.written.remove(&object_key);
         let was_there = index.take_out(object, &flags).is_some();
         if was_there {
@@ -39,16 +39,16 @@ impl Objects {
     /// Those that may have been too many beside an object that is gone.
     pub(in crate::store) fn that_may_have_room(
         &self,
-        gone: &PackedObject,
+        gone: &Summary,
     ) -> Vec<ObjectRef<PackedObject>> {
         match counts_accounts(&self.flags()) {
-            true => self.index.lock().not_allowed_in(gone),
+            true => self.index.lock().not_allowed_in(&gone.namespace),
             false => Vec::new(),
         }
     }
 
     /// Takes in all objects that there are, in place of those that are known.
-    pub(in crate::store) fn reset(&self, objects: Vec<Arc<PackedObject>>) -> WatchDelta {
+    pub(in crate::store) fn reset(&self, objects: Vec<Arc<Summary>>) -> WatchDelta {
         let flags = self.flags();
         let mut index = self.index.lock();
         let mut delta = WatchDelta::default();
@@ -57,10 +57,18 @@ impl Objects {
         index.writing.clone_from(&former.writing);
         index.written.clone_from(&former.written);
         for object in objects {
-            let known = former.objects.get(&former.object_key(&*object)).cloned();
-            index.put(known, object, &flags, &mut delta);
+            let object_key = former.object_key(&object.namespace, &object.name);
+            let known = former.objects.get(&object_key);
+            index.put(known.map(|known| &**known), object, &flags, &mut delta);
         }
         let index = &mut *index;
+        // Of one that is as it was, what was concluded holds.
+        let is_same = |object_key: &u64| {
+            let known = former.objects.get(object_key);
+            known.is_some() && index.objects.get(object_key) == known
+        };
+        let concluded = former.concluded.into_iter();
+        index.concluded = concluded.filter(|(key, _)| is_same(key)).collect();
         (index.written).retain(|object_key, _| index.objects.contains_key(object_key));
         if !delta.changed.is_empty() || index.objects.len() != former.objects.len() {
             self.activity.note();
@@ -71,20 +79,30 @@ impl Objects {
     /// Says that the status of an object is being written: the event of it is no change by somebody else.
     pub fn begin_write(&self, object: &impl Resource) {
         let mut index = self.index.lock();
-        let object_key = index.object_key(object);
+        let object_key = index.key_of(object);
         index.writing.insert(object_key);
     }
 
     /// Says that the write has ended, and which version it made, if it made one.
     pub fn end_write(&self, object: &impl Resource, version: Option<String>) {
         let mut index = self.index.lock();
-        let object_key = index.object_key(object);
+        let object_key = index.key_of(object);
         index.writing.remove(&object_key);
         let known = index.objects.get(&object_key);
         // Of one that is gone by now no event will come.
-        let is_to_come = known.is_some_and(|packed| packed.meta().resource_version != version);
+        let is_to_come =
+            known.is_some_and(|known| known.resource_version.as_deref() != version.as_deref());
         if let Some(version) = version.filter(|_| is_to_come) {
             index.written.insert(object_key, version);
         }
+    }
+}
+
+impl Index {
+    fn key_of(&self, object: &impl Resource) -> u64 {
+        let metadata = object.meta();
+        let [namespace, name] =
+            [&metadata.namespace, &metadata.name].map(|one| one.as_deref().unwrap_or_default());
+        self.object_key(namespace, name)
     }
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 
 use super::super::Summary;
-use crate::crd::has_finalizer;
 
 /// The objects of each namespace, the oldest first.
 #[derive(Default)]
@@ -16,16 +15,15 @@ type Age = (Option<Timestamp>, String);
 
 impl Places {
     pub(super) fn put(&mut self, object: &Summary) {
-        let all = self.0.entry(object.namespace()).or_default();
-        all.insert(age(object), has_finalizer(&object.metadata));
+        let all = self.0.entry(object.namespace.to_string()).or_default();
+        all.insert(age(object), object.is_marked);
     }
 
     pub(super) fn take_out(&mut self, object: &Summary) {
-        let namespace = object.namespace();
-        if let Some(all) = self.0.get_mut(&namespace) {
+        if let Some(all) = self.0.get_mut(&*object.namespace) {
             all.remove(&age(object));
             if all.is_empty() {
-                self.0.remove(&namespace);
+                self.0.remove(&*object.namespace);
             }
         }
     }
@@ -44,7 +42,5 @@ impl Places {
 }
 
 fn age(object: &Summary) -> Age {
-    let metadata = &object.metadata;
-    let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
-    (created, metadata.name.clone().unwrap_or_default())
+    (object.created, object.name.to_string())
 }

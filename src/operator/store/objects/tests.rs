@@ -1,10 +1,4 @@
-use kube::{
-    ResourceExt,
-    runtime::{
-        reflector::{self, Store},
-        watcher::Event,
-    },
-};
+use kube::runtime::watcher::Event;
 use serde_json::json;
 
 use super::*;
@@ -15,9 +9,9 @@ use crate::{
     store::AllObjects,
 };
 
-/// All objects of a store, and those of the default project of a namespace.
-fn objects_of(store: Store<PackedObject>, namespace: &str) -> (AllObjects, Objects) {
-    let all = AllObjects::new(store, Flags::default());
+/// All objects, and those of the default project of a namespace. There is none yet.
+fn objects_of(namespace: &str) -> (AllObjects, Objects) {
+    let all = AllObjects::new(Flags::default());
     let objects = all.of_project(&ProjectKey::referred(&ProjectRef::default(), namespace));
     (all, objects)
 }
@@ -36,17 +30,18 @@ pub(super) fn object(name: &str, version: &str, id: Option<&str>) -> ConnectedAc
     object
 }
 
-fn names(objects: Vec<Arc<PackedObject>>) -> Vec<String> {
-    objects.iter().map(|object| object.name_any()).collect()
+fn names(objects: Vec<Arc<Summary>>) -> Vec<String> {
+    objects
+        .iter()
+        .map(|object| object.name.to_string())
+        .collect()
 }
 
 #[test]
 fn an_object_is_found_by_what_it_says_now_and_not_by_what_it_said() {
-    let (store, mut writer) = reflector::store();
-    let (all, objects) = objects_of(store, "ns");
-    let mut tell = |event: Event<PackedObject>| {
-        writer.apply_watcher_event(&event);
-        let changed = all.apply_event(&event).changed.into_iter();
+    let (all, objects) = objects_of("ns");
+    let tell = |event: Event<PackedObject>| {
+        let changed = all.apply_event(event).changed.into_iter();
         changed.map(|object| object.name).collect::<Vec<_>>()
     };
     let object = |name, version, id| PackedObject::pack(object(name, version, id)).expect("JSON");
@@ -117,11 +112,9 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
             .concat(),
         ];
         for events in ways {
-            let (store, mut writer) = reflector::store();
-            let (all, objects) = objects_of(store, "ns");
+            let (all, objects) = objects_of("ns");
             let mut told = Vec::new();
-            for event in &events {
-                writer.apply_watcher_event(event);
+            for event in events {
                 told.extend(all.apply_event(event).undecodable);
             }
             assert_eq!(names(told), ["a"], "it is told once");
@@ -138,14 +131,13 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
             assert_eq!(objects.auth_configs(5), ["ac_1"]);
             let ids: Vec<_> = objects
                 .all()
-                .map(|object| object.status.connected_account_id)
+                .map(|object| object.recorded_id().map(str::to_owned))
                 .collect();
             assert_eq!(ids, [Some("ca_1".to_owned())], "the resync asks for it");
             assert_eq!(objects.readable().count(), 0, "nothing is done with it");
             let event = Event::Apply(readable());
-            writer.apply_watcher_event(&event);
             assert_eq!(
-                all.apply_event(&event).changed.len(),
+                all.apply_event(event).changed.len(),
                 1,
                 "it can be read again"
             );
@@ -160,11 +152,9 @@ fn what_cannot_be_read_has_one_place_however_it_became_known() {
 
 #[test]
 fn nothing_is_kept_of_the_writes_of_objects_that_are_gone() {
-    let (store, mut writer) = reflector::store();
-    let (all, objects) = objects_of(store, "ns");
-    let mut tell = |event: Event<PackedObject>| {
-        writer.apply_watcher_event(&event);
-        all.apply_event(&event);
+    let (all, objects) = objects_of("ns");
+    let tell = |event: Event<PackedObject>| {
+        all.apply_event(event);
     };
     let packed = |name, version| PackedObject::pack(object(name, version, None)).expect("JSON");
     let written = |name, version: &str| {
@@ -188,8 +178,7 @@ fn nothing_is_kept_of_the_writes_of_objects_that_are_gone() {
 
 #[test]
 fn what_is_counted_as_it_changes_is_what_a_count_of_all_would_find() {
-    let (store, mut writer) = reflector::store();
-    let (all, objects) = objects_of(store, "agents");
+    let (all, objects) = objects_of("agents");
     let mut random = fastrand::Rng::with_seed(7);
     let (mut lists, mut ends, mut changes) = (0, 0, 0);
     let mut versions = 0..;
@@ -249,8 +238,7 @@ fn what_is_counted_as_it_changes_is_what_a_count_of_all_would_find() {
             }
         };
         for event in events {
-            writer.apply_watcher_event(&event);
-            all.apply_event(&event);
+            all.apply_event(event);
         }
         let mut counts = ObjectCounts::default();
         objects.all().for_each(|object| counts.add(&object));

@@ -1,73 +1,169 @@
-//! What is known of an object whatever of it cannot be read: by what it means an account, and what is
-//! recorded of that account.
+//! What is kept of an object while nothing is to be done for it: by what it means an account, what is recorded of
+//! that account, and what tells one version of it from the next.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
-use crate::{
-    composio::model::Account,
-    crd::{ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountStatus, OWN_ACCOUNT_ANNOTATION},
-    plan::{Claim, Claimant, Desired, Flags, Labels, Pin, computed_alias},
-    record::RecordKeys,
+use std::{
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::LazyLock,
 };
 
-/// What is known of an object whatever of it cannot be read. It is enough to tell whose an account is, and
-/// too little to do anything with it.
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+
+use super::{PackedObject, STATUS};
+use crate::{
+    composio::model::Account,
+    crd::{ALIAS_ANNOTATION, ConnectedAccount, OWN_ACCOUNT_ANNOTATION, ProjectRef, has_finalizer},
+    plan::{Claim, Claimant, Desired, Flags, Labels, Pin, computed_alias},
+    projects::ProjectKey,
+    record::{Proven, RecordKeys},
+};
+
+mod recorded;
+
+pub use recorded::{Recorded, Told};
+
+/// The longest name of an object.
+const MAX_NAME: usize = 253;
+
+/// Fingerprints are of this process alone: nobody outside can write two statuses that have the same one.
+pub(crate) static FINGERPRINTS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// What is kept of an object, whatever of it cannot be read. It is enough to tell whose an account is and whether
+/// the object has changed, and too little to do anything with it: for that the object is read again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// Of it what is used.
-    pub metadata: ObjectMeta,
-    /// Whether the whole declaration could be read.
-    pub is_readable: bool,
+    /// `metadata.namespace`.
+    pub namespace: Box<str>,
+    /// `metadata.name`.
+    pub name: Box<str>,
+    /// `metadata.uid`.
+    pub uid: Option<Box<str>>,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Option<Box<str>>,
+    /// `metadata.generation`.
+    pub generation: Option<i64>,
+    /// `metadata.creationTimestamp`.
+    pub created: Option<Timestamp>,
+    /// Whether it is being deleted.
+    pub is_deleting: bool,
+    /// Whether it has the operator's finalizer.
+    pub is_marked: bool,
+    /// The annotation `composio.dev/alias`.
+    pub pin: Option<Box<str>>,
+    /// The annotation `composio.dev/own-account`.
+    pub own_account: Option<Box<str>>,
+    /// A fingerprint of the annotations by which people ask for something.
+    pub requests: u64,
+    /// The fields that could not be read, as paths from the root of the object. Nothing of what stands in
+    /// them is told: it may be a link.
+    pub left_out: Box<[Box<str>]>,
     /// The declared user, if it could be read.
-    pub user: Option<String>,
+    pub user: Option<Box<str>>,
     /// The declared toolkit, if it could be read.
-    pub toolkit: Option<String>,
+    pub toolkit: Option<Box<str>>,
     /// The declared alias.
-    pub alias: Option<String>,
+    pub alias: Option<Box<str>>,
     /// The declared id.
-    pub connected_account_id: Option<String>,
-    /// What of the status could be read.
-    pub status: ConnectedAccountStatus,
+    pub connected_account_id: Option<Box<str>>,
+    /// The project that it refers to; `None`: the one of objects that name none.
+    pub(in crate::store) project: Option<Box<ProjectRef>>,
+    /// The project that its pin names, where it is being deleted and that is another one.
+    pub(in crate::store) pinned_project: Option<Box<ProjectRef>>,
+    /// What of the status is used.
+    pub recorded: Recorded,
 }
 
 impl Summary {
     /// Of an object; of one that could not be read as a whole, of what could.
-    pub(super) fn of(object: ConnectedAccount, is_readable: bool) -> Self {
-        let spec = object.spec;
-        let read = |text: String| Some(text).filter(|text| is_readable || !text.is_empty());
+    pub(super) fn of(object: &ConnectedAccount, left_out: &[String]) -> Self {
+        let (metadata, spec) = (&object.metadata, &object.spec);
+        let is_readable = is_readable(left_out);
+        let read = |text: &str| boxed(Some(text).filter(|text| is_readable || !text.is_empty()));
+        let annotation = |name: &str| {
+            let annotations = metadata.annotations.as_ref()?;
+            boxed(annotations.get(name).map(String::as_str))
+        };
+        let is_deleting = metadata.deletion_timestamp.is_some();
+        let project = &spec.project_ref;
+        let pinned_project = match is_deleting {
+            true => pinned_project(metadata).filter(|one| one != project),
+            false => None,
+        };
         Self {
-            metadata: object.metadata,
-            is_readable,
-            user: read(spec.user),
-            toolkit: read(spec.toolkit),
-            alias: spec.metadata.and_then(|metadata| metadata.alias),
-            connected_account_id: spec.connected_account_id,
-            status: object.status.unwrap_or_default(),
+            namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
+            name: metadata.name.as_deref().unwrap_or_default().into(),
+            uid: boxed(metadata.uid.as_deref()),
+            resource_version: boxed(metadata.resource_version.as_deref()),
+            generation: metadata.generation,
+            created: metadata.creation_timestamp.as_ref().map(|time| time.0),
+            is_deleting,
+            is_marked: has_finalizer(metadata),
+            pin: annotation(ALIAS_ANNOTATION),
+            own_account: annotation(OWN_ACCOUNT_ANNOTATION),
+            requests: requests(metadata),
+            left_out: left_out.iter().map(|path| path.as_str().into()).collect(),
+            user: read(&spec.user),
+            toolkit: read(&spec.toolkit),
+            alias: boxed((spec.metadata.as_ref()).and_then(|metadata| metadata.alias.as_deref())),
+            connected_account_id: boxed(spec.connected_account_id.as_deref()),
+            project: (*project != ProjectRef::default()).then(|| Box::new(project.clone())),
+            pinned_project: pinned_project.map(Box::new),
+            recorded: Recorded::of(object.status.as_ref()),
         }
+    }
+
+    /// A reference to the object.
+    pub fn reference(&self) -> ObjectRef<PackedObject> {
+        ObjectRef::new(&self.name).within(&self.namespace)
+    }
+
+    /// The project that the object refers to.
+    pub fn project(&self) -> ProjectKey {
+        match &self.project {
+            Some(project) => ProjectKey::referred(project, &self.namespace),
+            None => ProjectKey::referred(&ProjectRef::default(), &self.namespace),
+        }
+    }
+
+    /// The project in which it is worked on: where it is being deleted, the one of its pin.
+    pub fn project_at_work(&self) -> ProjectKey {
+        match &self.pinned_project {
+            Some(project) => ProjectKey::referred(project, &self.namespace),
+            None => self.project(),
+        }
+    }
+
+    /// Whether the whole declaration could be read. On half of one nothing is decided.
+    pub fn is_readable(&self) -> bool {
+        is_readable(&self.left_out)
     }
 
     /// The id of the account that the object has recorded.
     pub fn recorded_id(&self) -> Option<&str> {
-        self.status.connected_account_id.as_deref()
+        self.recorded.connected_account_id.as_deref()
     }
 
-    /// The namespace of the object.
-    pub fn namespace(&self) -> String {
-        self.metadata.namespace.clone().unwrap_or_default()
+    /// Whether something is to be told of the object that was not taken yet.
+    pub(crate) fn is_to_be_told(&self) -> bool {
+        self.recorded.notification_since.is_some()
+    }
+
+    /// Whether it has a link that can be used at that time.
+    pub(in crate::store) fn waits_for_a_person(&self, now: Timestamp) -> bool {
+        self.recorded.link_until.is_some_and(|until| now < until)
     }
 
     /// The alias that is computed from the object's name.
     pub fn own_alias(&self, flags: &Flags) -> String {
-        let name = self.metadata.name.as_deref().unwrap_or_default();
-        computed_alias(&flags.alias_prefix, &self.namespace(), name)
+        computed_alias(&flags.alias_prefix, &self.namespace, &self.name)
     }
 
     /// Whether its pin names another project than the one that it refers to: what it has on record is there, and is
     /// nothing to ask this one for.
     pub(crate) fn is_pinned_elsewhere(&self, flags: &Flags) -> bool {
-        let name = self.metadata.name.as_deref().unwrap_or_default();
-        let pin = self.annotation(ALIAS_ANNOTATION);
-        let project = pin.and_then(|pin| Pin::project(pin, &self.namespace(), name));
+        let pin = self.pin.as_deref();
+        let project = pin.and_then(|pin| Pin::project(pin, &self.namespace, &self.name));
         project.is_some_and(|project| project != flags.project)
     }
 
@@ -79,18 +175,16 @@ impl Summary {
         work: impl FnOnce(Claimant<'_>) -> T,
     ) -> T {
         let own_alias = self.own_alias(flags);
-        let name = self.metadata.name.as_deref().unwrap_or_default();
-        let annotation = self.annotation(ALIAS_ANNOTATION);
-        let pin = Pin::read(annotation, flags, &self.namespace(), name);
+        let pin = Pin::read(self.pin.as_deref(), flags, &self.namespace, &self.name);
         work(Claimant {
             own_alias: &own_alias,
             declared_alias: self.alias.as_deref(),
             connected_account_id: self.connected_account_id.as_deref(),
-            own_account: self.annotation(OWN_ACCOUNT_ANNOTATION),
+            own_account: self.own_account.as_deref(),
             pin: &pin,
             may_take_over: (flags.policy.as_ref()).is_some_and(|policy| {
                 let (user, toolkit) = (self.user.as_deref(), self.toolkit.as_deref());
-                policy.may_take_over(&self.namespace(), labels, user, toolkit)
+                policy.may_take_over(&self.namespace, labels, user, toolkit)
             }),
         })
     }
@@ -107,12 +201,13 @@ impl Summary {
         keys: &RecordKeys,
         account: &Account,
     ) -> Option<Claim> {
-        let may_be =
-            |ours: &Option<String>, theirs: &str| ours.as_deref().is_none_or(|ours| ours == theirs);
+        let may_be = |ours: &Option<Box<str>>, theirs: &str| {
+            ours.as_deref().is_none_or(|ours| ours == theirs)
+        };
         let is_of_it =
             may_be(&self.user, &other.spec.user) && may_be(&self.toolkit, &other.spec.toolkit);
         self.claimant(flags, labels, |claimant| {
-            let claim = claimant.claim(&self.status, keys, account)?;
+            let claim = claimant.claim(&self.recorded.claim(), keys, account)?;
             let alias = account.alias.as_deref();
             let is_own_alias = alias == Some(claimant.own_alias);
             // What was made beside the account that it has may carry the alias that it was marked with. To whoever
@@ -133,95 +228,75 @@ impl Summary {
         })
     }
 
-    fn annotation(&self, name: &str) -> Option<&str> {
-        let annotations = self.metadata.annotations.as_ref()?;
-        annotations.get(name).map(String::as_str)
+    /// What the record proves of an account of that id, for that alias computed from the object.
+    pub(crate) fn proven(&self, keys: &RecordKeys, own_alias: &str, id: &str) -> Proven {
+        keys.verify(self.recorded.record.as_deref(), own_alias, id)
     }
+}
+
+/// Also what is read of the status only by its fingerprint.
+impl Hash for Summary {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Summary {
+            namespace,
+            name,
+            uid,
+            resource_version,
+            generation,
+            created,
+            is_deleting,
+            is_marked,
+            pin,
+            own_account,
+            requests,
+            left_out,
+            user,
+            toolkit,
+            alias,
+            connected_account_id,
+            project,
+            pinned_project,
+            recorded,
+        } = self;
+        (namespace, name, uid, resource_version, generation).hash(state);
+        (created, is_deleting, is_marked, pin, own_account, requests).hash(state);
+        (left_out, user, toolkit, alias, connected_account_id).hash(state);
+        (project, pinned_project).hash(state);
+        // All else that is recorded is read from what this is the fingerprint of.
+        recorded.fingerprint.hash(state);
+    }
+}
+
+/// Whether nothing but the status could not be read.
+fn is_readable(left_out: &[impl AsRef<str>]) -> bool {
+    left_out
+        .iter()
+        .all(|path| path.as_ref().starts_with(STATUS))
+}
+
+fn boxed(text: Option<&str>) -> Option<Box<str>> {
+    text.map(Box::from)
+}
+
+/// The project that the pin of an object names.
+fn pinned_project(metadata: &ObjectMeta) -> Option<ProjectRef> {
+    let pin = metadata.annotations.as_ref()?.get(ALIAS_ANNOTATION)?;
+    let (namespace, name) = (metadata.namespace.as_deref()?, metadata.name.as_deref()?);
+    let project: ProjectRef = Pin::project(pin, namespace, name)?.parse().ok()?;
+    // Whoever may edit the object has written it: what is no name of an object names none.
+    let is_name = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    let fits = project.name.len() <= MAX_NAME && project.name.bytes().all(is_name);
+    fits.then_some(project)
+}
+
+fn requests(metadata: &ObjectMeta) -> u64 {
+    let mut hasher = FINGERPRINTS.build_hasher();
+    let annotations = metadata.annotations.iter().flatten();
+    for annotation in annotations.filter(|(name, _)| *name != ALIAS_ANNOTATION) {
+        annotation.hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::store::PackedObject;
-
-    fn summary(spec: Value, status: Value) -> Summary {
-        let pin = Pin::annotation(&Flags::default(), "agents", "mail", Some("pinned"));
-        let object = json!({
-            "metadata": {
-                "name": "mail", "namespace": "agents", "uid": "u",
-                "annotations": {ALIAS_ANNOTATION: pin},
-            },
-            "spec": spec, "status": status,
-        });
-        let packed: PackedObject =
-            serde_json::from_str(&object.to_string()).expect("it has metadata");
-        packed.summary().expect("it was packed")
-    }
-
-    #[test]
-    fn an_unreadable_object_finds_what_it_would_find_and_what_it_may() {
-        let other: ConnectedAccount = serde_json::from_value(json!({
-            "metadata": {"name": "other", "namespace": "agents"},
-            "spec": {"user": "u", "toolkit": "gmail"},
-        }))
-        .expect("an object");
-        let other = Desired::of(&other, &Flags::default());
-        let account = Account {
-            id: "ca_1".to_owned(),
-            alias: Some("pinned".to_owned()),
-            user_id: Some("u".to_owned()),
-            toolkit: "gmail".to_owned(),
-            auth_config: "ac_1".to_owned(),
-            auth_config_disabled: false,
-            state: crate::composio::model::State::Active,
-            state_reason: None,
-            identity: None,
-            visibility: crate::composio::model::Visibility::Private,
-            sharing: None,
-            created_at: None,
-            updated_at: None,
-        };
-        let keys = RecordKeys::derive(b"the API key", "project");
-        let finds_it = |object: &Summary, account: &Account| {
-            let claim = object.claim(&other.flags, &other, &Labels::default(), &keys, account);
-            claim.is_some()
-        };
-        let odd = |field: &str, value: Value| {
-            let mut spec = json!({"user": "u", "toolkit": "gmail", "suspend": "perhaps"});
-            spec[field] = value;
-            spec
-        };
-        for (finds, spec, status, reason) in [
-            (true, odd("suspend", json!(7)), json!({}), "its own"),
-            (true, odd("user", json!(7)), json!([]), "perhaps its own"),
-            (true, json!("odd"), json!({}), "all may be"),
-            (false, odd("user", json!("v")), json!({}), "of another user"),
-            (
-                false,
-                odd("toolkit", json!("x")),
-                json!({}),
-                "of another toolkit",
-            ),
-            (
-                true,
-                odd("user", json!(7)),
-                json!({"connectedAccountId": "ca_2", "state": 7}),
-                "it has another, and asked for one of this alias",
-            ),
-        ] {
-            let summary = summary(spec, status);
-            assert!(!summary.is_readable, "{reason}");
-            assert_eq!(finds_it(&summary, &account), finds, "{reason}");
-        }
-        let elsewhere = Account {
-            alias: Some(computed_alias("", "agents", "mail")),
-            ..account.clone()
-        };
-        let unreadable = summary(json!("odd"), json!({}));
-        assert!(!finds_it(&unreadable, &elsewhere), "the pin counts");
-        let by_id = summary(odd("connectedAccountId", json!("ca_1")), json!({}));
-        assert!(finds_it(&by_id, &elsewhere), "declared by its id");
-    }
-}
+mod tests;

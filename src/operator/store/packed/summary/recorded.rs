@@ -1,0 +1,134 @@
+//! What is used of the status of an object.
+
+use std::{
+    hash::{BuildHasher, Hasher},
+    io,
+};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::{FINGERPRINTS, boxed};
+use crate::{
+    composio::model::State,
+    crd::{AccountRecord, ConfigMapReason, ConnectedAccountStatus, Reason, condition},
+};
+
+/// What is used of the status of an object that nothing is to be done for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// `status.connectedAccountId`.
+    pub connected_account_id: Option<Box<str>>,
+    /// `status.record`.
+    pub record: Option<Box<AccountRecord>>,
+    /// `status.authConfig`.
+    pub auth_config: Option<Box<str>>,
+    /// Composio's word for the account; `None`: there is none.
+    pub state: Option<State>,
+    /// The last time at which a link was made for the account, or it was connected.
+    pub last_sign_in: Option<Timestamp>,
+    /// Until when its link can be used.
+    pub link_until: Option<Timestamp>,
+    /// Since when something is to be told of it that was not taken yet.
+    pub notification_since: Option<Timestamp>,
+    /// The condition Ready.
+    pub ready: Option<Told>,
+    /// The condition Synced.
+    pub synced: Option<Told>,
+    /// Whether the condition Stalled is true.
+    pub is_stalled: bool,
+    /// Why the ConfigMap is not written.
+    pub no_config_map: Option<ConfigMapReason>,
+    /// A fingerprint of all of the status.
+    pub fingerprint: u64,
+}
+
+/// What a condition tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Whether it is true.
+    pub is_true: bool,
+    /// Its reason; `None`: one that this version does not know.
+    pub reason: Option<Reason>,
+    /// Since when it is as it is.
+    pub since: Timestamp,
+}
+
+impl Told {
+    fn of(condition: &Condition) -> Self {
+        Self {
+            is_true: condition.status == "True",
+            reason: Reason::named(&condition.reason),
+            since: condition.last_transition_time.0,
+        }
+    }
+
+    /// Whether it is there for one of these reasons.
+    pub fn says(told: Option<Self>, reasons: &[Reason]) -> bool {
+        told.and_then(|told| told.reason)
+            .is_some_and(|reason| reasons.contains(&reason))
+    }
+}
+
+impl Recorded {
+    pub(super) fn of(status: Option<&ConnectedAccountStatus>) -> Self {
+        let absent = ConnectedAccountStatus::default();
+        let status = status.unwrap_or(&absent);
+        let told = |type_| status.condition(type_).map(Told::of);
+        let times = [
+            &status.last_link_issued_at,
+            &status.connected_at,
+            &status.first_connected_at,
+        ];
+        let not_written = status.condition(condition::CONFIG_MAP_WRITTEN);
+        let not_written = not_written.filter(|written| written.status == "False");
+        let pending = status.pending_notification.as_ref();
+        Self {
+            connected_account_id: boxed(status.connected_account_id.as_deref()),
+            record: status.record.clone().map(Box::new),
+            auth_config: boxed(status.auth_config.as_deref()),
+            state: status.state.as_deref().map(State::from),
+            last_sign_in: times.into_iter().flatten().map(|time| time.0).max(),
+            link_until: status.link.as_ref().map(|link| link.expires_at.0),
+            notification_since: pending.map(|pending| pending.time.0),
+            ready: told(condition::READY),
+            synced: told(condition::SYNCED),
+            is_stalled: told(condition::STALLED).is_some_and(|stalled| stalled.is_true),
+            no_config_map: not_written.and_then(|written| {
+                let mut all = ConfigMapReason::ALL.into_iter();
+                all.find(|reason| reason.as_str() == written.reason)
+            }),
+            fingerprint: fingerprint(status),
+        }
+    }
+
+    /// As much of the status as tells what it claims.
+    pub fn claim(&self) -> ConnectedAccountStatus {
+        ConnectedAccountStatus {
+            connected_account_id: self.connected_account_id.as_deref().map(str::to_owned),
+            record: self.record.as_deref().cloned(),
+            ..ConnectedAccountStatus::default()
+        }
+    }
+}
+
+fn fingerprint(status: &ConnectedAccountStatus) -> u64 {
+    let mut writer = HashWriter(FINGERPRINTS.build_hasher());
+    // It cannot fail: a status is written as JSON each time that it is sent.
+    let _ = serde_json::to_writer(&mut writer, status);
+    writer.0.finish()
+}
+
+/// Takes the fingerprint of what is written to it.
+struct HashWriter<H>(H);
+
+impl<H: Hasher> io::Write for HashWriter<H> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

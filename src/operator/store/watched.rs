@@ -1,0 +1,284 @@
+//! The objects by their names, as the watch has them: a summary of each, and the text of those that wait for a pass.
+
+use std::{
+    borrow::Borrow,
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use kube::runtime::reflector::ObjectRef;
+
+use super::{PackedObject, Summary};
+
+/// The map of texts does not shrink below this capacity.
+const MIN_CAPACITY: usize = 64;
+
+/// The objects by their names.
+#[derive(Default)]
+pub(super) struct Watched {
+    objects: ByName,
+    /// What a list has brought that is not at its end.
+    listed: ByName,
+    /// Those that are to be looked at or told of, as the watch has brought them. Empty at rest.
+    texts: HashMap<ObjectRef<PackedObject>, Arc<PackedObject>>,
+}
+
+/// Ordered by namespace and name, which are kept in the summary alone.
+type ByName = BTreeSet<Named>;
+
+struct Named(Arc<Summary>);
+
+/// What objects are ordered by, borrowed from a summary or from a reference.
+trait Name {
+    fn name(&self) -> (&str, &str);
+}
+
+impl Name for Summary {
+    fn name(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+}
+
+impl Name for Named {
+    fn name(&self) -> (&str, &str) {
+        self.0.name()
+    }
+}
+
+impl Name for (&str, &str) {
+    fn name(&self) -> (&str, &str) {
+        *self
+    }
+}
+
+impl<'a> Borrow<dyn Name + 'a> for Named {
+    fn borrow(&self) -> &(dyn Name + 'a) {
+        self
+    }
+}
+
+impl PartialEq for dyn Name + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for dyn Name + '_ {}
+
+impl PartialOrd for dyn Name + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn Name + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(&other.name())
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Named {}
+
+impl PartialOrd for Named {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Named {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(&other.name())
+    }
+}
+
+impl Watched {
+    /// A list begins: what it brings counts at its end.
+    pub(super) fn begin_list(&mut self) {
+        self.listed.clear();
+    }
+
+    /// Takes in an object of a list.
+    pub(super) fn list(&mut self, object: PackedObject) {
+        let summary = Arc::clone(object.summary());
+        // Of one that is as it was nothing is to be read.
+        let known = self.get(&summary.reference());
+        if known.is_none_or(|known| known != summary) {
+            self.texts.insert(summary.reference(), Arc::new(object));
+        }
+        self.listed.replace(Named(summary));
+    }
+
+    /// What the list has brought is all that there is.
+    pub(super) fn end_list(&mut self) -> Vec<Arc<Summary>> {
+        self.objects = std::mem::take(&mut self.listed);
+        self.all().cloned().collect()
+    }
+
+    /// Keeps the texts of these objects, and of those that are to be told of.
+    pub(super) fn keep_texts_of(&mut self, changed: &[ObjectRef<PackedObject>]) {
+        let Self { objects, texts, .. } = self;
+        let changed: HashSet<_> = changed.iter().collect();
+        texts.retain(|object, packed| {
+            let is_there = objects.contains(&**packed.summary() as &dyn Name);
+            is_there && (changed.contains(object) || packed.summary().is_to_be_told())
+        });
+        self.shrink();
+    }
+
+    /// Takes in an object, with its text.
+    pub(super) fn put(&mut self, object: PackedObject) {
+        let summary = Arc::clone(object.summary());
+        self.texts.insert(summary.reference(), Arc::new(object));
+        self.objects.replace(Named(summary));
+    }
+
+    /// Takes out an object that is gone.
+    pub(super) fn remove(&mut self, object: &Summary) {
+        self.objects.remove(object as &dyn Name);
+        self.texts.remove(&object.reference());
+        self.shrink();
+    }
+
+    /// Keeps no more than the summary of an object, if it is still in this version.
+    pub(super) fn forget_text(&mut self, object: &Summary) {
+        let object_ref = object.reference();
+        let kept = self.texts.get(&object_ref);
+        if kept.is_some_and(|packed| **packed.summary() == *object) {
+            self.texts.remove(&object_ref);
+            self.shrink();
+        }
+    }
+
+    pub(super) fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<Summary>> {
+        let namespace = object.namespace.as_deref().unwrap_or_default();
+        let name = (namespace, object.name.as_str());
+        self.objects
+            .get(&name as &dyn Name)
+            .map(|named| Arc::clone(&named.0))
+    }
+
+    pub(super) fn packed(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<PackedObject>> {
+        self.texts.get(object).cloned()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Summary>> {
+        self.objects.iter().map(|named| &named.0)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// After the start, hardly any text is kept.
+    fn shrink(&mut self) {
+        if self.texts.capacity() > 8 * self.texts.len().max(MIN_CAPACITY) {
+            self.texts.shrink_to(2 * self.texts.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{plan::Flags, store::AllObjects};
+
+    fn object(name: &str, version: u64, generation: u64) -> PackedObject {
+        let object = json!({
+            "metadata": {
+                "name": name, "namespace": "ns", "uid": name, "generation": generation,
+                "resourceVersion": version.to_string(),
+            },
+            "spec": {"user": "u", "toolkit": "gmail"},
+            "status": {"observedGeneration": 1, "connectedAccountId": "ca_1"},
+        });
+        serde_json::from_str(&object.to_string()).expect("an object")
+    }
+
+    fn to_be_told(name: &str, version: u64) -> PackedObject {
+        let mut object = object(name, version, 1).unpack().expect("it is readable");
+        let status = object.status.as_mut().expect("it has one");
+        let pending =
+            json!({"id": "1", "type": "Connected", "time": "2026-01-01T00:00:00.000000Z"});
+        status.pending_notification = Some(serde_json::from_value(pending).expect("one"));
+        PackedObject::pack(object).expect("JSON")
+    }
+
+    /// The names of those of which more is kept than the summary.
+    fn texts(objects: &AllObjects) -> Vec<String> {
+        let all = objects.all().into_iter();
+        let with_text = all.filter(|known| objects.has_text(known));
+        with_text.map(|known| known.name.to_string()).collect()
+    }
+
+    fn list(objects: &AllObjects, all: impl IntoIterator<Item = PackedObject>) {
+        objects.apply_event(Event::Init);
+        for object in all {
+            objects.apply_event(Event::InitApply(object));
+        }
+        objects.apply_event(Event::InitDone);
+    }
+
+    #[test]
+    fn more_than_the_summary_is_kept_until_the_pass_that_leaves_nothing_to_do() {
+        let objects = AllObjects::new(Flags::default());
+        list(&objects, [object("a", 1, 1), object("b", 2, 1)]);
+        assert_eq!(texts(&objects), ["a", "b"], "both are to be looked at");
+        for name in ["a", "b"] {
+            let known = objects.packed(&ObjectRef::new(name).within("ns"));
+            objects.at_rest(&known.expect("its text is kept"));
+        }
+        assert_eq!(texts(&objects), [""; 0]);
+        objects.apply_event(Event::Apply(object("a", 3, 2)));
+        assert_eq!(texts(&objects), ["a"], "it was changed");
+        // A pass over the version before has ended.
+        objects.at_rest(&object("a", 1, 1));
+        assert_eq!(texts(&objects), ["a"]);
+        objects.apply_event(Event::Delete(object("a", 4, 2)));
+        assert_eq!(texts(&objects), [""; 0]);
+        assert_eq!(objects.count(), 1);
+    }
+
+    #[test]
+    fn of_a_list_that_says_nothing_new_no_text_is_kept() {
+        let objects = AllObjects::new(Flags::default());
+        let all = || (0..100_u64).map(|n| object(&n.to_string(), n, 1));
+        list(&objects, all());
+        for known in objects.all() {
+            let packed = objects.packed(&known.reference()).expect("it is new");
+            objects.at_rest(&packed);
+        }
+        list(&objects, all());
+        assert_eq!(texts(&objects), [""; 0]);
+        // One is gone, one was changed by somebody, and of one the operator has written no more than the version.
+        let written = object("8", 1008, 1);
+        let known = all().filter(|one| !["7", "8", "9"].contains(&&*one.summary().name));
+        list(&objects, known.chain([object("7", 1007, 2), written]));
+        assert_eq!(texts(&objects), ["7"]);
+        assert_eq!(objects.count(), 99);
+    }
+
+    #[test]
+    fn what_is_to_be_told_of_is_kept_until_it_was() {
+        let objects = AllObjects::new(Flags::default());
+        list(&objects, [to_be_told("a", 1)]);
+        objects.at_rest(&to_be_told("a", 1));
+        assert_eq!(texts(&objects), ["a"], "whoever tells of it reads it");
+        list(&objects, [to_be_told("a", 1)]);
+        assert_eq!(texts(&objects), ["a"], "after another list too");
+        let writing = object("a", 1, 1).unpack().expect("it is readable");
+        let of_project = objects.of_project(&objects.all()[0].project());
+        of_project.begin_write(&writing);
+        objects.apply_event(Event::Apply(object("a", 2, 1)));
+        assert_eq!(texts(&objects), [""; 0], "it was told of");
+    }
+}

@@ -1,0 +1,79 @@
+//! Objects for which nothing is to be done: no more than a summary of them is kept, and they are read again only if
+//! something has changed that bears on them.
+
+use std::collections::BTreeMap;
+
+use crate::support::operator::Operator;
+use crate::support::scene::{SOON, Scene};
+use crate::support::tcp_proxy::{ReservedPort, TcpProxy};
+use crate::support::wait;
+
+const OBJECTS: [&str; 4] = ["mail-0", "mail-1", "mail-2", "mail-3"];
+
+/// How many passes have ended with all as declared.
+async fn settled(operator: &Operator) -> u64 {
+    let (_, metrics) = operator.get("/metrics").await;
+    let lines = metrics.lines();
+    let of_passes = lines.filter(|line| line.contains("outcome=\"Settled\""));
+    let counts = of_passes.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+    counts.sum()
+}
+
+/// How often the operator has read each object by its name.
+fn reads(scene: &Scene<'_>) -> BTreeMap<String, usize> {
+    let mut reads = BTreeMap::new();
+    let asked = scene.asked_of_kubernetes().into_iter();
+    for one in asked.filter(|one| one.verb == "get" && one.resource == "connectedaccounts") {
+        *reads.entry(one.name).or_default() += 1;
+    }
+    reads
+}
+
+/// Composio is away, and comes back: then all objects have a pass.
+async fn outage(scene: &Scene<'_>, operator: &Operator, proxy: &TcpProxy) {
+    proxy.close();
+    scene.until_project("Ready", "False", "Unreachable").await;
+    let before = settled(operator).await;
+    proxy.cut();
+    scene.project_available().await;
+    wait::until("a pass over each", SOON, async || {
+        match settled(operator).await - before {
+            passes if passes >= OBJECTS.len() as u64 => Ok(()),
+            few => Err(format!("{few} passes")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_an_outage_only_objects_whose_account_has_changed_are_read() {
+    let scene = Scene::new("at-rest").await;
+    let port = ReservedPort::new();
+    let url = port.url("http");
+    let proxy = port.open(scene.sandbox.url());
+    let options = scene.options().base_url(&url);
+    let operator = scene.start("operator", &options).await;
+    let mut ids = Vec::new();
+    for name in OBJECTS {
+        ids.push(scene.connected_gmail(name).await);
+    }
+    // Each is concluded on once as it was written last.
+    outage(&scene, &operator, &proxy).await;
+    let (read, written) = (reads(&scene), scene.written().len());
+    outage(&scene, &operator, &proxy).await;
+    assert_eq!(reads(&scene), read, "nothing has changed");
+    assert_eq!(scene.written().len(), written);
+    // What has changed at Composio, and in the cluster, is seen.
+    scene.sandbox.expire(&ids[1]).await;
+    let asked = "AwaitingUser";
+    scene.until(OBJECTS[1], "Ready", "False", asked).await;
+    scene
+        .patch(OBJECTS[2], r#"{"spec": {"suspend": true}}"#)
+        .await;
+    scene.until(OBJECTS[2], "Synced", "True", "Suspended").await;
+    let more = reads(&scene);
+    assert!(more[OBJECTS[1]] > read[OBJECTS[1]]);
+    for name in [OBJECTS[0], OBJECTS[3]] {
+        assert_eq!(more.get(name), read.get(name), "{name} is as it was");
+    }
+}
