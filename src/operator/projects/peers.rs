@@ -60,7 +60,7 @@ impl Entered {
 #[derive(Default)]
 struct ByPlace {
     entered: HashMap<ProjectKey, Entered>,
-    projects: HashMap<Place, BTreeSet<ProjectKey>>,
+    projects: HashMap<Place, Vec<ProjectKey>>,
     /// So that nobody finds out a key by its hash.
     secret: [u64; 2],
 }
@@ -134,7 +134,7 @@ impl ByPlace {
     fn put(&mut self, project: &ProjectKey, entered: Entered) {
         for place in entered.places() {
             let projects = self.projects.entry(place).or_default();
-            projects.insert(project.clone());
+            projects.push(project.clone());
         }
         self.entered.insert(project.clone(), entered);
     }
@@ -143,7 +143,7 @@ impl ByPlace {
         let entered = self.entered.remove(project)?;
         for place in entered.places() {
             if let Some(projects) = self.projects.get_mut(&place) {
-                projects.remove(project);
+                projects.retain(|other| other != project);
                 if projects.is_empty() {
                     self.projects.remove(&place);
                 }

@@ -102,7 +102,8 @@ impl Running {
                 }
                 continue;
             };
-            let due = self.work(&declared).await;
+            // On the heap: of what a turn needs nothing is to be held until the next one.
+            let due = Box::pin(self.work(&declared)).await;
             let changed = self.connected.as_ref().map(|one| Arc::clone(&one.changed));
             let polled = async {
                 match changed {
