@@ -12,6 +12,7 @@ use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
 mod asking;
+mod bound;
 mod hostile;
 mod night;
 mod people;

@@ -41,9 +41,11 @@ const STEPS: u32 = 26;
 const AT_LEAST: u64 = 5;
 /// Rules that nothing in these sequences leads to: nobody asks by a request, and no identity is expected. The visits
 /// to the connect page lead to them.
-const ELSEWHERE: [Rule; 3] = [
+const ELSEWHERE: [Rule; 5] = [
     Rule::AwaitRequest,
     Rule::FinishedElsewhere,
+    Rule::NotReturned,
+    Rule::AwaitReturn,
     Rule::WrongIdentity,
 ];
 /// And those of a status that was forged or copied, so often.

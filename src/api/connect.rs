@@ -76,7 +76,7 @@ pub enum ConnectRequestOutcome {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct SignIn {
-    /// `metadata.uid` of the ConnectRequest whose link was used.
+    /// `metadata.uid` of the ConnectRequest whose link was used; empty: the link was made for none.
     pub request: String,
     /// The browser that had asked for the link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +85,14 @@ pub struct SignIn {
     /// person may have signed in. Absent: nobody came back to the page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_in: Option<FinishedIn>,
+    /// Until when the person must have come back to the page in the browser that had asked, where the project demands
+    /// it (`signIn: Bound`); after that the account is disabled, until a new sign-in. Absent: nobody must, or they are
+    /// back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_by: Option<Time>,
+    /// The host of `spec.callbackUrl` to which the page takes the person on without a click; absent: to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_host: Option<String>,
 }
 
 /// Whether who signed in is `spec.expectedIdentity`, or whom the project demands. It is judged once a sign-in.

@@ -10,7 +10,9 @@ use serde_json::Value;
 mod allow;
 mod reason;
 mod status;
-pub use allow::{Allow, IdentityDemand, NamespaceSelector, SecretsOffered, SharingLimit, Source};
+pub use allow::{
+    Allow, IdentityDemand, NamespaceSelector, SecretsOffered, SharingLimit, SignInDemand, Source,
+};
 pub use reason::ProjectReason;
 pub use status::{AccountCounts, ProjectStatus};
 
@@ -222,6 +224,9 @@ impl Default for ApiKeySecretRef {
         .field_path(".aliasPrefix").reason(Reason::FieldValueForbidden),
     validation = Rule::new("!has(self.allow) || self.allow.all(entry, !has(entry.namespaces) && !has(entry.namespaceSelector))")
         .message("allow names no namespaces here: only objects of the project's own namespace can refer to it; use a ClusterComposioProject")
+        .field_path(".allow").reason(Reason::FieldValueForbidden),
+    validation = Rule::new("!has(self.allow) || self.allow.all(entry, !has(entry.callbackHosts))")
+        .message("allow names no callbackHosts here: the connect page takes people on in the platform's name; use a ClusterComposioProject")
         .field_path(".allow").reason(Reason::FieldValueForbidden)
 )]
 pub struct ComposioProjectSpec {

@@ -37,5 +37,6 @@ mod texts;
 pub mod visitor;
 mod webhook;
 
+pub use onward::callback_host;
 pub use run::{Failure, run};
 pub use site::{Site, SiteSettings};

@@ -300,7 +300,7 @@ fn record_account(
         let proven = keys.verify_link(record, &desired.own_alias, &account.id, link.text());
         has_issued || proven == Proven::Valid
     });
-    record_sign_in(status, desired, account);
+    record_sign_in(status, desired, account, now);
     status.identity_verdict = identity_verdict(desired, status, account);
     if usable_link(status, account, now).is_none() {
         status.link = None;
@@ -371,7 +371,7 @@ fn record_requests(status: &mut ConnectedAccountStatus, desired: &Desired, outco
         // On a live account, or one that no person signs in to, a request for a link has no effect.
         let has_grant =
             status.connected_at.is_some() && is_in(status, &[State::Active, State::Inactive]);
-        if has_grant || desired.spec.credentials.is_some() {
+        if has_grant || desired.spec.credentials.is_some() || desired.is_bound(None) {
             status.last_handled_link_request = desired.link_request.clone();
         }
     }

@@ -248,3 +248,46 @@ async fn a_browser_that_keeps_its_cookies_back_once_is_not_taken_for_another() {
     let returned = stage.handled().await.spec.returned.expect("it says so");
     assert_eq!(returned.finished_in, FinishedIn::Another);
 }
+
+#[tokio::test]
+async fn a_person_is_taken_on_without_a_click_only_to_the_host_that_the_platform_has_named() {
+    let stage = Stage::new("connect", &[]).await;
+    for (name, vouched, is_taken) in [
+        ("vouched", json!("app.acme.com:8443"), true),
+        ("unsaid", Value::Null, false),
+        ("another", json!("app.acme.com"), false),
+        ("below", json!("acme.com"), false),
+        ("longer", json!("app.acme.com:8443.evil.example"), false),
+    ] {
+        let mut spec = gmail();
+        spec["callbackUrl"] = json!("https://app.acme.com:8443/done?tab=2");
+        let object = stage.declared(name, spec).await;
+        let (ann, request, callback) = asked(&stage, &object).await;
+        let mut status = active(&request, "Same");
+        status["signIn"]["callbackHost"] = vouched;
+        stage.says(name, status).await;
+        let back = format!("{callback}&status=success&connected_account_id=ca_mallory");
+        let done = stage
+            .until(&ann, &back, "the outcome", |page| {
+                page.text.contains("is connected")
+            })
+            .await;
+        let onward =
+            "https://app.acme.com:8443/done?tab=2&status=success&connected_account_id=ca_1";
+        let expected = if is_taken { onward } else { "" };
+        assert_eq!(done.refresh(), expected, "{name}");
+        assert!(
+            done.text.contains("You signed in as ann@acme.com"),
+            "{name}"
+        );
+        assert!(done.text.contains("Go on to app.acme.com:8443"), "{name}");
+        // Whoever has the address, and not the browser, is taken nowhere.
+        let other = Visitor::of(&stage.page);
+        let other = other.get(&format!("{callback}&again=1")).await;
+        assert_eq!(other.refresh(), "", "{name}");
+        // It may have been asked before the outcome was known.
+        for _ in stage.requests().await {
+            stage.handled().await;
+        }
+    }
+}

@@ -3,26 +3,33 @@
 use serde_json::{Value, json};
 
 use crate::support::connect_page::{Answer, ConnectPage, Visitor};
-use crate::support::operator::Operator;
+use crate::support::operator::{Operator, Options};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
 /// The page, the operator, and what both talk to.
-struct House {
-    operator: Operator,
-    page: ConnectPage,
-    scene: Scene<'static>,
+pub(super) struct House {
+    pub(super) operator: Operator,
+    pub(super) page: ConnectPage,
+    pub(super) scene: Scene<'static>,
 }
 
 impl House {
-    async fn new(args: &[&str]) -> House {
-        let scene = Scene::new("connect").await;
+    pub(super) async fn new(args: &[&str]) -> House {
+        House::of(Scene::new("connect").await, args, |options| options).await
+    }
+
+    pub(super) async fn of(
+        scene: Scene<'static>,
+        args: &[&str],
+        change: impl FnOnce(Options) -> Options,
+    ) -> House {
         let page = ConnectPage::start(&scene, args).await;
         let mut options = page.known_to(scene.options());
         if page.settings.knows_users {
             options = options.flag("--connect-user-header", "X-Auth-Request-Email");
         }
-        let operator = scene.start("operator", &options).await;
+        let operator = scene.start("operator", &change(options)).await;
         scene.project_available().await;
         House {
             operator,
@@ -32,8 +39,12 @@ impl House {
     }
 
     /// Declares an account, and returns the address of its page.
-    async fn declares(&self, name: &str) -> String {
+    pub(super) async fn declares(&self, name: &str) -> String {
         let spec = json!({"user": "ann@acme.com", "toolkit": "gmail", "authConfig": "ac_gmail"});
+        self.declares_as(name, spec).await
+    }
+
+    pub(super) async fn declares_as(&self, name: &str, spec: Value) -> String {
         self.scene.declare(name, spec).await;
         let object = self
             .scene
@@ -44,7 +55,7 @@ impl House {
     }
 
     /// Presses the button, and waits for the way to the sign-in, which is returned.
-    async fn is_led_on(&self, visitor: &Visitor, path: &str) -> String {
+    pub(super) async fn is_led_on(&self, visitor: &Visitor, path: &str) -> String {
         let asked = visitor.presses(path, "connect").await;
         assert_eq!(asked.status, 303, "{asked:?}");
         let mut next = asked.header("location").to_owned();
@@ -63,7 +74,7 @@ impl House {
     }
 
     /// Signs in as somebody who is at that address, and returns where they are sent back to.
-    async fn signs_in(&self, visitor: &Visitor, link: &str, button: &str) -> String {
+    pub(super) async fn signs_in(&self, visitor: &Visitor, link: &str, button: &str) -> String {
         assert_eq!(visitor.get(link).await.status, 200, "{link}");
         let form = format!("action={button}");
         let done = visitor.post_from(link, &form, &[]).await;
@@ -73,7 +84,7 @@ impl House {
     }
 
     /// Comes back, and follows the page until it is at an end.
-    async fn comes_back(&self, visitor: &Visitor, address: &str) -> Answer {
+    pub(super) async fn comes_back(&self, visitor: &Visitor, address: &str) -> Answer {
         let mut next = address.to_owned();
         wait::until("the outcome", SOON, async || {
             let page = visitor.get(&next).await;
@@ -86,7 +97,7 @@ impl House {
         .await
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         format!("/connect/{}/{name}", self.scene.namespace)
     }
 

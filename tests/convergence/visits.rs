@@ -8,7 +8,7 @@ use composio_operator::composio::Sensitive;
 use composio_operator::connect::keys::ConnectKeys;
 use composio_operator::connect::page_address::{ConnectUrl, PageSettings, browser_name};
 use composio_operator::crd::ConnectRequestKind::{self, Link, Look, Returned, StartOver};
-use composio_operator::crd::{Allow, IdentityDemand};
+use composio_operator::crd::{Allow, IdentityDemand, SignInDemand};
 use composio_operator::plan::{Rule, decide};
 use composio_operator::sandbox::world::{Fault, Person};
 use jiff::{SignedDuration, Timestamp};
@@ -28,9 +28,11 @@ const BROWSERS: [&str; 2] = ["hers", "his"];
 const ANN: &str = "ann@acme.com";
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// The rules that only visits lead to, and so often they decide at least.
-const RULES: [Rule; 3] = [
+const RULES: [Rule; 5] = [
     Rule::AwaitRequest,
     Rule::FinishedElsewhere,
+    Rule::NotReturned,
+    Rule::AwaitReturn,
     Rule::WrongIdentity,
 ];
 const AT_LEAST: u64 = 20;
@@ -61,6 +63,8 @@ struct Visits {
     keeps_requests: bool,
     /// Whether the project demands that the person has signed in.
     demands_person: bool,
+    /// Whether it demands that the person comes back in the browser that had asked.
+    demands_return: bool,
     random: fastrand::Rng,
     keys: ConnectKeys,
     history: Vec<String>,
@@ -76,15 +80,17 @@ impl Visits {
     fn new(seed: u64, logic: &Logic) -> Visits {
         let keys = ConnectKeys::read(&Sensitive::new(KEY)).expect("a key");
         let mut ground = Simulation::with_logic(sequence::world(seed), logic.clone());
+        let demands_return = seed % 3 == 1;
         ground.serve_page(PageSettings {
             url: ConnectUrl::parse("https://connect.example.com").expect("a URL"),
             keys: keys.clone(),
-            knows_users: false,
+            knows_users: demands_return,
         });
         let demands_person = seed.is_multiple_of(3);
-        if demands_person {
+        if demands_person || demands_return {
             let allow = Allow {
-                identity: Some(IdentityDemand::SameAsPerson),
+                identity: demands_person.then_some(IdentityDemand::SameAsPerson),
+                sign_in: demands_return.then_some(SignInDemand::Bound),
                 take_over: true,
                 ..Allow::default()
             };
@@ -93,6 +99,7 @@ impl Visits {
         Visits {
             ground,
             demands_person,
+            demands_return,
             keeps_requests: false,
             random: fastrand::Rng::with_seed(seed),
             keys,
@@ -193,7 +200,11 @@ impl Visits {
             (Link, true) => StartOver,
             (kind, _) => kind,
         };
-        self.ask(name, kind, &json!({"browser": browser}))
+        let mut more = json!({"browser": browser});
+        if self.demands_return {
+            more["requestedBy"] = json!(ANN);
+        }
+        self.ask(name, kind, &more)
     }
 
     fn ask(&mut self, name: &'static str, kind: ConnectRequestKind, more: &Value) -> String {

@@ -40,6 +40,20 @@ pub struct Allow {
     /// stay as they are. Absent: what objects expect counts alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityDemand>,
+    /// `Bound`: a sign-in counts only where a proxy has told the connect page who comes, and that person has come back
+    /// to the page in the browser that had asked for the link. Links are made on that page alone: not by the annotation,
+    /// not by a ConnectRequest of anybody else, and not at once, so `spec.linkPolicy` must not be `Immediate`. Until the
+    /// person is back the object is not Ready; ten minutes after the grant was seen the account is disabled, until a new
+    /// sign-in. Accounts that are connected already stay as they are. Absent: nobody has to come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<SignInDemand>,
+    /// Hosts of `spec.callbackUrl` to which the connect page takes people on without a click, once they have come back
+    /// from the sign-in in the browser that had asked: `app.acme.com`, also with a port, or all below one, as
+    /// `*.acme.com`. Absent, as for other hosts: people are shown a link that names the host. In a
+    /// ClusterComposioProject only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "hosts_schema")]
+    pub callback_hosts: Option<Vec<String>>,
     /// Patterns of toolkits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "patterns_schema")]
@@ -103,6 +117,13 @@ pub enum IdentityDemand {
     SameAsPerson,
 }
 
+/// How a sign-in must be bound to the person.
+#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "described on the field")]
+pub enum SignInDemand {
+    Bound,
+}
+
 /// With whom an account may be shared.
 #[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "described on the field")]
@@ -130,6 +151,19 @@ fn patterns_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         }, {
             "rule": "self.all(pattern, pattern.split('*').size() <= 2 || (pattern.split('*').size() <= 5 && !pattern.contains('?')))",
             "message": "a pattern must hold at most four '*', and no '?' beside more than one",
+        }],
+    })
+}
+
+/// As hosts of certificates: a wildcard stands for whole labels, and not for a whole domain of the registry's.
+fn hosts_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "items": {"type": "string", "minLength": 1, "maxLength": 256},
+        "x-kubernetes-validations": [{
+            "rule": r"self.all(host, host.matches(r'^([*][.]([a-z0-9-]+[.])+[a-z0-9-]+|[a-z0-9-]+([.][a-z0-9-]+)*)(:[0-9]{1,5})?$'))",
+            "message": "a host must be one such as app.acme.com, app.acme.com:8443 or *.acme.com, in lower case",
         }],
     })
 }

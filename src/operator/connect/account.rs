@@ -48,9 +48,11 @@ enum Text {
     LinkBrowser,
     LastRequest,
     SignInRequest,
+    /// To which people are taken on without a click.
+    CallbackHost,
 }
 
-const TEXTS: usize = Text::SignInRequest as usize + 1;
+const TEXTS: usize = Text::CallbackHost as usize + 1;
 
 /// What is kept of an object.
 pub struct Account {
@@ -152,6 +154,10 @@ impl Account {
                 last_request.map(|last| last.uid.as_str()),
             ),
             (Text::SignInRequest, sign_in.map(|one| one.request.as_str())),
+            (
+                Text::CallbackHost,
+                sign_in.and_then(|one| one.callback_host.as_deref()),
+            ),
         ];
         let mut texts = [""; TEXTS];
         for (text, value) in given {
@@ -252,6 +258,11 @@ impl Account {
 
     pub(super) fn callback_url(&self) -> Option<&str> {
         self.filled(Text::CallbackUrl)
+    }
+
+    /// The host to which whoever has signed in may be taken on without a click.
+    pub(super) fn callback_host(&self) -> Option<&str> {
+        self.filled(Text::CallbackHost)
     }
 
     /// Whether a platform has said who may ask whom.

@@ -46,6 +46,11 @@ pub(super) fn from_sign_in(
     named(&url)
 }
 
+/// The host of an address that an object names, with a port that is not the scheme's; `None`: nobody is sent there.
+pub fn callback_host(callback: &str) -> Option<String> {
+    Some(from_sign_in(callback, true, None)?.host)
+}
+
 fn named(url: &Url) -> Option<Onward> {
     let has_user = !url.username().is_empty() || url.password().is_some();
     let host = url

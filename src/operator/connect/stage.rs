@@ -22,6 +22,9 @@ const AUTOMATIC: i64 = 45;
 /// The reason of an account that another person signed in to than was expected.
 const WRONG_IDENTITY: &str = "WrongIdentity";
 
+/// The reason of an account of which nobody has said in time who had signed in.
+const ELSEWHERE: &str = "FinishedElsewhere";
+
 /// What the page of an object shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asking {
@@ -43,6 +46,8 @@ pub(super) enum Asking {
 pub(super) enum Last {
     /// The sign-in was finished in another browser.
     Elsewhere,
+    /// Nobody came back in the browser that had asked, as the project demands.
+    NotReturned,
     /// Somebody else signed in than was expected.
     WrongIdentity,
     /// The sign-in failed, was cancelled, or the link ran out.
@@ -105,6 +110,7 @@ pub(super) fn asking(account: &Account, now: Timestamp) -> Asking {
             Some(Last::Elsewhere)
         }
         (State::Active | State::Inactive, WRONG_IDENTITY) => Some(Last::WrongIdentity),
+        (State::Active | State::Inactive, ELSEWHERE) => Some(Last::NotReturned),
         (State::Active, _) => return Asking::Connected,
         (State::Inactive, _) => return Asking::Off,
         (_, "LinkExpired" | "SignInDeclined" | "SignInFailed") => Some(Last::NotFinished),

@@ -75,6 +75,9 @@ pub(super) fn last(last: Last) -> &'static str {
         Last::WrongIdentity => {
             "The last sign-in was with another account than the team expects, so it does not count."
         }
+        Last::NotReturned => {
+            "Somebody signed in last time, and did not come back to this page in the browser that had asked. That account is not used."
+        }
         Last::NotFinished => "The last sign-in was not finished. You can try again.",
         Last::Ended => "The account was connected, and its provider does not accept that any more.",
         Last::OtherBrowser => {

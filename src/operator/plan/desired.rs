@@ -212,7 +212,7 @@ impl Desired {
         usable: Option<&Link>,
     ) -> bool {
         let handled = recorded.last_handled_link_request.as_deref();
-        is_unanswered(self.link_request.as_deref(), handled)
+        (is_unanswered(self.link_request.as_deref(), handled) && !self.is_bound(None))
             || self.link_asked_for(recorded, usable).is_some()
     }
 

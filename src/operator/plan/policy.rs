@@ -56,6 +56,8 @@ pub(super) struct Request<'a> {
     takes_over: bool,
     /// How the account is made.
     source: Source,
+    /// Whether nobody gets a link but by the page, which knows who comes.
+    is_bound: bool,
     /// Who may use it.
     visibility: Visibility,
     /// Whom the access list allows; `None`: it is not shown.
@@ -79,6 +81,7 @@ pub(super) enum Field {
     Move,
     TakeOver,
     SignIn,
+    Unbound,
     Credentials,
     Visibility,
     AllowAll,
@@ -87,7 +90,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Namespace,
         Self::User,
         Self::Person,
@@ -98,6 +101,7 @@ impl Field {
         Self::Move,
         Self::TakeOver,
         Self::SignIn,
+        Self::Unbound,
         Self::Credentials,
         Self::Visibility,
         Self::AllowAll,
@@ -119,6 +123,7 @@ impl fmt::Display for Field {
             Self::Move => "the annotation composio.dev/move-to-project",
             Self::TakeOver => "to take over an account that the object has not made",
             Self::SignIn => "accounts that a person signs in to",
+            Self::Unbound => "sign-ins that nothing binds to the person: spec.linkPolicy must not be Immediate, and the operator must know of a connect page behind a proxy (--connect-url, --connect-user-header)",
             Self::Credentials => "spec.credentials",
             Self::Visibility => "spec.visibility",
             Self::AllowedUsers => "the users of the access list",
@@ -235,6 +240,22 @@ impl Policy {
     /// Whether the toolkit must show that the person of the request has signed in.
     pub(super) fn wants_person(&self, request: &Request<'_>) -> bool {
         self.demands(request, |entry| entry.same_as_person)
+    }
+
+    /// Whether the person must come back to the page in the browser that had asked.
+    pub(super) fn wants_return(&self, request: &Request<'_>) -> bool {
+        self.demands(request, |entry| entry.bound)
+    }
+
+    /// Whether the page may take people on to that host without a click. Where nothing is restricted nothing is said of
+    /// that either.
+    pub(super) fn vouches_for(&self, request: &Request<'_>, host: &str) -> bool {
+        let (deciding, is_allowed) = self.deciding(request);
+        let lists = |entry: &&Entry| {
+            let mut hosts = entry.callback_hosts.iter();
+            hosts.any(|one| one.matches(host, request.namespace))
+        };
+        is_allowed && is_certain(&deciding, request) && deciding.iter().any(lists)
     }
 
     /// Whether only a Secret may be sent that says so itself.

@@ -10,8 +10,17 @@ use crate::{
 
 use super::{
     AccountLookup, Claim, Decision, Desired, Effect, NOT_VISIBLE, Observed, Pin, Rule, allowed,
-    checks, connected, duplicates, identity, marks, request, stopped, unconfirmed, waiting,
+    checks, connected, duplicates, identity, marks,
+    request::{self, Unbound},
+    stopped, unconfirmed, waiting,
 };
+
+/// Of a grant of which nobody has said in time who gave it.
+const NOT_RETURNED: &str = "nobody came back to the connect page within ten minutes in the browser that had asked for the link, as the project demands";
+
+/// Of a grant that is there, and does not count yet.
+const AWAITING_RETURN: &str =
+    "somebody has signed in, and has not come back to the connect page yet, as the project demands";
 
 /// The recorded account is not there. One that was made a moment ago may not be visible yet; one that this
 /// object has never had is not waited for: meanwhile its own might be lost, with what is declared to find it by.
@@ -84,13 +93,40 @@ pub(super) fn found(
         });
     }
     let recorded = &observed.recorded;
-    if request::is_of_another_browser(desired, recorded, account) {
-        let (rule, reason) = (Rule::FinishedElsewhere, Reason::FinishedElsewhere);
-        return not_used(desired, observed, account, rule, reason);
+    let unbound = request::unbound(desired, recorded, account, now);
+    let elsewhere = Reason::FinishedElsewhere;
+    match unbound {
+        Some(Unbound::Elsewhere) => {
+            return not_used(
+                desired,
+                observed,
+                account,
+                Rule::FinishedElsewhere,
+                elsewhere,
+                "",
+            );
+        }
+        Some(Unbound::NotReturned) => {
+            return not_used(
+                desired,
+                observed,
+                account,
+                Rule::NotReturned,
+                elsewhere,
+                NOT_RETURNED,
+            );
+        }
+        Some(Unbound::Awaited(_)) | None => {}
     }
     if identity::is_wrong(desired, recorded, account) {
         let (rule, reason) = (Rule::WrongIdentity, Reason::WrongIdentity);
-        return not_used(desired, observed, account, rule, reason);
+        return not_used(desired, observed, account, rule, reason, "");
+    }
+    if let Some(Unbound::Awaited(until)) = unbound
+        && account.state == State::Active
+        && desired.spec.enabled
+    {
+        return Rule::AwaitReturn.waits(Reason::AwaitingUser, AWAITING_RETURN, Some(until));
     }
     match has_grant {
         true => connected::decide(desired, observed, account, now),
@@ -106,6 +142,7 @@ fn not_used(
     account: &Account,
     rule: Rule,
     reason: Reason,
+    detail: &str,
 ) -> Decision {
     let id = || account.id.clone();
     let effect = match account.state {
@@ -119,7 +156,7 @@ fn not_used(
                 revoke: false,
             }
         }
-        _ => return rule.refuses(reason, ""),
+        _ => return rule.refuses(reason, detail),
     };
     match observed.refused_exactly(&effect) {
         Some(refused) => stopped(rule, &refused.failure),

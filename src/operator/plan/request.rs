@@ -1,5 +1,8 @@
 //! ConnectRequests: who asks for a link or for a look, and what somebody who came back says of the sign-in.
 
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use crate::{
     composio::model::{Account, State},
     crd::{
@@ -8,7 +11,10 @@ use crate::{
     },
 };
 
-use super::Desired;
+use super::{Desired, after};
+
+/// So long after a grant was seen the person may still come back to the page.
+const RETURN_WAIT: SignedDuration = SignedDuration::from_mins(10);
 
 /// A ConnectRequest of the object that is there, is young enough to count, and names it by its uid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +67,11 @@ impl PendingRequest {
         }
     }
 
+    /// Whether it is the page that asks, for somebody of whom a proxy said that they are that person.
+    fn is_of(&self, person: &str) -> bool {
+        self.browser.is_some() && self.requested_by.as_deref() == Some(person)
+    }
+
     /// As the link says it that is made for it.
     pub fn as_link_has_it(&self) -> LinkRequestedBy {
         LinkRequestedBy {
@@ -79,7 +90,7 @@ impl Desired {
         recorded: &ConnectedAccountStatus,
         usable: Option<&Link>,
     ) -> Option<&PendingRequest> {
-        let for_link = || self.requests.iter().filter(|one| one.is_for_link());
+        let for_link = || self.requests.iter().filter(|one| self.may_bring_link(one));
         if for_link().any(|request| request.is_handled(recorded)) {
             return None;
         }
@@ -87,6 +98,12 @@ impl Desired {
         for_link()
             .filter(open)
             .max_by_key(|request| request.kind == ConnectRequestKind::StartOver)
+    }
+
+    /// Whether it asks for a link, and may: where the project has sign-ins bound to the person, the page alone asks for
+    /// them.
+    pub fn may_bring_link(&self, request: &PendingRequest) -> bool {
+        request.is_for_link() && (!self.is_bound(None) || request.is_of(self.person()))
     }
 
     /// Whether a link waits for somebody to ask for it.
@@ -140,18 +157,22 @@ fn link_of(recorded: &ConnectedAccountStatus) -> Option<LinkRequestedBy> {
     })
 }
 
-/// How the sign-in through the last link of the page went, with what the account and the requests tell.
+/// How the sign-in through the last link went, with what the account and the requests tell.
 ///
 /// That it was finished in another browser sticks: whoever has the address could come back in the first one later.
 /// That it was finished in the one that asked counts only with an account that is connected: before, the same link
-/// may still be finished elsewhere.
+/// may still be finished elsewhere. Where the project demands it, it also counts in time alone.
 pub fn sign_in(
     desired: &Desired,
     recorded: &ConnectedAccountStatus,
     account: Option<&Account>,
+    now: Timestamp,
 ) -> Option<SignIn> {
-    let link = link_of(recorded)?;
-    let is_connected = account.is_some_and(|account| account.state.is_connected());
+    let connected = account.filter(|account| account.state.is_connected());
+    let is_demanded = is_by_new_link(desired, recorded)
+        && connected.is_some_and(|account| desired.is_bound(Some(account)));
+    // One that was made for nobody can bring nobody back.
+    let link = link_of(recorded).or_else(|| is_demanded.then(no_request))?;
     let known = recorded
         .sign_in
         .as_ref()
@@ -161,29 +182,81 @@ pub fn sign_in(
         .iter()
         .filter_map(|request| desired.finished_in(request, &link));
     let told = told.max_by_key(|told| *told == FinishedIn::Another);
+    let return_by = known.and_then(|known| known.return_by.clone());
+    let return_by = return_by.or_else(|| is_demanded.then(|| Time(after(now, RETURN_WAIT))));
+    let is_over = return_by.as_ref().is_some_and(|by| by.0 <= now);
     let finished_in = match (known.and_then(|known| known.finished_in), told) {
         (known @ Some(_), _) => known,
         (None, Some(FinishedIn::Another)) => Some(FinishedIn::Another),
-        (None, Some(FinishedIn::Same)) => Some(FinishedIn::Same).filter(|_| is_connected),
+        (None, Some(FinishedIn::Same)) => {
+            Some(FinishedIn::Same).filter(|_| connected.is_some() && !is_over)
+        }
         (None, None) => None,
     };
-    let is_worth_keeping =
-        known.is_some() || finished_in.is_some() || (is_connected && link.browser.is_some());
-    is_worth_keeping.then_some(SignIn {
+    let is_worth_keeping = known.is_some()
+        || finished_in.is_some()
+        || return_by.is_some()
+        || (connected.is_some() && link.browser.is_some());
+    is_worth_keeping.then(|| SignIn {
         request: link.uid,
         browser: link.browser,
         finished_in,
+        return_by: return_by.filter(|_| finished_in.is_none()),
+        callback_host: connected
+            .filter(|_| finished_in == Some(FinishedIn::Same))
+            .and_then(|account| desired.callback_host(account)),
     })
 }
 
-/// Whether the account has a grant of which nobody knows who gave it: not to be used.
-pub(super) fn is_of_another_browser(
+/// Whether a grant that is there now was not seen before, and was given through a link of this object.
+fn is_by_new_link(desired: &Desired, recorded: &ConnectedAccountStatus) -> bool {
+    let was_connected = [State::Active, State::Inactive]
+        .iter()
+        .any(|state| recorded.state.as_deref() == Some(state.as_str()));
+    let is_newer = match (&recorded.last_link_issued_at, &recorded.connected_at) {
+        (Some(issued), Some(connected)) => issued.0 > connected.0,
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    !was_connected
+        && is_newer
+        && recorded.adopted.is_none()
+        && desired.spec.connected_account_id.is_none()
+}
+
+fn no_request() -> LinkRequestedBy {
+    LinkRequestedBy {
+        uid: String::new(),
+        browser: None,
+    }
+}
+
+/// Why an account with a grant is not to be used, by how its sign-in was finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unbound {
+    /// Nobody knows who gave the grant: it was given in another browser than the one that had asked.
+    Elsewhere,
+    /// The project demands that the person comes back, and there is time for it until then.
+    Awaited(Timestamp),
+    /// That time is over.
+    NotReturned,
+}
+
+/// Whether nothing tells that the person has signed in, where that matters.
+pub(super) fn unbound(
     desired: &Desired,
     recorded: &ConnectedAccountStatus,
     account: &Account,
-) -> bool {
-    let has_grant = matches!(account.state, State::Active | State::Inactive);
-    has_grant
-        && sign_in(desired, recorded, Some(account))
-            .is_some_and(|sign_in| sign_in.finished_in == Some(FinishedIn::Another))
+    now: Timestamp,
+) -> Option<Unbound> {
+    if !matches!(account.state, State::Active | State::Inactive) {
+        return None;
+    }
+    let sign_in = sign_in(desired, recorded, Some(account), now)?;
+    match (sign_in.finished_in, sign_in.return_by) {
+        (Some(FinishedIn::Another), _) => Some(Unbound::Elsewhere),
+        (_, Some(by)) if now < by.0 => Some(Unbound::Awaited(by.0)),
+        (_, Some(_)) => Some(Unbound::NotReturned),
+        (Some(FinishedIn::Same) | None, None) => None,
+    }
 }

@@ -41,7 +41,9 @@ pub enum Rule {
     UnknownState,
     DeleteDuplicate,
     FinishedElsewhere,
+    NotReturned,
     WrongIdentity,
+    AwaitReturn,
     AccountNotFound,
     AwaitUser,
     GrantRevoked,
@@ -186,9 +188,17 @@ impl Rule {
                 "a grant that was given in another browser than the one that had asked for the link",
                 "disable the account, tell; at a request delete it, without revoking, and ask for a link",
             ),
+            Self::NotReturned => (
+                "a grant of a project with `signIn: Bound`, and nobody came back in the browser that had asked for the link within ten minutes",
+                "as FinishedElsewhere",
+            ),
             Self::WrongIdentity => (
                 "a grant of somebody else than `spec.expectedIdentity`, as it was judged when they signed in",
                 "as FinishedElsewhere",
+            ),
+            Self::AwaitReturn => (
+                "a grant of a project with `signIn: Bound`, and there is time to come back still",
+                "wait: it does not count yet",
             ),
             Self::AwaitUser => ("a link waits for the person", "wait until it ends"),
             Self::GrantRevoked => ("somebody revoked the grant", "wait for a request"),

@@ -348,6 +348,9 @@ fn ignored(
     }
     let note = match &desired.spec.credentials {
         Some(_) => "the account is made from a Secret: no link was issued",
+        None if desired.is_bound(None) => {
+            "the project takes sign-ins from the connect page alone: no link was issued"
+        }
         None => "the account has a grant: no link was issued",
     };
     (status.last_link_issued_at == previous.last_link_issued_at)

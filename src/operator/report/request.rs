@@ -1,5 +1,7 @@
 //! What came of the ConnectRequests of an object, and what they tell of a sign-in.
 
+use jiff::Timestamp;
+
 use crate::{
     composio::model::{Account, State},
     crd::{
@@ -65,8 +67,9 @@ pub(super) fn record_sign_in(
     status: &mut ConnectedAccountStatus,
     desired: &Desired,
     account: &Account,
+    now: Timestamp,
 ) {
-    status.sign_in = sign_in(desired, status, Some(account));
+    status.sign_in = sign_in(desired, status, Some(account), now);
 }
 
 fn came_of(
@@ -85,7 +88,7 @@ fn came_of(
             .then_some(ConnectRequestOutcome::Looked)
             .or(refused);
     }
-    if is_suspended {
+    if is_suspended || !desired.may_bring_link(request) {
         return Some(ConnectRequestOutcome::Refused);
     }
     if desired.spec.credentials.is_some() {

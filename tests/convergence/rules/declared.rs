@@ -110,7 +110,12 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
             !is_asked && awaits_first && (signs_in || may_be_made)
         }
         Rule::FinishedElsewhere => sight.is_finished_elsewhere(),
+        Rule::NotReturned => sight.return_by().is_some_and(|by| by <= now),
         Rule::WrongIdentity => sight.is_of_another_person(),
+        Rule::AwaitReturn => {
+            let is_used = sight.desired.spec.enabled && sight.is(&[State::Active]);
+            is_used && sight.return_by().is_some_and(|by| now < by)
+        }
         Rule::Enable
         | Rule::Disable
         | Rule::Share

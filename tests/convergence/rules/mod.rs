@@ -98,9 +98,9 @@ impl Table {
                     || (sight.claim() != Some(Claim::Own)
                         && match otherwise() {
                             Some(Rule::MakeRoom) => true,
-                            Some(Rule::FinishedElsewhere | Rule::WrongIdentity) => {
-                                !sight.is(&[State::Active]) && sight.asked_for_link()
-                            }
+                            Some(
+                                Rule::FinishedElsewhere | Rule::NotReturned | Rule::WrongIdentity,
+                            ) => !sight.is(&[State::Active]) && sight.asked_for_link(),
                             Some(Rule::Recreate) => !sight.sent_lately(),
                             Some(Rule::Remake) => !sight.remade_lately(),
                             Some(_) | None => false,
@@ -159,6 +159,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         | Rule::ReadSecret
         | Rule::SecretMissing
         | Rule::SecretInvalid
+        | Rule::AwaitReturn
         | Rule::AwaitUser
         | Rule::GrantRevoked
         | Rule::DisabledAndDead
@@ -218,12 +219,14 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
             true => Act::Rests,
             false => Act::Writes,
         },
-        Rule::FinishedElsewhere | Rule::WrongIdentity => match sight.not_used_refused() {
-            Some(refused) if sight::is_final(refused) => Act::Concludes,
-            Some(_) => Act::Rests,
-            None if sight.is(&[State::Active]) || sight.asked_for_link() => Act::Writes,
-            None => Act::Concludes,
-        },
+        Rule::FinishedElsewhere | Rule::NotReturned | Rule::WrongIdentity => {
+            match sight.not_used_refused() {
+                Some(refused) if sight::is_final(refused) => Act::Concludes,
+                Some(_) => Act::Rests,
+                None if sight.is(&[State::Active]) || sight.asked_for_link() => Act::Writes,
+                None => Act::Concludes,
+            }
+        }
         // Whether it is for a person or for later depends on what Composio answered.
         Rule::Refused | Rule::CredentialsRejected | Rule::DeletingRefused => {
             match sight.stopped_by(rule).is_none_or(sight::is_final) {

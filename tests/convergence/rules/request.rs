@@ -1,8 +1,11 @@
 //! What is asked for by ConnectRequests, and how a sign-in through a link of the page ended.
 
 use composio_operator::composio::State;
-use composio_operator::crd::{ConnectRequestKind, FinishedIn, LinkPolicy, Verdict};
+use composio_operator::crd::{
+    ConnectRequestKind, FinishedIn, LinkPolicy, LinkRequestedBy, Verdict,
+};
 use composio_operator::plan::{Effect, Failure, PendingRequest};
+use jiff::{SignedDuration, Timestamp};
 
 use super::sight::Situation;
 
@@ -12,7 +15,7 @@ impl<'a> Situation<'a> {
         let out = self.observed.recorded.link.as_ref();
         let out = out.filter(|_| self.found() && self.link_is_usable());
         let is_for_link = |one: &&PendingRequest| match one.kind {
-            ConnectRequestKind::Link | ConnectRequestKind::StartOver => true,
+            ConnectRequestKind::Link | ConnectRequestKind::StartOver => self.may_ask(one),
             ConnectRequestKind::Returned | ConnectRequestKind::Look => false,
         };
         let mut for_link = self.desired.requests.iter().filter(is_for_link);
@@ -30,6 +33,14 @@ impl<'a> Situation<'a> {
                 };
                 is_for_link && !is_answered
             })
+    }
+
+    /// Whether whoever asks is the person, as a page says that knows who comes, where the project demands that.
+    fn may_ask(&self, request: &PendingRequest) -> bool {
+        let spec = &self.desired.spec;
+        let person = spec.person.as_ref().unwrap_or(&spec.user);
+        let is_theirs = request.requested_by.as_ref() == Some(person) && request.browser.is_some();
+        is_theirs || !self.desired.is_bound(None)
     }
 
     /// Whether nothing tells that the request was handled.
@@ -64,20 +75,35 @@ impl<'a> Situation<'a> {
         let recorded = &self.observed.recorded;
         let known = recorded.sign_in.as_ref();
         let is_known = known.is_some_and(|one| one.finished_in == Some(FinishedIn::Another));
+        let is_superseded = self
+            .link_out()
+            .is_some_and(|out| known.is_some_and(|one| one.request != out.uid));
+        self.recorded()
+            && self.is(&[State::Active, State::Inactive])
+            && ((is_known && !is_superseded) || self.is_back(FinishedIn::Another))
+    }
+
+    /// What the link was made for that is out.
+    fn link_out(&self) -> Option<&LinkRequestedBy> {
+        let link = self.observed.recorded.link.as_ref();
+        link.and_then(|link| link.requested_by.as_ref())
+    }
+
+    /// Whether a request proves that the last sign-in, of which that was not known, was finished so.
+    fn is_back(&self, finished_in: FinishedIn) -> bool {
+        let recorded = &self.observed.recorded;
+        let known = recorded.sign_in.as_ref();
         let is_told_of = |request: &PendingRequest| {
             let (Some(returned), Some(page)) = (&request.returned, &self.desired.flags.page) else {
                 return false;
             };
-            let out = recorded
-                .link
-                .as_ref()
-                .and_then(|link| link.requested_by.as_ref());
+            let out = self.link_out();
             let out = out.map(|one| (&one.uid, one.browser.as_ref()));
             let out = out.or(known.map(|one| (&one.request, one.browser.as_ref())));
             let is_unjudged = known
                 .filter(|one| one.request == returned.request)
                 .is_none_or(|one| one.finished_in.is_none());
-            returned.finished_in == FinishedIn::Another
+            returned.finished_in == finished_in
                 && is_unjudged
                 && out == Some((&returned.request, Some(&returned.browser)))
                 && page.keys.verify_return_proof(
@@ -87,14 +113,31 @@ impl<'a> Situation<'a> {
                     &returned.browser,
                 )
         };
-        let is_superseded = recorded
-            .link
-            .as_ref()
-            .and_then(|link| link.requested_by.as_ref())
-            .is_some_and(|out| known.is_some_and(|one| one.request != out.uid));
-        self.recorded()
-            && self.is(&[State::Active, State::Inactive])
-            && ((is_known && !is_superseded) || self.desired.requests.iter().any(is_told_of))
+        self.desired.requests.iter().any(is_told_of)
+    }
+
+    /// Until when the person must have come back, where that is demanded and they are not.
+    pub(super) fn return_by(&self) -> Option<Timestamp> {
+        let recorded = &self.observed.recorded;
+        let connected = [State::Active, State::Inactive];
+        let account = self
+            .account()
+            .filter(|_| self.recorded() && self.is(&connected))?;
+        let known = recorded.sign_in.as_ref();
+        let known = known.filter(|one| self.link_out().is_none_or(|out| one.request == out.uid));
+        if known.is_some_and(|one| one.finished_in.is_some()) || self.is_back(FinishedIn::Another) {
+            return None;
+        }
+        let had_grant = connected
+            .iter()
+            .any(|state| recorded.state.as_deref() == Some(state.as_str()));
+        let issued = recorded.last_link_issued_at.as_ref().map(|at| at.0);
+        let is_new = issued > recorded.connected_at.as_ref().map(|at| at.0);
+        let is_own = recorded.adopted.is_none() && self.desired.spec.connected_account_id.is_none();
+        let is_demanded = !had_grant && is_new && is_own && self.desired.is_bound(Some(account));
+        let until = known.and_then(|one| one.return_by.as_ref()).map(|by| by.0);
+        let until = until.or(is_demanded.then(|| self.now + SignedDuration::from_mins(10)))?;
+        (self.now >= until || !self.is_back(FinishedIn::Same)).then_some(until)
     }
 
     /// Whether the grant is that of somebody else than was expected, as it was judged, or is now.

@@ -87,12 +87,15 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::SignInAgain => matches!(effect, Some(Effect::Refresh { .. })),
         Rule::LinkOver => waits(&[how_it_ended(sight)]),
         Rule::AwaitRequest => waits(&[Reason::AwaitingUser]),
-        Rule::FinishedElsewhere | Rule::WrongIdentity => match effect {
+        Rule::AwaitReturn => waits(&[Reason::AwaitingUser]),
+        Rule::FinishedElsewhere | Rule::NotReturned | Rule::WrongIdentity => match effect {
             Some(Effect::Disable { id }) => sight.shows(id, &[State::Active]),
             Some(_) => deletes_it(false) && sight.asked_for_link(),
             None => match (sight.not_used_refused(), decision.rule) {
                 (Some(_), _) => stops,
-                (None, Rule::FinishedElsewhere) => refuses(&[Reason::FinishedElsewhere]),
+                (None, Rule::FinishedElsewhere | Rule::NotReturned) => {
+                    refuses(&[Reason::FinishedElsewhere])
+                }
                 (None, _) => refuses(&[Reason::WrongIdentity]),
             },
         },

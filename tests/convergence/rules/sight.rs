@@ -151,7 +151,9 @@ impl<'a> Situation<'a> {
 
     pub(super) fn asked(&self) -> bool {
         let handled = &self.observed.recorded.last_handled_link_request;
-        self.desired.link_request.is_some() && self.desired.link_request != *handled
+        self.desired.link_request.is_some()
+            && self.desired.link_request != *handled
+            && !self.desired.is_bound(None)
     }
 
     /// Whether an alias is pinned that is not the declared one.

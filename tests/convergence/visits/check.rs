@@ -97,6 +97,10 @@ impl Visits {
             if self.demands_person && account["status"] == "ACTIVE" && !is_hers && !is_suspended {
                 return Err(self.told(&format!("{name} has the account of nobody who is known")));
             }
+            let is_back = sign_in["finishedIn"] == "Same";
+            if self.demands_return && account["status"] == "ACTIVE" && !is_back && !is_suspended {
+                return Err(self.told(&format!("{name} has the account of whom nobody saw back")));
+            }
             if is_elsewhere && account["status"] == "ACTIVE" && !is_suspended {
                 return Err(self.told(&format!("{name} has the account of another person")));
             }

@@ -28,6 +28,7 @@ fn cases() -> Vec<(String, Value)> {
                     "users": ["support@*", "{{namespace}}/*", "bot-?"],
                     "people": ["*@acme.com"],
                     "identity": "SameAsPerson",
+                    "signIn": "Bound",
                     "toolkits": ["gmail", "google*"],
                     "authConfigs": ["ac_1"],
                     "takeOver": true,

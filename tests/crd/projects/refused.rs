@@ -227,3 +227,47 @@ async fn a_cluster_project_says_to_whom_it_is_offered() {
             .collect(),
     );
 }
+
+#[tokio::test]
+async fn hosts_are_named_by_a_project_of_the_cluster_alone_and_are_hosts() {
+    let ground = Ground::new("project-hosts").await;
+    let mut complaints = Vec::new();
+    let entry = |hosts: &[&str]| allows(json!({"callbackHosts": hosts}));
+    let answer = ground
+        .create_project("named", &entry(&["app.acme.com"]))
+        .await;
+    let says = ["spec.allow: Forbidden", "allow names no callbackHosts here"];
+    complaints.extend(must_refuse("a team's", answer, &says));
+    let name = ground.own_name("hosts");
+    let hosts = [
+        "app.acme.com",
+        "app.acme.com:8443",
+        "*.acme.com",
+        "localhost",
+        "xn--bcher-kva.example",
+    ];
+    if let Err(message) = ground.create_cluster_project(&name, &entry(&hosts)).await {
+        complaints.push(message);
+    } else {
+        ground.delete_cluster_project(&name).await;
+    }
+    for host in [
+        "*",
+        "*.com",
+        "app.*.com",
+        "a*.acme.com",
+        "?.acme.com",
+        "https://app.acme.com",
+        "app.acme.com/done",
+        "me@app.acme.com",
+        "App.acme.com",
+        "app.acme.com:",
+        ".acme.com",
+        "app..com",
+        "",
+    ] {
+        let answer = ground.create_cluster_project(&name, &entry(&[host])).await;
+        complaints.extend(must_refuse(host, answer, &["spec.allow[0].callbackHosts"]));
+    }
+    none(complaints);
+}

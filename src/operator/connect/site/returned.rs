@@ -21,6 +21,9 @@ use crate::{
     crd::{ConnectRequestKind, FinishedIn, Returned},
 };
 
+/// So many seconds people have to read who has signed in, before they are taken on.
+const READ: u8 = 3;
+
 impl Site {
     /// Without a valid proof nothing is written, nothing is asked and nothing is told. Of what Composio put into the
     /// address nothing is read.
@@ -139,6 +142,12 @@ impl Site {
             .filter(|_| stage == Returning::Done)
             .and_then(|callback| from_sign_in(callback, is_connected, account.account_id()));
         let page = self.brand().ended(&notice, tone, onward.as_ref());
-        Reply::page(kind, StatusCode::OK, page)
+        let reply = Reply::page(kind, StatusCode::OK, page);
+        // Anywhere else people go by a click, on a link that names the host.
+        let vouched = onward.filter(|to| account.callback_host() == Some(&*to.host));
+        match vouched {
+            Some(to) => reply.then(READ, &to.address),
+            None => reply,
+        }
     }
 }

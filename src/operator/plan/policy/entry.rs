@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::{Field, Pattern, Request};
 use crate::{
     composio::model::Visibility,
-    crd::{self, Allow, DeletionPolicy, IdentityDemand, ProjectKind, SharingLimit, Source},
+    crd::{
+        self, Allow, DeletionPolicy, IdentityDemand, ProjectKind, SharingLimit, SignInDemand,
+        Source,
+    },
     plan::sharing,
 };
 
@@ -22,6 +25,10 @@ pub(super) struct Entry {
     pub(super) people: Option<Vec<Pattern>>,
     /// Whether the toolkit must show that this is who has signed in.
     pub(super) same_as_person: bool,
+    /// Whether the person must come back to the page in the browser that had asked.
+    pub(super) bound: bool,
+    /// Hosts to which the page takes people on without a click.
+    pub(super) callback_hosts: Vec<Pattern>,
     /// Toolkits.
     pub(super) toolkits: Option<Vec<Pattern>>,
     /// Ids of auth configs.
@@ -61,6 +68,12 @@ impl Entry {
             users: (allow.users.as_ref()).map(|texts| compiled(texts, Pattern::of_users)),
             people: plain(&allow.people),
             same_as_person: allow.identity == Some(IdentityDemand::SameAsPerson),
+            bound: allow.sign_in == Some(SignInDemand::Bound),
+            callback_hosts: match kind {
+                ProjectKind::ClusterComposioProject => plain(&allow.callback_hosts),
+                ProjectKind::ComposioProject => None,
+            }
+            .unwrap_or_default(),
             toolkits: plain(&allow.toolkits),
             auth_configs: plain(&allow.auth_configs),
             take_over: allow.take_over,
@@ -111,6 +124,7 @@ impl Entry {
             Field::TakeOver => self.take_over || !request.takes_over,
             Field::Move => self.take_over || !request.moves,
             Field::SignIn => request.source != Source::SignIn || self.takes(Source::SignIn),
+            Field::Unbound => !self.bound || request.source != Source::SignIn || request.is_bound,
             Field::Credentials => request.source != Source::Secret || self.takes(Source::Secret),
             Field::Visibility => {
                 let allowed = self.visibilities.as_ref();

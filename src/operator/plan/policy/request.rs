@@ -5,6 +5,7 @@ use std::fmt;
 use super::{Field, Request};
 use crate::{
     composio::model::{Account, Visibility},
+    connect::callback_host,
     crd::{DeletionPolicy, Source},
     plan::Desired,
 };
@@ -129,6 +130,28 @@ impl Desired {
         policy.wants_person(&request).then(|| self.person())
     }
 
+    /// Whether the person must come back from the sign-in to that account, `None` for one that is not known yet, in the
+    /// browser that had asked for the link, by the word of the project.
+    pub fn is_bound(&self, account: Option<&Account>) -> bool {
+        let mut request = self.request();
+        request
+            .auth_configs
+            .extend(account.map(|account| &*account.auth_config));
+        let policy = self.flags.policy.as_ref();
+        request.source == Source::SignIn
+            && policy.is_some_and(|policy| policy.wants_return(&request))
+    }
+
+    /// The host of `spec.callbackUrl`, where the page may take whoever has signed in to that account there without a
+    /// click.
+    pub fn callback_host(&self, account: &Account) -> Option<String> {
+        let policy = self.flags.policy.as_ref()?;
+        let host = callback_host(self.spec.callback_url.as_deref()?)?;
+        let mut request = self.request();
+        request.auth_configs.push(&account.auth_config);
+        policy.vouches_for(&request, &host).then_some(host)
+    }
+
     /// Whether only a Secret may be sent that says so itself.
     pub fn wants_annotated_secret(&self) -> bool {
         (self.flags.policy.as_ref()).is_some_and(|policy| policy.wants_annotation(&self.request()))
@@ -160,6 +183,12 @@ impl Desired {
                 Some(_) => Source::Secret,
                 None => Source::SignIn,
             },
+            is_bound: self.is_on_demand()
+                && self
+                    .flags
+                    .page
+                    .as_ref()
+                    .is_some_and(|page| page.knows_users),
             visibility: self.visibility(),
             // Whoever denies the account to somebody gives nothing.
             shared_with: (sharing.clone().flat_map(|list| &list.allowed_users))

@@ -37,6 +37,7 @@ fn request(namespace: &'static str, user: &'static str) -> Request<'static> {
         moves: false,
         takes_over: false,
         source: Source::SignIn,
+        is_bound: true,
         visibility: Visibility::Private,
         shared_with: Vec::new(),
         shares_with_all: false,

@@ -21,7 +21,7 @@ const DECIDED: u64 = 20;
 const TOLD: u64 = 3;
 
 /// Neighbours of the table that never hold together, and why. To exchange these two changes no decision.
-const DISJOINT: [(Rule, Rule, &str); 31] = [
+const DISJOINT: [(Rule, Rule, &str); 32] = [
     (
         Rule::Suspended,
         Rule::ProjectMismatch,
@@ -48,7 +48,12 @@ const DISJOINT: [(Rule, Rule, &str); 31] = [
         "only an account on record is asked for its state",
     ),
     (
-        Rule::WrongIdentity,
+        Rule::FinishedElsewhere,
+        Rule::NotReturned,
+        "somebody came back, or nobody did",
+    ),
+    (
+        Rule::AwaitReturn,
         Rule::AccountNotFound,
         "there is an account, or none",
     ),

@@ -65,6 +65,8 @@ pub(super) fn why_disabled(status: &ConnectedAccountStatus) -> &'static str {
     let judged = status.identity_verdict.as_ref();
     if finished_in.and_then(|sign_in| sign_in.finished_in) == Some(FinishedIn::Another) {
         "since its sign-in was finished in another browser than the one that had asked for the link"
+    } else if finished_in.is_some_and(|sign_in| sign_in.return_by.is_some()) {
+        "since nobody came back to the connect page in time, as the project demands"
     } else if judged.is_some_and(|judged| judged.verdict == Verdict::AnotherIdentity) {
         "since somebody else than was expected has signed in"
     } else if judged.is_some_and(|judged| judged.verdict == Verdict::NotShown) {

@@ -303,3 +303,53 @@ fn an_entry_lets_its_own_users_take_over_and_nobody_else() {
     assert!(!may("other", Some("team/bob"), Some("gmail")));
     assert!(may("team", None, None), "it may be one of them");
 }
+
+#[test]
+fn an_entry_that_wants_people_back_allows_no_sign_in_that_cannot_bring_them() {
+    let bound = json!({"signIn": "Bound", "toolkits": ["gmail"], "sources": ["SignIn", "Secret"]});
+    let unbound = |one: &mut Request<'_>| one.is_bound = false;
+    let secret = |one: &mut Request<'_>| {
+        one.is_bound = false;
+        one.source = Source::Secret;
+    };
+    let alone = cluster(json!([bound]));
+    assert_eq!(alone.judge(&with(|_| ())), Ok(()));
+    assert!(alone.wants_return(&with(|_| ())));
+    assert_eq!(alone.judge(&with(unbound)), Err(Field::Unbound));
+    assert_eq!(alone.judge(&with(secret)), Ok(()), "nobody signs in");
+    // Another entry that allows the whole request does not demand it.
+    let beside = cluster(json!([bound, {}]));
+    assert_eq!(beside.judge(&with(unbound)), Ok(()));
+    assert!(!beside.wants_return(&with(unbound)));
+    assert!(!beside.wants_return(&with(|_| ())));
+    // Which of them decides is not known before the auth config is.
+    let by_config = cluster(json!([bound, {"authConfigs": ["ac_1"]}]));
+    assert!(by_config.wants_return(&with(|_| ())));
+    assert!(!by_config.wants_return(&with(|one| one.auth_configs = vec!["ac_1"])));
+}
+
+#[test]
+fn people_are_taken_on_only_to_hosts_that_an_entry_of_a_cluster_project_names() {
+    let hosts = json!([
+        {"toolkits": ["gmail"], "callbackHosts": ["app.acme.com", "*.acme.org"]},
+        {"toolkits": ["slack"], "callbackHosts": ["slack.acme.com"]},
+    ]);
+    let of_cluster = cluster(hosts.clone());
+    for (host, is_named) in [
+        ("app.acme.com", true),
+        ("app.acme.com:8443", false),
+        ("a.b.acme.org", true),
+        ("acme.org", false),
+        ("evil.example", false),
+        ("app.acme.com.evil.example", false),
+        ("slack.acme.com", false),
+    ] {
+        let named = of_cluster.vouches_for(&with(|_| ()), host);
+        assert_eq!(named, is_named, "{host}");
+    }
+    let refused = with(|one| one.toolkits = vec!["github"]);
+    assert!(!of_cluster.vouches_for(&refused, "app.acme.com"));
+    let of_team = policy(ProjectKind::ComposioProject, hosts);
+    assert!(!of_team.vouches_for(&with(|_| ()), "app.acme.com"));
+    assert!(!Policy::everything().vouches_for(&with(|_| ()), "app.acme.com"));
+}

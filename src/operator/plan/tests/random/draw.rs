@@ -144,7 +144,7 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
         desired.finalizer = !dice.once_in(4);
         desired.link_request = dice.maybe(|dice| dice.text(&TOKENS));
         if dice.once_in(4) {
-            desired.flags.page = Some(requests::page());
+            desired.flags.page = Some(requests::any_page(dice));
         }
         if dice.once_in(4) {
             desired.requests = requests::requests(dice, &desired.uid);
@@ -179,6 +179,7 @@ fn policy(dice: &mut Dice) -> Policy {
         _ => allow.namespaces = all(&["other"]),
     }
     allow.identity = dice.once_in(3).then_some(crd::IdentityDemand::SameAsPerson);
+    allow.sign_in = dice.once_in(3).then_some(crd::SignInDemand::Bound);
     if dice.once_in(8) {
         allow.people = all(&USERS[..1]);
     }

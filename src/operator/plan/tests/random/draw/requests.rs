@@ -18,16 +18,24 @@ use crate::{
 const UIDS: [&str; 3] = ["request-1", "request-2", "request-3"];
 const BROWSERS: [&str; 2] = ["browser-a", "browser-b"];
 
-pub(super) fn page() -> Arc<PageSettings> {
-    static PAGE: LazyLock<Arc<PageSettings>> = LazyLock::new(|| {
-        let key = Sensitive::new("0123456789abcdef0123456789abcdef");
+static PAGES: LazyLock<[Arc<PageSettings>; 2]> = LazyLock::new(|| {
+    let key = Sensitive::new("0123456789abcdef0123456789abcdef");
+    [false, true].map(|knows_users| {
         Arc::new(PageSettings {
             url: ConnectUrl::parse("https://connect.example").expect("a URL"),
             keys: ConnectKeys::read(&key).expect("a key"),
-            knows_users: false,
+            knows_users,
         })
-    });
-    Arc::clone(&PAGE)
+    })
+});
+
+pub(super) fn page() -> Arc<PageSettings> {
+    Arc::clone(&PAGES[0])
+}
+
+/// Half of them know who comes.
+pub(super) fn any_page(dice: &mut Dice) -> Arc<PageSettings> {
+    Arc::clone(&PAGES[dice.number(2) as usize])
 }
 
 /// What was asked for the link that is out.
@@ -44,6 +52,8 @@ pub(super) fn sign_in(dice: &mut Dice) -> SignIn {
         request: uid,
         browser,
         finished_in: dice.maybe(|dice| dice.of(&[FinishedIn::Same, FinishedIn::Another])),
+        return_by: dice.maybe(|dice| Time(dice.time(&times()))),
+        callback_host: None,
     }
 }
 
@@ -98,7 +108,7 @@ pub(super) fn requests(dice: &mut Dice, uid: &str) -> Vec<PendingRequest> {
             uid: dice.text(&UIDS),
             kind,
             browser: dice.maybe(|dice| dice.text(&BROWSERS)),
-            requested_by: None,
+            requested_by: dice.maybe(|dice| dice.text(&USERS)),
             returned,
         });
     }
