@@ -13,10 +13,12 @@ use crate::support::wait;
 
 mod asking;
 mod bound;
+mod deliveries;
 mod hostile;
 mod night;
 mod people;
 mod proxied;
+mod replicas;
 mod returning;
 mod scale;
 mod webhook;
@@ -68,9 +70,21 @@ impl Stage {
 
     /// The operator issues a sealed link for that request of that browser.
     async fn links(&self, object: &Value, request: &str, browser: &str) {
+        let end = SignedDuration::from_mins(10);
+        self.links_until(object, request, browser, end).await;
+    }
+
+    /// The same, of a link that is over in that time, by this clock.
+    async fn links_until(
+        &self,
+        object: &Value,
+        request: &str,
+        browser: &str,
+        left: SignedDuration,
+    ) {
         let name = object["metadata"]["name"].as_str().expect("a name");
         let uid = object["metadata"]["uid"].as_str().expect("a uid");
-        let end = Timestamp::now() + SignedDuration::from_mins(10);
+        let end = Timestamp::now() + left;
         let end = Timestamp::from_second(end.as_second()).expect("a time");
         let sealed = self.page.settings.keys.seal(
             LINK,

@@ -60,6 +60,7 @@ pub use pin::Pin;
 pub use policy::{Labels, NotAllowed, Policy};
 pub use request::{PendingRequest, sign_in};
 pub use rule::{Decision, Rule};
+pub use unrecorded::came_to_nothing;
 pub use urgency::urgency;
 
 /// Of a project in which what is recorded is not there.
@@ -213,7 +214,7 @@ pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decisio
     let is_conclusive = match &decision.plan {
         Plan::Do(_) | Plan::Refuse(_) | Plan::Look(Need::Account | Need::AuthConfig) => false,
         Plan::Nothing | Plan::Wait(_) | Plan::Look(Need::Secret) => {
-            !asks_for_look(desired, observed)
+            !asks_for_look(desired, observed) && !came_to_nothing(desired, observed, now)
         }
     };
     if !observed.fresh && !is_conclusive {

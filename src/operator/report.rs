@@ -30,7 +30,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-use account_id::{lose, take};
+use account_id::{is_outcome_known, lose, take};
 use claim::record_claim;
 use conditions::{conditions, verdict};
 pub use config_map::{ConfigMapResult, report_config_map};
@@ -158,8 +158,7 @@ fn record_outcome(
         }
         OutcomeKind::Applied(Applied::Released) => {}
         OutcomeKind::Waiting(_) | OutcomeKind::Refused(_) => {
-            // The account shows what became of the effect.
-            if outcome.observed.fresh && is_recorded(status, account) {
+            if is_outcome_known(status, desired, outcome, now) {
                 status.unknown_since = None;
             }
         }

@@ -268,3 +268,110 @@ async fn slow_and_large_requests_are_ended_and_hold_up_nobody() {
     }
     assert_eq!(ann.get(&stage.path("mail")).await.status, 200);
 }
+
+/// The bytes of an answer, but for the time.
+async fn bytes(stage: &Stage, method: &str, target: &str, more: &str) -> String {
+    let own = stage.page.url.trim_start_matches("http://");
+    let head =
+        format!("{method} {target} HTTP/1.1\r\nHost: {own}\r\nConnection: close\r\n{more}\r\n");
+    let answer = answered(stage, head.as_bytes()).await;
+    let lines = answer.split("\r\n");
+    let lines = lines.filter(|line| !line.starts_with("date: "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn whoever_is_not_let_in_gets_the_same_bytes_for_the_same_work_whatever_the_reason() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let gone = stage.declared("gone", gmail()).await;
+    let other = stage.declared("other", gmail()).await;
+    let mut from_secret = gmail();
+    from_secret["credentials"] = json!({"scheme": "API_KEY", "secretRef": {"name": "key"}});
+    stage.scene.declare("machine", from_secret).await;
+    let machine = stage.scene.object("machine").await;
+    let token = |object: &serde_json::Value| {
+        let address = stage.page.address(object);
+        address.split_once("?t=").expect("a token").1.to_owned()
+    };
+    // One is made anew under its name, and of one the addresses were ended.
+    let scene = &stage.scene;
+    scene.kubectl(&["delete", "cacc", "gone"]).await;
+    let anew = stage.declared("gone", gmail()).await;
+    assert_ne!(anew["metadata"]["uid"], gone["metadata"]["uid"]);
+    let raised = "composio.dev/connect-epoch=1";
+    scene.kubectl(&["annotate", "cacc", "other", raised]).await;
+    let visitor = Visitor::of(&stage.page);
+    let former = format!("{}?t={}", stage.path("other"), token(&other));
+    stage
+        .until(
+            &visitor,
+            &former,
+            "the page knows that it is over",
+            |page| page.status == 404,
+        )
+        .await;
+
+    let good = token(&object);
+    let cases = [
+        ("no such object", stage.path("none"), good.clone()),
+        (
+            "no such namespace",
+            "/connect/nobody/mail".to_owned(),
+            good.clone(),
+        ),
+        ("another object's token", stage.path("mail"), token(&anew)),
+        (
+            "of the object that was there before",
+            stage.path("gone"),
+            token(&gone),
+        ),
+        ("ended", stage.path("other"), token(&other)),
+        (
+            "nobody signs in to it",
+            stage.path("machine"),
+            token(&machine),
+        ),
+        ("none", stage.path("mail"), String::new()),
+        (
+            "cut off",
+            stage.path("mail"),
+            good[..good.len() - 1].to_owned(),
+        ),
+        ("much too long", stage.path("mail"), "A".repeat(3000)),
+    ];
+    let asked = || stage.page.asked(scene).len();
+    let expected = bytes(&stage, "GET", "/connect/nobody/here", "").await;
+    assert!(expected.starts_with("HTTP/1.1 404"), "{expected}");
+    let before = asked();
+    for (reason, path, token) in &cases {
+        let returned = path.replace("/connect/", "/connected/");
+        for target in [
+            format!("{path}?t={token}"),
+            path.clone(),
+            format!("{path}/waiting?r=x&s=1"),
+            format!("{path}/open"),
+            format!("{returned}?r=x&b=y&p={}", "A".repeat(22)),
+        ] {
+            let cookie = format!("Cookie: connect-x={token}\r\n");
+            for more in ["", &cookie] {
+                let told = bytes(&stage, "GET", &target, more).await;
+                assert_eq!(told, expected, "{reason}: {target:.200}");
+            }
+        }
+        let own = stage.page.url.clone();
+        let form = format!(
+            "Origin: {own}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n"
+        );
+        let told = bytes(&stage, "POST", path, &form).await;
+        assert_eq!(told, expected, "{reason}: pressed");
+    }
+    assert_eq!(asked(), before, "the apiserver is asked for none of them");
+    assert_eq!(
+        visitor
+            .get(&format!("{}?t={good}", stage.path("mail")))
+            .await
+            .status,
+        303
+    );
+}

@@ -16,11 +16,11 @@ use crate::support::connect_page::ConnectPage;
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::{http_client, wait};
 
-const EXPIRED: &str = "composio.connected_account.expired";
-const SECRET: &str = "whsec_of_the_project";
+pub(super) const EXPIRED: &str = "composio.connected_account.expired";
+pub(super) const SECRET: &str = "whsec_of_the_project";
 
 /// A scene, and the folder in which its page looks for secrets.
-async fn scene(prefix: &str) -> (Scene<'static>, PathBuf) {
+pub(super) async fn scene(prefix: &str) -> (Scene<'static>, PathBuf) {
     let scene = Scene::new(prefix).await;
     let folder = scene.folder.path().join("webhooks");
     std::fs::create_dir(&folder).expect("the folder is there");
@@ -28,11 +28,11 @@ async fn scene(prefix: &str) -> (Scene<'static>, PathBuf) {
 }
 
 /// The file of the scene's own project.
-fn file(scene: &Scene<'_>, folder: &std::path::Path) -> PathBuf {
+pub(super) fn file(scene: &Scene<'_>, folder: &std::path::Path) -> PathBuf {
     folder.join(format!("ComposioProject.{}.default", scene.namespace))
 }
 
-fn args(folder: &std::path::Path) -> [String; 2] {
+pub(super) fn args(folder: &std::path::Path) -> [String; 2] {
     let folder = folder.to_str().expect("a path of ASCII");
     ["--webhook-secrets".to_owned(), folder.to_owned()]
 }
@@ -114,13 +114,13 @@ async fn an_account_that_expires_is_known_by_the_event_and_one_look_and_so_while
 type Headers = Vec<(&'static str, String)>;
 
 /// Who sends to the page.
-struct Sender<'a> {
-    stage: &'a Stage,
-    http: reqwest::Client,
+pub(super) struct Sender<'a> {
+    pub(super) stage: &'a Stage,
+    pub(super) http: reqwest::Client,
 }
 
 impl Sender<'_> {
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         format!(
             "/webhooks/ComposioProject/{}/default",
             self.stage.scene.namespace
@@ -128,7 +128,7 @@ impl Sender<'_> {
     }
 
     /// The answer to a body at a path with these headers, which are not all that it should have.
-    async fn sends(
+    pub(super) async fn sends(
         &self,
         path: &str,
         headers: &[(&str, String)],
@@ -148,20 +148,20 @@ impl Sender<'_> {
     }
 
     /// The status of the answer to what is signed as it should be.
-    async fn signed(&self, path: &str, id: &str, body: &Value) -> u16 {
+    pub(super) async fn signed(&self, path: &str, id: &str, body: &Value) -> u16 {
         let body = body.to_string();
         let headers = signed(SECRET, id, Timestamp::now().as_second(), &body);
         self.sends(path, &headers, body.into_bytes()).await.0
     }
 
     /// How many events came to that.
-    async fn events(&self, result: &str) -> f64 {
+    pub(super) async fn events(&self, result: &str) -> f64 {
         let name = format!("composio_operator_connect_webhook_events_total{{result=\"{result}\"}}");
         self.stage.page.metric(&name).await.unwrap_or_default()
     }
 }
 
-fn signed(secret: &str, id: &str, at: i64, body: &str) -> [(&'static str, String); 3] {
+pub(super) fn signed(secret: &str, id: &str, at: i64, body: &str) -> [(&'static str, String); 3] {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let signature = hmac::sign(&key, format!("{id}.{at}.{body}").as_bytes());
     [
@@ -174,7 +174,7 @@ fn signed(secret: &str, id: &str, at: i64, body: &str) -> [(&'static str, String
     ]
 }
 
-fn event(account: &str, project: &str) -> Value {
+pub(super) fn event(account: &str, project: &str) -> Value {
     json!({
         "id": "msg_1", "type": EXPIRED, "timestamp": Timestamp::now().to_string(),
         "metadata": {"project_id": project, "org_id": "or_1"},
@@ -183,7 +183,7 @@ fn event(account: &str, project: &str) -> Value {
 }
 
 /// A page that knows the secret of its project and of another one.
-async fn stage(prefix: &str) -> Stage {
+pub(super) async fn stage(prefix: &str) -> Stage {
     let (scene, folder) = scene(prefix).await;
     std::fs::write(file(&scene, &folder), format!("old\n{SECRET}\n")).expect("written");
     std::fs::write(folder.join("ClusterComposioProject.shared"), "of-another\n").expect("written");

@@ -11,6 +11,7 @@ use composio_operator::connect::keys::ConnectKeys;
 use composio_operator::connect::page_address::{ConnectUrl, PageOf, PageSettings};
 use composio_operator::kubernetes::PROXY_VARIABLES;
 use jiff::Timestamp;
+use reqwest::Method;
 use serde_json::Value;
 
 use super::child::{Child, Folder, create_private};
@@ -30,10 +31,14 @@ pub(crate) struct ConnectPage {
     pub(crate) child: Child,
     /// Where people open it.
     pub(crate) url: String,
+    /// Where it listens: a replica that is not the first one elsewhere than people think.
+    address: String,
     /// Where its metrics are.
     pub(crate) own_url: String,
     pub(crate) settings: PageSettings,
     key_file: PathBuf,
+    kubeconfig: PathBuf,
+    args: Vec<String>,
     user: String,
 }
 
@@ -65,35 +70,47 @@ impl ConnectPage {
         let [port, own] = free_ports().expect("loopback has free ports");
         // Another site than the sandbox, which is at 127.0.0.1.
         let url = format!("http://localhost:{port}");
-        let mut command = Command::new(PROGRAM);
-        command
-            .args(["connect", "--connect-url", &url])
-            .arg("--connect-key-file")
-            .arg(&file)
-            .args(["--http-address", &format!("127.0.0.1:{port}")])
-            .args(["--metrics-address", &format!("127.0.0.1:{own}")])
-            .args(["--brand-name", "Acme Connect"])
-            .args(["--support-contact", "help@acme.com"])
-            .args(args)
-            .env("KUBECONFIG", kubeconfig);
-        for proxy in PROXY_VARIABLES {
-            command.env_remove(proxy);
-        }
-        let grace = Duration::from_secs(10);
-        let child = Child::spawn(folder, name, grace, &command).expect("it starts");
         let keys = ConnectKeys::read(&Sensitive::new(key)).expect("it is a key");
+        let settings = PageSettings {
+            url: ConnectUrl::parse(&url).expect("it is a URL"),
+            keys,
+            knows_users: args.contains(&"--connect-user-header"),
+        };
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let ports = [port, own];
+        let child = process(folder, name, &url, ports, &file, kubeconfig, &args);
         ConnectPage {
             child,
-            settings: PageSettings {
-                url: ConnectUrl::parse(&url).expect("it is a URL"),
-                keys,
-                knows_users: args.contains(&"--connect-user-header"),
-            },
+            settings,
+            address: url.clone(),
             url,
             own_url: format!("http://127.0.0.1:{own}"),
             key_file: file,
+            kubeconfig: kubeconfig.to_owned(),
+            args,
             user: String::new(),
         }
+    }
+
+    /// Starts another replica of it, and waits until that is ready.
+    pub(crate) async fn replica(&self, folder: &Folder, name: &str) -> ConnectPage {
+        let ports = free_ports().expect("loopback has free ports");
+        let (url, file, kubeconfig) = (&self.url, &self.key_file, &self.kubeconfig);
+        let child = process(folder, name, url, ports, file, kubeconfig, &self.args);
+        let [port, own] = ports;
+        let page = ConnectPage {
+            child,
+            settings: self.settings.clone(),
+            url: url.clone(),
+            address: format!("http://localhost:{port}"),
+            own_url: format!("http://127.0.0.1:{own}"),
+            key_file: file.clone(),
+            kubeconfig: kubeconfig.clone(),
+            args: self.args.clone(),
+            user: self.user.clone(),
+        };
+        page.ready().await;
+        page
     }
 
     /// The same operator, told of this page.
@@ -128,10 +145,21 @@ impl ConnectPage {
         self.settings.callback(page_of(object), request, browser)
     }
 
-    /// What it wrote, or tried to.
+    /// What it wrote, or tried to; with its replicas.
     pub(crate) fn written(&self, scene: &Scene<'_>) -> Vec<Audited> {
-        let asked = scene.control_plane.asked_by(&self.user).into_iter();
+        let asked = self.asked(scene).into_iter();
         asked.filter(Audited::is_write).collect()
+    }
+
+    /// All that it asked the apiserver for.
+    pub(crate) fn asked(&self, scene: &Scene<'_>) -> Vec<Audited> {
+        scene.control_plane.asked_by(&self.user)
+    }
+
+    /// Where it listens, and the host that it is asked for there.
+    pub(crate) fn listens(&self) -> (&str, &str) {
+        let host = self.url.trim_start_matches("http://");
+        (&self.address, host)
     }
 
     /// The value of a metric with these labels.
@@ -142,6 +170,34 @@ impl ConnectPage {
         let line = text.lines().find(|line| line.starts_with(name))?;
         line.rsplit(' ').next()?.parse().ok()
     }
+}
+
+/// A page that listens on these ports, for pages and for metrics.
+fn process(
+    folder: &Folder,
+    name: &str,
+    url: &str,
+    [port, own]: [u16; 2],
+    key_file: &Path,
+    kubeconfig: &Path,
+    args: &[String],
+) -> Child {
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(["connect", "--connect-url", url])
+        .arg("--connect-key-file")
+        .arg(key_file)
+        .args(["--http-address", &format!("127.0.0.1:{port}")])
+        .args(["--metrics-address", &format!("127.0.0.1:{own}")])
+        .args(["--brand-name", "Acme Connect"])
+        .args(["--support-contact", "help@acme.com"])
+        .args(args)
+        .env("KUBECONFIG", kubeconfig);
+    for proxy in PROXY_VARIABLES {
+        command.env_remove(proxy);
+    }
+    let grace = Duration::from_secs(10);
+    Child::spawn(folder, name, grace, &command).expect("it starts")
 }
 
 /// An object, as an address names it.
@@ -162,6 +218,8 @@ pub(crate) fn page_of(object: &Value) -> PageOf<'_> {
 pub(crate) struct Visitor {
     http: reqwest::Client,
     url: String,
+    /// The replica that the requests go to, and the host that they name.
+    replica: RefCell<(String, String)>,
     pub(crate) cookies: RefCell<BTreeMap<String, String>>,
     /// Headers that are sent with each request, such as those of a proxy.
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -180,6 +238,7 @@ impl Visitor {
         Visitor {
             http: http_client(SOON),
             url: page.url.clone(),
+            replica: RefCell::new((page.address.clone(), page.listens().1.to_owned())),
             cookies: RefCell::default(),
             headers: Vec::new(),
         }
@@ -194,9 +253,15 @@ impl Visitor {
         visitor
     }
 
+    /// From now on that replica answers.
+    pub(crate) fn is_sent_to(&self, page: &ConnectPage) {
+        let (address, host) = page.listens();
+        *self.replica.borrow_mut() = (address.to_owned(), host.to_owned());
+    }
+
     /// Opens a path of the page, or a whole address.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.send(self.http.get(self.whole(path))).await
+        self.send(self.request(Method::GET, path)).await
     }
 
     /// Sends a form from its own page.
@@ -212,7 +277,7 @@ impl Visitor {
         form: &str,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let mut request = self.http.post(self.whole(path));
+        let mut request = self.request(Method::POST, path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -229,10 +294,15 @@ impl Visitor {
             .await
     }
 
-    fn whole(&self, path: &str) -> String {
-        match path.starts_with("http") {
-            true => path.to_owned(),
-            false => format!("{}{path}", self.url),
+    /// A request for a path of the page, which the replica has to answer, or for a whole address.
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let (replica, host) = &*self.replica.borrow();
+        match path.strip_prefix(&self.url).unwrap_or(path) {
+            elsewhere if elsewhere.starts_with("http") => self.http.request(method, elsewhere),
+            path => {
+                let request = self.http.request(method, format!("{replica}{path}"));
+                request.header("host", host)
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     Site,
-    account::Account,
+    account::{Account, State},
     reply::Reply,
     requests::{Asked, Made},
     visitor::only,
@@ -156,7 +156,13 @@ impl Site {
             let proved = account.project_id();
             proved.is_none_or(|id| event.project_id.as_deref() == Some(id))
         };
-        let concerned: Vec<_> = accounts.iter().filter(is_of_it).take(MOST).collect();
+        let concerned = accounts.iter().filter(is_of_it);
+        // A replay, at another replica or after a restart, tells nothing that a look has not shown since.
+        let is_known = |account: &&Arc<Account>| account.state() == State::Over;
+        let (known, concerned): (Vec<_>, Vec<_>) = concerned.take(MOST).partition(is_known);
+        if concerned.is_empty() && !known.is_empty() {
+            return "known";
+        }
         if concerned.is_empty() {
             return match accounts.is_empty() {
                 true => "unknown_account",

@@ -8,7 +8,8 @@ use crate::{
 };
 
 use super::{
-    Claim, Decision, Desired, Effect, EffectKind, Observed, Pin, Rule, allowed, checks,
+    AccountLookup, Claim, Decision, Desired, Effect, EffectKind, Observed, Pin, Plan, Presence,
+    Rule, allowed, checks,
     credentials::{self, CredentialsState},
     marks, still_within, waiting,
 };
@@ -91,7 +92,7 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         let link_is_over = observed.recorded.last_link_issued_at.is_some();
         let is_asked = desired.has_unanswered_link_request(&observed.recorded, None);
         if !is_asked && desired.is_on_demand() {
-            return held_back(desired, observed);
+            return held_back(desired, observed, now);
         }
         if !is_asked && link_is_over {
             return waiting::wait_for_request(desired, observed, None);
@@ -119,9 +120,30 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
 }
 
-/// Nobody has asked for a link yet. What keeps one from being made is told now, and not to who comes for it.
-fn held_back(desired: &Desired, observed: &Observed) -> Decision {
-    let waits = waiting::wait_for_request(desired, observed, None);
+/// Whether a call of unknown outcome, of which no account came, could not be answered by one any more: a look that is
+/// taken now is the last that it is waited for.
+pub fn came_to_nothing(desired: &Desired, observed: &Observed, now: Timestamp) -> bool {
+    let recorded = &observed.recorded;
+    let is_over = recorded.unknown_since.as_ref().is_some_and(|since| {
+        still_within(since.0, desired.flags.unknown_outcome_wait, now).is_none()
+    });
+    is_over
+        && desired.presence == Presence::Present
+        && !desired.spec.suspend
+        && recorded.connected_account_id.is_none()
+        && observed.account == AccountLookup::Absent
+}
+
+/// Nobody has asked for a link yet. What keeps one from being made is told now, and not to who comes for it. A link that
+/// was asked for and got lost is looked for once more when it would be there.
+fn held_back(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
+    let since = observed.recorded.unknown_since.as_ref();
+    let wait = desired.flags.unknown_outcome_wait;
+    let until = since.and_then(|since| still_within(since.0, wait, now));
+    let mut waits = waiting::wait_for_request(desired, observed, None);
+    if let Plan::Wait(waits) = &mut waits.plan {
+        waits.until = until;
+    }
     match checks::auth_config(desired, observed) {
         Err(decision) if waits.rule == Rule::AwaitRequest => decision,
         Ok(_) | Err(_) => waits,

@@ -1,9 +1,12 @@
 //! Which account is on record, and what goes with the record of another one.
 
+use jiff::Timestamp;
+
+use super::is_recorded;
 use crate::{
     composio::model::Account,
-    crd::{ConnectedAccountStatus, CredentialsStep},
-    plan::{Desired, connection_data},
+    crd::{ConnectedAccountStatus, CredentialsStep, Reason},
+    plan::{Desired, Outcome, OutcomeKind, came_to_nothing, connection_data},
 };
 
 /// The account is the recorded one from here on.
@@ -46,4 +49,19 @@ fn forget(status: &mut ConnectedAccountStatus) {
     status.connected_at = None;
     status.credentials = None;
     status.connection_data_digest = None;
+}
+
+/// Whether it shows what became of an effect of unknown outcome: by the account, or by its absence once it would be there.
+/// One that is not seen, and has the alias, may be it.
+pub(super) fn is_outcome_known(
+    status: &ConnectedAccountStatus,
+    desired: &Desired,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> bool {
+    let seen = &outcome.observed;
+    let is_taken =
+        matches!(&outcome.kind, OutcomeKind::Waiting(wait) if wait.reason == Reason::AliasInUse);
+    let is_shown = is_recorded(status, seen.account.account());
+    seen.fresh && (is_shown || (!is_taken && came_to_nothing(desired, seen, now)))
 }

@@ -91,6 +91,7 @@ impl Table {
                 sight.lacks_account()
                     || (!sight.observed.fresh
                         && (sight.asks_for_look()
+                            || sight.came_to_nothing()
                             || otherwise().is_some_and(|next| act(next, sight) != Act::Rests)))
             }
             Rule::Unproved => {

@@ -107,6 +107,22 @@ impl<'a> Situation<'a> {
                 || self.desired.requests.iter().any(|one| self.is_open(one)))
     }
 
+    /// Whether a call of unknown outcome has brought no account that is shown, and could bring none any more.
+    pub(super) fn came_to_nothing(&self) -> bool {
+        let since = self
+            .observed
+            .recorded
+            .unknown_since
+            .as_ref()
+            .map(|since| since.0);
+        let is_over = |since: Timestamp| after(since.min(self.now), self.wait()) <= self.now;
+        self.desired.presence == Presence::Present
+            && !self.desired.spec.suspend
+            && self.recorded_id().is_none()
+            && self.absent()
+            && since.is_some_and(is_over)
+    }
+
     /// What the object has to say for the account that was found.
     pub(super) fn claim(&self) -> Option<Claim> {
         self.observed.claim(self.desired, self.account()?)

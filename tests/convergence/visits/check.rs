@@ -82,6 +82,11 @@ impl Visits {
             if status["observedGeneration"] != object["metadata"]["generation"] {
                 return Err(self.told(&format!("{name} was not looked at")));
             }
+            if !status["unknownSince"].is_null()
+                && condition(&object, "Synced")["reason"] != "Suspended"
+            {
+                return Err(self.told(&format!("{name} still waits for what was lost")));
+            }
             let sign_in = &status["signIn"];
             let is_elsewhere = sign_in["finishedIn"] == "Another";
             let request = sign_in["request"].as_str().unwrap_or_default();
