@@ -20,7 +20,7 @@ use crate::{
     },
     plan::{
         AccountLookup, Applied, Desired, Effect, Failure, Observed, PendingRequest, Pin,
-        SecretSeen, page_of, usable_link,
+        SecretSeen, is_for_identity, page_of, usable_link,
     },
     project::Project,
     time::whole_seconds,
@@ -153,6 +153,9 @@ pub async fn act(
             Applied::Changed
         }
         Effect::Disable { id } => {
+            if is_for_identity(desired, &observed) {
+                project.take_disabling().map_err(EffectError::Composio)?;
+            }
             client.set_enabled(id, false).await.map_err(failed)?;
             set_state(&mut observed, id, State::Inactive);
             Applied::Changed

@@ -51,7 +51,7 @@ pub(crate) use deleting::{is_abandoned, is_ours};
 pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, EffectKind};
 pub use failure::{AfterFailure, Answer, Failure};
-pub use identity::identity_verdict;
+pub use identity::{identity_verdict, is_for_identity};
 pub use observed::{
     AccessGate, AccountLookup, AuthConfigCheck, Holder, Observed, ProjectState, Proof, Refused,
     SecretSeen, SecretVersion,

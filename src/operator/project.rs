@@ -13,7 +13,7 @@ use crate::{
     },
     log,
     metrics::Metrics,
-    plan::ProjectState,
+    plan::{Failure, ProjectState},
     record::RecordKeys,
 };
 
@@ -23,6 +23,7 @@ mod cache;
 mod clock;
 mod connection;
 mod deprecations;
+mod disablings;
 mod gates;
 mod lookup_batcher;
 mod session;
@@ -36,6 +37,7 @@ use budget_share::{BudgetShare, counted};
 pub use clock::Clock;
 pub use connection::Connection;
 use deprecations::Deprecations;
+use disablings::{Disablings, MOST_DISABLINGS};
 use gates::AccessGates;
 pub use gates::{ClosedGates, ProjectIdentity};
 use lookup_batcher::LookupBatcher;
@@ -71,6 +73,8 @@ pub struct Project {
     offset: Arc<Mutex<Option<SignedDuration>>>,
     /// By which records in statuses are signed. Derived from the API key.
     record_keys: Mutex<RecordKeys>,
+    /// Accounts that were disabled because of who had signed in.
+    disablings: Disablings,
     clock: Clock,
 }
 
@@ -152,6 +156,7 @@ impl Project {
             label,
             offset,
             record_keys: Mutex::new(record_keys),
+            disablings: Disablings::default(),
             clock,
         }
     }
@@ -164,6 +169,15 @@ impl Project {
     /// The time by the wall clock: for what is written down.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Takes one of the few disablings in a minute because of who has signed in.
+    ///
+    /// # Errors
+    /// When there were enough of them.
+    pub fn take_disabling(&self) -> Result<(), Failure> {
+        let taken = self.disablings.take(self.clock.instant());
+        taken.map_err(|after| Failure::put_off(MOST_DISABLINGS, after))
     }
 
     /// The time by the monotonic clock: for waits.

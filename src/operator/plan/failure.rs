@@ -116,6 +116,17 @@ impl Failure {
         }
     }
 
+    /// An account is not disabled yet because of who has signed in, since so many of the project were.
+    pub fn put_off(most: usize, after: Duration) -> Self {
+        Self {
+            reason: Reason::WrongIdentity,
+            message: format!(
+                "the account is not disabled yet: {most} of the project were within a minute. If the toolkit shows people otherwise than before, correct what is expected"
+            ),
+            answer: Answer::NotNow { after: Some(after) },
+        }
+    }
+
     fn of(error: &Error, effect: Option<&Effect>, secrets: Option<&[Sensitive]>) -> Self {
         let status = error.status().unwrap_or_default();
         let (reason, answer) = match (error.retry(), effect) {

@@ -2,10 +2,10 @@
 
 use crate::{
     composio::model::{Account, State},
-    crd::{ConnectedAccountStatus, IdentityVerdict, Verdict},
+    crd::{ConnectedAccountStatus, FinishedIn, IdentityVerdict, Verdict},
 };
 
-use super::Desired;
+use super::{Desired, Observed, Presence};
 
 /// What is judged of the last sign-in, once: at the first look that shows who signed in. An edit of the declaration, or of
 /// what Composio shows, changes nothing of it; another sign-in is judged anew.
@@ -81,6 +81,18 @@ fn compare(expected: &str, shown: &str) -> Verdict {
         (true, true) | (false, false) => Verdict::AnotherIdentity,
         (true, false) | (false, true) => Verdict::NotComparable,
     }
+}
+
+/// Whether an account with a grant is to be disabled because of who has signed in, and for nothing else.
+pub fn is_for_identity(desired: &Desired, observed: &Observed) -> bool {
+    let recorded = &observed.recorded;
+    desired.presence == Presence::Present
+        && desired.spec.enabled
+        && (observed.account.account()).is_some_and(|account| is_wrong(desired, recorded, account))
+        && recorded
+            .sign_in
+            .as_ref()
+            .is_none_or(|sign_in| sign_in.finished_in != Some(FinishedIn::Another))
 }
 
 /// Whether somebody else than was expected has signed in, or may have where that is not enough.

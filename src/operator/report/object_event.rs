@@ -15,9 +15,11 @@ use crate::{
 use super::is_in;
 
 mod ending;
+mod identity;
 mod link;
 mod reason;
 use ending::{deleted, policy_replaced, why_disabled};
+use identity::of_identity;
 use link::link_issued;
 pub use reason::EventReason;
 
@@ -267,6 +269,7 @@ pub fn of_status(
     [
         replaced(previous, status),
         connection,
+        of_identity(desired, previous, status),
         ignored(desired, previous, status),
         trouble,
         config_map_not_written(previous, status),

@@ -15,6 +15,10 @@ pub enum EventReason {
     AccountReplaced,
     /// The account became active.
     Connected,
+    /// The toolkit shows somebody else than before, and nobody has signed in anew.
+    IdentityChanged,
+    /// Somebody was expected, and the toolkit does not tell whether it is they.
+    IdentityUnknown,
     /// The operator disabled the account.
     Disabled,
     /// The operator enabled the account.
@@ -58,6 +62,8 @@ impl EventReason {
             Self::Adopted => "Adopted",
             Self::AccountReplaced => "AccountReplaced",
             Self::Connected => "Connected",
+            Self::IdentityChanged => "IdentityChanged",
+            Self::IdentityUnknown => "IdentityUnknown",
             Self::Disabled => "Disabled",
             Self::Enabled => "Enabled",
             Self::Changed(change) => change.event_reason(),
