@@ -2,6 +2,7 @@
 //! and nothing else does.
 
 mod cases;
+mod healthy;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +11,8 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use cases::{CASES, Case, HEALTHY, OF_RELEASE};
+use cases::{CASES, Case, OF_RELEASE};
+use healthy::HEALTHY;
 
 use crate::support::child::Folder;
 use crate::support::helm::{self, render};
@@ -23,6 +25,10 @@ const PROJECT: &str = "ComposioProject/agents/default";
 /// A series of this release, or of another one that is healthy.
 fn series(of: &str, (metric, labels, values): (&str, &str, &str)) -> Value {
     let labels = labels.replace("\"P\"", &format!("\"{PROJECT}\""));
+    let of = match metric.starts_with("connect_") {
+        true => of.replace("-metrics", "-page-metrics"),
+        false => of.to_owned(),
+    };
     json!({"series": format!("composio_operator_{metric}{{{of},{labels}}}"), "values": values})
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use composio_operator::connect::page_metrics::PageMetrics;
 use composio_operator::crd::Reason;
 use serde_json::Value;
 
@@ -88,7 +89,11 @@ async fn every_metric_of_alerts_and_dashboard_is_told_by_the_operator() {
         )
         .map(|expression| format!("{}\n", expression.as_str().expect("an expression")))
         .collect();
-    let missing: Vec<String> = names(&expressions).difference(&there).cloned().collect();
+    let of_page = PageMetrics::default();
+    of_page.expects_events();
+    let of_page = of_page.text();
+    let all: BTreeSet<String> = there.iter().cloned().chain(families(&of_page)).collect();
+    let missing: Vec<String> = names(&expressions).difference(&all).cloned().collect();
     assert!(missing.is_empty(), "{missing:?} in\n{told}");
     // And the other way round: what is told has a place on the dashboard.
     let dashboard = names(DASHBOARD);

@@ -100,6 +100,14 @@ impl PageMetrics {
         self.refused.get_or_create(&RefusedLabel { why }).inc();
     }
 
+    /// Tells zero before the first event, so that its absence can be seen, and the first that is refused.
+    pub fn expects_events(&self) {
+        drop(self.events.get_or_create(&EventLabel { result: "asked" }));
+        for why in ["webhook_signature", "webhook_timestamp"] {
+            drop(self.refused.get_or_create(&RefusedLabel { why }));
+        }
+    }
+
     pub(super) fn event(&self, result: &'static str) {
         self.events.get_or_create(&EventLabel { result }).inc();
     }

@@ -82,6 +82,9 @@ impl Site {
         client: Client,
         metrics: Arc<PageMetrics>,
     ) -> Self {
+        if settings.webhook_secrets.is_some() {
+            metrics.expects_events();
+        }
         Self {
             cookies: Cookies::of(&settings.page.url),
             webhooks: settings.webhook_secrets.clone().map(Webhooks::new),

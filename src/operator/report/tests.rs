@@ -22,6 +22,7 @@ mod connection_data;
 mod corrections;
 mod credentials;
 mod facts;
+mod lost;
 mod messages;
 mod notification;
 mod object_event;

@@ -319,16 +319,6 @@ fn an_unknown_outcome_counts_from_the_last_one_until_it_is_known() {
     ] {
         assert_eq!(since(&none(), event.clone()), Some(ago(90)), "{event:?}");
     }
-    // A look that finds nothing, once what was asked for would be there.
-    let lately = || seen_none().unknown_since(ago(30));
-    for (sight, left) in [
-        (none(), None),
-        (none().cached(), Some(ago(90))),
-        (lately(), Some(ago(30))),
-    ] {
-        let left_by = since(&sight, waiting(Reason::AwaitingUser));
-        assert_eq!(left_by, left, "{sight:?}");
-    }
     assert_eq!(
         time(&after(&object().unpinned(), &none(), did(Applied::Marked)).unknown_since),
         None,
