@@ -24,6 +24,8 @@ use crate::project::{self, Found};
 use crate::view::View;
 
 mod look;
+mod requests;
+use requests::Requests;
 
 /// An object of which it is asked what would be done.
 pub(crate) struct Asked<'a> {
@@ -40,6 +42,8 @@ pub(crate) struct Sight {
     pub(crate) observed: Observed,
     /// Why the account was not looked at, if it was not.
     pub(crate) unseen: Option<String>,
+    /// Why it is not known what ConnectRequests ask for, if it is not.
+    pub(crate) unread_requests: Option<String>,
 }
 
 /// What becomes of a look that fails, or that the command line does not allow.
@@ -59,6 +63,7 @@ pub(crate) struct Accesses<'a> {
     on_failure: OnFailure,
     of: HashMap<ProjectKey, Arc<Access>>,
     labels: HashMap<String, Option<Arc<Labels>>>,
+    requests: HashMap<String, Arc<Requests>>,
 }
 
 /// What may be looked at of a project.
@@ -84,6 +89,7 @@ impl<'a> Accesses<'a> {
             on_failure,
             of: HashMap::new(),
             labels: HashMap::new(),
+            requests: HashMap::new(),
         }
     }
 
@@ -94,6 +100,36 @@ impl<'a> Accesses<'a> {
     pub(crate) async fn sight(
         &mut self,
         asked: &Asked<'_>,
+        now: Timestamp,
+        out: &mut Out,
+    ) -> Result<Sight, Failure> {
+        // One that is not there yet was asked for by nobody.
+        let requests = match &asked.object.metadata.uid {
+            Some(_) => Some(self.requests(asked.object).await?),
+            None => None,
+        };
+        let mut sight = self.look(asked, requests.as_deref(), now, out).await?;
+        sight.unread_requests = match requests.as_deref() {
+            Some(Requests::Unknown(why)) => Some(why.clone()),
+            Some(Requests::Known(_)) | None => None,
+        };
+        Ok(sight)
+    }
+
+    async fn requests(&mut self, object: &ConnectedAccount) -> Result<Arc<Requests>, Failure> {
+        let namespace = object.metadata.namespace.clone().unwrap_or_default();
+        if let Some(known) = self.requests.get(&namespace) {
+            return Ok(Arc::clone(known));
+        }
+        let found = Arc::new(Requests::of(self.cluster, &namespace).await?);
+        self.requests.insert(namespace, Arc::clone(&found));
+        Ok(found)
+    }
+
+    async fn look(
+        &mut self,
+        asked: &Asked<'_>,
+        requests: Option<&Requests>,
         now: Timestamp,
         out: &mut Out,
     ) -> Result<Sight, Failure> {
@@ -119,6 +155,9 @@ impl<'a> Accesses<'a> {
         };
         let mut desired = Desired::of(object, &flags);
         desired.labels = labels.clone().unwrap_or_default();
+        if let Some(requests) = requests {
+            desired.requests = requests.of_object(&desired, now);
+        }
         if asked.is_deleted {
             desired.presence = Presence::Deleting { since: now };
         }
@@ -150,6 +189,7 @@ impl<'a> Accesses<'a> {
                 desired,
                 observed,
                 unseen: None,
+                unread_requests: None,
             }),
             Err(Failure::Failed(why)) if self.on_failure == OnFailure::GoByStatus => {
                 Ok(Sight::unseen(desired, by_status, &why))
@@ -238,6 +278,7 @@ impl Sight {
             desired,
             observed,
             unseen: Some(why.to_owned()),
+            unread_requests: None,
         }
     }
 }

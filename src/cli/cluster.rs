@@ -1,17 +1,18 @@
 //! The way to the apiserver, as the kubeconfig says and with the caller's rights, and every question to it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use composio_api::{ConnectedAccount, ProjectRef};
 use http::header::{HeaderValue, USER_AGENT};
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
 
 use crate::arguments::{Options, Selection};
 use crate::failure::{self, Failure, Right};
-use crate::name;
+use crate::{name, strict};
 
 /// The field manager of all writes.
 pub(crate) const MANAGER: &str = "kubectl-composio";
@@ -27,6 +28,14 @@ pub(crate) struct Cluster {
     pub(crate) client: Client,
     /// The namespace that is meant where none is named.
     pub(crate) namespace: String,
+}
+
+/// What is meant of the objects of the namespace.
+pub(crate) struct Named {
+    /// Their names.
+    pub(crate) names: Vec<String>,
+    /// The projects of the others, where those of one project are meant.
+    pub(crate) projects: BTreeSet<String>,
 }
 
 impl Cluster {
@@ -115,36 +124,34 @@ impl Cluster {
     }
 
     /// The names of what is meant.
-    pub(crate) async fn names(&self, selection: &Selection) -> Result<Vec<String>, Failure> {
-        if let [_, ..] = selection.names.as_slice() {
-            return Ok(selection.names.clone());
-        }
-        let mut names = Vec::new();
-        let is_meant = |object: &Value| {
-            let project = selection.project.as_ref();
-            project.is_none_or(|project| *project == ProjectRef::of_object(object))
+    pub(crate) async fn names(&self, selection: &Selection) -> Result<Named, Failure> {
+        let mut named = Named {
+            names: selection.names.clone(),
+            projects: BTreeSet::new(),
         };
-        self.each(
-            Some(&self.namespace),
-            selection.selector.as_deref(),
-            |object| {
-                if is_meant(&object) {
-                    names.extend(object["metadata"]["name"].as_str().map(str::to_owned));
+        if let [_, ..] = named.names.as_slice() {
+            return Ok(named);
+        }
+        let take = |object: Value| {
+            let of = ProjectRef::of_object(&object);
+            match &selection.project {
+                Some(project) if *project != of => {
+                    named.projects.insert(of.to_string());
                 }
-            },
-        )
-        .await?;
-        Ok(names)
+                Some(_) | None => {
+                    let name = object["metadata"]["name"].as_str();
+                    named.names.extend(name.map(str::to_owned));
+                }
+            }
+        };
+        let selector = selection.selector.as_deref();
+        self.each(Some(&self.namespace), selector, take).await?;
+        Ok(named)
     }
 
     /// Changes an object, and returns it.
     pub(crate) async fn patch(&self, name: &str, change: Value) -> Result<Value, Failure> {
-        let parameters = PatchParams {
-            field_manager: Some(MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
-        let change = Patch::Merge(change);
-        match self.own().patch(name, &parameters, &change).await {
+        match strict::patch(&self.own(), name, MANAGER, &change).await {
             Ok(object) => Ok(value(&object)),
             Err(error) => Err(self.not_had(name, error, "patch").await),
         }
@@ -171,7 +178,7 @@ impl Cluster {
             .map_err(|error| Failure::Failed(format!("that is no object: {error}")))?;
         let namespace = object.metadata.namespace.as_deref();
         let api = self.accounts(Some(namespace.unwrap_or(&self.namespace)));
-        let made = api.create(&parameters, &object).await;
+        let made = strict::create(&self.client, &api, &parameters, &object).await;
         Ok(made.map(|object| value(&object)))
     }
 
@@ -189,7 +196,7 @@ impl Cluster {
         let namespace = object.metadata.namespace.as_deref();
         let api = self.accounts(Some(namespace.unwrap_or(&self.namespace)));
         let name = object.metadata.name.clone().unwrap_or_default();
-        let judged = api.replace(&name, &parameters, &object).await;
+        let judged = strict::replace(&self.client, &api, &name, &parameters, &object).await;
         Ok(judged.map(|object| value(&object)))
     }
 

@@ -5,15 +5,17 @@ use std::time::Duration;
 use composio_api::{LINK_REQUESTED_ANNOTATION, Reason, condition, is_unanswered};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::arguments::{Connect, Options, Output};
+use crate::ask::{Answer, GRACE, ask};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
-use crate::interrupt::Interrupt;
+use crate::interrupt::Stop;
 use crate::print::Out;
 use crate::view::View;
 use crate::watch::{self, Seen};
-use crate::{annotate, name, text};
+use crate::{name, text};
 
 /// How long a link may take.
 const FOR_LINK: Duration = Duration::from_secs(60);
@@ -37,22 +39,26 @@ enum Found {
 pub(crate) async fn run(
     options: &Options,
     arguments: &Connect,
+    stop: &mut Stop,
     out: &mut Out,
 ) -> Result<(), Failure> {
     may_print(arguments, out)?;
-    let cluster = Cluster::of(options).await?;
+    let cluster = stop.or(Cluster::of(options)).await?;
     let name = &arguments.name;
-    let object = cluster.get(name).await?;
+    let object = stop.or(cluster.get(name)).await?;
     let view = View::of(&object);
     if let Some(why) = why_no_link(&view) {
         return Err(Failure::Failed(why));
     }
-    let found = match find_link(&view, None)? {
+    let found = match find_link(&view, &Answer::None)? {
         Seen::Done(found) => found,
-        Seen::NotYet(_) => wait_for_link(&cluster, &view, options, out).await?,
+        Seen::NotYet(_) => wait_for_link(&cluster, &view, stop, out).await?,
     };
     let link = match found {
-        Found::Connected => return connected(&cluster, name, out).await,
+        Found::Connected => {
+            let object = stop.or(cluster.get(name)).await?;
+            return connected(object, name, out);
+        }
         Found::Link { .. } if arguments.open => return Err(Failure::Usage(NO_PAGE.to_owned())),
         Found::Link { url, expires } => {
             print(&view, &url, expires, out)?;
@@ -67,12 +73,9 @@ pub(crate) async fn run(
         }
     };
     if arguments.wait {
-        let mut interrupt = Interrupt::listen()?;
-        let timeout = options.timeout.unwrap_or(FOR_PERSON);
-        watch::until(&cluster, name, timeout, out, &mut interrupt, |view| {
-            person(view, link.as_deref())
-        })
-        .await?;
+        let wait = stop.wait(FOR_PERSON);
+        let probe = |view: &View<'_>| person(view, link.as_deref());
+        watch::until(&cluster, name, wait, out, stop, probe).await?;
         out.note(&format!("{}/{name} connected", name::RESOURCE));
     }
     Ok(())
@@ -82,7 +85,7 @@ pub(crate) async fn run(
 async fn wait_for_link(
     cluster: &Cluster,
     view: &View<'_>,
-    options: &Options,
+    stop: &mut Stop,
     out: &Out,
 ) -> Result<Found, Failure> {
     let name = view.name();
@@ -92,21 +95,21 @@ async fn wait_for_link(
     let is_on_demand = view.object["spec"]["linkPolicy"] == "OnDemand";
     let is_first =
         !is_on_demand && view.status.last_link_issued_at.is_none() && view.status.state.is_none();
-    // Before anything is asked for, so that it can be taken back.
-    let mut interrupt = Interrupt::listen()?;
     let asked = match is_open || is_first {
         true => None,
-        false => Some(Asked::new(cluster, view).await?),
+        false => Some(ask(cluster, view, stop).await?),
     };
-    let token = asked.as_ref().map(Asked::id).or(before);
-    let timeout = options.timeout.unwrap_or(FOR_LINK);
-    let waited = watch::until(cluster, name, timeout, out, &mut interrupt, |view| {
-        find_link(view, token)
-    })
-    .await;
+    let answer = match &asked {
+        Some(asked) => asked.answer(view),
+        None => before.map_or(Answer::None, Answer::ToAnnotation),
+    };
+    let wait = stop.wait(FOR_LINK);
+    let probe = |view: &View<'_>| find_link(view, &answer);
+    let waited = watch::until(cluster, name, wait, out, stop, probe).await;
     // Nobody would open the link, and each costs a row.
     if let (Err(_), Some(asked)) = (&waited, asked) {
-        asked.withdraw(cluster, name).await;
+        let taken_back = timeout(GRACE, asked.withdraw(cluster, name));
+        let _ = stop.signals.or(async { Ok(taken_back.await) }).await;
     }
     waited
 }
@@ -146,8 +149,8 @@ fn why_no_link(view: &View<'_>) -> Option<String> {
     None
 }
 
-/// What is there. `token`: what a link was asked for by, a value of the annotation or the uid of a request.
-fn find_link(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failure> {
+/// What is there. `answer`: by what it is seen that the link which was asked for cannot be had.
+fn find_link(view: &View<'_>, answer: &Answer<'_>) -> Result<Seen<Found>, Failure> {
     if let Some(page) = &view.status.connect_page {
         return Ok(Seen::Done(Found::Page {
             url: page.url.clone(),
@@ -171,12 +174,7 @@ fn find_link(view: &View<'_>, token: Option<&str>) -> Result<Seen<Found>, Failur
             "the operator has not looked at it yet".to_owned(),
         ));
     };
-    let handled = view.status.last_connect_request.as_ref();
-    let handled = [
-        view.status.last_handled_link_request.as_deref(),
-        handled.map(|handled| handled.uid.as_str()),
-    ];
-    let is_answered = token.is_some() && handled.contains(&token);
+    let is_answered = answer.is_in(view);
     let is_stalled = view.is_current() && view.is(condition::STALLED, "True");
     if is_stalled && (is_answered || !reason.is_some_and(is_renewed_on_request)) {
         let (reason, message) = (&said.reason, text::plain(&said.message));
@@ -197,60 +195,6 @@ fn is_renewed_on_request(reason: Reason) -> bool {
             | Reason::ReauthorizationRequired
             | Reason::Revoked
     )
-}
-
-/// A request that was made here.
-enum Asked {
-    Annotation {
-        token: String,
-        before: Option<String>,
-        version: Value,
-    },
-    /// By whoever may make requests, and not change the object.
-    Request { name: String, uid: String },
-}
-
-impl Asked {
-    async fn new(cluster: &Cluster, view: &View<'_>) -> Result<Self, Failure> {
-        if let Some((name, uid)) = cluster.request_link(view).await? {
-            return Ok(Self::Request { name, uid });
-        }
-        let token = annotate::new_token();
-        let change = annotate::set_annotation(LINK_REQUESTED_ANNOTATION, Some(&token));
-        let object = cluster.patch(view.name(), change).await?;
-        Ok(Self::Annotation {
-            token,
-            before: view
-                .annotation(LINK_REQUESTED_ANNOTATION)
-                .map(str::to_owned),
-            version: object["metadata"]["resourceVersion"].clone(),
-        })
-    }
-
-    /// By what the status names it.
-    fn id(&self) -> &str {
-        match self {
-            Self::Annotation { token, .. } => token,
-            Self::Request { uid, .. } => uid,
-        }
-    }
-
-    /// Takes the request back, if nobody has seen it yet: the object is as it was made, or it stays.
-    async fn withdraw(self, cluster: &Cluster, name: &str) {
-        match self {
-            Self::Annotation {
-                before, version, ..
-            } => {
-                let mut change =
-                    annotate::set_annotation(LINK_REQUESTED_ANNOTATION, before.as_deref());
-                change["metadata"]["resourceVersion"] = version;
-                // Refused: the operator was faster, and there will be a link.
-                let _ = cluster.patch(name, change).await;
-            }
-            // Who may not delete it leaves it to the operator.
-            Self::Request { name, uid } => cluster.withdraw_request(&name, &uid).await,
-        }
-    }
 }
 
 /// Whether the person has signed in, by that link or on the page.
@@ -280,8 +224,7 @@ fn person(view: &View<'_>, link: Option<&str>) -> Result<Seen<()>, Failure> {
     })))
 }
 
-async fn connected(cluster: &Cluster, name: &str, out: &mut Out) -> Result<(), Failure> {
-    let object = cluster.get(name).await?;
+fn connected(object: Value, name: &str, out: &mut Out) -> Result<(), Failure> {
     match out.values(vec![object], true) {
         Some(written) => written,
         None => {

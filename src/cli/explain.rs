@@ -54,7 +54,13 @@ pub(crate) async fn run(
     let sight = accesses.sight(&asked, now, out).await?;
     let is_seen = sight.unseen.is_none();
     let explained = Explained {
-        facts: facts::of(&sight.desired, &sight.observed, &view, is_seen),
+        facts: facts::of(
+            &sight.desired,
+            &sight.observed,
+            &view,
+            is_seen,
+            sight.unread_requests.as_deref(),
+        ),
         steps: steps::of(sight.desired, sight.observed, now),
         unseen: sight.unseen,
         now,

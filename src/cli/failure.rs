@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use composio_operator::log::cause;
+use kube::core::Status;
 
 use crate::text;
 
@@ -113,7 +114,6 @@ pub(crate) fn describe(error: &kube::Error, right: Right<'_>) -> String {
             text::plain(&cause(error))
         );
     };
-    let message = text::plain(status.message.trim());
     match status.code {
         401 => "the cluster does not know you: the credentials in the kubeconfig are missing, wrong or too old".to_owned(),
         403 if is_about_rights(&status.message) => {
@@ -127,9 +127,48 @@ pub(crate) fn describe(error: &kube::Error, right: Right<'_>) -> String {
             )
         }
         404 if status.details.is_none() || is_no_kind(&status.message) => NO_DEFINITION.to_owned(),
-        _ => message,
+        _ => refusal(status),
     }
 }
+
+/// Whether the apiserver, or an admission policy, does not take this object, and may take another.
+pub(crate) fn is_refusal(status: &Status) -> bool {
+    [400, 409, 422].contains(&status.code)
+        || (status.code == 403 && !is_about_rights(&status.message))
+}
+
+/// Why the apiserver does not take an object, in its own words, but where it does not know all of its fields.
+pub(crate) fn refusal(status: &Status) -> String {
+    let message = text::plain(status.message.trim());
+    let Some((of, unknown)) = message.split_once(STRICT) else {
+        return message;
+    };
+    let fields: Vec<&str> = unknown
+        .split(UNKNOWN)
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    if fields.is_empty() {
+        return message;
+    }
+    // Of a patch the apiserver does not say it.
+    let kind = of.split_whitespace().next().unwrap_or_default();
+    let is_kind = kind.starts_with(|first: char| first.is_ascii_uppercase());
+    let of_kind = match is_kind {
+        true => format!(" of {kind}"),
+        false => String::new(),
+    };
+    format!(
+        "the definition{of_kind} in this cluster does not know {}, and would drop it: it is misspelt, or the definition is \
+         older than this program, and composio-operator crd prints the new one",
+        fields.join(", ")
+    )
+}
+
+/// Behind it the apiserver lists what an object has too much.
+const STRICT: &str = "strict decoding error: ";
+/// Before the name of a field, and a quote.
+const UNKNOWN: &str = "unknown field \"";
 
 /// Where the apiserver has no such resource.
 pub(crate) const NO_DEFINITION: &str = "this cluster has no ConnectedAccounts of the version v1alpha1: the operator is not installed, or is another release";

@@ -47,6 +47,14 @@ impl Interrupt {
     }
 }
 
+/// How long something is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    /// As it is told.
+    pub(crate) timeout: Duration,
+    pub(crate) until: Instant,
+}
+
 /// What ends a command before its time: a signal, or the end of `--timeout`, which is the time for all of it.
 pub(crate) struct Stop {
     pub(crate) signals: Interrupt,
@@ -66,6 +74,17 @@ impl Stop {
                 Some((timeout, until))
             }),
         })
+    }
+
+    /// A wait that begins now: what is left of `--timeout`, or that long where none is given.
+    pub(crate) fn wait(&self, usual: Duration) -> Wait {
+        match self.timeout {
+            Some((timeout, until)) => Wait { timeout, until },
+            None => Wait {
+                timeout: usual,
+                until: Instant::now() + usual,
+            },
+        }
     }
 
     /// Why it ends.

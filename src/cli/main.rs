@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`arguments`] | commands and flags |
 //! | [`cluster`] | the way to the apiserver, and every question to it |
+//! | [`strict`] | writes of which the apiserver drops nothing |
 //! | [`failure`] | why a command ends with another code than 0, in words |
 //! | [`name`] | names as they are typed |
 //! | [`redact`] | links, which `connect` alone prints |
@@ -20,6 +21,7 @@
 //! | [`foresee`] | what would come of a decision |
 //! | [`objects`] | which objects manage them |
 //! | [`annotate`] | requests to the operator by annotation |
+//! | [`ask`](mod@ask) | asking for a link |
 //! | the others | one command each |
 
 use std::process::ExitCode;
@@ -54,6 +56,7 @@ mod reference;
 mod rows;
 mod sessions;
 mod status;
+mod strict;
 mod suspend;
 mod text;
 mod version;
@@ -97,10 +100,22 @@ async fn run(cli: &Cli, out: &mut Out) -> Result<(), Failure> {
             let mut stop = Stop::of(options, "explain")?;
             stop.or(explain::run(options, arguments, out)).await
         }
-        Command::Connect(arguments) => connect::run(options, arguments, out).await,
-        Command::Reconcile(selection) => reconcile::run(options, selection, out).await,
-        Command::Suspend(selection) => suspend::run(options, selection, true, out).await,
-        Command::Resume(selection) => suspend::run(options, selection, false, out).await,
+        Command::Connect(arguments) => {
+            let mut stop = Stop::of(options, "connect")?;
+            connect::run(options, arguments, &mut stop, out).await
+        }
+        Command::Reconcile(selection) => {
+            let mut stop = Stop::of(options, "reconcile")?;
+            reconcile::run(options, selection, &mut stop, out).await
+        }
+        Command::Suspend(selection) => {
+            let mut stop = Stop::of(options, "suspend")?;
+            suspend::run(options, selection, true, &mut stop, out).await
+        }
+        Command::Resume(selection) => {
+            let mut stop = Stop::of(options, "resume")?;
+            suspend::run(options, selection, false, &mut stop, out).await
+        }
         Command::Create(arguments) => {
             let mut stop = Stop::of(options, "create")?;
             stop.or(create::run(options, arguments, out)).await

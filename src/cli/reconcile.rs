@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::arguments::{Options, Selection};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Named};
 use crate::failure::Failure;
-use crate::interrupt::Interrupt;
+use crate::interrupt::Stop;
 use crate::print::Out;
 use crate::watch::{self, Seen};
 use crate::{annotate, name};
@@ -17,27 +17,23 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) async fn run(
     options: &Options,
     selection: &Selection,
+    stop: &mut Stop,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let cluster = Cluster::of(options).await?;
-    let timeout = options.timeout.unwrap_or(PATIENCE);
+    let cluster = stop.or(Cluster::of(options)).await?;
     let mut asked = Vec::new();
-    let names = cluster.names(selection).await?;
-    nothing_to_do(&names, &cluster, out);
-    let mut interrupt = match selection.wait {
-        true => Some(Interrupt::listen()?),
-        false => None,
-    };
-    for name in names {
-        let (token, object) = annotate::request_reconcile(&cluster, &name).await?;
+    for name in stop.or(meant(&cluster, selection, out)).await? {
+        let asking = annotate::request_reconcile(&cluster, &name);
+        let (token, object) = stop.or(asking).await?;
         asked.push((name, token, object));
     }
     let mut objects = Vec::new();
     for (name, token, object) in asked {
-        let seen = match &mut interrupt {
-            None => object,
-            Some(interrupt) => {
-                watch::until(&cluster, &name, timeout, out, interrupt, |view| {
+        let seen = match selection.wait {
+            false => object,
+            true => {
+                let wait = stop.wait(PATIENCE);
+                watch::until(&cluster, &name, wait, out, stop, |view| {
                     let handled = view.status.last_handled_reconcile_at.as_deref();
                     Ok(match handled == Some(&token) {
                         true => Seen::Done(view.object.clone()),
@@ -74,12 +70,33 @@ pub(crate) fn print_result(
     }
 }
 
-/// Says that no object is meant.
-pub(crate) fn nothing_to_do(names: &[String], cluster: &Cluster, out: &Out) {
-    if names.is_empty() {
+/// The names of the objects that are meant. Says so where there are none: of a project that objects do not name, also
+/// which one they do.
+pub(crate) async fn meant(
+    cluster: &Cluster,
+    selection: &Selection,
+    out: &Out,
+) -> Result<Vec<String>, Failure> {
+    let Named { names, projects } = cluster.names(selection).await?;
+    if let (Some(project), []) = (&selection.project, names.as_slice()) {
         let namespace = &cluster.namespace;
-        out.note(&format!(
-            "No connected accounts found in namespace {namespace}."
-        ));
+        let mut message =
+            format!("No connected accounts of {project} found in namespace {namespace}");
+        let others = projects.iter().map(String::as_str);
+        if let Some(near) = name::nearest(&project.to_string(), others) {
+            message.push_str(&format!("; do you mean {near}?"));
+        }
+        out.note(&message);
+    } else if names.is_empty() {
+        nothing_found(cluster, out);
     }
+    Ok(names)
+}
+
+/// Says that there is no object.
+pub(crate) fn nothing_found(cluster: &Cluster, out: &Out) {
+    let namespace = &cluster.namespace;
+    out.note(&format!(
+        "No connected accounts found in namespace {namespace}."
+    ));
 }

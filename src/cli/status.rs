@@ -7,7 +7,7 @@ use crate::arguments::{Options, Output, Status};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::print::Out;
-use crate::reconcile::nothing_to_do;
+use crate::reconcile::nothing_found;
 use crate::view::{View, ago};
 
 mod events;
@@ -67,7 +67,7 @@ fn table(
         match (arguments.problems, arguments.all_namespaces) {
             (true, _) => out.note("All connected accounts are as declared."),
             (false, true) => out.note("No connected accounts found."),
-            (false, false) => nothing_to_do(&[], cluster, out),
+            (false, false) => nothing_found(cluster, out),
         }
         return Ok(());
     }

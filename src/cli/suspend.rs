@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::arguments::{Options, Selection};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
-use crate::interrupt::Interrupt;
+use crate::interrupt::Stop;
 use crate::print::Out;
-use crate::reconcile::{PATIENCE, nothing_to_do, print_result};
+use crate::reconcile::{PATIENCE, meant, print_result};
 use crate::watch::{self, Seen};
 
 /// Sets it on each, then waits for each if that is asked for.
@@ -16,24 +16,20 @@ pub(crate) async fn run(
     options: &Options,
     selection: &Selection,
     suspend: bool,
+    stop: &mut Stop,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let cluster = Cluster::of(options).await?;
-    let timeout = options.timeout.unwrap_or(PATIENCE);
-    let names = cluster.names(selection).await?;
-    nothing_to_do(&names, &cluster, out);
-    let mut interrupt = match selection.wait {
-        true => Some(Interrupt::listen()?),
-        false => None,
-    };
+    let cluster = stop.or(Cluster::of(options)).await?;
     let mut objects = Vec::new();
-    for name in names {
+    for name in stop.or(meant(&cluster, selection, out)).await? {
         let change = json!({"spec": {"suspend": suspend}});
-        objects.push((name.clone(), cluster.patch(&name, change).await?));
+        let object = stop.or(cluster.patch(&name, change)).await?;
+        objects.push((name, object));
     }
-    if let Some(interrupt) = &mut interrupt {
+    if selection.wait {
         for (name, object) in &mut objects {
-            *object = watch::until(&cluster, name, timeout, out, interrupt, |view| {
+            let wait = stop.wait(PATIENCE);
+            *object = watch::until(&cluster, name, wait, out, stop, |view| {
                 let says = view.status.says(condition::SYNCED, &[Reason::Suspended]);
                 Ok(match view.is_current() && says == suspend {
                     true => Seen::Done(view.object.clone()),

@@ -1,7 +1,6 @@
 //! Waiting for what an object comes to say. Nothing of a wait is left behind when it is interrupted.
 
 use std::pin::pin;
-use std::time::Duration;
 
 use futures::StreamExt;
 use kube::runtime::watcher::{self, watch_object};
@@ -10,7 +9,7 @@ use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Right, describe};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Stop, Wait};
 use crate::print::Out;
 use crate::view::View;
 
@@ -26,9 +25,9 @@ pub(crate) enum Seen<T> {
 pub(crate) async fn until<T>(
     cluster: &Cluster,
     name: &str,
-    timeout: Duration,
+    wait: Wait,
     out: &Out,
-    interrupt: &mut Interrupt,
+    stop: &mut Stop,
     mut probe: impl FnMut(&View<'_>) -> Result<Seen<T>, Failure>,
 ) -> Result<T, Failure> {
     let mut last = String::from("the cluster has not answered yet");
@@ -58,12 +57,12 @@ pub(crate) async fn until<T>(
             }
         }
     };
-    let within = async { Ok(tokio::time::timeout(timeout, waiting).await) };
-    match interrupt.or(within).await? {
+    let within = async { Ok(tokio::time::timeout_at(wait.until, waiting).await) };
+    match stop.signals.or(within).await? {
         Ok(ended) => ended,
         Err(_) => Err(Failure::TimedOut(format!(
             "{name} was waited for in vain for {}s: {}",
-            timeout.as_secs(),
+            wait.timeout.as_secs(),
             crate::text::plain(&last)
         ))),
     }

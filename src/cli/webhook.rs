@@ -8,8 +8,8 @@ use std::time::Duration;
 use composio_api::ProjectKind;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 use kube::api::{DeleteParams, ObjectMeta, PostParams, Preconditions};
+use kube::{Api, Client};
 use tokio::time::timeout;
 
 use crate::arguments::{Options, Register};
@@ -18,7 +18,7 @@ use crate::composio::Composio;
 use crate::failure::{self, Failure, Right};
 use crate::interrupt::Stop;
 use crate::print::Out;
-use crate::{project, text};
+use crate::{project, strict, text};
 
 /// The key in the Secret.
 const KEY: &str = "secret";
@@ -52,6 +52,7 @@ struct Webhook<'a> {
     composio: Composio,
     project: String,
     url: &'a str,
+    client: Client,
     secrets: Api<Secret>,
     namespace: String,
     /// The name of the Secret.
@@ -76,6 +77,7 @@ impl<'a> Webhook<'a> {
         let webhook = Self {
             project: project.key.to_string(),
             url: &arguments.url,
+            client: cluster.client.clone(),
             secrets: Api::namespaced(cluster.client.clone(), namespace),
             namespace: namespace.to_owned(),
             secret: secret.unwrap_or_else(|| format!("{name}-webhook")),
@@ -170,7 +172,7 @@ impl<'a> Webhook<'a> {
             resource: "secrets",
             namespace: Some(&self.namespace),
         };
-        let made = self.secrets.create(&parameters, &object).await;
+        let made = strict::create(&self.client, &self.secrets, &parameters, &object).await;
         made.map(drop).map_err(|error| failure::of(error, right))
     }
 

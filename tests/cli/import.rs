@@ -17,7 +17,7 @@ fn documents(yaml: &str) -> Vec<Value> {
 }
 
 /// Accounts as an application makes them: some without an alias, disabled, shared. Tests beside this one have others.
-fn made_by_an_application(of: &str, count: usize) -> Vec<Value> {
+pub(super) fn made_by_an_application(of: &str, count: usize) -> Vec<Value> {
     let one = |n: usize| {
         let auth_config = ["ac_gmail", "ac_slack", "ac_hubspot"][n % 3];
         let mut account = json!({
@@ -112,7 +112,7 @@ async fn five_hundred_accounts_are_taken_over_as_they_are_and_none_is_changed() 
     assert_eq!(run_at(&scene, &sandbox, &undeclared).await.well(), "");
 }
 
-async fn with_project<'a>(scene: &'a Scene<'a>, sandbox: &Sandbox) {
+pub(super) async fn with_project<'a>(scene: &'a Scene<'a>, sandbox: &Sandbox) {
     scene
         .give_project(&scene.options().base_url(sandbox.url()))
         .await;
@@ -310,27 +310,6 @@ async fn a_map_says_in_which_namespaces_the_users_of_a_cluster_project_are() {
     let why = format!("will refuse 1 of them with NotAllowed: {project} does not allow spec.user;");
     assert!(told.err.contains(&why), "{told:?}");
     assert_eq!(documents(&told.well()).len(), 3);
-}
-
-#[tokio::test]
-async fn ten_thousand_accounts_take_little_memory() {
-    let scene = Scene::new("cli-import-many").await;
-    let sandbox = seeded(&scene, &made_by_an_application("b", 10_000)).await;
-    with_project(&scene, &sandbox).await;
-    let args = at(&sandbox, &["import", "-n", &scene.namespace]);
-    let program = command(scene.control_plane.kubeconfig(), &args).await;
-    // 150 MB of data segment: all that is allocated counts.
-    let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", "ulimit -d 150000 && exec \"$0\" \"$@\""]);
-    shell.arg(program.get_program()).args(program.get_args());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    let yaml = end(shell).await.well();
-    assert_eq!(yaml.matches("\n---\n").count(), 9_999);
 }
 
 #[tokio::test]

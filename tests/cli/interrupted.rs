@@ -27,7 +27,7 @@ async fn ended_by(program: &Child, signal: Signal) -> Option<i32> {
 }
 
 /// Holds one request, and tells when it is held. `after`: it has its effect, and its answer never comes.
-fn hold(
+pub(super) fn hold(
     is_meant: impl Fn(&Seen) -> bool + Send + Sync + 'static,
     after: bool,
 ) -> (Intercept, oneshot::Receiver<()>) {
@@ -45,14 +45,14 @@ fn hold(
     (intercept, held)
 }
 
-async fn caught(held: oneshot::Receiver<()>, program: &Child) {
+pub(super) async fn caught(held: oneshot::Receiver<()>, program: &Child) {
     let held = tokio::time::timeout(SOON, held).await;
     let held = held.unwrap_or_else(|_| panic!("it asks: {}", program.read_log()));
     held.expect("it is held");
 }
 
 /// The administrator's kubeconfig, with the apiserver behind a proxy.
-async fn behind(scene: &Scene<'_>, intercept: Intercept) -> (Proxy, PathBuf) {
+pub(super) async fn behind(scene: &Scene<'_>, intercept: Intercept) -> (Proxy, PathBuf) {
     let control_plane = scene.control_plane;
     let proxy = Proxy::of_https(control_plane.url(), control_plane.certificate(), intercept);
     let proxy = proxy.await.expect("a port is free");

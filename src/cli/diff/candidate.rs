@@ -68,11 +68,11 @@ impl Candidate {
         };
         let (value, is_judged) = match judged {
             Ok(value) => (value, true),
-            Err(kube::Error::Api(status)) if status.code == 403 => (wanted, false),
-            Err(kube::Error::Api(status)) if [400, 409, 422].contains(&status.code) => {
-                let why = text::plain(status.message.trim());
+            Err(kube::Error::Api(status)) if failure::is_refusal(&status) => {
+                let why = failure::refusal(&status);
                 return Err(Failure::Failed(format!("{namespace}/{name}: {why}")));
             }
+            Err(kube::Error::Api(status)) if status.code == 403 => (wanted, false),
             Err(error) => {
                 return Err(failure::of(
                     error,

@@ -9,19 +9,19 @@ use crate::view::View;
 /// What is told, and under which word.
 pub(super) type Fact = (&'static str, String);
 
-/// All that it rests on. `is_seen`: the account was looked at.
+/// All that it rests on. `is_seen`: the account was looked at; `unread_requests`: why ConnectRequests were not.
 pub(super) fn of(
     desired: &Desired,
     observed: &Observed,
     view: &View<'_>,
     is_seen: bool,
+    unread_requests: Option<&str>,
 ) -> Vec<Fact> {
     let status = &view.status;
     let link = match &status.link {
         None => "none".to_owned(),
         Some(link) => format!("one until {}", link.expires_at.0),
     };
-    let is_open = desired.has_unanswered_link_request(status, None);
     let declared = match (desired.spec.suspend, desired.spec.enabled) {
         (true, _) => "suspended",
         (false, true) => "enabled",
@@ -37,8 +37,20 @@ pub(super) fn of(
         let secret = "not read; taken to be as it was sent last".to_owned();
         facts.push(("Secret", secret));
     }
-    if is_open {
+    let annotation = desired.link_request.as_deref();
+    if composio_api::is_unanswered(annotation, status.last_handled_link_request.as_deref()) {
         facts.push(("a link was asked for", "not answered yet".to_owned()));
+    }
+    let open = desired.requests.iter();
+    let open: Vec<&str> = open
+        .filter(|request| !request.is_handled(status))
+        .map(|request| request.kind.as_str())
+        .collect();
+    if !open.is_empty() {
+        let kinds = open.join(", ");
+        facts.push(("ConnectRequests", format!("{kinds}, not answered yet")));
+    } else if let Some(why) = unread_requests {
+        facts.push(("ConnectRequests", format!("not seen: {why}")));
     }
     if let Some(said) = view.headline() {
         let text = crate::status::without_link(view, view.message());

@@ -5,7 +5,6 @@ use crate::cluster::Cluster;
 use crate::failure::{self, Failure, Right};
 use crate::name::RESOURCE;
 use crate::print::Out;
-use crate::text;
 
 use super::manifest::Manifest;
 
@@ -33,11 +32,11 @@ pub(super) async fn run(
             let namespace = metadata["namespace"].as_str();
             match cluster.try_create(&manifest.object, is_dry).await? {
                 Ok(_) => {}
-                Err(kube::Error::Api(status)) if [409, 422, 400].contains(&status.code) => {
+                Err(kube::Error::Api(status)) if failure::is_refusal(&status) => {
                     refused += 1;
                     if refused <= TOLD {
                         out.end_count();
-                        let why = text::plain(status.message.trim());
+                        let why = failure::refusal(&status);
                         out.note(&format!("{RESOURCE}/{name}: {why}"));
                     }
                     continue;

@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 
 use crate::{
     composio::model::{Account, State},
     crd::{
-        ConnectRequestKind, ConnectedAccountStatus, FinishedIn, Link, LinkRequestedBy, Returned,
-        SignIn,
+        ConnectRequest, ConnectRequestKind, ConnectedAccountStatus, FinishedIn, Link,
+        LinkRequestedBy, Returned, SignIn,
     },
 };
 
@@ -32,6 +33,21 @@ pub struct PendingRequest {
 }
 
 impl PendingRequest {
+    /// One that is older is over: whoever made it has gone.
+    pub const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+
+    /// What the request asks for.
+    pub fn of(request: &ConnectRequest) -> Self {
+        let spec = &request.spec;
+        Self {
+            uid: request.uid().unwrap_or_default(),
+            kind: spec.kind,
+            browser: spec.browser.clone(),
+            requested_by: spec.requested_by.clone(),
+            returned: spec.returned.clone(),
+        }
+    }
+
     /// Whether the status tells that it was handled.
     pub fn is_handled(&self, recorded: &ConnectedAccountStatus) -> bool {
         let handled = recorded.last_connect_request.as_ref();

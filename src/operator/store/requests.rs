@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::{ResourceExt, runtime::watcher::Event};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
@@ -18,9 +18,6 @@ use crate::{
 
 #[cfg(test)]
 mod tests;
-
-/// A request that is older than this is over: whoever made it has gone.
-const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
 /// A request may be known before the object that it names.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -73,13 +70,7 @@ impl StoredRequest {
             is_going: request.metadata.deletion_timestamp.is_some(),
             is_held: !request.finalizers().is_empty(),
             seen: Instant::now(),
-            pending: PendingRequest {
-                uid: request.uid().unwrap_or_default(),
-                kind: spec.kind,
-                browser: spec.browser.clone(),
-                requested_by: spec.requested_by.clone(),
-                returned: spec.returned.clone(),
-            },
+            pending: PendingRequest::of(request),
         }
     }
 
@@ -90,7 +81,7 @@ impl StoredRequest {
 
     /// Whether it counts no more. One from the future was made by a clock that nothing is known of, and counts.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.is_going || now.duration_since(self.created) > LIFETIME
+        self.is_going || now.duration_since(self.created) > PendingRequest::LIFETIME
     }
 }
 
