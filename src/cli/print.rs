@@ -42,12 +42,11 @@ impl Out {
     pub(crate) fn new(options: &Options) -> Self {
         let is_terminal = io::stdout().is_terminal();
         let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
             output: options.output,
             headers: !options.no_headers,
             is_terminal,
-            colour: is_terminal && !is_set("NO_COLOR") && !is_dumb,
+            colour: is_terminal && !is_set("NO_COLOR") && !is_dumb(),
             counts: false,
         }
     }
@@ -162,6 +161,12 @@ impl Out {
         }
     }
 
+    /// How many columns a line may have of what stays in one line where nobody reads along.
+    pub(crate) fn columns_to_fill(&self) -> Option<usize> {
+        let is_said = env::var_os("COLUMNS").is_some();
+        (self.is_terminal || is_said).then(|| self.columns())
+    }
+
     /// What is on its way, for whoever waits at a terminal.
     pub(crate) fn progress(&self, message: &str) {
         progress(message);
@@ -172,8 +177,11 @@ impl Out {
         let mut err = io::stderr().lock();
         if err.is_terminal() {
             let of = of.map_or(String::new(), |all| format!(" of {all}"));
+            // A line that fills the last column goes on in the next, where nothing erases it.
+            let columns = terminal_columns();
+            let line = text::cut(&format!("{what}: {done}{of}"), columns - 1);
             // There is nowhere left to report a failure of this write.
-            let _ = write!(err, "\r{what}: {done}{of}   ");
+            let _ = write!(err, "{}{line}", erase(columns));
             let _ = err.flush();
             self.counts = true;
         }
@@ -183,14 +191,19 @@ impl Out {
     pub(crate) fn end_count(&mut self) {
         if std::mem::take(&mut self.counts) {
             let mut err = io::stderr().lock();
-            let _ = write!(err, "\r{:60}\r", "");
+            let _ = write!(err, "{}", erase(terminal_columns()));
             let _ = err.flush();
         }
     }
 
     /// What is no output: for whoever runs the command.
     pub(crate) fn note(&self, message: &str) {
-        let _ = writeln!(io::stderr().lock(), "{message}");
+        let mut err = io::stderr().lock();
+        let lines = match err.is_terminal() {
+            true => text::wrapped(message, terminal_columns()).join("\n"),
+            false => message.to_owned(),
+        };
+        let _ = writeln!(err, "{lines}");
     }
 
     /// Why it failed.
@@ -203,9 +216,31 @@ impl Out {
 pub(crate) fn progress(message: &str) {
     let mut err = io::stderr().lock();
     if err.is_terminal() {
+        let columns = terminal_columns();
+        let lines = text::wrapped(&text::plain(message), columns).join("\n");
         // There is nowhere left to report a failure of this write.
-        let _ = writeln!(err, "\r{:60}\r{}", "", text::plain(message));
+        let _ = writeln!(err, "{}{lines}", erase(columns));
     }
+}
+
+/// How many columns the terminal of the standard error has.
+fn terminal_columns() -> usize {
+    let size = terminal_size::terminal_size_of(io::stderr());
+    let seen = size.map(|(width, _)| usize::from(width.0));
+    seen.unwrap_or(COLUMNS).max(FEWEST_COLUMNS)
+}
+
+/// What takes away the line in which the cursor is.
+fn erase(columns: usize) -> String {
+    match is_dumb() {
+        true => format!("\r{:1$}\r", "", columns - 1),
+        false => "\r\u{1b}[K".to_owned(),
+    }
+}
+
+/// Whether the terminal knows no sequences.
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
 /// JSON of a value, which moves no terminal: what would is escaped, and stands in strings alone.

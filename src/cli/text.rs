@@ -32,11 +32,24 @@ pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The text in lines of so many columns, broken between words; a word that is longer has a line of its own,
-/// so that it can be copied.
+/// What a command begins with that is to be typed.
+pub(crate) const COMMAND: &str = "kubectl composio ";
+
+/// The text in lines of so many columns, broken between words. What is to be copied is in one line, however long it is: a
+/// word, and a command that the text ends with.
 pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let (text, command) = match text.find(COMMAND) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
     let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    let command = (!command.is_empty()).then_some(command);
+    let text = match command {
+        Some(_) => text.trim_end(),
+        None => text,
+    };
+    let words = (!text.is_empty()).then(|| text.split(' '));
+    for word in words.into_iter().flatten().chain(command) {
         let line = lines.last_mut().expect("there is always one");
         if line.is_empty() {
             line.push_str(word);
@@ -85,6 +98,14 @@ mod tests {
         assert_eq!(wrapped("a bb ccc", 4), ["a bb", "ccc"]);
         assert_eq!(wrapped("a bbbbbbbb c", 4), ["a", "bbbbbbbb", "c"]);
         assert_eq!(wrapped("", 4), [""]);
+        let told = "say so: kubectl composio resume a -n b";
+        assert_eq!(
+            wrapped(told, 10),
+            ["say so:", "kubectl composio resume a -n b"]
+        );
+        assert_eq!(wrapped(told, 100), [told]);
+        let alone = "kubectl composio check";
+        assert_eq!(wrapped(alone, 4), [alone]);
     }
 
     #[test]

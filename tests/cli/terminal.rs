@@ -55,6 +55,16 @@ impl Told<'_> {
 
 /// The same at a terminal with so many columns, of which no variable tells.
 async fn at_terminal(kubeconfig: &Path, args: &[String], columns: usize, no_color: &str) -> Ended {
+    end(terminal(kubeconfig, args, columns, no_color).await).await
+}
+
+/// The program at such a terminal.
+pub(super) async fn terminal(
+    kubeconfig: &Path,
+    args: &[String],
+    columns: usize,
+    no_color: &str,
+) -> Command {
     let words: Vec<String> = args.iter().map(|word| format!("'{word}'")).collect();
     let program = path().await.display();
     let typed = format!("stty cols {columns} rows 20; {program} {}", words.join(" "));
@@ -66,8 +76,11 @@ async fn at_terminal(kubeconfig: &Path, args: &[String], columns: usize, no_colo
         .env("NO_COLOR", no_color)
         .env_remove("COLUMNS")
         .env_remove("CI");
-    end(terminal).await
+    terminal
 }
+
+/// What takes away the line in which the cursor is.
+pub(super) const ERASED: &str = "\r\u{1b}[K";
 
 fn is_code(code: Option<i32>) -> bool {
     // That of `diff` says that something differs.
@@ -93,17 +106,33 @@ async fn at_a_terminal_no_color_is_heeded_and_few_columns_are_enough() {
     let told = told("cli-terminal-few").await;
     let kubeconfig = told.scene.control_plane.kubeconfig();
     let mut coloured = 0;
-    for args in &told.commands {
+    let mut commands = told.commands.clone();
+    for more in [
+        &["check", "--operator-namespace", &told.scene.namespace][..],
+        // What is wrong, and what is said on the side, is for whoever reads along too.
+        &["status", "no-such-name"],
+        &["connect", "mail", "--open"],
+        &["reconcile", "--project", "no-such-project"],
+    ] {
+        let more = [more, &["-n", &told.scene.namespace]].concat();
+        commands.push(more.iter().map(|word| (*word).to_owned()).collect());
+    }
+    for args in &commands {
         let plain = at_terminal(kubeconfig, args, FEW, "1").await;
-        assert!(is_code(plain.code), "{args:?}: {plain:?}");
-        assert!(!plain.out.contains('\u{1b}'), "{args:?}: {plain:?}");
+        assert!(
+            is_code(plain.code) || plain.code == Some(2),
+            "{args:?}: {plain:?}"
+        );
+        let shown = plain.out.replace(ERASED, "\r");
+        assert!(!shown.contains('\u{1b}'), "{args:?}: {plain:?}");
         let colours = at_terminal(kubeconfig, args, FEW, "").await;
-        coloured += usize::from(colours.out.contains('\u{1b}'));
+        coloured += usize::from(colours.out.replace(ERASED, "").contains('\u{1b}'));
         // A table is as wide as its cells, as kubectl's is, and a manifest is for programs.
-        let is_text = ["explain", "diff"].contains(&args[0].as_str())
-            || (args[0] == "status" && args[1] == "mail");
+        let is_text = ["explain", "diff", "check", "reconcile"].contains(&args[0].as_str())
+            || (args[0] == "status" && args[1] != "-n")
+            || args.contains(&"--open".to_owned());
         if is_text {
-            for line in plain.out.split("\r\n") {
+            for line in shown.split("\r\n") {
                 // What was counted is written over.
                 let line = line.rsplit('\r').next().unwrap_or_default();
                 let is_word = !line.trim().trim_start_matches("would ").contains(' ');
@@ -118,6 +147,23 @@ async fn at_a_terminal_no_color_is_heeded_and_few_columns_are_enough() {
 }
 
 #[tokio::test]
+async fn what_was_counted_is_taken_away_also_where_the_terminal_knows_no_sequences() {
+    let told = told("cli-terminal-dumb").await;
+    let kubeconfig = told.scene.control_plane.kubeconfig();
+    let args = &told.commands[1];
+    assert_eq!(args[0], "inventory");
+    let erased = format!("\r{}\r", " ".repeat(FEW - 1));
+    for (term, erased) in [("xterm", ERASED), ("dumb", &erased), ("", ERASED)] {
+        let mut terminal = terminal(kubeconfig, args, FEW, "").await;
+        terminal.env("TERM", term);
+        let shown = end(terminal).await;
+        let counted = format!("{erased}accounts read: 2 of 2{erased}");
+        assert!(shown.out.contains(&counted), "{term}: {shown:?}");
+        assert!(term != "dumb" || !shown.out.contains('\u{1b}'), "{shown:?}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_waits_for_the_rate_limit_is_told_at_a_terminal() {
     let scene = Scene::new("cli-terminal-limit").await;
     scene.give_project(&scene.options()).await;
@@ -128,7 +174,8 @@ async fn whoever_waits_for_the_rate_limit_is_told_at_a_terminal() {
     let limit = json!({"status": 429, "times": 1, "path_prefix": "/connected_accounts", "headers": {"retry-after": "3"}});
     scene.sandbox.control("POST", "fault", limit).await;
     let told = at_terminal(scene.control_plane.kubeconfig(), &args, FEW, "1").await;
-    assert!(told.out.contains("asked again in 3s"), "{told:?}");
+    let words: Vec<&str> = told.out.split_whitespace().collect();
+    assert!(words.join(" ").contains("asked again in 3s"), "{told:?}");
     let name = "connectedaccount.composio.dev/ada-gmail\r\n";
     assert!(told.out.ends_with(name), "{told:?}");
 }

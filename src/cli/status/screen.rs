@@ -12,9 +12,6 @@ use crate::view::{View, ago};
 /// Columns of the labels.
 const LABEL: usize = 14;
 
-/// What a command begins with that is to be typed.
-const COMMAND: &str = "kubectl composio ";
-
 /// The screen of an object.
 pub(super) fn of(view: &View<'_>, events: &Events, now: Timestamp, out: &Out) -> String {
     let columns = out.columns();
@@ -133,11 +130,7 @@ fn moment(then: Timestamp, now: Timestamp) -> String {
 fn labelled(label: &str, text: &str, columns: usize) -> String {
     let room = columns.saturating_sub(LABEL + 2);
     let mut lines = String::new();
-    // A command stays in one line, so that it can be copied.
-    let parts = match text.starts_with(COMMAND) {
-        true => vec![text.to_owned()],
-        false => text::wrapped(text, room),
-    };
+    let parts = text::wrapped(text, room);
     for (at, line) in parts.iter().enumerate() {
         let label = match at {
             0 => label,
