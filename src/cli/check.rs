@@ -2,7 +2,6 @@
 
 use composio_api::{ConnectedAccount, definitions};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::authorization::v1::ResourceAttributes;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::{Api, Resource};
@@ -14,15 +13,22 @@ use crate::failure::{Failure, NO_DEFINITION, Right, describe};
 use crate::print::{Out, Tone};
 use crate::text;
 
+mod deployment;
 mod lease;
 mod marks;
 mod operator_rights;
+mod own_rights;
 mod projects;
 mod skew;
 
 /// The labels of the operator's Deployment, as the chart sets them.
 const OPERATOR: &str =
     "app.kubernetes.io/name=composio-operator,app.kubernetes.io/component=operator";
+
+/// Columns of the mark that a line begins with.
+const MARK: usize = 8;
+/// Between the lines that one check needs.
+const BELOW: &str = "\n        ";
 
 /// What was found of one thing.
 pub(crate) enum Found {
@@ -45,7 +51,7 @@ pub(crate) async fn run(
     let found = vec![
         ("cluster", apiserver(&cluster).await),
         ("definitions", definitions_there(&cluster).await),
-        ("your rights", rights(&cluster).await),
+        ("your rights", own_rights::own_rights(&cluster).await),
         ("marks", marks::protected(&cluster).await),
         ("operator", operator(&cluster, namespace).await),
         (
@@ -69,6 +75,7 @@ pub(crate) async fn run(
 fn print_checks(found: &[(&str, Found)], out: &mut Out) -> Result<(), Failure> {
     let mut lines = String::new();
     let mut values = Vec::new();
+    let columns = out.columns_to_fill();
     for (what, found) in found {
         let (mark, tone, message) = match found {
             Found::Ok(message) => ("ok", Tone::Good, message),
@@ -77,7 +84,12 @@ fn print_checks(found: &[(&str, Found)], out: &mut Out) -> Result<(), Failure> {
         };
         values.push(json!({"check": what, "result": mark, "message": message}));
         let mark = out.toned(&format!("{mark:7}"), tone);
-        lines.push_str(&format!("{mark} {what}: {}\n", text::plain(message)));
+        let line = format!("{what}: {}", text::plain(message));
+        let parts = match columns {
+            Some(columns) => text::wrapped(&line, columns.saturating_sub(MARK)),
+            None => vec![line],
+        };
+        lines.push_str(&format!("{mark} {}\n", parts.join(BELOW)));
     }
     match out.value(&Value::from(values)) {
         Some(written) => written,
@@ -166,49 +178,6 @@ async fn served(cluster: &Cluster, why: String) -> Found {
     }
 }
 
-/// What the commands of this program do, each in the caller's name.
-async fn rights(cluster: &Cluster) -> Found {
-    let namespace = Some(cluster.namespace.as_str());
-    let accounts = ["get", "list", "watch", "patch", "create"];
-    let mut rights: Vec<Right<'_>> = accounts
-        .into_iter()
-        .map(|verb| Right::on_accounts(verb, namespace))
-        .collect();
-    rights.push(Right {
-        verb: "list",
-        group: "",
-        resource: "events",
-        namespace,
-    });
-    let mut lacking = Vec::new();
-    for right in rights {
-        match may(cluster, right).await {
-            Ok(true) => {}
-            Ok(false) => lacking.push(format!("{} {}", right.verb, right.resource)),
-            Err(error) => return not_seen(&error, right),
-        }
-    }
-    let place = &cluster.namespace;
-    match lacking.as_slice() {
-        [] => Found::Ok(format!("all that the commands need in namespace {place}")),
-        some => Found::Failed(format!(
-            "in namespace {place} you may not {}",
-            some.join(", ")
-        )),
-    }
-}
-
-async fn may(cluster: &Cluster, right: Right<'_>) -> Result<bool, kube::Error> {
-    let attributes = ResourceAttributes {
-        namespace: right.namespace.map(str::to_owned),
-        verb: Some(right.verb.to_owned()),
-        group: Some(right.group.to_owned()),
-        resource: Some(right.resource.to_owned()),
-        ..ResourceAttributes::default()
-    };
-    composio_operator::check::may(&cluster.client, attributes).await
-}
-
 /// The operator's Deployments that the caller can see.
 pub(crate) async fn deployments(
     cluster: &Cluster,
@@ -238,15 +207,13 @@ async fn operator(cluster: &Cluster, namespace: Option<&str>) -> Found {
     let message: Vec<String> = deployments
         .iter()
         .map(|deployment| {
-            let metadata = &deployment.metadata;
             let status = deployment.status.as_ref();
             let ready = status.and_then(|status| status.ready_replicas).unwrap_or(0);
             let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
             is_ready &= ready > 0;
             format!(
-                "{}/{}: {ready} of {} ready",
-                metadata.namespace.as_deref().unwrap_or_default(),
-                metadata.name.as_deref().unwrap_or_default(),
+                "{}: {ready} of {} ready",
+                deployment::place(deployment),
                 wanted.unwrap_or(1)
             )
         })

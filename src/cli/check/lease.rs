@@ -2,23 +2,19 @@
 
 use composio_operator::arguments::DEFAULT_LEASE_NAME;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kube::api::ListParams;
 
-use super::{Found, deployments, not_seen};
+use super::{Found, deployment, deployments, not_seen};
 use crate::cluster::Cluster;
 use crate::failure::Right;
 use crate::view::ago;
 
-/// Who holds the Leases of the operators that the caller can see. Those of the chart are named as their
-/// Deployments are.
+/// Who holds the Leases of the operators that the caller can see.
 pub(super) async fn leader(cluster: &Cluster, namespace: Option<&str>) -> Found {
     let deployments = deployments(cluster, namespace).await.unwrap_or_default();
-    let names: Vec<(Option<String>, Option<String>)> = deployments
-        .into_iter()
-        .map(|deployment| (deployment.metadata.namespace, deployment.metadata.name))
-        .collect();
     let right = Right {
         verb: "list",
         group: "coordination.k8s.io",
@@ -34,22 +30,82 @@ pub(super) async fn leader(cluster: &Cluster, namespace: Option<&str>) -> Found 
         Ok(leases) => leases.items,
         Err(error) => return not_seen(&error, right),
     };
-    let now = Timestamp::now();
-    let ours = leases.iter().filter(|lease| {
+    judge(&deployments, &leases, Timestamp::now())
+}
+
+/// What the Leases say of those Deployments, and of operators without one.
+fn judge(deployments: &[Deployment], leases: &[Lease], now: Timestamp) -> Found {
+    let place = |lease: &Lease| {
         let metadata = &lease.metadata;
-        let place = (metadata.namespace.clone(), metadata.name.clone());
-        metadata.name.as_deref() == Some(DEFAULT_LEASE_NAME) || names.contains(&place)
+        let namespace = metadata.namespace.clone().unwrap_or_default();
+        (namespace, metadata.name.clone().unwrap_or_default())
+    };
+    let mut told: Vec<(bool, String)> = Vec::new();
+    let mut leading: Vec<&Deployment> = Vec::new();
+    let mut known = Vec::new();
+    for one in deployments {
+        let Some(of_it) = deployment::lease(one) else {
+            let words = format!("{}: elects no leader", deployment::place(one));
+            told.push((true, words));
+            continue;
+        };
+        let found = leases.iter().find(|lease| place(lease) == of_it);
+        let (is_held, words) = match found {
+            Some(lease) => held(lease, now),
+            None => {
+                let (namespace, name) = &of_it;
+                let why = "nobody leads: there is no such Lease";
+                (false, format!("{namespace}/{name}: {why}"))
+            }
+        };
+        leading.extend(is_held.then_some(one));
+        told.push((is_held, words));
+        known.push(of_it);
+    }
+    // An operator may run without the chart.
+    let others = leases.iter().filter(|lease| {
+        let (namespace, name) = place(lease);
+        name == DEFAULT_LEASE_NAME && !known.contains(&(namespace, name))
     });
-    let leaders: Vec<(bool, String)> = ours.map(|lease| held(lease, now)).collect();
-    let words = leaders.iter().map(|(_, words)| words.as_str());
+    told.extend(others.map(|lease| held(lease, now)));
+    told.extend(rivals(&leading).map(|words| (false, words)));
+    let words = told.iter().map(|(_, words)| words.as_str());
     let words = words.collect::<Vec<_>>().join("; ");
-    match leaders.iter().all(|(is_held, _)| *is_held) {
-        _ if leaders.is_empty() => {
+    match told.iter().all(|(is_well, _)| *is_well) {
+        _ if told.is_empty() => {
             Found::Failed("nobody leads: there is no Lease of an operator".to_owned())
         }
         true => Found::Ok(words),
         false => Found::Failed(words),
     }
+}
+
+/// Operators that lead at the same time, and work on the same namespaces. Within one namespace they see each other.
+fn rivals(leading: &[&Deployment]) -> impl Iterator<Item = String> {
+    let pairs = leading.iter().enumerate().flat_map(|(at, one)| {
+        let others = leading.get(at + 1..).unwrap_or_default();
+        others.iter().map(move |other| (*one, *other))
+    });
+    pairs.filter_map(|(one, other)| {
+        let (of_one, of_other) = (deployment::watched(one), deployment::watched(other));
+        let shared = match (of_one.as_slice(), of_other.as_slice()) {
+            ([], []) => "all namespaces".to_owned(),
+            ([], some) | (some, []) => format!("namespace {}", some.join(", ")),
+            (some, _) => {
+                let both = some.iter().filter(|name| of_other.contains(name));
+                let both: Vec<&str> = both.map(String::as_str).collect();
+                if both.is_empty() {
+                    return None;
+                }
+                format!("namespace {}", both.join(", "))
+            }
+        };
+        Some(format!(
+            "{} and {} both lead, and both work on {shared}: uninstall one, or give each namespaces of its own",
+            deployment::place(one),
+            deployment::place(other)
+        ))
+    })
 }
 
 /// Whether somebody holds the Lease, and in words.
@@ -77,7 +133,7 @@ fn held(lease: &Lease, now: Timestamp) -> (bool, String) {
         Some(renewed) => (
             false,
             format!(
-                "{place}: {holder} led, and last said so {} ago",
+                "{place}: {holder} led, and has not renewed the Lease for {}: it does not run, or cannot write it",
                 ago(renewed, now)
             ),
         ),

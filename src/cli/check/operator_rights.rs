@@ -1,15 +1,18 @@
 //! What the operators of the chart may do, as the apiserver says, and whether the namespaces are there that they are to
 //! watch.
 
-use k8s_openapi::api::apps::v1::Deployment;
+use std::fmt;
+
+use composio_operator::arguments::DEFAULT_LEASE_NAME;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
-use k8s_openapi::api::core::v1::{Namespace, PodSpec};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::Api;
 use kube::api::PostParams;
 
+use super::deployment::{lease, user, watched};
 use super::{Found, deployments, not_seen};
 use crate::cluster::Cluster;
 use crate::failure::Right;
@@ -19,8 +22,8 @@ const RULES: &str = include_str!("../../../charts/composio-operator/files/rules.
 /// And besides where that is all namespaces.
 const CLUSTER_RULES: &str =
     include_str!("../../../charts/composio-operator/files/cluster-rules.yaml");
-/// The flag that names the namespaces.
-const WATCH: &str = "--watch-namespace=";
+/// And in its own namespace, or wherever its Lease is.
+const LEASE_RULES: &str = include_str!("../../../charts/composio-operator/files/lease-rules.yaml");
 /// So many missing rights are told.
 const TOLD: usize = 5;
 
@@ -45,7 +48,15 @@ pub(super) async fn operator_rights(cluster: &Cluster, namespace: Option<&str>) 
             some => some.iter().map(|one| Some(one.as_str())).collect(),
         };
         for scope in scopes {
-            match lacking(cluster, &user(deployment), scope).await {
+            let rights = rights(scope.is_some());
+            match lacking(cluster, &user(deployment), scope, &rights).await {
+                Ok(lacking) => wrong.extend(lacking),
+                Err(found) => return found,
+            }
+        }
+        if let Some((namespace, name)) = lease(deployment) {
+            let rights = lease_rights(&name);
+            match lacking(cluster, &user(deployment), Some(&namespace), &rights).await {
                 Ok(lacking) => wrong.extend(lacking),
                 Err(found) => return found,
             }
@@ -62,34 +73,6 @@ pub(super) async fn operator_rights(cluster: &Cluster, namespace: Option<&str>) 
     }
 }
 
-fn pod(deployment: &Deployment) -> Option<&PodSpec> {
-    deployment.spec.as_ref()?.template.spec.as_ref()
-}
-
-/// The service account as the apiserver calls it.
-fn user(deployment: &Deployment) -> String {
-    let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
-    let account = pod(deployment).and_then(|pod| pod.service_account_name.as_deref());
-    format!(
-        "system:serviceaccount:{namespace}:{}",
-        account.unwrap_or("default")
-    )
-}
-
-fn watched(deployment: &Deployment) -> Vec<String> {
-    let containers = pod(deployment).map(|pod| pod.containers.as_slice());
-    let arguments = containers
-        .unwrap_or_default()
-        .iter()
-        .flat_map(|one| one.args.iter().flatten());
-    let named = arguments.filter_map(|argument| argument.strip_prefix(WATCH));
-    named
-        .flat_map(|names| names.split(','))
-        .filter(|name| crate::name::namespace(name).is_ok())
-        .map(str::to_owned)
-        .collect()
-}
-
 async fn is_there(cluster: &Cluster, namespace: &str) -> Result<bool, Found> {
     let api: Api<Namespace> = Api::all(cluster.client.clone());
     let right = Right {
@@ -104,7 +87,51 @@ async fn is_there(cluster: &Cluster, namespace: &str) -> Result<bool, Found> {
         .map_err(|error| not_seen(&error, right))
 }
 
-async fn lacking(cluster: &Cluster, user: &str, scope: Option<&str>) -> Result<Vec<String>, Found> {
+/// A right of the chart.
+struct Granted {
+    group: String,
+    resource: String,
+    /// The only object that it is for.
+    name: Option<String>,
+    verb: String,
+}
+
+impl Granted {
+    fn attributes(&self, namespace: Option<&str>) -> ResourceAttributes {
+        let (resource, subresource) = match self.resource.split_once('/') {
+            Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
+            None => (self.resource.as_str(), None),
+        };
+        ResourceAttributes {
+            namespace: namespace.map(str::to_owned),
+            group: Some(self.group.clone()),
+            resource: Some(resource.to_owned()),
+            subresource,
+            name: self.name.clone(),
+            verb: Some(self.verb.clone()),
+            ..ResourceAttributes::default()
+        }
+    }
+}
+
+/// `update leases/composio-operator`
+impl fmt::Display for Granted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        match &self.name {
+            Some(name) => write!(f, "/{name}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Those of the rights that the user does not have in the namespace; `None`: in all.
+async fn lacking(
+    cluster: &Cluster,
+    user: &str,
+    namespace: Option<&str>,
+    rights: &[Granted],
+) -> Result<Vec<String>, Found> {
     let api: Api<SubjectAccessReview> = Api::all(cluster.client.clone());
     let right = Right {
         verb: "create",
@@ -113,23 +140,11 @@ async fn lacking(cluster: &Cluster, user: &str, scope: Option<&str>) -> Result<V
         namespace: None,
     };
     let mut lacking = Vec::new();
-    for (group, resource, verb) in rights(scope.is_some()) {
-        let words = format!("{verb} {resource}");
-        let (resource, subresource) = match resource.split_once('/') {
-            Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
-            None => (resource, None),
-        };
+    for granted in rights {
         let review = SubjectAccessReview {
             spec: SubjectAccessReviewSpec {
                 user: Some(user.to_owned()),
-                resource_attributes: Some(ResourceAttributes {
-                    namespace: scope.map(str::to_owned),
-                    group: Some(group),
-                    resource: Some(resource),
-                    subresource,
-                    verb: Some(verb),
-                    ..ResourceAttributes::default()
-                }),
+                resource_attributes: Some(granted.attributes(namespace)),
                 ..SubjectAccessReviewSpec::default()
             },
             ..SubjectAccessReview::default()
@@ -137,31 +152,53 @@ async fn lacking(cluster: &Cluster, user: &str, scope: Option<&str>) -> Result<V
         let answer = api.create(&PostParams::default(), &review).await;
         let answer = answer.map_err(|error| not_seen(&error, right))?;
         if !answer.status.is_some_and(|status| status.allowed) {
-            let place = scope.map_or("all namespaces".to_owned(), |one| {
+            let place = namespace.map_or("all namespaces".to_owned(), |one| {
                 format!("namespace {one}")
             });
-            lacking.push(format!("{user} may not {words} in {place}"));
+            lacking.push(format!("{user} may not {granted} in {place}"));
         }
     }
     Ok(lacking)
 }
 
-/// Group, resource and verb of each.
-fn rights(is_scoped: bool) -> Vec<(String, String, String)> {
-    let files: &[&str] = match is_scoped {
-        true => &[RULES],
-        false => &[RULES, CLUSTER_RULES],
-    };
+/// What the operator needs where it works.
+fn rights(is_scoped: bool) -> Vec<Granted> {
+    let mut rights = read(RULES);
+    if !is_scoped {
+        rights.extend(read(CLUSTER_RULES));
+    }
+    rights
+}
+
+/// What it needs to elect a leader by the Lease of that name.
+fn lease_rights(lease: &str) -> Vec<Granted> {
+    let mut rights = read(LEASE_RULES);
+    for granted in &mut rights {
+        // The chart puts the name of the release there.
+        if granted.name.as_deref() == Some(DEFAULT_LEASE_NAME) {
+            granted.name = Some(lease.to_owned());
+        }
+    }
+    rights
+}
+
+fn read(file: &str) -> Vec<Granted> {
+    let rules: Vec<PolicyRule> = serde_saphyr::from_str(file).unwrap_or_default();
     let mut rights = Vec::new();
-    for file in files {
-        let rules: Vec<PolicyRule> = serde_saphyr::from_str(file).unwrap_or_default();
-        for rule in rules {
-            let groups = rule.api_groups.unwrap_or_default();
-            for group in groups {
-                for resource in rule.resources.iter().flatten() {
-                    let verbs = rule.verbs.iter();
-                    rights
-                        .extend(verbs.map(|verb| (group.clone(), resource.clone(), verb.clone())));
+    for rule in rules {
+        let names: Vec<Option<String>> = match rule.resource_names {
+            Some(names) if !names.is_empty() => names.into_iter().map(Some).collect(),
+            Some(_) | None => vec![None],
+        };
+        for group in rule.api_groups.iter().flatten() {
+            for resource in rule.resources.iter().flatten() {
+                for name in &names {
+                    rights.extend(rule.verbs.iter().map(|verb| Granted {
+                        group: group.clone(),
+                        resource: resource.clone(),
+                        name: name.clone(),
+                        verb: verb.clone(),
+                    }));
                 }
             }
         }
@@ -177,9 +214,23 @@ mod tests {
     fn the_rules_of_the_chart_are_read() {
         let has = |is_scoped, resource: &str| {
             let rights = rights(is_scoped);
-            rights.iter().any(|(_, found, _)| found == resource)
+            rights.iter().any(|granted| granted.resource == resource)
         };
         assert!(has(true, "connectedaccounts/status") && has(true, "secrets"));
         assert!(!has(true, "clustercomposioprojects") && has(false, "clustercomposioprojects"));
+    }
+    #[test]
+    fn the_lease_is_that_of_the_release() {
+        let named: Vec<String> = lease_rights("acme")
+            .iter()
+            .map(Granted::to_string)
+            .collect();
+        for right in [
+            "update leases/acme",
+            "update leases/scopes.composio.dev",
+            "create leases",
+        ] {
+            assert!(named.iter().any(|one| one == right), "{right}: {named:?}");
+        }
     }
 }
