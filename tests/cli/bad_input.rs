@@ -1,11 +1,9 @@
 //! What is typed, asked or answered wrongly.
 
-use std::fs::Permissions;
 use std::io::pipe;
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use super::program::{command, end, path, run};
+use super::program::{command, end, run};
 use crate::support::scene::{Scene, gmail};
 
 #[tokio::test]
@@ -124,58 +122,4 @@ async fn a_closed_pipe_is_no_failure() {
             "{args:?}"
         );
     }
-}
-
-#[tokio::test]
-async fn kubectl_finds_it_as_a_plugin_and_completes_by_it() {
-    let scene = Scene::new("cli-plugin").await;
-    scene.declare("support-gmail", gmail()).await;
-    let kubectl = scene.control_plane.kubectl_path();
-    let folder = path().await.parent().expect("it is in a folder");
-    let script = scene.folder.join("kubectl_complete-composio");
-    let printed = run(&scene, &["completion"]).await.well();
-    std::fs::write(&script, printed).expect("it is ours");
-    std::fs::set_permissions(&script, Permissions::from_mode(0o700)).expect("it is ours");
-    let kubectl_folder = kubectl.parent().expect("it is in a folder");
-    let places = [scene.folder.path(), folder, kubectl_folder];
-    let places: Vec<_> = places
-        .iter()
-        .map(|place| place.display().to_string())
-        .collect();
-    let ask = async |args: &[&str]| {
-        let mut kubectl = Command::new(kubectl);
-        kubectl
-            .args(args)
-            .env("KUBECONFIG", scene.control_plane.kubeconfig())
-            .env("HOME", scene.folder.path())
-            .env("PATH", format!("{}:/usr/bin:/bin", places.join(":")));
-        end(kubectl).await
-    };
-    let told = ask(&["composio", "status", "-o", "name", "-n", &scene.namespace]).await;
-    assert_eq!(told.well(), "connectedaccount.composio.dev/support-gmail\n");
-    let told = ask(&["__complete", "composio", "st"]).await.well();
-    assert!(told.starts_with("status\n:4"), "{told}");
-    let told = ask(&[
-        "__complete",
-        "composio",
-        "connect",
-        "-n",
-        &scene.namespace,
-        "s",
-    ])
-    .await
-    .well();
-    assert!(told.starts_with("support-gmail\n:4"), "{told}");
-    let told = ask(&["__complete", "composio", "status", "-o", "j"])
-        .await
-        .well();
-    assert!(told.starts_with("json\n:4"), "{told}");
-    let told = ask(&["__complete", "composio", "webhook", "r"])
-        .await
-        .well();
-    assert!(told.starts_with("register\n:4"), "{told}");
-    let told = ask(&["__complete", "composio", "connect", "--pr"])
-        .await
-        .well();
-    assert!(told.starts_with("--print-link\n:4"), "{told}");
 }
