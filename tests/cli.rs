@@ -20,6 +20,7 @@ pub(crate) mod program;
 mod reference;
 mod refusals;
 mod requests;
+mod sessions;
 mod status;
 mod terminal;
 mod webhook;

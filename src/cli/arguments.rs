@@ -21,7 +21,7 @@ pub(crate) use projects::{
     bin_name = "kubectl composio",
     version,
     about = "Composio connected accounts, as they are declared in a cluster",
-    after_help = "Exit codes: 0 it is done; 1 it failed; 2 it was called in a way that cannot be; 124 a wait ran out; 130 Ctrl-C; 143 SIGTERM.\n\
+    after_help = "Exit codes: 0 it is done; 1 it failed; 2 it was called in a way that cannot be; 124 --timeout, or a wait, ran out; 130 Ctrl-C; 143 SIGTERM. Those of `diff` are in its help.\n\
                   A connect link is printed by `connect` alone, everywhere else stands (hidden)."
 )]
 pub(crate) struct Cli {
@@ -62,7 +62,8 @@ pub(crate) struct Options {
     /// Leave out the first line of a table
     #[arg(long, global = true)]
     pub(crate) no_headers: bool,
-    /// Longest wait, such as 30s or 10m
+    /// Longest time for the whole command, such as 30s or 10m. What is waited for, if not given: 1m for a link, 10m for a
+    /// person, 2m for the operator
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -94,7 +95,8 @@ pub(crate) enum Command {
     /// Tell which rule of the operator decides now, what it goes by, and what would come next
     ///
     /// It is the operator's own table of decisions, asked about the object and its account. Whoever may not read the API
-    /// key of the project is told from status and spec alone: account not seen. Nothing is changed.
+    /// key of the project is told from status and spec alone: account not seen. The exit code is 0 then too, and
+    /// `accountSeen` of -o json says which it was. Nothing is changed.
     #[command(after_long_help = sessions::EXPLAIN)]
     Explain(Explain),
     /// Print the link that the declared user must open, and ask for one if there is none
@@ -132,8 +134,8 @@ pub(crate) enum Command {
     ///
     /// It is the operator's own table of decisions, asked about each manifest, the object that is there, and its account.
     /// Whoever may not read the API key of the project is told from status and spec alone: account not seen. Nothing is
-    /// changed. As of kubectl diff the exit code is 0 where nothing would be done, 1 where something would, and 2 where
-    /// that cannot be told.
+    /// changed. As of kubectl diff the exit code is 0 where nothing would be done, 1 where something would, and more where
+    /// that cannot be told: 2 where it failed, 124 where --timeout ran out, 130 and 143 where it was stopped.
     #[command(after_long_help = sessions::DIFF)]
     Diff(Diff),
     /// Where Composio tells of accounts that have expired
