@@ -1,6 +1,5 @@
 //! The way to the apiserver, as the kubeconfig says and with the caller's rights, and every question to it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use composio_api::{ConnectedAccount, ProjectRef};
@@ -12,7 +11,7 @@ use serde_json::Value;
 
 use crate::arguments::{Options, Selection};
 use crate::failure::{self, Failure, Right};
-use crate::{name, strict};
+use crate::{name, strict, text};
 
 /// The field manager of all writes.
 pub(crate) const MANAGER: &str = "kubectl-composio";
@@ -35,7 +34,7 @@ pub(crate) struct Named {
     /// Their names.
     pub(crate) names: Vec<String>,
     /// The projects of the others, where those of one project are meant.
-    pub(crate) projects: BTreeSet<String>,
+    pub(crate) projects: Vec<ProjectRef>,
 }
 
 impl Cluster {
@@ -111,10 +110,15 @@ impl Cluster {
         page.label_selector = selector.map(str::to_owned);
         loop {
             let right = Right::on_accounts("list", namespace);
-            let list = api
-                .list(&page)
-                .await
-                .map_err(|error| failure::of(error, right))?;
+            let list = api.list(&page).await.map_err(|error| match error {
+                // Labels are all that it is asked for besides.
+                kube::Error::Api(status) if status.code == 400 && selector.is_some() => {
+                    let selector = text::plain(selector.unwrap_or_default());
+                    let why = text::plain(status.message.trim());
+                    Failure::Usage(format!("-l {selector:?} selects nothing: {why}"))
+                }
+                error => failure::of(error, right),
+            })?;
             list.items.iter().map(value).for_each(&mut take);
             page.continue_token = list.metadata.continue_.filter(|token| !token.is_empty());
             if page.continue_token.is_none() {
@@ -127,7 +131,7 @@ impl Cluster {
     pub(crate) async fn names(&self, selection: &Selection) -> Result<Named, Failure> {
         let mut named = Named {
             names: selection.names.clone(),
-            projects: BTreeSet::new(),
+            projects: Vec::new(),
         };
         if let [_, ..] = named.names.as_slice() {
             return Ok(named);
@@ -136,7 +140,9 @@ impl Cluster {
             let of = ProjectRef::of_object(&object);
             match &selection.project {
                 Some(project) if *project != of => {
-                    named.projects.insert(of.to_string());
+                    if !named.projects.contains(&of) {
+                        named.projects.push(of);
+                    }
                 }
                 Some(_) | None => {
                     let name = object["metadata"]["name"].as_str();
@@ -229,25 +235,52 @@ fn value(object: &DynamicObject) -> Value {
 }
 
 async fn config(options: &Options) -> Result<Config, Failure> {
-    let no_way = |why: String| {
-        Failure::Failed(format!(
+    let is_named = options.kubeconfig.is_some() || options.context.is_some();
+    let found = async {
+        let kubeconfig = match &options.kubeconfig {
+            Some(file) => Kubeconfig::read_from(file),
+            None => Kubeconfig::read(),
+        };
+        let kubeconfig = kubeconfig.map_err(|error| error.to_string())?;
+        if let Some(context) = &options.context {
+            has_context(&kubeconfig, context)?;
+        }
+        let choice = KubeConfigOptions {
+            context: options.context.clone(),
+            ..KubeConfigOptions::default()
+        };
+        let config = Config::from_custom_kubeconfig(kubeconfig, &choice).await;
+        config.map_err(|error| error.to_string())
+    };
+    let why = match found.await {
+        Ok(config) => return Ok(config),
+        Err(why) => why,
+    };
+    match (is_named, Config::incluster()) {
+        // In a pod, where nobody has a kubeconfig.
+        (false, Ok(config)) => Ok(config),
+        (true, _) | (false, Err(_)) => Err(Failure::Failed(format!(
             "no way to a Kubernetes cluster: {}",
-            crate::text::plain(&why)
-        ))
-    };
-    if options.kubeconfig.is_none() && options.context.is_none() {
-        let inferred = Config::infer().await;
-        return inferred.map_err(|error| no_way(error.to_string()));
+            text::plain(text::without_snippet(&why))
+        ))),
     }
-    let kubeconfig = match &options.kubeconfig {
-        Some(file) => Kubeconfig::read_from(file),
-        None => Kubeconfig::read(),
-    };
-    let kubeconfig = kubeconfig.map_err(|error| no_way(error.to_string()))?;
-    let choice = KubeConfigOptions {
-        context: options.context.clone(),
-        ..KubeConfigOptions::default()
-    };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &choice).await;
-    config.map_err(|error| no_way(error.to_string()))
+}
+
+fn has_context(kubeconfig: &Kubeconfig, name: &str) -> Result<(), String> {
+    let mut contexts = kubeconfig
+        .contexts
+        .iter()
+        .map(|context| context.name.as_str());
+    if contexts.any(|context| context == name) {
+        return Ok(());
+    }
+    let mut message = format!("the kubeconfig has no context {name}");
+    let contexts = kubeconfig
+        .contexts
+        .iter()
+        .map(|context| context.name.as_str());
+    if let Some(near) = name::nearest(name, contexts) {
+        message.push_str(&format!("; do you mean {near}?"));
+    }
+    Err(message)
 }

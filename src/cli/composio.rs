@@ -314,9 +314,13 @@ pub(crate) fn may_send(project: &Declared, options: &KeyOptions) -> Result<(), F
         return Ok(());
     }
     let url = text::plain(url);
+    let clear_text = match url.starts_with("http://") && !options.allow_http {
+        true => " --allow-http",
+        false => "",
+    };
     Err(Failure::Usage(format!(
         "{} says that Composio is at {url}: its API key is not read, and nothing is sent there. If you know that \
-         place, say so: --allowed-base-url {url}",
+         place, say so: --allowed-base-url {url}{clear_text}",
         project.key
     )))
 }

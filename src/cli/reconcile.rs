@@ -82,8 +82,9 @@ pub(crate) async fn meant(
         let namespace = &cluster.namespace;
         let mut message =
             format!("No connected accounts of {project} found in namespace {namespace}");
-        let others = projects.iter().map(String::as_str);
-        if let Some(near) = name::nearest(&project.to_string(), others) {
+        let others = projects.iter().filter(|other| other.kind == project.kind);
+        let others = others.map(|other| other.name.as_str());
+        if let Some(near) = name::nearest(&project.name, others) {
             message.push_str(&format!("; do you mean {near}?"));
         }
         out.note(&message);

@@ -27,6 +27,18 @@ pub(crate) fn is_hostile(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// What an error says of a file that cannot be parsed, without the lines of it that some add: there may be a token in them.
+/// It ends with the place, since what comes behind may name a value.
+pub(crate) fn without_snippet(error: &str) -> &str {
+    const COLUMN: &str = " column ";
+    let first = error.lines().next().unwrap_or_default();
+    let Some(at) = first.find(COLUMN).map(|at| at + COLUMN.len()) else {
+        return first;
+    };
+    let digits = first[at..].bytes().take_while(u8::is_ascii_digit).count();
+    &first[..at + digits]
+}
+
 /// How many columns it takes.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
@@ -106,6 +118,14 @@ mod tests {
         assert_eq!(wrapped(told, 100), [told]);
         let alone = "kubectl composio check";
         assert_eq!(wrapped(alone, 4), [alone]);
+    }
+
+    #[test]
+    fn an_error_tells_the_place_in_a_file_and_nothing_that_stands_there() {
+        let told = "no YAML: error: line 12 column 3: invalid type: string \"sk-1\"\n --> <input>:12:3\n12 | token: sk-2";
+        assert_eq!(without_snippet(told), "no YAML: error: line 12 column 3");
+        assert_eq!(without_snippet("not found\nx"), "not found");
+        assert_eq!(without_snippet(""), "");
     }
 
     #[test]

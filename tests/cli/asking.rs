@@ -86,6 +86,26 @@ async fn objects_are_meant_by_their_project_too() {
             .collect();
         assert_eq!(told, expected, "{project}");
     }
+    // Where no object is of it, the one that is meant may be told.
+    for (project, told) in [
+        (
+            "defautl",
+            "No connected accounts of ComposioProject/defautl found in namespace NS; do you mean default?",
+        ),
+        (
+            "nothing",
+            "No connected accounts of ComposioProject/nothing found in namespace NS",
+        ),
+        (
+            "cproj/shared",
+            "No connected accounts of ComposioProject/shared found in namespace NS",
+        ),
+    ] {
+        let none = run(&scene, &["reconcile", "--project", project]).await;
+        let words = none.err.replace(&scene.namespace, "NS");
+        assert_eq!(words, format!("{told}\n"));
+        assert_eq!(none.well(), "");
+    }
     let both = run(&scene, &["suspend", "own", "--project", "default"]).await;
     both.failed(2, "cannot be used with");
 }

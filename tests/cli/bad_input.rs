@@ -3,6 +3,8 @@
 use std::io::pipe;
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use super::program::{command, end, run};
 use crate::support::scene::{Scene, gmail};
 
@@ -28,6 +30,8 @@ async fn what_cannot_be_meant_is_a_usage_error() {
         let told = run(&scene, args).await;
         assert_eq!(told.code, Some(2), "{args:?}: {told:?}");
     }
+    let told = run(&scene, &["reconcile", "-l", "x=y z"]).await;
+    told.failed(2, "-l \"x=y z\" selects nothing: ");
     let odd = ["status", "-n", "../../../api/v1/secrets"];
     let told = end(command(scene.control_plane.kubeconfig(), &odd).await).await;
     told.failed(2, "no namespace is called so");
@@ -67,12 +71,55 @@ async fn a_cluster_that_is_not_there_is_told() {
     }
     let told = end(command(&scene.folder.join("none"), &["status", "--context", "x"]).await).await;
     told.failed(1, "no way to a Kubernetes cluster: ");
-    let wrong = ["status", "--context", "no-such-context"];
-    let told = end(command(scene.control_plane.kubeconfig(), &wrong).await).await;
-    told.failed(1, "no way to a Kubernetes cluster: ");
+    let kubeconfig = scene.control_plane.kubeconfig();
+    let contents = std::fs::read_to_string(kubeconfig).expect("it was written");
+    let contents: Value = serde_saphyr::from_str(&contents).expect("it is YAML");
+    let context = contents["contexts"][0]["name"]
+        .as_str()
+        .expect("it has one");
+    let near = format!("{context}x");
+    let told = end(command(kubeconfig, &["status", "--context", &near]).await).await;
+    told.failed(
+        1,
+        &format!("the kubeconfig has no context {near}; do you mean {context}?"),
+    );
+    let told = end(command(&scene.folder.join("none"), &["status"]).await).await;
+    assert!(!told.err.contains("cluster environment"), "{told:?}");
+    told.failed(1, "No such file or directory");
     let stranger = scene.control_plane.kubeconfig_for_token("wrong");
     let told = end(command(&stranger, &["status"]).await).await;
     told.failed(1, "the cluster does not know you");
+}
+
+#[tokio::test]
+async fn of_a_file_that_cannot_be_read_the_place_is_told_and_nothing_that_stands_there() {
+    let scene = Scene::new("cli-broken-files").await;
+    let secret = "sk-very-secret";
+    for (at, broken) in [
+        format!("apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user: {{token: {secret}\nclusters: [\n"),
+        format!("apiVersion: v1\nkind: Config\nusers: {secret}\n"),
+        format!("{secret}\n"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let file = scene.folder.write(&format!("broken-{at}"), broken);
+        let file = file.expect("the folder is there");
+        let path = file.to_string_lossy();
+        let commands = [
+            (&["status", "--kubeconfig", &path][..], 1),
+            (&["diff", "-f", &path], if at == 0 { 2 } else { 0 }),
+        ];
+        for (args, code) in commands {
+            let told = end(command(scene.control_plane.kubeconfig(), args).await).await;
+            assert_eq!(told.code, Some(code), "{args:?}: {told:?}");
+            let all = format!("{}{}", told.out, told.err);
+            assert!(!all.contains(secret), "{args:?}: {all}");
+            assert!(code == 0 || all.contains(" line "), "{args:?}: {all}");
+        }
+        let told = end(command(&file, &["status"]).await).await;
+        assert!(!told.err.contains(secret), "{told:?}");
+    }
 }
 
 #[tokio::test]

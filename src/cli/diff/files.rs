@@ -19,8 +19,10 @@ pub(super) async fn read(files: &[String]) -> Result<Vec<Value>, Failure> {
             path => fs::read_to_string(path),
         };
         let written = read.map_err(|error| odd(error.to_string()))?;
-        let documents: Vec<Value> =
-            serde_saphyr::from_multiple(&written).map_err(|error| odd(error.to_string()))?;
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&written).map_err(|error| {
+            let place = text::without_snippet(&error.to_string()).to_owned();
+            odd(format!("no YAML: {place}"))
+        })?;
         documents
             .into_iter()
             .for_each(|document| take(document, &mut found));

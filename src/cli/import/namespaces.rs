@@ -49,7 +49,10 @@ impl Namespaces {
         };
         let written = fs::read_to_string(file).map_err(|error| odd(error.to_string()))?;
         let by_user: BTreeMap<String, String> =
-            serde_saphyr::from_str(&written).map_err(|error| odd(error.to_string()))?;
+            serde_saphyr::from_str(&written).map_err(|error| {
+                let place = text::without_snippet(&error.to_string()).to_owned();
+                odd(format!("no YAML of `user: namespace`: {place}"))
+            })?;
         for (user, namespace) in &by_user {
             name::namespace(namespace).map_err(|why| odd(format!("{user:?}: {why}")))?;
         }
