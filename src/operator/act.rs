@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long a link lives where Composio does not say, and at most.
-const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+pub const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 
 /// An effect that went through.
 pub struct EffectResult {

@@ -50,6 +50,8 @@ pub struct Poll {
     /// Before then no change scan that overflows starts a resync, unless what is new was not read.
     overflow_at: Option<Instant>,
     failing: bool,
+    /// Since when there is this poller: a link may be out that was issued before.
+    began: Instant,
     /// The id of the project became another one, and no object was told.
     has_new_id: bool,
 }
@@ -86,6 +88,7 @@ impl Poll {
     /// A poller that has not polled yet.
     pub fn new(project: Arc<Project>, objects: Objects, polling: Polling) -> Self {
         Self {
+            began: project.instant(),
             project,
             objects,
             polling,

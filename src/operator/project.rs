@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
+    act::LINK_LIFETIME,
     activity::Activity,
     composio::{
         Call, Caller, Class, Client, Endpoint, Transport, Urgency, error::Error, model::Account,
@@ -15,6 +16,7 @@ use crate::{
     metrics::Metrics,
     plan::{Failure, ProjectState},
     record::RecordKeys,
+    time::to_std,
 };
 
 mod auth_configs;
@@ -63,6 +65,8 @@ pub struct Project {
     activity: Activity,
     /// Notified when somebody was given a link, so that the poll becomes quick.
     person_expected: Notify,
+    /// When that was last.
+    last_link: Mutex<Option<Instant>>,
     /// Notified when Composio has rejected the key, so that it is read again at once.
     key_rejected: Arc<Notify>,
     /// Whether there is a project to ask.
@@ -151,6 +155,7 @@ impl Project {
             session: Session::default(),
             activity: Activity::default(),
             person_expected: Notify::new(),
+            last_link: Mutex::default(),
             key_rejected,
             state: Mutex::default(),
             label,
@@ -266,7 +271,15 @@ impl Project {
 
     /// Says that somebody was given a link.
     pub fn expect_person(&self) {
+        *self.last_link.lock() = Some(self.clock.instant());
         self.person_expected.notify_one();
+    }
+
+    /// Whether a link may be out that can still be used: one that was issued here, or before `began` by whoever worked
+    /// then.
+    pub fn may_have_link_out(&self, began: Instant) -> bool {
+        let last = self.last_link.lock().map_or(began, |last| last.max(began));
+        self.clock.instant().saturating_duration_since(last) < to_std(LINK_LIFETIME)
     }
 
     /// Waits until somebody was given a link.

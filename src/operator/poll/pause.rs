@@ -44,9 +44,11 @@ impl Poll {
         }
     }
 
-    /// Whether a link waits for a person.
+    /// Whether a link waits for a person. A status alone is not believed for longer than a link lasts: whoever may write
+    /// one could have the project polled ever so often, on everybody's budget.
     pub fn somebody_is_expected(&self) -> bool {
-        self.objects.wait_for_a_person(self.project.now())
+        self.project.may_have_link_out(self.began)
+            && self.objects.wait_for_a_person(self.project.now())
     }
 }
 
@@ -63,19 +65,75 @@ fn interval(polling: Polling, is_calm: bool, last: Instant, now: Instant) -> Dur
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use futures::FutureExt;
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+    use tokio::time::advance;
+
     use super::*;
+    use crate::{
+        act::LINK_LIFETIME,
+        composio::{SendError, Transport},
+        plan::Flags,
+        project::{Clock, Project},
+        record::RecordKeys,
+        store::{AllObjects, PackedObject},
+        time::to_std,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_status_alone_makes_polls_quick_for_no_longer_than_a_link_lasts() {
+        let transport: Transport = Arc::new(|_| async { Err(SendError::Timeout) }.boxed());
+        let project = Arc::new(Project::new(
+            "project",
+            transport,
+            RecordKeys::derive(b"the API key", "project"),
+            Arc::default(),
+            Clock::system(),
+            jiff::SignedDuration::from_mins(10),
+        ));
+        let all = AllObjects::new(Flags::default());
+        let link =
+            json!({"url": "https://connect.example/lk_1", "expiresAt": "2999-01-01T00:00:00Z"});
+        let object = json!({
+            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
+            "metadata": {"namespace": "a", "name": "mail", "uid": "1"},
+            "spec": {"user": "u", "toolkit": "gmail"},
+            "status": {"link": link},
+        });
+        let object: PackedObject = serde_json::from_value(object).expect("it decodes");
+        let objects = all.of_project(&object.summary().project());
+        all.apply_event(Event::Apply(object));
+        let poll = Poll::new(Arc::clone(&project), objects, POLLING);
+        // Whoever led before may have issued it just now.
+        assert!(poll.somebody_is_expected());
+        let moment = Duration::from_secs(1);
+        advance(to_std(LINK_LIFETIME) - moment).await;
+        assert!(poll.somebody_is_expected());
+        advance(moment).await;
+        assert!(!poll.somebody_is_expected());
+        // One that is issued here is waited for.
+        project.expect_person();
+        assert!(poll.somebody_is_expected());
+        advance(to_std(LINK_LIFETIME)).await;
+        assert!(!poll.somebody_is_expected());
+    }
+
+    const POLLING: Polling = Polling {
+        interval: Duration::from_secs(30),
+        idle: Some(Duration::from_secs(300)),
+        waiting: Duration::from_secs(2),
+        resync: Duration::from_secs(600),
+        unseen: Duration::from_secs(60),
+        accept_missing: false,
+    };
 
     #[test]
     fn only_where_nothing_happens_for_an_hour_and_all_is_as_declared_a_poll_is_rarer() {
-        let (usual, idle) = (Duration::from_secs(30), Duration::from_secs(300));
-        let polling = Polling {
-            interval: usual,
-            idle: Some(idle),
-            waiting: Duration::from_secs(2),
-            resync: Duration::from_secs(600),
-            unseen: Duration::from_secs(60),
-            accept_missing: false,
-        };
+        let (usual, idle) = (POLLING.interval, Duration::from_secs(300));
+        let polling = POLLING;
         let said = Polling {
             idle: None,
             ..polling
