@@ -37,6 +37,8 @@ pub struct Metrics {
     /// The labels under which calls are counted, to find those of a project that goes.
     counted_calls: Mutex<BTreeSet<CallLabel>>,
     call_seconds: Family<EndpointLabel, Histogram, fn() -> Histogram>,
+    /// One histogram a project, whatever it asks for: there may be a thousand projects.
+    project_call_seconds: Family<ProjectLabel, Histogram, fn() -> Histogram>,
     rate_limit_remaining: Family<ProjectLabel, Gauge<i64>>,
     gate_closed: Family<GateLabel, Gauge<i64>>,
     last_poll: Family<ProjectLabel, Gauge<f64, AtomicU64>>,
@@ -92,6 +94,7 @@ impl Default for Metrics {
             calls: Family::default(),
             counted_calls: Mutex::default(),
             call_seconds: Family::new_with_constructor(call_histogram),
+            project_call_seconds: Family::new_with_constructor(call_histogram),
             rate_limit_remaining: Family::default(),
             gate_closed: Family::default(),
             last_poll: Family::default(),
@@ -143,6 +146,12 @@ impl Default for Metrics {
             "How long Composio took to answer",
             Unit::Seconds,
             metrics.call_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "project_request_duration",
+            "How long Composio took to answer, by project",
+            Unit::Seconds,
+            metrics.project_call_seconds.clone(),
         );
         registry.register(
             "composio_rate_limit_remaining",
@@ -237,9 +246,13 @@ impl Metrics {
         self.call_seconds
             .get_or_create(&EndpointLabel { endpoint })
             .observe(duration.as_secs_f64());
+        let of_project = ProjectLabel::of(project);
+        self.project_call_seconds
+            .get_or_create(&of_project)
+            .observe(duration.as_secs_f64());
         if let Some(remaining) = rate_limit_remaining {
             self.rate_limit_remaining
-                .get_or_create(&ProjectLabel::of(project))
+                .get_or_create(&of_project)
                 .set(i64::try_from(remaining).unwrap_or(i64::MAX));
         }
     }
@@ -292,6 +305,7 @@ impl Metrics {
     pub fn forget_project(&self, project: &str) {
         self.forget_calls(project);
         self.project_ready.remove(&ProjectLabel::of(project));
+        self.project_call_seconds.remove(&ProjectLabel::of(project));
         self.counted_calls.lock().retain(|label| {
             let stays = label.project != project;
             if !stays {

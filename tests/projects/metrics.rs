@@ -66,6 +66,15 @@ async fn two_projects_are_told_apart_and_one_that_goes_is_told_no_more() {
         ],
     )
     .await;
+    // How long Composio took is one histogram each, whatever was asked for.
+    for label in [&first, &second] {
+        let all = lines(&operator, label).await;
+        let of = |part: &str| {
+            let name = format!("composio_operator_project_request_duration_seconds_{part}");
+            all.iter().filter(|line| line.starts_with(&name)).count()
+        };
+        assert_eq!([of("count"), of("sum")], [1, 1], "{all:?}");
+    }
     // What there is none of is not told.
     let all = lines(&operator, &second).await.join("\n");
     assert!(
