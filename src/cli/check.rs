@@ -192,6 +192,24 @@ pub(crate) async fn deployments(
     Ok(list.items)
 }
 
+/// The operator's version, where it is another one than that of this program.
+fn skew_of(deployment: &Deployment) -> String {
+    let own = env!("CARGO_PKG_VERSION");
+    match version_of(deployment) {
+        Some(version) if version != own => {
+            format!(", of version {version}, and this program is {own}")
+        }
+        Some(_) | None => String::new(),
+    }
+}
+
+/// As the chart labels it.
+pub(crate) fn version_of(deployment: &Deployment) -> Option<&str> {
+    let labels = deployment.metadata.labels.as_ref()?;
+    let version = labels.get("app.kubernetes.io/version")?;
+    Some(version.as_str())
+}
+
 async fn operator(cluster: &Cluster, namespace: Option<&str>) -> Found {
     let right = Right {
         verb: "list",
@@ -212,9 +230,10 @@ async fn operator(cluster: &Cluster, namespace: Option<&str>) -> Found {
             let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
             is_ready &= ready > 0;
             format!(
-                "{}: {ready} of {} ready",
+                "{}: {ready} of {} ready{}",
                 deployment::place(deployment),
-                wanted.unwrap_or(1)
+                wanted.unwrap_or(1),
+                skew_of(deployment)
             )
         })
         .collect();

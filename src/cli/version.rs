@@ -52,11 +52,9 @@ pub(crate) async fn run(
 /// The versions that run, as far as the caller may see them.
 async fn operators(cluster: &Cluster) -> Vec<String> {
     let deployments = crate::check::deployments(cluster, None).await;
-    let deployments = deployments.unwrap_or_default().into_iter();
-    let labels = deployments.filter_map(|deployment| deployment.metadata.labels);
-    labels
-        .filter_map(|labels| labels.get("app.kubernetes.io/version").cloned())
-        .collect()
+    let deployments = deployments.unwrap_or_default();
+    let versions = deployments.iter().filter_map(crate::check::version_of);
+    versions.map(str::to_owned).collect()
 }
 
 async fn is_installed(cluster: &Cluster) -> bool {

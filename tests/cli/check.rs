@@ -58,7 +58,11 @@ async fn all_that_is_there_is_found() {
     });
     scene.apply(&deployment.to_string()).await;
     let told = run(&scene, &check).await;
-    assert!(told.out.contains("/op: 0 of 1 ready"), "{told:?}");
+    let skew = format!(
+        "/op: 0 of 1 ready, of version 9.9.9, and this program is {}\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(told.out.contains(&skew), "{told:?}");
     let rights = "FAILED  operator's rights: namespace no-such-namespace is not there\n";
     assert!(told.out.contains(rights), "{told:?}");
     told.failed(1, "2 of the checks failed");
