@@ -15,33 +15,45 @@ use tokio::time::timeout;
 use crate::cluster::{Cluster, MANAGER};
 use crate::failure::{self, Failure, Right};
 use crate::interrupt::Stop;
+use crate::print::Out;
 use crate::view::View;
 use crate::{annotate, strict};
 
 /// How long it may take to take a request back.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
 
-/// Asks for a link. Whoever is stopped while it asks takes back what may have come of it.
+/// Asks for a link. Whoever is stopped while it asks takes back what may have come of it, or is told that something may.
 pub(crate) async fn ask(
     cluster: &Cluster,
     view: &View<'_>,
     stop: &mut Stop,
+    out: &Out,
 ) -> Result<Asked, Failure> {
     let mut asking = pin!(Asked::new(cluster, view));
     tokio::select! {
         asked = &mut asking => asked,
         why = stop.next() => {
             let undo = async {
-                if let Ok(Ok(asked)) = timeout(GRACE, asking).await {
-                    let _ = timeout(GRACE, asked.withdraw(cluster, view.name())).await;
-                }
-                Ok(())
+                let is_undone = match timeout(GRACE, asking).await {
+                    Ok(Ok(asked)) => {
+                        let withdrawn = asked.withdraw(cluster, view.name());
+                        timeout(GRACE, withdrawn).await.is_ok()
+                    }
+                    Ok(Err(_)) => true,
+                    Err(_) => false,
+                };
+                Ok(is_undone)
             };
-            let _ = stop.signals.or(undo).await;
+            if !stop.signals.or(undo).await.unwrap_or(false) {
+                out.note(MAY_BE_ASKED);
+            }
             Err(why)
         }
     }
 }
+
+const MAY_BE_ASKED: &str =
+    "warning: the cluster has not answered, and a link may have been asked for";
 
 /// A request that was made here.
 pub(crate) enum Asked {

@@ -97,7 +97,7 @@ async fn wait_for_link(
         !is_on_demand && view.status.last_link_issued_at.is_none() && view.status.state.is_none();
     let asked = match is_open || is_first {
         true => None,
-        false => Some(ask(cluster, view, stop).await?),
+        false => Some(ask(cluster, view, stop, out).await?),
     };
     let answer = match &asked {
         Some(asked) => asked.answer(view),

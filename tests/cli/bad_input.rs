@@ -99,6 +99,9 @@ async fn of_a_file_that_cannot_be_read_the_place_is_told_and_nothing_that_stands
         format!("apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user: {{token: {secret}\nclusters: [\n"),
         format!("apiVersion: v1\nkind: Config\nusers: {secret}\n"),
         format!("{secret}\n"),
+        // Where it names what does not parse itself.
+        format!("apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user: {{token: *{secret}}}\n"),
+        format!("apiVersion: v1\nkind: Config\nusers:\n- name: a\n  user: {{exec: {{command: [{secret}]}}}}\n"),
     ]
     .iter()
     .enumerate()
@@ -108,7 +111,10 @@ async fn of_a_file_that_cannot_be_read_the_place_is_told_and_nothing_that_stands
         let path = file.to_string_lossy();
         let commands = [
             (&["status", "--kubeconfig", &path][..], 1),
-            (&["diff", "-f", &path], if at == 0 { 2 } else { 0 }),
+            (
+                &["diff", "-f", &path],
+                if [0, 3].contains(&at) { 2 } else { 0 },
+            ),
         ];
         for (args, code) in commands {
             let told = end(command(scene.control_plane.kubeconfig(), args).await).await;
