@@ -13,6 +13,7 @@ mod import_many;
 mod interrupted;
 mod inventory;
 mod keys;
+mod kubeconfig;
 mod links;
 mod older;
 mod plugin;

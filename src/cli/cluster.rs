@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use composio_api::{ConnectedAccount, ProjectRef};
 use http::header::{HeaderValue, USER_AGENT};
+use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use serde_json::Value;
 
 use crate::arguments::{Options, Selection};
 use crate::failure::{self, Failure, Right};
-use crate::{name, strict, text};
+use crate::{kubeconfig, name, strict, text};
 
 /// The field manager of all writes.
 pub(crate) const MANAGER: &str = "kubectl-composio";
@@ -40,7 +39,7 @@ pub(crate) struct Named {
 impl Cluster {
     /// As the flags and the kubeconfig say. Nothing is asked yet.
     pub(crate) async fn of(options: &Options) -> Result<Self, Failure> {
-        let mut config = config(options).await?;
+        let mut config = kubeconfig::config(options).await?;
         config.default_retry = false;
         config.connect_timeout = Some(CONNECT);
         config.read_timeout = Some(SILENCE);
@@ -56,8 +55,7 @@ impl Cluster {
         }
         let namespace = options.namespace.clone();
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-        let client = Client::try_from(config)
-            .map_err(|error| Failure::Failed(format!("the kubeconfig cannot be used: {error}")))?;
+        let client = kubeconfig::client(config).await?;
         Ok(Self { client, namespace })
     }
 
@@ -232,55 +230,4 @@ impl Cluster {
 fn value(object: &DynamicObject) -> Value {
     // What came as JSON goes as JSON.
     serde_json::to_value(object).unwrap_or_default()
-}
-
-async fn config(options: &Options) -> Result<Config, Failure> {
-    let is_named = options.kubeconfig.is_some() || options.context.is_some();
-    let found = async {
-        let kubeconfig = match &options.kubeconfig {
-            Some(file) => Kubeconfig::read_from(file),
-            None => Kubeconfig::read(),
-        };
-        let kubeconfig = kubeconfig.map_err(|error| error.to_string())?;
-        if let Some(context) = &options.context {
-            has_context(&kubeconfig, context)?;
-        }
-        let choice = KubeConfigOptions {
-            context: options.context.clone(),
-            ..KubeConfigOptions::default()
-        };
-        let config = Config::from_custom_kubeconfig(kubeconfig, &choice).await;
-        config.map_err(|error| error.to_string())
-    };
-    let why = match found.await {
-        Ok(config) => return Ok(config),
-        Err(why) => why,
-    };
-    match (is_named, Config::incluster()) {
-        // In a pod, where nobody has a kubeconfig.
-        (false, Ok(config)) => Ok(config),
-        (true, _) | (false, Err(_)) => Err(Failure::Failed(format!(
-            "no way to a Kubernetes cluster: {}",
-            text::plain(text::without_snippet(&why))
-        ))),
-    }
-}
-
-fn has_context(kubeconfig: &Kubeconfig, name: &str) -> Result<(), String> {
-    let mut contexts = kubeconfig
-        .contexts
-        .iter()
-        .map(|context| context.name.as_str());
-    if contexts.any(|context| context == name) {
-        return Ok(());
-    }
-    let mut message = format!("the kubeconfig has no context {name}");
-    let contexts = kubeconfig
-        .contexts
-        .iter()
-        .map(|context| context.name.as_str());
-    if let Some(near) = name::nearest(name, contexts) {
-        message.push_str(&format!("; do you mean {near}?"));
-    }
-    Err(message)
 }

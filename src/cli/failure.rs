@@ -5,7 +5,7 @@ use std::{fmt, io};
 use composio_operator::log::cause;
 use kube::core::Status;
 
-use crate::text;
+use crate::{kubeconfig, text};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
@@ -109,10 +109,8 @@ pub(crate) fn of(error: kube::Error, right: Right<'_>) -> Failure {
 /// The same in words.
 pub(crate) fn describe(error: &kube::Error, right: Right<'_>) -> String {
     let kube::Error::Api(status) = error else {
-        return format!(
-            "the cluster cannot be asked: {}",
-            text::plain(&cause(error))
-        );
+        let why = kubeconfig::credentials(error).unwrap_or_else(|| text::plain(&cause(error)));
+        return format!("the cluster cannot be asked: {why}");
     };
     match status.code {
         401 => "the cluster does not know you: the credentials in the kubeconfig are missing, wrong or too old".to_owned(),

@@ -3,7 +3,8 @@
 //! | module | is |
 //! |---|---|
 //! | [`arguments`] | commands and flags |
-//! | [`cluster`] | the way to the apiserver, and every question to it |
+//! | [`kubeconfig`] | the way to the apiserver |
+//! | [`cluster`] | every question to it |
 //! | [`strict`] | writes of which the apiserver drops nothing |
 //! | [`failure`] | why a command ends with another code than 0, in words |
 //! | [`name`] | names as they are typed |
@@ -46,6 +47,7 @@ mod import;
 mod input;
 mod interrupt;
 mod inventory;
+mod kubeconfig;
 mod name;
 mod objects;
 mod print;

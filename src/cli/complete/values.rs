@@ -3,12 +3,11 @@
 use composio_api::ProjectKind;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ListParams;
-use kube::config::Kubeconfig;
 use kube::{Api, ResourceExt};
 
 use crate::arguments::Options;
 use crate::cluster::Cluster;
-use crate::project;
+use crate::{kubeconfig, project};
 
 /// The names of the objects of the namespace.
 pub(super) async fn objects(options: &Options) -> Vec<String> {
@@ -55,10 +54,7 @@ pub(super) async fn projects(options: &Options) -> Vec<String> {
 
 /// The contexts of the kubeconfig.
 pub(super) fn contexts(options: &Options) -> Vec<String> {
-    let kubeconfig = match &options.kubeconfig {
-        Some(file) => Kubeconfig::read_from(file),
-        None => Kubeconfig::read(),
-    };
+    let kubeconfig = kubeconfig::read(options);
     let contexts = kubeconfig.map(|kubeconfig| kubeconfig.contexts);
     let contexts = contexts.unwrap_or_default().into_iter();
     contexts.map(|context| context.name).collect()
