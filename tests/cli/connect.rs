@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::program::{VIEWER, command, end, path, run, run_as, somebody, start};
+use super::program::{VIEWER, command, end, path, run, run_as, run_out, somebody, start};
 use crate::support::child::{Child, Signal};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
@@ -168,15 +168,9 @@ pub(super) async fn left_alone(name: &str) -> Scene<'static> {
 #[tokio::test]
 async fn a_wait_that_runs_out_has_a_code_of_its_own() {
     let scene = left_alone("cli-ran-out").await;
-    let told = run(
-        &scene,
-        &["connect", "mail", "--print-link", "--timeout", "1s"],
-    )
-    .await;
-    told.failed(
-        124,
-        "mail was waited for in vain for 1s: LinkExpired: The link ran out.",
-    );
+    let connect = ["connect", "mail", "--print-link"];
+    let told = run_out(&scene, scene.control_plane.kubeconfig(), &connect).await;
+    told.failed(124, ": LinkExpired: The link ran out.");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::connect::{REQUEST, left_alone};
-use super::program::{command, end, on_terminal, run, run_as, run_at, seeded, somebody, start};
+use super::program::{command, end, on_terminal, run, run_at, run_out, seeded, somebody, start};
 use crate::support::child::{Child, Signal};
 use crate::support::proxy::{Fate, Intercept, Proxy, Seen};
 use crate::support::scene::{SOON, Scene, gmail};
@@ -85,9 +85,7 @@ async fn whoever_gives_up_waiting_for_a_link_leaves_no_request_for_one() {
         assert_eq!(asked().await, Value::Null, "it is taken back");
     }
     for kubeconfig in [&kubeconfig, scene.control_plane.kubeconfig()] {
-        let args = [&connect[..], &["--timeout", "1s"]].concat();
-        let told = run_as(&scene, kubeconfig, &args).await;
-        told.failed(124, "mail was waited for in vain");
+        run_out(&scene, kubeconfig, &connect).await;
         assert_eq!(asked().await, Value::Null, "it is taken back");
         let requests = scene.kubectl(&["get", "connectrequests", "-o", "name"]);
         assert_eq!(requests.await, "", "it is taken back");

@@ -142,6 +142,20 @@ pub(super) async fn run_as(scene: &Scene<'_>, kubeconfig: &Path, args: &[&str]) 
     end(command(kubeconfig, &args).await).await
 }
 
+/// The same with a time that runs out while it waits. On a busy machine it may take longer to come there.
+pub(super) async fn run_out(scene: &Scene<'_>, kubeconfig: &Path, args: &[&str]) -> Ended {
+    for timeout in ["1s", "10s", "60s"] {
+        let args = [args, &["--timeout", timeout]].concat();
+        let told = run_as(scene, kubeconfig, &args).await;
+        assert_eq!(told.code, Some(124), "{told:?}");
+        let words = format!(" was waited for in vain for {timeout}: ");
+        if told.err.contains(&words) {
+            return told;
+        }
+    }
+    panic!("{args:?}: it never came to wait");
+}
+
 /// The kubeconfig of somebody with these rights.
 pub(super) async fn somebody(scene: &Scene<'_>, name: &str, rules: &str) -> PathBuf {
     let token = scene
