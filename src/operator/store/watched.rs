@@ -98,6 +98,12 @@ impl Ord for Named {
     }
 }
 
+/// Takes in a summary in place of the one that there may be of its name.
+fn put(objects: &mut ByName, summary: Arc<Summary>) {
+    objects.remove(&*summary as &dyn Name);
+    objects.insert(Named(summary));
+}
+
 impl Watched {
     /// A list begins: what it brings counts at its end.
     pub(super) fn begin_list(&mut self) {
@@ -112,7 +118,7 @@ impl Watched {
         if known.is_none_or(|known| known != summary) {
             self.texts.insert(summary.reference(), Arc::new(object));
         }
-        self.listed.replace(Named(summary));
+        put(&mut self.listed, summary);
     }
 
     /// What the list has brought is all that there is.
@@ -136,7 +142,7 @@ impl Watched {
     pub(super) fn put(&mut self, object: PackedObject) {
         let summary = Arc::clone(object.summary());
         self.texts.insert(summary.reference(), Arc::new(object));
-        self.objects.replace(Named(summary));
+        put(&mut self.objects, summary);
     }
 
     /// Takes out an object that is gone.
