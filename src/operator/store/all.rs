@@ -155,7 +155,7 @@ impl AllObjects {
 
     /// Whether more is kept of an object than its summary.
     pub fn has_text(&self, object: &Summary) -> bool {
-        self.packed(&object.reference()).is_some()
+        self.watched.lock().has_text(object)
     }
 
     /// Says that nothing is due for an object in this version, so that its summary is all that need be kept.

@@ -80,18 +80,28 @@ impl PackedObject {
 
     /// One that is gone, of which no more than its summary is known.
     pub(crate) fn gone(summary: Arc<Summary>) -> Self {
-        let text = |text: &str| Some(text.to_owned());
+        Self::of_parts(summary, Box::default())
+    }
+
+    /// The object of that summary and that text.
+    pub(super) fn of_parts(summary: Arc<Summary>, text: Box<[u8]>) -> Self {
+        let some = |text: &str| Some(text.to_owned());
         Self {
             identity: ObjectMeta {
-                name: text(&summary.name),
-                namespace: text(&summary.namespace),
+                name: some(&summary.name),
+                namespace: some(&summary.namespace),
                 uid: summary.uid.as_deref().map(str::to_owned),
                 resource_version: summary.resource_version.as_deref().map(str::to_owned),
                 ..ObjectMeta::default()
             },
             summary,
-            text: Box::default(),
+            text,
         }
+    }
+
+    /// The rest of it.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
     }
 
     /// What is kept of it while nothing is to be done for it.

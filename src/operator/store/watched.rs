@@ -4,13 +4,18 @@ use std::{
     borrow::Borrow,
     cmp::Ordering,
     collections::{BTreeSet, HashMap, HashSet},
+    hash::{Hash, Hasher},
     sync::Arc,
 };
 
+use bytes::{Bytes, BytesMut};
 use kube::runtime::reflector::ObjectRef;
 
 use super::{PackedObject, Summary};
 
+/// The texts of a list are kept in pieces of this size, which the system takes back as a whole once all objects of one
+/// have had their passes: between the summaries they would leave gaps that are too small to be given back.
+const CHUNK: usize = 4 * 1024 * 1024;
 /// The map of texts does not shrink below this capacity.
 const MIN_CAPACITY: usize = 64;
 
@@ -20,8 +25,10 @@ pub(super) struct Watched {
     objects: ByName,
     /// What a list has brought that is not at its end.
     listed: ByName,
-    /// Those that are to be looked at or told of, as the watch has brought them. Empty at rest.
-    texts: HashMap<ObjectRef<PackedObject>, Arc<PackedObject>>,
+    /// The texts of those that are to be looked at or told of, as the watch has brought them. Empty at rest.
+    texts: HashMap<Named, Bytes>,
+    /// Where the texts of the list go.
+    chunk: BytesMut,
 }
 
 /// Ordered by namespace and name, which are kept in the summary alone.
@@ -55,6 +62,18 @@ impl Name for (&str, &str) {
 impl<'a> Borrow<dyn Name + 'a> for Named {
     fn borrow(&self) -> &(dyn Name + 'a) {
         self
+    }
+}
+
+impl Hash for dyn Name + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
     }
 }
 
@@ -104,6 +123,11 @@ fn put(objects: &mut ByName, summary: Arc<Summary>) {
     objects.insert(Named(summary));
 }
 
+fn name_of(object: &ObjectRef<PackedObject>) -> (&str, &str) {
+    let namespace = object.namespace.as_deref().unwrap_or_default();
+    (namespace, &object.name)
+}
+
 impl Watched {
     /// A list begins: what it brings counts at its end.
     pub(super) fn begin_list(&mut self) {
@@ -114,9 +138,10 @@ impl Watched {
     pub(super) fn list(&mut self, object: PackedObject) {
         let summary = Arc::clone(object.summary());
         // Of one that is as it was nothing is to be read.
-        let known = self.get(&summary.reference());
-        if known.is_none_or(|known| known != summary) {
-            self.texts.insert(summary.reference(), Arc::new(object));
+        let known = self.objects.get(&*summary as &dyn Name);
+        if known.is_none_or(|known| known.0 != summary) {
+            let text = self.in_chunk(object.text());
+            self.keep_text(&summary, text);
         }
         put(&mut self.listed, summary);
     }
@@ -124,16 +149,17 @@ impl Watched {
     /// What the list has brought is all that there is.
     pub(super) fn end_list(&mut self) -> Vec<Arc<Summary>> {
         self.objects = std::mem::take(&mut self.listed);
+        self.chunk = BytesMut::new();
         self.all().cloned().collect()
     }
 
     /// Keeps the texts of these objects, and of those that are to be told of.
     pub(super) fn keep_texts_of(&mut self, changed: &[ObjectRef<PackedObject>]) {
         let Self { objects, texts, .. } = self;
-        let changed: HashSet<_> = changed.iter().collect();
-        texts.retain(|object, packed| {
-            let is_there = objects.contains(&**packed.summary() as &dyn Name);
-            is_there && (changed.contains(object) || packed.summary().is_to_be_told())
+        let changed: HashSet<_> = changed.iter().map(name_of).collect();
+        texts.retain(|object, _| {
+            let is_there = objects.contains(&*object.0 as &dyn Name);
+            is_there && (changed.contains(&object.name()) || object.0.is_to_be_told())
         });
         self.shrink();
     }
@@ -141,37 +167,56 @@ impl Watched {
     /// Takes in an object, with its text.
     pub(super) fn put(&mut self, object: PackedObject) {
         let summary = Arc::clone(object.summary());
-        self.texts.insert(summary.reference(), Arc::new(object));
+        self.keep_text(&summary, Bytes::copy_from_slice(object.text()));
         put(&mut self.objects, summary);
     }
 
     /// Takes out an object that is gone.
     pub(super) fn remove(&mut self, object: &Summary) {
         self.objects.remove(object as &dyn Name);
-        self.texts.remove(&object.reference());
+        self.texts.remove(object as &dyn Name);
         self.shrink();
     }
 
     /// Keeps no more than the summary of an object, if it is still in this version.
     pub(super) fn forget_text(&mut self, object: &Summary) {
-        let object_ref = object.reference();
-        let kept = self.texts.get(&object_ref);
-        if kept.is_some_and(|packed| **packed.summary() == *object) {
-            self.texts.remove(&object_ref);
+        let kept = self.texts.get_key_value(object as &dyn Name);
+        if kept.is_some_and(|(kept, _)| *kept.0 == *object) {
+            self.texts.remove(object as &dyn Name);
             self.shrink();
         }
     }
 
     pub(super) fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<Summary>> {
-        let namespace = object.namespace.as_deref().unwrap_or_default();
-        let name = (namespace, object.name.as_str());
+        let name = name_of(object);
         self.objects
             .get(&name as &dyn Name)
             .map(|named| Arc::clone(&named.0))
     }
 
     pub(super) fn packed(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<PackedObject>> {
-        self.texts.get(object).cloned()
+        let (object, text) = self.texts.get_key_value(&name_of(object) as &dyn Name)?;
+        let packed = PackedObject::of_parts(Arc::clone(&object.0), text[..].into());
+        Some(Arc::new(packed))
+    }
+
+    pub(super) fn has_text(&self, object: &Summary) -> bool {
+        self.texts.contains_key(object as &dyn Name)
+    }
+
+    /// Keeps the text of an object in place of the one that there may be.
+    fn keep_text(&mut self, summary: &Arc<Summary>, text: Bytes) {
+        self.texts.remove(&**summary as &dyn Name);
+        self.texts.insert(Named(Arc::clone(summary)), text);
+    }
+
+    /// The text, where those of the list are.
+    fn in_chunk(&mut self, text: &[u8]) -> Bytes {
+        if self.chunk.capacity() < text.len() {
+            self.chunk = BytesMut::with_capacity(CHUNK.max(text.len()));
+        }
+        self.chunk.extend_from_slice(text);
+        self.chunk.split().freeze()
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Summary>> {
