@@ -62,8 +62,26 @@ pub async fn reconcile(
     pass_over(packed, None, context).await
 }
 
-/// The same over an object of which there need be no more than the summary. Where nothing is due for it soon, that is
-/// all that is kept of it afterwards.
+/// The same over an object as the watch has brought it. Where nothing is to be done, and it is known what that rests on,
+/// no more than the summary is kept of it afterwards.
+///
+/// # Errors
+/// As those of [`reconcile`].
+pub async fn reconcile_packed(
+    packed: Arc<PackedObject>,
+    objects: &AllObjects,
+    context: &Context,
+) -> Result<ReconcileResult, PassError> {
+    let passed = reconcile(Arc::clone(&packed), context).await?;
+    let of_project = &context.project_context.objects;
+    if of_project.has_conclusion(packed.summary()) {
+        objects.forget_text(&packed);
+    }
+    Ok(passed)
+}
+
+/// The same over an object of which there need be no more than the summary: then it is read, once a version, unless
+/// nothing has changed of what it was concluded on last that nothing is to be done.
 ///
 /// # Errors
 /// As those of [`reconcile`], and when the object cannot be read.
@@ -72,22 +90,9 @@ pub async fn reconcile_known(
     objects: &AllObjects,
     context: &Context,
 ) -> Result<ReconcileResult, PassError> {
-    let Some(packed) = objects.packed(&known.reference()) else {
-        return reconcile_at_rest(known, context).await;
-    };
-    let passed = reconcile(Arc::clone(&packed), context).await?;
-    if passed.is_at_rest() {
-        objects.at_rest(&packed);
+    if let Some(packed) = objects.packed(&known.reference()) {
+        return reconcile_packed(packed, objects, context).await;
     }
-    Ok(passed)
-}
-
-/// The same over an object that is read first, unless nothing has changed of what it was concluded on last that
-/// nothing is to be done.
-async fn reconcile_at_rest(
-    known: &Summary,
-    context: &Context,
-) -> Result<ReconcileResult, PassError> {
     if context.project_context.is_concluded(known) {
         return Ok(ReconcileResult::SETTLED);
     }
@@ -97,21 +102,25 @@ async fn reconcile_at_rest(
         return Ok(ReconcileResult::backing_off(left));
     }
     let read = context.project_context.read(&known.namespace, &known.name);
-    match read.await {
-        Ok(Some(packed)) if packed.summary().uid == known.uid => {
-            pass_over(Arc::new(packed), Some(Instant::now()), context).await
-        }
+    let packed = match read.await {
+        Ok(Some(packed)) if packed.summary().uid == known.uid => Arc::new(packed),
         // The watch brings that, too.
-        Ok(Some(_) | None) => Ok(ReconcileResult::GONE),
+        Ok(Some(_) | None) => return Ok(ReconcileResult::GONE),
         Err(error) => {
             let now = project.instant();
             let next = (context.backoff).failed(&attempt, Duration::ZERO, policy, now);
-            Err(PassError {
+            return Err(PassError {
                 error: error.into(),
                 requeue_after: next.after,
-            })
+            });
         }
+    };
+    let passed = pass_over(Arc::clone(&packed), Some(Instant::now()), context).await;
+    let of_project = &context.project_context.objects;
+    if !of_project.has_conclusion(packed.summary()) {
+        objects.keep_text(&packed);
     }
+    passed
 }
 
 /// `read`: when the object was read, if not by the watch.

@@ -21,6 +21,8 @@ struct Inputs<'a> {
     object: &'a Summary,
     /// Its account as it was seen last.
     account: &'a Account,
+    /// The others that carry its alias, by their ids.
+    duplicates: &'a [Account],
     /// Of the project's settings and of the flags, which revision.
     settings: u64,
     /// Of the project's API key, which one.
@@ -50,8 +52,9 @@ impl ProjectContext {
         let (settings, flags) = self.objects.settings();
         let labels = self.objects.labels(&object.namespace);
         let alias = object.claimant(&flags, &labels, |one| one.lookup_alias().to_owned());
-        let duplicates =
-            |snapshot: &mut Snapshot| !snapshot.duplicates_of(&account, &alias).is_empty();
+        let duplicates = |snapshot: &mut Snapshot| snapshot.duplicates_of(&account, &alias);
+        let mut duplicates = self.project.snapshot(duplicates);
+        duplicates.sort_by(|one, another| one.id.cmp(&another.id));
         let counts_accounts =
             (flags.policy.as_ref()).is_some_and(|policy| policy.counts_accounts());
         let requests = self.objects.connect_requests();
@@ -62,11 +65,11 @@ impl ProjectContext {
             || self.gate(&object.namespace, false) != AccessGate::default()
             // Whoever has lost against another object may have what that one has left.
             || Told::says(object.recorded.synced, &[Reason::Conflict])
-            || !(requests.of_account(&object.namespace, uid, &object.name)).is_empty()
-            || self.project.snapshot(duplicates);
+            || !(requests.of_account(&object.namespace, uid, &object.name)).is_empty();
         let inputs = Inputs {
             object,
             account: &account,
+            duplicates: &duplicates,
             settings,
             key: self.project.generation(),
             labels: &labels,
@@ -87,6 +90,7 @@ impl Inputs<'_> {
         let Self {
             object,
             account,
+            duplicates,
             settings,
             key,
             labels,
@@ -95,6 +99,10 @@ impl Inputs<'_> {
         let mut hasher = FINGERPRINTS.build_hasher();
         object.hash(&mut hasher);
         hash_account(account, &mut hasher);
+        duplicates.len().hash(&mut hasher);
+        for duplicate in duplicates {
+            hash_account(duplicate, &mut hasher);
+        }
         (settings, key, labels, are_all_known).hash(&mut hasher);
         hasher.finish()
     }

@@ -11,9 +11,6 @@ pub struct ReconcileResult {
     pub label: &'static str,
 }
 
-/// An object that has its next pass no sooner is at rest until then.
-const AT_REST: Duration = Duration::from_secs(60);
-
 /// How a pass ends that finds all as declared.
 pub(super) const SETTLED: &str = "Settled";
 /// How a pass ends that failed.
@@ -76,11 +73,6 @@ impl ReconcileResult {
     /// The pass failed, and is tried again after that time.
     pub(crate) fn error(requeue_after: Duration) -> Self {
         Self::after(requeue_after, ERROR)
-    }
-
-    /// Whether nothing is due for the object soon: for the next pass it is read again.
-    pub fn is_at_rest(&self) -> bool {
-        self.requeue_after.is_none_or(|after| after >= AT_REST)
     }
 
     /// Whether what a former pass failed at was tried again, and went through.

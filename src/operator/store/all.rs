@@ -159,10 +159,15 @@ impl AllObjects {
     }
 
     /// Says that nothing is due for an object in this version, so that its summary is all that need be kept.
-    pub fn at_rest(&self, object: &PackedObject) {
+    pub(crate) fn forget_text(&self, object: &PackedObject) {
         if !object.summary().is_to_be_told() {
             self.watched.lock().forget_text(object.summary());
         }
+    }
+
+    /// Keeps an object that was read, if it is as the watch has brought it last: it need not be read again.
+    pub(crate) fn keep_text(&self, object: &PackedObject) {
+        self.watched.lock().keep_read(object);
     }
 
     /// Whether an object of that uid is there.

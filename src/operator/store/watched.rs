@@ -178,6 +178,15 @@ impl Watched {
         self.shrink();
     }
 
+    /// Keeps the text of an object that was read, if it is as it is known here.
+    pub(super) fn keep_read(&mut self, object: &PackedObject) {
+        let summary = object.summary();
+        let known = self.objects.get(&**summary as &dyn Name);
+        if known.is_some_and(|known| known.0 == *summary) {
+            self.keep_text(summary, Bytes::copy_from_slice(object.text()));
+        }
+    }
+
     /// Keeps no more than the summary of an object, if it is still in this version.
     pub(super) fn forget_text(&mut self, object: &Summary) {
         let kept = self.texts.get_key_value(object as &dyn Name);
@@ -286,13 +295,13 @@ mod tests {
         assert_eq!(texts(&objects), ["a", "b"], "both are to be looked at");
         for name in ["a", "b"] {
             let known = objects.packed(&ObjectRef::new(name).within("ns"));
-            objects.at_rest(&known.expect("its text is kept"));
+            objects.forget_text(&known.expect("its text is kept"));
         }
         assert_eq!(texts(&objects), [""; 0]);
         objects.apply_event(Event::Apply(object("a", 3, 2)));
         assert_eq!(texts(&objects), ["a"], "it was changed");
         // A pass over the version before has ended.
-        objects.at_rest(&object("a", 1, 1));
+        objects.forget_text(&object("a", 1, 1));
         assert_eq!(texts(&objects), ["a"]);
         objects.apply_event(Event::Delete(object("a", 4, 2)));
         assert_eq!(texts(&objects), [""; 0]);
@@ -306,7 +315,7 @@ mod tests {
         list(&objects, all());
         for known in objects.all() {
             let packed = objects.packed(&known.reference()).expect("it is new");
-            objects.at_rest(&packed);
+            objects.forget_text(&packed);
         }
         list(&objects, all());
         assert_eq!(texts(&objects), [""; 0]);
@@ -322,7 +331,7 @@ mod tests {
     fn what_is_to_be_told_of_is_kept_until_it_was() {
         let objects = AllObjects::new(Flags::default());
         list(&objects, [to_be_told("a", 1)]);
-        objects.at_rest(&to_be_told("a", 1));
+        objects.forget_text(&to_be_told("a", 1));
         assert_eq!(texts(&objects), ["a"], "whoever tells of it reads it");
         list(&objects, [to_be_told("a", 1)]);
         assert_eq!(texts(&objects), ["a"], "after another list too");

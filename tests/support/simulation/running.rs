@@ -14,7 +14,7 @@ use composio_operator::poll::{Poll, Polling};
 use composio_operator::project::Project;
 use composio_operator::projects::Peers;
 use composio_operator::reconcile::{
-    Context, PassError, ReconcileResult, Slots, reconcile, reconcile_known,
+    Context, PassError, ReconcileResult, Slots, reconcile_known, reconcile_packed,
 };
 use composio_operator::record::RecordKeys;
 use composio_operator::report::RequeuePolicy;
@@ -76,11 +76,7 @@ impl Running {
         if let Some(known) = known.filter(|known| !self.all.has_text(known)) {
             return (reconcile_known(&known, &self.all, context).await, true);
         }
-        let object = Arc::new(object);
-        let passed = reconcile(Arc::clone(&object), context).await;
-        if passed.as_ref().is_ok_and(ReconcileResult::is_at_rest) {
-            self.all.at_rest(&object);
-        }
+        let passed = reconcile_packed(Arc::new(object), &self.all, context).await;
         (passed, false)
     }
 

@@ -58,14 +58,20 @@ fn account() -> Account {
 fn fingerprint(change: impl FnOnce(&mut Value, &mut Account)) -> u64 {
     let (mut object, mut account) = (object(), account());
     change(&mut object, &mut account);
-    fingerprint_of(&object, &account, |_| {})
+    fingerprint_of(&object, &account, &[], |_| {})
 }
 
-fn fingerprint_of(object: &Value, account: &Account, change: impl FnOnce(&mut Inputs<'_>)) -> u64 {
+fn fingerprint_of(
+    object: &Value,
+    account: &Account,
+    duplicates: &[Account],
+    change: impl FnOnce(&mut Inputs<'_>),
+) -> u64 {
     let (summary, labels) = (summary(object), Labels::new());
     let mut inputs = Inputs {
         object: &summary,
         account,
+        duplicates,
         settings: 1,
         key: 1,
         labels: &labels,
@@ -317,16 +323,27 @@ fn each_field_of_the_row_alone_is_seen() {
 #[test]
 fn each_change_of_project_key_and_cluster_alone_is_seen() {
     let labels = Labels::from([("tier".to_owned(), "agents".to_owned())]);
+    let expired = Account {
+        state: State::Expired,
+        ..account()
+    };
+    let duplicates = [account(), expired];
     let changed = [
         fingerprint(|_, _| {}),
-        fingerprint_of(&object(), &account(), |inputs| inputs.settings += 1),
-        fingerprint_of(&object(), &account(), |inputs| inputs.key += 1),
-        fingerprint_of(&object(), &account(), |inputs| inputs.are_all_known = false),
+        fingerprint_of(&object(), &account(), &duplicates[..1], |_| {}),
+        fingerprint_of(&object(), &account(), &duplicates[1..], |_| {}),
+        fingerprint_of(&object(), &account(), &duplicates, |_| {}),
+        fingerprint_of(&object(), &account(), &[], |inputs| inputs.settings += 1),
+        fingerprint_of(&object(), &account(), &[], |inputs| inputs.key += 1),
+        fingerprint_of(&object(), &account(), &[], |inputs| {
+            inputs.are_all_known = false
+        }),
         {
             let object = summary(&object());
             let inputs = Inputs {
                 object: &object,
                 account: &account(),
+                duplicates: &[],
                 settings: 1,
                 key: 1,
                 labels: &labels,

@@ -13,6 +13,14 @@ impl Objects {
         }
     }
 
+    /// Whether that was concluded of the object in this version, whatever it rests on.
+    pub(crate) fn has_conclusion(&self, object: &Summary) -> bool {
+        let index = self.index.lock();
+        let object_key = index.object_key(&object.namespace, &object.name);
+        let known = index.objects.get(&object_key);
+        known.is_some_and(|known| **known == *object) && index.concluded.contains_key(&object_key)
+    }
+
     /// Whether that was concluded of the object last. Of one whose last write the watch has not brought yet nothing is:
     /// what is known here is older than what was decided then.
     pub(crate) fn is_concluded(&self, object: &Summary, rests_on: u64) -> bool {
