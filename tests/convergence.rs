@@ -55,9 +55,9 @@ const ELSEWHERE_AT_LEAST: u64 = 500;
 /// And so many passes are over an object whose user or toolkit its project does not allow.
 const REFUSED_AT_LEAST: u64 = 500;
 /// And so many are over an object of which no more is kept than its summary.
-const AT_REST_AT_LEAST: u64 = 10_000;
+const AT_REST_AT_LEAST: u64 = 1_000;
 /// And so many do not even read it, since nothing has changed.
-const CONCLUDED_AT_LEAST: u64 = 100;
+const CONCLUDED_AT_LEAST: u64 = 50;
 /// So often the account that a look finds stands twice in its list, in so many sequences.
 const REPEATED_AT_LEAST: u64 = 100;
 /// So many failures are enough to see what is wrong.
