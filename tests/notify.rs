@@ -13,6 +13,7 @@ use crate::support::wait;
 
 mod crash;
 mod quiet;
+mod relay;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const PAGE: &str = "http://127.0.0.1:9";
