@@ -1,11 +1,12 @@
 //! What the operator costs, on a real control plane and against the emulated Composio.
 //!
 //! `cargo bench --bench operator` measures 100, 1,000, 5,000 and 10,000 accounts, prints a table and writes it
-//! to `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, and a few
-//! projects, and fails where a count is not what it must be; no time is judged. `-- --projects 1000` measures so many
-//! projects with ten accounts each, and `-- --beside 200` so many links of a quiet namespace, alone and beside a noisy
-//! one. `-- --peer 10000` measures so many accounts beside a plain operator of controller-runtime (`tests/peer`), in
-//! three rounds or in `--rounds`.
+//! to `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, a few projects
+//! and a few returns, and fails where a count is not what it must be; no time is judged. `-- --projects 1000` measures
+//! so many projects with ten accounts each, `-- --beside 200` so many links of a quiet namespace, alone and beside a
+//! noisy one, and `-- --returns 250` so many people who come back to the connect page, and the page with 100,000
+//! accounts. `-- --peer 10000` measures so many accounts beside a plain operator of controller-runtime (`tests/peer`),
+//! in three rounds or in `--rounds`.
 //!
 //! Of the accounts half are links, four tenths are links of shared accounts, and a tenth is made from
 //! Secrets; with `--mix links` or `--mix secrets` all are. Beside the operator, a bare loop makes the same calls and
@@ -22,6 +23,7 @@ mod meter;
 mod part;
 mod peer;
 mod raw;
+mod returns;
 mod run;
 mod stage;
 mod table;
@@ -31,6 +33,7 @@ use std::process::ExitCode;
 use beside::Beside;
 use many::Many;
 use peer::Peer;
+use returns::Returns;
 use run::Measured;
 use serde_json::json;
 use stage::Mix;
@@ -43,6 +46,7 @@ struct Arguments {
     peer: Vec<usize>,
     rounds: usize,
     mix: Mix,
+    returns: Vec<usize>,
     smoke: bool,
     concurrency: u16,
 }
@@ -83,6 +87,11 @@ fn main() -> ExitCode {
                 .await,
             );
         }
+        let mut returns = Vec::new();
+        for people in &arguments.returns {
+            let accounts = if arguments.smoke { 1_000 } else { 100_000 };
+            returns.push(returns::measure(*people, accounts).await);
+        }
         if !all.is_empty() {
             table::print(&all);
             table::print_growth(&all);
@@ -90,7 +99,10 @@ fn main() -> ExitCode {
         many.iter().for_each(Many::print);
         beside.iter().for_each(Beside::print);
         peer.iter().for_each(Peer::print);
-        let results = json!({"sizes": all, "projects": many, "beside": beside, "peer": peer});
+        returns.iter().for_each(Returns::print);
+        let results = json!({
+            "sizes": all, "projects": many, "beside": beside, "peer": peer, "returns": returns,
+        });
         table::write(results).expect("target/ can be written to");
         let wrong: Vec<String> = match arguments.smoke {
             true => {
@@ -98,6 +110,7 @@ fn main() -> ExitCode {
                 of_sizes
                     .chain(many.iter().flat_map(Many::wrong_counts))
                     .chain(peer.iter().flat_map(Peer::wrong_counts))
+                    .chain(returns.iter().flat_map(Returns::wrong_counts))
                     .collect()
             }
             false => Vec::new(),
@@ -120,6 +133,7 @@ fn arguments() -> Result<Arguments, String> {
         peer: Vec::new(),
         rounds: 3,
         mix: Mix::default(),
+        returns: Vec::new(),
         smoke: false,
         concurrency: 16,
     };
@@ -135,14 +149,16 @@ fn arguments() -> Result<Arguments, String> {
                 arguments.projects = vec![4];
                 arguments.peer = vec![100];
                 arguments.rounds = 1;
+                arguments.returns = vec![20];
             }
-            "--projects" | "--beside" | "--peer" => {
+            "--projects" | "--beside" | "--peer" | "--returns" => {
                 let text = number("a number")?;
                 let many = text.parse().map_err(|_| format!("{text} is no number"))?;
                 arguments.sizes.clear();
                 match word.as_str() {
                     "--projects" => arguments.projects = vec![many],
                     "--peer" => arguments.peer = vec![many],
+                    "--returns" => arguments.returns = vec![many],
                     _ => arguments.beside = vec![many],
                 }
             }

@@ -164,7 +164,7 @@ async fn a_flood_of_events_asks_once_in_five_seconds_and_a_restart_forgets_no_bo
     let flood = async |page: &ConnectPage, count: usize, sent: &mut usize| {
         for _ in 0..count {
             *sent += 1;
-            let account = if *sent % 2 == 0 {
+            let account = if (*sent).is_multiple_of(2) {
                 "ca_1"
             } else {
                 "ca_of_nobody"

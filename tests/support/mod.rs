@@ -5,6 +5,7 @@ pub(crate) mod child;
 pub(crate) mod connect_page;
 pub(crate) mod control_plane;
 pub(crate) mod helm;
+pub(crate) mod many_accounts;
 pub(crate) mod memory;
 pub(crate) mod operator;
 pub(crate) mod project;
