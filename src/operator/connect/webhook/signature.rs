@@ -212,6 +212,22 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_is_judged_as_composios_own_client_judges_it() {
+        let vectors = include_str!("../../../../tests/clients/webhook-vectors.json");
+        let vectors: Vec<serde_json::Value> = serde_json::from_str(vectors).expect("JSON");
+        assert!(vectors.len() >= 10);
+        for vector in &vectors {
+            let text = |field: &str| vector[field].as_str().expect("a text");
+            let headers = headers(text("id"), text("timestamp"), text("signature"));
+            let signed = Signed::of(&headers);
+            let secrets = [Sensitive::new(text("secret"))];
+            let is_good =
+                signed.is_some_and(|signed| signed.verify(&secrets, text("body").as_bytes()));
+            assert_eq!(is_good, vector["good"], "{}", text("name"));
+        }
+    }
+
+    #[test]
     fn what_is_older_or_newer_than_five_minutes_is_refused() {
         for (at, is_good) in [
             (NOW - 301, false),

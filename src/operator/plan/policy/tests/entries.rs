@@ -340,6 +340,8 @@ fn people_are_taken_on_only_to_hosts_that_an_entry_of_a_cluster_project_names() 
         ("app.acme.com:8443", false),
         ("a.b.acme.org", true),
         ("acme.org", false),
+        ("evil-acme.org", false),
+        ("evilapp.acme.com", false),
         ("evil.example", false),
         ("app.acme.com.evil.example", false),
         ("slack.acme.com", false),
