@@ -80,6 +80,15 @@ async fn a_delivery_is_taken_when_it_comes_again_after_a_failure_and_a_replay_is
     let mut restored = without.clone();
     restored["rules"] = role["rules"].clone();
     scene.apply(&without.to_string()).await;
+    let user = format!("system:serviceaccount:{}:composio-connect", scene.namespace);
+    let asks = ["auth", "can-i", "create", "connectrequests", "--as", &user];
+    wait::until("the end of the right", SOON, async || {
+        match scene.stage().kubectl(&asks).await {
+            Ok(_) => Err("it is there".to_owned()),
+            Err(_) => Ok(()),
+        }
+    })
+    .await;
     let seq = scene.sandbox.seq().await;
     scene.sandbox.expire(&id).await;
     let delivery = async || {
