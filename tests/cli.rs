@@ -2,6 +2,7 @@
 
 mod asking;
 mod bad_input;
+mod browser;
 mod check;
 mod connect;
 mod create;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use composio_api::{LINK_REQUESTED_ANNOTATION, Reason, condition, is_unanswered};
+use composio_operator::act::LINK_LIFETIME;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -16,6 +17,8 @@ use crate::print::Out;
 use crate::view::View;
 use crate::watch::{self, Seen};
 use crate::{name, text};
+
+mod browser;
 
 /// How long a link may take.
 const FOR_LINK: Duration = Duration::from_secs(60);
@@ -67,7 +70,7 @@ pub(crate) async fn run(
         Found::Page { url, expires } => {
             print_page(&view, &url, expires, out)?;
             if arguments.open {
-                open(&url)?;
+                browser::open(&url, stop).await?;
             }
             None
         }
@@ -151,18 +154,35 @@ fn why_no_link(view: &View<'_>) -> Option<String> {
 
 /// What is there. `answer`: by what it is seen that the link which was asked for cannot be had.
 fn find_link(view: &View<'_>, answer: &Answer<'_>) -> Result<Seen<Found>, Failure> {
+    let now = Timestamp::now();
+    let web = |url: &str, what: &str| match browser::is_web(url) {
+        true => Ok(url.to_owned()),
+        // Not even quoted: it may be a link all the same.
+        false => Err(Failure::Failed(format!(
+            "the {what} in the status of {} is no http:// or https:// address: it is neither printed nor opened, and \
+             the operator has not written it",
+            view.name()
+        ))),
+    };
+    let mut ended = None;
     if let Some(page) = &view.status.connect_page {
-        return Ok(Seen::Done(Found::Page {
-            url: page.url.clone(),
-            expires: page.expires_at.as_ref().map(|time| time.0),
-        }));
+        let expires = page.expires_at.as_ref().map(|time| time.0);
+        match expires.filter(|expires| *expires <= now) {
+            None => {
+                let url = web(&page.url, "connect page")?;
+                return Ok(Seen::Done(Found::Page { url, expires }));
+            }
+            over => ended = over,
+        }
     }
-    if let Some(link) = view.usable_link(Timestamp::now())
+    if let Some(link) = view.usable_link(now)
         && let Some(url) = &link.url
     {
+        // No link lives longer, whatever the status says.
+        let latest = now.saturating_add(LINK_LIFETIME).unwrap_or(now);
         return Ok(Seen::Done(Found::Link {
-            url: url.clone(),
-            expires: link.expires_at.0,
+            url: web(url, "link")?,
+            expires: link.expires_at.0.min(latest),
         }));
     }
     let is_connected = [Reason::Connected, Reason::Disabled];
@@ -182,7 +202,12 @@ fn find_link(view: &View<'_>, answer: &Answer<'_>) -> Result<Seen<Found>, Failur
             "no link can be had: {reason}: {message}"
         )));
     }
-    Ok(Seen::NotYet(format!("{}: {}", said.reason, said.message)))
+    Ok(Seen::NotYet(match ended {
+        Some(ended) => {
+            format!("its connect page ended at {ended}, and the operator has not made another yet")
+        }
+        None => format!("{}: {}", said.reason, said.message),
+    }))
 }
 
 /// Whether the operator makes another link for whoever asks.
@@ -289,22 +314,3 @@ fn print_page(
 }
 
 const NO_PAGE: &str = "--open opens the connect page, which this operator does not serve: a link is printed only, since it would stand in the list of processes";
-
-/// Opens the page as the system does, or as $BROWSER says.
-fn open(url: &str) -> Result<(), Failure> {
-    let browser = std::env::var("BROWSER").unwrap_or_else(|_| {
-        let system = match cfg!(target_os = "macos") {
-            true => "open",
-            false => "xdg-open",
-        };
-        system.to_owned()
-    });
-    let opened = std::process::Command::new(&browser).arg(url).status();
-    match opened {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::Failed(format!("{browser} ended with {status}"))),
-        Err(error) => Err(Failure::Failed(format!(
-            "{browser} could not be started: {error}"
-        ))),
-    }
-}

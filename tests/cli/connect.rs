@@ -1,18 +1,17 @@
 //! `connect`: from a declaration to a connected account.
 
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::json;
 
-use super::program::{VIEWER, command, end, path, run, run_as, run_out, somebody, start};
+use super::program::{VIEWER, end, path, run, run_as, run_out, somebody, start};
 use crate::support::child::{Child, Signal};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
 pub(super) const REQUEST: &str = "composio.dev/link-requested-at";
 
-async fn printed(program: &Child, words: &str) -> String {
+pub(super) async fn printed(program: &Child, words: &str) -> String {
     wait::until(words, SOON, async || {
         let log = program.read_log();
         let line = log.lines().find(|line| line.contains(words));
@@ -207,66 +206,4 @@ async fn who_may_not_ask_for_a_link_is_told_which_right_is_missing() {
         scene.namespace
     );
     told.failed(1, &words);
-}
-
-/// A browser that writes down where it was sent to.
-const BROWSER: &str = "#!/bin/sh\nprintf '%s\\n' \"$@\" > \"$0.opened\"\n";
-
-#[tokio::test]
-async fn a_page_is_printed_and_opened_and_a_link_is_never_opened() {
-    let scene = left_alone("cli-open").await;
-    let browser = scene
-        .folder
-        .write("browser", BROWSER)
-        .expect("the folder is there");
-    let executable = std::fs::Permissions::from_mode(0o700);
-    std::fs::set_permissions(&browser, executable).expect("it is ours");
-    let opened = scene.folder.join("browser.opened");
-    let connect = async |args: &[&str]| {
-        let args = [&["connect", "mail", "--print-link"], args].concat();
-        let args = [&args[..], &["-n", &scene.namespace]].concat();
-        let mut program = command(scene.control_plane.kubeconfig(), &args).await;
-        program.env("BROWSER", &browser);
-        end(program).await
-    };
-    // A link would stand in the list of processes.
-    let expires = (jiff::Timestamp::now() + jiff::SignedDuration::from_mins(9)).to_string();
-    let link = json!({"url": "https://connect.example/link/lk_1", "expiresAt": expires});
-    scene.give_status("mail", &json!({"link": link})).await;
-    let told = connect(&["--open"]).await;
-    assert!(!told.out.contains("lk_1"), "{told:?}");
-    told.failed(2, "--open opens the connect page");
-    assert!(!opened.exists(), "nothing was opened");
-
-    let url = "https://connect.example/connect/a/mail?t=TOKEN";
-    let page = json!({"connectPage": {"url": url}, "link": null});
-    scene.give_status("mail", &page).await;
-    let told = connect(&["--open"]).await;
-    assert_eq!(told.well(), format!("{url}\n"));
-    let sent = std::fs::read_to_string(&opened).expect("it was opened");
-    assert_eq!(sent, format!("{url}\n"), "one argument, and no shell");
-    std::fs::remove_file(&browser).expect("it is there");
-    connect(&["--open"]).await.failed(1, "could not be started");
-
-    // It waits for the person who presses the button there.
-    let program = start(
-        &scene,
-        scene.control_plane.kubeconfig(),
-        &["connect", "mail", "--print-link", "--wait"],
-    )
-    .await;
-    printed(&program, url).await;
-    let condition = |type_: &str| {
-        json!({"type": type_, "status": "True", "reason": "Connected", "message": "",
-               "lastTransitionTime": "2026-01-01T00:00:00Z"})
-    };
-    let connected = [condition("Ready"), condition("Synced")];
-    scene
-        .give_status(
-            "mail",
-            &json!({"conditions": connected, "connectPage": null}),
-        )
-        .await;
-    let ended = program.wait(SOON).await.expect("it ends");
-    assert_eq!(ended.code(), Some(0), "{}", program.read_log());
 }
