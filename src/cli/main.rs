@@ -21,6 +21,7 @@
 //! | [`access`] | what may be looked at for an object |
 //! | [`foresee`] | what would come of a decision |
 //! | [`objects`] | which objects manage them |
+//! | [`each`] | the same done to several objects |
 //! | [`annotate`] | requests to the operator by annotation |
 //! | [`ask`](mod@ask) | asking for a link |
 //! | the others | one command each |
@@ -40,6 +41,7 @@ mod composio;
 mod connect;
 mod create;
 mod diff;
+mod each;
 mod explain;
 mod failure;
 mod foresee;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::arguments::{Options, Selection};
 use crate::cluster::{Cluster, Named};
+use crate::each::Each;
 use crate::failure::Failure;
 use crate::interrupt::Stop;
 use crate::print::Out;
@@ -21,35 +22,44 @@ pub(crate) async fn run(
     out: &mut Out,
 ) -> Result<(), Failure> {
     let cluster = stop.or(Cluster::of(options)).await?;
+    let names = stop.or(meant(&cluster, selection, out)).await?;
+    let mut each = Each::of(names.len());
     let mut asked = Vec::new();
-    for name in stop.or(meant(&cluster, selection, out)).await? {
+    for name in names {
         let asking = annotate::request_reconcile(&cluster, &name);
-        let (token, object) = stop.or(asking).await?;
-        asked.push((name, token, object));
+        if let Some((token, object)) = each.change(&name, asking, stop, out).await {
+            asked.push((name, token, object));
+        }
+        if each.is_stopped() {
+            break;
+        }
     }
-    let mut objects = Vec::new();
     for (name, token, object) in asked {
-        let seen = match selection.wait {
-            false => object,
-            true => {
-                let wait = stop.wait(PATIENCE);
-                watch::until(&cluster, &name, wait, out, stop, |view| {
-                    let handled = view.status.last_handled_reconcile_at.as_deref();
-                    Ok(match handled == Some(&token) {
-                        true => Seen::Done(view.object.clone()),
-                        false => Seen::NotYet("the operator has not looked yet".to_owned()),
-                    })
-                })
-                .await?
-            }
-        };
-        objects.push((name, seen));
+        if !selection.wait {
+            each.done(name, object);
+            continue;
+        }
+        if each.is_stopped() {
+            each.begun(name, object);
+            continue;
+        }
+        let wait = stop.wait(PATIENCE);
+        let came = watch::until(&cluster, &name, wait, out, stop, |view| {
+            let handled = view.status.last_handled_reconcile_at.as_deref();
+            Ok(match handled == Some(&token) {
+                true => Seen::Done(view.object.clone()),
+                false => Seen::NotYet("the operator has not looked yet".to_owned()),
+            })
+        })
+        .await;
+        each.waited(name, object, came, out);
     }
+    let requested = "reconcile requested";
     let done = match selection.wait {
         true => "reconciled",
-        false => "reconcile requested",
+        false => requested,
     };
-    print_result(objects, done, out)
+    each.finish(done, requested, out)
 }
 
 /// Tells what was done to which objects, as kubectl does.

@@ -1,7 +1,9 @@
 //! `reconcile`, `suspend` and `resume`.
 
-use super::program::{VIEWER, run, run_as, somebody};
-use crate::support::scene::Scene;
+use serde_json::Value;
+
+use super::program::{VIEWER, run, run_as, run_out, somebody};
+use crate::support::scene::{Scene, gmail};
 
 #[tokio::test]
 async fn a_look_is_asked_for_and_waited_for() {
@@ -132,4 +134,75 @@ async fn a_viewer_is_told_which_right_is_missing() {
     let user = format!("system:serviceaccount:{}:viewer", scene.namespace);
     let told = run(&scene, &["suspend", "mail", "--as", &user]).await;
     told.failed(1, "you may not patch connectedaccounts.composio.dev");
+}
+
+#[tokio::test]
+async fn what_fails_of_one_object_stops_no_other_and_what_was_done_is_told() {
+    let scene = Scene::new("cli-partly").await;
+    for name in ["a", "z"] {
+        scene.declare(name, gmail()).await;
+    }
+    let resource = "connectedaccount.composio.dev";
+    for (command, done) in [
+        ("suspend", "suspended"),
+        ("resume", "resumed"),
+        ("reconcile", "reconcile requested"),
+    ] {
+        let told = run(&scene, &[command, "a", "nope", "z"]).await;
+        let lines = format!("{resource}/a {done}\n{resource}/z {done}\n");
+        assert_eq!(told.out, lines, "{told:?}");
+        let why = format!("error: {resource}/nope: there is no connected account nope");
+        assert!(told.err.contains(&why), "{told:?}");
+        told.failed(1, "error: 1 of 3 objects failed");
+
+        let told = run(&scene, &[command, "nope", "z", "-o", "json"]).await;
+        let read: Value = serde_json::from_str(&told.out).expect("it is JSON");
+        assert_eq!(read["items"][0]["metadata"]["name"], "z", "{told:?}");
+        assert_eq!(read["items"].as_array().map(Vec::len), Some(1), "{told:?}");
+        told.failed(1, "error: 1 of 2 objects failed");
+
+        let told = run(&scene, &[command, "nope", "nor-this"]).await;
+        assert_eq!(told.out, "", "{told:?}");
+        told.failed(1, "error: 2 of 2 objects failed");
+        let told = run(&scene, &[command, "nope", "-o", "json"]).await;
+        assert_eq!(told.out, "", "{told:?}");
+        assert_eq!(told.err.matches("error: ").count(), 1, "{told:?}");
+        told.failed(1, "error: there is no connected account nope");
+    }
+}
+
+#[tokio::test]
+async fn of_a_wait_that_fails_halfway_it_is_told_what_was_changed() {
+    // No operator is there to do it.
+    let scene = Scene::new("cli-halfway").await;
+    for name in ["a", "z"] {
+        scene.declare(name, gmail()).await;
+    }
+    let resource = "connectedaccount.composio.dev";
+    for (command, begun) in [
+        (
+            "suspend",
+            "suspended, and the operator was not seen to obey",
+        ),
+        ("resume", "resumed, and the operator was not seen to obey"),
+        ("reconcile", "reconcile requested"),
+    ] {
+        let args = [command, "a", "z", "--wait"];
+        let told = run_out(&scene, scene.control_plane.kubeconfig(), &args).await;
+        assert_eq!(told.out, "", "{told:?}");
+        for name in ["a", "z"] {
+            let line = format!("{resource}/{name} {begun}\n");
+            assert!(told.err.contains(&line), "{told:?}");
+        }
+    }
+    // Who may not watch has changed it all the same.
+    let rules =
+        "[{apiGroups: [composio.dev], resources: [connectedaccounts], verbs: [get, list, patch]}]";
+    let patcher = somebody(&scene, "patcher", rules).await;
+    let told = run_as(&scene, &patcher, &["suspend", "a", "z", "--wait"]).await;
+    for name in ["a", "z"] {
+        let line = format!("{resource}/{name} suspended, and the operator was not seen to obey\n");
+        assert!(told.err.contains(&line), "{told:?}");
+    }
+    told.failed(1, "error: 2 of 2 objects failed");
 }

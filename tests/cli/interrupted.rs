@@ -97,13 +97,23 @@ async fn ctrl_c_ends_each_wait_for_the_operator_and_what_was_asked_for_stays() {
     let scene = Scene::new("cli-ctrl-c-waits").await;
     scene.declare("mail", gmail()).await;
     let kubeconfig = scene.control_plane.kubeconfig();
-    for (command, path) in [
+    let obeyed = "and the operator was not seen to obey";
+    for (command, path, begun) in [
         (
             "reconcile",
             format!("/metadata/annotations/{}", RECONCILE.replace('/', "~1")),
+            "reconcile requested".to_owned(),
         ),
-        ("suspend", "/spec/suspend".to_owned()),
-        ("resume", "/spec/suspend".to_owned()),
+        (
+            "suspend",
+            "/spec/suspend".to_owned(),
+            format!("suspended, {obeyed}"),
+        ),
+        (
+            "resume",
+            "/spec/suspend".to_owned(),
+            format!("resumed, {obeyed}"),
+        ),
     ] {
         let before = scene.object("mail").await.pointer(&path).cloned();
         let program = start(&scene, kubeconfig, &[command, "mail", "--wait"]).await;
@@ -119,7 +129,8 @@ async fn ctrl_c_ends_each_wait_for_the_operator_and_what_was_asked_for_stays() {
         assert_eq!(ended, Some(130), "{command}: {}", program.read_log());
         let object = scene.object("mail").await;
         assert_eq!(object.pointer(&path).cloned(), asked, "{command}");
-        assert_eq!(program.read_log(), "error: interrupted\n", "{command}");
+        let told = format!("connectedaccount.composio.dev/mail {begun}\nerror: interrupted\n");
+        assert_eq!(program.read_log(), told, "{command}");
     }
 }
 
