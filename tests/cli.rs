@@ -9,6 +9,7 @@ mod create;
 mod diff;
 mod explain;
 mod flags;
+mod forms;
 mod import;
 mod import_many;
 mod interrupted;

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::access::{Accesses, Asked, OnFailure};
-use crate::arguments::{Explain, Options};
+use crate::arguments::{Explain, Options, Output};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::foresee::words;
+use crate::name::RESOURCE;
 use crate::print::Out;
 use crate::text;
 use crate::view::View;
@@ -83,6 +84,9 @@ impl Explained<'_> {
     fn print(&self, out: &mut Out) -> Result<(), Failure> {
         if let Some(written) = out.value(&self.value()) {
             return written;
+        }
+        if out.form() == Output::Name {
+            return out.line(&format!("{RESOURCE}/{}", self.view.name()));
         }
         let columns = out.columns();
         let seen = match self.unseen {

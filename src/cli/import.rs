@@ -110,16 +110,25 @@ impl LeftOut {
         for (count, why) in [
             (
                 self.of_another_cluster,
-                "have the alias of an object that is not here: another cluster may manage them (--include-computed)",
+                [
+                    "has the alias of an object that is not here: another cluster may manage it (--include-computed)",
+                    "have the alias of an object that is not here: another cluster may manage them (--include-computed)",
+                ],
             ),
             (
                 self.without_namespace,
-                "are of users that --namespace-map does not name",
+                [
+                    "is of a user that --namespace-map does not name",
+                    "are of users that --namespace-map does not name",
+                ],
             ),
-            (self.refused, "cannot be declared"),
+            (self.refused, ["cannot be declared"; 2]),
         ] {
             if count > 0 {
-                out.note(&format!("left out: {count} accounts {why}"));
+                let [one, several] = why.map(|why| format!("account {why}"));
+                let several = several.replacen("account", "accounts", 1);
+                let counted = text::counted(count, &one, &several);
+                out.note(&format!("left out: {counted}"));
             }
         }
     }

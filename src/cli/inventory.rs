@@ -196,9 +196,9 @@ impl Inventoried<'_> {
             .map(|(finding, count)| format!("{count} {}", finding.as_str()))
             .collect();
         out.note(&format!(
-            "{}: {} accounts; {}",
+            "{}: {}; {}",
             self.project,
-            self.accounts.len(),
+            text::counted(self.accounts.len(), "account", "accounts"),
             match counts.as_slice() {
                 [] => "nothing found".to_owned(),
                 some => some.join(", "),

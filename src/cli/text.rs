@@ -39,6 +39,14 @@ pub(crate) fn without_snippet(error: &str) -> &str {
     &first[..at + digits]
 }
 
+/// A count with the word for one or for several.
+pub(crate) fn counted(count: usize, one: &str, several: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {several}"),
+    }
+}
+
 /// How many columns it takes.
 pub(crate) fn width(text: &str) -> usize {
     text.width()

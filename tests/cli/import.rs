@@ -176,7 +176,7 @@ async fn objects_are_made_on_request_and_what_is_asked_for_can_be_narrowed() {
     let told = run_at(&scene, &sandbox, &["import"]).await;
     assert!(
         told.err
-            .contains("left out: 1 accounts have the alias of an object that is not here"),
+            .contains("left out: 1 account has the alias of an object that is not here"),
         "{told:?}"
     );
 
@@ -232,7 +232,7 @@ async fn users_that_would_share_a_name_and_what_cannot_be_declared_are_told() {
     )
     .await;
     assert!(
-        told.err.contains("left out: 1 accounts cannot be declared"),
+        told.err.contains("left out: 1 account cannot be declared"),
         "{told:?}"
     );
     let yaml = told.well();
@@ -291,7 +291,7 @@ async fn a_map_says_in_which_namespaces_the_users_of_a_cluster_project_are() {
     let told = end(command(scene.control_plane.kubeconfig(), &base).await).await;
     assert!(
         told.err
-            .contains("left out: 1 accounts are of users that --namespace-map does not name"),
+            .contains("left out: 1 account is of a user that --namespace-map does not name"),
         "{told:?}"
     );
     let objects = documents(&told.well());

@@ -158,7 +158,7 @@ async fn only_sign_ins_that_were_never_finished_are_deleted_and_only_when_it_was
     let told = run_at(&scene, &scene.sandbox, &prune).await;
     told.failed(
         2,
-        "2 accounts would be deleted: confirm it by --yes, or look at them by --dry-run",
+        "2 accounts would be deleted: confirm it by --yes, or look by --dry-run",
     );
     let dry = run_at(
         &scene,

@@ -84,7 +84,7 @@ async fn what_an_older_definition_would_drop_is_refused_and_named_by_whatever_wr
         assert!(!told.out.contains("created"), "{told:?}");
         let of_object = lacks("spec.authConfig, spec.deletionPolicy");
         assert!(told.err.contains(&of_object), "{told:?}");
-        told.failed(1, "1 of 1 objects were refused");
+        told.failed(1, "1 of 1 object was refused");
     }
     for (name, spec, field) in [
         (

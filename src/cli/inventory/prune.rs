@@ -6,8 +6,9 @@ use composio_api::is_computed_form;
 use composio_operator::composio::Account;
 use composio_operator::projects::Declared;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
-use crate::arguments::Inventory;
+use crate::arguments::{Inventory, Output};
 use crate::cluster::Cluster;
 use crate::composio::Composio;
 use crate::failure::{Failure, Right};
@@ -36,32 +37,109 @@ pub(super) async fn run(
         .collect();
     if found.is_empty() {
         out.note("No abandoned sign-ins found that may be deleted.");
-        return Ok(());
     }
-    if arguments.dry_run {
-        for account in found {
-            let id = text::plain(&account.id);
-            out.line(&format!("account {id} deleted (dry run)"))?;
+    let mut pruned = Pruned {
+        project: project.key.to_string(),
+        is_dry: arguments.dry_run,
+        accounts: Vec::new(),
+    };
+    let ended = match (arguments.dry_run, found.is_empty()) {
+        (_, true) => Ok(()),
+        (true, false) => {
+            let each = found.iter();
+            each.map(|account| pruned.add(&account.id, Came::Deleted, out))
+                .collect()
         }
-        return Ok(());
-    }
-    if !arguments.yes {
-        confirm(project, found.len(), out).await?;
-    }
-    // Whoever was asked may have taken their time.
-    let objects = all_objects(cluster, project).await?;
-    for account in found {
-        let shown = text::plain(&account.id);
-        match composio.account(&account.id).await? {
-            None => out.line(&format!("account {shown} is gone"))?,
-            Some(now) if may_go(&now, &objects) && now.alias == account.alias => {
-                composio.delete(&account.id).await?;
-                out.line(&format!("account {shown} deleted"))?;
+        (false, false) => {
+            if !arguments.yes {
+                confirm(project, found.len(), out).await?;
             }
-            Some(_) => out.line(&format!("account {shown} left: it has changed"))?,
+            // Whoever was asked may have taken their time.
+            let objects = all_objects(cluster, project).await?;
+            delete(composio, &objects, &found, &mut pruned, out).await
         }
+    };
+    // What was deleted before it failed is told all the same.
+    let printed = pruned.print(out);
+    ended.and(printed)
+}
+
+async fn delete(
+    composio: &Composio,
+    objects: &Objects,
+    found: &[&Account],
+    pruned: &mut Pruned,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    for account in found {
+        let came = match composio.account(&account.id).await? {
+            None => Came::Gone,
+            Some(now) if may_go(&now, objects) && now.alias == account.alias => {
+                composio.delete(&account.id).await?;
+                Came::Deleted
+            }
+            Some(_) => Came::Left,
+        };
+        pruned.add(&account.id, came, out)?;
     }
     Ok(())
+}
+
+/// What came of an account.
+#[derive(Clone, Copy, Debug)]
+enum Came {
+    Deleted,
+    /// It was not there any more.
+    Gone,
+    /// It has changed meanwhile.
+    Left,
+}
+
+/// What came of all so far.
+struct Pruned {
+    project: String,
+    is_dry: bool,
+    accounts: Vec<(String, Came)>,
+}
+
+impl Pruned {
+    /// Tells it at once where people read, and where names are asked for, those of what is deleted.
+    fn add(&mut self, id: &str, came: Came, out: &mut Out) -> Result<(), Failure> {
+        let shown = text::plain(id);
+        self.accounts.push((id.to_owned(), came));
+        match (out.form(), came) {
+            (Output::Json | Output::Yaml, _) => Ok(()),
+            (Output::Name, Came::Deleted) => out.line(&shown),
+            (Output::Name, Came::Gone | Came::Left) => Ok(()),
+            (Output::Table | Output::Wide, Came::Deleted) => {
+                let dry = if self.is_dry { " (dry run)" } else { "" };
+                out.line(&format!("account {shown} deleted{dry}"))
+            }
+            (Output::Table | Output::Wide, Came::Gone) => {
+                out.line(&format!("account {shown} is gone"))
+            }
+            (Output::Table | Output::Wide, Came::Left) => {
+                out.line(&format!("account {shown} left: it has changed"))
+            }
+        }
+    }
+
+    /// The values of what was told of nothing yet.
+    fn print(&self, out: &mut Out) -> Result<(), Failure> {
+        let accounts = self.accounts.iter();
+        let accounts: Vec<Value> = accounts
+            .map(|(id, came)| {
+                let came = match came {
+                    Came::Deleted => "deleted",
+                    Came::Gone => "gone",
+                    Came::Left => "left",
+                };
+                json!({"id": id, "outcome": came})
+            })
+            .collect();
+        let pruned = json!({"project": self.project, "dryRun": self.is_dry, "pruned": accounts});
+        out.value(&pruned).unwrap_or(Ok(()))
+    }
 }
 
 /// Those of all namespaces: what cannot be seen may be an object's.
@@ -91,12 +169,14 @@ fn may_go(account: &Account, objects: &Objects) -> bool {
 async fn confirm(project: &Declared, count: usize, out: &mut Out) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::Usage(format!(
-            "{count} accounts would be deleted: confirm it by --yes, or look at them by --dry-run"
+            "{} would be deleted: confirm it by --yes, or look by --dry-run",
+            text::counted(count, "account", "accounts")
         )));
     }
     let name = project.key.to_string();
     out.note(&format!(
-        "{count} accounts of {name} whose sign-in was never finished will be deleted. Type the project's name to go on:"
+        "{} of {name} whose sign-in was never finished will be deleted. Type the project's name to go on:",
+        text::counted(count, "account", "accounts")
     ));
     let typed = input::line().await;
     let typed =
