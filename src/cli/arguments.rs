@@ -167,8 +167,8 @@ pub(crate) struct Status {
     /// Those with these labels
     #[arg(short = 'l', long, value_name = "LABELS")]
     pub(crate) selector: Option<String>,
-    /// Those of all namespaces
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    /// Those of all namespaces, whatever -n says
+    #[arg(short = 'A', long)]
     pub(crate) all_namespaces: bool,
     /// Those alone that are not as declared, or whose ConfigMap is not written
     #[arg(long)]

@@ -75,6 +75,8 @@ struct Told {
     change: Change,
     /// Why the account was not looked at, if it was not.
     unseen: Option<String>,
+    /// Why the requests that wait were not looked at, if they were not.
+    unread_requests: Option<String>,
     /// Whether the apiserver has judged the object.
     judged: bool,
     foreseen: Foreseen,
@@ -99,6 +101,7 @@ async fn tell(
     };
     let sight = accesses.sight(&asked, now, out).await?;
     let unseen = sight.unseen;
+    let unread_requests = sight.unread_requests;
     let foreseen = foresee(sight.desired, sight.observed, now);
     let Candidate {
         object,
@@ -115,6 +118,7 @@ async fn tell(
         ),
         change,
         unseen,
+        unread_requests,
         judged,
         foreseen,
     })
@@ -135,6 +139,11 @@ fn print_all(told: &[Told], out: &mut Out) -> Result<(), Failure> {
         let mut lines = text::wrapped(&head, columns);
         if let Some(why) = &one.unseen {
             indent(&mut lines, &text::plain(why), columns);
+        }
+        if let Some(why) = &one.unread_requests {
+            let why = text::plain(why);
+            let words = format!("requests that wait for an answer are not seen: {why}");
+            indent(&mut lines, &words, columns);
         }
         if !one.judged {
             indent(
@@ -174,7 +183,7 @@ fn value(told: &Told) -> Value {
         .collect();
     json!({
         "object": told.name, "change": told.change.as_str(), "differs": told.differs(),
-        "accountSeen": told.unseen.is_none(), "judged": told.judged,
+        "accountSeen": told.unseen.is_none(), "requestsSeen": told.unread_requests.is_none(), "judged": told.judged,
         "steps": steps, "then": ends(&told.foreseen.ends),
     })
 }

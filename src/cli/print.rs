@@ -106,7 +106,7 @@ impl Out {
         self.text(&table)
     }
 
-    /// Values in the form that is asked for, without links. `None`: the form is for people, and the caller's.
+    /// Values in the form that is asked for, without links and managed fields. `None`: the form is for people, and the caller's.
     pub(crate) fn values(
         &mut self,
         objects: Vec<Value>,
@@ -114,6 +114,10 @@ impl Out {
     ) -> Option<Result<(), Failure>> {
         let objects = objects.into_iter().map(|mut object| {
             redact::redact_link(&mut object);
+            // As kubectl does: nobody reads who wrote which field.
+            if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+                metadata.remove("managedFields");
+            }
             object
         });
         let objects: Vec<Value> = objects.collect();

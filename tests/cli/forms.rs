@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::program::{run, run_at, seeded};
+use super::program::{VIEWER, command, end, run, run_as, run_at, seeded, somebody};
 use crate::support::scene::{Scene, gmail};
 
 fn json_of(told: &str) -> Value {
@@ -70,4 +70,74 @@ async fn the_name_of_an_explained_object_is_its_name() {
     scene.declare("mail", gmail()).await;
     let told = run(&scene, &["explain", "mail", "--status-only", "-o", "name"]).await;
     assert_eq!(told.well(), "connectedaccount.composio.dev/mail\n");
+}
+
+#[tokio::test]
+async fn who_wrote_which_field_is_not_printed() {
+    let scene = Scene::new("cli-managed").await;
+    scene.declare("mail", gmail()).await;
+    for args in [
+        &["status", "mail"][..],
+        &["status"],
+        &["reconcile", "mail"],
+        &["suspend", "mail"],
+    ] {
+        for form in ["json", "yaml"] {
+            let told = run(&scene, &[args, &["-o", form]].concat()).await.well();
+            assert!(told.contains("resourceVersion"), "{args:?}: {told}");
+            assert!(!told.contains("managedFields"), "{args:?}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_namespaces_are_all_whatever_namespace_is_named() {
+    let scene = Scene::new("cli-all").await;
+    scene.declare("mail", gmail()).await;
+    let kubeconfig = scene.control_plane.kubeconfig();
+    let args = ["status", "-A", "-n", "default"];
+    let told = end(command(kubeconfig, &args).await).await.well();
+    let begin = format!("{} ", scene.namespace);
+    assert!(told.lines().any(|line| line.starts_with(&begin)), "{told}");
+}
+
+#[tokio::test]
+async fn a_webhook_needs_an_address_with_a_host() {
+    let scene = Scene::new("cli-no-host").await;
+    for url in [
+        "https://",
+        "https:///events",
+        "http://a.example",
+        "a.example",
+        "https://a b",
+    ] {
+        let told = run(&scene, &["webhook", "register", "--url", url]).await;
+        told.failed(2, "must be an address that begins with https:// and a host");
+    }
+}
+
+#[tokio::test]
+async fn nobody_has_rights_in_a_namespace_that_is_not_there() {
+    let scene = Scene::new("cli-no-namespace").await;
+    let kubeconfig = scene.control_plane.kubeconfig();
+    let args = ["check", "-n", "cli-no-such-namespace"];
+    let told = end(command(kubeconfig, &args).await).await;
+    let line = "FAILED  your rights: there is no namespace cli-no-such-namespace\n";
+    assert!(told.out.contains(line), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_diff_says_where_the_requests_that_wait_are_not_seen() {
+    let scene = Scene::new("cli-diff-requests").await;
+    scene.declare("mail", gmail()).await;
+    let mut changed = gmail();
+    changed["enabled"] = json!(false);
+    let file = super::diff::file(&scene, "mail", &changed);
+    let viewer = somebody(&scene, "viewer", VIEWER).await;
+    let diff = ["diff", "-f", &file, "--status-only"];
+    let told = run_as(&scene, &viewer, &diff).await;
+    let words = "requests that wait for an answer are not seen: you may not list connectrequests.composio.dev";
+    assert!(told.out.contains(words), "{told:?}");
+    let told = run(&scene, &diff).await;
+    assert!(!told.out.contains("requests that wait"), "{told:?}");
 }

@@ -176,8 +176,13 @@ fn state(word: &str) -> Result<State, String> {
 }
 
 fn https(text: &str) -> Result<String, String> {
-    match text.starts_with("https://") && !text.contains(char::is_whitespace) {
+    let parsed = text.parse::<http::Uri>().ok();
+    let is_https = parsed.is_some_and(|uri| {
+        let host = uri.host().unwrap_or_default();
+        uri.scheme_str() == Some("https") && !host.is_empty()
+    });
+    match is_https {
         true => Ok(text.to_owned()),
-        false => Err("must be an address that begins with https://".to_owned()),
+        false => Err("must be an address that begins with https:// and a host".to_owned()),
     }
 }

@@ -1,6 +1,8 @@
 //! What the commands of this program do, each in the caller's name.
 
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
 
 use super::{Found, not_seen};
 use crate::cluster::Cluster;
@@ -49,6 +51,11 @@ const NEEDS: [Need; 13] = [
 /// Whether the caller has the rights of the daily commands, and what comes of those that are lacking besides.
 pub(super) async fn own_rights(cluster: &Cluster) -> Found {
     let place = &cluster.namespace;
+    // Rights are granted ahead too, and the apiserver answers of any name. Who may not see it is told nothing of it.
+    let there = Api::<Namespace>::all(cluster.client.clone());
+    if let Ok(None) = there.get_opt(place).await {
+        return Found::Failed(format!("there is no namespace {place}"));
+    }
     let mut lacking: Vec<String> = Vec::new();
     let mut besides: Vec<(&str, Vec<String>)> = Vec::new();
     for (verb, group, resource, is_namespaced, comes) in NEEDS {
