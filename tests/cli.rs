@@ -12,6 +12,7 @@ mod flags;
 mod forms;
 mod import;
 mod import_many;
+mod import_templates;
 mod interrupted;
 mod inventory;
 mod keys;

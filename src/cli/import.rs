@@ -61,7 +61,7 @@ pub(crate) async fn run(
     for account in accounts {
         match (manifest::why_not(&account), namespaces.of_user(&account)) {
             (Some(why), _) => refused.push(manifest::refusal(&account, why)),
-            (None, Some(namespace)) => placed.push((namespace.to_owned(), account)),
+            (None, Some(namespace)) => placed.push((namespace, account)),
             (None, None) => left_out.without_namespace += 1,
         }
     }
@@ -118,8 +118,8 @@ impl LeftOut {
             (
                 self.without_namespace,
                 [
-                    "is of a user that --namespace-map does not name",
-                    "are of users that --namespace-map does not name",
+                    "is of a user for whom neither --namespace-map nor --namespace-template has a namespace",
+                    "are of users for whom neither --namespace-map nor --namespace-template has a namespace",
                 ],
             ),
             (self.refused, ["cannot be declared"; 2]),

@@ -291,7 +291,7 @@ async fn a_map_says_in_which_namespaces_the_users_of_a_cluster_project_are() {
     let told = end(command(scene.control_plane.kubeconfig(), &base).await).await;
     assert!(
         told.err
-            .contains("left out: 1 account is of a user that --namespace-map does not name"),
+            .contains("left out: 1 account is of a user for whom neither --namespace-map nor"),
         "{told:?}"
     );
     let objects = documents(&told.well());

@@ -64,13 +64,18 @@ pub(crate) struct Import {
     /// any other the operator would ask the user to sign in
     #[arg(long, value_name = "STATE", value_parser = state)]
     pub(crate) state: Vec<State>,
-    /// Names of the objects: text, and {user}, {toolkit}, {alias}, {auth-config}, {id}
+    /// Names of the objects: text, and {user}, {domain} (of the user, behind the last @), {toolkit}, {alias},
+    /// {auth-config}, {id}
     #[arg(long, value_name = "TEMPLATE", default_value = "{user}-{toolkit}")]
     pub(crate) name_template: Template,
     /// A file that says in which namespace the objects of a user are, as YAML: `user: namespace`. Others are in the
     /// namespace of -n, or left out where that is not given
     #[arg(long, value_name = "FILE")]
     pub(crate) namespace_map: Option<PathBuf>,
+    /// Namespaces of the users whom --namespace-map does not name, of the same parts, such as team-{user}. What would not
+    /// be a namespace as it stands is left out, and so is kube-…: whoever names users at Composio has a say in it
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) namespace_template: Option<Template>,
     /// Also accounts whose alias is that of an object which is not here: another cluster may manage them
     #[arg(long)]
     pub(crate) include_computed: bool,

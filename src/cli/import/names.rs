@@ -34,6 +34,7 @@ pub(crate) struct Template(Vec<Part>);
 enum Part {
     Text(String),
     User,
+    Domain,
     Toolkit,
     Alias,
     AuthConfig,
@@ -53,13 +54,14 @@ impl FromStr for Template {
             parts.push(Part::Text(before.to_owned()));
             parts.push(match word {
                 "user" => Part::User,
+                "domain" => Part::Domain,
                 "toolkit" => Part::Toolkit,
                 "alias" => Part::Alias,
                 "auth-config" => Part::AuthConfig,
                 "id" => Part::Id,
                 _ => {
                     return Err(format!(
-                        "{{{word}}} is none of {{user}}, {{toolkit}}, {{alias}}, {{auth-config}}, {{id}}"
+                        "{{{word}}} is none of {{user}}, {{domain}}, {{toolkit}}, {{alias}}, {{auth-config}}, {{id}}"
                     ));
                 }
             });
@@ -72,16 +74,32 @@ impl FromStr for Template {
 
 impl Template {
     fn fill(&self, account: &Account) -> Option<String> {
-        let words = self.0.iter().map(|part| match part {
-            Part::Text(text) => text.as_str(),
-            Part::User => account.user_id.as_deref().unwrap_or_default(),
-            Part::Toolkit => &account.toolkit,
-            Part::Alias => account.alias.as_deref().unwrap_or_default(),
-            Part::AuthConfig => &account.auth_config,
-            Part::Id => &account.id,
-        });
+        let words = self
+            .0
+            .iter()
+            .map(|part| part.of(account).unwrap_or_default());
         let filled: String = words.collect();
         name::of(&[&filled])
+    }
+
+    /// What it makes for the account as it is, without taking anything apart. `None`: the account lacks a part of it.
+    pub(super) fn exactly(&self, account: &Account) -> Option<String> {
+        self.0.iter().map(|part| part.of(account)).collect()
+    }
+}
+
+impl Part {
+    fn of<'a>(&'a self, account: &'a Account) -> Option<&'a str> {
+        let user = account.user_id.as_deref();
+        match self {
+            Self::Text(text) => Some(text),
+            Self::User => user,
+            Self::Domain => user.and_then(|user| Some(user.rsplit_once('@')?.1)),
+            Self::Toolkit => Some(&account.toolkit),
+            Self::Alias => account.alias.as_deref(),
+            Self::AuthConfig => Some(&account.auth_config),
+            Self::Id => Some(&account.id),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! In which namespace the object of an account is: that of the command line, or of a file that says it of each user.
-//! What Composio holds never says it.
+//! In which namespace the object of an account is: that of the command line, of a file that says it of each user, or of a
+//! template. Of what Composio holds nothing but what a template names has a say in it, and nothing of that is put right:
+//! two users whose names are alike never come into one namespace by it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,9 +14,15 @@ use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::{name, text};
 
+use super::names::Template;
+
+/// Namespaces of Kubernetes itself begin so.
+const RESERVED: &str = "kube-";
+
 /// Where objects are.
 pub(super) struct Namespaces {
     by_user: BTreeMap<String, String>,
+    template: Option<Template>,
     /// Of all other users; `None`: they have none.
     others: Option<String>,
 }
@@ -28,18 +35,27 @@ impl Namespaces {
         cluster: &Cluster,
         project: &Declared,
     ) -> Result<Self, Failure> {
-        let Some(file) = &arguments.namespace_map else {
-            return Ok(Self {
-                by_user: BTreeMap::new(),
-                others: Some(cluster.namespace.clone()),
-            });
+        let template = arguments.namespace_template.clone();
+        let flag = match (&arguments.namespace_map, &template) {
+            (Some(_), _) => Some("--namespace-map"),
+            (None, Some(_)) => Some("--namespace-template"),
+            (None, None) => None,
         };
-        if project.key.kind == ProjectKind::ComposioProject {
+        if let Some(flag) = flag
+            && project.key.kind == ProjectKind::ComposioProject
+        {
             return Err(Failure::Usage(format!(
-                "--namespace-map needs a ClusterComposioProject: only objects of its own namespace can refer to {}",
+                "{flag} needs a ClusterComposioProject: only objects of its own namespace can refer to {}",
                 project.key
             )));
         }
+        let Some(file) = &arguments.namespace_map else {
+            return Ok(Self {
+                by_user: BTreeMap::new(),
+                template,
+                others: Some(cluster.namespace.clone()),
+            });
+        };
         let odd = |why: String| {
             Failure::Usage(format!(
                 "--namespace-map {}: {}",
@@ -58,14 +74,24 @@ impl Namespaces {
         }
         Ok(Self {
             by_user,
+            template,
             others: options.namespace.clone(),
         })
     }
 
-    /// The namespace of the account's user.
-    pub(super) fn of_user(&self, account: &Account) -> Option<&str> {
+    /// The namespace of the account's user. A template decides for all whom the file does not name: who is no namespace
+    /// as it stands has none.
+    pub(super) fn of_user(&self, account: &Account) -> Option<String> {
         let user = account.user_id.as_ref();
         let named = user.and_then(|user| self.by_user.get(user));
-        named.or(self.others.as_ref()).map(String::as_str)
+        match (named, &self.template) {
+            (Some(named), _) => Some(named.clone()),
+            (None, Some(template)) => {
+                let made = template.exactly(account)?;
+                let is_namespace = name::namespace(&made).is_ok() && !made.starts_with(RESERVED);
+                is_namespace.then_some(made)
+            }
+            (None, None) => self.others.clone(),
+        }
     }
 }
