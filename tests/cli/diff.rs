@@ -232,6 +232,33 @@ async fn a_pull_request_learns_nothing_of_an_account_that_is_not_its_own() {
 }
 
 #[tokio::test]
+async fn a_status_in_a_file_is_not_believed() {
+    let scene = Scene::new("cli-diff-status").await;
+    let id = foreign_account(&scene).await;
+    scene.give_project(&scene.options()).await;
+    // Who may not create objects has no apiserver to drop it.
+    let rules = "[{apiGroups: [composio.dev], resources: ['*'], verbs: [get, list]}, {apiGroups: [''], resources: [secrets], verbs: [get]}]";
+    let ci = somebody(&scene, "ci", rules).await;
+    for user in [FOREIGN[0], "somebody-else"] {
+        let manifest = json!({
+            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
+            "metadata": {"name": "mail", "uid": "x", "finalizers": ["composio.dev/account"]},
+            "spec": {"user": user, "toolkit": "slack"},
+            "status": {"connectedAccountId": id, "state": "ACTIVE"},
+        });
+        let forged = scene.folder.write("forged.yaml", manifest.to_string());
+        let forged = forged.expect("the folder is there");
+        let forged = forged.to_string_lossy();
+        let told = run_as(&scene, &ci, &at(&scene.sandbox, &["diff", "-f", &forged])).await;
+        let honest = file(&scene, "mail", &manifest["spec"]);
+        let expected = run_as(&scene, &ci, &at(&scene.sandbox, &["diff", "-f", &honest])).await;
+        assert_eq!(told.out, expected.out, "{user}");
+        assert_eq!(told.code, Some(1), "{told:?}");
+        assert!(!told.out.contains(&id), "{told:?}");
+    }
+}
+
+#[tokio::test]
 async fn secrets_with_credentials_are_not_read_and_files_are_taken_as_kubectl_takes_them() {
     let scene = Scene::new("cli-diff-files").await;
     scene.give_project(&scene.options()).await;

@@ -2,7 +2,7 @@
 //! nothing; whoever may not write objects has it put together here.
 
 use composio_api::ConnectedAccount;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::failure::{self, Failure, Right};
@@ -104,16 +104,25 @@ impl Candidate {
 }
 
 fn wanted(manifest: &Value, live: Option<&Value>, namespace: &str) -> Value {
+    let given = &manifest["metadata"];
     let Some(live) = live else {
-        let mut object = manifest.clone();
-        object["metadata"]["namespace"] = Value::from(namespace);
+        // What else a manifest says is not declared: a status is the operator's word, and would be believed here.
+        let mut object = json!({
+            "apiVersion": manifest["apiVersion"], "kind": manifest["kind"],
+            "metadata": {"name": given["name"], "namespace": namespace},
+            "spec": manifest["spec"],
+        });
+        for kind in ["labels", "annotations"] {
+            if !given[kind].is_null() {
+                object["metadata"][kind] = given[kind].clone();
+            }
+        }
         return object;
     };
     let mut object = live.clone();
     object["spec"] = manifest["spec"].clone();
     for kind in ["labels", "annotations"] {
-        let given = manifest["metadata"][kind].as_object();
-        for (name, value) in given.into_iter().flatten() {
+        for (name, value) in given[kind].as_object().into_iter().flatten() {
             object["metadata"][kind][name] = value.clone();
         }
     }
