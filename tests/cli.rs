@@ -20,6 +20,7 @@ mod kubeconfig;
 mod links;
 mod older;
 mod plugin;
+mod policies;
 pub(crate) mod program;
 mod reference;
 mod refusals;

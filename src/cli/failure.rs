@@ -113,8 +113,9 @@ pub(crate) fn describe(error: &kube::Error, right: Right<'_>) -> String {
         return format!("the cluster cannot be asked: {why}");
     };
     match status.code {
+        _ if is_webhooks_word(status) => refusal(status),
         401 => "the cluster does not know you: the credentials in the kubeconfig are missing, wrong or too old".to_owned(),
-        403 if is_about_rights(&status.message) => {
+        403 if is_about_rights(status) => {
             let group = match right.group {
                 "" => "\"\"",
                 group => group,
@@ -129,10 +130,16 @@ pub(crate) fn describe(error: &kube::Error, right: Right<'_>) -> String {
     }
 }
 
+/// Whether the caller lacks the right that the question needs.
+pub(crate) fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403 && is_about_rights(status))
+}
+
 /// Whether the apiserver, or an admission policy, does not take this object, and may take another.
 pub(crate) fn is_refusal(status: &Status) -> bool {
     [400, 409, 422].contains(&status.code)
-        || (status.code == 403 && !is_about_rights(&status.message))
+        || (status.code == 403 && !is_about_rights(status))
+        || is_webhooks_word(status)
 }
 
 /// Why the apiserver does not take an object, in its own words, but where it does not know all of its fields.
@@ -171,9 +178,27 @@ const UNKNOWN: &str = "unknown field \"";
 /// Where the apiserver has no such resource.
 pub(crate) const NO_DEFINITION: &str = "this cluster has no ConnectedAccounts of the version v1alpha1: the operator is not installed, or is another release";
 
-/// Role-based access, rather than an admission policy, which has words of its own.
-fn is_about_rights(message: &str) -> bool {
-    message.contains(" cannot ") && message.contains(" resource ")
+/// Whether the apiserver's authorizer says it, in its one form: `RESOURCE "NAME" is forbidden: User "USER" cannot VERB
+/// resource …`. An admission policy has words of its own, which may be any, behind words that are not these.
+fn is_about_rights(status: &Status) -> bool {
+    let Some((of, why)) = status.message.split_once("forbidden: ") else {
+        return false;
+    };
+    // Before it stand the resource and the name of the object alone, or nothing.
+    let is_of_object = of.is_empty() || of.ends_with(" is ") && of.split_whitespace().count() <= 3;
+    let asked = why
+        .strip_prefix("User \"")
+        .and_then(|rest| rest.split_once("\" cannot "));
+    is_of_object
+        && status.code == 403
+        && status.reason == "Forbidden"
+        && asked.is_some_and(|(_, rest)| rest.contains(" resource \"") || rest.contains(" path \""))
+}
+
+/// Whether an admission webhook does not take the object: it may say so with any code.
+fn is_webhooks_word(status: &Status) -> bool {
+    let message = &status.message;
+    message.starts_with("admission webhook \"") && message.contains("\" denied the request")
 }
 
 fn is_no_kind(message: &str) -> bool {
