@@ -19,6 +19,7 @@ mod keys;
 mod kubeconfig;
 mod links;
 mod older;
+mod pages;
 mod plugin;
 mod policies;
 pub(crate) mod program;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::arguments::{Options, Selection};
 use crate::failure::{self, Failure, Right};
-use crate::{kubeconfig, name, strict, text};
+use crate::{kubeconfig, name, pages, strict, text};
 
 /// The field manager of all writes.
 pub(crate) const MANAGER: &str = "kubectl-composio";
@@ -18,8 +18,6 @@ pub(crate) const MANAGER: &str = "kubectl-composio";
 const SILENCE: Duration = Duration::from_secs(90);
 /// The longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Objects in one answer.
-const PAGE: u32 = 500;
 
 /// A cluster, and the namespace that is meant.
 pub(crate) struct Cluster {
@@ -101,28 +99,31 @@ impl Cluster {
         &self,
         namespace: Option<&str>,
         selector: Option<&str>,
-        mut take: impl FnMut(Value),
+        take: impl FnMut(Value),
     ) -> Result<(), Failure> {
-        let api = self.accounts(namespace);
-        let mut page = ListParams::default().limit(PAGE);
-        page.label_selector = selector.map(str::to_owned);
-        loop {
-            let right = Right::on_accounts("list", namespace);
-            let list = api.list(&page).await.map_err(|error| match error {
-                // Labels are all that it is asked for besides.
-                kube::Error::Api(status) if status.code == 400 && selector.is_some() => {
-                    let selector = text::plain(selector.unwrap_or_default());
-                    let why = text::plain(status.message.trim());
-                    Failure::Usage(format!("-l {selector:?} selects nothing: {why}"))
-                }
-                error => failure::of(error, right),
-            })?;
-            list.items.iter().map(value).for_each(&mut take);
-            page.continue_token = list.metadata.continue_.filter(|token| !token.is_empty());
-            if page.continue_token.is_none() {
-                return Ok(());
+        let asked = self.try_each(namespace, selector, take).await;
+        asked.map_err(|error| match error {
+            // Labels are all that it is asked for besides.
+            kube::Error::Api(status) if status.code == 400 && selector.is_some() => {
+                let selector = text::plain(selector.unwrap_or_default());
+                let why = text::plain(status.message.trim());
+                Failure::Usage(format!("-l {selector:?} selects nothing: {why}"))
             }
-        }
+            error => failure::of(error, Right::on_accounts("list", namespace)),
+        })
+    }
+
+    /// The same, with the answer of the apiserver where it does not give them.
+    pub(crate) async fn try_each(
+        &self,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+        mut take: impl FnMut(Value),
+    ) -> Result<(), kube::Error> {
+        let mut parameters = ListParams::default();
+        parameters.label_selector = selector.map(str::to_owned);
+        let take = |object: DynamicObject| take(value(&object));
+        pages::each(&self.accounts(namespace), &parameters, take).await
     }
 
     /// The names of what is meant.

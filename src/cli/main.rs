@@ -52,6 +52,7 @@ mod inventory;
 mod kubeconfig;
 mod name;
 mod objects;
+mod pages;
 mod print;
 mod project;
 mod reconcile;
