@@ -4,6 +4,7 @@ mod asking;
 mod bad_input;
 mod browser;
 mod check;
+mod claimed;
 mod connect;
 mod create;
 mod diff;

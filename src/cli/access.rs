@@ -249,7 +249,7 @@ impl<'a> Accesses<'a> {
                     OnFailure::Fail => composio,
                     OnFailure::GoByStatus => composio.impatient(),
                 };
-                let objects = Objects::of(self.cluster, &project).await;
+                let objects = Objects::of(self.cluster, &project, composio.record_keys()).await;
                 objects.map(|objects| (composio, objects))
             }
             Err(why) => Err(why),

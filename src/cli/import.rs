@@ -41,7 +41,7 @@ pub(crate) async fn run(
     let project = project::chosen(&cluster, arguments.project.project.as_ref()).await?;
     let namespaces = Namespaces::of(options, arguments, &cluster, &project)?;
     let composio = Composio::connect(&cluster, &project, &arguments.project.key).await?;
-    let objects = Objects::of(&cluster, &project).await?;
+    let objects = Objects::of(&cluster, &project, composio.record_keys()).await?;
     if !objects.are_all {
         out.note("warning: you may not list the objects of all namespaces: accounts that others manage with the same API key are not told apart");
     }
@@ -49,7 +49,7 @@ pub(crate) async fn run(
     found.note(out);
     let mut left_out = LeftOut::default();
     let mut accounts = found.accounts;
-    accounts.retain(|account| objects.claimant(account).is_none());
+    accounts.retain(|account| objects.whose(account).manager().is_none());
     accounts.retain(|account| {
         let alias = account.alias.as_deref();
         let is_kept = arguments.include_computed || !alias.is_some_and(is_computed_form);
@@ -68,8 +68,15 @@ pub(crate) async fn run(
     let named = names::assign(placed, &arguments.name_template, &objects)?;
     let manifests: Vec<Manifest> = named
         .iter()
-        .map(|named| Manifest::of(named, &project.key))
+        .map(|named| {
+            let mut manifest = Manifest::of(named, &project.key);
+            manifest
+                .comments
+                .extend(objects.whose(&named.account).unproved());
+            manifest
+        })
         .collect();
+    warn_of_words(&objects, &named, out);
     left_out.refused = refused.len();
     left_out.note(out);
     let accounts = named.iter().map(|named| &named.account);
@@ -131,6 +138,25 @@ impl LeftOut {
                 out.note(&format!("left out: {counted}"));
             }
         }
+    }
+}
+
+/// Says on the side which of them an object names that does not manage it.
+fn warn_of_words(objects: &Objects, named: &[names::Named], out: &Out) {
+    let all = named.iter();
+    let words: Vec<String> = all
+        .filter_map(|one| {
+            let word = objects.whose(&one.account).unproved()?;
+            Some(format!("{} is {word}", one.account.id))
+        })
+        .collect();
+    if !words.is_empty() {
+        out.note(&format!(
+            "warning: {} of them are named by an object that does not prove to manage them, such as one of another \
+             project: {}",
+            words.len(),
+            text::plain(&words[..words.len().min(TOLD)].join("; "))
+        ));
     }
 }
 

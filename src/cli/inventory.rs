@@ -9,7 +9,7 @@ use crate::arguments::{Inventory, Options, Output};
 use crate::cluster::Cluster;
 use crate::composio::Composio;
 use crate::failure::Failure;
-use crate::objects::{Object, Objects};
+use crate::objects::{Object, Objects, Whose};
 use crate::print::Out;
 use crate::rows::{self, Filter};
 use crate::view::ago;
@@ -30,7 +30,7 @@ pub(crate) async fn run(
     let cluster = Cluster::of(options).await?;
     let project = project::chosen(&cluster, arguments.project.project.as_ref()).await?;
     let composio = Composio::connect(&cluster, &project, &arguments.project.key).await?;
-    let objects = Objects::of(&cluster, &project).await?;
+    let objects = Objects::of(&cluster, &project, composio.record_keys()).await?;
     if !objects.are_all {
         out.note("warning: you may not list the objects of all namespaces: what others declare with the same API key counts as undeclared");
     }
@@ -208,15 +208,23 @@ impl Inventoried<'_> {
     }
 
     fn object_of(&self, account: &Account) -> String {
-        let claimant = self.objects.claimant(account);
-        claimant.map_or(String::new(), ToString::to_string)
+        let whose = self.objects.whose(account);
+        let manager = whose.manager().map(ToString::to_string);
+        match whose {
+            Whose::Named(object) => format!("unproved: {object}"),
+            Whose::Managed(_) | Whose::Nobody => manager.unwrap_or_default(),
+        }
     }
 
     fn value(&self) -> Value {
         let accounts: Vec<Value> = self
             .meant()
             .map(|(account, findings)| {
-                let claimant = self.objects.claimant(account);
+                let whose = self.objects.whose(account);
+                let named_by = match whose {
+                    Whose::Named(object) => Some(place(object)),
+                    Whose::Managed(_) | Whose::Nobody => None,
+                };
                 json!({
                     "id": account.id, "user": account.user_id, "toolkit": account.toolkit,
                     "authConfig": account.auth_config, "alias": account.alias,
@@ -225,7 +233,8 @@ impl Inventoried<'_> {
                     "identity": account.identity,
                     "createdAt": account.created_at.map(|at| at.to_string()),
                     "found": findings.iter().map(|one| one.as_str()).collect::<Vec<_>>(),
-                    "object": claimant.map(|object| json!({"namespace": object.namespace, "name": object.name})),
+                    "object": whose.manager().map(place),
+                    "namedBy": named_by,
                 })
             })
             .collect();
@@ -237,6 +246,10 @@ impl Inventoried<'_> {
             .collect();
         json!({"project": self.project, "accounts": accounts, "gone": gone, "counts": counts})
     }
+}
+
+fn place(object: &Object) -> Value {
+    json!({"namespace": object.namespace, "name": object.name})
 }
 
 fn words(findings: &[Finding]) -> String {

@@ -40,7 +40,7 @@ mod waiting;
 
 pub(crate) use allowed::is_not_allowed;
 pub use change::{Change, ChangeKind};
-pub use claim::{Claim, Claimant};
+pub use claim::{Claim, Claimant, Precedence};
 pub use composio_api::{computed_alias, is_computed_form};
 pub use config_map::{
     ConfigMapCall, ConfigMapStep, ConfigMapVersion, config_map_call, config_map_step,

@@ -49,13 +49,12 @@ pub(super) async fn look(
     let account = observed.account.account();
     let account = account.filter(|account| recorded.as_ref() != Some(&account.id));
     observed.holder = account
-        .and_then(|account| objects.holder(account, &desired.namespace, &desired.name))
+        .and_then(|account| objects.holder(account, desired, observed, now))
         .map(|holder| Holder {
             object: holder.to_string(),
         });
     let others = observed.account.others().iter();
-    let are_held =
-        others.filter(|other| (objects.holder(other, &desired.namespace, &desired.name)).is_some());
+    let are_held = others.filter(|other| objects.holder(other, desired, observed, now).is_some());
     observed.others_held = are_held.map(|other| other.id.clone()).collect();
     let is_needed = || decide(desired, observed, now).plan == Plan::Look(Need::AuthConfig);
     if observed.account.account().is_none() || is_needed() {

@@ -11,6 +11,14 @@ use super::names::{Named, assign};
 use super::*;
 use crate::text::is_hostile;
 
+/// Of a project that has none.
+fn no_objects() -> Objects {
+    Objects::none(
+        composio_operator::plan::Flags::default(),
+        composio_operator::record::RecordKeys::derive(b"a key", "ComposioProject/default"),
+    )
+}
+
 const BREAKS: [&str; 6] = [
     "x\n---\nkind: ClusterRoleBinding",
     "- a: b",
@@ -193,8 +201,8 @@ fn names_are_valid_and_unique_and_the_same_for_the_same_accounts_in_any_order() 
         let mut counts = counts.borrow_mut();
         let template: Template = template.parse().expect("a template");
         let count = accounts.len();
-        let named = assign(accounts, &template, &Objects::default());
-        let again = assign(shuffled, &template, &Objects::default());
+        let named = assign(accounts, &template, &no_objects());
+        let again = assign(shuffled, &template, &no_objects());
         let (named, again) = match (named, again) {
             (Ok(named), Ok(again)) => (named, again),
             (Err(_), Err(_)) => {
@@ -221,7 +229,7 @@ fn names_are_valid_and_unique_and_the_same_for_the_same_accounts_in_any_order() 
             };
             let all = named.into_iter().map(|one| (one.namespace, one.account));
             let all = all.chain([("another-namespace".to_owned(), more)]).collect();
-            let mut grown = by_id(&assign(all, &template, &Objects::default()).expect("names"));
+            let mut grown = by_id(&assign(all, &template, &no_objects()).expect("names"));
             grown.remove("ca_more");
             prop_assert_eq!(grown, by_id(&again));
         }
@@ -251,7 +259,7 @@ fn of_user(id: &str, user: &str) -> (String, Account) {
 
 fn names(placed: Vec<(String, Account)>, template: &str) -> Result<Vec<String>, String> {
     let template: Template = template.parse().expect("a template");
-    let named = assign(placed, &template, &Objects::default()).map_err(|why| why.to_string())?;
+    let named = assign(placed, &template, &no_objects()).map_err(|why| why.to_string())?;
     Ok(named.into_iter().map(|named| named.name).collect())
 }
 

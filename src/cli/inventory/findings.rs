@@ -88,7 +88,7 @@ pub(super) fn is_abandoned(account: &Account) -> bool {
 }
 
 fn whose(account: &Account, objects: &Objects) -> Finding {
-    if objects.claimant(account).is_some() {
+    if objects.whose(account).manager().is_some() {
         return Finding::Declared;
     }
     match account.alias.as_deref().is_some_and(is_computed_form) {

@@ -12,7 +12,7 @@ use crate::arguments::{Inventory, Output};
 use crate::cluster::Cluster;
 use crate::composio::Composio;
 use crate::failure::{Failure, Right};
-use crate::objects::Objects;
+use crate::objects::{Objects, Whose};
 use crate::print::Out;
 use crate::{input, text};
 
@@ -30,7 +30,7 @@ pub(super) async fn run(
     arguments: &Inventory,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let objects = all_objects(cluster, project).await?;
+    let objects = all_objects(cluster, project, composio).await?;
     let found: Vec<&Account> = accounts
         .iter()
         .filter(|account| may_go(account, &objects))
@@ -55,7 +55,7 @@ pub(super) async fn run(
                 confirm(project, found.len(), out).await?;
             }
             // Whoever was asked may have taken their time.
-            let objects = all_objects(cluster, project).await?;
+            let objects = all_objects(cluster, project, composio).await?;
             delete(composio, &objects, &found, &mut pruned, out).await
         }
     };
@@ -143,8 +143,12 @@ impl Pruned {
 }
 
 /// Those of all namespaces: what cannot be seen may be an object's.
-async fn all_objects(cluster: &Cluster, project: &Declared) -> Result<Objects, Failure> {
-    let objects = Objects::of(cluster, project).await?;
+async fn all_objects(
+    cluster: &Cluster,
+    project: &Declared,
+    composio: &Composio,
+) -> Result<Objects, Failure> {
+    let objects = Objects::of(cluster, project, composio.record_keys()).await?;
     match objects.are_all {
         true => Ok(objects),
         false => Err(Failure::Failed(format!(
@@ -154,7 +158,8 @@ async fn all_objects(cluster: &Cluster, project: &Declared) -> Result<Objects, F
     }
 }
 
-/// Whether it never lived, is of yesterday, and can be nobody's here or in another cluster.
+/// Whether it never lived, is of yesterday, and can be nobody's here or in another cluster: a word that proves nothing
+/// keeps it too.
 fn may_go(account: &Account, objects: &Objects) -> bool {
     let is_old = account
         .created_at
@@ -163,7 +168,7 @@ fn may_go(account: &Account, objects: &Objects) -> bool {
     is_abandoned(account)
         && is_old
         && !account.alias.as_deref().is_some_and(is_somebodys)
-        && objects.claimant(account).is_none()
+        && matches!(objects.whose(account), Whose::Nobody)
 }
 
 async fn confirm(project: &Declared, count: usize, out: &mut Out) -> Result<(), Failure> {

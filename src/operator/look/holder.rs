@@ -4,8 +4,8 @@ use super::ProjectContext;
 use crate::{
     composio::model::Account,
     crd::{ConnectedAccountStatus, Reason, condition},
-    plan::{Claim, Desired, Holder},
-    record::{Proven, RecordKeys},
+    plan::{Desired, Holder, Precedence},
+    record::RecordKeys,
 };
 
 /// Whether the last report says that another object manages the account.
@@ -14,10 +14,8 @@ pub(super) fn has_lost(recorded: &ConnectedAccountStatus) -> bool {
 }
 
 impl ProjectContext {
-    /// Another object that manages the account. Whose own it is goes before who found it by a declared alias,
-    /// who has it recorded before who has not, also while it is being deleted; else the older one. An id in a
-    /// status is no more than that: a record that is proved goes before one of a key that is not known, and one
-    /// that is neither counts for nothing.
+    /// Another object that manages the account, also while it is being deleted: the one that [`Precedence`] puts
+    /// first; else the older one.
     pub(super) fn holder(
         &self,
         desired: &Desired,
@@ -25,26 +23,10 @@ impl ProjectContext {
         keys: &RecordKeys,
         account: &Account,
     ) -> Option<Holder> {
-        let rank = |claim, status: &ConnectedAccountStatus, own_alias: &str, keys: &RecordKeys| {
-            let has_it = status.connected_account_id.as_ref() == Some(&account.id);
-            let proven = match account.alias.as_deref() == Some(own_alias) {
-                true => Proven::Valid,
-                false => keys.verify(status.record.as_ref(), own_alias, &account.id),
-            };
-            let is_own = claim == Some(Claim::Own);
-            let place = match (has_it, proven) {
-                (true, Proven::Valid) => 0,
-                // What was found by a declared alias is never signed.
-                (true, Proven::UnknownKey) => 1,
-                (true, Proven::Invalid) if !is_own => 1,
-                (true, Proven::Invalid) | (false, _) => 2,
-            };
-            (!is_own, place)
-        };
         // Of our own object the store may not know yet what was written last.
         let claim = desired.claim(recorded, keys, account);
         let ours = (
-            rank(claim, recorded, &desired.own_alias, keys),
+            Precedence::of(claim, recorded, &desired.own_alias, keys, account),
             desired.created,
             Some(desired.uid.clone()),
         );
@@ -70,7 +52,13 @@ impl ProjectContext {
                         let claim = other.claim(&flags, desired, &labels, &keys, account)?;
                         let own_alias = other.own_alias(&flags);
                         let precedence = (
-                            rank(Some(claim), &other.recorded.claim(), &own_alias, &keys),
+                            Precedence::of(
+                                Some(claim),
+                                &other.recorded.claim(),
+                                &own_alias,
+                                &keys,
+                                account,
+                            ),
                             other.created,
                             other.uid.as_deref().map(str::to_owned),
                         );

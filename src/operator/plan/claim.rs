@@ -37,6 +37,46 @@ pub struct Claimant<'a> {
     pub may_take_over: bool,
 }
 
+/// How good what an object has to say for an account is, beside what another one has: the least goes first.
+///
+/// Whose own it is goes before who found it by a declared alias, and who has it recorded before who has not. An id in
+/// a status is no more than that: a record that is proved goes before one of a key that is not known, and one that is
+/// neither counts for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Precedence {
+    is_not_own: bool,
+    place: u8,
+}
+
+impl Precedence {
+    /// That of the object with this claim, status and computed alias.
+    pub fn of(
+        claim: Option<Claim>,
+        status: &ConnectedAccountStatus,
+        own_alias: &str,
+        keys: &RecordKeys,
+        account: &Account,
+    ) -> Self {
+        let has_it = status.connected_account_id.as_ref() == Some(&account.id);
+        let proven = match account.alias.as_deref() == Some(own_alias) {
+            true => Proven::Valid,
+            false => keys.verify(status.record.as_ref(), own_alias, &account.id),
+        };
+        let is_own = claim == Some(Claim::Own);
+        let place = match (has_it, proven) {
+            (true, Proven::Valid) => 0,
+            // What was found by a declared alias is never signed.
+            (true, Proven::UnknownKey) => 1,
+            (true, Proven::Invalid) if !is_own => 1,
+            (true, Proven::Invalid) | (false, _) => 2,
+        };
+        Self {
+            is_not_own: !is_own,
+            place,
+        }
+    }
+}
+
 impl<'a> Claimant<'a> {
     /// What the object has to say for an account. `recorded` is its status.
     ///

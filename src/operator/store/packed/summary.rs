@@ -189,11 +189,9 @@ impl Summary {
         })
     }
 
-    /// What the object has to say for an account that another one has found, if it manages the account or
-    /// would as soon as it looks for one. An id that only its status names is none of its claims. A user or
-    /// toolkit that cannot be read may be the other's. What the project does not let it take over it does not have.
-    /// `flags` are those of this object's project.
-    pub(crate) fn claim(
+    /// What the object has to say for an account that another one has found; see [`Self::claim_beside`]. A user or
+    /// toolkit that cannot be read may be the other's.
+    pub fn claim(
         &self,
         flags: &Flags,
         other: &Desired,
@@ -206,6 +204,24 @@ impl Summary {
         };
         let is_of_it =
             may_be(&self.user, &other.spec.user) && may_be(&self.toolkit, &other.spec.toolkit);
+        let named = [&other.spec.connected_account_id, &other.own_account];
+        let is_named = named.contains(&&Some(account.id.clone()));
+        self.claim_beside(flags, labels, keys, account, is_of_it, is_named)
+    }
+
+    /// What the object has to say for an account, if it manages the account or would as soon as it looks for one. An
+    /// id that only its status names is none of its claims. What the project does not let it take over it does not
+    /// have. `flags` are those of this object's project; `is_of_it` says whether user and toolkit are the account's,
+    /// `is_named` whether a person has named the account to another object by its id.
+    pub fn claim_beside(
+        &self,
+        flags: &Flags,
+        labels: &Labels,
+        keys: &RecordKeys,
+        account: &Account,
+        is_of_it: bool,
+        is_named: bool,
+    ) -> Option<Claim> {
         self.claimant(flags, labels, |claimant| {
             let claim = claimant.claim(&self.recorded.claim(), keys, account)?;
             let alias = account.alias.as_deref();
@@ -213,8 +229,6 @@ impl Summary {
             // What was made beside the account that it has may carry the alias that it was marked with. To whoever
             // has found it by that alias it is not free; a person who names it by its id may have it.
             let is_pinned_alias = alias.is_some() && alias == claimant.pin.alias();
-            let named = [&other.spec.connected_account_id, &other.own_account];
-            let is_named = named.contains(&&Some(account.id.clone()));
             let is_its_own_alias =
                 claimant.pin.is_own() && (is_own_alias || (is_pinned_alias && !is_named));
             let means = match self.recorded_id() {
