@@ -30,4 +30,5 @@ mod requests;
 mod sessions;
 mod status;
 mod terminal;
+mod throttled;
 mod webhook;

@@ -138,7 +138,7 @@ impl<'a> Accesses<'a> {
         let key = ProjectKey::referred(&object.spec.project_ref, namespace);
         let access = self.access(&key, out).await?;
         let labels = match &access.project {
-            Some(project) => self.labels_of(project, namespace).await,
+            Some(project) => self.labels_of(project, namespace).await?,
             None => None,
         };
         let flags = match (&access.project, &labels) {
@@ -198,13 +198,17 @@ impl<'a> Accesses<'a> {
         }
     }
 
-    async fn labels_of(&mut self, project: &Declared, namespace: &str) -> Option<Arc<Labels>> {
+    async fn labels_of(
+        &mut self,
+        project: &Declared,
+        namespace: &str,
+    ) -> Result<Option<Arc<Labels>>, Failure> {
         if let Some(known) = self.labels.get(namespace) {
-            return known.clone();
+            return Ok(known.clone());
         }
-        let found = project::labels_of(self.cluster, project, namespace).await;
+        let found = project::labels_of(self.cluster, project, namespace).await?;
         self.labels.insert(namespace.to_owned(), found.clone());
-        found
+        Ok(found)
     }
 
     async fn access(&mut self, key: &ProjectKey, out: &Out) -> Result<Arc<Access>, Failure> {

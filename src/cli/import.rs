@@ -177,7 +177,7 @@ async fn warn_of_policy(
         let mut desired = Desired::of(&object, &flags);
         let namespace = &desired.namespace;
         if labels.as_ref().is_none_or(|(of, _)| of != namespace) {
-            let found = project::labels_of(cluster, project, namespace).await;
+            let found = project::labels_of(cluster, project, namespace).await?;
             labels = Some((namespace.clone(), found));
         }
         // Which labels the namespace has is not for everybody to see.

@@ -6,18 +6,23 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::thread;
 
-use kube::client::AuthError;
+use kube::client::{AuthError, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tower::buffer::BufferLayer;
+use tower::retry::RetryLayer;
 
 use crate::arguments::Options;
 use crate::failure::Failure;
+use crate::throttled::Throttled;
 use crate::{name, text};
 
 /// As much is told of what a plugin says on its standard error.
 const TOLD: usize = 300;
+/// Requests that may wait for their turn: far above what a command asks at once.
+const QUEUE: usize = 64;
 
 /// The way, as the flags and the kubeconfig say.
 pub(crate) async fn config(options: &Options) -> Result<Config, Failure> {
@@ -90,7 +95,7 @@ pub(crate) async fn client(config: Config) -> Result<Client, Failure> {
     thread::spawn(move || {
         let _entered = runtime.enter();
         // Nobody waits any more.
-        let _ = sender.send(Client::try_from(config));
+        let _ = sender.send(asking(config));
     });
     match receiver.await {
         Ok(Ok(client)) => Ok(client),
@@ -104,6 +109,13 @@ pub(crate) async fn client(config: Config) -> Result<Client, Failure> {
             "the kubeconfig cannot be used: the thread that does has ended".to_owned(),
         )),
     }
+}
+
+fn asking(config: Config) -> Result<Client, kube::Error> {
+    let client = ClientBuilder::try_from(config)?
+        .with_layer(&BufferLayer::new(QUEUE))
+        .with_layer(&RetryLayer::new(Throttled::new()));
+    Ok(client.build())
 }
 
 /// What is wrong with a credential plugin, if that is what is. Its output, its arguments and its environment are not told.

@@ -64,6 +64,7 @@ mod status;
 mod strict;
 mod suspend;
 mod text;
+mod throttled;
 mod version;
 mod view;
 mod watch;

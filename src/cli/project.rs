@@ -93,9 +93,12 @@ async fn get(
 async fn only(cluster: &Cluster) -> Result<Declared, Failure> {
     let namespace = &cluster.namespace;
     let mut all = list(cluster, ProjectKind::ComposioProject, namespace).await?;
-    // Those of the cluster are not for everybody to see.
-    if let Ok(shared) = list(cluster, ProjectKind::ClusterComposioProject, namespace).await {
-        all.extend(shared);
+    let kind = ProjectKind::ClusterComposioProject;
+    match try_list(cluster, kind, namespace).await {
+        Ok(shared) => all.extend(shared),
+        // Those of the cluster are not for everybody to see.
+        Err(error) if failure::is_forbidden(&error) => {}
+        Err(error) => return Err(failure::of(error, right("list", kind, namespace))),
     }
     match all.as_slice() {
         [] => Err(Failure::Failed(format!(
@@ -121,16 +124,24 @@ pub(crate) async fn list(
     kind: ProjectKind,
     namespace: &str,
 ) -> Result<Vec<Declared>, Failure> {
+    let listed = try_list(cluster, kind, namespace).await;
+    listed.map_err(|error| failure::of(error, right("list", kind, namespace)))
+}
+
+async fn try_list(
+    cluster: &Cluster,
+    kind: ProjectKind,
+    namespace: &str,
+) -> Result<Vec<Declared>, kube::Error> {
     let client = cluster.client.clone();
-    let listed = match kind {
+    match kind {
         ProjectKind::ComposioProject => {
             list_projects(Api::<ComposioProject>::namespaced(client, namespace)).await
         }
         ProjectKind::ClusterComposioProject => {
             list_projects(Api::<ClusterComposioProject>::all(client)).await
         }
-    };
-    listed.map_err(|error| failure::of(error, right("list", kind, namespace)))
+    }
 }
 
 fn right<'a>(verb: &'static str, kind: ProjectKind, namespace: &'a str) -> Right<'a> {
@@ -146,18 +157,30 @@ fn right<'a>(verb: &'static str, kind: ProjectKind, namespace: &'a str) -> Right
     }
 }
 
+const GET_NAMESPACE: Right<'static> = Right {
+    verb: "get",
+    group: "",
+    resource: "namespaces",
+    namespace: None,
+};
+
 /// The labels of a namespace, where the project's policy may go by them. `None`: the caller may not read them.
 pub(crate) async fn labels_of(
     cluster: &Cluster,
     project: &Declared,
     namespace: &str,
-) -> Option<Arc<Labels>> {
+) -> Result<Option<Arc<Labels>>, Failure> {
     match project.key.kind {
-        ProjectKind::ComposioProject => Some(Arc::default()),
+        ProjectKind::ComposioProject => Ok(Some(Arc::default())),
         ProjectKind::ClusterComposioProject => {
             let api: Api<Namespace> = Api::all(cluster.client.clone());
-            let found = api.get(namespace).await.ok()?;
-            Some(Arc::new(found.metadata.labels.unwrap_or_default()))
+            match api.get_opt(namespace).await {
+                Ok(found) => {
+                    Ok(found.map(|found| Arc::new(found.metadata.labels.unwrap_or_default())))
+                }
+                Err(error) if failure::is_forbidden(&error) => Ok(None),
+                Err(error) => Err(failure::of(error, GET_NAMESPACE)),
+            }
         }
     }
 }

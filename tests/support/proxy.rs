@@ -28,6 +28,9 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 /// What is written before it is flushed would be lost with the connection.
 const FLUSH: Duration = Duration::from_millis(50);
 
+/// As an apiserver says it that has too much to do.
+const TOO_MANY_REQUESTS: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too many requests, please try again later","reason":"TooManyRequests","code":429}"#;
+
 /// A request, as it will be forwarded.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -58,6 +61,8 @@ pub(crate) enum Fate {
     /// It is forwarded, and its answer never delivered. Who asked waits, until it is killed; it is told
     /// when the answer is there.
     HeldAfter(oneshot::Sender<()>),
+    /// It is never forwarded: as by an apiserver that has too much to do, to be asked again in a second.
+    TurnedAway,
     /// It is forwarded, and the connection is cut instead of an answer.
     AnswerDropped,
     /// It is forwarded, and the connection is cut in the middle of the answer.
@@ -189,6 +194,12 @@ impl Handler {
             Fate::HeldAfter(caught) => {
                 self.forward_buffered(seen).await?;
                 held(caught).await
+            }
+            Fate::TurnedAway => {
+                let mut answer = answer(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS);
+                let wait = HeaderValue::from_static("1");
+                answer.headers_mut().insert(header::RETRY_AFTER, wait);
+                Ok(answer)
             }
             Fate::AnswerDropped => {
                 self.forward_buffered(seen).await?;
