@@ -265,6 +265,9 @@ pub(crate) struct Version {
     /// That of this program alone
     #[arg(long)]
     pub(crate) client: bool,
+    /// Namespace of the operator; looked for in all, if not given
+    #[arg(long, value_name = "NAMESPACE", value_parser = crate::name::namespace)]
+    pub(crate) operator_namespace: Option<String>,
 }
 
 /// Arguments of `__complete`.

@@ -17,13 +17,12 @@ mod deployment;
 mod lease;
 mod marks;
 mod operator_rights;
+mod operators;
 mod own_rights;
 mod projects;
 mod skew;
 
-/// The labels of the operator's Deployment, as the chart sets them.
-const OPERATOR: &str =
-    "app.kubernetes.io/name=composio-operator,app.kubernetes.io/component=operator";
+pub(crate) use operators::Operators;
 
 /// Columns of the mark that a line begins with.
 const MARK: usize = 8;
@@ -47,18 +46,18 @@ pub(crate) async fn run(
     out: &mut Out,
 ) -> Result<(), Failure> {
     let cluster = Cluster::of(options).await?;
-    let namespace = arguments.operator_namespace.as_deref();
+    let operators = Operators::of(&cluster, arguments.operator_namespace.as_deref()).await;
     let found = vec![
         ("cluster", apiserver(&cluster).await),
         ("definitions", definitions_there(&cluster).await),
         ("your rights", own_rights::own_rights(&cluster).await),
         ("marks", marks::protected(&cluster).await),
-        ("operator", operator(&cluster, namespace).await),
+        ("operator", operators.noting(operator(&operators))),
         (
             "operator's rights",
-            operator_rights::operator_rights(&cluster, namespace).await,
+            operator_rights::operator_rights(&cluster, &operators).await,
         ),
-        ("leader", lease::leader(&cluster, namespace).await),
+        ("leader", lease::leader(&operators)),
         ("projects", projects::projects(&cluster).await),
     ];
     let failed = found
@@ -178,20 +177,6 @@ async fn served(cluster: &Cluster, why: String) -> Found {
     }
 }
 
-/// The operator's Deployments that the caller can see.
-pub(crate) async fn deployments(
-    cluster: &Cluster,
-    namespace: Option<&str>,
-) -> Result<Vec<Deployment>, kube::Error> {
-    let client = cluster.client.clone();
-    let api: Api<Deployment> = match namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
-    let list = api.list(&ListParams::default().labels(OPERATOR)).await?;
-    Ok(list.items)
-}
-
 /// The operator's version, where it is another one than that of this program.
 fn skew_of(deployment: &Deployment) -> String {
     let own = env!("CARGO_PKG_VERSION");
@@ -203,6 +188,11 @@ fn skew_of(deployment: &Deployment) -> String {
     }
 }
 
+/// `namespace/name`.
+pub(crate) fn place(deployment: &Deployment) -> String {
+    deployment::place(deployment)
+}
+
 /// As the chart labels it.
 pub(crate) fn version_of(deployment: &Deployment) -> Option<&str> {
     let labels = deployment.metadata.labels.as_ref()?;
@@ -210,16 +200,10 @@ pub(crate) fn version_of(deployment: &Deployment) -> Option<&str> {
     Some(version.as_str())
 }
 
-async fn operator(cluster: &Cluster, namespace: Option<&str>) -> Found {
-    let right = Right {
-        verb: "list",
-        group: "apps",
-        resource: "deployments",
-        namespace,
-    };
-    let deployments = match deployments(cluster, namespace).await {
+fn operator(operators: &Operators) -> Found {
+    let deployments = match operators.seen() {
         Ok(deployments) => deployments,
-        Err(error) => return not_seen(&error, right),
+        Err(why) => return why,
     };
     let mut is_ready = true;
     let message: Vec<String> = deployments

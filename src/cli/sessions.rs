@@ -148,4 +148,4 @@ Session:
   $ kubectl composio version
   kubectl-composio 0.1.0, for composio.dev/v1alpha1
   Kubernetes v1.33.1
-  composio-operator 0.1.0";
+  composio-operator 0.1.0 (composio-system/composio-operator)";

@@ -5,9 +5,11 @@ use kube::api::ListParams;
 use serde_json::json;
 
 use crate::arguments::{Options, Version};
+use crate::check::{Operators, place, version_of};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, NO_DEFINITION, Right, of};
 use crate::print::Out;
+use crate::text;
 
 /// The version of this program, and what the cluster has.
 pub(crate) async fn run(
@@ -28,16 +30,24 @@ pub(crate) async fn run(
         };
         let version = cluster.client.apiserver_version().await;
         let version = version.map_err(|error| of(error, right))?.git_version;
-        let version = crate::text::plain(&version);
+        let version = text::plain(&version);
         versions["kubernetes"] = json!(version);
         lines.push_str(&format!("Kubernetes {version}\n"));
-        let operators = operators(&cluster).await;
-        versions["operators"] = json!(operators);
-        for operator in operators {
-            lines.push_str(&format!(
-                "composio-operator {}\n",
-                crate::text::plain(&operator)
-            ));
+        let operators = Operators::of(&cluster, arguments.operator_namespace.as_deref()).await;
+        // As far as the caller may see them.
+        let deployments = operators.deployments.as_deref().unwrap_or_default();
+        let running: Vec<(&str, String)> = deployments
+            .iter()
+            .filter_map(|one| Some((version_of(one)?, place(one))))
+            .collect();
+        let numbers: Vec<&str> = running.iter().map(|(version, _)| *version).collect();
+        versions["operators"] = json!(numbers);
+        for (version, place) in running {
+            let version = text::plain(version);
+            lines.push_str(&format!("composio-operator {version} ({place})\n"));
+        }
+        if let Some(note) = operators.note() {
+            out.note(&text::plain(&note));
         }
         if !is_installed(&cluster).await {
             lines.push_str(&format!("{NO_DEFINITION}\n"));
@@ -47,14 +57,6 @@ pub(crate) async fn run(
         Some(written) => written,
         None => out.text(&lines),
     }
-}
-
-/// The versions that run, as far as the caller may see them.
-async fn operators(cluster: &Cluster) -> Vec<String> {
-    let deployments = crate::check::deployments(cluster, None).await;
-    let deployments = deployments.unwrap_or_default();
-    let versions = deployments.iter().filter_map(crate::check::version_of);
-    versions.map(str::to_owned).collect()
 }
 
 async fn is_installed(cluster: &Cluster) -> bool {

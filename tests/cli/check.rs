@@ -75,9 +75,18 @@ async fn all_that_is_there_is_found() {
         scene.namespace, scene.namespace
     );
     assert!(told.out.contains(&rights), "{told:?}");
-    let told = run(&scene, &["version"]).await.well();
+    let told = run(
+        &scene,
+        &["version", "--operator-namespace", &scene.namespace],
+    )
+    .await
+    .well();
     assert!(
-        told.contains("kubectl-composio 0.1.0") && told.contains("composio-operator 9.9.9"),
+        told.contains("kubectl-composio 0.1.0")
+            && told.contains(&format!(
+                "composio-operator 9.9.9 ({}/op)\n",
+                scene.namespace
+            )),
         "{told}"
     );
 }
@@ -217,6 +226,61 @@ async fn a_lease_that_nobody_holds_or_renews_is_told_and_two_leaders_of_the_same
         leader().await,
         "ok      leader: NS/a: a-2 leads; NS/b: b-1 leads"
     );
+}
+
+#[tokio::test]
+async fn what_looks_like_an_operator_where_none_leads_is_left_out() {
+    let control_plane = ControlPlane::start().await.expect("it starts");
+    let scene = Scene::on(&control_plane, "cli-check-others").await;
+    let watch = format!("--watch-namespace={}", scene.namespace);
+    let mut own = deployment("op", &["run", &watch]);
+    own["metadata"]["labels"]["app.kubernetes.io/version"] = json!("1.2.3");
+    scene.apply(&own.to_string()).await;
+    let ready = r#"{"status":{"replicas":1,"readyReplicas":1}}"#;
+    let patch = ["patch", "deployment", "op", "--subresource=status"];
+    let patch = [&patch[..], &["--type=merge", "-p", ready]].concat();
+    scene.kubectl(&patch).await;
+    let now = Timestamp::now();
+    scene
+        .apply(&lease("composio-operator", "op-1", now).to_string())
+        .await;
+    let is_well = async |words: &str| {
+        let told = run(&scene, &["check"]).await;
+        for what in ["operator", "operator's rights", "leader"] {
+            let line = line(&told, what);
+            assert!(line.starts_with("ok "), "{line}: {told:?}");
+        }
+        assert!(line(&told, "operator").contains(words), "{told:?}");
+        let told = run(&scene, &["version"]).await.well();
+        let version = format!("composio-operator 1.2.3 ({}/op)\n", scene.namespace);
+        assert!(told.contains(&version), "{told}");
+        assert!(!told.contains("9.9.9"), "{told}");
+    };
+    is_well("1 of 1 ready").await;
+    let other = control_plane
+        .namespace(&scene.client, "cli-check-other")
+        .await;
+    let mut forged = deployment("op", &["run", "--lease-name=mine"]);
+    forged["metadata"]["labels"]["app.kubernetes.io/version"] = json!("9.9.9");
+    let stale = now - SignedDuration::from_hours(5);
+    for object in [
+        forged,
+        lease("composio-operator", "evil", stale),
+        lease("mine", "evil", stale),
+    ] {
+        let args = ["-n", &other, "apply", "-f", "-"];
+        let applied = control_plane
+            .kubectl_stdin(&args, &object.to_string())
+            .await;
+        assert!(applied.status.success(), "{applied:?}");
+    }
+    is_well(&format!(
+        "left out: Deployment {other}/op, Lease {other}/composio-operator"
+    ))
+    .await;
+    // Who says where the operator is, is told of what is there.
+    let told = run(&scene, &["check", "--operator-namespace", &other]).await;
+    assert!(line(&told, "operator").starts_with("FAILED "), "{told:?}");
 }
 
 #[tokio::test]

@@ -4,42 +4,24 @@ use composio_operator::arguments::DEFAULT_LEASE_NAME;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::Api;
-use kube::api::ListParams;
 
-use super::{Found, deployment, deployments, not_seen};
-use crate::cluster::Cluster;
-use crate::failure::Right;
+use super::operators::place;
+use super::{Found, Operators, deployment};
 use crate::view::ago;
 
-/// Who holds the Leases of the operators that the caller can see.
-pub(super) async fn leader(cluster: &Cluster, namespace: Option<&str>) -> Found {
-    let deployments = deployments(cluster, namespace).await.unwrap_or_default();
-    let right = Right {
-        verb: "list",
-        group: "coordination.k8s.io",
-        resource: "leases",
-        namespace,
-    };
-    let client = cluster.client.clone();
-    let api: Api<Lease> = match namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
-    let leases = match api.list(&ListParams::default()).await {
-        Ok(leases) => leases.items,
-        Err(error) => return not_seen(&error, right),
-    };
-    judge(&deployments, &leases, Timestamp::now())
+/// Who holds the Leases of the operators.
+pub(super) fn leader(operators: &Operators) -> Found {
+    match operators.seen_leases() {
+        Ok(leases) => {
+            let deployments = operators.deployments.as_deref().unwrap_or_default();
+            judge(deployments, leases, Timestamp::now())
+        }
+        Err(why) => why,
+    }
 }
 
 /// What the Leases say of those Deployments, and of operators without one.
 fn judge(deployments: &[Deployment], leases: &[Lease], now: Timestamp) -> Found {
-    let place = |lease: &Lease| {
-        let metadata = &lease.metadata;
-        let namespace = metadata.namespace.clone().unwrap_or_default();
-        (namespace, metadata.name.clone().unwrap_or_default())
-    };
     let mut told: Vec<(bool, String)> = Vec::new();
     let mut leading: Vec<&Deployment> = Vec::new();
     let mut known = Vec::new();

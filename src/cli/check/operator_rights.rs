@@ -13,7 +13,7 @@ use kube::Api;
 use kube::api::PostParams;
 
 use super::deployment::{lease, user, watched};
-use super::{Found, deployments, not_seen};
+use super::{Found, Operators, not_seen};
 use crate::cluster::Cluster;
 use crate::failure::Right;
 
@@ -28,13 +28,13 @@ const LEASE_RULES: &str = include_str!("../../../charts/composio-operator/files/
 const TOLD: usize = 5;
 
 /// Whether each operator has its rights, in each namespace that it is to watch.
-pub(super) async fn operator_rights(cluster: &Cluster, namespace: Option<&str>) -> Found {
-    let deployments = deployments(cluster, namespace).await.unwrap_or_default();
+pub(super) async fn operator_rights(cluster: &Cluster, operators: &Operators) -> Found {
+    let deployments = operators.deployments.as_deref().unwrap_or_default();
     if deployments.is_empty() {
         return Found::Unknown("no Deployment with the chart's labels is seen".to_owned());
     }
     let mut wrong = Vec::new();
-    for deployment in &deployments {
+    for deployment in deployments {
         let watched = watched(deployment);
         for namespace in &watched {
             match is_there(cluster, namespace).await {
