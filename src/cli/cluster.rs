@@ -120,8 +120,10 @@ impl Cluster {
         selector: Option<&str>,
         mut take: impl FnMut(Value),
     ) -> Result<(), kube::Error> {
-        let mut parameters = ListParams::default();
-        parameters.label_selector = selector.map(str::to_owned);
+        let parameters = ListParams {
+            label_selector: selector.map(str::to_owned),
+            ..ListParams::default()
+        };
         let take = |object: DynamicObject| take(value(&object));
         pages::each(&self.accounts(namespace), &parameters, take).await
     }

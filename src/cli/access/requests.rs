@@ -8,6 +8,7 @@ use kube::{Api, ResourceExt};
 
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Right, of};
+use crate::pages;
 
 /// The requests of a namespace.
 pub(super) enum Requests {
@@ -25,8 +26,10 @@ impl Requests {
             resource: "connectrequests",
             ..Right::on_accounts("list", Some(namespace))
         };
-        match api.list(&ListParams::default()).await {
-            Ok(list) => Ok(Self::Known(list.items)),
+        let mut all = Vec::new();
+        let listed = pages::each(&api, &ListParams::default(), |one| all.push(one)).await;
+        match listed {
+            Ok(()) => Ok(Self::Known(all)),
             Err(kube::Error::Api(status)) if status.code == 403 => {
                 Ok(Self::Unknown(format!("you may not {right}")))
             }
