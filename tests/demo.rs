@@ -5,6 +5,7 @@
 mod support;
 
 use std::io::{IsTerminal, Write, stdout};
+use std::path::Path;
 use std::process::exit;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use tokio::runtime::Runtime;
 use support::connect_page::{ConnectPage, RULES as PAGE_RULES};
 use support::control_plane::ControlPlane;
 use support::operator::{LEASE_RULES, Operator, Options, RULES};
-use support::sandbox::Sandbox;
+use support::sandbox::{PROGRAM, Sandbox};
 use support::story::{Stage, asked_by_toolkit, check_calls};
 use support::tools::tools_for_demo;
 
@@ -183,8 +184,10 @@ async fn tell_story(stage: &Stage<'_>, steps: &mut Steps) -> Result<(), String> 
 async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
     let kubectl = stage.control_plane.kubectl_path().display();
     let kubeconfig = stage.control_plane.kubeconfig().display();
+    let plugin = plugin();
+    let at = format!("--kubeconfig {kubeconfig} -n {NAMESPACE}");
     let plugin = format!(
-        "the plugin:   export KUBECONFIG={kubeconfig}\n              kubectl composio status -n {NAMESPACE}\n              kubectl composio inventory -n {NAMESPACE} --allow-http --allowed-base-url {}",
+        "the plugin:   {plugin} status {at}\n              {plugin} inventory {at} --allow-http --allowed-base-url {}",
         stage.sandbox.url()
     );
     let mut shown = String::new();
@@ -218,6 +221,18 @@ async fn look_on(stage: &Stage<'_>) -> Result<(), String> {
             ));
             shown = news;
         }
+    }
+}
+
+/// What starts the plugin from any folder: neither it nor the demo's kubectl need be on the PATH.
+fn plugin() -> String {
+    let built = Path::new(PROGRAM).with_file_name("kubectl-composio");
+    match built.is_file() {
+        true => built.display().to_string(),
+        false => format!(
+            "cargo run --quiet --manifest-path {}/Cargo.toml --package composio-cli --",
+            env!("CARGO_MANIFEST_DIR")
+        ),
     }
 }
 
