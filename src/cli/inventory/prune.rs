@@ -46,9 +46,8 @@ pub(super) async fn run(
     let ended = match (arguments.dry_run, found.is_empty()) {
         (_, true) => Ok(()),
         (true, false) => {
-            let each = found.iter();
-            each.map(|account| pruned.add(&account.id, Came::Deleted, out))
-                .collect()
+            let mut each = found.iter();
+            each.try_for_each(|account| pruned.add(&account.id, Came::Deleted, out))
         }
         (false, false) => {
             if !arguments.yes {
