@@ -104,7 +104,7 @@ Session:
   $ kubectl composio inventory --prune abandoned --dry-run
   account ca_2345 deleted (dry run)
   $ kubectl composio inventory --prune abandoned
-  1 accounts of ComposioProject/agents/default whose sign-in was never finished will be deleted. Type the project's name to go on:
+  1 account of ComposioProject/agents/default whose sign-in was never finished will be deleted. Type the project's name to go on:
   ComposioProject/agents/default
   account ca_2345 deleted";
 

@@ -122,7 +122,9 @@ async fn a_delivery_is_taken_when_it_comes_again_after_a_failure_and_a_replay_is
     scene
         .until("mail", "Ready", "False", "ReauthorizationRequired")
         .await;
-    assert_eq!(looks(&scene, seq).await, 1);
+    // None where the last of the quick polls, which the link had brought, was faster.
+    let looked = looks(&scene, seq).await;
+    assert!(looked <= 1, "{looked} looks");
 
     // At another replica, and at one that was started again, it is the same event as ever.
     let project = scene.sandbox.control("GET", "project", Value::Null).await;
@@ -144,7 +146,7 @@ async fn a_delivery_is_taken_when_it_comes_again_after_a_failure_and_a_replay_is
         assert!(page.metric(known).await >= Some(5.0));
     }
     assert_eq!(page.written(&scene).len(), written, "nothing is asked");
-    assert_eq!(looks(&scene, seq).await, 1, "and nothing looked at");
+    assert_eq!(looks(&scene, seq).await, looked, "and nothing looked at");
 }
 
 #[tokio::test]

@@ -304,7 +304,9 @@ impl ControlPlane {
             .arg("--audit-log-path")
             .arg(folder.join(AUDIT_LOG))
             // Written before the request is answered, so that who has the answer can read of it.
-            .args(["--audit-log-mode", "blocking"]);
+            .args(["--audit-log-mode", "blocking"])
+            // One file, however long all tests take: what is read of it is counted from its begin.
+            .args(["--audit-log-maxsize", "100000"]);
         let apiserver = Child::spawn(&folder, "kube-apiserver", GRACE, &apiserver_command)?;
         ready(&apiserver, async || {
             if !server.certificate.exists() {
