@@ -111,7 +111,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     let state_key = arguments.state_key_file.as_deref().map(read_state_key);
     let state_key = state_key.transpose()?;
     let page = connect::settings::of_operator(&arguments.page)?;
-    let notifier = Notifier::of(&arguments.notify)?;
+    let notifier = Notifier::of(&arguments.notify, arguments.page.connect_url.clone())?;
     let cluster = kubernetes::cluster().await?;
     let settings = settings(&arguments, page, &cluster)?;
     let metrics = Arc::new(Metrics::default());

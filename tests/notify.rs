@@ -325,6 +325,13 @@ async fn what_cannot_work_or_would_tell_too_much_is_refused_at_the_start() {
                 .flag("--notify-with-token", "true"),
             "whoever reads a channel could open the pages of others",
         ),
+        (
+            "tokens-together",
+            url(https)
+                .flag("--notify-digest", "1m")
+                .flag("--notify-with-token", "true"),
+            "whoever reads a digest could open the pages of all who are in it",
+        ),
     ] {
         let operator = told.scene.spawn(name, &options);
         let log = wait::until(&format!("{name} ends"), SOON, async || {

@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::arguments::NotifyOptions;
+use crate::{arguments::NotifyOptions, connect::page_address::ConnectUrl, crd::ConnectedAccount};
 
 mod backoff;
 mod clear;
@@ -88,17 +88,21 @@ pub struct Notifier {
     filter: Arc<NotifyFilter>,
     sink: Sink,
     format: Format,
+    connect_url: Option<ConnectUrl>,
     with_token: bool,
     digest: Option<Duration>,
 }
 
 impl Notifier {
-    /// By the command line; `None`: nobody is told.
+    /// By the command line, where the connect page is served at that URL, if it is; `None`: nobody is told.
     ///
     /// # Errors
-    /// When a file cannot be read, what it holds is no URL or token, or messages would be sent in clear text. Nothing
-    /// of what a file holds is told.
-    pub fn of(options: &NotifyOptions) -> Result<Option<Self>, String> {
+    /// When a file cannot be read, what it holds is no URL or token, messages would be sent in clear text, or tokens to
+    /// others than the one person. Nothing of what a file holds is told.
+    pub fn of(
+        options: &NotifyOptions,
+        connect_url: Option<ConnectUrl>,
+    ) -> Result<Option<Self>, String> {
         let address = match (&options.notify_url, &options.notify_url_file) {
             (Some(url), _) => Address::Url(url.clone()),
             (None, Some(file)) => Address::File(file.clone()),
@@ -107,6 +111,12 @@ impl Notifier {
         if options.notify_with_token && options.notify_format == Format::Slack {
             return Err(
                 "--notify-with-token needs --notify-format=cloudevents: whoever reads a channel could open the pages of others"
+                    .to_owned(),
+            );
+        }
+        if options.notify_with_token && options.notify_digest.is_some() {
+            return Err(
+                "--notify-with-token and --notify-digest exclude each other: whoever reads a digest could open the pages of all who are in it"
                     .to_owned(),
             );
         }
@@ -119,6 +129,7 @@ impl Notifier {
             }),
             sink: Sink::new(address, token_file, options.notify_allow_http)?,
             format: options.notify_format,
+            connect_url,
             with_token: options.notify_with_token,
             digest: options.notify_digest,
         }))
@@ -127,6 +138,11 @@ impl Notifier {
     /// Of which accounts people are told.
     pub fn filter(&self) -> Arc<NotifyFilter> {
         Arc::clone(&self.filter)
+    }
+
+    /// What is pending of an object, if anything is.
+    fn notice(&self, object: &ConnectedAccount) -> Option<Notice> {
+        Notice::of(object, self.connect_url.as_ref(), self.with_token)
     }
 
     /// Whether what stands in the status of an object is to be told: the filter may have been another one when it was
@@ -151,5 +167,35 @@ impl Notifier {
         let mut task = JoinSet::new();
         task.spawn(Sender::new(self, parts).run());
         task
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        notify: NotifyOptions,
+    }
+
+    fn refused(flags: &[&str]) -> Option<String> {
+        let line = ["x", "--notify-url=https://a.example"];
+        let line = Line::parse_from(line.iter().chain(flags));
+        Notifier::of(&line.notify, None).err()
+    }
+
+    #[test]
+    fn tokens_are_sent_to_no_channel_and_in_no_digest() {
+        for (flag, words) in [
+            ("--notify-format=slack", "whoever reads a channel"),
+            ("--notify-digest=1m", "whoever reads a digest"),
+        ] {
+            let refused = refused(&["--notify-with-token", flag]);
+            assert!(refused.is_some_and(|why| why.contains(words)), "{flag}");
+        }
     }
 }

@@ -37,6 +37,7 @@ pub use config_map::{ConfigMapResult, report_config_map};
 use config_map::{intend, keep_condition};
 use notification::record_notification;
 use page::record_page;
+pub(crate) use person::concerns_a_person;
 pub use request::handled_requests;
 use request::record_sign_in;
 pub use requeue::{RequeuePolicy, config_map_requeue_after, requeue_after};

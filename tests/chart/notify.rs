@@ -88,6 +88,10 @@ async fn what_would_tell_nobody_or_too_many_is_refused() {
             "whoever reads a channel",
         ),
         (
+            r#"notify={"url":"https://a.example","digest":"1m","withToken":true}"#,
+            "whoever reads a digest",
+        ),
+        (
             r#"extraArgs=["--notify-url=https://a.example"]"#,
             "use notify.url",
         ),

@@ -76,6 +76,9 @@
 {{- if and $notify.withToken (ne $notify.format "cloudevents") }}
 {{- fail "notify.withToken needs notify.format=cloudevents: whoever reads a channel could open the pages of others" }}
 {{- end }}
+{{- if and $notify.withToken $notify.digest }}
+{{- fail "notify.withToken and notify.digest exclude each other: whoever reads a digest could open the pages of all who are in it" }}
+{{- end }}
 {{- else if or $secret.name $notify.projects $notify.namespaces $notify.namespacedProjects $notify.digest $notify.withToken $notify.allowHTTP }}
 {{- fail "notify is given, and neither notify.url nor notify.secret.urlKey is: nobody would be notified" }}
 {{- end }}

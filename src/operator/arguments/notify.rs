@@ -90,7 +90,7 @@ pub struct NotifyOptions {
     pub notify_digest: Option<Duration>,
 
     /// Send the address of the connect page with the token that opens it: only where the receiver passes it on to
-    /// that one person. With cloudevents only
+    /// that one person. With cloudevents only, and not with --notify-digest
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_NOTIFY_WITH_TOKEN",

@@ -79,6 +79,20 @@ impl ConnectUrl {
         }
     }
 
+    /// The address of the object's page, with the token that opens it or without.
+    pub fn page(&self, namespace: &str, name: &str, token: Option<&str>) -> String {
+        let token = token.map(|token| format!("?t={token}"));
+        let token = token.unwrap_or_default();
+        format!("{self}/connect/{namespace}/{name}{token}")
+    }
+
+    /// The token of that address, if it is one of the object's page.
+    pub fn token_of<'a>(&self, address: &'a str, namespace: &str, name: &str) -> Option<&'a str> {
+        let token = address.strip_prefix(&self.page(namespace, name, Some("")))?;
+        let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (!token.is_empty() && token.bytes().all(is_of_token)).then_some(token)
+    }
+
     /// Whether browsers send cookies over TLS alone.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
@@ -176,9 +190,7 @@ impl PageSettings {
         let PageOf {
             namespace, name, ..
         } = of;
-        let token = token.map(|token| format!("?t={token}"));
-        let token = token.unwrap_or_default();
-        format!("{}/connect/{namespace}/{name}{token}", self.url)
+        self.url.page(namespace, name, token)
     }
 }
 

@@ -8,12 +8,14 @@ use std::{
 
 use tokio::time::Instant;
 
-/// Messages of one namespace in an hour: a team must not flood the platform's channel.
+use super::{notice::Notice, outbox::Waiting};
+
+/// Of one namespace in an hour, each of a digest too: a team must not flood the platform's channel.
 const OF_NAMESPACE: Limit = Limit {
     most: 60,
     within: Duration::from_secs(60 * 60),
 };
-/// Messages to one person in a day.
+/// To one person in a day.
 const TO_PERSON: Limit = Limit {
     most: 5,
     within: Duration::from_secs(24 * 60 * 60),
@@ -45,14 +47,35 @@ pub(super) struct Limits {
     to_person: Admitted,
 }
 
+/// Objects that wait, with what is to be told of each.
+type Notices = Vec<(Waiting, Notice)>;
+
 impl Limits {
-    /// Whether one more message of that namespace may be sent to that person. If so, it counts.
-    pub(super) fn admit(&mut self, namespace: &str, person: &str, now: Instant) -> bool {
+    /// Parts what may be told from what may not. What may counts once, however often it is sent to that person.
+    pub(super) fn admit_each(&mut self, all: Notices, now: Instant) -> (Notices, Notices) {
+        let (mut admitted, mut limited) = (Notices::new(), Notices::new());
+        for (mut waiting, notice) in all {
+            let person = &notice.person;
+            let is_counted = waiting.admitted_to.as_ref() == Some(person);
+            if is_counted || self.admit(&notice.namespace, person, now) {
+                waiting.admitted_to = Some(person.clone());
+                admitted.push((waiting, notice));
+            } else {
+                limited.push((waiting, notice));
+            }
+        }
+        (admitted, limited)
+    }
+
+    /// Whether that person may be told of that namespace once more. If so, it counts. The case of an address does not
+    /// make another person of it.
+    fn admit(&mut self, namespace: &str, person: &str, now: Instant) -> bool {
+        let person = person.trim().to_lowercase();
         let may_be = self.of_namespace.has_room(OF_NAMESPACE, namespace, now)
-            && self.to_person.has_room(TO_PERSON, person, now);
+            && self.to_person.has_room(TO_PERSON, &person, now);
         if may_be {
             self.of_namespace.add(namespace, now);
-            self.to_person.add(person, now);
+            self.to_person.add(&person, now);
         }
         may_be
     }
@@ -88,7 +111,58 @@ impl Admitted {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{digest::tests::notices, outbox::Object},
+        *,
+    };
+
+    /// So many objects of a namespace, each about another person or all about one.
+    fn waiting(namespace: &str, count: usize, is_one_person: bool) -> Notices {
+        let each = notices(namespace, count).into_iter().enumerate();
+        let each = each.map(|(n, mut notice)| {
+            if !is_one_person {
+                notice.person = format!("{namespace}-{n}@acme.com");
+            }
+            let object = Object::new(&n.to_string()).within(namespace);
+            (Waiting::new(object), notice)
+        });
+        each.collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_gathered_is_admitted_one_by_one_and_counts_once_for_all_attempts() {
+        let (mut limits, now) = (Limits::default(), Instant::now());
+        let mut all = waiting("noisy", 1000, false);
+        all.extend(waiting("quiet", 10, true));
+        let (admitted, limited) = limits.admit_each(all, now);
+        let of = |namespace: &str, all: &Notices| {
+            let of_it = all.iter().filter(|(_, one)| one.namespace == namespace);
+            of_it.count()
+        };
+        assert_eq!((of("noisy", &admitted), of("noisy", &limited)), (60, 940));
+        assert_eq!((of("quiet", &admitted), of("quiet", &limited)), (5, 5));
+        let (mut again, limited) = limits.admit_each(admitted, now);
+        assert_eq!((again.len(), limited.len()), (65, 0), "sent again");
+        let mut other = again.pop().expect("one of them");
+        other.1.person = "CEO@acme.com".to_owned();
+        other.1.namespace = "noisy".to_owned();
+        let (admitted, limited) = limits.admit_each(vec![other], now);
+        assert_eq!((admitted.len(), limited.len()), (0, 1), "somebody else");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_in_another_case_is_the_same_person() {
+        let (mut limits, now) = (Limits::default(), Instant::now());
+        let each = [
+            "ceo@acme.com",
+            "CEO@acme.com",
+            " ceo@Acme.com ",
+            "cEo@acme.com",
+        ];
+        let each = each.iter().cycle().take(20).enumerate();
+        let admitted = each.filter(|(n, person)| limits.admit(&n.to_string(), person, now));
+        assert_eq!(admitted.count(), 5);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_noisy_namespace_is_stopped_and_no_other_is() {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::{
+    connect::page_address::ConnectUrl,
     crd::{ConnectedAccount, NotificationType, ProjectRef},
     text::{SENTENCE, sanitize_line},
 };
@@ -35,23 +36,31 @@ pub(super) struct Notice {
 }
 
 impl Notice {
-    /// What is pending of an object, if anything is. `with_token`: the address of the page opens it for whoever has it.
-    pub(super) fn of(object: &ConnectedAccount, with_token: bool) -> Option<Self> {
+    /// What is pending of an object, if anything is. `connect_url`: where the page is served, if it is; its address is
+    /// made of that and of the names of the object, since people follow it, and a status can be written by others.
+    /// `with_token`: the address opens the page for whoever has it.
+    pub(super) fn of(
+        object: &ConnectedAccount,
+        connect_url: Option<&ConnectUrl>,
+        with_token: bool,
+    ) -> Option<Self> {
         let status = object.status.as_ref()?;
         let pending = status.pending_notification.as_ref()?;
         let spec = &object.spec;
         let line = |text: &str| sanitize_line(text, SENTENCE);
         let user = line(&spec.user);
-        let page = status.connect_page.as_ref().map(|page| match with_token {
-            true => page.url.clone(),
-            false => without_query(&page.url),
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        let written = status.connect_page.as_ref().zip(connect_url);
+        let page = written.map(|(written, connect_url)| {
+            let token = connect_url.token_of(&written.url, &namespace, &name);
+            connect_url.page(&namespace, &name, token.filter(|_| with_token))
         });
         Some(Self {
             id: pending.id.clone(),
             type_: pending.type_,
             time: pending.time.0,
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
+            namespace,
+            name,
             uid: object.uid().unwrap_or_default(),
             project: spec.project_ref.clone(),
             toolkit: line(&spec.toolkit),
@@ -79,12 +88,6 @@ impl Notice {
             }
         }
     }
-}
-
-/// The token of an address is in its query.
-fn without_query(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    url[..end].to_owned()
 }
 
 #[cfg(test)]
@@ -119,16 +122,52 @@ pub(super) mod tests {
 
     /// The notice of such an object.
     pub(crate) fn notice(spec: &Value) -> Notice {
-        Notice::of(&awaited(spec), false).expect("it is pending")
+        Notice::of(&awaited(spec), Some(&served()), false).expect("it is pending")
+    }
+
+    fn served() -> ConnectUrl {
+        ConnectUrl::parse("https://connect.acme.com").expect("a URL")
     }
 
     #[test]
     fn the_address_holds_a_token_only_where_that_is_said() {
         let object = awaited(&json!({}));
-        let page = |with_token| Notice::of(&object, with_token).and_then(|notice| notice.page);
+        let served = served();
+        let told = |with_token| Notice::of(&object, Some(&served), with_token);
+        let page = |with_token| told(with_token).and_then(|notice| notice.page);
         let address = "https://connect.acme.com/connect/agents/mail";
         assert_eq!(page(false).as_deref(), Some(address));
         assert_eq!(page(true), Some(format!("{address}?t=SECRET")));
+        let unserved = Notice::of(&object, None, true).and_then(|notice| notice.page);
+        assert_eq!(unserved, None, "no page is served");
+    }
+
+    #[test]
+    fn an_address_that_somebody_wrote_into_the_status_is_not_told() {
+        for forged in [
+            "https://evil.example",
+            "https://evil.example/connect/agents/mail?t=SECRET",
+            "https://connect.acme.com.evil.example/connect/agents/mail?t=SECRET",
+            "https://connect.acme.com@evil.example/connect/agents/mail?t=SECRET",
+            "https://connect.acme.com/connect/agents/other?t=SECRET",
+            "https://connect.acme.com/connect/agents/mail/../other?t=SECRET",
+            "https://connect.acme.com/connect/agents/mail?t=a&next=https://evil.example",
+            "https://connect.acme.com/connect/agents/mail?t=a b",
+            "https://connect.acme.com/connect/agents/mail?t=",
+            "javascript:alert(1)",
+        ] {
+            let mut object = awaited(&json!({}));
+            let status = object.status.as_mut().expect("a status");
+            status.connect_page.as_mut().expect("a page").url = forged.to_owned();
+            for with_token in [false, true] {
+                let told = Notice::of(&object, Some(&served()), with_token);
+                assert_eq!(
+                    told.and_then(|notice| notice.page).as_deref(),
+                    Some("https://connect.acme.com/connect/agents/mail"),
+                    "{forged}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -156,6 +195,6 @@ pub(super) mod tests {
             .as_mut()
             .expect("a status")
             .pending_notification = None;
-        assert!(Notice::of(&object, true).is_none());
+        assert!(Notice::of(&object, Some(&served()), true).is_none());
     }
 }

@@ -28,8 +28,8 @@ pub(super) struct Waiting {
     pub(super) object: Object,
     /// How often its message was sent and not taken.
     pub(super) failures: u32,
-    /// Whether it was counted as one of the messages that its namespace may send.
-    pub(super) is_admitted: bool,
+    /// The person for whom it was counted as one that the limits admit.
+    pub(super) admitted_to: Option<String>,
     not_before: Option<Instant>,
 }
 
@@ -67,7 +67,8 @@ struct State {
 }
 
 impl Outbox {
-    /// Takes in what the watch has brought.
+    /// Takes in what the watch has brought. What is not to be told yet waits in the status, until the watch brings a
+    /// verdict on it.
     pub(crate) fn offer(&self, known: &Summary) {
         let object = known.reference();
         let mut state = self.0.state.lock();
@@ -75,7 +76,7 @@ impl Outbox {
             state.settled.remove(&object);
             return;
         };
-        if state.since.contains_key(&object) {
+        if !known.may_be_told() || state.since.contains_key(&object) {
             return;
         }
         if state.since.len() >= MOST {
@@ -83,12 +84,7 @@ impl Outbox {
             return;
         }
         state.since.insert(object.clone(), since);
-        state.push(Waiting {
-            object,
-            failures: 0,
-            is_admitted: false,
-            not_before: None,
-        });
+        state.push(Waiting::new(object));
         drop(state);
         self.0.changed.notify_one();
     }
@@ -164,6 +160,17 @@ impl Outbox {
     }
 }
 
+impl Waiting {
+    pub(super) fn new(object: Object) -> Self {
+        Self {
+            object,
+            failures: 0,
+            admitted_to: None,
+            not_before: None,
+        }
+    }
+}
+
 impl State {
     fn push(&mut self, waiting: Waiting) {
         let namespace = waiting.object.namespace.clone().unwrap_or_default();
@@ -208,15 +215,28 @@ mod tests {
     use super::*;
 
     fn known(namespace: &str, name: &str, is_pending: bool) -> Arc<Summary> {
+        changed(namespace, name, is_pending, |_| {})
+    }
+
+    fn changed(
+        namespace: &str,
+        name: &str,
+        is_pending: bool,
+        change: impl FnOnce(&mut serde_json::Value),
+    ) -> Arc<Summary> {
         let mut object = json!({
-            "metadata": {"name": name, "namespace": namespace, "uid": name},
+            "metadata": {"name": name, "namespace": namespace, "uid": name, "generation": 1},
             "spec": {"user": "u", "toolkit": "gmail"},
-            "status": {"state": "ACTIVE"},
+            "status": {"state": "ACTIVE", "observedGeneration": 1, "conditions": [{
+                "type": "Synced", "status": "True", "reason": "Connected", "message": "",
+                "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }]},
         });
         if is_pending {
             object["status"]["pendingNotification"] =
                 json!({"id": "1", "type": "Connected", "time": "2026-01-01T00:00:00.000000Z"});
         }
+        change(&mut object);
         let packed: PackedObject = serde_json::from_str(&object.to_string()).expect("an object");
         Arc::clone(packed.summary())
     }
@@ -252,6 +272,61 @@ mod tests {
         outbox.done(&first.object);
         outbox.offer(&object);
         assert_eq!(turn(&outbox), first);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_declaration_that_was_not_judged_yet_or_is_not_allowed_is_held_until_it_is() {
+        let outbox = Outbox::default();
+        let reason = |reason: &'static str| {
+            changed("a", "x", true, move |object| {
+                object["status"]["conditions"][0]["reason"] = json!(reason);
+            })
+        };
+        let field = |path: &'static str, value: serde_json::Value| {
+            changed("a", "x", true, move |object| {
+                *object.pointer_mut(path).expect("it is there") = value;
+            })
+        };
+        for held in [
+            // Somebody else may be the person since.
+            field("/metadata/generation", json!(2)),
+            field("/status/observedGeneration", json!(2)),
+            field("/status/conditions/0/observedGeneration", json!(0)),
+            field("/metadata/generation", json!(null)),
+            field("/status/conditions", json!([])),
+            reason("NotAllowed"),
+            // Until that passes, it was not judged whether it is allowed.
+            reason("Suspended"),
+            reason("ProjectUnavailable"),
+            reason("ComposioUnavailable"),
+            reason("Unheard"),
+        ] {
+            outbox.offer(&held);
+            assert_eq!(outbox.next(Instant::now()), Next::Nothing, "{held:?}");
+        }
+        for told in [
+            "Connected",
+            "AwaitingUser",
+            "WrongIdentity",
+            "ReauthorizationRequired",
+            "Revoked",
+        ] {
+            outbox.offer(&reason(told));
+            outbox.done(&turn(&outbox).object);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_told_stays_known_while_another_declaration_is_judged() {
+        let outbox = Outbox::default();
+        outbox.offer(&known("a", "x", true));
+        let told = turn(&outbox).object;
+        outbox.settle(&told, "1");
+        outbox.done(&told);
+        outbox.offer(&changed("a", "x", true, |object| {
+            object["metadata"]["generation"] = json!(2);
+        }));
+        assert!(outbox.is_settled(&told, "1"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -162,8 +162,16 @@ impl Sender {
             return None;
         }
         let packed = objects.packed(object);
+        if let Some(packed) = &packed
+            && packed.summary().is_to_be_told()
+            && !packed.summary().may_be_told()
+        {
+            // Once it is judged, the watch offers it again.
+            self.finish(object);
+            return None;
+        }
         let read = packed.and_then(|packed| packed.unpack().ok());
-        let notice = read.and_then(|object| Notice::of(&object, self.notifier.with_token));
+        let notice = read.and_then(|object| self.notifier.notice(&object));
         let notice = notice.filter(|notice| self.notifier.may_tell(notice));
         let Some(notice) = notice else {
             outbox.done(object);
@@ -180,20 +188,30 @@ impl Sender {
         Some(notice)
     }
 
-    async fn tell(&mut self, mut waiting: Waiting) {
+    /// Those of them that may be told. The others are counted.
+    async fn admit(&mut self, all: Vec<(Waiting, Notice)>) -> Vec<(Waiting, Notice)> {
+        let now = Instant::now();
+        let (admitted, limited) = self.limits.admit_each(all, now);
+        for (_, notice) in &limited {
+            *self.omitted.entry(notice.namespace.clone()).or_default() += 1;
+            self.omitted_due.get_or_insert(now + OMITTED_AFTER);
+        }
+        let this = &*self;
+        let each = limited.into_iter().map(|(waiting, notice)| async move {
+            this.drop_one(waiting, &notice, "limited").await;
+        });
+        let mut each = stream::iter(each).buffer_unordered(WRITES);
+        while each.next().await.is_some() {}
+        admitted
+    }
+
+    async fn tell(&mut self, waiting: Waiting) {
         let Some(notice) = self.notice(&waiting).await else {
             return;
         };
-        let now = Instant::now();
-        if !waiting.is_admitted {
-            if !self.limits.admit(&notice.namespace, &notice.person, now) {
-                *self.omitted.entry(notice.namespace.clone()).or_default() += 1;
-                self.omitted_due.get_or_insert(now + OMITTED_AFTER);
-                self.drop_one(waiting, &notice, "limited").await;
-                return;
-            }
-            waiting.is_admitted = true;
-        }
+        let Some((waiting, notice)) = self.admit(vec![(waiting, notice)]).await.pop() else {
+            return;
+        };
         if waiting.failures > 0 {
             self.parts.metrics.notification_repeated();
         }
@@ -215,9 +233,9 @@ impl Sender {
                 told.push((waiting, notice));
             }
         }
+        let told = self.admit(told).await;
         if told.len() < 2 {
-            for (mut waiting, _) in told {
-                waiting.is_admitted = true;
+            for (waiting, _) in told {
                 self.tell(waiting).await;
             }
             return;
@@ -228,9 +246,13 @@ impl Sender {
             }
         }
         let notices: Vec<Notice> = told.iter().map(|(_, notice)| notice.clone()).collect();
-        let digest = Digest::of(&notices, &BTreeMap::new());
+        let digest = Digest::of(&notices, &self.omitted);
         let body = self.notifier.format.digest(&digest, Timestamp::now());
         let sent = self.send(body).await;
+        if matches!(sent, Sent::Taken) {
+            self.omitted.clear();
+            self.omitted_due = None;
+        }
         let this = &*self;
         let each = told.into_iter().map(|(waiting, notice)| async move {
             match sent {

@@ -1,8 +1,8 @@
 //! Messages of Slack's incoming webhooks. Pure.
 //!
 //! What a team has written stands in blocks of plain text alone, where nothing is a link or a mention. Only the
-//! address of the connect page is a link, and nothing of it is a team's but the names of namespace and object, which
-//! the apiserver has checked.
+//! address of the connect page is a link. It is made of the URL where the page is served and the names of namespace and
+//! object, which the apiserver has checked: nothing of it is read from the status, where others may have written it.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 use std::collections::BTreeMap;

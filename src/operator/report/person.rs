@@ -15,6 +15,14 @@ pub(super) enum ForPerson {
     Nothing,
 }
 
+/// Whether a person must sign in, or has. An object gets such a reason only once its project allows what it declares.
+pub(crate) fn concerns_a_person(reason: Reason) -> bool {
+    matches!(
+        for_person(reason),
+        ForPerson::Asked(_) | ForPerson::Connected
+    )
+}
+
 pub(super) fn for_person(reason: Reason) -> ForPerson {
     match reason {
         Reason::AwaitingUser

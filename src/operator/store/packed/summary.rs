@@ -17,6 +17,7 @@ use crate::{
     plan::{Claim, Claimant, Desired, Flags, Labels, Pin, computed_alias},
     projects::ProjectKey,
     record::{Proven, RecordKeys},
+    report::concerns_a_person,
 };
 
 mod recorded;
@@ -147,6 +148,15 @@ impl Summary {
     /// Whether something is to be told of the object that was not taken yet.
     pub(crate) fn is_to_be_told(&self) -> bool {
         self.recorded.notification_since.is_some()
+    }
+
+    /// Whether its declaration, as it stands, was judged, and the verdict is one that people are told of: what is
+    /// pending was noted of the declaration of that time, which whoever may write the object can change since.
+    pub(crate) fn may_be_told(&self) -> bool {
+        let recorded = &self.recorded;
+        let is_judged = self.generation.is_some() && recorded.judged_generation == self.generation;
+        let reason = recorded.synced.and_then(|synced| synced.reason);
+        is_judged && reason.is_some_and(concerns_a_person)
     }
 
     /// Whether it has a link that can be used at that time.

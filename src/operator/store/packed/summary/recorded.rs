@@ -31,6 +31,8 @@ pub struct Recorded {
     pub link_until: Option<Timestamp>,
     /// Since when something is to be told of it that was not taken yet.
     pub notification_since: Option<Timestamp>,
+    /// The `metadata.generation` that the status and its condition Synced speak of, if both speak of the same.
+    pub judged_generation: Option<i64>,
     /// The condition Ready.
     pub ready: Option<Told>,
     /// The condition Synced.
@@ -83,6 +85,8 @@ impl Recorded {
         let not_written = status.condition(condition::CONFIG_MAP_WRITTEN);
         let not_written = not_written.filter(|written| written.status == "False");
         let pending = status.pending_notification.as_ref();
+        let synced = status.condition(condition::SYNCED);
+        let of_synced = synced.and_then(|synced| synced.observed_generation);
         Self {
             connected_account_id: boxed(status.connected_account_id.as_deref()),
             record: status.record.clone().map(Box::new),
@@ -91,6 +95,7 @@ impl Recorded {
             last_sign_in: times.into_iter().flatten().map(|time| time.0).max(),
             link_until: status.link.as_ref().map(|link| link.expires_at.0),
             notification_since: pending.map(|pending| pending.time.0),
+            judged_generation: of_synced.filter(|one| status.observed_generation == Some(*one)),
             ready: told(condition::READY),
             synced: told(condition::SYNCED),
             is_stalled: told(condition::STALLED).is_some_and(|stalled| stalled.is_true),
