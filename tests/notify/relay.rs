@@ -151,9 +151,34 @@ async fn the_mail_relay_writes_to_the_person_alone_and_once_also_where_the_mail_
         assert_eq!(sent.expect("it answers").status(), status, "{person}");
         assert_eq!(smtp.mails.lock().len(), count, "{person}");
     }
-    let mut forged = event("eve@acme.com\r\nBcc: all@acme.com");
-    forged["id"] = json!("another");
-    let sent = http.post(&url).body(forged.to_string()).send().await;
-    assert_eq!(sent.expect("it answers").status(), 400);
-    assert_eq!(smtp.mails.lock().len(), 2, "no header is put in by a name");
+    for person in [
+        "eve@acme.com\r\nBcc: all@acme.com",
+        "victim@acme.com, eve@acme.com",
+        "victim@acme.com;eve@acme.com",
+        "Ann <eve@acme.com>",
+        "eve @acme.com",
+        "eve@acme.com@example.com",
+    ] {
+        let mut forged = event(person);
+        forged["id"] = json!("another");
+        let sent = http.post(&url).body(forged.to_string()).send().await;
+        assert_eq!(sent.expect("it answers").status(), 400, "{person}");
+        assert_eq!(smtp.mails.lock().len(), 2, "one address alone: {person}");
+    }
+    for (length, status) in [
+        ("Content-Length: -1\r\n", "400"),
+        ("Content-Length: 9999999999999999999999\r\n", "413"),
+        ("Content-Length: 65537\r\n", "413"),
+        ("", "411"),
+    ] {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))
+            .await
+            .expect("it listens");
+        let head = format!("POST / HTTP/1.0\r\n{length}\r\n");
+        stream.write_all(head.as_bytes()).await.expect("written");
+        let mut line = String::new();
+        let mut answer = BufReader::new(stream);
+        answer.read_line(&mut line).await.expect("it answers");
+        assert!(line.contains(&format!(" {status} ")), "{length}: {line}");
+    }
 }

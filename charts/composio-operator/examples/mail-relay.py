@@ -16,31 +16,45 @@ import hmac
 import http.server
 import json
 import os
+import re
 import smtplib
 import socketserver
 
 LARGEST = 64 * 1024
+# One address and nothing else: whoever declares the account has written it.
+ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+LONGEST_ADDRESS = 254
 WAITING = ("AwaitingUser", "ReauthorizationRequired", "WrongIdentity", "Revoked")
 # What was mailed: a message that comes again after an answer that got lost is not mailed twice. A restart forgets it.
 mailed = {}
 
 
 def mail(event):
-    """The mail of an event; None: nobody is to be written to."""
+    """The mail of an event; None: nobody is to be written to.
+
+    A person who is no single address is a ValueError.
+    """
     data = event["data"]
     kind = event["type"].rsplit(".", 1)[-1]
     if kind not in WAITING or "@" not in data.get("person", "") or "connectPage" not in data:
         return None
+    if len(data["person"]) > LONGEST_ADDRESS or not ADDRESS.fullmatch(data["person"]):
+        raise ValueError("not one address")
     message = email.message.EmailMessage()
     message["From"] = os.environ["MAIL_FROM"]
     message["To"] = data["person"]
     message["Subject"] = f"Team {data['namespace']} asks you to connect {data['toolkit']}"
     lines = [data["message"], "", f"Team: {data['namespace']} (project {data['project']['name']})"]
     if "description" in data:
-        lines.append(f"The team says: {data['description']}")
+        lines.append(f"The team says: {unlinked(data['description'])}")
     lines += ["", f"Open this page to connect your account: {data['connectPage']}", "It is for you alone: do not pass it on."]
     message.set_content("\n".join(lines) + "\n")
     return message
+
+
+def unlinked(text):
+    """One line of text in which a mail program finds nothing to click on."""
+    return re.sub(r"(?<=\w)(://|[.@:](?=\w))", r"[\1]", " ".join(text.split()))
 
 
 class Relay(http.server.BaseHTTPRequestHandler):
@@ -57,15 +71,20 @@ class Relay(http.server.BaseHTTPRequestHandler):
         given = self.headers.get("Authorization", "")
         if token and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             return 401
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > LARGEST:
+        length = self.headers.get("Content-Length")
+        if length is None:
+            return 411
+        if not re.fullmatch("[0-9]+", length):
+            return 400
+        # What has more digits is larger, and no number is made of a million of them.
+        if len(length) > 9 or int(length) > LARGEST:
             return 413
         try:
-            event = json.loads(self.rfile.read(length))
+            event = json.loads(self.rfile.read(int(length)))
             if event["id"] in mailed:
                 return 204
             message = mail(event)
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
             return 400
         if message is not None:
             try:
