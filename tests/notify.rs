@@ -12,6 +12,7 @@ use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::wait;
 
 mod crash;
+mod held;
 mod quiet;
 mod relay;
 
