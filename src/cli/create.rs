@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Create, Options, Output};
 use crate::cluster::Cluster;
+use crate::each::Each;
 use crate::failure::Failure;
 use crate::print::{self, Out};
-use crate::reconcile::print_result;
 use crate::{name, objects};
 
 /// Creates the object, or prints it.
@@ -31,7 +31,7 @@ pub(crate) async fn run(
     let made = cluster.create(&manifest).await?;
     let name = made["metadata"]["name"].as_str().unwrap_or_default();
     let name = name.to_owned();
-    print_result(vec![(name.clone(), made)], "created", out)?;
+    Each::one(name.clone(), made).finish("created", "", out)?;
     if arguments.scheme.is_none() && out.is_terminal() && out.form() == Output::Table {
         let namespace = &cluster.namespace;
         out.note(&format!(

@@ -1,11 +1,21 @@
 //! The same done to several objects. What fails of one stops no other, and what was done is told whatever came of the rest.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
+use crate::arguments::Selection;
+use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::interrupt::Stop;
 use crate::name::RESOURCE;
 use crate::print::Out;
+use crate::reconcile::meant;
+use crate::view::View;
+use crate::watch::{self, Seen};
+
+/// How long the operator may take to obey, the rate limit included.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What has come of it so far.
 pub(crate) struct Each {
@@ -18,8 +28,16 @@ pub(crate) struct Each {
 }
 
 impl Each {
-    /// Of so many objects, to none of which anything was done.
-    pub(crate) fn of(meant: usize) -> Self {
+    /// Of one object, to which it was done.
+    pub(crate) fn one(name: String, object: Value) -> Self {
+        let done = vec![(name, object)];
+        Self {
+            done,
+            ..Self::of(1)
+        }
+    }
+
+    fn of(meant: usize) -> Self {
         Self {
             meant,
             done: Vec::new(),
@@ -29,51 +47,50 @@ impl Each {
         }
     }
 
-    /// Whether the others are left as they are.
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped.is_some()
-    }
-
-    /// Has the object of that name changed; `None`: it was not, as is told.
-    pub(crate) async fn change<T>(
-        &mut self,
-        name: &str,
-        changing: impl Future<Output = Result<T, Failure>>,
+    /// Has each object that is meant changed, then waits for each, if that is asked for, until what came of its change is
+    /// seen.
+    pub(crate) async fn run<T>(
+        cluster: &Cluster,
+        selection: &Selection,
         stop: &mut Stop,
         out: &Out,
-    ) -> Option<T> {
-        let changed = stop.or(changing).await;
-        let changed = self.take(name, changed, out);
-        if self.is_stopped() && self.meant > 1 {
-            out.note(&format!(
-                "warning: {RESOURCE}/{name}: the cluster has not answered, and it may have been changed"
-            ));
+        change: impl AsyncFn(&str) -> Result<(T, Value), Failure>,
+        seen: impl Fn(&T, &View<'_>) -> Seen<Value>,
+    ) -> Result<Self, Failure> {
+        let names = stop.or(meant(cluster, selection, out)).await?;
+        let mut each = Self::of(names.len());
+        let mut changed = Vec::new();
+        for name in names {
+            let changing = stop.or(change(&name)).await;
+            let came = each.take(&name, changing, out);
+            if each.stopped.is_some() {
+                if each.meant > 1 {
+                    out.note(&format!(
+                        "warning: {RESOURCE}/{name}: the cluster has not answered, and it may have been changed"
+                    ));
+                }
+                break;
+            }
+            changed.extend(came.map(|(token, object)| (name, token, object)));
         }
-        changed
-    }
-
-    /// It was changed, and no more is waited for, or all that was has come.
-    pub(crate) fn done(&mut self, name: String, object: Value) {
-        self.done.push((name, object));
-    }
-
-    /// It was changed, and what was waited for has come or not.
-    pub(crate) fn waited(
-        &mut self,
-        name: String,
-        object: Value,
-        came: Result<Value, Failure>,
-        out: &Out,
-    ) {
-        match self.take(&name, came, out) {
-            Some(object) => self.done(name, object),
-            None => self.begun(name, object),
+        for (name, token, object) in changed {
+            if !selection.wait {
+                each.done.push((name, object));
+                continue;
+            }
+            if each.stopped.is_some() {
+                each.begun.push((name, object));
+                continue;
+            }
+            let wait = stop.wait(PATIENCE);
+            let probe = |view: &View<'_>| Ok(seen(&token, view));
+            let came = watch::until(cluster, &name, wait, out, stop, probe).await;
+            match each.take(&name, came, out) {
+                Some(object) => each.done.push((name, object)),
+                None => each.begun.push((name, object)),
+            }
         }
-    }
-
-    /// It was changed, and what comes of it was not seen.
-    pub(crate) fn begun(&mut self, name: String, object: Value) {
-        self.begun.push((name, object));
+        Ok(each)
     }
 
     fn take<T>(&mut self, name: &str, came: Result<T, Failure>, out: &Out) -> Option<T> {

@@ -1,18 +1,13 @@
 //! `kubectl composio reconcile`: the operator looks again, afresh.
 
-use std::time::Duration;
-
 use crate::arguments::{Options, Selection};
 use crate::cluster::{Cluster, Named};
 use crate::each::Each;
 use crate::failure::Failure;
 use crate::interrupt::Stop;
 use crate::print::Out;
-use crate::watch::{self, Seen};
+use crate::watch::Seen;
 use crate::{annotate, name};
-
-/// How long a look may take, the rate limit included.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks for a look at each, then waits for each if that is asked for.
 pub(crate) async fn run(
@@ -22,62 +17,21 @@ pub(crate) async fn run(
     out: &mut Out,
 ) -> Result<(), Failure> {
     let cluster = stop.or(Cluster::of(options)).await?;
-    let names = stop.or(meant(&cluster, selection, out)).await?;
-    let mut each = Each::of(names.len());
-    let mut asked = Vec::new();
-    for name in names {
-        let asking = annotate::request_reconcile(&cluster, &name);
-        if let Some((token, object)) = each.change(&name, asking, stop, out).await {
-            asked.push((name, token, object));
+    let change = async |name: &str| annotate::request_reconcile(&cluster, name).await;
+    let each = Each::run(&cluster, selection, stop, out, change, |token, view| {
+        let handled = view.status.last_handled_reconcile_at.as_ref();
+        match handled == Some(token) {
+            true => Seen::Done(view.object.clone()),
+            false => Seen::NotYet("the operator has not looked yet".to_owned()),
         }
-        if each.is_stopped() {
-            break;
-        }
-    }
-    for (name, token, object) in asked {
-        if !selection.wait {
-            each.done(name, object);
-            continue;
-        }
-        if each.is_stopped() {
-            each.begun(name, object);
-            continue;
-        }
-        let wait = stop.wait(PATIENCE);
-        let came = watch::until(&cluster, &name, wait, out, stop, |view| {
-            let handled = view.status.last_handled_reconcile_at.as_deref();
-            Ok(match handled == Some(&token) {
-                true => Seen::Done(view.object.clone()),
-                false => Seen::NotYet("the operator has not looked yet".to_owned()),
-            })
-        })
-        .await;
-        each.waited(name, object, came, out);
-    }
+    });
+    let each = each.await?;
     let requested = "reconcile requested";
     let done = match selection.wait {
         true => "reconciled",
         false => requested,
     };
     each.finish(done, requested, out)
-}
-
-/// Tells what was done to which objects, as kubectl does.
-pub(crate) fn print_result(
-    objects: Vec<(String, serde_json::Value)>,
-    done: &str,
-    out: &mut Out,
-) -> Result<(), Failure> {
-    let lines: String = objects
-        .iter()
-        .map(|(object, _)| format!("{}/{object} {done}\n", name::RESOURCE))
-        .collect();
-    let is_one = objects.len() == 1;
-    let objects = objects.into_iter().map(|(_, object)| object).collect();
-    match out.values(objects, is_one) {
-        Some(written) => written,
-        None => out.text(&lines),
-    }
 }
 
 /// The names of the objects that are meant. Says so where there are none: of a project that objects do not name, also

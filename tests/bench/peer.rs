@@ -1,13 +1,12 @@
 //! The same work by a plain operator of controller-runtime, one after the other on control planes of their own: what
 //! each needs of time, of the apiserver and of itself.
 
-use std::cell::Cell;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::meter::{Process, Served, pause};
+use super::meter::{Log, Process, Served, pause, sum};
 use super::part::LONG;
 use super::run::stop;
 use super::stage::{self, Mix, NAMESPACE, Stage};
@@ -167,7 +166,7 @@ impl<'a> Meter<'a> {
     }
 
     /// Until that is so.
-    async fn until(self, size: usize, what: &str, is_so: impl AsyncFn() -> bool) -> Cost {
+    async fn until(self, size: usize, what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Cost {
         let mut told = Instant::now();
         while !is_so().await {
             if told.elapsed() > Duration::from_secs(10) {
@@ -190,33 +189,6 @@ impl<'a> Meter<'a> {
     }
 }
 
-/// How many requests Composio has had.
-struct Requests<'a> {
-    sandbox: &'a Sandbox,
-    first: u64,
-    last: Cell<u64>,
-}
-
-impl Requests<'_> {
-    async fn from_now(sandbox: &Sandbox) -> Requests<'_> {
-        let first = sandbox.seq().await;
-        Requests {
-            sandbox,
-            first,
-            last: first.into(),
-        }
-    }
-
-    /// So many until now. Only what is new is read.
-    async fn read(&self) -> u64 {
-        let new = self.sandbox.asked_since(self.last.get()).await;
-        if let Some(newest) = new.last() {
-            self.last.set(newest.seq);
-        }
-        self.last.get() - self.first
-    }
-}
-
 fn apiserver_cpu(stage: &Stage) -> Duration {
     let pids = stage.control_plane.pids();
     let apiserver = pids.first().expect("the apiserver is the first");
@@ -236,10 +208,12 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     let child = running.child();
     let meter = Meter::from(&stage, child, begun, Duration::ZERO);
     // The apiserver's metrics are dear: they are read when Composio has been asked for as many accounts.
-    let asked = Requests::from_now(&sandbox).await;
+    let mut log = Log::from_now(&sandbox).await;
+    let mut asked = 0;
     let many = size as u64;
     let reported = async || {
-        if asked.read().await < many {
+        asked += sum(&log.read(&sandbox).await, |_| true);
+        if asked < size {
             return false;
         }
         let written = Served::read(&stage.client).await.since(before);
@@ -250,9 +224,13 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     let process = Process::read(child.pid());
     let accounts = sandbox.accounts().await.len();
     let meter = Meter::from(&stage, child, Instant::now(), process.cpu);
-    let asked = Requests::from_now(&sandbox).await;
+    let mut log = Log::from_now(&sandbox).await;
+    let mut asked = 0;
     stage.delete_all().await;
-    let gone = async || asked.read().await >= many && stage.is_empty().await;
+    let gone = async || {
+        asked += sum(&log.read(&sandbox).await, |_| true);
+        asked >= size && stage.is_empty().await
+    };
     let delete = meter.until(size, "the last deletion", gone).await;
     let left = sandbox.accounts().await;
     let left = left

@@ -5,7 +5,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::webhook::{self, EXPIRED, SECRET, Sender, event};
+use super::webhook::{self, SECRET, Sender, Subscribed, event};
 use crate::support::child::Signal;
 use crate::support::connect_page::ConnectPage;
 use crate::support::scene::{SOON, Scene, gmail};
@@ -36,23 +36,14 @@ async fn posts(page: &ConnectPage, path: &str, id: &str, body: &Value) -> u16 {
 
 #[tokio::test]
 async fn a_delivery_is_taken_when_it_comes_again_after_a_failure_and_a_replay_is_worth_no_look() {
-    let (scene, folder) = webhook::scene("deliveries").await;
-    let args = webhook::args(&folder);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let page = ConnectPage::start(&scene, &args).await;
-    let options = page
-        .known_to(scene.options())
-        .flag("--poll-interval", "6h")
-        .flag("--resync-interval", "6h");
-    let _operator = scene.start("operator", &options).await;
-    scene.project_available().await;
-    let path = format!("/webhooks/ComposioProject/{}/default", scene.namespace);
-    let url = format!("{}{path}", page.url);
-    let body = json!({"webhook_url": url, "enabled_events": [EXPIRED], "version": "V3"});
-    let made = scene
-        .sandbox
-        .api("POST", "webhook_subscriptions", body)
-        .await;
+    let Subscribed {
+        scene,
+        folder,
+        page,
+        _operator,
+        path,
+        made,
+    } = webhook::subscribed("deliveries").await;
     let secret = made["secret"].as_str().expect("a secret");
     std::fs::write(
         webhook::file(&scene, &folder),

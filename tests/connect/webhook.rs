@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Stage;
 use crate::support::connect_page::ConnectPage;
+use crate::support::operator::Operator;
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::{http_client, wait};
 
@@ -32,6 +33,45 @@ pub(super) fn file(scene: &Scene<'_>, folder: &std::path::Path) -> PathBuf {
     folder.join(format!("ComposioProject.{}.default", scene.namespace))
 }
 
+/// A page to which Composio tells of expired accounts, and an operator that knows nothing for hours without that. The
+/// page has no secret yet.
+pub(super) struct Subscribed {
+    pub(super) scene: Scene<'static>,
+    pub(super) folder: PathBuf,
+    pub(super) page: ConnectPage,
+    pub(super) _operator: Operator,
+    /// Where the page takes events.
+    pub(super) path: String,
+    /// The subscription, as it was answered.
+    pub(super) made: Value,
+}
+
+pub(super) async fn subscribed(prefix: &str) -> Subscribed {
+    let (scene, folder) = scene(prefix).await;
+    let args = args(&folder);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let page = ConnectPage::start(&scene, &args).await;
+    let options = page
+        .known_to(scene.options())
+        .flag("--poll-interval", "6h")
+        .flag("--resync-interval", "6h");
+    let operator = scene.start("operator", &options).await;
+    scene.project_available().await;
+    let path = format!("/webhooks/ComposioProject/{}/default", scene.namespace);
+    let url = format!("{}{path}", page.url);
+    let body = json!({"webhook_url": url, "enabled_events": [EXPIRED], "version": "V3"});
+    let made = scene.sandbox.api("POST", "webhook_subscriptions", body);
+    let made = made.await;
+    Subscribed {
+        scene,
+        folder,
+        page,
+        _operator: operator,
+        path,
+        made,
+    }
+}
+
 pub(super) fn args(folder: &std::path::Path) -> [String; 2] {
     let folder = folder.to_str().expect("a path of ASCII");
     ["--webhook-secrets".to_owned(), folder.to_owned()]
@@ -40,26 +80,14 @@ pub(super) fn args(folder: &std::path::Path) -> [String; 2] {
 #[tokio::test]
 async fn an_account_that_expires_is_known_by_the_event_and_one_look_and_so_while_the_secret_is_rotated()
  {
-    let (scene, folder) = scene("webhook").await;
-    let args = args(&folder);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let page = ConnectPage::start(&scene, &args).await;
-    // Without the event nothing would be known for hours.
-    let options = page
-        .known_to(scene.options())
-        .flag("--poll-interval", "6h")
-        .flag("--resync-interval", "6h");
-    let _operator = scene.start("operator", &options).await;
-    scene.project_available().await;
-    let url = format!(
-        "{}/webhooks/ComposioProject/{}/default",
-        page.url, scene.namespace
-    );
-    let body = json!({"webhook_url": url, "enabled_events": [EXPIRED], "version": "V3"});
-    let made = scene
-        .sandbox
-        .api("POST", "webhook_subscriptions", body)
-        .await;
+    let Subscribed {
+        scene,
+        folder,
+        page,
+        _operator,
+        made,
+        ..
+    } = subscribed("webhook").await;
     let secret = |made: &Value| made["secret"].as_str().expect("a secret").to_owned();
     let first = secret(&made);
     std::fs::write(file(&scene, &folder), &first).expect("written");

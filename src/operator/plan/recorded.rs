@@ -94,33 +94,15 @@ pub(super) fn found(
     }
     let recorded = &observed.recorded;
     let unbound = request::unbound(desired, recorded, account, now);
-    let elsewhere = Reason::FinishedElsewhere;
-    match unbound {
-        Some(Unbound::Elsewhere) => {
-            return not_used(
-                desired,
-                observed,
-                account,
-                Rule::FinishedElsewhere,
-                elsewhere,
-                "",
-            );
-        }
-        Some(Unbound::NotReturned) => {
-            return not_used(
-                desired,
-                observed,
-                account,
-                Rule::NotReturned,
-                elsewhere,
-                NOT_RETURNED,
-            );
-        }
-        Some(Unbound::Awaited(_)) | None => {}
-    }
-    if identity::is_wrong(desired, recorded, account) {
-        let (rule, reason) = (Rule::WrongIdentity, Reason::WrongIdentity);
-        return not_used(desired, observed, account, rule, reason, "");
+    let (elsewhere, wrong) = (Reason::FinishedElsewhere, Reason::WrongIdentity);
+    let unused = match unbound {
+        Some(Unbound::Elsewhere) => Some((Rule::FinishedElsewhere, elsewhere, "")),
+        Some(Unbound::NotReturned) => Some((Rule::NotReturned, elsewhere, NOT_RETURNED)),
+        Some(Unbound::Awaited(_)) | None => identity::is_wrong(desired, recorded, account)
+            .then_some((Rule::WrongIdentity, wrong, "")),
+    };
+    if let Some((rule, reason, detail)) = unused {
+        return not_used(desired, observed, account, rule, reason, detail);
     }
     if let Some(Unbound::Awaited(until)) = unbound
         && account.state == State::Active
