@@ -3,13 +3,22 @@
 use serde_json::{Value, json};
 
 use super::program::{VIEWER, command, end, run, run_as, somebody, steady};
-use crate::support::scene::Scene;
+use crate::support::scene::{SOON, Scene};
+use crate::support::wait;
 
 #[tokio::test]
 async fn one_object_is_one_screen_that_says_what_to_do() {
     let scene = Scene::new("cli-status").await.operated().await;
     scene.linked_gmail("mail").await;
-    let told = run(&scene, &["status", "mail"]).await.well();
+    // Events are written beside the status, and may come after it.
+    let told = wait::until("the event", SOON, async || {
+        let told = run(&scene, &["status", "mail"]).await.well();
+        match told.contains("LinkIssued") {
+            true => Ok(told),
+            false => Err(told),
+        }
+    });
+    let told = told.await;
     assert_eq!(
         steady(&scene, &told),
         "\
