@@ -125,9 +125,9 @@ on ConnectedAccounts, the accounts are looked at.";
 
 pub(crate) const REGISTER: &str = "\
 Session:
-  $ kubectl composio webhook register --url https://connect.acme.example/webhooks/default
+  $ kubectl composio webhook register --url https://connect.acme.example/webhooks/ComposioProject/agents/default
   secret/default-webhook created
-  Composio tells https://connect.acme.example/webhooks/default of expired accounts of ComposioProject/agents/default, and signs with the key \"secret\" of the Secret agents/default-webhook.";
+  Composio tells https://connect.acme.example/webhooks/ComposioProject/agents/default of expired accounts of ComposioProject/agents/default, and signs with the key \"secret\" of the Secret agents/default-webhook.";
 
 pub(crate) const CHECK: &str = "\
 Session:

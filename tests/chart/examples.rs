@@ -175,7 +175,7 @@ async fn a_project_of_the_cluster_is_named_by_the_object_that_uses_it() {
         .replace("composio.acme.example/shared", &namespace);
     taken(control_plane, &namespace, &yaml).await;
     let accounts = Api::<ConnectedAccount>::namespaced(client.clone(), &namespace);
-    let account = accounts.get("support-gmail").await.expect("it is there");
+    let account = accounts.get("team-gmail").await.expect("it is there");
     let named = format!("ClusterComposioProject/{namespace}");
     assert_eq!(account.spec.project_ref.to_string(), named);
     let projects = Api::<ClusterComposioProject>::all(client);
