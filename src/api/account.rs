@@ -126,7 +126,7 @@ pub struct ConnectedAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharing: Option<Sharing>,
 
-    /// What Composio keeps about the account for its readers.
+    /// What Composio stores about the account for people to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 
@@ -144,21 +144,21 @@ pub struct ConnectedAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_policy: Option<LinkPolicy>,
 
-    /// What the person who is asked reads on the connect page: for what the account is used.
+    /// What the account is used for. The person who is asked to sign in reads it on the connect page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(r"!self.matches(r'[\p{Cc}\p{Cf}]')").message("description must be one line of plain text, without control characters"))]
     pub description: Option<String>,
 
-    /// Who may ask for a link on the connect page where a proxy says who comes, such as `ann@acme.com`. Absent: the
-    /// user.
+    /// Who may ask for a link on the connect page, such as `ann@acme.com`, if a proxy tells the page who the visitor
+    /// is. Absent: the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 320))]
     #[x_kube(validation = Rule::new(r"!self.matches(r'[\p{Cc}\p{Cf}]')").message("person must not contain control characters, such as a line end"))]
     pub person: Option<String>,
 
-    /// Who is to sign in, as the toolkit shows them: an address, a user name. It is compared once a sign-in, and an
-    /// account of somebody else is disabled. It guards against mistakes and proves nothing.
+    /// Who must sign in, as the toolkit shows them: an address, a user name. It is compared once after each sign-in,
+    /// and the account of anybody else is disabled. It guards against mistakes and proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 320))]
     #[x_kube(validation = Rule::new(r"!self.matches(r'[\p{Cc}\p{Cf}]')").message("expectedIdentity must not contain control characters, such as a line end"))]
@@ -280,7 +280,7 @@ fn users_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     })
 }
 
-/// What Composio keeps about the account for its readers.
+/// What Composio stores about the account for people to read.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {

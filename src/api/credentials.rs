@@ -93,8 +93,8 @@ pub struct SecretRef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "secret_keys_schema")]
     pub keys: Option<BTreeMap<String, String>>,
-    /// Whether a byte order mark at the beginning of a value and one line end at its end are left out: an
-    /// editor or `echo` has put them there.
+    /// Whether a byte order mark before a value and one line end after it are removed, such as those that an editor or
+    /// `echo` adds.
     #[serde(default = "yes")]
     pub trim: bool,
 }
@@ -142,7 +142,7 @@ pub struct CredentialsStatus {
     /// HMAC-SHA256 over the object's computed alias, the account's id, the name of the Secret, the scheme and
     /// all fields, in base64. It tells whether other data is to be sent, and nothing of the data.
     pub mac: String,
-    /// The same over the fields that Composio takes with a new account only.
+    /// The same as `mac`, over the fields that Composio accepts only with a new account.
     pub create_only_mac: String,
     /// What was done with the data: `Created`, an account was made from it; `Remade`, one was in place of
     /// `previousConnectedAccountId`; `Patched`, it was sent to the account; `Refused`, Composio did not take it;

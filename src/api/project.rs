@@ -246,13 +246,13 @@ pub struct ComposioProjectSpec {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("aliasPrefix may hold letters, digits, '_' and '-'"))]
     pub alias_prefix: Option<String>,
 
-    /// How often changes are listed, such as `30s`. Absent: `--poll-interval`, or `5m` where none has come for an hour.
+    /// How often changes are listed, such as `30s`. Absent: `--poll-interval`, or `5m` after an hour without changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("pollInterval must be a time such as 30s or 1m30s, at least 10s and at most 24h"))]
     pub poll_interval: Option<String>,
 
-    /// How often every recorded account is asked for, such as `10m`. Absent: as the operator is told.
+    /// How often the operator reads every recorded account, such as `10m`. Absent: `--resync-interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("resyncInterval must be a time such as 10m, at least 10s and at most 24h"))]
@@ -343,27 +343,28 @@ pub struct ClusterComposioProjectSpec {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')").message("aliasPrefix may hold letters, digits, '_' and '-'"))]
     pub alias_prefix: Option<String>,
 
-    /// The organisation of the project, whatever it is called here: those that name the same one share its rate limit,
-    /// as do projects of which Composio tells that they are of one.
+    /// A name of your choice for the organisation that the project belongs to. Projects with the same name here share
+    /// its rate limit, as do projects that belong to one organisation according to Composio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$')").message("organization may hold letters, digits, '.', '_' and '-', a letter or digit at both ends"))]
     pub organization: Option<String>,
 
-    /// How often changes are listed, such as `30s`. Absent: `--poll-interval`, or `5m` where none has come for an hour.
+    /// How often changes are listed, such as `30s`. Absent: `--poll-interval`, or `5m` after an hour without changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("pollInterval must be a time such as 30s or 1m30s, at least 10s and at most 24h"))]
     pub poll_interval: Option<String>,
 
-    /// How often every recorded account is asked for, such as `10m`. Absent: as the operator is told.
+    /// How often the operator reads every recorded account, such as `10m`. Absent: `--resync-interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("resyncInterval must be a time such as 10m, at least 10s and at most 24h"))]
     pub resync_interval: Option<String>,
 
     /// What those who refer to the project may ask for: one entry must allow the whole request. `- {}` allows every
-    /// namespace everything but to take over.
+    /// namespace any user and toolkit, but accounts from a sign-in only, shared with named users only, and no taking
+    /// over.
     #[schemars(length(max = 32))]
     pub allow: Vec<Allow>,
 

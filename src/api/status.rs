@@ -20,7 +20,7 @@ use super::{
 #[serde(rename_all = "camelCase", remote = "Self")]
 #[schemars(!remote)]
 pub struct ConnectedAccountStatus {
-    /// The generation that the conditions speak of.
+    /// The generation that the conditions are about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// The account that is managed.
@@ -56,7 +56,7 @@ pub struct ConnectedAccountStatus {
     /// The link that a person must open, while it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,
-    /// The page on which the person asks for a link, while one is awaited.
+    /// The page on which the person asks for a link, while the operator waits for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect_page: Option<ConnectPage>,
     /// The last ConnectRequest that was handled, and what came of it.
@@ -105,7 +105,7 @@ pub struct ConnectedAccountStatus {
     /// How often the provider refused to revoke.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke_refusals: Option<Tally>,
-    /// How often one difference had to be put right.
+    /// How often the operator had to correct the same difference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrections: Option<Tally>,
     /// What was written for those who use the account, as `spec.writeTo` says.
@@ -234,7 +234,7 @@ pub struct Link {
     /// served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The same, sealed for the connect page: nobody else can read it.
+    /// The link, sealed for the connect page: nobody else can read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
     /// The ConnectRequest that it was made for.
@@ -285,7 +285,7 @@ impl fmt::Debug for Link {
 pub struct Tally {
     /// When the count began.
     pub since: MicroTime,
-    /// How many since.
+    /// How many times since then.
     #[schemars(schema_with = "count_schema")]
     pub count: u32,
 }

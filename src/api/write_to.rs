@@ -13,7 +13,8 @@ pub const CONFIG_MAP_SUFFIX: &str = "-composio";
 #[serde(rename_all = "camelCase")]
 pub struct WriteTo {
     /// A ConfigMap in the object's own namespace, with the keys `connectedAccountId`, `state`, `alias`, `user` and
-    /// `toolkit`; without an account it has neither of the first two. It belongs to the object, and goes with it.
+    /// `toolkit`; while there is no account, the first two are missing. It belongs to the object, and is deleted with
+    /// it.
     pub config_map: ConfigMapTarget,
 }
 

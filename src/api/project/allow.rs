@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DeletionPolicy, Visibility};
 
-/// One thing that may be asked for. What is absent is not restricted, but for `takeOver`; an empty list allows
-/// nothing.
+/// One thing that may be asked for. A field that is absent restricts nothing, except `takeOver`, `sources`, `sharing`
+/// and `secrets`; an empty list allows nothing.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -70,8 +70,8 @@ pub struct Allow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2))]
     pub visibilities: Option<Vec<Visibility>>,
-    /// How an account may be made: `SignIn`, by a person; `Secret`, without one. Absent: both, but only `SignIn`
-    /// where users are not bound to the namespace.
+    /// How an account may be made: `SignIn`, by a person; `Secret`, without one. Absent: both, but only `SignIn` if
+    /// entries of `allow` may grant the entry's users to several namespaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2))]
     pub sources: Option<Vec<Source>>,

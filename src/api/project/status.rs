@@ -10,7 +10,7 @@ use crate::status::count_schema;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectStatus {
-    /// The generation that the conditions speak of.
+    /// The generation that the conditions are about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Composio's own id of the project (`pr_…`) when it was proved last; some keys may not ask for it. A key of another
@@ -48,7 +48,7 @@ pub struct AccountCounts {
     /// Those that wait for a person.
     #[schemars(schema_with = "count_schema")]
     pub waiting_for_user: i64,
-    /// Those that only a change can help.
+    /// Those that are stalled until somebody changes something.
     #[schemars(schema_with = "count_schema")]
     pub stalled: i64,
 }
