@@ -136,7 +136,7 @@ const TABLE: [Row; 43] = {
             True,
             false,
             None,
-            "The account is as declared, but was connected with another `spec.connectionData`, which only a new link can change: it is taken in at the next sign-in. To have it now, end the grant at the provider, or make a new object.",
+            "The account is as declared, but was connected with another `spec.connectionData`, which only a new link can change: it takes effect at the next sign-in. To change it now, revoke the grant at the provider, or make a new object.",
         ),
         row(
             R::LinkIssued,
@@ -200,7 +200,7 @@ const TABLE: [Row; 43] = {
             Kept,
             false,
             Reconciling,
-            "The project lets only Secrets be sent that say so themselves, and nothing of this one was. If it is meant for Composio, give it the annotation that the message names; the operator looks again by itself.",
+            "The project allows only Secrets that an annotation marks for Composio, and nothing of this one was sent. If it is meant for Composio, add the annotation that the message names; the operator looks again by itself.",
         ),
         row(
             R::OutcomeUnknown,
@@ -280,7 +280,7 @@ const TABLE: [Row; 43] = {
             False,
             false,
             Reconciling,
-            "What was put right does not stay so: somebody changes the account back, such as another cluster with the same alias prefix. Find out who, or declare what they want; the operator goes on every ten minutes.",
+            "The operator's corrections do not last: somebody changes the account back, such as another cluster with the same alias prefix. Find out who, or declare what they want; the operator tries again every ten minutes.",
         ),
         row(
             R::UnknownState,
@@ -328,7 +328,7 @@ const TABLE: [Row; 43] = {
             False,
             false,
             Stalled,
-            "The sign-in was finished in another browser than the one that had asked for the link, so somebody else may have signed in. The account is disabled. Who wants to be connected asks for a new link, which takes a new account; the grant of the old one is ended by whoever gave it, at the provider.",
+            "The sign-in was finished in another browser than the one that had asked for the link, so somebody else may have signed in. The account is disabled. Whoever wants to connect asks for a new link, which leads to a new account. Only the person who gave the old grant can end it, at the provider.",
         ),
         row(
             R::WrongIdentity,
@@ -336,7 +336,7 @@ const TABLE: [Row; 43] = {
             False,
             false,
             Stalled,
-            "Somebody else than `spec.expectedIdentity` has signed in, or than the person whom the project demands, as the toolkit shows them in `status.identity`; or it shows nobody where the project demands it. The account is disabled. Ask for a new link, which takes a new account; to expect somebody else, change the declaration first.",
+            "The toolkit shows in `status.identity` that somebody other than `spec.expectedIdentity`, or than the person whom the project demands, has signed in; or it shows nobody, although the project demands it. The account is disabled. Ask for a new link, which leads to a new account; to expect somebody else, change the declaration first.",
         ),
         row(
             R::ReauthorizationRequired,
@@ -408,7 +408,7 @@ const TABLE: [Row; 43] = {
             False,
             false,
             Stalled,
-            "The account that was found differs from what is declared in something that cannot be changed. The message says in what.",
+            "The account that was found differs from the declared one in something that cannot be changed. The message says in what.",
         ),
         row(
             R::AliasChanged,
@@ -440,7 +440,7 @@ const TABLE: [Row; 43] = {
             False,
             false,
             Stalled,
-            "The auth config is disabled: no account can be made from it, and none of it can be used. Enable it in Composio, and the operator goes on by itself; an account cannot be moved to another one, for that make a new object.",
+            "The auth config is disabled: no account can be made with it, and its accounts cannot be used. Enable it in Composio, and the operator goes on by itself. An account cannot be moved to another auth config: to use another, make a new object.",
         ),
         row(
             R::ToolkitMismatch,

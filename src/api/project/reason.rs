@@ -56,7 +56,7 @@ const TABLE: [Row; 14] = {
             R::Available,
             "Available",
             None,
-            "Composio takes the API key, and it is the project in which the accounts on record were made.",
+            "Composio accepts the API key, and the accounts on record are in the key's project.",
         ),
         row(
             R::Suspended,
@@ -74,7 +74,7 @@ const TABLE: [Row; 14] = {
             R::Deleting,
             "Deleting",
             Reconciling,
-            "The project is being deleted, and accounts in it are, or may be, managed by objects here. It goes when they have.",
+            "The project is being deleted, and objects manage, or may still manage, accounts in it. It is deleted once these objects are.",
         ),
         row(
             R::KeyMissing,
