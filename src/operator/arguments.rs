@@ -75,7 +75,7 @@ pub struct ComposioOptions {
 #[derive(Args, Debug)]
 pub struct Scope {
     // `Set`, not the `Append` of a list: of a repeated flag the last one counts, as of any other.
-    /// Work in these namespaces only, separated by commas; in all, if not given
+    /// Serve only these namespaces, separated by commas; all, if not given
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_WATCH_NAMESPACE",
@@ -91,7 +91,7 @@ pub struct Scope {
 /// What projects may name, and where the keys of those of the cluster are.
 #[derive(Args, Debug)]
 pub struct ProjectOptions {
-    /// The only base URLs that projects may name, separated by commas: scheme, host, port and path must be equal
+    /// The only base URLs that projects may use, separated by commas; scheme, host, port and path must match exactly
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_ALLOWED_BASE_URLS",
@@ -104,7 +104,7 @@ pub struct ProjectOptions {
     )]
     pub allowed_base_urls: Vec<BaseUrl>,
 
-    /// Take http:// in --allowed-base-urls too: API keys are sent there in clear text
+    /// Allow http:// in --allowed-base-urls: API keys are then sent in clear text
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_ALLOW_HTTP",
@@ -241,7 +241,7 @@ pub struct Run {
     #[command(flatten)]
     pub notify: NotifyOptions,
 
-    /// ComposioProjects that are served of one namespace, the oldest first
+    /// How many ComposioProjects of one namespace are served, the oldest first
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_MAX_PROJECTS_PER_NAMESPACE",
@@ -264,8 +264,8 @@ pub struct Run {
     )]
     pub http_address: SocketAddr,
 
-    /// File with a secret of at least 32 bytes that signs what a status proves, so that a new API key changes
-    /// nothing of it; without it the API key signs
+    /// File with a secret of at least 32 bytes that signs the record in each status, so that a new API key does not
+    /// invalidate it; without it the API key signs
     #[arg(long, env = "COMPOSIO_OPERATOR_STATE_KEY_FILE", value_name = "PATH")]
     pub state_key_file: Option<PathBuf>,
 
@@ -293,7 +293,7 @@ pub struct Run {
     #[arg(long, env = "COMPOSIO_OPERATOR_LEASE_DURATION", value_name = "DURATION", default_value = "15s", value_parser = duration)]
     pub lease_duration: Duration,
 
-    /// How long a leader goes on without renewing the Lease, before it ends itself
+    /// How long a leader continues without renewing the Lease before it exits
     #[arg(long, env = "COMPOSIO_OPERATOR_RENEW_DEADLINE", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub renew_deadline: Duration,
 
@@ -301,7 +301,8 @@ pub struct Run {
     #[arg(long, env = "COMPOSIO_OPERATOR_RETRY_PERIOD", value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub retry_period: Duration,
 
-    /// Objects that are worked on at the same time; a quarter as many more where a project or namespace has none of them
+    /// How many objects are worked on at the same time; a quarter as many extra slots serve projects and namespaces
+    /// with none
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_CONCURRENCY",
@@ -311,7 +312,7 @@ pub struct Run {
     )]
     pub concurrency: u16,
 
-    /// How often the newest changes of accounts are listed, where a project says nothing else
+    /// How often the newest changes of accounts are listed, unless a project sets its own interval
     #[arg(long, env = "COMPOSIO_OPERATOR_POLL_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub poll_interval: Duration,
 
@@ -325,11 +326,12 @@ pub struct Run {
     )]
     pub poll_interval_waiting: Duration,
 
-    /// How often every recorded account is asked for, where a project says nothing else, to find what a list of changes does not show
+    /// How often every recorded account is read, unless a project sets its own interval, to find what a list of changes
+    /// does not show
     #[arg(long, env = "COMPOSIO_OPERATOR_RESYNC_INTERVAL", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub resync_interval: Duration,
 
-    /// Take it that the recorded accounts which are missing are gone, however many they are; not for good
+    /// Accept that the missing recorded accounts are gone, however many they are; remove it again afterwards
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_ACCEPT_MISSING",
@@ -341,11 +343,12 @@ pub struct Run {
     )]
     pub accept_missing: bool,
 
-    /// How long a call that was cut off may still take effect: no second one is made before
+    /// How long a call that was cut off may still take effect; no second one is made before
     #[arg(long, env = "COMPOSIO_OPERATOR_UNKNOWN_OUTCOME_WAIT", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     pub unknown_outcome_wait: Duration,
 
-    /// How long, and three times at least, a provider may refuse to revoke the grant of an object that is being deleted: the account is deleted after it, revocation asked for
+    /// How long, and at least three times, a provider may refuse to revoke the grant of an object that is being
+    /// deleted; then the account is deleted, with a request to revoke
     #[arg(long, env = "COMPOSIO_OPERATOR_REVOKE_PATIENCE", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub revoke_patience: Duration,
 
@@ -357,7 +360,7 @@ pub struct Run {
     #[arg(long, env = "COMPOSIO_OPERATOR_BACKOFF_MAX", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub backoff_max: Duration,
 
-    /// How often an object is looked at again that only a person can help
+    /// How often an object that only a person can fix is checked again
     #[arg(long, env = "COMPOSIO_OPERATOR_STALLED_INTERVAL", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub stalled_interval: Duration,
 

@@ -45,7 +45,7 @@ pub struct NotifyOptions {
     )]
     pub notify_format: Format,
 
-    /// Take http:// as the URL of notifications too: they are sent there in clear text, and so is the token
+    /// Allow http:// as the URL of notifications: messages and token are then sent in clear text
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_NOTIFY_ALLOW_HTTP",
@@ -80,7 +80,7 @@ pub struct NotifyOptions {
     )]
     pub notify_namespaces: Vec<String>,
 
-    /// Gather what is to be told for so long, and send it as one message; each at once, if not given
+    /// How long to collect notifications into one message; each is sent at once, if not given
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_NOTIFY_DIGEST",
@@ -102,7 +102,7 @@ pub struct NotifyOptions {
     )]
     pub notify_with_token: bool,
 
-    /// Notify of accounts of namespaced projects too, in which any team can declare one for anybody
+    /// Also notify about accounts of namespaced projects, in which any team can declare an account for anybody
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_PEOPLE_NAMESPACED_PROJECTS",

@@ -10,7 +10,8 @@ use crate::connect::page_address::ConnectUrl;
 /// The connect page, which another process serves.
 #[derive(Args, Debug)]
 pub struct PageOptions {
-    /// Where people open the connect page, such as `https://connect.acme.com`: links are made when they come, and sealed
+    /// Where people open the connect page, such as `https://connect.acme.com`; links are then issued on demand, and
+    /// sealed
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_CONNECT_URL",
@@ -20,7 +21,8 @@ pub struct PageOptions {
     )]
     pub connect_url: Option<ConnectUrl>,
 
-    /// File with the key that the connect page has too: at least 32 bytes, and in a second line the one before it
+    /// File with the key that operator and connect page share, of at least 32 bytes; a second line may hold the former
+    /// key
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_CONNECT_KEY_FILE",
@@ -29,7 +31,7 @@ pub struct PageOptions {
     )]
     pub connect_key_file: Option<PathBuf>,
 
-    /// Header in which a proxy tells the connect page who comes: no address holds a token then
+    /// Header in which a proxy tells the connect page who the visitor is; addresses then hold no token
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_CONNECT_USER_HEADER",
