@@ -144,7 +144,7 @@ pub struct ConnectedAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_policy: Option<LinkPolicy>,
 
-    /// What the account is used for. The person who is asked to sign in reads it on the connect page.
+    /// What the account is used for: the connect page shows it to the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     #[x_kube(validation = Rule::new(r"!self.matches(r'[\p{Cc}\p{Cf}]')").message("description must be one line of plain text, without control characters"))]

@@ -22,7 +22,7 @@ pub enum LinkPolicy {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectPage {
-    /// Send it to the declared user alone: where no proxy tells who comes, whoever has it may sign in.
+    /// Send it to the declared user only: without an authenticating proxy, whoever has it may sign in.
     pub url: String,
     /// Until when the address is good; the next one stands here before. Absent: it holds no token, and does not end.
     #[serde(default, skip_serializing_if = "Option::is_none")]

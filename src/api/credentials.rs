@@ -142,7 +142,7 @@ pub struct CredentialsStatus {
     /// HMAC-SHA256 over the object's computed alias, the account's id, the name of the Secret, the scheme and
     /// all fields, in base64. It tells whether other data is to be sent, and nothing of the data.
     pub mac: String,
-    /// The same as `mac`, over the fields that Composio accepts only with a new account.
+    /// The same over the fields that Composio accepts with a new account only.
     pub create_only_mac: String,
     /// What was done with the data: `Created`, an account was made from it; `Remade`, one was in place of
     /// `previousConnectedAccountId`; `Patched`, it was sent to the account; `Refused`, Composio did not take it;

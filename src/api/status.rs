@@ -49,14 +49,14 @@ pub struct ConnectedAccountStatus {
     /// Composio's reason for the state, at most 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
-    /// Who signed in, as the provider names them: an address, a user name. Absent where Composio does not show
-    /// it. It tells, and proves nothing.
+    /// Who signed in, as the provider names them: an address, a user name. Absent if Composio does not show it. It is
+    /// information, not proof.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
     /// The link that a person must open, while it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,
-    /// The page on which the person asks for a link, while the operator waits for them.
+    /// The page on which the person asks for a link, while a sign-in is awaited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect_page: Option<ConnectPage>,
     /// The last ConnectRequest that was handled, and what came of it.
@@ -68,12 +68,12 @@ pub struct ConnectedAccountStatus {
     /// Whether who signed in is `spec.expectedIdentity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity_verdict: Option<IdentityVerdict>,
-    /// What people are to be told, until the receiver of notifications has taken it.
+    /// The notification that is to be sent, until the receiver has accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_notification: Option<PendingNotification>,
-    /// The state that notifications go by: a change of it is told, and what comes back to it is not told again. Absent
-    /// where nobody is notified, and until it first changes: `AwaitingUser`, `ReauthorizationRequired`, `WrongIdentity`,
-    /// `Connected` or `Revoked`.
+    /// The state from which notifications are derived: a change of it is sent, and a return to it is not sent again.
+    /// Absent if nobody is notified, and until it first changes: `AwaitingUser`, `ReauthorizationRequired`,
+    /// `WrongIdentity`, `Connected` or `Revoked`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notification_state: Option<NotificationType>,
     /// When the last link was issued.

@@ -29,27 +29,27 @@ pub struct Allow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "users_schema")]
     pub users: Option<Vec<String>>,
-    /// Patterns of `spec.person`, who signs in, or of the user where that is left out: whom links are for, and who is
-    /// listed on the connect page.
+    /// Patterns of `spec.person`, or of the user if that is absent: for whom links may be issued, and who is listed on
+    /// the connect page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "patterns_schema")]
     pub people: Option<Vec<String>>,
-    /// `SameAsPerson`: the toolkit must show that `spec.person`, or the user where that is left out, has signed in; an
-    /// account of anybody else, or of which it shows nobody, is disabled until a new sign-in. A declaration can add
-    /// `expectedIdentity` to it, and take nothing away. It is judged once a sign-in: accounts that are connected already
-    /// stay as they are. Absent: what objects expect counts alone.
+    /// `SameAsPerson`: the toolkit must show that `spec.person` (the user, if absent) has signed in. An account of
+    /// anybody else, or one for which it shows nobody, is disabled until a new sign-in. Objects can add
+    /// `expectedIdentity` to this, but not weaken it. It is judged once after each sign-in: accounts that are already
+    /// connected stay as they are. Absent: only what objects expect counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityDemand>,
-    /// `Bound`: a sign-in counts only where a proxy has told the connect page who comes, and that person has come back
-    /// to the page in the browser that had asked for the link. Links are made on that page alone: not by the annotation,
-    /// not by a ConnectRequest of anybody else, and not at once, so `spec.linkPolicy` must not be `Immediate`. Until the
-    /// person is back the object is not Ready; ten minutes after the grant was seen the account is disabled, until a new
-    /// sign-in. Accounts that are connected already stay as they are. Absent: nobody has to come back.
+    /// `Bound`: a sign-in counts only if a proxy has told the connect page who the visitor is, and that person has come
+    /// back to the page in the browser that asked for the link. Links are issued on that page only: not by the
+    /// annotation, not by anybody else's ConnectRequest, and not at once, so `spec.linkPolicy` must not be `Immediate`.
+    /// Until the person is back, the object is not Ready; ten minutes after the grant was seen, the account is disabled
+    /// until a new sign-in. Accounts that are already connected stay as they are. Absent: nobody has to come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<SignInDemand>,
-    /// Hosts of `spec.callbackUrl` to which the connect page takes people on without a click, once they have come back
-    /// from the sign-in in the browser that had asked: `app.acme.com`, also with a port, or all below one, as
-    /// `*.acme.com`. Absent, as for other hosts: people are shown a link that names the host. In a
+    /// Hosts of `spec.callbackUrl` to which the connect page takes people without a click, once they have come back
+    /// from the sign-in in the browser that asked for the link: `app.acme.com`, also with a port, or all hosts below
+    /// one, such as `*.acme.com`. For other hosts, and if absent, people see a link that names the host. In a
     /// ClusterComposioProject only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "hosts_schema")]
