@@ -20,9 +20,9 @@ pub(crate) use projects::{
     name = "kubectl-composio",
     bin_name = "kubectl composio",
     version,
-    about = "Composio connected accounts, as they are declared in a cluster",
-    after_help = "Exit codes: 0 it is done; 1 it failed; 2 it was called in a way that cannot be; 124 --timeout, or a wait, ran out; 130 Ctrl-C; 143 SIGTERM. Those of `diff` are in its help.\n\
-                  A connect link is printed by `connect` alone, everywhere else stands (hidden)."
+    about = "Manage Composio connected accounts that are declared in a cluster",
+    after_help = "Exit codes: 0 done; 1 failed; 2 invalid usage; 124 --timeout, or a wait, ran out; 130 Ctrl-C; 143 SIGTERM. Those of `diff` are in its help.\n\
+                  Only `connect` prints a connect link; all other commands print (hidden) instead."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub(crate) struct Options {
     /// The kubeconfig; $KUBECONFIG or ~/.kube/config, if not given
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// User in whose place it is done
+    /// User to impersonate
     #[arg(long = "as", global = true, value_name = "USER")]
     pub(crate) as_user: Option<String>,
     /// Groups of that user; may be given several times
@@ -59,7 +59,7 @@ pub(crate) struct Options {
         default_value = "table"
     )]
     pub(crate) output: Output,
-    /// Leave out the first line of a table
+    /// Omit the first line of a table
     #[arg(long, global = true)]
     pub(crate) no_headers: bool,
     /// Longest time for the whole command, such as 30s or 10m. What is waited for, if not given: 1m for a link, 10m for a
@@ -87,31 +87,31 @@ pub(crate) enum Output {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Tell what is wrong, since when, and what to do
+    /// Show what is wrong, since when, and what to do
     ///
-    /// With names one screen for each; without, a table of all. Events are those that Kubernetes still has.
+    /// With names, one screen for each; without, a table of all. It shows the events that Kubernetes still has.
     #[command(after_long_help = sessions::STATUS)]
     Status(Status),
-    /// Tell which rule of the operator decides now, what it goes by, and what would come next
+    /// Show which rule of the operator decides now, why, and what would come next
     ///
-    /// It is the operator's own table of decisions, asked about the object and its account. Whoever may not read the API
-    /// key of the project is told from status and spec alone: account not seen. The exit code is 0 then too, and
-    /// `accountSeen` of -o json says which it was. Nothing is changed.
+    /// It applies the operator's own table of decisions to the object and its account. If you may not read the API key
+    /// of the project, it uses only spec and status, and says so: account not seen. The exit code is 0 in that case
+    /// too, and `accountSeen` of -o json tells the two apart. Nothing is changed.
     #[command(after_long_help = sessions::EXPLAIN)]
     Explain(Explain),
     /// Print the link that the declared user must open, and ask for one if there is none
     ///
-    /// Whoever opens the link connects an account of their own, so it is for the declared user alone. It is
-    /// printed to a terminal, and elsewhere only with --print-link.
+    /// Whoever opens the link connects their own account, so give it to the declared user only. It is printed to a
+    /// terminal; elsewhere only with --print-link.
     #[command(after_long_help = sessions::CONNECT)]
     Connect(Connect),
-    /// Have the operator look again, afresh
+    /// Make the operator check again
     #[command(after_long_help = sessions::RECONCILE)]
     Reconcile(Selection),
-    /// Have the operator observe accounts and change nothing
+    /// Make the operator observe accounts and change nothing
     #[command(after_long_help = sessions::SUSPEND)]
     Suspend(Selection),
-    /// Take `suspend` back
+    /// Undo `suspend`
     #[command(after_long_help = sessions::SUSPEND)]
     Resume(Selection),
     /// Declare an account
@@ -120,33 +120,33 @@ pub(crate) enum Command {
     /// Write manifests for the accounts of a project that no object manages
     ///
     /// Each takes its account over as it is: no sign-in, no change at Composio, and the account stays when the object
-    /// goes. What a manifest cannot say stands in a comment. The same accounts give the same output.
+    /// is deleted. A comment says what a manifest cannot. The same accounts give the same output.
     #[command(after_long_help = sessions::IMPORT)]
     Import(Box<Import>),
     /// List the accounts of a project: which are declared, and what is wrong with the others
     ///
-    /// An account that no object manages is `undeclared`, or `elsewhere` where its alias is that of an object which is
-    /// not here. An `abandoned` one never had a grant. Of several active accounts of one user and toolkit agents take
-    /// the newest, and the others are a `duplicate`. An object whose account is not there is `gone`.
+    /// An account that no object manages is `undeclared`, or `elsewhere` if its alias is that of an object that is not
+    /// in this cluster. An `abandoned` account never had a grant. Of several active accounts of one user and toolkit
+    /// agents use the newest; the others are `duplicate`. An object whose account does not exist is `gone`.
     #[command(after_long_help = sessions::INVENTORY)]
     Inventory(Inventory),
-    /// Tell what the operator would do if the ConnectedAccounts of a file were applied, or deleted
+    /// Show what the operator would do if the ConnectedAccounts of a file were applied or deleted
     ///
-    /// It is the operator's own table of decisions, asked about each manifest, the object that is there, and its account.
-    /// Whoever may not read the API key of the project is told from status and spec alone: account not seen. Nothing is
-    /// changed. As of kubectl diff the exit code is 0 where nothing would be done, 1 where something would, and more where
-    /// that cannot be told: 2 where it failed, 124 where --timeout ran out, 130 and 143 where it was stopped.
+    /// It applies the operator's own table of decisions to each manifest, the existing object, and its account. If you
+    /// may not read the API key of the project, it uses only spec and status, and says so: account not seen. Nothing is
+    /// changed. As with kubectl diff, the exit code is 0 if nothing would be done, 1 if something would, and higher if
+    /// that is not known: 2 if it failed, 124 if --timeout ran out, 130 and 143 if it was stopped.
     #[command(after_long_help = sessions::DIFF)]
     Diff(Diff),
-    /// Where Composio tells of accounts that have expired
+    /// Register where Composio reports expired accounts
     Webhook(Webhook),
-    /// Tell whether the definitions, the operator and your own rights are there
+    /// Check the definitions, the operator and your own permissions
     #[command(after_long_help = sessions::CHECK)]
     Check(Check),
-    /// Tell the version of this program and of the definition in the cluster
+    /// Show the version of this program and of the definition in the cluster
     #[command(after_long_help = sessions::VERSION)]
     Version(Version),
-    /// Print the script by which kubectl completes `kubectl composio`
+    /// Print the script with which kubectl completes `kubectl composio`
     ///
     /// Put it on the PATH: kubectl composio completion > ~/.local/bin/kubectl_complete-composio; chmod +x that.
     Completion,
@@ -167,10 +167,10 @@ pub(crate) struct Status {
     /// Those with these labels
     #[arg(short = 'l', long, value_name = "LABELS")]
     pub(crate) selector: Option<String>,
-    /// Those of all namespaces, whatever -n says
+    /// Those in all namespaces, whatever -n says
     #[arg(short = 'A', long)]
     pub(crate) all_namespaces: bool,
-    /// Those alone that are not as declared, or whose ConfigMap is not written
+    /// Only those that are not as declared, or whose ConfigMap is not written
     #[arg(long)]
     pub(crate) problems: bool,
 }
@@ -197,10 +197,10 @@ pub(crate) struct Connect {
     /// Wait until the account is connected
     #[arg(long)]
     pub(crate) wait: bool,
-    /// Open the connect page in a browser; never a link, which would stand in the list of processes
+    /// Open the connect page in a browser; never a link, which would show up in the list of processes
     #[arg(long)]
     pub(crate) open: bool,
-    /// Print the link also where no terminal is, or $CI is set
+    /// Print the link even if there is no terminal, or if $CI is set
     #[arg(long)]
     pub(crate) print_link: bool,
 }

@@ -96,7 +96,7 @@ async fn kubectl_finds_it_and_completes_commands_flags_and_their_values() {
     }
     // What each does is said, as of kubectl's own.
     let told = plugin.kubectl(&["__complete", "composio", "expl"]).await;
-    let line = "explain\tTell which rule of the operator decides now";
+    let line = "explain\tShow which rule of the operator decides now";
     assert!(told.well().starts_with(line));
 }
 

@@ -35,10 +35,10 @@ pub(crate) struct ProjectOptions {
 /// Where an API key is, and where it may be sent.
 #[derive(Debug, Args)]
 pub(crate) struct KeyOptions {
-    /// Where the project's API key may be sent, besides the default one; may be given several times
+    /// URL to which the project's API key may be sent, besides the default one; may be given several times
     #[arg(long, value_name = "URL", value_parser = BaseUrl::parse)]
     pub(crate) allowed_base_url: Vec<BaseUrl>,
-    /// Take http:// in --allowed-base-url too: the API key is sent there in clear text
+    /// Allow http:// in --allowed-base-url: the API key is then sent in clear text
     #[arg(long)]
     pub(crate) allow_http: bool,
     /// Namespace of the Secrets that ClusterComposioProjects name: the operator's
@@ -149,10 +149,11 @@ pub(crate) struct Webhook {
 /// What to do with the webhook of a project.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {
-    /// Have Composio tell an address of accounts that have expired, and keep the secret that signs it in a Secret
+    /// Make Composio report expired accounts to an address, and keep the signing secret in a Secret
     ///
-    /// A project has one webhook subscription: where there is one, for an application say, nothing is changed, and its
-    /// receiver can pass events on. The Secret is made with your rights; if that fails, so is the subscription deleted.
+    /// A project has one webhook subscription. If there is one already, for instance for an application, nothing is
+    /// changed, and its receiver can forward events. The Secret is created with your permissions; if that fails, the
+    /// subscription is deleted again.
     #[command(after_long_help = crate::sessions::REGISTER)]
     Register(Box<Register>),
 }
