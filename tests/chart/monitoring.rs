@@ -7,7 +7,7 @@ use composio_operator::crd::Reason;
 use serde_json::Value;
 
 use crate::support::helm::render;
-use crate::support::scene::{Scene, gmail};
+use crate::support::scene::{Operated, Scene, gmail};
 
 const ALERTS: &str = include_str!("../../charts/composio-operator/files/alerts.yaml");
 const DASHBOARD: &str = include_str!("../../charts/composio-operator/files/dashboard.json");
@@ -58,14 +58,20 @@ pub(super) fn panels() -> Vec<Value> {
     dashboard["panels"].as_array().expect("panels").clone()
 }
 
-/// The metrics of an operator that has been through most of what is counted.
-pub(super) async fn told() -> String {
+/// An operator that has been through most of what is counted.
+pub(super) async fn busy() -> Operated<'static> {
     let scene = Scene::new("metrics").await.operated().await;
     scene.connected_gmail("a").await;
     let mut another = gmail();
     another["user"] = "another".into();
     scene.declare("b", another).await;
     scene.linked("b").await;
+    scene
+}
+
+/// Its metrics.
+async fn told() -> String {
+    let scene = busy().await;
     let (status, text) = scene.operator.get("/metrics").await;
     assert_eq!(status, 200, "{text}");
     text

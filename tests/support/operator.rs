@@ -272,7 +272,7 @@ impl Operator {
     }
 
     /// The system chose the port; the log tells which.
-    fn address(&self) -> Option<String> {
+    pub(crate) fn address(&self) -> Option<String> {
         let log = self.child.read_log();
         let line = log
             .lines()

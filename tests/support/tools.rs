@@ -83,6 +83,15 @@ pub(crate) const HELM3: Tool = Tool {
     oldest: Version(3, 17),
 };
 
+pub(crate) const PROMETHEUS: Tool = Tool {
+    name: "prometheus",
+    module: &go::PROMETHEUS,
+    package: "github.com/prometheus/prometheus/cmd/prometheus",
+    ask: &["--version"],
+    before: "prometheus, version ",
+    oldest: Version(0, 0),
+};
+
 pub(crate) const PROMTOOL: Tool = Tool {
     name: "promtool",
     module: &go::PROMETHEUS,
