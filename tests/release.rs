@@ -1,17 +1,16 @@
 //! What a release is made of, by the scripts that the release itself runs: everything but pushing to the world.
 
+mod published;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::child::{Child, Folder};
-use crate::support::control_plane::{ControlPlane, free_ports};
-use crate::support::helm::{found, helm_on};
-use crate::support::scene::SOON;
-use crate::support::tools::{self, CRANE, HELM};
-use crate::support::{http_client, wait};
+use crate::support::child::Folder;
+use crate::support::control_plane::ControlPlane;
+use crate::support::helm::found;
+use crate::support::tools::HELM;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -266,129 +265,4 @@ async fn the_checksums_and_the_manifest_of_the_plugin_are_those_of_the_files() {
         let line = format!("{}  {archive}", platform["sha256"].as_str().expect("a sum"));
         assert!(sums.lines().any(|other| other == line), "{line}\n{sums}");
     }
-}
-
-/// A registry on loopback that keeps everything in memory.
-async fn serve(folder: &Folder, registry: &str) -> Child {
-    let mut command = Command::new(found(&CRANE).await);
-    command.args(["registry", "serve", "--address", registry]);
-    let serving = Child::spawn(folder, "registry", Duration::from_secs(1), &command);
-    let http = http_client(SOON);
-    wait::until("the registry", SOON, async || {
-        let asked = http.get(format!("http://{registry}/v2/")).send().await;
-        asked.map(drop).map_err(|error| error.to_string())
-    })
-    .await;
-    serving.expect("it starts")
-}
-
-/// What an image is made with, which not every machine has.
-fn can_make_images() -> bool {
-    let prints = |program: &str, args: &[&str]| Command::new(program).args(args).output();
-    let is_root = prints("id", &["-u"]).is_ok_and(|output| output.stdout == b"0\n");
-    let is_there = is_root && prints("buildah", &["--version"]).is_ok();
-    if !is_there {
-        // There it is the point that nothing is passed over.
-        assert!(std::env::var_os("CI").is_none(), "buildah, and root");
-        tools::say("skipped: an image needs buildah, and root");
-    }
-    is_there
-}
-
-#[tokio::test]
-async fn an_image_for_two_architectures_is_pushed_as_one() {
-    if !can_make_images() {
-        return;
-    }
-    let [port] = free_ports().expect("a port");
-    let registry = format!("127.0.0.1:{port}");
-    let folder = Folder::new().expect("a folder");
-    let _serving = serve(&folder, &registry).await;
-    // Any static program will do.
-    let crane = found(&CRANE).await;
-    let name = format!("{registry}/composio-operator:{VERSION}");
-    let archives = ["amd64", "arm64"].map(|arch| {
-        let archive = folder.join(format!("{arch}.tar"));
-        let made = Command::new(Path::new(ROOT).join(".ci/image"))
-            .arg(&name)
-            .arg(&archive)
-            .arg(&crane)
-            .arg(arch)
-            .output()
-            .expect("it runs");
-        assert!(made.status.success(), "{made:?}");
-        archive.display().to_string()
-    });
-    let [amd64, arm64] = &archives;
-    let digest = printed("push", &[&name, amd64, arm64], Path::new("helm"));
-    let ask = |what: &[&str]| {
-        let asked = Command::new(&crane)
-            .args(what)
-            .arg("--insecure")
-            .arg(&name)
-            .output();
-        let asked = asked.expect("it runs");
-        assert!(asked.status.success(), "{what:?}: {asked:?}");
-        String::from_utf8(asked.stdout).expect("text")
-    };
-    assert_eq!(ask(&["digest"]).trim(), digest.trim());
-    let index: Value = serde_json::from_str(&ask(&["manifest"])).expect("JSON");
-    let manifests = index["manifests"].as_array().expect("a list").iter();
-    let platforms: Vec<&Value> = manifests
-        .map(|manifest| &manifest["platform"]["architecture"])
-        .collect();
-    assert_eq!(platforms, ["amd64", "arm64"]);
-    for platform in ["linux/amd64", "linux/arm64"] {
-        let config = ask(&["config", "--platform", platform]);
-        let config: Value = serde_json::from_str(&config).expect("JSON");
-        assert_eq!(
-            format!("linux/{}", config["architecture"].as_str().expect("one")),
-            platform
-        );
-        let run = &config["config"];
-        // By number, so that the kubelet sees that it is not root.
-        assert_eq!(run["User"], "65532:65532");
-        assert_eq!(run["Entrypoint"], serde_json::json!(["/composio-operator"]));
-        let labels = &run["Labels"];
-        assert_eq!(labels["org.opencontainers.image.version"], VERSION);
-    }
-}
-
-#[tokio::test]
-async fn the_chart_is_installed_from_the_registry_that_it_was_pushed_to() {
-    let [port] = free_ports().expect("a port");
-    let registry = format!("127.0.0.1:{port}");
-    let folder = made(&format!("{registry}/composio-operator")).await;
-    let _serving = serve(&folder, &registry).await;
-    let control_plane = ControlPlane::start().await.expect("it starts");
-    let helm = async |args: &[&str]| {
-        let output = helm_on(&control_plane, folder.path(), "default", args).await;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{args:?}: {said}");
-        String::from_utf8(output.stdout).expect("text")
-    };
-    let archive = folder.join(format!("composio-operator-{VERSION}.tgz"));
-    let archive = archive.display().to_string();
-    let charts = format!("oci://{registry}/charts");
-    helm(&["push", &archive, &charts, "--plain-http"]).await;
-    let chart = format!("{charts}/composio-operator");
-    helm(&[
-        "install",
-        "op",
-        &chart,
-        "--version",
-        VERSION,
-        "--plain-http",
-    ])
-    .await;
-    let manifest = helm(&["get", "manifest", "op"]).await;
-    let image = format!("image: \"{registry}/composio-operator:{VERSION}\"");
-    assert!(manifest.contains(&image), "{manifest}");
-    // Nothing in the archive is for others than those who install it.
-    let listed = Command::new("tar")
-        .args(["-tzf", &archive])
-        .output()
-        .expect("tar runs");
-    let listed = String::from_utf8(listed.stdout).expect("text");
-    assert!(!listed.contains("/examples/"), "{listed}");
 }

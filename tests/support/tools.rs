@@ -111,6 +111,16 @@ pub(crate) const CRANE: Tool = Tool {
     oldest: Version(0, 14),
 };
 
+/// Signs and verifies what is published.
+pub(crate) const COSIGN: Tool = Tool {
+    name: "cosign",
+    module: &go::COSIGN,
+    package: "github.com/sigstore/cosign/v3/cmd/cosign",
+    ask: &["version"],
+    before: "GitVersion:    v",
+    oldest: Version(0, 0),
+};
+
 /// Ours: judges objects with the interpreters of Argo CD and Flux.
 pub(crate) const GITOPS: Tool = Tool {
     name: "gitops",

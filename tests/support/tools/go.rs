@@ -64,6 +64,15 @@ pub(super) const REGISTRY: Module = Module {
     tags: "",
 };
 
+pub(super) const COSIGN: Module = Module {
+    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cosign"),
+    sources: &[
+        include_str!("../../cosign/go.mod"),
+        include_str!("../../cosign/go.sum"),
+    ],
+    tags: "",
+};
+
 pub(super) const PROMETHEUS: Module = Module {
     folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prometheus"),
     sources: &[
@@ -86,6 +95,7 @@ pub(super) const PEER: Module = Module {
     ],
     tags: "",
 };
+
 /// The oldest Go that will do.
 pub(super) const OLDEST: Version = Version(1, 26);
 const PAUSE: Duration = Duration::from_millis(200);
