@@ -5,7 +5,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::webhook::{self, SECRET, Sender, Subscribed, event};
+use super::webhook::{self, SECRET, Sender, event};
 use crate::support::child::Signal;
 use crate::support::connect_page::ConnectPage;
 use crate::support::scene::{SOON, Scene, gmail};
@@ -36,30 +36,12 @@ async fn posts(page: &ConnectPage, path: &str, id: &str, body: &Value) -> u16 {
 
 #[tokio::test]
 async fn a_delivery_is_taken_when_it_comes_again_after_a_failure_and_a_replay_is_worth_no_look() {
-    let Subscribed {
-        scene,
-        folder,
-        page,
-        _operator,
-        path,
-        made,
-    } = webhook::subscribed("deliveries").await;
-    let secret = made["secret"].as_str().expect("a secret");
-    std::fs::write(
-        webhook::file(&scene, &folder),
-        format!("{secret}\n{SECRET}\n"),
-    )
-    .expect("written");
-    scene.declare("mail", gmail()).await;
-    scene.until("mail", "Ready", "False", "AwaitingUser").await;
-    let ask = "composio.dev/link-requested-at=now";
-    scene.kubectl(&["annotate", "cacc", "mail", ask]).await;
-    let has_link = |object: &Value| object["status"]["link"]["sealed"].is_string();
-    let object = scene.until_status("mail", "a link", has_link).await;
-    let id = object["status"]["connectedAccountId"].as_str();
-    let id = id.expect("it is there").to_owned();
-    scene.sandbox.consent(&id).await;
-    scene.ready("mail", "Connected").await;
+    let subscribed = webhook::subscribed("deliveries", "6h").await;
+    let (scene, page, path) = (&subscribed.scene, &subscribed.page, &subscribed.path);
+    let secret = subscribed.made["secret"].as_str().expect("a secret");
+    let file = webhook::file(scene, &subscribed.folder);
+    std::fs::write(file, format!("{secret}\n{SECRET}\n")).expect("written");
+    let id = subscribed.connected("mail").await;
 
     // The apiserver takes no request of the page for a while.
     let role = format!("{}-composio-connect", scene.namespace);
@@ -82,40 +64,18 @@ async fn a_delivery_is_taken_when_it_comes_again_after_a_failure_and_a_replay_is
     .await;
     let seq = scene.sandbox.seq().await;
     scene.sandbox.expire(&id).await;
-    let delivery = async || {
-        scene
-            .sandbox
-            .deliveries()
-            .await
-            .last()
-            .cloned()
-            .unwrap_or_default()
-    };
-    wait::until("a delivery that fails", SOON, async || {
-        let told = delivery().await;
-        let attempts = told["attempts"].to_string();
-        match attempts.contains("503") {
-            true => Ok(()),
-            false => Err(told.to_string()),
-        }
-    })
-    .await;
-    assert_eq!(looks(&scene, seq).await, 0, "nobody could ask for one");
+    let is_refused = |told: &Value| told["attempts"].to_string().contains("503");
+    subscribed
+        .delivery("a delivery that fails", is_refused)
+        .await;
+    assert_eq!(looks(scene, seq).await, 0, "nobody could ask for one");
     scene.apply(&restored.to_string()).await;
-    wait::until("the delivery is taken", SOON, async || {
-        let told = delivery().await;
-        match told["arrived"] == true {
-            true => Ok(()),
-            false => Err(told.to_string()),
-        }
-    })
-    .await;
+    let is_taken = |told: &Value| told["arrived"] == true;
+    subscribed.delivery("the delivery is taken", is_taken).await;
     scene
         .until("mail", "Ready", "False", "ReauthorizationRequired")
         .await;
-    // None where the last of the quick polls, which the link had brought, was faster.
-    let looked = looks(&scene, seq).await;
-    assert!(looked <= 1, "{looked} looks");
+    assert_eq!(looks(scene, seq).await, 1, "one look");
 
     // At another replica, and at one that was started again, it is the same event as ever.
     let project = scene.sandbox.control("GET", "project", Value::Null).await;
@@ -124,20 +84,17 @@ async fn a_delivery_is_taken_when_it_comes_again_after_a_failure_and_a_replay_is
     let second = page.replica(&scene.folder, "connect-second").await;
     page.child.signal(Signal::Kill).expect("it runs");
     let third = page.replica(&scene.folder, "connect-third").await;
-    let written = page.written(&scene).len();
+    let written = page.written(scene).len();
     for page in [&second, &third] {
         let known = "composio_operator_connect_webhook_events_total{result=\"known\"}";
         for n in 0..5 {
-            assert_eq!(
-                posts(page, &path, &format!("msg_{n}"), &replayed).await,
-                200
-            );
-            assert_eq!(posts(page, &path, "msg_0", &replayed).await, 200);
+            assert_eq!(posts(page, path, &format!("msg_{n}"), &replayed).await, 200);
+            assert_eq!(posts(page, path, "msg_0", &replayed).await, 200);
         }
         assert!(page.metric(known).await >= Some(5.0));
     }
-    assert_eq!(page.written(&scene).len(), written, "nothing is asked");
-    assert_eq!(looks(&scene, seq).await, looked, "and nothing looked at");
+    assert_eq!(page.written(scene).len(), written, "nothing is asked");
+    assert_eq!(looks(scene, seq).await, 1, "and nothing looked at");
 }
 
 #[tokio::test]
@@ -188,4 +145,63 @@ async fn a_flood_of_events_asks_once_in_five_seconds_and_a_restart_forgets_no_bo
     let requests = stage.requests().await;
     assert_eq!(requests.len(), 1, "one is pending: {requests:?}");
     assert_eq!(requests[0].spec.account_uid, object["metadata"]["uid"]);
+}
+
+#[tokio::test]
+async fn the_id_of_an_event_is_remembered_for_its_own_project_alone() {
+    let stage = webhook::stage("deliveries-ids").await;
+    stage.declared("mail", gmail()).await;
+    let status = json!({"connectedAccountId": "ca_1", "state": "ACTIVE"});
+    stage.says("mail", status).await;
+    let sender = Sender {
+        stage: &stage,
+        http: http_client(SOON),
+    };
+    let (path, body) = (sender.path(), event("ca_1", "pr_1"));
+    wait::until("the page knows the account", SOON, async || {
+        let id = format!("msg_{}", Timestamp::now().as_nanosecond());
+        sender.signed(&path, &id, &event("ca_1", "pr_1")).await;
+        match stage.requests().await.len() {
+            1 => Ok(()),
+            _ => Err("no request".to_owned()),
+        }
+    })
+    .await;
+    let others = body.to_string();
+    let headers = webhook::signed("of-another", "msg_1", Timestamp::now().as_second(), &others);
+    let shared = "/webhooks/ClusterComposioProject/shared";
+    let answer = sender.sends(shared, &headers, others.into_bytes()).await;
+    assert_eq!(answer.0, 200, "it is nobody's there");
+    assert_eq!(sender.signed(&path, "msg_1", &body).await, 200);
+    assert_eq!(sender.events("repeated").await, 0.0);
+    assert_eq!(sender.signed(&path, "msg_1", &body).await, 200);
+    assert_eq!(sender.events("repeated").await, 1.0);
+}
+
+#[tokio::test]
+async fn every_object_that_has_the_account_is_looked_at() {
+    let stage = webhook::stage("deliveries-many").await;
+    const OBJECTS: usize = 9;
+    for n in 0..OBJECTS {
+        let name = format!("mail-{n}");
+        stage.declared(&name, gmail()).await;
+        // What is over is known, and takes nobody's place.
+        let state = if n < 6 { "EXPIRED" } else { "ACTIVE" };
+        let status = json!({"connectedAccountId": "ca_1", "state": state});
+        stage.says(&name, status).await;
+    }
+    let sender = Sender {
+        stage: &stage,
+        http: http_client(SOON),
+    };
+    let path = sender.path();
+    wait::until("a request for each that is not over", SOON, async || {
+        let id = format!("msg_{}", Timestamp::now().as_nanosecond());
+        sender.signed(&path, &id, &event("ca_1", "pr_1")).await;
+        match stage.requests().await.len() {
+            3 => Ok(()),
+            other => Err(format!("{other} requests")),
+        }
+    })
+    .await;
 }

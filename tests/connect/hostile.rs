@@ -14,7 +14,7 @@ use crate::support::random_hex;
 use crate::support::scene::SOON;
 
 /// Sends these bytes, and returns all that is answered until the page ends the connection.
-async fn answered(stage: &Stage, bytes: &[u8]) -> String {
+pub(super) async fn answered(stage: &Stage, bytes: &[u8]) -> String {
     let address = stage.page.url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.expect("it listens");
     stream.write_all(bytes).await.expect("it is sent");

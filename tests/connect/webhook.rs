@@ -33,8 +33,8 @@ pub(super) fn file(scene: &Scene<'_>, folder: &std::path::Path) -> PathBuf {
     folder.join(format!("ComposioProject.{}.default", scene.namespace))
 }
 
-/// A page to which Composio tells of expired accounts, and an operator that knows nothing for hours without that. The
-/// page has no secret yet.
+/// A page to which Composio tells of expired accounts, and an operator that polls no sooner for people who sign in. The page
+/// has no secret yet.
 pub(super) struct Subscribed {
     pub(super) scene: Scene<'static>,
     pub(super) folder: PathBuf,
@@ -46,14 +46,16 @@ pub(super) struct Subscribed {
     pub(super) made: Value,
 }
 
-pub(super) async fn subscribed(prefix: &str) -> Subscribed {
+/// The same, with so long between two polls.
+pub(super) async fn subscribed(prefix: &str, poll: &str) -> Subscribed {
     let (scene, folder) = scene(prefix).await;
     let args = args(&folder);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let page = ConnectPage::start(&scene, &args).await;
     let options = page
         .known_to(scene.options())
-        .flag("--poll-interval", "6h")
+        .flag("--poll-interval", poll)
+        .flag("--poll-interval-waiting", poll)
         .flag("--resync-interval", "6h");
     let operator = scene.start("operator", &options).await;
     scene.project_available().await;
@@ -72,71 +74,49 @@ pub(super) async fn subscribed(prefix: &str) -> Subscribed {
     }
 }
 
-pub(super) fn args(folder: &std::path::Path) -> [String; 2] {
-    let folder = folder.to_str().expect("a path of ASCII");
-    ["--webhook-secrets".to_owned(), folder.to_owned()]
-}
-
-#[tokio::test]
-async fn an_account_that_expires_is_known_by_the_event_and_one_look_and_so_while_the_secret_is_rotated()
- {
-    let Subscribed {
-        scene,
-        folder,
-        page,
-        _operator,
-        made,
-        ..
-    } = subscribed("webhook").await;
-    let secret = |made: &Value| made["secret"].as_str().expect("a secret").to_owned();
-    let first = secret(&made);
-    std::fs::write(file(&scene, &folder), &first).expect("written");
-    for (n, name) in ["first", "rotated"].into_iter().enumerate() {
+impl Subscribed {
+    /// Declares an account and has a person sign in to it; returns its id. That it is connected is known by a look that
+    /// was asked for, so that no poll is on its way.
+    pub(super) async fn connected(&self, name: &str) -> String {
+        let scene = &self.scene;
+        let ask = async |what: &str| {
+            let annotation = format!("composio.dev/{what}-requested-at=now");
+            scene
+                .kubectl(&["annotate", "cacc", name, &annotation])
+                .await;
+        };
         let mut spec = gmail();
         spec["user"] = json!(name);
         scene.declare(name, spec).await;
         scene.until(name, "Ready", "False", "AwaitingUser").await;
-        let ask = "composio.dev/link-requested-at=now";
-        let annotate = ["annotate", "connectedaccounts", name, ask];
-        scene.kubectl(&annotate).await;
+        ask("link").await;
         let has_link = |object: &Value| object["status"]["link"]["sealed"].is_string();
         let object = scene.until_status(name, "a link", has_link).await;
         let id = object["status"]["connectedAccountId"].as_str();
         let id = id.expect("it is there").to_owned();
         scene.sandbox.consent(&id).await;
+        ask("reconcile").await;
         scene.ready(name, "Connected").await;
-        let seq = scene.sandbox.seq().await;
-        scene.sandbox.expire(&id).await;
-        wait::until("the event is taken", SOON, async || {
-            let deliveries = scene.sandbox.deliveries().await;
-            let last = deliveries.last().cloned().unwrap_or_default();
-            match last["arrived"] == true && last["account"] == id.as_str() {
-                true => Ok(()),
-                false => Err(last["attempts"].to_string()),
-            }
-        })
-        .await;
-        scene
-            .until(name, "Ready", "False", "ReauthorizationRequired")
-            .await;
-        let looks = scene.sandbox.asked_since(seq).await;
-        let looks = looks
-            .iter()
-            .filter(|asked| asked.is_look() && !asked.is_poll());
-        // None where the last of the quick polls, which the link had brought, was faster.
-        assert!(looks.count() <= 1, "one look");
-        assert_eq!(page.written(&scene).len(), n + 1, "one request");
-        let id = made["id"].as_str().expect("an id");
-        let path = format!("webhook_subscriptions/{id}/rotate_secret");
-        let rotated = scene.sandbox.api("POST", &path, json!({})).await;
-        // The page has the former secret still, and then both.
-        if n == 0 {
-            assert_ne!(secret(&rotated), first);
-        }
-        assert!(!page.child.read_log().contains(&first));
+        id
     }
-    let asked = page.metric("composio_operator_connect_webhook_events_total{result=\"asked\"}");
-    assert_eq!(asked.await, Some(2.0));
+
+    /// The delivery that was made last, once it is as it should be.
+    pub(super) async fn delivery(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        wait::until(what, SOON, async || {
+            let deliveries = self.scene.sandbox.deliveries().await;
+            let last = deliveries.last().cloned().unwrap_or_default();
+            if is_so(&last) {
+                return Ok(last);
+            }
+            Err(last.to_string())
+        })
+        .await
+    }
+}
+
+pub(super) fn args(folder: &std::path::Path) -> [String; 2] {
+    let folder = folder.to_str().expect("a path of ASCII");
+    ["--webhook-secrets".to_owned(), folder.to_owned()]
 }
 
 /// Headers of a request.
@@ -181,6 +161,12 @@ impl Sender<'_> {
         let body = body.to_string();
         let headers = signed(SECRET, id, Timestamp::now().as_second(), &body);
         self.sends(path, &headers, body.into_bytes()).await.0
+    }
+
+    /// How many requests were refused for that.
+    pub(super) async fn refused(&self, why: &str) -> f64 {
+        let name = format!("composio_operator_connect_refused_total{{why=\"{why}\"}}");
+        self.stage.page.metric(&name).await.unwrap_or_default()
     }
 
     /// How many events came to that.
@@ -290,10 +276,8 @@ async fn whoever_is_not_composio_has_one_answer_and_starts_nothing() {
         stage.page.written(&stage.scene).is_empty(),
         "nothing is written"
     );
-    let refused = stage
-        .page
-        .metric("composio_operator_connect_refused_total{why=\"webhook_signature\"}");
-    assert!(refused.await.is_some_and(|count| count >= 4.0));
+    let refused = sender.refused("webhook_signature").await;
+    assert!(refused >= 4.0, "{refused}");
 }
 
 #[tokio::test]

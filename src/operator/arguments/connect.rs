@@ -48,7 +48,7 @@ pub struct Connect {
 
     /// Folder with the secrets that sign Composio's events, which are taken at `/webhooks/KIND/[NAMESPACE/]NAME` then: a
     /// file for each project, `ComposioProject.NAMESPACE.NAME` or `ClusterComposioProject.NAME`, with a secret on each
-    /// line. It is read again for each event
+    /// line, four at most. While events come it is read again every second
     #[arg(long, env = "COMPOSIO_OPERATOR_WEBHOOK_SECRETS", value_name = "PATH")]
     pub webhook_secrets: Option<PathBuf>,
 

@@ -103,7 +103,12 @@ impl PageMetrics {
     /// Tells zero before the first event, so that its absence can be seen, and the first that is refused.
     pub fn expects_events(&self) {
         drop(self.events.get_or_create(&EventLabel { result: "asked" }));
-        for why in ["webhook_signature", "webhook_timestamp"] {
+        for why in [
+            "webhook_signature",
+            "webhook_timestamp",
+            "webhook_body",
+            "webhook_busy",
+        ] {
             drop(self.refused.get_or_create(&RefusedLabel { why }));
         }
     }

@@ -1,9 +1,6 @@
 //! Makes ConnectRequests: the one thing that the page writes.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{
@@ -11,6 +8,7 @@ use kube::{
     api::{ObjectMeta, PostParams},
 };
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{account::Account, page_metrics::PageMetrics};
@@ -34,7 +32,14 @@ const LONGEST: usize = 320;
 /// The way to ask for something.
 pub(super) struct Requests {
     client: Client,
-    last: Mutex<HashMap<(String, ConnectRequestKind), Instant>>,
+    last: Mutex<HashMap<(String, ConnectRequestKind), Last>>,
+}
+
+/// When one was asked for last, and whether it could be made, as far as is known.
+#[derive(Clone, Copy)]
+struct Last {
+    at: Instant,
+    has_failed: bool,
 }
 
 /// What is asked for, and by whom.
@@ -53,7 +58,7 @@ pub(super) enum Made {
     New(String),
     /// One of its kind is pending, or was made a moment ago.
     Pending,
-    /// The apiserver does not take it, or cannot be reached.
+    /// The apiserver does not take it, or cannot be reached, now or a moment ago.
     Failed,
 }
 
@@ -73,9 +78,12 @@ impl Requests {
         metrics: &PageMetrics,
     ) -> Made {
         let kind = asked.kind;
-        if !self.is_due(account.uid(), kind) {
+        if let Some(last) = self.too_soon_after(account.uid(), kind) {
             metrics.request(kind.as_str(), "too_soon");
-            return Made::Pending;
+            return match last.has_failed {
+                true => Made::Failed,
+                false => Made::Pending,
+            };
         }
         let request = request(account, asked);
         let api = Api::<ConnectRequest>::namespaced(self.client.clone(), account.namespace());
@@ -98,6 +106,12 @@ impl Requests {
                 Made::Pending
             }
             Err(error) => {
+                let failed = Last {
+                    at: Instant::now(),
+                    has_failed: true,
+                };
+                let key = (account.uid().to_owned(), kind);
+                self.last.lock().insert(key, failed);
                 metrics.request(kind.as_str(), "failed");
                 warn!(object, %kind, "a ConnectRequest cannot be made: {}", cause(&error));
                 Made::Failed
@@ -105,27 +119,36 @@ impl Requests {
         }
     }
 
-    fn is_due(&self, uid: &str, kind: ConnectRequestKind) -> bool {
+    /// The last one, if it is too soon for another. From now on this one is the last.
+    fn too_soon_after(&self, uid: &str, kind: ConnectRequestKind) -> Option<Last> {
         let mut last = self.last.lock();
         let now = Instant::now();
-        let is_recent = |kind: ConnectRequestKind, at: &Instant| {
-            let pause = match kind {
-                ConnectRequestKind::Look => LOOK_PAUSE,
-                ConnectRequestKind::Link
-                | ConnectRequestKind::StartOver
-                | ConnectRequestKind::Returned => PAUSE,
-            };
-            now.duration_since(*at) < pause
-        };
         if last.len() >= MANY {
-            last.retain(|(_, kind), at| is_recent(*kind, at));
+            last.retain(|(_, kind), last| now.duration_since(last.at) < last.pause(*kind));
         }
         let key = (uid.to_owned(), kind);
-        if last.get(&key).is_some_and(|at| is_recent(kind, at)) {
-            return false;
+        let former = last.get(&key).copied();
+        let former = former.filter(|last| now.duration_since(last.at) < last.pause(kind));
+        if former.is_none() {
+            let this = Last {
+                at: now,
+                has_failed: false,
+            };
+            last.insert(key, this);
         }
-        last.insert(key, now);
-        true
+        former
+    }
+}
+
+impl Last {
+    fn pause(self, kind: ConnectRequestKind) -> Duration {
+        match kind {
+            ConnectRequestKind::Look if !self.has_failed => LOOK_PAUSE,
+            ConnectRequestKind::Look
+            | ConnectRequestKind::Link
+            | ConnectRequestKind::StartOver
+            | ConnectRequestKind::Returned => PAUSE,
+        }
     }
 }
 
@@ -158,5 +181,78 @@ fn request(account: &Account, asked: &Asked<'_>) -> ConnectRequest {
             browser: browser.clone(),
             returned: returned.clone(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
+
+    use http::{Request, Response, StatusCode};
+    use kube::client::Body;
+    use serde_json::json;
+    use tokio::time::advance;
+    use tower::service_fn;
+
+    use super::*;
+    use crate::connect::account::PageObject;
+
+    /// An apiserver that refuses the first requests, and counts all of them.
+    fn apiserver(refused: usize) -> (Client, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let server = service_fn(move |request: Request<Body>| {
+            let is_refused = count.fetch_add(1, Ordering::Relaxed) < refused;
+            async move {
+                let body = match is_refused {
+                    true => {
+                        json!({"kind": "Status", "status": "Failure", "code": 500, "reason": "InternalError"})
+                            .to_string()
+                            .into_bytes()
+                    }
+                    false => request.into_body().collect_bytes().await.unwrap_or_default().to_vec(),
+                };
+                let mut response = Response::new(Body::from(body));
+                if is_refused {
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        (Client::new(server, "default"), asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_made_may_soon_be_tried_again_and_what_was_made_later() {
+        let (client, asked) = apiserver(1);
+        let (requests, metrics) = (Requests::new(client), PageMetrics::default());
+        let object =
+            json!({"metadata": {"namespace": "team", "name": "mail", "uid": "1"}, "spec": {}});
+        let object: PageObject = serde_json::from_value(object).expect("it is read");
+        let account = object.account();
+        let look = Asked {
+            kind: ConnectRequestKind::Look,
+            user: None,
+            browser: None,
+            returned: None,
+        };
+        let make = async || {
+            let made = requests.make(&account, &look, &metrics).await;
+            (made, asked.load(Ordering::Relaxed))
+        };
+        assert_eq!(make().await, (Made::Failed, 1));
+        assert_eq!(make().await, (Made::Failed, 1), "it would fail again");
+        advance(PAUSE).await;
+        assert_eq!(make().await, (Made::New(String::new()), 2));
+        advance(PAUSE).await;
+        assert_eq!(make().await, (Made::Pending, 2));
+        advance(LOOK_PAUSE).await;
+        assert_eq!(make().await, (Made::New(String::new()), 3));
     }
 }

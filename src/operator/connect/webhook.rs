@@ -4,18 +4,17 @@
 //! Whoever is not Composio learns nothing: each refusal is one empty answer, whether or not the project has a webhook.
 
 use std::{
-    collections::VecDeque,
-    fs,
+    collections::{HashMap, VecDeque},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
+use futures::future::join_all;
 use http::{HeaderMap, Method, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     Site,
@@ -24,80 +23,79 @@ use super::{
     requests::{Asked, Made},
     visitor::only,
 };
-use crate::{composio::model::Sensitive, crd::ConnectRequestKind, projects::ProjectKey};
+use crate::{crd::ConnectRequestKind, projects::ProjectKey};
 
+mod bodies;
 mod event;
+mod secrets;
 mod signature;
 
+use bodies::{Bodies, NoBody};
 use event::{Event, Unreadable};
+use secrets::Secrets;
 use signature::Signed;
 
 /// What the path of a webhook begins with; the project follows.
 pub(super) const PATH: &str = "/webhooks/";
-/// The longest body.
-const BODY: usize = 256 * 1024;
-/// How long it may take to come.
-const BODY_TIME: Duration = Duration::from_secs(10);
-/// So many bodies are read at a time.
-const BODIES: usize = 32;
 /// So many ids of events are remembered, each for as long as its signature is good.
 const REMEMBERED: usize = 10_000;
 /// See [`REMEMBERED`].
 const MEMORY: Duration = Duration::from_secs(2 * 5 * 60);
 /// An event of which is told later than this is counted.
 const LATE: SignedDuration = SignedDuration::from_mins(1);
-/// An id may stand in the status of so many objects that are asked for a look; only one of them has the account.
-const MOST: usize = 5;
+/// So many objects are looked at for one event. An id may stand in the status of many, of which one has the account.
+const MOST: usize = 64;
 
 /// Where the secrets are that sign events, and what came of late.
 pub(super) struct Webhooks {
-    folder: PathBuf,
-    bodies: Semaphore,
-    seen: Mutex<VecDeque<(Instant, String)>>,
+    secrets: Secrets,
+    bodies: Bodies,
+    seen: Mutex<VecDeque<Seen>>,
+}
+
+/// An event that was handled.
+struct Seen {
+    at: Instant,
+    project: ProjectKey,
+    id: String,
 }
 
 /// Why a request is refused, for the metric.
 type Why = &'static str;
+/// Of these the sender is told, since it may be Composio: the event comes again.
+const BUSY: Why = "webhook_busy";
 
 impl Webhooks {
     /// With the secrets in that folder: a file for each project, called `ComposioProject.NAMESPACE.NAME` or
     /// `ClusterComposioProject.NAME`, with a secret on each line.
     pub(super) fn new(folder: PathBuf) -> Self {
         Self {
-            folder,
-            bodies: Semaphore::new(BODIES),
+            secrets: Secrets::new(folder),
+            bodies: Bodies::default(),
             seen: Mutex::default(),
         }
     }
 
-    /// The secrets of a project as they are now. None: it has no webhook.
-    fn secrets(&self, project: &ProjectKey) -> Vec<Sensitive> {
-        let name = project.to_string();
-        let name = name.split('/').collect::<Vec<_>>().join(".");
-        let text = fs::read_to_string(self.folder.join(name)).map(Sensitive::new);
-        let text = text.unwrap_or_else(|_| Sensitive::new(""));
-        let lines = text.expose().lines().map(str::trim);
-        lines
-            .filter(|line| !line.is_empty())
-            .map(Sensitive::new)
-            .collect()
-    }
-
-    /// Whether an event was handled before.
-    fn was_seen(&self, id: &str) -> bool {
+    /// Whether an event of that project was handled before. Another project may have one of the same id.
+    fn was_seen(&self, project: &ProjectKey, id: &str) -> bool {
         let mut seen = self.seen.lock();
-        while seen.front().is_some_and(|(at, _)| at.elapsed() >= MEMORY) {
+        while seen.front().is_some_and(|one| one.at.elapsed() >= MEMORY) {
             seen.pop_front();
         }
-        seen.iter().any(|(_, known)| known == id)
+        seen.iter()
+            .any(|one| one.id == id && one.project == *project)
     }
 
-    fn remember(&self, id: String) {
+    fn remember(&self, project: ProjectKey, id: String) {
         let mut seen = self.seen.lock();
         if seen.len() == REMEMBERED {
             seen.pop_front();
         }
-        seen.push_back((Instant::now(), id));
+        seen.push_back(Seen {
+            at: Instant::now(),
+            project,
+            id,
+        });
     }
 }
 
@@ -115,13 +113,12 @@ impl Site {
         let (project, signed, body) =
             match verified(webhooks, method, headers, path, body, now).await {
                 Ok(verified) => verified,
-                Err(Some(why)) => {
+                Err(why) => {
                     self.metrics.refused(why);
-                    return Reply::empty("webhook_refused", StatusCode::UNAUTHORIZED);
-                }
-                Err(None) => {
-                    self.metrics.refused("webhook_busy");
-                    return Reply::empty("webhook_busy", StatusCode::SERVICE_UNAVAILABLE);
+                    return match why {
+                        BUSY => Reply::empty(BUSY, StatusCode::SERVICE_UNAVAILABLE),
+                        _ => Reply::empty("webhook_refused", StatusCode::UNAUTHORIZED),
+                    };
                 }
             };
         let event = Event::read(&body);
@@ -129,7 +126,7 @@ impl Site {
         let result = match event {
             Err(Unreadable::Payload) => "unreadable",
             Err(Unreadable::Type) => "unknown_type",
-            Ok(_) if webhooks.was_seen(&signed.id) => "repeated",
+            Ok(_) if webhooks.was_seen(&project, &signed.id) => "repeated",
             Ok(event) => {
                 if event.at.is_some_and(|at| now.duration_since(at) > LATE) {
                     self.metrics.late_event();
@@ -139,7 +136,7 @@ impl Site {
                     self.metrics.event(result);
                     return Reply::empty("webhook_failed", StatusCode::SERVICE_UNAVAILABLE);
                 }
-                webhooks.remember(signed.id);
+                webhooks.remember(project, signed.id);
                 result
             }
         };
@@ -156,39 +153,57 @@ impl Site {
             let proved = account.project_id();
             proved.is_none_or(|id| event.project_id.as_deref() == Some(id))
         };
-        let concerned = accounts.iter().filter(is_of_it);
         // A replay, at another replica or after a restart, tells nothing that a look has not shown since.
         let is_known = |account: &&Arc<Account>| account.state() == State::Over;
-        let (known, concerned): (Vec<_>, Vec<_>) = concerned.take(MOST).partition(is_known);
-        if concerned.is_empty() && !known.is_empty() {
-            return "known";
-        }
+        let concerned = accounts.iter().filter(is_of_it);
+        let (known, concerned): (Vec<_>, Vec<_>) = concerned.partition(is_known);
         if concerned.is_empty() {
-            return match accounts.is_empty() {
-                true => "unknown_account",
-                false => "another_project",
+            return match (known.is_empty(), accounts.is_empty()) {
+                (false, _) => "known",
+                (true, true) => "unknown_account",
+                (true, false) => "another_project",
             };
         }
-        let mut result = "pending";
-        for account in concerned {
-            let asked = Asked {
-                kind: ConnectRequestKind::Look,
-                user: None,
-                browser: None,
-                returned: None,
-            };
-            match self.requests.make(account, &asked, &self.metrics).await {
-                Made::New(_) => result = "asked",
-                Made::Pending => {}
-                Made::Failed => return "failed",
-            }
+        let asked = Asked {
+            kind: ConnectRequestKind::Look,
+            user: None,
+            browser: None,
+            returned: None,
+        };
+        let concerned = in_turn(&concerned).into_iter().take(MOST);
+        let made = concerned.map(|account| self.requests.make(account, &asked, &self.metrics));
+        let made = join_all(made).await;
+        if made.contains(&Made::Failed) {
+            return "failed";
         }
-        result
+        let is_new = |made: &Made| matches!(made, Made::New(_));
+        if made.iter().any(is_new) {
+            "asked"
+        } else {
+            "pending"
+        }
     }
 }
 
-/// What was signed with a secret of the project of the path: project, headers and body. `Err(None)`: there is no room to
-/// read another body now.
+/// One of each namespace after another, and those first that are used: whoever writes an account's id into the status of
+/// many objects keeps no other namespace's from being looked at.
+fn in_turn<'a>(accounts: &[&'a Arc<Account>]) -> Vec<&'a Account> {
+    let mut accounts: Vec<&Account> = accounts.iter().map(|account| &***account).collect();
+    accounts.sort_by_key(|account| (account.state() != State::Active, account.key()));
+    let mut turns: HashMap<&str, usize> = HashMap::new();
+    let mut accounts: Vec<(usize, &Account)> = accounts
+        .into_iter()
+        .map(|account| {
+            let turn = turns.entry(account.namespace()).or_default();
+            *turn += 1;
+            (*turn, account)
+        })
+        .collect();
+    accounts.sort_by_key(|(turn, _)| *turn);
+    accounts.into_iter().map(|(_, account)| account).collect()
+}
+
+/// What was signed with a secret of the project of the path: project, headers and body.
 async fn verified(
     webhooks: &Webhooks,
     method: &Method,
@@ -196,32 +211,29 @@ async fn verified(
     path: &str,
     body: Body,
     now: Timestamp,
-) -> Result<(ProjectKey, Signed, axum::body::Bytes), Option<Why>> {
+) -> Result<(ProjectKey, Signed, Bytes), Why> {
     if *method != Method::POST {
-        return Err(Some("webhook_method"));
+        return Err("webhook_method");
     }
-    let project = project(path).ok_or(Some("webhook_path"))?;
-    let signed = Signed::of(headers).ok_or(Some("webhook_headers"))?;
+    let project = project(path).ok_or("webhook_path")?;
+    let signed = Signed::of(headers).ok_or("webhook_headers")?;
     if !signed.is_fresh(now) {
-        return Err(Some("webhook_timestamp"));
+        return Err("webhook_timestamp");
     }
     let length = only(headers, &header::CONTENT_LENGTH);
     let length = length.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-    if length.is_some_and(|length: usize| length > BODY) {
-        return Err(Some("webhook_body"));
+    if length.is_some_and(|length: usize| length > bodies::LONGEST) {
+        return Err("webhook_body");
     }
-    let Ok(_room) = webhooks.bodies.try_acquire() else {
-        return Err(None);
-    };
-    let body = timeout(BODY_TIME, to_bytes(body, BODY)).await;
-    let Ok(Ok(body)) = body else {
-        return Err(Some("webhook_body"));
-    };
-    // Without a secret it takes as long.
-    let secrets = webhooks.secrets(&project);
-    match signed.verify(&secrets, &body) {
+    let body = webhooks.bodies.read(body).await;
+    let body = body.map_err(|error| match error {
+        NoBody::GaveWay => BUSY,
+        NoBody::Wrong => "webhook_body",
+    })?;
+    let keys = webhooks.secrets.of(&project);
+    match signed.verify(&keys, &body) {
         true => Ok((project, signed, body)),
-        false => Err(Some("webhook_signature")),
+        false => Err("webhook_signature"),
     }
 }
 
@@ -242,6 +254,7 @@ fn project(path: &str) -> Option<ProjectKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connect::account::PageObject;
 
     #[test]
     fn a_path_names_a_project_and_no_file_elsewhere() {
@@ -272,12 +285,48 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn what_is_remembered_is_bounded_and_of_its_own_project() {
         let webhooks = Webhooks::new(PathBuf::new());
+        let [own, other] = ["ClusterComposioProject/a", "ClusterComposioProject/b"]
+            .map(|key| project(key).expect("a project"));
         for n in 0..REMEMBERED + 10 {
-            webhooks.remember(n.to_string());
+            webhooks.remember(own.clone(), n.to_string());
         }
         assert_eq!(webhooks.seen.lock().len(), REMEMBERED);
-        assert!(webhooks.was_seen("10") && !webhooks.was_seen("9"));
+        assert!(webhooks.was_seen(&own, "10") && !webhooks.was_seen(&own, "9"));
+        assert!(!webhooks.was_seen(&other, "10"));
+    }
+
+    #[test]
+    fn one_namespace_with_many_objects_keeps_no_other_one_waiting() {
+        let account = |key: String, state: &str| {
+            let (namespace, name) = key.split_once('/').expect("a key");
+            let object = serde_json::json!({
+                "metadata": {"namespace": namespace, "name": name}, "spec": {}, "status": {"state": state},
+            });
+            let object: PageObject = serde_json::from_value(object).expect("it is read");
+            object.account()
+        };
+        let forged = (0..100).map(|n| account(format!("forger/{n:03}"), "ACTIVE"));
+        let honest = [
+            ("team/spare", "INACTIVE"),
+            ("team/used", "ACTIVE"),
+            ("yard/mail", "INACTIVE"),
+        ];
+        let honest = honest.map(|(key, state)| account(key.to_owned(), state));
+        let all: Vec<_> = forged.chain(honest).collect();
+        let all: Vec<_> = all.iter().collect();
+        let turns = in_turn(&all);
+        let first = turns.iter().take(5).map(|account| account.key());
+        let first: Vec<_> = first.collect();
+        let expected = [
+            "forger/000",
+            "team/used",
+            "yard/mail",
+            "forger/001",
+            "team/spare",
+        ];
+        assert_eq!(first, expected);
+        assert_eq!(turns.len(), all.len());
     }
 }

@@ -18,7 +18,7 @@ pub(super) const OF_PROJECT: &str =
 pub(super) const OF_CONNECT: &str = r#"namespace="x",job="op-composio-operator-page-metrics""#;
 pub(super) const OF_RELEASE: &str = r#"namespace="x",job="op-composio-operator-metrics""#;
 
-pub(super) const CASES: [Case; 26] = [
+pub(super) const CASES: [Case; 27] = [
     Case {
         alert: "ComposioOperatorAbsent",
         severity: "critical",
@@ -277,6 +277,17 @@ pub(super) const CASES: [Case; 26] = [
         )],
         silent_and_loud: (13, 25),
         labels: r#"namespace="x",job="op-composio-operator-page-metrics",why="webhook_signature""#,
+    },
+    Case {
+        alert: "ComposioWebhookRefused",
+        severity: "warning",
+        told: &[(
+            "connect_refused_total",
+            r#"instance="c",why="webhook_busy""#,
+            "0x9 0+2x30 60x200",
+        )],
+        silent_and_loud: (13, 25),
+        labels: r#"namespace="x",job="op-composio-operator-page-metrics",why="webhook_busy""#,
     },
     Case {
         alert: "ComposioWebhookSilent",

@@ -7,15 +7,21 @@ use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 
 use super::only;
-use crate::composio::model::Sensitive;
+use crate::{composio::model::Sensitive, connect::keys::is_same};
 
 /// For so long before and after its time a signature is good.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// The longest id, and the longest header with signatures.
 const ID: usize = 128;
 const SIGNATURES: usize = 2048;
-/// The most signatures that are looked at, and the most secrets. There are several while a secret is rotated.
+/// The most signatures that are looked at. There are several while a secret is rotated.
 const MOST: usize = 8;
+/// The most secrets of a project, for the same reason.
+const SECRETS: usize = 4;
+/// A secret may stand for two keys.
+const KEYS: usize = 2 * SECRETS;
+/// Bytes of a signature.
+const TAG: usize = 32;
 /// What secrets of Standard Webhooks begin with. The rest is the key, in base64.
 const PREFIX: &str = "whsec_";
 
@@ -24,7 +30,30 @@ pub(super) struct Signed {
     pub(super) id: String,
     /// As it is signed.
     timestamp: String,
-    signatures: Vec<Vec<u8>>,
+    signatures: Vec<[u8; TAG]>,
+}
+
+/// The keys that may sign a project's events. There are always as many, so that the work tells nothing of them, or of
+/// whether the project has any.
+pub(super) struct Keys {
+    all: [hmac::Key; KEYS],
+    /// So many of them count. The rest fills up.
+    count: usize,
+}
+
+impl Keys {
+    /// Those of these secrets. More than four are not looked at.
+    pub(super) fn of(secrets: &[Sensitive]) -> Self {
+        let keys = secrets.iter().take(SECRETS).flat_map(keys_of);
+        let keys: Vec<hmac::Key> = keys.collect();
+        let count = keys.len();
+        let mut keys = keys.into_iter();
+        let filler = || hmac::Key::new(hmac::HMAC_SHA256, PREFIX.as_bytes());
+        Self {
+            all: std::array::from_fn(|_| keys.next().unwrap_or_else(filler)),
+            count,
+        }
+    }
 }
 
 impl Signed {
@@ -45,7 +74,7 @@ impl Signed {
             && timestamp.bytes().all(|byte| byte.is_ascii_digit());
         let decoded = signatures.split(' ').filter_map(|one| {
             let signature = one.strip_prefix("v1,")?;
-            BASE64_STANDARD.decode(signature).ok()
+            BASE64_STANDARD.decode(signature).ok()?.try_into().ok()
         });
         is_right.then(|| Self {
             id: id.to_owned(),
@@ -61,29 +90,22 @@ impl Signed {
         at.is_some_and(|at| now.duration_since(at).abs() <= TOLERANCE)
     }
 
-    /// Whether one of the secrets has signed it. It takes as long where there is none.
-    pub(super) fn verify(&self, secrets: &[Sensitive], body: &[u8]) -> bool {
-        let mut keys: Vec<hmac::Key> = secrets.iter().take(MOST).flat_map(keys_of).collect();
-        let has_secret = !keys.is_empty();
-        if !has_secret {
-            keys.push(hmac::Key::new(hmac::HMAC_SHA256, PREFIX.as_bytes()));
-        }
-        let signed = [
-            self.id.as_bytes(),
-            b".",
-            self.timestamp.as_bytes(),
-            b".",
-            body,
-        ]
-        .concat();
+    /// Whether one of the keys has signed it. Each signs it once, and every signature is compared with all of that, in
+    /// constant time.
+    pub(super) fn verify(&self, keys: &Keys, body: &[u8]) -> bool {
+        let (id, timestamp) = (self.id.as_bytes(), self.timestamp.as_bytes());
         let mut is_signed = false;
-        for key in &keys {
+        for (number, key) in keys.all.iter().enumerate() {
+            let mut signed = hmac::Context::with_key(key);
+            for part in [id, b".", timestamp, b".", body] {
+                signed.update(part);
+            }
+            let (tag, counts) = (signed.sign(), number < keys.count);
             for signature in &self.signatures {
-                // All of them are looked at, each in constant time.
-                is_signed |= hmac::verify(key, &signed, signature).is_ok();
+                is_signed |= is_same(tag.as_ref(), signature) & counts;
             }
         }
-        is_signed && has_secret
+        is_signed
     }
 }
 
@@ -127,8 +149,8 @@ mod tests {
     fn is_verified(headers: &HeaderMap, secrets: &[&str], body: &[u8]) -> bool {
         let now = Timestamp::from_second(NOW).expect("a time");
         let secrets: Vec<Sensitive> = secrets.iter().map(|one| Sensitive::new(*one)).collect();
-        Signed::of(headers)
-            .is_some_and(|signed| signed.is_fresh(now) && signed.verify(&secrets, body))
+        let keys = Keys::of(&secrets);
+        Signed::of(headers).is_some_and(|signed| signed.is_fresh(now) && signed.verify(&keys, body))
     }
 
     #[test]
@@ -178,11 +200,31 @@ mod tests {
         }
         assert!(is_verified(&signed(&old), &["new", "old"], BODY));
         assert!(!is_verified(&signed(&old), &["new"], BODY));
-        let many = format!("{}{new}", "v1,AAAA ".repeat(MOST));
+        let none = format!("v1,{} ", BASE64_STANDARD.encode([0; TAG]));
+        let many = format!("{}{new}", none.repeat(MOST));
         assert!(
             !is_verified(&signed(&many), &["new"], BODY),
             "no more are looked at"
         );
+    }
+
+    #[test]
+    fn the_work_is_the_same_for_any_number_of_secrets_and_what_fills_up_has_signed_nothing() {
+        let secret = format!("{PREFIX}{}", BASE64_STANDARD.encode(b"the key"));
+        let many: Vec<Sensitive> = (0..9).map(|n| Sensitive::new(n.to_string())).collect();
+        for (secrets, count) in [
+            (&[][..], 0),
+            (&[Sensitive::new("secret")], 1),
+            (&[Sensitive::new(secret)], 2),
+            (&many, SECRETS),
+        ] {
+            let keys = Keys::of(secrets);
+            assert_eq!((keys.all.len(), keys.count), (KEYS, count));
+        }
+        let filler = signature(PREFIX.as_bytes(), "msg_1", NOW, BODY);
+        let headers = headers("msg_1", &NOW.to_string(), &filler);
+        assert!(!is_verified(&headers, &[], BODY));
+        assert!(!is_verified(&headers, &["secret"], BODY));
     }
 
     #[test]
@@ -208,7 +250,7 @@ mod tests {
         );
         let secret = Sensitive::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let signed = Signed::of(&headers).expect("the headers are right");
-        assert!(signed.verify(&[secret], body));
+        assert!(signed.verify(&Keys::of(&[secret]), body));
     }
 
     #[test]
@@ -220,9 +262,9 @@ mod tests {
             let text = |field: &str| vector[field].as_str().expect("a text");
             let headers = headers(text("id"), text("timestamp"), text("signature"));
             let signed = Signed::of(&headers);
-            let secrets = [Sensitive::new(text("secret"))];
+            let keys = Keys::of(&[Sensitive::new(text("secret"))]);
             let is_good =
-                signed.is_some_and(|signed| signed.verify(&secrets, text("body").as_bytes()));
+                signed.is_some_and(|signed| signed.verify(&keys, text("body").as_bytes()));
             assert_eq!(is_good, vector["good"], "{}", text("name"));
         }
     }
