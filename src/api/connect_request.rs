@@ -79,7 +79,7 @@ pub struct Returned {
     /// The browser that had asked for the link.
     #[schemars(length(min = 43, max = 43))]
     pub browser: String,
-    /// HMAC over the account's uid and both, in base64 for URLs.
+    /// The page's HMAC over the account's uid and all of this, in base64 for URLs.
     #[schemars(length(min = 22, max = 22))]
     pub proof: String,
     /// In which browser the person came back: `Same`, in the one that had asked; `Another`, in another one, or under

@@ -257,8 +257,9 @@ impl Visits {
         let uid = object["metadata"]["uid"].as_str().expect("a uid");
         let is_forged = self.random.u32(..4) == 0;
         let proven = if is_forged { "another" } else { uid };
-        let proof = self.keys.return_proof(proven, &request, &browser);
         let finished_in = ["Same", "Same", "Another"][self.random.usize(..3)];
+        let told = serde_json::from_value(json!(finished_in)).expect("one of two");
+        let proof = self.keys.outcome_proof(proven, &request, &browser, told);
         let returned = json!({"returned": {
             "request": request, "browser": browser, "proof": proof, "finishedIn": finished_in,
         }});

@@ -42,7 +42,8 @@ fn returned(object: &Value, nonce: &str, finished_in: &str) -> Value {
     let link = &object["status"]["link"]["requestedBy"]["uid"];
     let request = text(if link.is_string() { link } else { sign_in });
     let browser = browser_name(nonce);
-    let proof = keys().return_proof(uid, request, &browser);
+    let told = serde_json::from_value(json!(finished_in)).expect("one of two");
+    let proof = keys().outcome_proof(uid, request, &browser, told);
     json!({"returned": {
         "request": request, "browser": browser, "proof": proof, "finishedIn": finished_in,
     }})
@@ -246,9 +247,21 @@ async fn a_return_without_a_proof_or_of_another_link_does_nothing() {
         .await
         .expect("it works");
     scene.ready("mail", "Connected").await;
-    let mut forged = returned(&object, "one", "Another");
-    forged["returned"]["proof"] = json!("A".repeat(22));
-    ask(&scene, "mail", Returned, forged).await;
+    let told = returned(&object, "one", "Another")["returned"].clone();
+    let (uid, request) = (text(&object["metadata"]["uid"]), text(&told["request"]));
+    let in_address = keys().return_proof(uid, request, &browser_name("one"));
+    for (proof, finished_in) in [
+        ("A".repeat(22).as_str(), "Another"),
+        // Who signs in gets to see that one, and whoever is told of it may ask too.
+        (&in_address, "Another"),
+        (&in_address, "Same"),
+        (text(&told["proof"]), "Same"),
+    ] {
+        let mut forged = told.clone();
+        forged["proof"] = json!(proof);
+        forged["finishedIn"] = json!(finished_in);
+        ask(&scene, "mail", Returned, json!({"returned": forged})).await;
+    }
     let mut another = object.clone();
     another["status"]["link"]["requestedBy"]["uid"] = json!("another-request");
     ask(

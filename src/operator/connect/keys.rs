@@ -15,7 +15,11 @@ use ring::{
     hmac::{self, HMAC_SHA256},
 };
 
-use crate::{composio::model::Sensitive, crd::length_prefixed, record::expand};
+use crate::{
+    composio::model::Sensitive,
+    crd::{FinishedIn, length_prefixed},
+    record::expand,
+};
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +43,7 @@ struct Key {
     token: hmac::Key,
     form: hmac::Key,
     returned: hmac::Key,
+    outcome: hmac::Key,
     seal: Aes256GcmSiv,
     id: [u8; MAC],
 }
@@ -163,6 +168,34 @@ impl ConnectKeys {
             .is_some_and(|bytes| self.any(|key| verify(&key.returned, &message, &bytes)))
     }
 
+    /// The page's word on where the sign-in was finished through the link of that request of that browser. Nobody can make
+    /// it of the proof in an address, which whoever signs in gets to see.
+    pub fn outcome_proof(
+        &self,
+        uid: &str,
+        request: &str,
+        browser: &str,
+        finished_in: FinishedIn,
+    ) -> String {
+        let message = outcome_message(uid, request, browser, finished_in);
+        let mac = self.first(|key| mac(&key.outcome, &message));
+        BASE64_URL_SAFE_NO_PAD.encode(mac)
+    }
+
+    /// Whether that is the page's word.
+    pub fn verify_outcome_proof(
+        &self,
+        proof: &str,
+        uid: &str,
+        request: &str,
+        browser: &str,
+        finished_in: FinishedIn,
+    ) -> bool {
+        let message = outcome_message(uid, request, browser, finished_in);
+        decoded::<MAC>(proof)
+            .is_some_and(|bytes| self.any(|key| verify(&key.outcome, &message, &bytes)))
+    }
+
     /// The link as only operator and page can read it.
     pub fn seal(&self, url: &str, sealed_for: SealedFor<'_>) -> String {
         let aad = sealed_for.text();
@@ -237,6 +270,7 @@ impl Key {
             token: signing(b"token/v1"),
             form: signing(b"form/v1"),
             returned: signing(b"return/v1"),
+            outcome: signing(b"outcome/v1"),
             seal: Aes256GcmSiv::new(&expand(&extracted, b"seal/v1").into()),
             id: mac(&named, b"key"),
         }
@@ -251,6 +285,14 @@ fn token_message(uid: &str, epoch: &str, expires: &[u8]) -> Vec<u8> {
     let mut message = length_prefixed([uid, epoch]);
     message.extend_from_slice(expires);
     message
+}
+
+fn outcome_message(uid: &str, request: &str, browser: &str, finished_in: FinishedIn) -> Vec<u8> {
+    let finished_in = match finished_in {
+        FinishedIn::Same => "Same",
+        FinishedIn::Another => "Another",
+    };
+    length_prefixed([uid, request, browser, finished_in])
 }
 
 fn mac(key: &hmac::Key, message: &[u8]) -> [u8; MAC] {

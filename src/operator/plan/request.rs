@@ -155,8 +155,9 @@ impl Desired {
             finished_in,
         } = returned;
         let is_of_link = *request == link.uid && link.browser.as_ref() == Some(browser);
-        (is_of_link && keys.verify_return_proof(proof, &self.uid, request, browser))
-            .then_some(*finished_in)
+        let is_told = is_of_link
+            && keys.verify_outcome_proof(proof, &self.uid, request, browser, *finished_in);
+        is_told.then_some(*finished_in)
     }
 }
 

@@ -106,11 +106,12 @@ impl<'a> Situation<'a> {
             returned.finished_in == finished_in
                 && is_unjudged
                 && out == Some((&returned.request, Some(&returned.browser)))
-                && page.keys.verify_return_proof(
+                && page.keys.verify_outcome_proof(
                     &returned.proof,
                     &self.desired.uid,
                     &returned.request,
                     &returned.browser,
+                    finished_in,
                 )
         };
         self.desired.requests.iter().any(is_told_of)

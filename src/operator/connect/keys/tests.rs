@@ -127,3 +127,29 @@ fn forms_and_returns_have_keys_of_their_own() {
     assert!(!keys.verify_form_token(&proof, "nonce", "uid"));
     assert_eq!(proof.len(), 22);
 }
+
+#[test]
+fn how_a_sign_in_ended_is_told_by_no_proof_of_an_address_and_no_other_way_round() {
+    let keys = keys(KEY);
+    let verify = |proof: &str, finished_in| {
+        keys.verify_outcome_proof(proof, "uid", "request", "browser", finished_in)
+    };
+    let returned = keys.return_proof("uid", "request", "browser");
+    for (finished_in, other) in [
+        (FinishedIn::Same, FinishedIn::Another),
+        (FinishedIn::Another, FinishedIn::Same),
+    ] {
+        let proof = keys.outcome_proof("uid", "request", "browser", finished_in);
+        assert_eq!(proof.len(), 22);
+        assert!(verify(&proof, finished_in));
+        assert!(!verify(&proof, other) && !verify(&returned, finished_in));
+        assert!(!keys.verify_return_proof(&proof, "uid", "request", "browser"));
+        for (uid, request, browser) in [
+            ("other", "request", "browser"),
+            ("uid", "other", "browser"),
+            ("uid", "request", "other"),
+        ] {
+            assert!(!keys.verify_outcome_proof(&proof, uid, request, browser, finished_in));
+        }
+    }
+}

@@ -76,7 +76,7 @@ impl Site {
                 returned: Some(Returned {
                     request: request.to_owned(),
                     browser: asker.to_owned(),
-                    proof: proof.to_owned(),
+                    proof: keys.outcome_proof(uid, request, asker, came_in),
                     finished_in: came_in,
                 }),
             };

@@ -93,15 +93,19 @@ pub(super) fn requests(dice: &mut Dice, uid: &str) -> Vec<PendingRequest> {
         }
         let returned = (kind == ConnectRequestKind::Returned).then(|| {
             let (request, browser) = (dice.text(&UIDS), dice.text(&BROWSERS));
+            let page = page();
+            let (keys, told) = (&page.keys, [FinishedIn::Same, FinishedIn::Another]);
+            let finished_in = dice.of(&told);
+            // Who knows the address to come back to has another proof.
             let proof = match dice.once_in(4) {
-                true => "forged".to_owned(),
-                false => page().keys.return_proof(uid, &request, &browser),
+                true => keys.return_proof(uid, &request, &browser),
+                false => keys.outcome_proof(uid, &request, &browser, finished_in),
             };
             Returned {
                 request,
                 browser,
                 proof,
-                finished_in: dice.of(&[FinishedIn::Same, FinishedIn::Another]),
+                finished_in,
             }
         });
         drawn.push(PendingRequest {
