@@ -92,7 +92,7 @@ async fn a_page_that_was_taken_over_reads_accounts_and_asks_for_links_and_nothin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_takes_half_a_kilobyte() {
+async fn an_object_takes_four_hundred_bytes() {
     let objects = std::env::var("OBJECTS").ok();
     let objects = objects.and_then(|text| text.parse().ok());
     let objects: usize = objects.unwrap_or(25_000);
@@ -102,7 +102,7 @@ async fn an_object_takes_half_a_kilobyte() {
     let (some, all) = (memory(&folder, SOME).await, memory(&folder, objects).await);
     let each = all.saturating_sub(some) * 1024 / (objects - SOME) as u64;
     assert!(
-        each <= 512,
+        each <= 400,
         "{each} bytes each; {some} kB with {SOME}, {all} kB with {objects}"
     );
 }

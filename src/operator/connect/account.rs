@@ -1,4 +1,4 @@
-//! One object, as the page shows it: few words and one text, since all objects are kept.
+//! One object, as the page shows it: few words and two texts, since all objects are kept.
 
 use std::sync::Arc;
 
@@ -20,45 +20,15 @@ use crate::{
 mod reading;
 #[cfg(test)]
 pub(super) mod tests;
+mod texts;
 pub use reading::PageObject;
-
-/// The texts that are kept of an object, in the order in which they stand. One that is absent is empty.
-#[derive(Clone, Copy)]
-enum Text {
-    /// `namespace/name`.
-    Key,
-    Uid,
-    Epoch,
-    User,
-    Person,
-    Toolkit,
-    Description,
-    CallbackUrl,
-    Project,
-    /// `pr_…`, as the pin has it.
-    ProjectId,
-    ExpectedIdentity,
-    AccountId,
-    Identity,
-    /// Of the condition Ready.
-    Reason,
-    /// In clear or sealed.
-    Link,
-    LinkRequest,
-    LinkBrowser,
-    LastRequest,
-    SignInRequest,
-    /// To which people are taken on without a click.
-    CallbackHost,
-}
-
-const TEXTS: usize = Text::CallbackHost as usize + 1;
+pub(super) use texts::SharedTexts;
+use texts::{OWN, Own, SHARED, Shared, Texts};
 
 /// What is kept of an object.
 pub struct Account {
-    /// The end of each text.
-    ends: [u16; TEXTS],
-    text: Box<str>,
+    own: Texts<OWN>,
+    shared: Arc<Texts<SHARED>>,
     /// `spec.connectionData`, as JSON: it may be longer than all the rest can be.
     connection_data: Option<Box<str>>,
     link: LinkKind,
@@ -70,6 +40,8 @@ pub struct Account {
     is_deleting: bool,
     /// Whether a person signs in to it.
     has_sign_in: bool,
+    /// The identity is the person, and stands there alone.
+    is_persons: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,46 +103,40 @@ impl Account {
         let ready = status.condition(condition::READY);
         let link_text = link.and_then(|link| link.sealed.as_deref().or(link.url.as_deref()));
         let browser = requested_by.and_then(|by| by.browser.as_deref());
-        let given = [
-            (Text::Key, Some(key.as_str())),
-            (Text::Uid, metadata.uid.as_deref()),
-            (Text::Epoch, epoch.map(String::as_str)),
-            (Text::User, spec["user"].as_str()),
-            (Text::Person, spec["person"].as_str()),
-            (Text::Toolkit, spec["toolkit"].as_str()),
-            (Text::Description, spec["description"].as_str()),
-            (Text::CallbackUrl, spec["callbackUrl"].as_str()),
-            (Text::Project, project["name"].as_str()),
-            (Text::ProjectId, project_id.as_deref()),
-            (Text::ExpectedIdentity, spec["expectedIdentity"].as_str()),
-            (Text::AccountId, status.connected_account_id.as_deref()),
-            (Text::Identity, status.identity.as_deref()),
-            (Text::Reason, ready.map(|ready| ready.reason.as_str())),
-            (Text::Link, link_text),
-            (Text::LinkRequest, requested_by.map(|by| by.uid.as_str())),
-            (Text::LinkBrowser, browser),
-            (
-                Text::LastRequest,
-                last_request.map(|last| last.uid.as_str()),
-            ),
-            (Text::SignInRequest, sign_in.map(|one| one.request.as_str())),
-            (
-                Text::CallbackHost,
-                sign_in.and_then(|one| one.callback_host.as_deref()),
-            ),
+        let person = spec["person"].as_str().filter(|person| !person.is_empty());
+        let identity = status.identity.as_deref();
+        let is_persons = identity.is_some() && identity == person.or(spec["user"].as_str());
+        let own = [
+            (Own::Key, Some(key.as_str())),
+            (Own::Uid, metadata.uid.as_deref()),
+            (Own::Epoch, epoch.map(String::as_str)),
+            (Own::User, spec["user"].as_str()),
+            (Own::Person, person),
+            (Own::CallbackUrl, spec["callbackUrl"].as_str()),
+            (Own::ExpectedIdentity, spec["expectedIdentity"].as_str()),
+            (Own::AccountId, status.connected_account_id.as_deref()),
+            (Own::Identity, identity.filter(|_| !is_persons)),
+            (Own::Link, link_text),
+            (Own::LinkRequest, requested_by.map(|by| by.uid.as_str())),
+            (Own::LinkBrowser, browser),
+            (Own::LastRequest, last_request.map(|last| last.uid.as_str())),
+            (Own::SignInRequest, sign_in.map(|one| one.request.as_str())),
         ];
-        let mut texts = [""; TEXTS];
-        for (text, value) in given {
-            texts[text as usize] = value.unwrap_or_default();
-        }
-        let mut end = 0;
-        let ends = texts.map(|text| {
-            end += text.len();
-            u16::try_from(end).unwrap_or(u16::MAX)
-        });
+        let callback_host = sign_in.and_then(|one| one.callback_host.as_deref());
+        let shared = [
+            (Shared::Toolkit, spec["toolkit"].as_str()),
+            (Shared::Description, spec["description"].as_str()),
+            (Shared::Project, project["name"].as_str()),
+            (Shared::ProjectId, project_id.as_deref()),
+            (Shared::Reason, ready.map(|ready| ready.reason.as_str())),
+            (Shared::CallbackHost, callback_host),
+        ];
         Self {
-            ends,
-            text: texts.concat().into(),
+            own: Texts::new(own.map(|(text, value)| (text as usize, value.unwrap_or_default()))),
+            shared: Texts::new(
+                shared.map(|(text, value)| (text as usize, value.unwrap_or_default())),
+            )
+            .into(),
             connection_data: connection_data.map(Into::into),
             link: link_kind,
             link_expires_at: link.map_or(0, |link| link.expires_at.0.as_second()),
@@ -185,31 +151,30 @@ impl Account {
             of_cluster_project: project["kind"] == "ClusterComposioProject",
             is_deleting: metadata.deletion_timestamp.is_some(),
             has_sign_in: spec["credentials"].is_null(),
+            is_persons,
         }
     }
 
-    /// What has no key, and stands before all that have one.
-    pub(super) fn nowhere() -> Arc<Self> {
-        let (metadata, status) = (ObjectMeta::default(), ConnectedAccountStatus::default());
-        let mut nowhere = Self::new(&metadata, &Value::Null, &status);
-        (nowhere.ends, nowhere.text) = ([0; TEXTS], Box::default());
-        nowhere.into()
+    /// Keeps what other objects say too only once.
+    pub(super) fn share(&mut self, texts: &mut SharedTexts) {
+        self.shared = texts.one_like(&self.shared);
     }
 
-    fn text(&self, text: Text) -> &str {
-        let at = text as usize;
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let range = usize::from(start)..usize::from(self.ends[at]);
-        self.text.get(range).unwrap_or_default()
+    fn text(&self, text: Own) -> &str {
+        self.own.get(text as usize)
     }
 
-    fn filled(&self, text: Text) -> Option<&str> {
+    fn filled(&self, text: Own) -> Option<&str> {
         Some(self.text(text)).filter(|text| !text.is_empty())
+    }
+
+    fn shared(&self, text: Shared) -> Option<&str> {
+        Some(self.shared.get(text as usize)).filter(|text| !text.is_empty())
     }
 
     /// `namespace/name`.
     pub(super) fn key(&self) -> &str {
-        self.text(Text::Key)
+        self.text(Own::Key)
     }
 
     pub(super) fn namespace(&self) -> &str {
@@ -221,24 +186,24 @@ impl Account {
     }
 
     pub(super) fn uid(&self) -> &str {
-        self.text(Text::Uid)
+        self.text(Own::Uid)
     }
 
     pub(super) fn epoch(&self) -> &str {
-        self.text(Text::Epoch)
+        self.text(Own::Epoch)
     }
 
     /// Who may ask for a link where a proxy says who comes.
     pub(super) fn person(&self) -> &str {
-        self.filled(Text::Person).unwrap_or(self.text(Text::User))
+        self.filled(Own::Person).unwrap_or(self.text(Own::User))
     }
 
     pub(super) fn toolkit(&self) -> &str {
-        self.text(Text::Toolkit)
+        self.shared(Shared::Toolkit).unwrap_or_default()
     }
 
     pub(super) fn description(&self) -> Option<&str> {
-        self.filled(Text::Description)
+        self.shared(Shared::Description)
     }
 
     /// What the sign-in is told besides, such as the address of a server.
@@ -257,12 +222,12 @@ impl Account {
     }
 
     pub(super) fn callback_url(&self) -> Option<&str> {
-        self.filled(Text::CallbackUrl)
+        self.filled(Own::CallbackUrl)
     }
 
     /// The host to which whoever has signed in may be taken on without a click.
     pub(super) fn callback_host(&self) -> Option<&str> {
-        self.filled(Text::CallbackHost)
+        self.shared(Shared::CallbackHost)
     }
 
     /// Whether a platform has said who may ask whom.
@@ -271,7 +236,7 @@ impl Account {
     }
 
     pub(super) fn project(&self) -> &str {
-        self.filled(Text::Project).unwrap_or("default")
+        self.shared(Shared::Project).unwrap_or("default")
     }
 
     /// Its project, as objects and webhooks name it.
@@ -286,24 +251,27 @@ impl Account {
 
     /// The id of its project in Composio, where that was proved.
     pub(super) fn project_id(&self) -> Option<&str> {
-        self.filled(Text::ProjectId)
+        self.shared(Shared::ProjectId)
     }
 
     pub(super) fn expected_identity(&self) -> Option<&str> {
-        self.filled(Text::ExpectedIdentity)
+        self.filled(Own::ExpectedIdentity)
     }
 
     pub(super) fn account_id(&self) -> Option<&str> {
-        self.filled(Text::AccountId)
+        self.filled(Own::AccountId)
     }
 
     pub(super) fn identity(&self) -> Option<&str> {
-        self.filled(Text::Identity)
+        match self.is_persons {
+            true => Some(self.person()),
+            false => self.filled(Own::Identity),
+        }
     }
 
     /// Why the condition Ready is as it is.
     pub(super) fn reason(&self) -> &str {
-        self.text(Text::Reason)
+        self.shared(Shared::Reason).unwrap_or_default()
     }
 
     pub(super) fn state(&self) -> State {
@@ -323,7 +291,7 @@ impl Account {
 
     /// The link as it is written, to tell it from another one.
     pub(super) fn written_link(&self) -> &str {
-        self.text(Text::Link)
+        self.text(Own::Link)
     }
 
     /// What came of that request, if it was the last one.
@@ -331,21 +299,21 @@ impl Account {
         &self,
         request: &str,
     ) -> Option<(ConnectRequestKind, ConnectRequestOutcome)> {
-        let is_last = !request.is_empty() && self.text(Text::LastRequest) == request;
+        let is_last = !request.is_empty() && self.text(Own::LastRequest) == request;
         self.last_request.filter(|_| is_last)
     }
 
     /// Whether the link of that request is out, or is the one that was signed in through.
     pub(super) fn has_on_record(&self, request: &str) -> bool {
         !request.is_empty()
-            && [Text::LinkRequest, Text::SignInRequest]
+            && [Own::LinkRequest, Own::SignInRequest]
                 .into_iter()
                 .any(|text| self.text(text) == request)
     }
 
     /// In which browser the sign-in through the link of that request was finished; `None`: that was not seen yet.
     pub(super) fn finished_in(&self, request: &str) -> Option<FinishedIn> {
-        let is_last = !request.is_empty() && self.text(Text::SignInRequest) == request;
+        let is_last = !request.is_empty() && self.text(Own::SignInRequest) == request;
         self.finished_in.filter(|_| is_last)
     }
 
@@ -358,12 +326,12 @@ impl Account {
 impl OpenLink<'_> {
     /// Whether it was made for that browser.
     pub(super) fn is_for(self, browser: &str) -> bool {
-        !browser.is_empty() && self.account.text(Text::LinkBrowser) == browser
+        !browser.is_empty() && self.account.text(Own::LinkBrowser) == browser
     }
 
     /// Its address; `None`: it was sealed with another key, or for something else.
     pub(super) fn address(self, keys: &ConnectKeys) -> Option<Sensitive> {
-        let text = self.account.text(Text::Link);
+        let text = self.account.text(Own::Link);
         if self.account.link == LinkKind::Clear {
             return Some(Sensitive::new(text));
         }

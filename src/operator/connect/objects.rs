@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Borrow,
-    cmp::Ordering,
     collections::{BTreeSet, HashMap, HashSet, hash_map::RandomState},
     hash::{BuildHasher, Hash, Hasher},
     sync::Arc,
@@ -20,7 +19,7 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::account::{Account, PageObject};
+use super::account::{Account, PageObject, SharedTexts};
 use crate::{
     http::Health,
     kubernetes::{CRD_NOT_INSTALLED, apis},
@@ -36,6 +35,7 @@ pub const OBJECTS: &str = "objects";
 const PAGE: u32 = 200;
 
 /// The objects.
+#[derive(Default)]
 pub struct Objects {
     kept: RwLock<Kept>,
     /// Sent whenever one of them has changed.
@@ -45,40 +45,22 @@ pub struct Objects {
 #[derive(Default)]
 struct Kept {
     all: HashSet<Entry>,
-    /// Whose page an object has, by a hash of the name; `None`: nobody asks.
-    by_person: Option<BTreeSet<ByPerson>>,
+    shared: SharedTexts,
     hasher: RandomState,
     /// By watch: which list is the newest.
     lists: HashMap<u16, u16>,
 }
 
 /// An object, and which list of which watch it was in last.
-#[derive(Clone)]
 struct Entry {
     account: Arc<Account>,
     watch: u16,
     list: u16,
-    /// A hash of whose page it has.
+    /// A hash of whose page it has: it is compared for all objects, and the name for few.
     person: u32,
 }
 
-/// The same, in the order of that hash.
-#[derive(Clone)]
-struct ByPerson(Entry);
-
 impl Objects {
-    /// None yet. They are found by person only where that is said.
-    pub fn new(by_person: bool) -> Self {
-        let kept = Kept {
-            by_person: by_person.then(BTreeSet::new),
-            ..Kept::default()
-        };
-        Self {
-            kept: kept.into(),
-            changed: watch::Sender::default(),
-        }
-    }
-
     /// The object of that namespace and name.
     pub(super) fn get(&self, namespace: &str, name: &str) -> Option<Arc<Account>> {
         let key = format!("{namespace}/{name}");
@@ -91,14 +73,9 @@ impl Objects {
     pub(super) fn of_person(&self, person: &str) -> Vec<Arc<Account>> {
         let kept = self.kept.read();
         let hash = kept.hash(person);
-        let from = ByPerson(Entry::first_of(hash));
-        let found = kept
-            .by_person
-            .iter()
-            .flat_map(|all| all.range(from.clone()..));
+        let found = kept.all.iter().filter(|entry| entry.person == hash);
         let mut found: Vec<_> = found
-            .take_while(|found| found.0.person == hash)
-            .map(|found| &found.0.account)
+            .map(|entry| &entry.account)
             .filter(|account| account.person() == person)
             .map(Arc::clone)
             .collect();
@@ -139,22 +116,24 @@ impl Objects {
         match event {
             Event::Init => {}
             Event::InitApply(object) | Event::Apply(object) => {
-                let account = object.account();
+                let mut account = object.account();
+                if let Some(account) = Arc::get_mut(&mut account) {
+                    account.share(&mut kept.shared);
+                }
                 let person = kept.hash(account.person());
-                kept.insert(Entry {
+                kept.all.replace(Entry {
                     account,
                     watch,
                     list,
                     person,
                 });
             }
-            Event::Delete(object) => kept.remove(object.account().key()),
-            Event::InitDone => {
-                let is_gone = |entry: &&Entry| entry.watch == watch && entry.list != list;
-                let gone = kept.all.iter().filter(is_gone);
-                let gone: Vec<_> = gone.map(|entry| Arc::clone(&entry.account)).collect();
-                gone.iter().for_each(|account| kept.remove(account.key()));
+            Event::Delete(object) => {
+                kept.all.remove(object.account().key());
             }
+            Event::InitDone => kept
+                .all
+                .retain(|entry| entry.watch != watch || entry.list == list),
         }
         drop(kept);
         self.changed.send_replace(());
@@ -162,23 +141,6 @@ impl Objects {
 }
 
 impl Kept {
-    fn insert(&mut self, entry: Entry) {
-        self.remove(entry.account.key());
-        if let Some(by_person) = &mut self.by_person {
-            by_person.insert(ByPerson(entry.clone()));
-        }
-        self.all.insert(entry);
-    }
-
-    fn remove(&mut self, key: &str) {
-        let Some(entry) = self.all.take(key) else {
-            return;
-        };
-        if let Some(by_person) = &mut self.by_person {
-            by_person.remove(&ByPerson(entry));
-        }
-    }
-
     fn hash(&self, person: &str) -> u32 {
         // The lower half: equal names are compared as a whole.
         self.hasher.hash_one(person) as u32
@@ -188,16 +150,6 @@ impl Kept {
 impl Entry {
     fn key(&self) -> &str {
         self.account.key()
-    }
-
-    /// Before all others of that person.
-    fn first_of(person: u32) -> Self {
-        Self {
-            account: Account::nowhere(),
-            watch: 0,
-            list: 0,
-            person,
-        }
     }
 }
 
@@ -220,27 +172,6 @@ impl PartialEq for Entry {
 }
 
 impl Eq for Entry {}
-
-impl PartialEq for ByPerson {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for ByPerson {}
-
-impl PartialOrd for ByPerson {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for ByPerson {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let (one, other) = (&self.0, &other.0);
-        (one.person, one.key()).cmp(&(other.person, other.key()))
-    }
-}
 
 /// Follows the objects of these namespaces, or of all if none is named, for ever.
 pub async fn follow(client: Client, namespaces: &[String], objects: &Objects, health: &Health) {

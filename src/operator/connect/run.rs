@@ -39,8 +39,7 @@ pub async fn run(
     let settings = settings(arguments)?;
     let pages = listen(arguments.http_address).await?;
     let own = listen(arguments.metrics_address).await?;
-    let by_person = settings.proxy.is_some();
-    let objects = Arc::new(Objects::new(by_person));
+    let objects = Arc::new(Objects::default());
     let (metrics, health) = (
         Arc::new(PageMetrics::default()),
         Arc::new(Health::of(&[OBJECTS])),

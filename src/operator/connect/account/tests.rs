@@ -69,7 +69,13 @@ fn what_the_page_shows_is_kept_and_nothing_else() {
     assert_eq!(account.finished_in("r-1"), Some(FinishedIn::Same));
     assert_eq!(account.finished_in("r-2"), None);
     assert!(account.outcome_of("r-2").is_some() && account.outcome_of("r-1").is_none());
-    assert!(!account.text.contains("alias") && !account.text.contains("message"));
+    let kept = format!("{:?} {:?}", account.own, account.shared);
+    assert!(!kept.contains("alias") && !kept.contains("message"));
+    assert_eq!(
+        kept.matches("ann@acme.com").count(),
+        2,
+        "as person and as expected"
+    );
 }
 
 #[test]

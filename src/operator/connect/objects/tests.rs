@@ -14,7 +14,7 @@ fn names(objects: &Objects, person: &str) -> Vec<String> {
 
 #[test]
 fn objects_come_change_and_go() {
-    let objects = Objects::new(true);
+    let objects = Objects::default();
     let mut changes = objects.changes();
     objects.apply(0, Event::Init);
     objects.apply(0, Event::InitApply(of("ann", "b")));
@@ -36,7 +36,7 @@ fn objects_come_change_and_go() {
 
 #[test]
 fn what_a_new_list_lacks_is_gone_and_another_watch_has_a_list_of_its_own() {
-    let objects = Objects::new(true);
+    let objects = Objects::default();
     for watch in [0, 1] {
         objects.apply(watch, Event::Init);
         objects.apply(watch, Event::InitApply(of("ann", &format!("kept-{watch}"))));
@@ -48,12 +48,4 @@ fn what_a_new_list_lacks_is_gone_and_another_watch_has_a_list_of_its_own() {
     assert_eq!(objects.count(), 4, "nothing goes before the list is whole");
     objects.apply(0, Event::InitDone);
     assert_eq!(names(&objects, "ann"), ["gone-1", "kept-0", "kept-1"]);
-}
-
-#[test]
-fn nobody_is_found_by_person_where_no_proxy_says_who_comes() {
-    let objects = Objects::new(false);
-    objects.apply(0, Event::Apply(of("ann", "a")));
-    assert_eq!(names(&objects, "ann"), [""; 0]);
-    assert!(objects.get("agents", "a").is_some());
 }
