@@ -23,6 +23,7 @@ mod received;
 mod replicas;
 mod returning;
 mod scale;
+mod tls;
 mod webhook;
 mod whole;
 

@@ -1,9 +1,11 @@
 //! The connect page as the chart installs it.
 
+use reqwest::Certificate;
 use serde_json::{Value, json};
 
 use crate::support::helm::render;
-use crate::support::scene::Scene;
+use crate::support::scene::{SOON, Scene};
+use crate::support::wait;
 
 const ENABLED: &str = r#"connect={"enabled":true,"url":"https://connect.acme.com"}"#;
 const NAME: &str = "op-composio-operator-connect";
@@ -70,6 +72,53 @@ async fn two_renderings_make_no_key_and_the_job_that_does_may_do_nothing_else() 
             .all(|job| job["metadata"]["name"] != format!("{NAME}-key")),
         "{jobs:?}"
     );
+}
+
+#[tokio::test]
+async fn the_page_has_a_share_of_its_own_of_the_apiserver_where_that_is_asked_for() {
+    let scene = Scene::new("chart-flow").await;
+    let kinds = ["PriorityLevelConfiguration", "FlowSchema"];
+    let usual = render("x", &[ENABLED]).await.expect("it renders");
+    for kind in kinds {
+        assert_eq!(usual.of_kind(kind), [Value::Null; 0], "{kind}");
+    }
+    let share = ENABLED.replace('}', r#","flowSchema":{"enabled":true}}"#);
+    let rendered = render(&scene.namespace, &[&share]).await;
+    let rendered = rendered.expect("it renders");
+    for kind in kinds {
+        let made = rendered.of_kind(kind);
+        assert_eq!(made.len(), 1, "{kind}");
+        scene.apply(&made[0].to_string()).await;
+    }
+    let name = format!("{}-op-composio-operator-connect", scene.namespace);
+    let uid = ["get", "flowschema", &name, "-o", "jsonpath={.metadata.uid}"];
+    let uid = scene.kubectl(&uid).await;
+    let certificate = std::fs::read(scene.control_plane.certificate()).expect("it is there");
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([Certificate::from_pem(&certificate).expect("PEM")])
+        .timeout(SOON)
+        .build()
+        .expect("a client can be built");
+    let path = "apis/composio.dev/v1alpha1/connectedaccounts?limit=1";
+    let url = format!("{}/{path}", scene.control_plane.url());
+    let (control_plane, namespace) = (scene.control_plane, &scene.namespace);
+    let account = |name| control_plane.service_account(&scene.client, namespace, name, RULES);
+    let (own, another) = (account(NAME).await, account("another").await);
+    let flow = async |token: &str| {
+        let answer = http.get(&url).bearer_auth(token).send().await;
+        let answer = answer.expect("it answers");
+        let flow = &answer.headers()["x-kubernetes-pf-flowschema-uid"];
+        flow.to_str().expect("a uid").to_owned()
+    };
+    wait::until("the page's own flow", SOON, async || {
+        match flow(&own).await {
+            told if told == uid => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
+    assert_ne!(flow(&another).await, uid);
 }
 
 #[tokio::test]

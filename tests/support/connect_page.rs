@@ -45,13 +45,22 @@ pub(crate) struct ConnectPage {
 impl ConnectPage {
     /// Starts a page for the scene's namespace and waits until it is ready.
     pub(crate) async fn start(scene: &Scene<'_>, args: &[&str]) -> ConnectPage {
+        ConnectPage::start_for(scene, None, args).await
+    }
+
+    /// The same, which people open at that URL: a proxy is there.
+    pub(crate) async fn start_at(scene: &Scene<'_>, url: &str, args: &[&str]) -> ConnectPage {
+        ConnectPage::start_for(scene, Some(url), args).await
+    }
+
+    async fn start_for(scene: &Scene<'_>, url: Option<&str>, args: &[&str]) -> ConnectPage {
         let (control_plane, namespace) = (scene.control_plane, &scene.namespace);
         let token = control_plane
             .service_account(&scene.client, namespace, ACCOUNT, RULES)
             .await;
         let kubeconfig = control_plane.kubeconfig_for_token(&token);
         let args = [&["--watch-namespace", namespace], args].concat();
-        let mut page = ConnectPage::spawn(&scene.folder, "connect", &kubeconfig, &args);
+        let mut page = spawn(&scene.folder, "connect", url, &kubeconfig, &args);
         page.user = format!("system:serviceaccount:{namespace}:{ACCOUNT}");
         page.ready().await;
         page
@@ -64,32 +73,7 @@ impl ConnectPage {
         kubeconfig: &Path,
         args: &[&str],
     ) -> ConnectPage {
-        let key = random_hex::<32>();
-        let file = folder.join(format!("{name}.key"));
-        create_private(&file, &key).expect("the folder is there");
-        let [port, own] = free_ports().expect("loopback has free ports");
-        // Another site than the sandbox, which is at 127.0.0.1.
-        let url = format!("http://localhost:{port}");
-        let keys = ConnectKeys::read(&Sensitive::new(key)).expect("it is a key");
-        let settings = PageSettings {
-            url: ConnectUrl::parse(&url).expect("it is a URL"),
-            keys,
-            knows_users: args.contains(&"--connect-user-header"),
-        };
-        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let ports = [port, own];
-        let child = process(folder, name, &url, ports, &file, kubeconfig, &args);
-        ConnectPage {
-            child,
-            settings,
-            address: url.clone(),
-            url,
-            own_url: format!("http://127.0.0.1:{own}"),
-            key_file: file,
-            kubeconfig: kubeconfig.to_owned(),
-            args,
-            user: String::new(),
-        }
+        spawn(folder, name, None, kubeconfig, args)
     }
 
     /// Starts another replica of it, and waits until that is ready.
@@ -172,6 +156,43 @@ impl ConnectPage {
     }
 }
 
+/// Starts a page with a key of its own, which people open at that URL, or where it listens.
+fn spawn(
+    folder: &Folder,
+    name: &str,
+    url: Option<&str>,
+    kubeconfig: &Path,
+    args: &[&str],
+) -> ConnectPage {
+    let key = random_hex::<32>();
+    let file = folder.join(format!("{name}.key"));
+    create_private(&file, &key).expect("the folder is there");
+    let [port, own] = free_ports().expect("loopback has free ports");
+    // Another site than the sandbox, which is at 127.0.0.1.
+    let address = format!("http://localhost:{port}");
+    let url = url.unwrap_or(&address).to_owned();
+    let keys = ConnectKeys::read(&Sensitive::new(key)).expect("it is a key");
+    let settings = PageSettings {
+        url: ConnectUrl::parse(&url).expect("it is a URL"),
+        keys,
+        knows_users: args.contains(&"--connect-user-header"),
+    };
+    let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    let ports = [port, own];
+    let child = process(folder, name, &url, ports, &file, kubeconfig, &args);
+    ConnectPage {
+        child,
+        settings,
+        address,
+        url,
+        own_url: format!("http://127.0.0.1:{own}"),
+        key_file: file,
+        kubeconfig: kubeconfig.to_owned(),
+        args,
+        user: String::new(),
+    }
+}
+
 /// A page that listens on these ports, for pages and for metrics.
 fn process(
     folder: &Folder,
@@ -234,6 +255,16 @@ pub(crate) struct Answer {
 }
 
 impl Visitor {
+    /// Somebody who comes by the address that people open, with that client.
+    pub(crate) fn over(page: &ConnectPage, http: reqwest::Client) -> Visitor {
+        let (_, host) = page.url.split_once("://").expect("a URL has a scheme");
+        Visitor {
+            http,
+            replica: RefCell::new((page.url.clone(), host.to_owned())),
+            ..Visitor::of(page)
+        }
+    }
+
     pub(crate) fn of(page: &ConnectPage) -> Visitor {
         Visitor {
             http: http_client(SOON),
