@@ -10,6 +10,7 @@ mod interceptor;
 mod invariants;
 mod matrix;
 mod neighbour;
+mod notified;
 mod run;
 mod scenario;
 mod test_bed;

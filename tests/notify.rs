@@ -13,8 +13,11 @@ use crate::support::wait;
 
 mod crash;
 mod held;
+mod leader;
+mod many;
 mod quiet;
 mod relay;
+mod restored;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const PAGE: &str = "http://127.0.0.1:9";

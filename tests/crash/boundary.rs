@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use composio_operator::crd::NotificationType;
 use serde_json::Value;
 
 use super::neighbour::NEIGHBOURS_SECRET;
@@ -13,7 +14,15 @@ use crate::support::proxy::Seen;
 pub(super) enum Server {
     Kubernetes,
     Composio,
+    /// The one that notifications are sent to.
+    Receiver,
 }
+
+/// Where notifications are sent.
+pub(super) const NOTIFICATION: &str = "/notifications";
+/// What of notifications a status says: one is to be told, or it was told.
+pub(super) const TO_BE_TOLD: &str = "to be told";
+pub(super) const TOLD: &str = "told";
 
 /// A kind of request: the same for every account and object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +48,7 @@ impl fmt::Display for Kind {
         let server = match self.server {
             Server::Kubernetes => "kubernetes",
             Server::Composio => "composio",
+            Server::Receiver => "receiver",
         };
         write!(f, "{server} {} {}", self.method, self.path)?;
         match self.what {
@@ -81,6 +91,7 @@ impl Kind {
         let (path, what) = match server {
             Server::Kubernetes => kubernetes(&seen.path, &body)?,
             Server::Composio => composio(&seen.path, &seen.query, &body)?,
+            Server::Receiver => (NOTIFICATION.to_owned(), type_of(&body)?),
         };
         Some(Kind::new(server, seen.method.as_str(), &path, what))
     }
@@ -102,6 +113,10 @@ fn kubernetes(path: &str, body: &Value) -> Option<(String, &'static str)> {
             let path = "connectedaccounts/{name}";
             Some((path.to_owned(), change_of_object(body)))
         }
+        ["connectedaccounts", _, "status"] => {
+            let path = "connectedaccounts/{name}/status";
+            Some((path.to_owned(), change_of_status(body)))
+        }
         [resource, _] => Some((format!("{resource}/{{name}}"), "")),
         [resource, _, subresource] => Some((format!("{resource}/{{name}}/{subresource}"), "")),
         _ => Some((path.to_owned(), "")),
@@ -116,6 +131,22 @@ fn change_of_object(body: &Value) -> &'static str {
         (None, Some(_)) => "release",
         (None, None) => "",
     }
+}
+
+fn change_of_status(body: &Value) -> &'static str {
+    let status = &body["status"];
+    match (&status["pendingNotification"], &status["notificationState"]) {
+        (Value::Null, Value::Null) => "",
+        (Value::Null, _) => TOLD,
+        _ => TO_BE_TOLD,
+    }
+}
+
+/// The type of an event, as far as it is about one account.
+fn type_of(event: &Value) -> Option<&'static str> {
+    let type_ = event["type"].as_str()?.rsplit('.').next()?;
+    let mut all = NotificationType::ALL.iter().map(|one| one.as_str());
+    all.find(|one| *one == type_)
 }
 
 fn composio(path: &str, query: &str, body: &Value) -> Option<(String, &'static str)> {

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 
 use super::boundary::Kind;
 use super::neighbour::key_beside;
-use super::test_bed::{World, release};
+use super::neighbour::release;
+use super::test_bed::World;
 use crate::support::proxy::{Fate, Seen};
 
 /// Takes our finalizer off the object.

@@ -42,7 +42,7 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "src/operator/notify/clear.rs",
         "replace_status",
         &[],
-        "what was told: tests/notify/crash.rs ends the operator right before it",
+        "what was told, which the matrix of notifications crosses",
     ),
     (
         "src/operator/reconcile/config_map.rs",
@@ -117,7 +117,7 @@ const CONFIG_MAP: &str = "what others read, which tests/config_map/raced.rs cros
 const REQUEST: &str = "what asked for a link and was handled, which tests/on_demand crosses";
 const LEASE: &str = "the Leases, in a time of their own";
 const OBJECT: &str = "connectedaccounts/{name}";
-const STATUS: &str = "connectedaccounts/{name}/status";
+pub(super) const STATUS: &str = "connectedaccounts/{name}/status";
 const PROJECT: &str = "composioprojects/{name}";
 
 /// The methods of kube's `Api` that write.
@@ -210,17 +210,7 @@ pub(super) fn left_out(results: &Results) -> Vec<String> {
     let writes = WRITES.iter().flat_map(|(_, _, kinds, _)| *kinds);
     let writes =
         writes.map(|(method, path, what)| Kind::new(Server::Kubernetes, method, path, what));
-    for kind in endpoints.chain(writes) {
-        for side in [Fault::KillBefore, Fault::KillAfter] {
-            if !results
-                .met
-                .iter()
-                .any(|(boundary, fault)| boundary.kind == kind && *fault == side)
-            {
-                complaints.push(format!("{kind} was not crossed with {side:?}"));
-            }
-        }
-    }
+    complaints.extend(not_crossed(results, endpoints.chain(writes)));
     for (effect, step, server, (method, path, what)) in EFFECTS {
         let kind = Kind::new(server, method, path, what);
         let is_it =
@@ -229,6 +219,20 @@ pub(super) fn left_out(results: &Results) -> Vec<String> {
             complaints.push(format!(
                 "{effect}: {kind} was not crossed in the step {step:?}"
             ));
+        }
+    }
+    complaints
+}
+
+/// Those that were not crossed on both sides.
+pub(super) fn not_crossed(results: &Results, kinds: impl Iterator<Item = Kind>) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for kind in kinds {
+        for side in [Fault::KillBefore, Fault::KillAfter] {
+            let mut met = results.met.iter();
+            if !met.any(|(boundary, fault)| boundary.kind == kind && *fault == side) {
+                complaints.push(format!("{kind} was not crossed with {side:?}"));
+            }
         }
     }
     complaints

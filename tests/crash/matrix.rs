@@ -1,6 +1,7 @@
 //! Every boundary of every scenario, and everything that can happen there.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -17,6 +18,7 @@ use super::scenario::Scenario;
 use super::test_bed::{TestBed, World};
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
+use crate::support::receiver::Receiver;
 use crate::support::sandbox::Sandbox;
 use crate::support::tools::say;
 
@@ -51,6 +53,7 @@ pub(super) struct Matrix {
     folder: Folder,
     waits: Vec<(&'static str, &'static str)>,
     conditions: Conditions,
+    receiver: Option<Arc<Receiver>>,
 }
 
 /// What came of all runs.
@@ -97,12 +100,19 @@ impl Matrix {
                 patience: Duration::from_secs(60),
                 patience_after: Duration::from_secs(60),
             },
+            receiver: None,
         }
     }
 
     /// The same, with the API's open questions answered like this.
     pub(super) fn with_switches(mut self, switches: Value) -> Matrix {
         self.conditions.switches = switches;
+        self
+    }
+
+    /// The same with people who are notified there.
+    pub(super) fn notifying(mut self, receiver: Arc<Receiver>) -> Matrix {
+        self.receiver = Some(receiver);
         self
     }
 
@@ -189,7 +199,12 @@ impl Matrix {
     }
 
     async fn test_bed(&self) -> TestBed<'_> {
-        TestBed::new(self.control_plane, &self.sandbox, &self.folder, &self.waits).await
+        let test_bed = TestBed::new(self.control_plane, &self.sandbox, &self.folder, &self.waits);
+        let test_bed = test_bed.await;
+        match &self.receiver {
+            Some(receiver) => test_bed.notifying(Arc::clone(receiver)).await,
+            None => test_bed,
+        }
     }
 }
 

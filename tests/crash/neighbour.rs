@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use composio_operator::crd::ComposioProject;
+use composio_operator::crd::{ComposioProject, ConnectedAccount};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::invariants::{Holds, check, holds};
+use super::notified;
 use super::scenario::{Step, Then};
 use super::test_bed::{TestBed, World};
 use crate::support::project::KEY;
@@ -157,7 +158,9 @@ impl Worlds<'_> {
 
     /// What must hold when the operator has nothing left to do.
     pub(super) async fn check(&self, step: &Step) -> Holds {
-        check(&self.own.facts().await, step.then)?;
+        let facts = self.own.facts().await;
+        check(&facts, step.then)?;
+        notified::check(&self.own, &facts, step)?;
         let (Some(neighbour), Some((_, then))) = (&self.neighbour, step.beside.as_ref()) else {
             return Ok(());
         };
@@ -227,6 +230,15 @@ fn misuse(asked: &Asked, foreign: &BTreeSet<String>, [own, other]: [&str; 2]) ->
     let mut pairs = asked.query.split('&');
     let is_others = pairs.any(|pair| pair == format!("user_ids={other}"));
     is_others.then(|| format!("a list of {other}"))
+}
+
+/// Takes every finalizer off an object, if it is there.
+pub(super) async fn release(objects: &Api<ConnectedAccount>, name: &str) {
+    let nobody = json!({"metadata": {"finalizers": Value::Null}});
+    // Where it is gone already there is nothing to do.
+    let _ = objects
+        .patch(name, &PatchParams::default(), &Patch::Merge(nobody))
+        .await;
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(super) struct Step {
     pub(super) then: Then,
     /// The same in the neighbouring project, where there is one.
     pub(super) beside: Option<(Vec<Act>, Then)>,
+    /// What people were told by then, where they are notified.
+    pub(super) told: &'static [composio_operator::crd::NotificationType],
 }
 
 /// What a person does.
@@ -83,6 +85,7 @@ pub(super) fn step(name: &'static str, acts: impl Into<Vec<Act>>, then: Then) ->
         acts: acts.into(),
         then,
         beside: None,
+        told: &[],
     }
 }
 

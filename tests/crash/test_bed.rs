@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::boundary::Server;
 use super::interceptor::Interceptor;
 use super::invariants::Facts;
+use super::neighbour::release;
 use super::scenario::{Act, THEIRS};
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
@@ -25,6 +26,7 @@ use crate::support::operator::{Operator, Options, RULES};
 use crate::support::pinned_alias;
 use crate::support::project::Projects;
 use crate::support::proxy::Proxy;
+use crate::support::receiver::Receiver;
 use crate::support::sandbox::{Asked, Sandbox};
 
 const OPERATOR: &str = "composio-operator";
@@ -39,12 +41,13 @@ pub(super) struct TestBed<'a> {
     pub(super) namespace: String,
     pub(super) client: Client,
     projects: &'static Projects,
-    options: Options,
+    pub(super) options: Options,
+    /// Where people are notified.
+    pub(super) receiver: Option<Arc<Receiver>>,
     sandbox: &'a Sandbox,
     folder: &'a Folder,
     runs: AtomicUsize,
-    // They end with the test bed.
-    _proxies: [Proxy; 2],
+    pub(super) proxies: Vec<Proxy>,
 }
 
 /// What one run has for itself.
@@ -59,7 +62,7 @@ pub(super) struct World<'a> {
     duplicate: Option<(String, bool)>,
     policy: String,
     value: Option<String>,
-    operators: usize,
+    pub(super) operators: usize,
 }
 
 impl<'a> TestBed<'a> {
@@ -108,7 +111,8 @@ impl<'a> TestBed<'a> {
             sandbox,
             folder,
             runs: AtomicUsize::new(0),
-            _proxies: [kubernetes, composio],
+            receiver: None,
+            proxies: vec![kubernetes, composio],
         }
     }
 
@@ -388,13 +392,4 @@ impl World<'_> {
             tokio::time::sleep(left).await;
         }
     }
-}
-
-/// Takes every finalizer off an object, if it is there.
-pub(super) async fn release(objects: &Api<ConnectedAccount>, name: &str) {
-    let nobody = json!({"metadata": {"finalizers": Value::Null}});
-    // Where it is gone already there is nothing to do.
-    let _ = objects
-        .patch(name, &PatchParams::default(), &Patch::Merge(nobody))
-        .await;
 }

@@ -17,8 +17,9 @@ use super::{
 ///
 /// # Guarantees
 /// - The same state is told once, however often it is left for what passes by itself and comes back.
-/// - Nothing is told of what was so before notifications were turned on, of an account that was found, nor of a
-///   status that was written for another object.
+/// - Nothing is told of what was so before notifications were turned on, nor of an account that was found: one that is
+///   older than the object. A younger one was made for it, and who made it did not come to say so.
+/// - What was to be told of an object before it was restored from a backup is told, unless it is not so any more.
 /// - At rest nothing is written, and where nobody is notified there is nothing of it in the status.
 pub(super) fn record_notification(
     status: &mut ConnectedAccountStatus,
@@ -28,7 +29,6 @@ pub(super) fn record_notification(
     outcome: &Outcome,
     now: Timestamp,
 ) {
-    let is_of_this_object = |pending: &PendingNotification| pending.is_of(&desired.uid);
     if !desired.is_notified() {
         status.pending_notification = None;
         status.notification_state = None;
@@ -39,11 +39,15 @@ pub(super) fn record_notification(
         status.pending_notification = None;
         return;
     }
-    let pending = status.pending_notification.take();
-    status.pending_notification = pending.filter(is_of_this_object);
+    // Under another uid nobody knows whether it was sent.
+    let renewed = |pending: PendingNotification| match pending.is_of(&desired.uid) {
+        true => pending,
+        false => PendingNotification::new(&desired.uid, pending.type_, now),
+    };
+    status.pending_notification = status.pending_notification.take().map(renewed);
     let before = status.notification_state.or_else(|| said_by(previous));
     if before.is_none() && outcome.kind == OutcomeKind::Applied(Applied::Adopted) {
-        status.notification_state = found(outcome);
+        status.notification_state = found(desired, outcome);
         return;
     }
     let Some(state) = state_of(verdict.reason) else {
@@ -54,6 +58,11 @@ pub(super) fn record_notification(
         }
         return;
     };
+    let is_connected = state == NotificationType::Connected;
+    let is_over = |pending: &mut PendingNotification| {
+        (pending.type_ == NotificationType::Connected) != is_connected
+    };
+    status.pending_notification.take_if(is_over);
     if before == Some(state) {
         return;
     }
@@ -88,9 +97,13 @@ fn is_told(before: Option<NotificationType>, state: NotificationType) -> bool {
     }
 }
 
-/// The state of an account that was found, which others were told of before.
-fn found(outcome: &Outcome) -> Option<NotificationType> {
+/// The state of an account that was found, which others were told of before; `None`: it was made for this object.
+fn found(desired: &Desired, outcome: &Outcome) -> Option<NotificationType> {
     let account = outcome.observed.account.account()?;
+    let made = account.created_at.zip(desired.created);
+    if made.is_some_and(|(account, object)| account >= object) {
+        return None;
+    }
     Some(match account.state {
         State::Active | State::Inactive => NotificationType::Connected,
         State::Expired => NotificationType::ReauthorizationRequired,

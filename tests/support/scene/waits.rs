@@ -195,7 +195,18 @@ impl Scene<'_> {
         count: usize,
         is_so: impl Fn(&Value) -> bool,
     ) -> Vec<Value> {
-        let accounts = watch::accounts(&self.client, &self.namespace);
+        self.until_all_in(&self.namespace, what, count, is_so).await
+    }
+
+    /// The same in another namespace.
+    pub(crate) async fn until_all_in(
+        &self,
+        namespace: &str,
+        what: &str,
+        count: usize,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Vec<Value> {
+        let accounts = watch::accounts(&self.client, namespace);
         let all = watch::find(accounts, "", SOON, |objects| {
             match objects.values().filter(|object| is_so(object)).count() {
                 so if so == count && objects.len() == count => {

@@ -172,6 +172,20 @@ fn an_account_that_was_found_is_not_told_whatever_its_state() {
 }
 
 #[test]
+fn an_account_that_was_made_before_a_crash_is_told_and_one_of_before_a_restore_is_not() {
+    for (account_is_younger, told) in [(true, vec![AwaitingUser]), (false, vec![])] {
+        let mut story = Story::of(notified());
+        story.object.0.created = Some(ago(60));
+        let mut row = account("ca_1").is(State::Initiated);
+        row.0.created_at = Some(ago(if account_is_younger { 60 } else { 61 }));
+        story.next(seen(row.clone()), did(Applied::Adopted));
+        story.next(seen(row.clone()), waiting(Reason::Progressing));
+        story.next(seen(row), waiting(Reason::AwaitingUser));
+        assert_eq!(story.told, told);
+    }
+}
+
+#[test]
 fn an_account_that_is_made_from_a_secret_is_not_told() {
     let mut story = Story::of(notified().made_from_secret());
     story.next(
@@ -229,14 +243,20 @@ fn where_nobody_is_notified_there_is_nothing_of_it_in_the_status() {
 }
 
 #[test]
-fn what_was_to_be_told_of_another_object_or_of_one_that_goes_is_not_told() {
+fn what_was_to_be_told_before_a_restore_is_told_if_it_is_still_so_and_of_who_goes_it_is_not() {
     let mut story = Story::of(notified());
     story.linked();
     story.told.clear();
-    let copied = PendingNotification::new("another", AwaitingUser, NOW);
-    story.status.pending_notification = Some(copied);
-    story.waits(Reason::AwaitingUser);
-    assert_eq!(story.told, []);
+    for (was_to_be_told, told) in [
+        (AwaitingUser, vec![AwaitingUser]),
+        (Revoked, vec![Revoked]),
+        (Connected, vec![]),
+    ] {
+        let restored = PendingNotification::new("another", was_to_be_told, NOW);
+        story.status.pending_notification = Some(restored);
+        story.waits(Reason::AwaitingUser);
+        assert_eq!(std::mem::take(&mut story.told), told);
+    }
     story.status.pending_notification = Some(PendingNotification::new("uid-1", AwaitingUser, NOW));
     story.object = story.object.clone().deleted(DeletionPolicy::Revoke);
     story.waits(Reason::Deleting);
