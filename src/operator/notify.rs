@@ -21,7 +21,10 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::{arguments::NotifyOptions, connect::page_address::ConnectUrl, crd::ConnectedAccount};
+use crate::{
+    arguments::NotifyOptions, connect::page_address::ConnectUrl, crd::ConnectedAccount,
+    project::Clock,
+};
 
 mod backoff;
 mod clear;
@@ -42,7 +45,7 @@ use notice::Notice;
 pub(crate) use outbox::Outbox;
 pub(crate) use sender::Parts;
 use sender::Sender;
-use sink::{Address, Sink};
+use sink::{Address, Receive, Sink};
 pub use url::{NotANotifyUrl, NotifyUrl};
 
 /// What works of notifications, as `/readyz` tells it. It is no reason to be unready.
@@ -86,7 +89,8 @@ impl Format {
 /// How people are told.
 pub struct Notifier {
     filter: Arc<NotifyFilter>,
-    sink: Sink,
+    sink: Box<dyn Receive>,
+    clock: Clock,
     format: Format,
     connect_url: Option<ConnectUrl>,
     with_token: bool,
@@ -127,7 +131,8 @@ impl Notifier {
                 namespaces: options.notify_namespaces.clone(),
                 namespaced_projects: options.people_namespaced_projects,
             }),
-            sink: Sink::new(address, token_file, options.notify_allow_http)?,
+            sink: Box::new(Sink::new(address, token_file, options.notify_allow_http)?),
+            clock: Clock::system(),
             format: options.notify_format,
             connect_url,
             with_token: options.notify_with_token,
@@ -162,7 +167,8 @@ impl Notifier {
     /// Starts to send, on a task of its own that ends once it is told to stop.
     pub(crate) fn start(self, parts: Parts) -> JoinSet<()> {
         let outbox = parts.outbox.clone();
-        let reading = move || outbox.reading(Timestamp::now());
+        let clock = self.clock.clone();
+        let reading = move || outbox.reading(clock.now());
         parts.metrics.read_pending_notifications_by(reading);
         let mut task = JoinSet::new();
         task.spawn(Sender::new(self, parts).run());

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::Client;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -121,11 +121,11 @@ impl Sender {
             }
             let at = match self.parts.outbox.next(now) {
                 Next::Turn(waiting) => return Some(Due::Object(waiting)),
-                Next::At(at) => Some(at),
-                Next::Nothing if self.parts.outbox.take_overflow() => {
+                Next::At(_) | Next::Nothing if self.parts.outbox.take_overflow() => {
                     self.refill();
                     continue;
                 }
+                Next::At(at) => Some(at),
                 Next::Nothing => None,
             };
             let at = at.into_iter().chain(self.omitted_due).min();
@@ -181,7 +181,7 @@ impl Sender {
             self.settle(waiting.clone(), &notice.id).await;
             return None;
         }
-        if Timestamp::now().duration_since(notice.time) > MAX_AGE {
+        if self.notifier.clock.now().duration_since(notice.time) > MAX_AGE {
             self.drop_one(waiting.clone(), &notice, "expired").await;
             return None;
         }
@@ -247,7 +247,10 @@ impl Sender {
         }
         let notices: Vec<Notice> = told.iter().map(|(_, notice)| notice.clone()).collect();
         let digest = Digest::of(&notices, &self.omitted);
-        let body = self.notifier.format.digest(&digest, Timestamp::now());
+        let body = self
+            .notifier
+            .format
+            .digest(&digest, self.notifier.clock.now());
         let sent = self.send(body).await;
         if matches!(sent, Sent::Taken) {
             self.omitted.clear();
@@ -271,7 +274,10 @@ impl Sender {
     async fn tell_omitted(&mut self) {
         self.omitted_due = None;
         let digest = Digest::of(&[], &self.omitted);
-        let body = self.notifier.format.digest(&digest, Timestamp::now());
+        let body = self
+            .notifier
+            .format
+            .digest(&digest, self.notifier.clock.now());
         match self.send(body).await {
             Sent::Taken | Sent::Rejected => self.omitted.clear(),
             Sent::Failed => self.omitted_due = Some(Instant::now() + OMITTED_AFTER),
@@ -389,3 +395,6 @@ enum Sent {
     Rejected,
     Failed,
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, StatusCode, header};
 use reqwest::redirect;
 
@@ -38,6 +39,12 @@ pub(super) struct Sink {
     address: Address,
     token_file: Option<PathBuf>,
     allow_http: bool,
+}
+
+/// Takes messages.
+pub(super) trait Receive: Send + Sync {
+    /// Sends a message once.
+    fn send(&self, content_type: &'static str, body: String) -> BoxFuture<'_, Answer>;
 }
 
 /// How a message was taken.
@@ -92,8 +99,7 @@ impl Sink {
         Ok(sink)
     }
 
-    /// Sends a message once.
-    pub(super) async fn send(&self, content_type: &'static str, body: String) -> Answer {
+    async fn post(&self, content_type: &'static str, body: String) -> Answer {
         let settings = self.url().and_then(|url| Ok((url, self.token()?)));
         let (url, token) = match settings {
             Ok(settings) => settings,
@@ -143,6 +149,12 @@ impl Sink {
         };
         value.set_sensitive(true);
         Ok(Some(value))
+    }
+}
+
+impl Receive for Sink {
+    fn send(&self, content_type: &'static str, body: String) -> BoxFuture<'_, Answer> {
+        self.post(content_type, body).boxed()
     }
 }
 
