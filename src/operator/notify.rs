@@ -13,6 +13,7 @@
 //! | `limits` | how much is told of one namespace and to one person, pure |
 //! | `backoff` | how long to wait after a failure, pure |
 //! | `url`, `sink` | the receiver |
+//! | `delivery` | how the receiver fares |
 //! | `sender` | sends one after the other |
 //! | `clear` | takes what was told out of the status |
 
@@ -29,6 +30,7 @@ use crate::{
 mod backoff;
 mod clear;
 mod cloud_event;
+mod delivery;
 mod digest;
 mod filter;
 mod limits;

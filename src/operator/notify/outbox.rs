@@ -29,9 +29,19 @@ pub(super) struct Waiting {
     pub(super) object: Object,
     /// How often its message was sent and not taken.
     pub(super) failures: u32,
+    /// How often it was rejected for what is in it, if it was.
+    pub(super) rejections: Option<Rejections>,
     /// The person for whom it was counted as one that the limits admit.
     pub(super) admitted_to: Option<String>,
     not_before: Option<Instant>,
+}
+
+/// How often a message was rejected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rejections {
+    pub(super) times: u32,
+    /// How many others had been taken before the first time.
+    pub(super) taken_before: u64,
 }
 
 /// What to do next.
@@ -171,6 +181,7 @@ impl Waiting {
         Self {
             object,
             failures: 0,
+            rejections: None,
             admitted_to: None,
             not_before: None,
         }

@@ -7,24 +7,22 @@ use jiff::SignedDuration;
 use kube::Client;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::{
-    NOTIFICATIONS, Notifier,
+    Notifier,
     backoff::wait,
     clear::clear,
+    delivery::{Delivery, Sent},
     digest::Digest,
     limits::Limits,
     notice::Notice,
     outbox::{Next, Object, Outbox, Waiting},
-    sink::Answer,
 };
 use crate::{http::Health, lease::Leadership, metrics::Metrics, store::AllObjects};
 
 /// What could not be told for so long is not told any more: three days, which a weekend fits in.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(72);
-/// What the receiver rejects so often, for what is in it, is not sent again.
-const MOST_REJECTIONS: u32 = 3;
 /// Counts of what was not told one by one are told so long after the first of them.
 const OMITTED_AFTER: Duration = Duration::from_secs(60 * 60);
 /// So many statuses are written at a time after a digest.
@@ -46,9 +44,7 @@ pub(super) struct Sender {
     notifier: Notifier,
     parts: Parts,
     limits: Limits,
-    /// How often in a row the receiver has not worked.
-    failures: u32,
-    paused_until: Option<Instant>,
+    delivery: Delivery,
     /// How many of each namespace were not told one by one.
     omitted: BTreeMap<String, usize>,
     omitted_due: Option<Instant>,
@@ -67,8 +63,7 @@ impl Sender {
             notifier,
             parts,
             limits: Limits::default(),
-            failures: 0,
-            paused_until: None,
+            delivery: Delivery::default(),
             omitted: BTreeMap::new(),
             omitted_due: None,
         }
@@ -111,7 +106,7 @@ impl Sender {
             if self.parts.stop.is_cancelled() {
                 return None;
             }
-            if let Some(until) = self.paused_until.take() {
+            if let Some(until) = self.delivery.take_pause() {
                 self.sleep_until(until).await;
                 continue;
             }
@@ -209,7 +204,7 @@ impl Sender {
         let Some(notice) = self.notice(&waiting).await else {
             return;
         };
-        let Some((waiting, notice)) = self.admit(vec![(waiting, notice)]).await.pop() else {
+        let Some((mut waiting, notice)) = self.admit(vec![(waiting, notice)]).await.pop() else {
             return;
         };
         if waiting.failures > 0 {
@@ -218,7 +213,7 @@ impl Sender {
         let body = self.notifier.format.message(&notice);
         match self.send(body).await {
             Sent::Taken => self.taken(waiting, &notice).await,
-            Sent::Rejected if waiting.failures + 1 >= MOST_REJECTIONS => {
+            Sent::Rejected if self.delivery.gives_up(&mut waiting) => {
                 self.drop_one(waiting, &notice, "rejected").await;
             }
             Sent::Rejected | Sent::Failed => self.put_back(waiting),
@@ -257,10 +252,10 @@ impl Sender {
             self.omitted_due = None;
         }
         let this = &*self;
-        let each = told.into_iter().map(|(waiting, notice)| async move {
+        let each = told.into_iter().map(|(mut waiting, notice)| async move {
             match sent {
                 Sent::Taken => this.taken(waiting, &notice).await,
-                Sent::Rejected if waiting.failures + 1 >= MOST_REJECTIONS => {
+                Sent::Rejected if this.delivery.gives_up(&mut waiting) => {
                     this.drop_one(waiting, &notice, "rejected").await;
                 }
                 Sent::Rejected | Sent::Failed => this.put_back(waiting),
@@ -284,53 +279,13 @@ impl Sender {
         }
     }
 
-    /// Sends a message once. Where the receiver does not work, nothing is sent to it for a while.
     async fn send(&mut self, body: String) -> Sent {
-        let content_type = self.notifier.format.content_type();
-        let answer = self.notifier.sink.send(content_type, body).await;
-        let metrics = &self.parts.metrics;
-        match answer {
-            Answer::Taken => {
-                metrics.notification_requested("success");
-                self.works();
-                Sent::Taken
-            }
-            Answer::Rejected { status } => {
-                metrics.notification_requested("rejected");
-                warn!(
-                    status = status.as_u16(),
-                    "the receiver of notifications rejects a message"
-                );
-                self.works();
-                Sent::Rejected
-            }
-            Answer::Failed {
-                result,
-                why,
-                retry_after,
-            } => {
-                metrics.notification_requested(result);
-                if self.failures == 0 {
-                    warn!("notifications are not taken, and are sent again later: {why}");
-                } else {
-                    debug!("notifications are not taken: {why}");
-                }
-                self.parts.health.degraded(NOTIFICATIONS, why);
-                self.failures = self.failures.saturating_add(1);
-                let wait = wait(self.failures, fastrand::f64());
-                let wait = wait.max(retry_after.unwrap_or_default());
-                self.paused_until = Some(Instant::now() + wait);
-                Sent::Failed
-            }
-        }
-    }
-
-    fn works(&mut self) {
-        if self.failures > 0 {
-            info!("notifications are taken again");
-        }
-        self.failures = 0;
-        self.parts.health.ready(NOTIFICATIONS);
+        let message = (self.notifier.format.content_type(), body);
+        let Parts {
+            metrics, health, ..
+        } = &self.parts;
+        let sink = &*self.notifier.sink;
+        self.delivery.send(sink, message, (metrics, health)).await
     }
 
     fn put_back(&self, waiting: Waiting) {
@@ -385,15 +340,6 @@ impl Sender {
             outbox.offer(packed.summary());
         }
     }
-}
-
-/// How a message was taken.
-#[derive(Clone, Copy)]
-enum Sent {
-    Taken,
-    /// For what is in it.
-    Rejected,
-    Failed,
 }
 
 #[cfg(test)]
