@@ -218,6 +218,7 @@ fn each_variable_of_the_dashboard_is_asked_for_and_what_is_told_by_project_by_it
         "composio_operator_objects_by_reason",
         "composio_operator_objects_by_synced_reason",
         "composio_operator_objects_without_config_map",
+        "composio_operator_notifications_held",
         "composio_operator_longest_wait_seconds",
         "composio_operator_composio_requests_total",
         "composio_operator_composio_rate_limit_remaining",

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Told;
-use crate::support::scene::gmail;
+use crate::support::scene::{SOON, gmail};
+use crate::support::wait;
 
 #[tokio::test]
 async fn who_is_named_after_the_news_is_told_only_once_that_is_judged() {
@@ -11,7 +12,7 @@ async fn who_is_named_after_the_news_is_told_only_once_that_is_judged() {
     let options = told.options();
     // Nothing listens there, so that there is time to name another person.
     told.write_url("http://127.0.0.1:9");
-    let _operator = told.scene.start("operator", &options).await;
+    let operator = told.scene.start("operator", &options).await;
     told.scene.project_available().await;
     told.scene.declare("mail", gmail()).await;
     told.scene.linked("mail").await;
@@ -30,6 +31,18 @@ async fn who_is_named_after_the_news_is_told_only_once_that_is_judged() {
     told.scene
         .until_status("mail", "it is suspended", is_suspended)
         .await;
+    let held = format!(
+        "composio_operator_notifications_held{{project=\"ComposioProject/{}/default\",reason=\"Suspended\"}}",
+        told.scene.namespace
+    );
+    wait::until("the metric", SOON, async || {
+        let (_, text) = operator.get("/metrics").await;
+        match text.contains(&format!("{held} 1\n")) {
+            true => Ok(()),
+            false => Err(text),
+        }
+    })
+    .await;
     told.write_url(told.receiver.url());
     for name in ["other", "another"] {
         let mut spec = gmail();

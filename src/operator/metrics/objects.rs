@@ -51,7 +51,7 @@ struct ByWord {
     of: fn(&ObjectCounts) -> &BTreeMap<&'static str, u64>,
 }
 
-const BY_WORD: [ByWord; 4] = [
+const BY_WORD: [ByWord; 5] = [
     ByWord {
         name: "objects",
         help: "ConnectedAccounts by project and the state of their account",
@@ -75,6 +75,12 @@ const BY_WORD: [ByWord; 4] = [
         help: "ConnectedAccounts whose ConfigMap is not written, by project and the reason of ConfigMapWritten",
         label: "reason",
         of: |counts| &counts.without_config_map,
+    },
+    ByWord {
+        name: "notifications_held",
+        help: "ConnectedAccounts with a notification that is not sent until their declaration is judged and allowed, by project and the reason of the condition Synced",
+        label: "reason",
+        of: |counts| &counts.held,
     },
 ];
 

@@ -50,6 +50,8 @@ pub struct ObjectCounts {
     pub by_synced: BTreeMap<&'static str, u64>,
     /// By the reason of ConfigMapWritten, where that is false.
     pub without_config_map: BTreeMap<&'static str, u64>,
+    /// Those of which something is to be told that nobody is told yet, by the reason of Synced.
+    pub held: BTreeMap<&'static str, u64>,
     /// How many have been waiting for a person since when.
     waiting: BTreeMap<Timestamp, u64>,
     /// How many are ready.
@@ -64,6 +66,7 @@ struct Kind {
     ready: &'static str,
     synced: &'static str,
     no_config_map: Option<&'static str>,
+    is_held: bool,
     waits_since: Option<Timestamp>,
     is_ready: bool,
     is_stalled: bool,
@@ -82,6 +85,7 @@ impl ObjectCounts {
             (&mut self.by_ready, &other.by_ready),
             (&mut self.by_synced, &other.by_synced),
             (&mut self.without_config_map, &other.without_config_map),
+            (&mut self.held, &other.held),
         ] {
             for (word, count) in theirs {
                 *ours.entry(word).or_default() += count;
@@ -140,12 +144,13 @@ impl ObjectCounts {
         kind: &Kind,
     ) -> impl Iterator<Item = (&mut BTreeMap<&'static str, u64>, &'static str)> {
         let not_written = (kind.no_config_map).map(|reason| (&mut self.without_config_map, reason));
+        let held = kind.is_held.then_some((&mut self.held, kind.synced));
         let counts = [
             (&mut self.by_state, kind.state),
             (&mut self.by_ready, kind.ready),
             (&mut self.by_synced, kind.synced),
         ];
-        counts.into_iter().chain(not_written)
+        counts.into_iter().chain(not_written).chain(held)
     }
 }
 
@@ -169,12 +174,14 @@ impl Kind {
                 .map_or(OTHER, State::as_str)
         });
         let no_config_map = recorded.no_config_map.map(ConfigMapReason::as_str);
+        let is_held = object.is_to_be_told() && !object.may_be_told();
         if !object.is_readable() {
             return Self {
                 state,
                 ready: NOT_DECODED,
                 synced: NOT_DECODED,
                 no_config_map,
+                is_held,
                 waits_since: None,
                 is_ready: false,
                 is_stalled: false,
@@ -191,6 +198,7 @@ impl Kind {
             ready: word(ready),
             synced: word(synced),
             no_config_map,
+            is_held,
             waits_since: waits.map(|ready| ready.since),
             is_ready: ready.is_some_and(|ready| ready.is_true),
             is_stalled: recorded.is_stalled,
@@ -204,7 +212,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        crd::{ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus, condition},
+        crd::{
+            ConnectedAccount, ConnectedAccountSpec, ConnectedAccountStatus, NotificationType,
+            PendingNotification, condition,
+        },
         store::PackedObject,
     };
 
@@ -234,6 +245,8 @@ mod tests {
         let written = state.map(|_| condition(condition::CONFIG_MAP_WRITTEN, "Forbidden"));
         object.status = Some(ConnectedAccountStatus {
             state: state.map(str::to_owned),
+            pending_notification: state
+                .map(|_| PendingNotification::new("u", NotificationType::Connected, at(0))),
             conditions: ready.into_iter().chain(synced).chain(written).collect(),
             ..ConnectedAccountStatus::default()
         });
@@ -268,6 +281,8 @@ mod tests {
         assert_eq!(counts.by_synced[NONE], 1);
         assert_eq!(counts.without_config_map["Forbidden"], 4);
         assert_eq!(counts.without_config_map.get("NotOurs"), None);
+        assert_eq!(counts.held["SecretMissing"], 3, "by what stands in the way");
+        assert_eq!(counts.held[NOT_DECODED], 1);
         for counts in [&counts.by_state, &counts.by_ready, &counts.by_synced] {
             assert_eq!(counts.values().sum::<u64>(), 6);
         }
