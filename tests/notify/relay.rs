@@ -158,6 +158,11 @@ async fn the_mail_relay_writes_to_the_person_alone_and_once_also_where_the_mail_
         "Ann <eve@acme.com>",
         "eve @acme.com",
         "eve@acme.com@example.com",
+        // A comma that is one only once it is brought into its usual form.
+        "victim@acme.com\u{ff0c}eve@acme.com",
+        "ann@stra\u{df}e.example",
+        "\u{e4}nn@acme.com",
+        "ann@\u{fc}..example",
     ] {
         let mut forged = event(person);
         forged["id"] = json!("another");
@@ -165,6 +170,12 @@ async fn the_mail_relay_writes_to_the_person_alone_and_once_also_where_the_mail_
         assert_eq!(sent.expect("it answers").status(), 400, "{person}");
         assert_eq!(smtp.mails.lock().len(), 2, "one address alone: {person}");
     }
+    let mut abroad = event("ann@b\u{fc}cher.example");
+    abroad["id"] = json!("abroad");
+    let sent = http.post(&url).body(abroad.to_string()).send().await;
+    assert_eq!(sent.expect("it answers").status(), 204);
+    let last = smtp.mails.lock().last().cloned().expect("a mail");
+    assert!(last.contains("To: ann@xn--bcher-kva.example\r\n"), "{last}");
     for (length, status) in [
         ("Content-Length: -1\r\n", "400"),
         ("Content-Length: 9999999999999999999999\r\n", "413"),

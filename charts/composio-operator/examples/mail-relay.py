@@ -24,6 +24,8 @@ LARGEST = 64 * 1024
 # One address and nothing else: whoever declares the account has written it.
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 LONGEST_ADDRESS = 254
+# Letters that the older IDNA, which Python has, makes another domain of than the newer one, which registries have.
+AMBIGUOUS = re.compile("[\u00df\u03c2\u200c\u200d]")
 WAITING = ("AwaitingUser", "ReauthorizationRequired", "WrongIdentity", "Revoked")
 # What was mailed: a message that comes again after an answer that got lost is not mailed twice. A restart forgets it.
 mailed = {}
@@ -38,11 +40,10 @@ def mail(event):
     kind = event["type"].rsplit(".", 1)[-1]
     if kind not in WAITING or "@" not in data.get("person", "") or "connectPage" not in data:
         return None
-    if len(data["person"]) > LONGEST_ADDRESS or not ADDRESS.fullmatch(data["person"]):
-        raise ValueError("not one address")
+    person = address(data["person"])
     message = email.message.EmailMessage()
     message["From"] = os.environ["MAIL_FROM"]
-    message["To"] = data["person"]
+    message["To"] = person
     message["Subject"] = f"Team {data['namespace']} asks you to connect {data['toolkit']}"
     lines = [data["message"], "", f"Team: {data['namespace']} (project {data['project']['name']})"]
     if "description" in data:
@@ -50,6 +51,17 @@ def mail(event):
     lines += ["", f"Open this page to connect your account: {data['connectPage']}", "It is for you alone: do not pass it on."]
     message.set_content("\n".join(lines) + "\n")
     return message
+
+
+def address(person):
+    """The one address that this is, with its domain as the DNS has it; anything else is a ValueError."""
+    local, _, domain = person.rpartition("@")
+    if AMBIGUOUS.search(domain):
+        raise ValueError("not one domain")
+    written = f"{local}@{domain.encode('idna').decode()}"
+    if len(written) > LONGEST_ADDRESS or not ADDRESS.fullmatch(written):
+        raise ValueError("not one address")
+    return written
 
 
 def unlinked(text):

@@ -67,10 +67,9 @@ impl Limits {
         (admitted, limited)
     }
 
-    /// Whether that person may be told of that namespace once more. If so, it counts. The case of an address does not
-    /// make another person of it.
+    /// Whether that person may be told of that namespace once more. If so, it counts.
     fn admit(&mut self, namespace: &str, person: &str, now: Instant) -> bool {
-        let person = person.trim().to_lowercase();
+        let person = same_for_all(person);
         let may_be = self.of_namespace.has_room(OF_NAMESPACE, namespace, now)
             && self.to_person.has_room(TO_PERSON, &person, now);
         if may_be {
@@ -79,6 +78,16 @@ impl Limits {
         }
         may_be
     }
+}
+
+/// One writing of an address, in whatever case, and with its domain in whatever letters, it is written.
+fn same_for_all(person: &str) -> String {
+    let person = person.trim().to_lowercase();
+    let ascii = person.rsplit_once('@').and_then(|(local, domain)| {
+        let url = reqwest::Url::parse(&format!("https://{domain}")).ok()?;
+        Some(format!("{local}@{}", url.host_str()?))
+    });
+    ascii.unwrap_or(person)
 }
 
 impl Admitted {
@@ -151,13 +160,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_address_in_another_case_is_the_same_person() {
+    async fn an_address_in_another_case_or_with_its_domain_in_other_letters_is_the_same_person() {
         let (mut limits, now) = (Limits::default(), Instant::now());
         let each = [
-            "ceo@acme.com",
-            "CEO@acme.com",
-            " ceo@Acme.com ",
-            "cEo@acme.com",
+            "ceo@b\u{fc}cher.example",
+            "CEO@b\u{fc}cher.example",
+            " ceo@B\u{dc}cher.example ",
+            "ceo@xn--bcher-kva.example",
+            "ceo@\u{ff42}\u{fc}cher.example",
         ];
         let each = each.iter().cycle().take(20).enumerate();
         let admitted = each.filter(|(n, person)| limits.admit(&n.to_string(), person, now));

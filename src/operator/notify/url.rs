@@ -90,6 +90,13 @@ mod tests {
     }
 
     #[test]
+    fn a_host_of_other_letters_is_asked_for_as_the_dns_has_it() {
+        let url = NotifyUrl::parse("https://hooks.b\u{fc}cher.example/x").expect("a URL");
+        assert_eq!(url.to_string(), "https://hooks.xn--bcher-kva.example");
+        assert_eq!(url.expose().path(), "/x");
+    }
+
+    #[test]
     fn clear_text_is_what_leaves_the_host_without_tls() {
         for (text, is_clear_text) in [
             ("https://hooks.example", false),
