@@ -11,7 +11,10 @@ use crate::support::receiver::{Answers, Message, Receiver};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::wait;
 
+mod broker;
+mod cluster;
 mod crash;
+mod forms;
 mod held;
 mod leader;
 mod many;
