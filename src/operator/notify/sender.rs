@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{http::Health, lease::Leadership, metrics::Metrics, store::AllObjects};
 
-/// What could not be told for so long is not told any more: three days, which a weekend fits in.
+/// What is older and could not be told is not told any more: three days, which a weekend fits in. What was not tried is,
+/// however old: it was held, or this process did not run.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(72);
 /// Counts of what was not told one by one are told so long after the first of them.
 const OMITTED_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -176,7 +177,8 @@ impl Sender {
             self.settle(waiting.clone(), &notice.id).await;
             return None;
         }
-        if self.notifier.clock.now().duration_since(notice.time) > MAX_AGE {
+        let age = self.notifier.clock.now().duration_since(notice.time);
+        if age > MAX_AGE && waiting.failures > 0 {
             self.drop_one(waiting.clone(), &notice, "expired").await;
             return None;
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::super::sink::Answer;
 use crate::crd::NotificationType;
@@ -85,6 +85,51 @@ async fn what_could_not_be_told_for_three_days_is_dropped_and_what_is_younger_is
         BTreeMap::from([("young".to_owned(), vec!["AwaitingUser".to_owned()])])
     );
     assert_eq!(story.dropped("expired"), 1);
+    story.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_held_for_days_is_told_once_it_is_judged() {
+    let story = Story::new(|_| Answer::Taken);
+    story.waits("a", "x");
+    let mut held = story.cluster.get("a/x");
+    held["status"]["conditions"][0]["reason"] = json!("Suspended");
+    story.cluster.put(held.clone());
+    sleep(96 * HOUR).await;
+    assert_eq!(story.told(), BTreeMap::new());
+    held["status"]["conditions"][0]["reason"] = json!("AwaitingUser");
+    story.cluster.put(held);
+    sleep(MINUTE).await;
+    assert_eq!(story.told().len(), 1);
+    assert_eq!(story.dropped("expired"), 0);
+    story.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_takes_one_a_second_is_told_everything_and_not_pressed() {
+    // As Slack does, which disables who goes on.
+    let last = Mutex::new(None);
+    let story = Story::new(move |_| {
+        let (now, mut last) = (Instant::now(), last.lock());
+        if last.is_some_and(|last| now.duration_since(last) < Duration::from_secs(1)) {
+            return Answer::Failed {
+                result: "throttled",
+                why: "it is sent too much".to_owned(),
+                retry_after: Some(Duration::from_secs(1)),
+            };
+        }
+        *last = Some(now);
+        Answer::Taken
+    });
+    for n in 0..60 {
+        story.waits("a", &format!("a{n}"));
+    }
+    sleep(HOUR).await;
+    let told = story.told();
+    assert_eq!(told.len(), 60);
+    assert!(told.values().all(|of_it| of_it.len() == 1), "each once");
+    let throttled = story.counted("notification_requests_total{result=\"throttled\"}");
+    assert!(throttled <= 60, "once for each that it takes: {throttled}");
     story.ends().await;
 }
 
