@@ -15,6 +15,7 @@ use super::matrix::Matrix;
 use super::none;
 use super::scenario::{Act, Scenario, Step, Then, delete, gmail, step};
 use super::test_bed::{TestBed, World};
+use super::two_projects::at_effects;
 use crate::support::proxy::Proxy;
 use crate::support::receiver::{Message, Receiver};
 use crate::support::tools::say;
@@ -131,10 +132,11 @@ pub(super) fn check(world: &World<'_>, facts: &Facts, step: &Step) -> Holds {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crash_at_any_boundary_loses_no_notification_and_doubles_one_at_most() {
+async fn a_crash_at_any_effect_loses_no_notification_and_doubles_one_at_most() {
     let receiver = Arc::new(Receiver::start().await.expect("it listens"));
     let matrix = Matrix::new(&[]).await.notifying(Arc::clone(&receiver));
-    let crashes = matrix.crashes(&[told_of_a_life()]).await;
+    let scenarios = [told_of_a_life()];
+    let crashes = matrix.everywhere(&scenarios, at_effects).await;
     crashes.tell("crash matrix of notifications");
     crashes.must_hold();
     let taken = receiver.taken();
