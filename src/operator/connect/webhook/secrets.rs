@@ -16,6 +16,9 @@ use crate::{composio::model::Sensitive, projects::ProjectKey};
 /// Files are read again when they were last read so long ago.
 const AGE: Duration = Duration::from_secs(1);
 
+/// What the names of the files begin with.
+const KINDS: [&str; 2] = ["ComposioProject.", "ClusterComposioProject."];
+
 /// A folder with a file for each project.
 pub(super) struct Secrets {
     folder: PathBuf,
@@ -60,11 +63,10 @@ fn by_file(folder: &Path) -> HashMap<String, Arc<Keys>> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     let files = entries.filter_map(|entry| {
         let name = entry.ok()?.file_name().into_string().ok()?;
-        // What begins with a dot is how kubelet exchanges all files at once.
-        let text = fs::read_to_string(folder.join(&name)).ok();
-        let text = text
-            .filter(|_| !name.starts_with('.'))
-            .map(Sensitive::new)?;
+        // Whatever else is there, such as what kubelet exchanges all files by, is not opened.
+        let is_of_project = KINDS.iter().any(|kind| name.starts_with(kind));
+        let path = is_of_project.then(|| folder.join(&name))?;
+        let text = fs::read_to_string(path).map(Sensitive::new).ok()?;
         let text = text.expose().trim_start_matches('\u{feff}');
         let lines = text.lines().map(str::trim);
         let secrets = lines.filter(|line| !line.is_empty());
