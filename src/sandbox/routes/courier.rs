@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
+use futures::StreamExt;
 use futures::future::{Either, select};
+use futures::stream::FuturesUnordered;
 use http::{Request, Uri, header};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -22,28 +24,39 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// When nothing is due, a request wakes the courier; it looks by itself as well, as clocks of worlds move.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Carries what is due, for as long as the sandbox serves.
+/// Carries what is due, for as long as the sandbox serves. A subscriber that is slow keeps nobody else's waiting.
 pub(super) async fn run(shared: Shared) {
+    let mut underway = FuturesUnordered::new();
     loop {
         let (posts, next) = shared.worlds.lock().due_posts(Timestamp::now());
-        if posts.is_empty() {
-            let wait = next.unwrap_or(IDLE).min(IDLE);
-            match select(Box::pin(shared.asked.notified()), Box::pin(sleep(wait))).await {
-                Either::Left(_) | Either::Right(_) => continue,
+        underway.extend(posts.into_iter().map(|(world, post)| deliver(world, post)));
+        let wait = Box::pin(sleep(next.unwrap_or(IDLE).min(IDLE)));
+        let woken = select(Box::pin(shared.asked.notified()), wait);
+        let sent = match underway.is_empty() {
+            true => {
+                woken.await;
+                None
             }
-        }
-        for (world, post) in posts {
-            let outcome = match timeout(PATIENCE, send(&post)).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(format!("no answer in {} s", PATIENCE.as_secs())),
-            };
-            let sent = Sent {
-                world,
-                id: post.id,
-                outcome,
-            };
+            false => match select(woken, underway.next()).await {
+                Either::Left(_) => None,
+                Either::Right((sent, _)) => sent,
+            },
+        };
+        if let Some(sent) = sent {
             shared.worlds.lock().posted(sent, Timestamp::now());
         }
+    }
+}
+
+async fn deliver(world: String, post: Post) -> Sent {
+    let outcome = match timeout(PATIENCE, send(&post)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(format!("no answer in {} s", PATIENCE.as_secs())),
+    };
+    Sent {
+        world,
+        id: post.id,
+        outcome,
     }
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::Served;
@@ -58,4 +58,31 @@ async fn an_address_in_use_is_told_clearly() {
         message.contains(&listen.to_string()) && message.contains("in use"),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn a_subscriber_that_does_not_answer_keeps_no_other_event_waiting() {
+    let served = Served::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let events = ["composio.connected_account.expired"];
+    let subscription = json!({"webhook_url": url, "enabled_events": events, "version": "V3"});
+    served
+        .post("/api/v3.1/webhook_subscriptions", subscription)
+        .await;
+    let mut held = Vec::new();
+    for user in ["ann", "bob"] {
+        let (id, _) = served.link("ac_gmail", user, Value::Null).await;
+        for what in ["consent", "expire"] {
+            let path = format!("/_sandbox/accounts/{id}/{what}");
+            served.post(&path, json!({})).await;
+        }
+        held.push(listener.accept().await.unwrap());
+    }
+    let told = served.get("/_sandbox/deliveries").await;
+    let deliveries = told["deliveries"].as_array().unwrap();
+    assert_eq!(deliveries.len(), 2, "{told}");
+    for delivery in deliveries {
+        assert_eq!(delivery["attempts"], json!([]), "it is still underway");
+    }
 }
