@@ -4,8 +4,8 @@
 //! to `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, a few projects
 //! and a few returns, and fails where a count is not what it must be; no time is judged. `-- --projects 1000` measures
 //! so many projects with ten accounts each, `-- --beside 200` so many links of a quiet namespace, alone and beside a
-//! noisy one, and `-- --returns 250` so many people who come back to the connect page, and the page with 100,000
-//! accounts. `-- --peer 10000` measures so many accounts beside a plain operator of controller-runtime (`tests/peer`),
+//! noisy one, and `-- --returns 250` so many people who come back to the connect page and whose accounts then expire, and
+//! the page with 100,000 accounts. `-- --peer 10000` measures so many accounts beside a plain operator of controller-runtime (`tests/peer`),
 //! in three rounds or in `--rounds`.
 //!
 //! Of the accounts half are links, four tenths are links of shared accounts, and a tenth is made from
@@ -18,6 +18,7 @@ mod support;
 
 mod beside;
 mod counts;
+mod events;
 mod many;
 mod meter;
 mod part;

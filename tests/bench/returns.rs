@@ -1,5 +1,5 @@
-//! People who come back from the sign-in, fifty a second: how long it takes until their object is Ready. And what a page
-//! takes that knows very many accounts.
+//! People who come back from the sign-in, fifty a second: how long it takes until their object is Ready. Then their
+//! accounts expire, of which Composio's webhook tells. And what a page takes that knows very many accounts.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::events::{self, Events};
 use super::run::at;
 use super::stage::LATENCY_MS;
 use super::table::say;
@@ -39,15 +40,17 @@ pub(crate) struct Returns {
     pub(crate) requests: usize,
     /// Objects that came to be Ready by such a request. A poll was faster for the others.
     pub(crate) ready: usize,
+    /// What came of the events.
+    pub(crate) events: Events,
     /// Accounts that the page knew whose memory was measured, and kilobytes.
     pub(crate) accounts: usize,
     pub(crate) page_kilobytes: u64,
 }
 
 /// A person who may come back.
-struct Person {
-    name: String,
-    account: String,
+pub(super) struct Person {
+    pub(super) name: String,
+    pub(super) account: String,
     visitor: Visitor,
     callback: String,
 }
@@ -59,7 +62,8 @@ pub(crate) async fn measure(people: usize, accounts: usize) -> Returns {
     let control_plane = ControlPlane::start().await.expect("a control plane starts");
     control_plane.install_crd().await;
     let scene = Scene::on(&control_plane, "returns").await;
-    let page = ConnectPage::start(&scene, &[]).await;
+    let secrets = events::folder(&scene);
+    let page = ConnectPage::start(&scene, &["--webhook-secrets", &secrets]).await;
     // What is known is known by the returns, and not by a poll.
     let options = page
         .known_to(scene.options())
@@ -79,6 +83,8 @@ pub(crate) async fn measure(people: usize, accounts: usize) -> Returns {
     let (seconds, ready) = come_back(&scene, &asked).await;
     let made = "composio_operator_connect_requests_total{kind=\"Returned\",result=\"made\"}";
     let requests = page.metric(made).await.unwrap_or_default();
+    say("and their accounts expire");
+    let events = events::measure(&scene, &page, &asked).await;
     super::run::stop(operator).await;
     Returns {
         people,
@@ -88,6 +94,7 @@ pub(crate) async fn measure(people: usize, accounts: usize) -> Returns {
         ready_p99_seconds: at(&seconds, 99),
         requests: requests as usize,
         ready,
+        events,
         accounts,
         page_kilobytes,
     }
@@ -109,6 +116,14 @@ impl Returns {
                 over(self.ready_p99_seconds),
             ),
             ("Ready by it, and by no poll", self.ready as f64),
+            (
+                "event to status, over it: p50",
+                over(self.events.status_p50_seconds),
+            ),
+            (
+                "event to status, over it: p99",
+                over(self.events.status_p99_seconds),
+            ),
             ("a page with so many accounts", self.accounts as f64),
             ("takes MB", self.page_kilobytes as f64 / 1024.0),
         ] {
@@ -119,9 +134,23 @@ impl Returns {
     /// What is not as it must be, whatever the machine.
     pub(crate) fn wrong_counts(&self) -> Vec<String> {
         let (requests, people) = (self.requests, self.people);
-        let wrong =
-            (requests != people).then(|| format!("{requests} requests of {people} returns"));
-        wrong.into_iter().collect()
+        let (events, looks) = (self.events.requests, self.events.looks);
+        let returned = (
+            requests != people,
+            format!("{requests} requests of {people} returns"),
+        );
+        let expired = (
+            events != people,
+            format!("{events} requests of {people} events"),
+        );
+        let looked = (
+            looks != people,
+            format!("{looks} looks after {people} events"),
+        );
+        let wrong = [returned, expired, looked].into_iter();
+        wrong
+            .filter_map(|(is_wrong, said)| is_wrong.then_some(said))
+            .collect()
     }
 }
 
@@ -180,29 +209,16 @@ async fn looks(scene: &Scene<'_>, account: &str) -> Vec<f64> {
 /// Everybody signs in and comes back, so many a second. The seconds from each callback to Ready, and how many were
 /// finished by that.
 async fn come_back(scene: &Scene<'_>, people: &[Person]) -> (Vec<f64>, usize) {
-    let api = Api::<ConnectedAccount>::namespaced(scene.client.clone(), &scene.namespace);
-    let watched = async {
-        let mut ready = BTreeMap::new();
-        let changes = watcher(api, watcher::Config::default()).applied_objects();
-        let mut changes = std::pin::pin!(changes);
-        while ready.len() < people.len() {
-            let object = changes.try_next().await.expect("it is told");
-            let object = object.expect("it goes on");
-            let status = object.status.unwrap_or_default();
-            let is_ready = status
-                .condition(condition::READY)
-                .is_some_and(|one| one.status == "True");
-            let finished_in = status.sign_in.and_then(|sign_in| sign_in.finished_in);
-            if is_ready {
-                let name = object.metadata.name.unwrap_or_default();
-                ready.entry(name).or_insert((Instant::now(), finished_in));
-            }
-        }
-        ready
-    };
-    let begun = Instant::now() + Duration::from_secs(1);
-    let returns = people.iter().zip(0..).map(|(person, n)| async move {
-        tokio::time::sleep_until((begun + Duration::from_secs(1) * n / RATE).into()).await;
+    let watched = until_each(scene, people.len(), |object| {
+        let status = object.status.as_ref()?;
+        let is_ready = status
+            .condition(condition::READY)
+            .is_some_and(|one| one.status == "True");
+        let finished_in = status.sign_in.as_ref().and_then(|one| one.finished_in);
+        is_ready.then_some(finished_in)
+    });
+    let returns = people.iter().zip(0..).map(async |(person, n)| {
+        turn(n).await;
         scene.sandbox.consent(&person.account).await;
         let sent = Instant::now();
         let shown = person.visitor.get(&person.callback).await;
@@ -210,14 +226,47 @@ async fn come_back(scene: &Scene<'_>, people: &[Person]) -> (Vec<f64>, usize) {
         (person.name.clone(), sent)
     });
     let (ready, sent) = tokio::join!(watched, join_all(returns));
-    let sent: BTreeMap<String, Instant> = sent.into_iter().collect();
-    let seconds = ready
-        .iter()
-        .map(|(name, (at, _))| at.duration_since(sent[name]).as_secs_f64());
-    let mut seconds: Vec<f64> = seconds.collect();
-    seconds.sort_by(f64::total_cmp);
     let same = ready
         .values()
         .filter(|(_, finished_in)| finished_in.is_some());
-    (seconds, same.count())
+    (seconds(&ready, sent), same.count())
+}
+
+/// When each object was first seen as it should be, and what was seen of it.
+pub(super) async fn until_each<T>(
+    scene: &Scene<'_>,
+    objects: usize,
+    seen: impl Fn(&ConnectedAccount) -> Option<T>,
+) -> BTreeMap<String, (Instant, T)> {
+    let api = Api::<ConnectedAccount>::namespaced(scene.client.clone(), &scene.namespace);
+    let changes = watcher(api, watcher::Config::default()).applied_objects();
+    let mut changes = std::pin::pin!(changes);
+    let mut all = BTreeMap::new();
+    while all.len() < objects {
+        let object = changes.try_next().await.expect("it is told");
+        let object = object.expect("it goes on");
+        if let Some(what) = seen(&object) {
+            let name = object.metadata.name.unwrap_or_default();
+            all.entry(name).or_insert((Instant::now(), what));
+        }
+    }
+    all
+}
+
+/// Waits for the turn of that one: so many have theirs in a second.
+pub(super) async fn turn(n: u32) {
+    tokio::time::sleep(Duration::from_secs(1) + Duration::from_secs(1) * n / RATE).await;
+}
+
+/// From when something was sent of each until it was seen, in seconds, the shortest first.
+pub(super) fn seconds<T>(
+    seen: &BTreeMap<String, (Instant, T)>,
+    sent: Vec<(String, Instant)>,
+) -> Vec<f64> {
+    let sent: BTreeMap<String, Instant> = sent.into_iter().collect();
+    let each = seen.iter();
+    let seconds = each.map(|(name, (at, _))| at.duration_since(sent[name]).as_secs_f64());
+    let mut seconds: Vec<f64> = seconds.collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds
 }
