@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Request;
 use kube::Client;
+use serde::Serialize;
 
 use crate::support::memory;
 use crate::support::sandbox::{Asked as Entry, Sandbox};
@@ -102,31 +103,15 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn read(client: &Client) -> Served {
-        let request = Request::get("/metrics")
-            .body(Vec::new())
-            .expect("a request");
-        let text = client
-            .request_text(request)
-            .await
-            .expect("the apiserver tells its metrics");
         let mut writes = Served::default();
-        for line in text
-            .lines()
-            .filter(|line| line.starts_with("apiserver_request_total{"))
-            .filter(|line| line.contains(r#"resource="connectedaccounts""#))
-        {
-            let count = line
-                .rsplit(' ')
-                .next()
-                .and_then(|text| text.parse::<f64>().ok());
-            let count = count.unwrap_or_default() as u64;
-            let is = |label: &str| line.contains(label);
-            if is(r#"subresource="status""#) && (is(r#"verb="PUT""#) || is(r#"verb="PATCH""#)) {
-                writes.statuses += count;
-            } else if is(r#"verb="PATCH""#) && is(r#"subresource="""#) {
-                writes.patches += count;
-            } else if is(r#"verb="LIST""#) {
-                writes.pages += count;
+        for (request, count) in &Requests::read(client).await.0 {
+            match request.as_str() {
+                "PUT connectedaccounts/status" | "PATCH connectedaccounts/status" => {
+                    writes.statuses += count;
+                }
+                "PATCH connectedaccounts" => writes.patches += count,
+                "LIST connectedaccounts" => writes.pages += count,
+                _ => {}
             }
         }
         writes
@@ -138,6 +123,55 @@ impl Served {
             statuses: self.statuses - before.statuses,
             pages: self.pages - before.pages,
         }
+    }
+}
+
+/// All that the apiserver was asked for, and what it sent to those who watch: in words, and how often.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Requests(pub(crate) BTreeMap<String, u64>);
+
+impl Requests {
+    pub(crate) async fn read(client: &Client) -> Requests {
+        let request = Request::get("/metrics")
+            .body(Vec::new())
+            .expect("a request");
+        let text = client
+            .request_text(request)
+            .await
+            .expect("the apiserver tells its metrics");
+        let mut all = Requests::default();
+        for line in text.lines() {
+            let Some((name, rest)) = line.split_once('{') else {
+                continue;
+            };
+            let label = |name: &str| {
+                let labels = rest.split_once(&format!("{name}=\""));
+                labels.and_then(|(_, value)| value.split('"').next())
+            };
+            let words = match (name, label("resource")) {
+                ("apiserver_request_total", Some(resource)) if !resource.is_empty() => {
+                    let verb = label("verb").unwrap_or_default();
+                    match label("subresource").unwrap_or_default() {
+                        "" => format!("{verb} {resource}"),
+                        subresource => format!("{verb} {resource}/{subresource}"),
+                    }
+                }
+                ("apiserver_watch_events_total", Some(resource)) => format!("sent {resource}"),
+                _ => continue,
+            };
+            let count = line.rsplit(' ').next();
+            let count = count.and_then(|text| text.parse::<f64>().ok());
+            *all.0.entry(words).or_default() += count.unwrap_or_default() as u64;
+        }
+        all
+    }
+
+    /// Those that came since then.
+    pub(crate) fn since(self, before: &Requests) -> Requests {
+        let count = |words: &str| before.0.get(words).copied().unwrap_or(0);
+        let all = self.0.into_iter();
+        let new = all.map(|(words, times)| (words.clone(), times - count(&words)));
+        Requests(new.filter(|(_, times)| *times > 0).collect())
     }
 }
 

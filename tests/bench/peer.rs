@@ -1,12 +1,13 @@
 //! The same work by a plain operator of controller-runtime, one after the other on control planes of their own: what
 //! each needs of time, of the apiserver and of itself.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::meter::{Log, Process, Served, pause, sum};
+use super::meter::{Log, Process, Requests, Served, pause, sum};
 use super::part::LONG;
 use super::run::stop;
 use super::stage::{self, Mix, NAMESPACE, Stage};
@@ -30,6 +31,8 @@ const RULES: &str = r#"
 "#;
 /// After so long everything that follows the last report is over.
 const SETTLE: Duration = Duration::from_secs(10);
+/// Of a request that was made less often for an account nothing is told.
+const LEAST_COUNT: f64 = 0.01;
 
 /// What one size has cost, ours and the peer's.
 #[derive(Debug, Serialize)]
@@ -64,6 +67,7 @@ struct Cost {
     seconds: f64,
     apiserver_cpu_seconds: f64,
     own_cpu_seconds: f64,
+    requests: Requests,
 }
 
 /// Which of the two.
@@ -150,11 +154,18 @@ struct Meter<'a> {
     begun: Instant,
     apiserver: Duration,
     own: Duration,
+    requests: Requests,
 }
 
 impl<'a> Meter<'a> {
     /// With what a process that is begun with has used from its start.
-    fn from(stage: &'a Stage, child: &'a Child, begun: Instant, own: Duration) -> Meter<'a> {
+    fn from(
+        stage: &'a Stage,
+        child: &'a Child,
+        begun: Instant,
+        own: Duration,
+        requests: Requests,
+    ) -> Meter<'a> {
         let apiserver = apiserver_cpu(stage);
         Meter {
             stage,
@@ -162,6 +173,7 @@ impl<'a> Meter<'a> {
             begun,
             apiserver,
             own,
+            requests,
         }
     }
 
@@ -181,10 +193,13 @@ impl<'a> Meter<'a> {
         }
         let own = Process::read(self.child.pid()).cpu;
         let apiserver = apiserver_cpu(self.stage).saturating_sub(self.apiserver);
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let requests = Requests::read(&self.stage.client).await;
         Cost {
-            seconds: self.begun.elapsed().as_secs_f64(),
+            seconds,
             apiserver_cpu_seconds: apiserver.as_secs_f64(),
             own_cpu_seconds: own.saturating_sub(self.own).as_secs_f64(),
+            requests: requests.since(&self.requests),
         }
     }
 }
@@ -203,10 +218,11 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     // Built where it is not yet there, before the time is taken.
     helm::found(&PEER).await;
     let before = Served::read(&stage.client).await;
+    let requests = Requests::read(&stage.client).await;
     let begun = Instant::now();
     let running = Running::start(which, &stage, &sandbox).await;
     let child = running.child();
-    let meter = Meter::from(&stage, child, begun, Duration::ZERO);
+    let meter = Meter::from(&stage, child, begun, Duration::ZERO, requests);
     // The apiserver's metrics are dear: they are read when Composio has been asked for as many accounts.
     let mut log = Log::from_now(&sandbox).await;
     let mut asked = 0;
@@ -223,7 +239,8 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     tokio::time::sleep(SETTLE).await;
     let process = Process::read(child.pid());
     let accounts = sandbox.accounts().await.len();
-    let meter = Meter::from(&stage, child, Instant::now(), process.cpu);
+    let requests = Requests::read(&stage.client).await;
+    let meter = Meter::from(&stage, child, Instant::now(), process.cpu, requests);
     let mut log = Log::from_now(&sandbox).await;
     let mut asked = 0;
     stage.delete_all().await;
@@ -284,6 +301,29 @@ impl Peer {
             let peer = median(self.rounds.iter().map(|round| figure(&round.peer)));
             let (times, ours, peer) = (ratio(ours, peer), seconds(ours), seconds(peer));
             say(&format!("{name:<40}{ours:>14}{peer:>14}{times:>14}"));
+        }
+        self.print_requests("onboard", |side| &side.onboard);
+        self.print_requests("delete", |side| &side.delete);
+    }
+
+    /// What each has asked of the apiserver for an account, the bench's own reading among it.
+    fn print_requests(&self, part: &str, cost: fn(&Side) -> &Cost) {
+        let rounds = self.rounds.iter();
+        let sides = rounds.flat_map(|round| [&round.ours, &round.peer]);
+        let all = sides.flat_map(|side| cost(side).requests.0.keys());
+        let all: BTreeSet<&String> = all.collect();
+        let many = self.size as f64;
+        for words in all {
+            let count = |side: &Side| {
+                let count = cost(side).requests.0.get(words);
+                count.copied().unwrap_or(0) as f64 / many
+            };
+            let ours = median(self.rounds.iter().map(|round| count(&round.ours)));
+            let peer = median(self.rounds.iter().map(|round| count(&round.peer)));
+            if ours.max(peer) >= LEAST_COUNT {
+                let name = format!("{part}: {words}, an account");
+                say(&format!("{name:<52}{ours:>14.3}{peer:>14.3}"));
+            }
         }
     }
 
