@@ -46,6 +46,32 @@ async fn outage(scene: &Scene<'_>, operator: &Operator, proxy: &TcpProxy) {
 }
 
 #[tokio::test]
+async fn an_account_costs_the_apiserver_two_writes_and_its_end_one_and_nothing_is_read() {
+    let scene = Scene::new("costs").await.operated().await;
+    let asked = |name: &str| -> Vec<String> {
+        let asked = scene.asked_of_kubernetes().into_iter();
+        let of_it = asked.filter(|one| one.name == name && one.resource != "events");
+        of_it
+            .map(|one| format!("{} {}", one.verb, one.resource))
+            .collect()
+    };
+    let made = ["patch connectedaccounts", "update connectedaccounts/status"];
+    for name in OBJECTS {
+        scene.linked_gmail(name).await;
+    }
+    // The list shows the accounts with the times at which they were made, which no answer has told.
+    scene.polled(3).await;
+    for name in OBJECTS {
+        assert_eq!(asked(name), made);
+    }
+    for name in OBJECTS {
+        scene.delete(name).await;
+        let end = "patch connectedaccounts";
+        assert_eq!(asked(name), [made[0], made[1], end]);
+    }
+}
+
+#[tokio::test]
 async fn after_an_outage_only_objects_whose_account_has_changed_are_read() {
     let scene = Scene::new("at-rest").await;
     let port = ReservedPort::new();

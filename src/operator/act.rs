@@ -191,7 +191,7 @@ pub async fn act(
         }
     };
     if let Some(account) = observed.account.account() {
-        project.snapshot(|snapshot| snapshot.see(account.clone()));
+        project.snapshot(|snapshot| snapshot.see_own_effect(account.clone()));
     }
     observed.done.push(effect.clone());
     Ok(EffectResult {

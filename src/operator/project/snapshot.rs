@@ -27,6 +27,27 @@ pub struct Snapshot {
 struct Row {
     account: CachedAccount,
     seen: u64,
+    /// What an effect of ours has left, which is not told when it was made or changed.
+    is_own: bool,
+}
+
+impl Row {
+    /// Whether a list says no more of the account than what is known: of what we did ourselves it also tells when
+    /// that was, on which nothing depends.
+    fn says(&self, listed: &Account) -> bool {
+        let CachedAccount::Present(known) = &self.account else {
+            return false;
+        };
+        if !self.is_own {
+            return **known == *listed;
+        }
+        let without_stamps = |account: &Account| Account {
+            created_at: None,
+            updated_at: None,
+            ..account.clone()
+        };
+        without_stamps(known) == without_stamps(listed)
+    }
 }
 
 /// An account as it was seen last, or the proof that there is none of that id.
@@ -61,12 +82,21 @@ impl Snapshot {
         self.rows.len()
     }
 
-    /// Takes in what a fresh look, or the answer to an effect, says of an account.
+    /// Takes in what a fresh look says of an account.
     pub fn see(&mut self, account: Account) {
         self.put(
             account.id.clone(),
             CachedAccount::Present(Box::new(account)),
         );
+    }
+
+    /// Takes in what an effect of ours has left of an account: a list that shows just that is no change.
+    pub fn see_own_effect(&mut self, account: Account) {
+        let id = account.id.clone();
+        self.see(account);
+        if let Some(row) = self.rows.get_mut(&id) {
+            row.is_own = true;
+        }
     }
 
     /// The same for a look by an object that is not the one to be told: the owner is to be told of a change.
@@ -189,19 +219,20 @@ impl Snapshot {
         let mut changes = Changes::new();
         for listed in each_once(rows) {
             let id = listed.id.clone();
-            let account = CachedAccount::Present(Box::new(listed));
-            match self.rows.get_mut(&id) {
+            let is_known = match self.rows.get(&id) {
                 Some(row) if row.seen > began => continue,
-                Some(row) => {
-                    row.seen = seen;
-                    if row.account == account {
-                        continue;
-                    }
-                    row.account = account;
-                }
-                None => drop(self.rows.insert(id.clone(), Row { account, seen })),
+                Some(row) => row.says(&listed),
+                None => false,
+            };
+            let row = Row {
+                account: CachedAccount::Present(Box::new(listed)),
+                seen,
+                is_own: false,
+            };
+            self.rows.insert(id.clone(), row);
+            if !is_known {
+                changes.push(id);
             }
-            changes.push(id);
         }
         changes
     }
@@ -244,7 +275,12 @@ impl Snapshot {
 
     fn put(&mut self, id: String, account: CachedAccount) {
         let seen = self.count();
-        self.rows.insert(id, Row { account, seen });
+        let row = Row {
+            account,
+            seen,
+            is_own: false,
+        };
+        self.rows.insert(id, row);
     }
 
     fn count(&mut self) -> u64 {

@@ -53,6 +53,30 @@ fn a_scan_tells_exactly_what_changed() {
 }
 
 #[test]
+fn a_list_that_shows_what_our_own_effect_has_left_tells_no_change() {
+    let bare = |state| Account {
+        updated_at: None,
+        ..account("a", state, 0)
+    };
+    let listed = |snapshot: &mut Snapshot, state, updated| {
+        let began = snapshot.begin_scan();
+        snapshot.listed(began, vec![account("a", state, updated)])
+    };
+    let mut snapshot = Snapshot::default();
+    snapshot.see_own_effect(bare(State::Initializing));
+    let told = listed(&mut snapshot, State::Initializing, 1);
+    assert_eq!(told, Changes::new(), "when it was is all that is new");
+    let told = listed(&mut snapshot, State::Initializing, 2);
+    assert_eq!(told, ["a"], "that was not us");
+    snapshot.see_own_effect(bare(State::Initializing));
+    assert_eq!(listed(&mut snapshot, State::Active, 3), ["a"], "nor that");
+    snapshot.see_own_effect(bare(State::Inactive));
+    snapshot.see(account("a", State::Inactive, 4));
+    let told = listed(&mut snapshot, State::Inactive, 5);
+    assert_eq!(told, ["a"], "a look came after it");
+}
+
+#[test]
 fn what_is_not_ours_is_neither_kept_nor_told() {
     let mut snapshot = Snapshot::default();
     snapshot.see(account("a", State::Active, 1));
