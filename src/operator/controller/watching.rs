@@ -61,11 +61,8 @@ pub(super) fn follow(
         watcher::Event::Delete(_) | watcher::Event::Apply(_) => drop(health.ready(KUBERNETES)),
         watcher::Event::Init | watcher::Event::InitApply(_) => {}
     }
-    // Whoever lost against an object that is gone may have its account now.
-    if matches!(
-        of_whom,
-        watcher::Event::Delete(_) | watcher::Event::InitDone
-    ) {
+    // Whoever lost against an object may have its account now: a list does not say which ones are gone.
+    if matches!(of_whom, watcher::Event::InitDone) {
         let losers = objects.in_conflict();
         losers.into_iter().for_each(|object| trigger.send(object));
     }
@@ -241,6 +238,45 @@ mod tests {
         assert_eq!(bench.counted(), ["2", "2"]);
         assert_eq!(bench.after(change(json!(true))), ["good"], "it goes on");
         assert_eq!(bench.counted(), ["2", "2"]);
+    }
+
+    #[test]
+    fn of_a_thousand_losers_only_those_are_looked_at_that_may_have_lost_against_who_is_gone() {
+        const LOSERS: usize = 1000;
+        let conflict = json!({"conditions": [{
+            "type": "Ready", "status": "False", "reason": "Conflict", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]});
+        let object = |name: String, user: usize, id: Option<String>, status: &Value| {
+            let object = json!({
+                "metadata": {"name": name, "namespace": "agents", "uid": name},
+                "spec": {"user": format!("user-{user}"), "toolkit": "gmail", "connectedAccountId": id},
+                "status": status,
+            });
+            serde_json::from_str(&object.to_string()).expect("an object")
+        };
+        let holder = |n| {
+            let status = json!({"connectedAccountId": format!("ca_{n}")});
+            object(format!("holder-{n}"), n, None, &status)
+        };
+        let mut bench = WatchBench::new();
+        let losers = (0..LOSERS).map(|n| object(format!("loser-{n}"), n, None, &conflict));
+        let holders = (0..LOSERS).map(holder);
+        // One names an account of another user by its id.
+        let by_id = object("by-id".into(), LOSERS, Some("ca_7".into()), &conflict);
+        let all = holders.chain(losers).chain([by_id]);
+        bench.after(all.map(Event::Apply));
+        let mut looked_at = 0;
+        for n in 0..LOSERS {
+            let mut triggered = bench.after([Event::Delete(holder(n))]);
+            triggered.sort();
+            let mut expected = vec![format!("loser-{n}")];
+            expected.extend((n == 7).then(|| "by-id".to_owned()));
+            expected.sort();
+            assert_eq!(triggered, expected);
+            looked_at += triggered.len();
+        }
+        assert_eq!(looked_at, LOSERS + 1);
     }
 
     /// What a scraper of `/metrics` is answered.

@@ -80,11 +80,14 @@ impl AllObjects {
             Event::Delete(object) => {
                 let summary = object.summary();
                 self.watched.lock().remove(summary);
-                // Who lost against it is looked for by whoever follows the watch.
                 let objects = self.of_project(&summary.project());
-                objects.remove(summary);
+                let known = objects.remove(summary);
+                let mut changed = objects.that_may_have_room(summary);
+                for gone in known.iter().chain([summary]) {
+                    changed.extend(self.in_conflict_with(gone));
+                }
                 WatchDelta {
-                    changed: objects.that_may_have_room(summary),
+                    changed,
                     ..WatchDelta::default()
                 }
             }
@@ -104,11 +107,11 @@ impl AllObjects {
         // One that was made anew under its name may refer to another project.
         if delta.is_new {
             for objects in self.others(&key) {
-                delta.claims_less |= objects.remove(&summary);
+                delta.released.extend(objects.remove(&summary));
             }
         }
-        if delta.claims_less {
-            delta.changed.extend(self.in_conflict());
+        for released in std::mem::take(&mut delta.released) {
+            delta.changed.extend(self.in_conflict_with(&released));
         }
         delta
     }
@@ -245,5 +248,13 @@ impl AllObjects {
     pub fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
         let all: Vec<Objects> = self.by_project.lock().values().cloned().collect();
         all.iter().flat_map(Objects::in_conflict).collect()
+    }
+
+    /// Those of them that may have lost it to that other one, as it was.
+    fn in_conflict_with(&self, other: &Summary) -> Vec<ObjectRef<PackedObject>> {
+        let all: Vec<Objects> = self.by_project.lock().values().cloned().collect();
+        let all = all.iter();
+        all.flat_map(|objects| objects.in_conflict_with(other))
+            .collect()
     }
 }

@@ -85,8 +85,8 @@ pub struct WatchDelta {
     pub changed: Vec<ObjectRef<PackedObject>>,
     /// The objects of which a field cannot be decoded that could be, or did not exist, before.
     pub undecodable: Vec<Arc<Summary>>,
-    /// Whether an object claims something no more: whoever lost against it may have that now.
-    pub(super) claims_less: bool,
+    /// Objects, as they were, that claim something no more: whoever lost against one of them may have that now.
+    pub(super) released: Vec<Arc<Summary>>,
     /// Whether an object was not known in its project.
     pub(super) is_new: bool,
 }
@@ -95,7 +95,7 @@ impl WatchDelta {
     pub(super) fn add(&mut self, other: Self) {
         self.changed.extend(other.changed);
         self.undecodable.extend(other.undecodable);
-        self.claims_less |= other.claims_less;
+        self.released.extend(other.released);
     }
 }
 
@@ -216,6 +216,16 @@ impl Objects {
     /// Those that lost an account to another object, and can have it.
     pub fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
         self.index.lock().in_conflict()
+    }
+
+    /// Those of them that may have lost it to that other one, as it was.
+    pub(super) fn in_conflict_with(&self, other: &Summary) -> Vec<ObjectRef<PackedObject>> {
+        let index = self.index.lock();
+        let all = index.in_conflict.iter();
+        let all = all.filter_map(|key| index.objects.get(key));
+        all.filter(|loser| loser.is_readable() && loser.may_mean_the_same(other))
+            .map(|loser| loser.reference())
+            .collect()
     }
 }
 

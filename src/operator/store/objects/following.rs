@@ -19,21 +19,22 @@ impl Objects {
         let claims = known.as_ref().map(|known| index.claims(known, &flags));
         let now = index.claims(&object, &flags);
         index.put(known.as_deref(), object, &flags, &mut delta);
-        delta.claims_less = claims.is_some_and(|before| !before.is_subset(&now));
+        let claims_less = claims.is_some_and(|before| !before.is_subset(&now));
+        delta.released.extend(known.filter(|_| claims_less));
         delta
     }
 
-    /// Takes out an object that is not of this project, or not there, any more. Tells whether it was.
-    pub(in crate::store) fn remove(&self, object: &Summary) -> bool {
+    /// Takes out an object that is not of this project, or not there, any more, and tells what was known of it.
+    pub(in crate::store) fn remove(&self, object: &Summary) -> Option<Arc<Summary>> {
         let flags = self.flags();
         let mut index = self.index.lock();
         let object_key = index.object_key(&object.namespace, &object.name);
         index.written.remove(&object_key);
-        let was_there = index.take_out(object, &flags).is_some();
-        if was_there {
+        let known = index.take_out(object, &flags);
+        if known.is_some() {
             self.activity.note();
         }
-        was_there
+        known
     }
 
     /// Those that may have been too many beside an object that is gone.

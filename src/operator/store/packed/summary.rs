@@ -252,6 +252,19 @@ impl Summary {
         })
     }
 
+    /// Whether both may mean one account: it is of one user and toolkit, and whoever names it by its id names that. What
+    /// cannot be read may be the same.
+    pub(in crate::store) fn may_mean_the_same(&self, other: &Summary) -> bool {
+        let may_be = |one: &Option<Box<str>>, another: &Option<Box<str>>| {
+            one.is_none() || another.is_none() || one == another
+        };
+        let ids = [self.recorded_id(), self.connected_account_id.as_deref()];
+        let others = [other.recorded_id(), other.connected_account_id.as_deref()];
+        let mut ids = ids.into_iter().filter(Option::is_some);
+        (may_be(&self.user, &other.user) && may_be(&self.toolkit, &other.toolkit))
+            || ids.any(|id| others.contains(&id))
+    }
+
     /// What the record proves of an account of that id, for that alias computed from the object.
     pub(crate) fn proven(&self, keys: &RecordKeys, own_alias: &str, id: &str) -> Proven {
         keys.verify(self.recorded.record.as_deref(), own_alias, id)
