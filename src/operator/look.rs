@@ -22,8 +22,10 @@ mod conclusion;
 mod find;
 mod holder;
 mod secret;
+mod secret_reader;
 
 use find::LookError;
+pub use secret_reader::SecretReader;
 
 /// One Composio project, the objects whose accounts are in it, and the apiserver: all that a look reads from.
 #[derive(Clone)]
@@ -36,6 +38,8 @@ pub struct ProjectContext {
     pub peers: Peers,
     /// The client of the apiserver, which reads objects and Secrets by name.
     pub client: kube::Client,
+    /// Reads the Secrets, for all projects together.
+    pub secrets: SecretReader,
 }
 
 impl ProjectContext {
@@ -143,7 +147,14 @@ impl ProjectContext {
                 })
             }
             Need::Secret => Ok(Observed {
-                secret: secret::read(&self.client, &self.objects, desired, &observed.keys).await,
+                secret: secret::read(
+                    &self.secrets,
+                    &self.client,
+                    &self.objects,
+                    desired,
+                    &observed.keys,
+                )
+                .await,
                 gate: self.gate_of(desired),
                 ..observed
             }),

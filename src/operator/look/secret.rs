@@ -1,10 +1,11 @@
 //! Reads the Secret that an account is made from: by name, never by list or watch.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client, ResourceExt};
+use kube::{Client, ResourceExt};
 
+use super::secret_reader::{SecretReader, Unread};
 use crate::{
     composio::model::Sensitive,
     crd::{CREDENTIALS_ANNOTATION, SecretRef},
@@ -29,8 +30,9 @@ const NEVER_SENT: [&str; 6] = [
 const MAX_FIELDS: usize = 64;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// What is known of the object's Secret. One read of the apiserver where one is declared.
+/// What is known of the object's Secret. At most one read of the apiserver where one is declared.
 pub(super) async fn read(
+    reader: &SecretReader,
     client: &Client,
     objects: &Objects,
     desired: &Desired,
@@ -48,29 +50,25 @@ pub(super) async fn read(
     if objects.is_key_secret(&desired.namespace, &secret_ref.name) {
         return SecretSeen::Unfit("holds the API key of a project, which is never sent".to_owned());
     }
-    match Api::<Secret>::namespaced(client.clone(), &desired.namespace)
-        .get_opt(&secret_ref.name)
-        .await
-    {
+    match (reader.read(client, &desired.namespace, &secret_ref.name)).await {
         Ok(Some(secret)) => {
             let is_key_of_ours =
                 |value: &str| keys.is_own(value.trim().as_bytes(), &desired.flags.project);
             judge(
-                secret,
+                Arc::unwrap_or_clone(secret),
                 secret_ref,
                 desired.wants_annotated_secret(),
                 is_key_of_ours,
             )
         }
         Ok(None) => SecretSeen::Missing("does not exist".to_owned()),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            SecretSeen::Missing("may not be read by the operator".to_owned())
-        }
-        Err(kube::Error::Api(status)) => SecretSeen::Missing(format!(
-            "could not be read: the apiserver answered {} ({})",
-            status.reason, status.code
+        Err(Unread::Forbidden) => SecretSeen::Missing("may not be read by the operator".to_owned()),
+        Err(Unread::Refused(reason, code)) => SecretSeen::Missing(format!(
+            "could not be read: the apiserver answered {reason} ({code})"
         )),
-        Err(_) => SecretSeen::Missing("could not be read: the apiserver did not answer".to_owned()),
+        Err(Unread::Unanswered) => {
+            SecretSeen::Missing("could not be read: the apiserver did not answer".to_owned())
+        }
     }
 }
 

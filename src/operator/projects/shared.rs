@@ -18,7 +18,7 @@ use crate::{
     composio::{ConfigError, Sensitive, Transport, http::only_while},
     crd::{ProjectKind, ProjectReason},
     lease::NotLeading,
-    look::ProjectContext,
+    look::{ProjectContext, SecretReader},
     plan::{ProjectState, decide},
     project::{Clock, Connection, Project},
     reconcile::{Backoff, Context},
@@ -32,6 +32,7 @@ const AT_WORK: usize = 16;
 pub(super) struct Shared {
     pub(super) parts: Parts,
     backoff: Arc<Backoff>,
+    secrets: SecretReader,
     /// So many projects ask the apiserver for their key or write their status at a time: all of them begin at once.
     pub(super) at_work: Semaphore,
     pub(super) first_keys: Arc<FirstKeys>,
@@ -51,6 +52,7 @@ impl Shared {
         Self {
             parts,
             backoff: Arc::default(),
+            secrets: SecretReader::default(),
             at_work: Semaphore::new(AT_WORK),
             first_keys: Arc::default(),
             places: Places::new(),
@@ -80,6 +82,7 @@ impl Shared {
                 objects: self.parts.objects.of_project(key),
                 peers: self.places.of(key),
                 client: self.parts.client.clone(),
+                secrets: self.secrets.clone(),
             },
             decide: Arc::new(decide),
             report: Arc::new(build_status),

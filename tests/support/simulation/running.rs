@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
-use composio_operator::look::ProjectContext;
+use composio_operator::look::{ProjectContext, SecretReader};
 use composio_operator::metrics::Metrics;
 use composio_operator::plan::Flags;
 use composio_operator::poll::{Poll, Polling};
@@ -140,6 +140,7 @@ pub(super) fn run(
                     objects,
                     peers: Peers::default(),
                     client: client(apiserver),
+                    secrets: SecretReader::default(),
                 },
                 decide: Arc::new({
                     let decide = Arc::clone(&logic.decide);
