@@ -71,6 +71,32 @@ async fn an_account_costs_the_apiserver_two_writes_and_its_end_one_and_nothing_i
     }
 }
 
+/// The apiserver works through each field that is owned at every write of an object, by whomever.
+#[tokio::test]
+async fn of_the_status_only_conditions_are_owned_field_by_field() {
+    let scene = Scene::new("owned").await.operated().await;
+    scene.linked_gmail("mail").await;
+    let args = [
+        "get",
+        "connectedaccounts",
+        "mail",
+        "--show-managed-fields",
+        "-o",
+        "json",
+    ];
+    let object: serde_json::Value =
+        serde_json::from_str(&scene.kubectl(&args).await).expect("kubectl writes JSON");
+    let entries = object["metadata"]["managedFields"].as_array();
+    let mut entries = entries.expect("it has managers").iter();
+    let of_status = entries.find(|entry| entry["subresource"] == "status");
+    let fields = &of_status.expect("the operator wrote the status")["fieldsV1"]["f:status"];
+    for (field, below) in fields.as_object().expect("fields") {
+        let is_whole = below.as_object().is_some_and(|below| below.is_empty());
+        assert_eq!(is_whole, field != "f:conditions", "{field}: {below}");
+    }
+    assert!(fields.get("f:link").is_some() && fields.get("f:record").is_some());
+}
+
 #[tokio::test]
 async fn after_an_outage_only_objects_whose_account_has_changed_are_read() {
     let scene = Scene::new("at-rest").await;

@@ -31,7 +31,10 @@ pub struct ConnectedAccountStatus {
     pub previous_connected_account_id: Option<String>,
     /// Proves that this operator recorded `connectedAccountId` for this object: a copy of the status, or
     /// an id written by hand, does not count.
+    // A map, and not a struct: kube has a word for structs that CustomResourceDefinitions do not know. Whole, as all below: the
+    // operator alone writes them, and the apiserver works through each field that is owned, at every write of the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub record: Option<AccountRecord>,
     /// The alias of the account, or the one that it will be made under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,21 +58,27 @@ pub struct ConnectedAccountStatus {
     pub identity: Option<String>,
     /// The link that a person must open, while it can be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub link: Option<Link>,
     /// The page on which the person asks for a link, while a sign-in is awaited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub connect_page: Option<ConnectPage>,
     /// The last ConnectRequest that was handled, and what came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub last_connect_request: Option<HandledConnectRequest>,
     /// The last sign-in through a link of the connect page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub sign_in: Option<SignIn>,
     /// Whether who signed in is `spec.expectedIdentity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub identity_verdict: Option<IdentityVerdict>,
     /// The notification that is to be sent, until the receiver has accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub pending_notification: Option<PendingNotification>,
     /// The state from which notifications are derived: a change of it is sent, and a return to it is not sent again.
     /// Absent if nobody is notified, and until it first changes: `AwaitingUser`, `ReauthorizationRequired`,
@@ -94,6 +103,7 @@ pub struct ConnectedAccountStatus {
     pub last_handled_reconcile_at: Option<String>,
     /// Which data of the Secret the account has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub credentials: Option<CredentialsStatus>,
     /// SHA-256 over the `connectionData` that the account was linked with, in base64. Where `spec.connectionData`
     /// is another one, it is taken in at the next sign-in. Absent: not known, and taken to be the same.
@@ -104,12 +114,15 @@ pub struct ConnectedAccountStatus {
     pub unknown_since: Option<MicroTime>,
     /// How often the provider refused to revoke.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub revoke_refusals: Option<Tally>,
     /// How often the operator had to correct the same difference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub corrections: Option<Tally>,
     /// What was written for those who use the account, as `spec.writeTo` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub written_to: Option<WrittenTo>,
     /// Ready and Synced always, Reconciling and Stalled while true, ConfigMapWritten with `spec.writeTo`.
     #[serde(
