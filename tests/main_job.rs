@@ -273,3 +273,42 @@ async fn retain_leaves_the_account_as_it_is_and_applying_again_takes_it_back() {
     assert_eq!(object["status"]["connectedAccountId"], id);
     assert_eq!(scene.changes().await, ["POST link"]);
 }
+
+/// Else Flux and `kubectl apply --server-side` would write the object anew each time, and never take a label away.
+#[tokio::test]
+async fn who_has_labelled_an_object_still_owns_the_label_after_its_status_is_written() {
+    let scene = Scene::new("owners").await.operated().await;
+    let (id, _) = scene.linked_gmail("mail").await;
+    let objects = ["connectedaccounts/mail", "composioprojects/default"];
+    for object in objects {
+        scene
+            .kubectl(&["label", object, "team=a", "--field-manager=gitops"])
+            .await;
+    }
+    scene.sandbox.consent(&id).await;
+    scene.ready("mail", "Connected").await;
+    for object in objects {
+        wait::until(&format!("a status of {object}"), SOON, async || {
+            let args = ["get", object, "--show-managed-fields", "-o", "json"];
+            let read: serde_json::Value =
+                serde_json::from_str(&scene.kubectl(&args).await).expect("kubectl writes JSON");
+            let entries = read["metadata"]["managedFields"].as_array();
+            let entries = entries.expect("it has managers");
+            let position = |what: fn(&serde_json::Value) -> bool| {
+                let entry = entries.iter().find(|entry| what(entry));
+                entry.map(|entry| entry["time"].to_string())
+            };
+            let labelled = position(|entry| {
+                entry["manager"] == "gitops"
+                    && entry["fieldsV1"]["f:metadata"]["f:labels"]["f:team"].is_object()
+            });
+            let written = position(|entry| entry["subresource"] == "status");
+            match (labelled, written) {
+                (Some(labelled), Some(written)) if labelled <= written => Ok(()),
+                (None, _) => panic!("nobody owns the label: {read}"),
+                _ => Err(read.to_string()),
+            }
+        })
+        .await;
+    }
+}

@@ -13,8 +13,10 @@ use tower::{BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLa
 use crate::{lease::Leadership, metrics::Metrics};
 
 mod connect_request;
+mod status_metadata;
 mod writes;
 pub(crate) use connect_request::delete_connect_request;
+pub use status_metadata::StatusMetadata;
 use writes::CountWrites;
 
 /// Which program calls, and of which version: for the apiserver and for Composio.

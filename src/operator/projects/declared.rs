@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{Api, Resource, api::ListParams, core::ApiResource};
 use serde::de::DeserializeOwned;
 
@@ -21,6 +21,8 @@ use crate::{
 pub struct Declared {
     /// Its name.
     pub key: ProjectKey,
+    /// All of its metadata but who owns which field: what a write of the status must say again.
+    pub metadata: ObjectMeta,
     /// Tells it from a later one of the same name.
     pub uid: String,
     /// The version that was seen.
@@ -121,11 +123,13 @@ macro_rules! any_project {
             fn declared(self) -> Declared {
                 let key = ProjectKey::of(Self::KIND, &self);
                 let generation = self.metadata.generation.unwrap_or_default();
-                let metadata = self.metadata;
+                let mut metadata = self.metadata;
+                metadata.managed_fields = None;
                 let spec = self.spec;
                 let organization = $organization(&spec);
                 Declared {
                     key,
+                    metadata: metadata.clone(),
                     uid: metadata.uid.unwrap_or_default(),
                     resource_version: metadata.resource_version.unwrap_or_default(),
                     generation,

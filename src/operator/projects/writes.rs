@@ -73,12 +73,8 @@ pub(super) async fn status(
     status: &ProjectStatus,
 ) -> Result<(), kube::Error> {
     let mut object = DynamicObject::new(&declared.key.name, &api_resource(declared.key.kind));
-    object
-        .metadata
-        .namespace
-        .clone_from(&declared.key.namespace);
-    object.metadata.uid = Some(declared.uid.clone());
-    object.metadata.resource_version = Some(declared.resource_version.clone());
+    // An apiserver before 1.36 takes a label that is not said again off whoever owns it.
+    object.metadata = declared.metadata.clone();
     object.data = json!({"status": status});
     let params = PostParams::default();
     api(client, &declared.key)

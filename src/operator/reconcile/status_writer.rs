@@ -240,8 +240,12 @@ async fn replace_status(
     object: &ConnectedAccount,
     status: ConnectedAccountStatus,
 ) -> Result<ConnectedAccount, kube::Error> {
-    let body = with_status(object, status);
+    let mut body = with_status(object, status);
     let api = sources.api(&object.namespace().unwrap_or_default());
+    let metadata = &sources.status_metadata;
+    metadata
+        .complete(&sources.client, &api, &mut body.metadata)
+        .await?;
     sources.objects.begin_write(object);
     let written = api
         .replace_status(&object.name_any(), &PostParams::default(), &body)
