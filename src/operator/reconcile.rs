@@ -227,16 +227,14 @@ async fn look_and_act(
     let Some(slot) = slot else {
         return Ok(ReconcileResult::STOPPED);
     };
-    // What is being deleted is on its way to its end, whatever is declared: nothing that was written before is newer
-    // than its deletion, and the end itself, the finalizer's removal, names this version.
-    let is_latest = is_deleting && (context.project_context.objects).is_latest(packed.summary());
-    let name = packed.name_any();
-    let current = if is_latest || read.is_some() {
-        Some(Arc::clone(packed))
-    } else {
-        // The watch may lag behind our own last write.
-        let read = context.project_context.read(&namespace, &name);
-        read.await?.map(Arc::new)
+    let current = match read {
+        Some(_) => Some(Arc::clone(packed)),
+        // The watch may lag behind our own last write, and what is being deleted may be let go at the last moment.
+        None => context
+            .project_context
+            .read(&namespace, &packed.name_any())
+            .await?
+            .map(Arc::new),
     };
     match current {
         // The watch brings it too, and then it is told.

@@ -121,7 +121,8 @@ impl Objects {
                     account.share(&mut kept.shared);
                 }
                 let person = kept.hash(account.person());
-                kept.all.replace(Entry {
+                kept.all.remove(account.key());
+                kept.all.insert(Entry {
                     account,
                     watch,
                     list,

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     http::Health,
+    kubernetes::StatusMetadata,
     lease::Leadership,
     metrics::Metrics,
     notify::{Notifier, Outbox, Parts as NotifyParts},
@@ -293,6 +294,7 @@ impl Known {
                 outbox,
                 objects: objects.clone(),
                 client: client.clone(),
+                status_metadata: StatusMetadata::default(),
                 metrics: Arc::clone(&metrics),
                 health,
                 leadership,

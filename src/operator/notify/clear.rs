@@ -5,6 +5,7 @@ use kube::{Api, Client, ResourceExt, api::PostParams};
 use super::outbox::Object;
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountSpec},
+    kubernetes::StatusMetadata,
     store::{AllObjects, PackedObject},
 };
 
@@ -16,7 +17,7 @@ const TRIES: usize = 5;
 /// # Errors
 /// When the apiserver does not answer, or not in time.
 pub(super) async fn clear(
-    client: &Client,
+    (client, metadata): (&Client, &StatusMetadata),
     objects: &AllObjects,
     object: &Object,
     id: &str,
@@ -42,6 +43,8 @@ pub(super) async fn clear(
         body.metadata.namespace = object.namespace.clone();
         body.metadata.uid = packed.uid();
         body.metadata.resource_version = packed.resource_version();
+        let completed = metadata.complete(client, &write, &mut body.metadata).await;
+        completed.map_err(|error| error.to_string())?;
         body.status = Some(status);
         let of_project = objects.of_project(&packed.summary().project());
         of_project.begin_write(&packed);

@@ -19,7 +19,10 @@ use super::{
     notice::Notice,
     outbox::{Next, Object, Outbox, Waiting},
 };
-use crate::{http::Health, lease::Leadership, metrics::Metrics, store::AllObjects};
+use crate::{
+    http::Health, kubernetes::StatusMetadata, lease::Leadership, metrics::Metrics,
+    store::AllObjects,
+};
 
 /// What is older and could not be told is not told any more: three days, which a weekend fits in. What was not tried is,
 /// however old: it was held, or this process did not run.
@@ -34,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) outbox: Outbox,
     pub(crate) objects: AllObjects,
     pub(crate) client: Client,
+    pub(crate) status_metadata: StatusMetadata,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) health: Arc<Health>,
     pub(crate) leadership: Leadership,
@@ -312,11 +316,12 @@ impl Sender {
             outbox,
             objects,
             client,
+            status_metadata,
             ..
         } = &self.parts;
         let object = &waiting.object;
         outbox.settle(object, id);
-        match clear(client, objects, object, id).await {
+        match clear((client, status_metadata), objects, object, id).await {
             Ok(()) => self.finish(object),
             Err(why) => {
                 let (namespace, name) = (object.namespace.as_deref(), &object.name);

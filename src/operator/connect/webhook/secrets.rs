@@ -45,7 +45,8 @@ impl Secrets {
 
     /// The keys of a project, as the files were a second ago at most. For a project that has none the same is done.
     pub(super) fn of(&self, project: &ProjectKey) -> Arc<Keys> {
-        let file = project.to_string().replace('/', ".");
+        let parts: Vec<_> = project.to_string().split('/').map(str::to_owned).collect();
+        let file = parts.join(".");
         let mut read = self.read.lock();
         let read = match &mut *read {
             Some(read) if read.at.elapsed() < AGE => read,

@@ -1,6 +1,6 @@
 //! The objects for which nothing is to be done.
 
-use super::{Index, Objects};
+use super::Objects;
 use crate::store::Summary;
 
 impl Objects {
@@ -26,22 +26,9 @@ impl Objects {
     pub(crate) fn is_concluded(&self, object: &Summary, rests_on: u64) -> bool {
         let index = self.index.lock();
         let object_key = index.object_key(&object.namespace, &object.name);
-        !index.is_behind(object_key) && index.concluded.get(&object_key) == Some(&rests_on)
-    }
-
-    /// Whether this is the object as the watch has brought it last, and the watch has brought all that we wrote.
-    pub(crate) fn is_latest(&self, object: &Summary) -> bool {
-        let index = self.index.lock();
-        let object_key = index.object_key(&object.namespace, &object.name);
-        let known = index.objects.get(&object_key);
-        known.is_some_and(|known| **known == *object) && !index.is_behind(object_key)
-    }
-}
-
-impl Index {
-    /// Whether a write of ours is on its way, or its event is.
-    fn is_behind(&self, object_key: u64) -> bool {
-        self.writing.contains(&object_key) || self.written.contains_key(&object_key)
+        let is_behind =
+            index.writing.contains(&object_key) || index.written.contains_key(&object_key);
+        !is_behind && index.concluded.get(&object_key) == Some(&rests_on)
     }
 }
 

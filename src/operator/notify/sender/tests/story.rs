@@ -181,6 +181,7 @@ impl Story {
             outbox: cluster.outbox.clone(),
             objects: cluster.objects.clone(),
             client: cluster.client(),
+            status_metadata: StatusMetadata::not_needed(),
             metrics: Arc::clone(&metrics),
             health: Arc::new(Health::of(&[])),
             leadership: Leadership::alone(),
