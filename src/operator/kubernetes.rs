@@ -13,10 +13,10 @@ use tower::{BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLa
 use crate::{lease::Leadership, metrics::Metrics};
 
 mod connect_request;
-mod status_metadata;
+mod status_subresource;
 mod writes;
 pub(crate) use connect_request::delete_connect_request;
-pub use status_metadata::StatusMetadata;
+pub use status_subresource::StatusSubresource;
 use writes::CountWrites;
 
 /// Which program calls, and of which version: for the apiserver and for Composio.

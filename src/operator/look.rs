@@ -8,7 +8,7 @@ use kube::Api;
 use crate::{
     composio::error::Error,
     crd::{ConnectedAccount, ConnectedAccountStatus},
-    kubernetes::StatusMetadata,
+    kubernetes::StatusSubresource,
     plan::{
         AccessGate, AccountLookup, AuthConfigCheck, Desired, Failure, Need, Observed, Presence,
         Proof, SecretSeen,
@@ -41,8 +41,8 @@ pub struct ProjectContext {
     pub client: kube::Client,
     /// Reads the Secrets, for all projects together.
     pub secrets: SecretReader,
-    /// What writes of a status say of the metadata.
-    pub status_metadata: StatusMetadata,
+    /// Writes what is reported.
+    pub statuses: StatusSubresource,
 }
 
 impl ProjectContext {

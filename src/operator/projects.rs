@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     composio::HttpClient,
     controller::Trigger,
+    kubernetes::StatusSubresource,
     lease::Leadership,
     metrics::Metrics,
     poll::Polling,
@@ -91,6 +92,7 @@ pub struct ProjectSettings {
 /// What all projects share with each other and with the controller.
 pub(crate) struct Parts {
     pub(crate) client: Client,
+    pub(crate) statuses: StatusSubresource,
     pub(crate) http: HttpClient,
     pub(crate) leadership: Leadership,
     pub(crate) keys: RecordKeySource,

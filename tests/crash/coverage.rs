@@ -33,16 +33,10 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "finalizer and alias",
     ),
     (
-        "src/operator/reconcile/status_writer.rs",
+        "src/operator/kubernetes/status_subresource.rs",
         "replace_status",
         &[("PUT", STATUS, "")],
-        "what is reported",
-    ),
-    (
-        "src/operator/notify/clear.rs",
-        "replace_status",
-        &[],
-        "what was told, which the matrix of notifications crosses",
+        "what is reported; and what was told, which the matrix of notifications crosses",
     ),
     (
         "src/operator/reconcile/config_map.rs",

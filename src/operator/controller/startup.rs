@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     http::Health,
-    kubernetes::StatusMetadata,
+    kubernetes::StatusSubresource,
     lease::Leadership,
     metrics::Metrics,
     notify::{Notifier, Outbox, Parts as NotifyParts},
@@ -61,6 +61,7 @@ impl Ended {
 /// What all steps share.
 struct Controller {
     client: Client,
+    statuses: StatusSubresource,
     namespaces: Vec<String>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
@@ -181,8 +182,10 @@ impl Watching {
             objects.clone(),
             queue.trigger(),
         );
+        let statuses = StatusSubresource::new(client.clone());
         let (projects, deaths) = Projects::new(Parts {
             client: client.clone(),
+            statuses: statuses.clone(),
             http,
             leadership: leadership.clone(),
             keys: RecordKeySource::new(state_key),
@@ -200,6 +203,7 @@ impl Watching {
         count(&metrics, &objects, &projects, queue.trigger());
         let mut controller = Controller {
             client,
+            statuses,
             namespaces,
             health,
             metrics,
@@ -276,6 +280,7 @@ impl Known {
     pub(super) fn open_queue(self) -> Running {
         let Controller {
             client,
+            statuses,
             namespaces: _,
             health,
             metrics,
@@ -294,7 +299,7 @@ impl Known {
                 outbox,
                 objects: objects.clone(),
                 client: client.clone(),
-                status_metadata: StatusMetadata::default(),
+                statuses,
                 metrics: Arc::clone(&metrics),
                 health,
                 leadership,

@@ -1,11 +1,10 @@
 //! Takes what was told out of a status.
 
-use kube::{Api, Client, ResourceExt, api::PostParams};
+use kube::{Api, Client};
 
 use super::outbox::Object;
 use crate::{
-    crd::{ConnectedAccount, ConnectedAccountSpec},
-    kubernetes::StatusMetadata,
+    kubernetes::StatusSubresource,
     store::{AllObjects, PackedObject},
 };
 
@@ -17,14 +16,13 @@ const TRIES: usize = 5;
 /// # Errors
 /// When the apiserver does not answer, or not in time.
 pub(super) async fn clear(
-    (client, metadata): (&Client, &StatusMetadata),
+    (client, statuses): (&Client, &StatusSubresource),
     objects: &AllObjects,
     object: &Object,
     id: &str,
 ) -> Result<(), String> {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     let read = Api::<PackedObject>::namespaced(client.clone(), namespace);
-    let write = Api::<ConnectedAccount>::namespaced(client.clone(), namespace);
     let mut refused = String::new();
     for _ in 0..TRIES {
         let packed = read.get_opt(&object.name).await;
@@ -38,22 +36,8 @@ pub(super) async fn clear(
         if pending.is_none_or(|pending| pending.id != id) {
             return Ok(());
         }
-        // A write of the status leaves the declaration as it is.
-        let mut body = ConnectedAccount::new(&object.name, ConnectedAccountSpec::default());
-        body.metadata.namespace = object.namespace.clone();
-        body.metadata.uid = packed.uid();
-        body.metadata.resource_version = packed.resource_version();
-        let completed = metadata.complete(client, &write, &mut body.metadata).await;
-        completed.map_err(|error| error.to_string())?;
-        body.status = Some(status);
         let of_project = objects.of_project(&packed.summary().project());
-        of_project.begin_write(&packed);
-        let written = write
-            .replace_status(&object.name, &PostParams::default(), &body)
-            .await;
-        let version = written.as_ref().ok();
-        let version = version.and_then(|object| object.resource_version());
-        of_project.end_write(&packed, version);
+        let written = statuses.write(&of_project, &packed, status).await;
         match written {
             Ok(_) => return Ok(()),
             Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),

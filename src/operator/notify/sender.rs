@@ -20,7 +20,7 @@ use super::{
     outbox::{Next, Object, Outbox, Waiting},
 };
 use crate::{
-    http::Health, kubernetes::StatusMetadata, lease::Leadership, metrics::Metrics,
+    http::Health, kubernetes::StatusSubresource, lease::Leadership, metrics::Metrics,
     store::AllObjects,
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct Parts {
     pub(crate) outbox: Outbox,
     pub(crate) objects: AllObjects,
     pub(crate) client: Client,
-    pub(crate) status_metadata: StatusMetadata,
+    pub(crate) statuses: StatusSubresource,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) health: Arc<Health>,
     pub(crate) leadership: Leadership,
@@ -198,11 +198,11 @@ impl Sender {
             self.omitted_due.get_or_insert(now + OMITTED_AFTER);
         }
         let this = &*self;
-        let each = limited.into_iter().map(|(waiting, notice)| async move {
-            this.drop_one(waiting, &notice, "limited").await;
-        });
-        let mut each = stream::iter(each).buffer_unordered(WRITES);
-        while each.next().await.is_some() {}
+        let each =
+            stream::iter(limited).for_each_concurrent(WRITES, |(waiting, notice)| async move {
+                this.drop_one(waiting, &notice, "limited").await;
+            });
+        each.await;
         admitted
     }
 
@@ -210,20 +210,15 @@ impl Sender {
         let Some(notice) = self.notice(&waiting).await else {
             return;
         };
-        let Some((mut waiting, notice)) = self.admit(vec![(waiting, notice)]).await.pop() else {
+        let Some((waiting, notice)) = self.admit(vec![(waiting, notice)]).await.pop() else {
             return;
         };
         if waiting.failures > 0 {
             self.parts.metrics.notification_repeated();
         }
         let body = self.notifier.format.message(&notice);
-        match self.send(body).await {
-            Sent::Taken => self.taken(waiting, &notice).await,
-            Sent::Rejected if self.delivery.gives_up(&mut waiting) => {
-                self.drop_one(waiting, &notice, "rejected").await;
-            }
-            Sent::Rejected | Sent::Failed => self.put_back(waiting),
-        }
+        let sent = self.send(body).await;
+        self.conclude(sent, waiting, &notice).await;
     }
 
     /// Tells of all of them in one message.
@@ -258,17 +253,10 @@ impl Sender {
             self.omitted_due = None;
         }
         let this = &*self;
-        let each = told.into_iter().map(|(mut waiting, notice)| async move {
-            match sent {
-                Sent::Taken => this.taken(waiting, &notice).await,
-                Sent::Rejected if this.delivery.gives_up(&mut waiting) => {
-                    this.drop_one(waiting, &notice, "rejected").await;
-                }
-                Sent::Rejected | Sent::Failed => this.put_back(waiting),
-            }
+        let each = stream::iter(told).for_each_concurrent(WRITES, |(waiting, notice)| async move {
+            this.conclude(sent, waiting, &notice).await;
         });
-        let mut each = stream::iter(each).buffer_unordered(WRITES);
-        while each.next().await.is_some() {}
+        each.await;
     }
 
     /// Tells how many were not told one by one. What is not taken is told with the next of them.
@@ -294,6 +282,17 @@ impl Sender {
         self.delivery.send(sink, message, (metrics, health)).await
     }
 
+    /// What comes of a message that tells of an object, alone or among others.
+    async fn conclude(&self, sent: Sent, mut waiting: Waiting, notice: &Notice) {
+        match sent {
+            Sent::Taken => self.taken(waiting, notice).await,
+            Sent::Rejected if self.delivery.gives_up(&mut waiting) => {
+                self.drop_one(waiting, notice, "rejected").await;
+            }
+            Sent::Rejected | Sent::Failed => self.put_back(waiting),
+        }
+    }
+
     fn put_back(&self, waiting: Waiting) {
         let wait = wait(waiting.failures.saturating_add(1), fastrand::f64());
         self.parts.outbox.put_back(waiting, Instant::now() + wait);
@@ -316,12 +315,12 @@ impl Sender {
             outbox,
             objects,
             client,
-            status_metadata,
+            statuses,
             ..
         } = &self.parts;
         let object = &waiting.object;
         outbox.settle(object, id);
-        match clear((client, status_metadata), objects, object, id).await {
+        match clear((client, statuses), objects, object, id).await {
             Ok(()) => self.finish(object),
             Err(why) => {
                 let (namespace, name) = (object.namespace.as_deref(), &object.name);

@@ -219,20 +219,19 @@ impl Snapshot {
         let mut changes = Changes::new();
         for listed in each_once(rows) {
             let id = listed.id.clone();
-            let is_known = match self.rows.get(&id) {
-                Some(row) if row.seen > began => continue,
-                Some(row) => row.says(&listed),
-                None => false,
-            };
+            let known = self.rows.get(&id);
+            if known.is_some_and(|row| row.seen > began) {
+                continue;
+            }
+            if !known.is_some_and(|row| row.says(&listed)) {
+                changes.push(id.clone());
+            }
             let row = Row {
                 account: CachedAccount::Present(Box::new(listed)),
                 seen,
                 is_own: false,
             };
-            self.rows.insert(id.clone(), row);
-            if !is_known {
-                changes.push(id);
-            }
+            self.rows.insert(id, row);
         }
         changes
     }

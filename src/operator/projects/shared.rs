@@ -17,7 +17,6 @@ use super::{
 use crate::{
     composio::{ConfigError, Sensitive, Transport, http::only_while},
     crd::{ProjectKind, ProjectReason},
-    kubernetes::StatusMetadata,
     lease::NotLeading,
     look::{ProjectContext, SecretReader},
     plan::{ProjectState, decide},
@@ -34,7 +33,6 @@ pub(super) struct Shared {
     pub(super) parts: Parts,
     backoff: Arc<Backoff>,
     secrets: SecretReader,
-    status_metadata: StatusMetadata,
     /// So many projects ask the apiserver for their key or write their status at a time: all of them begin at once.
     pub(super) at_work: Semaphore,
     pub(super) first_keys: Arc<FirstKeys>,
@@ -55,7 +53,6 @@ impl Shared {
             parts,
             backoff: Arc::default(),
             secrets: SecretReader::default(),
-            status_metadata: StatusMetadata::default(),
             at_work: Semaphore::new(AT_WORK),
             first_keys: Arc::default(),
             places: Places::new(),
@@ -86,7 +83,7 @@ impl Shared {
                 peers: self.places.of(key),
                 client: self.parts.client.clone(),
                 secrets: self.secrets.clone(),
-                status_metadata: self.status_metadata.clone(),
+                statuses: self.parts.statuses.clone(),
             },
             decide: Arc::new(decide),
             report: Arc::new(build_status),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::{ResourceExt, api::PostParams};
+use kube::ResourceExt;
 use tracing::warn;
 
 use super::{
@@ -173,7 +173,9 @@ impl<'a> StatusWriter<'a> {
             if status == self.written() || (renewed && !must_be_kept(&self.written(), &status)) {
                 return Ok(self.end(renewed));
             }
-            let error = match replace_status(sources, &self.object, status.clone()).await {
+            let statuses = &sources.statuses;
+            let written = statuses.write(&sources.objects, &self.object, status.clone());
+            let error = match written.await {
                 Ok(object) => {
                     self.replaced = Some(self.written());
                     self.object = object;
@@ -223,35 +225,4 @@ fn is_stale(error: &kube::Error) -> bool {
         kube::Error::SerdeError(_) => true,
         _ => false,
     }
-}
-
-/// The status as the apiserver takes it: the object it is of, and exactly the version it is for.
-fn with_status(object: &ConnectedAccount, status: ConnectedAccountStatus) -> ConnectedAccount {
-    let mut bare = ConnectedAccount::new(&object.name_any(), object.spec.clone());
-    bare.metadata.namespace = object.namespace();
-    bare.metadata.uid = object.uid();
-    bare.metadata.resource_version = object.resource_version();
-    bare.status = Some(status);
-    bare
-}
-
-async fn replace_status(
-    sources: &ProjectContext,
-    object: &ConnectedAccount,
-    status: ConnectedAccountStatus,
-) -> Result<ConnectedAccount, kube::Error> {
-    let mut body = with_status(object, status);
-    let api = sources.api(&object.namespace().unwrap_or_default());
-    let metadata = &sources.status_metadata;
-    metadata
-        .complete(&sources.client, &api, &mut body.metadata)
-        .await?;
-    sources.objects.begin_write(object);
-    let written = api
-        .replace_status(&object.name_any(), &PostParams::default(), &body)
-        .await;
-    let version = written.as_ref().ok();
-    let version = version.and_then(|object| object.resource_version());
-    sources.objects.end_write(object, version);
-    written
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use composio_operator::composio::{SendError, Transport};
-use composio_operator::kubernetes::StatusMetadata;
+use composio_operator::kubernetes::StatusSubresource;
 use composio_operator::look::{ProjectContext, SecretReader};
 use composio_operator::metrics::Metrics;
 use composio_operator::plan::Flags;
@@ -142,7 +142,7 @@ pub(super) fn run(
                     peers: Peers::default(),
                     client: client(apiserver),
                     secrets: SecretReader::default(),
-                    status_metadata: StatusMetadata::not_needed(),
+                    statuses: StatusSubresource::without_metadata(client(apiserver)),
                 },
                 decide: Arc::new({
                     let decide = Arc::clone(&logic.decide);

@@ -181,7 +181,7 @@ impl Story {
             outbox: cluster.outbox.clone(),
             objects: cluster.objects.clone(),
             client: cluster.client(),
-            status_metadata: StatusMetadata::not_needed(),
+            statuses: StatusSubresource::without_metadata(cluster.client()),
             metrics: Arc::clone(&metrics),
             health: Arc::new(Health::of(&[])),
             leadership: Leadership::alone(),
