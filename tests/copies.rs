@@ -8,7 +8,7 @@ mod restored;
 use serde_json::{Value, json};
 
 use crate::support::scene::{Operated, Scene};
-use crate::support::story::condition;
+use crate::support::story::{condition, without_identity};
 
 /// A Gmail account of that user.
 fn gmail_of(user: &str) -> Value {
@@ -42,17 +42,9 @@ async fn beside(first: &Scene<'_>, prefix: &str) -> Operated<'static> {
 /// An object as `kubectl get -o yaml` or a backup has it, under that name.
 async fn backup(scene: &Scene<'_>, name: &str, new_name: &str) -> Value {
     let mut object = scene.object(name).await;
+    without_identity(&mut object);
     let metadata = object["metadata"].as_object_mut().expect("an object");
-    for field in [
-        "uid",
-        "resourceVersion",
-        "creationTimestamp",
-        "generation",
-        "managedFields",
-        "namespace",
-    ] {
-        metadata.remove(field);
-    }
+    metadata.remove("namespace");
     object["metadata"]["name"] = json!(new_name);
     object
 }

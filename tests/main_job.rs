@@ -294,15 +294,15 @@ async fn who_has_labelled_an_object_still_owns_the_label_after_its_status_is_wri
                 serde_json::from_str(&scene.kubectl(&args).await).expect("kubectl writes JSON");
             let entries = read["metadata"]["managedFields"].as_array();
             let entries = entries.expect("it has managers");
-            let position = |what: fn(&serde_json::Value) -> bool| {
+            let time_of = |what: fn(&serde_json::Value) -> bool| {
                 let entry = entries.iter().find(|entry| what(entry));
                 entry.map(|entry| entry["time"].to_string())
             };
-            let labelled = position(|entry| {
+            let labelled = time_of(|entry| {
                 entry["manager"] == "gitops"
                     && entry["fieldsV1"]["f:metadata"]["f:labels"]["f:team"].is_object()
             });
-            let written = position(|entry| entry["subresource"] == "status");
+            let written = time_of(|entry| entry["subresource"] == "status");
             match (labelled, written) {
                 (Some(labelled), Some(written)) if labelled <= written => Ok(()),
                 (None, _) => panic!("nobody owns the label: {read}"),

@@ -22,6 +22,8 @@ mod quiet;
 mod relay;
 mod restored;
 
+use many::is_told;
+
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const PAGE: &str = "http://127.0.0.1:9";
 /// The part of a webhook's URL that whoever has it can write with.
@@ -65,6 +67,18 @@ impl Told {
         operator
     }
 
+    /// With an operator that cannot reach the receiver, and an object of which it has something to tell.
+    async fn away(prefix: &str) -> (Told, Operator) {
+        let told = Told::new(prefix).await;
+        let options = told.options();
+        // Nothing listens there.
+        told.write_url("http://127.0.0.1:9");
+        let operator = told.scene.start("operator", &options).await;
+        told.scene.project_available().await;
+        told.scene.linked_gmail("mail").await;
+        (told, operator)
+    }
+
     /// Waits until the receiver has taken so many messages, and returns all of them.
     async fn taken(&self, count: usize) -> Vec<Message> {
         wait::until("messages", SOON, async || {
@@ -79,10 +93,6 @@ impl Told {
 
     /// Waits until nothing is pending of the object any more.
     async fn told(&self, name: &str) -> Value {
-        let is_told = |object: &Value| {
-            let status = &object["status"];
-            status["notificationState"].is_string() && status["pendingNotification"].is_null()
-        };
         self.scene.until_status(name, "it was told", is_told).await
     }
 }
@@ -228,14 +238,7 @@ async fn whatever_the_receiver_does_nothing_is_lost_and_no_reconcile_waits() {
 
 #[tokio::test]
 async fn where_the_receiver_is_away_another_url_in_the_file_is_used_without_a_restart() {
-    let told = Told::new("away").await;
-    let options = told.options();
-    // Nothing listens there.
-    told.write_url("http://127.0.0.1:9");
-    let operator = told.scene.start("operator", &options).await;
-    told.scene.project_available().await;
-    told.scene.declare("mail", gmail()).await;
-    told.scene.linked("mail").await;
+    let (told, operator) = Told::away("away").await;
     let readyz = "[+] notifications degraded: http://127.0.0.1:9 cannot be reached";
     operator.readyz(200, readyz).await;
     told.write_url(told.receiver.url());

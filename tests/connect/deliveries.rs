@@ -108,15 +108,7 @@ async fn a_flood_of_events_asks_once_in_five_seconds_and_a_restart_forgets_no_bo
         http: http_client(SOON),
     };
     let path = sender.path();
-    wait::until("the page knows the account", SOON, async || {
-        let id = format!("msg_{}", Timestamp::now().as_nanosecond());
-        sender.signed(&path, &id, &event("ca_1", "pr_1")).await;
-        match stage.requests().await.len() {
-            1 => Ok(()),
-            _ => Err("no request".to_owned()),
-        }
-    })
-    .await;
+    sender.asks_for(1).await;
     let start = Instant::now();
     let before = stage.page.written(&stage.scene).len();
     let mut sent = 0;
@@ -158,15 +150,7 @@ async fn the_id_of_an_event_is_remembered_for_its_own_project_alone() {
         http: http_client(SOON),
     };
     let (path, body) = (sender.path(), event("ca_1", "pr_1"));
-    wait::until("the page knows the account", SOON, async || {
-        let id = format!("msg_{}", Timestamp::now().as_nanosecond());
-        sender.signed(&path, &id, &event("ca_1", "pr_1")).await;
-        match stage.requests().await.len() {
-            1 => Ok(()),
-            _ => Err("no request".to_owned()),
-        }
-    })
-    .await;
+    sender.asks_for(1).await;
     let others = body.to_string();
     let headers = webhook::signed("of-another", "msg_1", Timestamp::now().as_second(), &others);
     let shared = "/webhooks/ClusterComposioProject/shared";
@@ -194,14 +178,5 @@ async fn every_object_that_has_the_account_is_looked_at() {
         stage: &stage,
         http: http_client(SOON),
     };
-    let path = sender.path();
-    wait::until("a request for each that is not over", SOON, async || {
-        let id = format!("msg_{}", Timestamp::now().as_nanosecond());
-        sender.signed(&path, &id, &event("ca_1", "pr_1")).await;
-        match stage.requests().await.len() {
-            3 => Ok(()),
-            other => Err(format!("{other} requests")),
-        }
-    })
-    .await;
+    sender.asks_for(3).await;
 }

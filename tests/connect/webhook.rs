@@ -163,6 +163,20 @@ impl Sender<'_> {
         self.sends(path, &headers, body.into_bytes()).await.0
     }
 
+    /// Sends events of the account `ca_1`, each another one, until the page has made so many requests.
+    pub(super) async fn asks_for(&self, requests: usize) {
+        let path = self.path();
+        wait::until(&format!("{requests} requests"), SOON, async || {
+            let id = format!("msg_{}", Timestamp::now().as_nanosecond());
+            self.signed(&path, &id, &event("ca_1", "pr_1")).await;
+            match self.stage.requests().await.len() {
+                made if made == requests => Ok(()),
+                made => Err(format!("{made} requests")),
+            }
+        })
+        .await;
+    }
+
     /// How many requests were refused for that.
     pub(super) async fn refused(&self, why: &str) -> f64 {
         let name = format!("composio_operator_connect_refused_total{{why=\"{why}\"}}");

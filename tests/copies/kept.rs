@@ -47,14 +47,7 @@ fn gmail_of(user: &str) -> Value {
 
 /// Applies an object in one of the other namespaces, and waits until it is Ready, or not, for that reason.
 async fn there(scene: &Scene<'_>, namespace: &str, name: &str, spec: &Value, reason: &str) {
-    let object = json!({
-        "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
-        "metadata": {"name": name, "namespace": namespace}, "spec": spec,
-    });
-    let kubectl = scene.control_plane;
-    let yaml = object.to_string();
-    let applied = kubectl.kubectl_stdin(&["apply", "-f", "-"], &yaml).await;
-    assert!(applied.status.success(), "{applied:?}");
+    scene.declare_in(namespace, name, spec.clone()).await;
     let what = format!("{reason} of {namespace}/{name}");
     let come = async |reasons: &[&str]| {
         let come = scene.until_object_in(namespace, name, &what, |object| {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
 use crate::support::scene::Scene;
+use crate::support::story::without_identity;
 
 const ACCOUNTS: usize = 200;
 
@@ -88,15 +89,7 @@ async fn two_hundred_accounts_are_found_again_after_etcd_or_only_the_status_was_
     let mut restored: Value = serde_json::from_str(&backup).expect("JSON");
     for object in restored["items"].as_array_mut().into_iter().flatten() {
         object["status"].take();
-        for field in [
-            "uid",
-            "resourceVersion",
-            "creationTimestamp",
-            "generation",
-            "managedFields",
-        ] {
-            object["metadata"][field].take();
-        }
+        without_identity(object);
     }
     second.apply(&restored.to_string()).await;
     let _operator = second.start("restored", &options).await;

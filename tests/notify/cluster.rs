@@ -37,14 +37,7 @@ async fn declare(scene: &Scene<'_>, namespace: &str, name: &str, user: &str, pro
     if project != "default" {
         spec["projectRef"] = json!({"kind": "ClusterComposioProject", "name": project});
     }
-    let object = json!({
-        "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
-        "metadata": {"name": name, "namespace": namespace}, "spec": spec,
-    });
-    let kubectl = scene.control_plane;
-    let object = object.to_string();
-    let applied = kubectl.kubectl_stdin(&["apply", "-f", "-"], &object).await;
-    assert!(applied.status.success(), "{applied:?}");
+    scene.declare_in(namespace, name, spec).await;
 }
 
 async fn until(

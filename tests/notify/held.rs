@@ -8,14 +8,8 @@ use crate::support::wait;
 
 #[tokio::test]
 async fn who_is_named_after_the_news_is_told_only_once_that_is_judged() {
-    let told = Told::new("held").await;
-    let options = told.options();
-    // Nothing listens there, so that there is time to name another person.
-    told.write_url("http://127.0.0.1:9");
-    let operator = told.scene.start("operator", &options).await;
-    told.scene.project_available().await;
-    told.scene.declare("mail", gmail()).await;
-    told.scene.linked("mail").await;
+    // There is time to name another person.
+    let (told, operator) = Told::away("held").await;
     let is_pending = |object: &Value| object["status"]["pendingNotification"].is_object();
     told.scene
         .until_status("mail", "it is told", is_pending)

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Told;
 use crate::support::operator::Options;
+use crate::support::story::{condition, without_identity};
 
 pub(super) const NAMESPACES: usize = 4;
 const OF_EACH: usize = 50;
@@ -60,9 +61,7 @@ impl<'a> Many<'a> {
             };
             let objects: Vec<Value> = (0..OF_EACH).map(object).collect();
             let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
-            let kubectl = self.told.scene.control_plane;
-            let applied = kubectl.kubectl_stdin(&["apply", "-f", "-"], &list).await;
-            assert!(applied.status.success(), "{applied:?}");
+            self.told.scene.apply_in(namespace, &list).await;
         }
     }
 
@@ -104,15 +103,7 @@ impl<'a> Many<'a> {
     pub(super) async fn restore(&self, backup: &[Value]) {
         let restored = backup.iter().map(async |kept| {
             let mut object = kept.clone();
-            for field in [
-                "uid",
-                "resourceVersion",
-                "creationTimestamp",
-                "generation",
-                "managedFields",
-            ] {
-                object["metadata"][field].take();
-            }
+            without_identity(&mut object);
             let object: ConnectedAccount = serde_json::from_value(object).expect("it is one");
             let api = self.api(&object.namespace().expect("it has one"));
             let made = api.create(&PostParams::default(), &object).await;
@@ -133,7 +124,5 @@ pub(super) fn is_told(object: &Value) -> bool {
 
 /// Whether the object says that of itself, for that reason.
 pub(super) fn says(object: &Value, type_: &str, reason: &str) -> bool {
-    let conditions = object["status"]["conditions"].as_array();
-    let mut conditions = conditions.into_iter().flatten();
-    conditions.any(|found| found["type"] == type_ && found["reason"] == reason)
+    condition(object, type_)["reason"] == reason
 }

@@ -229,7 +229,12 @@ impl<'a> Scene<'a> {
 
     /// Applies YAML as a user does.
     pub(crate) async fn apply(&self, yaml: &str) {
-        let args = ["-n", &self.namespace, "apply", "-f", "-"];
+        self.apply_in(&self.namespace, yaml).await;
+    }
+
+    /// The same in another namespace.
+    pub(crate) async fn apply_in(&self, namespace: &str, yaml: &str) {
+        let args = ["-n", namespace, "apply", "-f", "-"];
         let output = self.control_plane.kubectl_stdin(&args, yaml).await;
         assert!(
             output.status.success(),
@@ -240,13 +245,18 @@ impl<'a> Scene<'a> {
 
     /// Applies one object with that spec.
     pub(crate) async fn declare(&self, name: &str, spec: Value) {
+        self.declare_in(&self.namespace, name, spec).await;
+    }
+
+    /// The same in another namespace.
+    pub(crate) async fn declare_in(&self, namespace: &str, name: &str, spec: Value) {
         let object = json!({
             "apiVersion": "composio.dev/v1alpha1",
             "kind": "ConnectedAccount",
             "metadata": {"name": name},
             "spec": spec,
         });
-        self.apply(&object.to_string()).await;
+        self.apply_in(namespace, &object.to_string()).await;
     }
 
     /// Declares a Gmail account and waits for its link; returns the id of the account and the link.

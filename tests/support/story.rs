@@ -192,6 +192,20 @@ impl Stage<'_> {
     }
 }
 
+/// Takes out what an apiserver has given the object, so that another one takes it as a backup has it.
+pub(crate) fn without_identity(object: &mut Value) {
+    let metadata = object["metadata"].as_object_mut().expect("an object");
+    for field in [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+    ] {
+        metadata.remove(field);
+    }
+}
+
 /// A condition of an object, or null.
 pub(crate) fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
     object["status"]["conditions"]
