@@ -1,29 +1,40 @@
-//! A control plane with controllers, a scheduler and one node: containerd and a kubelet.
+//! A control plane with controllers, a scheduler and one node: containerd, a kubelet and a kube-proxy.
 
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
 
+use crate::containerd::{containerd, load_pause};
+use crate::names;
+use crate::network::{self, NODE, PODS};
 use crate::support::child::{Child, Folder, tail};
 use crate::support::control_plane::{ControlPlane, free_ports};
-use crate::support::tools::{self, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, KUBELET, Tool};
+use crate::support::tools::{
+    self, KUBE_CONTROLLER_MANAGER, KUBE_PROXY, KUBE_SCHEDULER, KUBELET, Tool,
+};
 use crate::support::wait;
 
 const GRACE: Duration = Duration::from_secs(5);
 /// Longer than anything takes on a busy machine.
 const SOON: Duration = Duration::from_secs(300);
-const PAUSE: &str = "localhost/pause:test";
 
-/// The pods have no network of their own: only loopback carries traffic.
-const LOOPBACK: &str =
-    r#"{"cniVersion": "0.4.0", "name": "loopback", "plugins": [{"type": "loopback"}]}"#;
+/// The node's name.
+const NODE_NAME: &str = "node1";
+/// What runs on it beside the control plane.
+pub(crate) const PROGRAMS: [&Tool; 4] = [
+    &KUBE_CONTROLLER_MANAGER,
+    &KUBE_SCHEDULER,
+    &KUBELET,
+    &KUBE_PROXY,
+];
 
 /// A running cluster of one node.
 pub(crate) struct Cluster {
     // In this order they are dropped: who uses another goes before it.
     kubelet: Child,
+    proxy: Child,
     _controllers: Child,
     _scheduler: Child,
     containerd: Child,
@@ -58,14 +69,27 @@ impl Cluster {
         let containerd = containerd(folder)?;
         load_pause(folder).await?;
         let kubelet = kubelet(folder, &kubeconfig).await?;
+        let mut proxy = Command::new(program(&KUBE_PROXY).await?);
+        proxy
+            .args(["--kubeconfig", &kubeconfig])
+            .args(["--hostname-override", NODE_NAME])
+            .args(["--proxy-mode=iptables", "--cluster-cidr", PODS])
+            // The machine's limits are not its own to set.
+            .args(["--conntrack-max-per-core=0", "--conntrack-min=0"])
+            .args(["--conntrack-tcp-timeout-established=0s"])
+            .args(["--conntrack-tcp-timeout-close-wait=0s"])
+            .args(["--healthz-bind-address=", "--metrics-bind-address="]);
+        let proxy = spawn(folder, "kube-proxy", &proxy)?;
         let cluster = Cluster {
             kubelet,
+            proxy,
             _controllers: controllers,
             _scheduler: scheduler,
             containerd,
             control_plane,
         };
         cluster.is_ready().await;
+        cluster.serve_pods().await?;
         Ok(cluster)
     }
 
@@ -77,9 +101,48 @@ impl Cluster {
         &self.control_plane
     }
 
-    /// Loads an image from its archive.
-    pub(crate) async fn load(&self, archive: &Path) -> Result<(), String> {
-        load(self.folder(), archive).await
+    /// Lets pods find the API server at the service `kubernetes`, and services by their names.
+    async fn serve_pods(&self) -> Result<(), String> {
+        let apiserver = self.control_plane.url();
+        let (_, port) = apiserver.rsplit_once(':').ok_or("the URL has a port")?;
+        let port: u16 = port.parse().map_err(|_| "the port is a number")?;
+        let listens = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        network::forward(SocketAddrV4::new(NODE, port), listens).await?;
+        // An address of loopback may not stand there, which is why the API server leaves it to us.
+        let slice = json!({
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": "kubernetes",
+                "namespace": "default",
+                "labels": {"kubernetes.io/service-name": "kubernetes"},
+            },
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [NODE], "conditions": {"ready": true}}],
+            "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+        });
+        self.apply(&slice.to_string()).await?;
+        names::serve(self.control_plane.client().await, NODE_NAME).await
+    }
+
+    /// Applies a manifest as the administrator.
+    pub(crate) async fn apply(&self, manifest: &str) -> Result<(), String> {
+        let args = ["apply", "-f", "-"];
+        let applied = self.control_plane.kubectl_stdin(&args, manifest).await;
+        match applied.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&applied.stderr).into_owned()),
+        }
+    }
+
+    /// The address of a service.
+    pub(crate) async fn service(&self, namespace: &str, name: &str) -> Result<Ipv4Addr, String> {
+        let path = "jsonpath={.spec.clusterIP}";
+        let args = ["get", "service", "-n", namespace, name, "-o", path];
+        let address = self.kubectl(&args).await?;
+        address
+            .parse()
+            .map_err(|_| format!("{namespace}/{name} is at {address:?}"))
     }
 
     /// What a container of a pod wrote.
@@ -121,14 +184,14 @@ impl Cluster {
 
     async fn is_ready(&self) {
         wait::until("a node that is ready", SOON, async || {
-            for child in [&self.kubelet, &self.containerd] {
+            for child in [&self.kubelet, &self.containerd, &self.proxy] {
                 if let Some(ended) = child.exited() {
                     panic!("{} ended ({ended}): {}", child.name(), child.log_tail(30));
                 }
             }
             let args = [
                 "wait",
-                "node/node1",
+                &format!("node/{NODE_NAME}"),
                 "--for=condition=Ready",
                 "--timeout=5s",
             ];
@@ -169,97 +232,8 @@ async fn program(tool: &'static Tool) -> Result<std::path::PathBuf, String> {
         .map_err(|error| error.to_string())
 }
 
-fn spawn(folder: &Folder, name: &str, command: &Command) -> Result<Child, String> {
+pub(crate) fn spawn(folder: &Folder, name: &str, command: &Command) -> Result<Child, String> {
     Child::spawn(folder, name, GRACE, command).map_err(|error| error.to_string())
-}
-
-fn containerd(folder: &Folder) -> Result<Child, String> {
-    let path = |name: &str| folder.join(name).display().to_string();
-    let networks = folder.subfolder("cni").map_err(|error| error.to_string())?;
-    std::fs::write(networks.join("10-loopback.conflist"), LOOPBACK)
-        .map_err(|error| error.to_string())?;
-    // Lowering its score is refused to a runtime that is in a container itself.
-    let config = format!(
-        r#"
-version = 2
-root = "{root}"
-state = "{state}"
-disabled_plugins = ["io.containerd.internal.v1.opt"]
-[grpc]
-address = "{socket}"
-[plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "{PAUSE}"
-restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".cni]
-bin_dir = "/usr/lib/cni"
-conf_dir = "{networks}"
-[plugins."io.containerd.grpc.v1.cri".containerd]
-snapshotter = "native"
-"#,
-        root = path("containerd"),
-        state = path("containerd-state"),
-        socket = path("containerd.sock"),
-        networks = networks.display(),
-    );
-    let config = folder
-        .write("containerd.toml", config)
-        .map_err(|error| error.to_string())?;
-    let mut command = Command::new("containerd");
-    command.arg("--config").arg(config);
-    spawn(folder, "containerd", &command)
-}
-
-async fn load(folder: &Folder, archive: &Path) -> Result<(), String> {
-    let socket = folder.join("containerd.sock").display().to_string();
-    let archive = archive.display().to_string();
-    let args = [
-        "--address",
-        &socket,
-        "--namespace",
-        "k8s.io",
-        "images",
-        "import",
-        "--snapshotter",
-        "native",
-        &archive,
-    ];
-    // It may not listen yet.
-    wait::until(
-        "the image in containerd",
-        Duration::from_secs(60),
-        async || command("ctr", &args).await.map(drop),
-    )
-    .await;
-    Ok(())
-}
-
-async fn load_pause(folder: &Folder) -> Result<(), String> {
-    let archive = folder.join("pause.tar");
-    let script = r#"
-        set -e
-        cc -static -Os -o "$1/pause" "$2"
-        buildah() { command buildah --root "$1/pause-images" --runroot "$1/pause-run" --storage-driver vfs "${@:2}"; }
-        container=$(buildah "$1" from scratch)
-        buildah "$1" copy --quiet "$container" "$1/pause" /pause
-        buildah "$1" config --entrypoint '["/pause"]' --cmd '' --user 65535:65535 "$container"
-        buildah "$1" commit --quiet "$container" "$3"
-        buildah "$1" push --quiet "$3" "oci-archive:$4:$3"
-        chmod -R u+rwX "$1/pause-images"
-        "#;
-    command(
-        "bash",
-        &[
-            "-c",
-            script,
-            "pause",
-            &folder.path().display().to_string(),
-            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/pause.c"),
-            PAUSE,
-            &archive.display().to_string(),
-        ],
-    )
-    .await?;
-    load(folder, &archive).await
 }
 
 async fn kubelet(folder: &Folder, kubeconfig: &str) -> Result<Child, String> {
@@ -268,8 +242,10 @@ async fn kubelet(folder: &Folder, kubeconfig: &str) -> Result<Child, String> {
     let config = json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "address": "127.0.0.1",
+        "address": NODE,
         "port": port,
+        "clusterDNS": [NODE],
+        "clusterDomain": "cluster.local",
         "healthzPort": 0,
         "authentication": {"anonymous": {"enabled": true}, "webhook": {"enabled": false}},
         "authorization": {"mode": "AlwaysAllow"},
@@ -296,7 +272,8 @@ async fn kubelet(folder: &Folder, kubeconfig: &str) -> Result<Child, String> {
         .arg("--config")
         .arg(config)
         .args(["--kubeconfig", kubeconfig])
-        .args(["--hostname-override", "node1"])
+        .args(["--hostname-override", NODE_NAME])
+        .args(["--node-ip", &NODE.to_string()])
         .args(["--root-dir", &path("kubelet")])
         .args(["--cert-dir", &path("kubelet-certificates")]);
     spawn(folder, "kubelet", &command)

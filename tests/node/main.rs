@@ -1,12 +1,16 @@
 //! `cargo node`: the image in pods of a real node, from `helm install` to an uninstall and back.
 //!
-//! A control plane with controllers and scheduler, containerd and a kubelet, all on loopback; the image
-//! built as it is shipped; the chart with the sandbox as a trial. Needs root and Debian's packages
-//! `containerd runc containernetworking-plugins buildah`: where they are not there it says so and passes
-//! over, but with `CI` set that is a failure.
+//! A control plane with controllers and scheduler, containerd, a kubelet and a kube-proxy, in a network of their own;
+//! the image built as it is shipped, pushed with the chart to a registry and installed from there with the sandbox, as
+//! the README says; a person who opens the connect page through its Service. Needs root and the Debian packages of
+//! [`PACKAGES`]: where they are not there it says so and passes over, but with `CI` set that is a failure.
 
 mod cluster;
+mod containerd;
 mod image;
+mod names;
+mod network;
+mod person;
 mod release;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -20,9 +24,27 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use cluster::Cluster;
+use image::Image;
 use release::Release;
+use support::child::Folder;
+use support::registry::Registry;
+use support::tools::{self, CRANE, HELM};
 
-const PROGRAMS: [&str; 4] = ["containerd", "ctr", "runc", "buildah"];
+/// Programs that have to be there, and the packages that bring them.
+const PROGRAMS: [&str; 9] = [
+    "containerd",
+    "ctr",
+    "runc",
+    "buildah",
+    "ip",
+    "iptables",
+    "unshare",
+    "chromium",
+    "chromedriver",
+];
+const PACKAGES: &str = "containerd runc containernetworking-plugins buildah iproute2 iptables chromium chromium-driver";
+/// Tells the program that it is in the node's network already.
+const INSIDE: &str = "--inside";
 
 fn main() -> ExitCode {
     if let Some(lacking) = lacking() {
@@ -33,14 +55,32 @@ fn main() -> ExitCode {
             None => ExitCode::SUCCESS,
         };
     }
-    let runtime = Runtime::new().expect("a runtime can be built");
-    match runtime.block_on(until_the_end()) {
+    let done = match std::env::args().any(|argument| argument == INSIDE) {
+        false => prepare().and_then(|()| Err(network::enter(&[INSIDE]))),
+        true => {
+            let runtime = Runtime::new().expect("a runtime can be built");
+            runtime.block_on(until_the_end())
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("\nfailed: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Gets and builds everything, for which the world outside may be needed.
+fn prepare() -> Result<(), String> {
+    tools::tools().map_err(|error| error.to_string())?;
+    for tool in cluster::PROGRAMS.into_iter().chain([&HELM, &CRANE]) {
+        tools::find(tool).map_err(|error| error.to_string())?;
+    }
+    say("build the image");
+    let sizes = image::build(&image::archive())?;
+    say(&format!("binary and image: {sizes}"));
+    Ok(())
 }
 
 /// What a node needs and this machine has not.
@@ -57,7 +97,7 @@ fn lacking() -> Option<String> {
         .collect();
     (!missing.is_empty()).then(|| {
         format!(
-            "{} not found; apt-get install containerd runc containernetworking-plugins buildah",
+            "{} not found; apt-get install {PACKAGES}",
             missing.join(", ")
         )
     })
@@ -79,12 +119,13 @@ async fn run() -> Result<(), String> {
         begin: Instant::now(),
     };
     steps.say("start a control plane and a node");
+    let folder = Folder::new().map_err(|error| error.to_string())?;
+    network::set_up(&folder).await?;
     let cluster = Cluster::start().await?;
-    steps.say("build the image and load it");
-    let image = image::build(cluster.folder()).await?;
-    say(&format!("binary and image: {}", image.sizes));
-    cluster.load(&image.archive).await?;
-    let release = Release::new(&cluster, &image)?;
+    steps.say("push image and chart to a registry");
+    let registry = Registry::start(&folder).await;
+    let image = Image::read(&image::archive()).await?;
+    let release = Release::publish(&cluster, &image, &registry).await?;
     let told = tell(&release, &mut steps).await;
     if told.is_err() {
         say(&release.state().await);
@@ -97,18 +138,14 @@ async fn run() -> Result<(), String> {
 }
 
 async fn tell(release: &Release<'_>, steps: &mut Steps) -> Result<(), String> {
-    steps.say("helm install --wait, with the sandbox");
-    release.install(&[]).await?;
+    steps.say("helm install as the README says, with the sandbox and the connect page");
+    release.install().await?;
     let running = release.image_of_the_operator().await?;
-    say(&format!(
-        "image built:   {} (manifest {})",
-        release.image.config, release.image.digest
-    ));
     say(&format!("image running: {running}"));
-    release.image.is(&running)?;
-    steps.say("helm test");
+    release.is_pushed(&running)?;
+    steps.say("helm test --logs");
     say(release.test().await?.trim_end());
-    steps.say("apply the example and open its link");
+    steps.say("apply the example; a person opens its page through the Service");
     release.apply_and_connect().await?;
     let before = release.accounts().await?;
     let pod = release.pod().await?;
@@ -127,8 +164,8 @@ async fn tell(release: &Release<'_>, steps: &mut Steps) -> Result<(), String> {
     let kept = release.accounts().await?;
     say(&format!("accounts before uninstall: {before:?}"));
     same(&before, &kept)?;
-    steps.say("helm install --wait again");
-    release.install(&[]).await?;
+    steps.say("helm install again");
+    release.install().await?;
     release.looked_at_again().await?;
     let after = release.accounts().await?;
     say(&format!("accounts after reinstall:  {after:?}"));

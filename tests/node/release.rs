@@ -6,17 +6,31 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
-use crate::image::{Image, REPOSITORY, TAG};
+use crate::cluster::{Cluster, command};
+use crate::image::Image;
+use crate::person::{self, PAGE};
 use crate::support::child::tail;
-use crate::support::control_plane::free_ports;
-use crate::support::helm::{self, CHART};
+use crate::support::helm;
+use crate::support::registry::Registry;
 use crate::support::{http_client, wait};
 
 const NAMESPACE: &str = "composio-system";
 const RELEASE: &str = "composio-operator";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const SOON: Duration = Duration::from_secs(180);
+/// Longer than anything takes on a busy machine.
+const TIMEOUT: &str = "--timeout=5m";
 const EXAMPLE: &str = include_str!("../../charts/composio-operator/examples/link.yaml");
+const README: &str = include_str!("../../README.md");
+
+/// The words after `helm` of the README's line that begins like that.
+fn readme(begin: &str) -> Result<Vec<&'static str>, String> {
+    let line = README.lines().find(|line| line.starts_with(begin));
+    let line = line.ok_or_else(|| format!("the README does not say: {begin}"))?;
+    let line = line.split('#').next().unwrap_or_default();
+    Ok(line.split_whitespace().skip(1).collect())
+}
 
 /// The example in the project that comes with the sandbox.
 fn example() -> String {
@@ -33,110 +47,120 @@ pub(crate) struct Account {
 
 /// The release.
 pub(crate) struct Release<'a> {
-    pub(crate) image: &'a Image,
     cluster: &'a Cluster,
+    /// Where it was pushed to.
+    host: &'a str,
+    /// What the node may call its image.
+    names: [String; 2],
     values: PathBuf,
     sandbox: String,
     http: reqwest::Client,
 }
 
 impl<'a> Release<'a> {
-    pub(crate) fn new(cluster: &'a Cluster, image: &'a Image) -> Result<Release<'a>, String> {
-        let [operator, sandbox] = free_ports().map_err(|error| error.to_string())?;
-        let apiserver = cluster.control_plane().url();
-        let (_, port) = apiserver.rsplit_once(':').ok_or("the URL has a port")?;
+    /// Pushes image and chart by the scripts of a release.
+    pub(crate) async fn publish(
+        cluster: &'a Cluster,
+        image: &Image,
+        registry: &'a Registry,
+    ) -> Result<Release<'a>, String> {
+        let host = &registry.host;
+        let script = |name: &str| format!("{ROOT}/.ci/release/{name}");
+        let name = format!("{host}/composio-operator");
+        let archive = image.archive.display().to_string();
+        let tagged = format!("{name}:{VERSION}");
+        let digest = command(&script("push"), &[&tagged, &archive]).await?;
         let values = json!({
-            "image": {"repository": REPOSITORY, "tag": TAG, "pullPolicy": "Never"},
-            "hostNetwork": true,
-            "http": {"host": "127.0.0.1", "port": operator},
-            "sandbox": {"enabled": true, "keep": true, "port": sandbox},
-            // Nothing forwards the address of the service, so that pods are told another one.
-            "extraEnv": [
-                {"name": "KUBERNETES_SERVICE_HOST", "value": "127.0.0.1"},
-                {"name": "KUBERNETES_SERVICE_PORT", "value": port},
-            ],
+            "sandbox": {"enabled": true, "keep": true},
+            "connect": {"enabled": true, "url": PAGE},
             "config": {"pollInterval": "2s", "pollIntervalWaiting": "500ms"},
         });
-        Ok(Release {
-            image,
+        let folder = cluster.folder();
+        let values = folder.write("values.json", values.to_string());
+        let release = Release {
             cluster,
-            values: cluster
-                .folder()
-                .write("values.json", values.to_string())
-                .map_err(|error| error.to_string())?,
-            sandbox: format!("http://127.0.0.1:{sandbox}"),
+            host,
+            names: [digest.trim().to_owned(), image.config.clone()],
+            values: values.map_err(|error| error.to_string())?,
+            sandbox: format!("http://{RELEASE}-sandbox.{NAMESPACE}.svc:8090"),
             http: http_client(Duration::from_secs(10)),
-        })
+        };
+        let made = folder.subfolder("release");
+        let made = made.map_err(|error| error.to_string())?;
+        let program = helm::program().await.display().to_string();
+        let helm = format!("HELM={program}");
+        let folder = made.display().to_string();
+        command("env", &[&helm, &script("manifests"), &folder, &name]).await?;
+        let chart = made.join(format!("composio-operator-{VERSION}.tgz"));
+        let chart = chart.display().to_string();
+        let charts = format!("oci://{host}/charts");
+        let push = ["push", &chart, &charts, "--plain-http"];
+        release.helm(&push).await?;
+        Ok(release)
     }
 
-    pub(crate) async fn install(&self, more: &[&str]) -> Result<(), String> {
+    /// Whether the node runs the image that was pushed.
+    pub(crate) fn is_pushed(&self, running: &str) -> Result<(), String> {
+        match self.names.iter().any(|name| running.ends_with(name)) {
+            true => Ok(()),
+            false => Err(format!("the pod runs {running}, and not {:?}", self.names)),
+        }
+    }
+
+    /// Installs it from the registry, by the README's line.
+    pub(crate) async fn install(&self) -> Result<(), String> {
+        let line = readme("helm -n composio-system install composio-operator oci://")?;
         let values = self.values.display().to_string();
-        let mut args = vec!["install", RELEASE, CHART, "--create-namespace", "--wait"];
-        args.extend(["--timeout=5m", "--values", &values]);
-        args.extend(more);
+        let mut args: Vec<String> = line
+            .iter()
+            .map(|word| word.replace("REGISTRY", self.host))
+            .collect();
+        args.extend(["--plain-http", TIMEOUT, "--values", &values].map(str::to_owned));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
         self.helm(&args).await.map(drop)
     }
 
     pub(crate) async fn upgrade(&self, more: &[&str]) -> Result<(), String> {
         let values = self.values.display().to_string();
-        let mut args = vec!["upgrade", RELEASE, CHART, "--wait", "--timeout=5m"];
-        args.extend(["--values", &values]);
+        let chart = format!("oci://{}/charts/composio-operator", self.host);
+        let mut args = vec!["upgrade", RELEASE, &chart, "--version", VERSION];
+        args.extend(["--plain-http", "--wait", TIMEOUT, "--values", &values]);
         args.extend(more);
         self.helm(&args).await.map(drop)
     }
 
     pub(crate) async fn rollback(&self) -> Result<(), String> {
-        let args = ["rollback", RELEASE, "1", "--wait", "--timeout=5m"];
+        let args = ["rollback", RELEASE, "1", "--wait", TIMEOUT];
         self.helm(&args).await.map(drop)
     }
 
     pub(crate) async fn uninstall(&self) -> Result<(), String> {
-        let args = ["uninstall", RELEASE, "--wait", "--timeout=5m"];
+        let args = ["uninstall", RELEASE, "--wait", TIMEOUT];
         self.helm(&args).await.map(drop)
     }
 
-    /// Runs `helm test`, and returns what the check told.
+    /// Runs `helm test` as the README says, and returns what it told.
     pub(crate) async fn test(&self) -> Result<String, String> {
-        let ended = self.helm(&["test", RELEASE, "--timeout=3m"]).await;
-        let told = self
-            .cluster
-            .log(NAMESPACE, &format!("{RELEASE}-check"))
-            .await;
-        ended.map_err(|error| format!("{error}\n{told}"))?;
-        Ok(told)
+        let mut args = readme("helm -n composio-system test")?;
+        args.push(TIMEOUT);
+        self.helm(&args).await
     }
 
-    /// Applies the example, and opens the link as its user does.
+    /// Applies the example; its user opens the page and connects the account.
     pub(crate) async fn apply_and_connect(&self) -> Result<(), String> {
-        self.cluster
-            .kubectl(&["create", "namespace", "agents"])
-            .await?;
-        let applied = self
-            .cluster
-            .control_plane()
-            .kubectl_stdin(&["apply", "-f", "-"], &example())
-            .await;
-        if !applied.status.success() {
-            return Err(String::from_utf8_lossy(&applied.stderr).into_owned());
-        }
-        let link = wait::until("a link", SOON, async || {
+        let name = format!("{RELEASE}-connect");
+        person::is_led_to(self.cluster.service(NAMESPACE, &name).await?).await?;
+        let create = ["create", "namespace", "agents"];
+        self.cluster.kubectl(&create).await?;
+        self.cluster.apply(&example()).await?;
+        let page = wait::until("the address of its page", SOON, async || {
             let objects = self.objects().await?;
-            let link = objects[0]["status"]["link"]["url"].as_str();
-            link.map(str::to_owned)
+            let page = objects[0]["status"]["connectPage"]["url"].as_str();
+            page.map(str::to_owned)
                 .ok_or_else(|| objects[0].to_string())
         })
         .await;
-        let pressed = self
-            .http
-            .post(&link)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body("action=connect")
-            .send()
-            .await
-            .map_err(|error| error.without_url().to_string())?;
-        if !(pressed.status().is_success() || pressed.status().is_redirection()) {
-            return Err(format!("pressing Connect is answered {}", pressed.status()));
-        }
+        person::connects(self.cluster, &page).await?;
         let args = [
             "wait",
             "-n",

@@ -2,31 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{ROOT, VERSION, made, printed, script};
-use crate::support::child::{Child, Folder};
-use crate::support::control_plane::{ControlPlane, free_ports};
+use crate::support::child::Folder;
+use crate::support::control_plane::ControlPlane;
 use crate::support::helm::{found, helm_on};
-use crate::support::scene::SOON;
+use crate::support::registry::Registry;
 use crate::support::tools::{self, COSIGN, CRANE};
-use crate::support::{http_client, wait};
-
-/// A registry on loopback that keeps everything in memory.
-async fn serve(folder: &Folder, registry: &str) -> Child {
-    let mut command = Command::new(found(&CRANE).await);
-    command.args(["registry", "serve", "--address", registry]);
-    let serving = Child::spawn(folder, "registry", Duration::from_secs(1), &command);
-    let http = http_client(SOON);
-    wait::until("the registry", SOON, async || {
-        let asked = http.get(format!("http://{registry}/v2/")).send().await;
-        asked.map(drop).map_err(|error| error.to_string())
-    })
-    .await;
-    serving.expect("it starts")
-}
 
 /// A pair of keys, which stand in for the identity of the workflow.
 struct Keys {
@@ -130,10 +114,9 @@ async fn an_image_for_two_architectures_is_pushed_as_one() {
     if !can_make_images() {
         return;
     }
-    let [port] = free_ports().expect("a port");
-    let registry = format!("127.0.0.1:{port}");
     let folder = Folder::new().expect("a folder");
-    let _serving = serve(&folder, &registry).await;
+    let serving = Registry::start(&folder).await;
+    let registry = &serving.host;
     // Any static program will do.
     let crane = found(&CRANE).await;
     let name = format!("{registry}/composio-operator:{VERSION}");
@@ -189,10 +172,10 @@ async fn an_image_for_two_architectures_is_pushed_as_one() {
 
 #[tokio::test]
 async fn the_chart_is_installed_from_the_registry_that_it_was_pushed_to() {
-    let [port] = free_ports().expect("a port");
-    let registry = format!("127.0.0.1:{port}");
+    let folder = Folder::new().expect("a folder");
+    let serving = Registry::start(&folder).await;
+    let registry = &serving.host;
     let folder = made(&format!("{registry}/composio-operator")).await;
-    let _serving = serve(&folder, &registry).await;
     let control_plane = ControlPlane::start().await.expect("it starts");
     let helm = async |args: &[&str]| {
         let output = helm_on(&control_plane, folder.path(), "default", args).await;

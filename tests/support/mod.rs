@@ -11,6 +11,7 @@ pub(crate) mod operator;
 pub(crate) mod project;
 pub(crate) mod proxy;
 pub(crate) mod receiver;
+pub(crate) mod registry;
 pub(crate) mod release;
 pub(crate) mod sandbox;
 pub(crate) mod scene;

@@ -124,6 +124,15 @@ pub(crate) const KUBE_SCHEDULER: Tool = Tool {
     oldest: Version(1, 33),
 };
 
+pub(crate) const KUBE_PROXY: Tool = Tool {
+    name: "kube-proxy",
+    module: &go::KUBERNETES,
+    package: "k8s.io/kubernetes/cmd/kube-proxy",
+    ask: &["--version"],
+    before: "Kubernetes v",
+    oldest: Version(1, 33),
+};
+
 pub(crate) const KUBELET: Tool = Tool {
     name: "kubelet",
     module: &go::KUBERNETES,
