@@ -13,6 +13,7 @@ mod identity;
 mod metrics;
 mod moved;
 mod noisy;
+mod one_key;
 mod people;
 mod twenty;
 

@@ -72,4 +72,16 @@ impl Client {
             observer,
         }
     }
+
+    /// The same client, which tells `observer` of each call too.
+    pub fn also_observed(&self, observer: Observer) -> Self {
+        let former = Arc::clone(&self.observer);
+        Self {
+            transport: Arc::clone(&self.transport),
+            observer: Arc::new(move |call| {
+                former(call);
+                observer(call);
+            }),
+        }
+    }
 }

@@ -21,9 +21,13 @@ use crate::{
 mod change_scan;
 mod pause;
 mod resync;
+mod scan_group;
 
 use change_scan::{End, Watermark};
 use resync::Resync;
+pub use scan_group::ScanGroup;
+use scan_group::ScanMember;
+pub(crate) use scan_group::WeakScanGroup;
 
 /// Rows a page, and ids a request. Composio allows no larger page, and not every proxy a longer URL.
 const PAGE: usize = 50;
@@ -39,6 +43,8 @@ pub struct Poll {
     project: Arc<Project>,
     objects: Objects,
     polling: Polling,
+    /// With whom it reads changes.
+    scans: ScanMember,
     /// What was read of the newest changes.
     watermark: Option<Watermark>,
     /// A resync that is not at its end.
@@ -85,9 +91,20 @@ pub enum PollEvent {
 }
 
 impl Poll {
-    /// A poller that has not polled yet.
+    /// A poller that has not polled yet, and that shares no key with another one.
     pub fn new(project: Arc<Project>, objects: Objects, polling: Polling) -> Self {
+        Self::of_group(project, objects, polling, &ScanGroup::default())
+    }
+
+    /// The same of a group: those with the same base URL and API key.
+    pub fn of_group(
+        project: Arc<Project>,
+        objects: Objects,
+        polling: Polling,
+        group: &ScanGroup,
+    ) -> Self {
         Self {
+            scans: group.join(&project),
             began: project.instant(),
             project,
             objects,
@@ -265,8 +282,14 @@ impl Poll {
         on_changes: impl FnMut(Changes),
     ) -> Result<(), Error> {
         let is_duplicate = |account: &_| self.objects.have_another(account);
-        let scan =
-            change_scan::scan(&self.project, self.watermark, is_duplicate, on_changes).await?;
+        let scan = change_scan::scan(
+            &self.project,
+            &self.scans,
+            self.watermark,
+            is_duplicate,
+            on_changes,
+        )
+        .await?;
         if scan.watermark.map(Watermark::stamp) != self.watermark.map(Watermark::stamp) {
             self.project.activity().note();
         }

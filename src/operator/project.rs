@@ -9,9 +9,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     act::LINK_LIFETIME,
     activity::Activity,
-    composio::{
-        Call, Caller, Class, Client, Endpoint, Transport, Urgency, error::Error, model::Account,
-    },
+    composio::{Call, Caller, Client, Transport, Urgency, error::Error, model::Account},
     log,
     metrics::Metrics,
     plan::{Failure, ProjectState},
@@ -27,6 +25,7 @@ mod connection;
 mod deprecations;
 mod disablings;
 mod gates;
+mod lessons;
 mod lookup_batcher;
 mod session;
 mod snapshot;
@@ -42,6 +41,7 @@ use deprecations::Deprecations;
 use disablings::{Disablings, MOST_DISABLINGS};
 use gates::AccessGates;
 pub use gates::{ClosedGates, ProjectIdentity};
+use lessons::Lessons;
 use lookup_batcher::LookupBatcher;
 use session::Session;
 pub use session::ToldProject;
@@ -69,6 +69,8 @@ pub struct Project {
     last_link: Mutex<Option<Instant>>,
     /// Notified when Composio has rejected the key, so that it is read again at once.
     key_rejected: Arc<Notify>,
+    /// What answers say of key, limit and clock.
+    lessons: Arc<Lessons>,
     /// Whether there is a project to ask.
     state: Mutex<ProjectState>,
     /// Its name in metrics.
@@ -97,12 +99,17 @@ impl Project {
         let key_rejected = Arc::new(Notify::new());
         let label: Arc<str> = label.into();
         let budget = Arc::new(BudgetShare::new(&label));
-        let deprecations = Deprecations::default();
+        let lessons = Arc::new(Lessons {
+            gates: Arc::clone(&gates),
+            budget: Arc::clone(&budget),
+            offset: Arc::clone(&offset),
+            key_rejected: Arc::clone(&key_rejected),
+            deprecations: Deprecations::default(),
+            clock: clock.clone(),
+        });
         let observer = {
-            let (gates, clock) = (Arc::clone(&gates), clock.clone());
-            let (offset, budget) = (Arc::clone(&offset), Arc::clone(&budget));
-            let (metrics, label) = (Arc::clone(&metrics), Arc::clone(&label));
-            let key_rejected = Arc::clone(&key_rejected);
+            let (lessons, metrics) = (Arc::clone(&lessons), Arc::clone(&metrics));
+            let label = Arc::clone(&label);
             Arc::new(move |call: &Call| {
                 if let Some(id) = &call.request_id {
                     log::record_request(id);
@@ -114,34 +121,10 @@ impl Project {
                     call.duration,
                     call.rate_limit.map(|limit| limit.remaining),
                 );
-                if let Some(date) = call.date {
-                    *offset.lock() = Some(date.duration_since(clock.now()));
-                }
-                if let Some(limit) = call.rate_limit {
-                    budget.with(|budget, _| budget.update(limit, clock.instant()));
-                }
-                if call.class == Class::EdgeThrottled {
-                    let now = clock.instant();
-                    budget.with(|budget, _| budget.edge_throttled(edge_wait(), now));
-                }
-                if let Some(deprecation) = &call.deprecation {
-                    deprecations.warn_once_a_day(call.endpoint, deprecation, clock.instant());
+                if call.deprecation.is_some() {
                     metrics.deprecated(call.endpoint.as_str());
                 }
-                let mut gates = gates.lock();
-                let status = status_of_key(call);
-                gates.note(call.endpoint.is_effect(), status, clock.instant());
-                if status == Some(401) {
-                    key_rejected.notify_one();
-                }
-                if status == Some(401)
-                    && let Some(fix) = &call.suggested_fix
-                {
-                    gates.suggest(&fix.to_string());
-                }
-                if let Some(retry_after) = call.retry_after {
-                    gates.pause(retry_after, clock.instant());
-                }
+                lessons.take(call);
             })
         };
         Self {
@@ -157,6 +140,7 @@ impl Project {
             person_expected: Notify::new(),
             last_link: Mutex::default(),
             key_rejected,
+            lessons,
             state: Mutex::default(),
             label,
             offset,
@@ -370,20 +354,4 @@ impl Project {
     pub async fn key_rejected(&self) {
         self.key_rejected.notified().await;
     }
-}
-
-/// The status of an answer, as far as it says something of the key. A refusal of the whole project counts as one of the
-/// key: nobody is refused a list for what he lists. Not every key may ask whose it is.
-fn status_of_key(call: &Call) -> Option<u16> {
-    if call.endpoint == Endpoint::SessionInfo {
-        return None;
-    }
-    let is_list = matches!(call.endpoint, Endpoint::List | Endpoint::AuthConfigs);
-    let is_block = is_list && call.class == Class::Refused && call.status == Some(403);
-    if is_block { Some(401) } else { call.status }
-}
-
-/// The edge turns calls away for blocks of fifteen to thirty seconds: not all come back at the same moment.
-fn edge_wait() -> Duration {
-    Duration::from_millis(fastrand::u64(5_000..15_000))
 }

@@ -7,7 +7,7 @@
 //! | `entry` | one of them, and what the passes over its objects work with |
 //! | `running` | what keeps it running: key, poller, status |
 //! | `first_keys` | that passes wait until it is known who leads where |
-//! | `peers` | which of them lead to the same place |
+//! | `peers` | which of them lead to the same place, and are polled together |
 //! | `organizations` | which of them share a rate limit |
 //! | `polling` | its poller |
 //! | `shared` | what all of them have at hand |

@@ -9,7 +9,7 @@ use composio_operator::composio::{SendError, Transport};
 use composio_operator::crd::{ConnectedAccount, ProjectRef};
 use composio_operator::metrics::Metrics;
 use composio_operator::plan::{Flags, computed_alias};
-use composio_operator::poll::{Poll, PollEvent, Polling};
+use composio_operator::poll::{Poll, PollEvent, Polling, ScanGroup};
 use composio_operator::project::{CachedAccount, Project};
 use composio_operator::projects::ProjectKey;
 use composio_operator::record::RecordKeys;
@@ -22,6 +22,15 @@ use kube::runtime::watcher;
 use serde_json::json;
 
 use crate::support::simulated_clock;
+
+pub(super) const POLLING: Polling = Polling {
+    interval: Duration::from_secs(2),
+    idle: Some(Duration::from_secs(300)),
+    waiting: Duration::from_secs(2),
+    resync: Duration::from_secs(120),
+    unseen: Duration::from_secs(60),
+    accept_missing: false,
+};
 
 /// A project with accounts of ours and of others, and the poller over it.
 pub(super) struct Bench {
@@ -41,6 +50,10 @@ pub(super) struct Shared {
     pub(super) world: Mutex<World>,
     pub(super) now: Mutex<Timestamp>,
     pub(super) requests: Mutex<usize>,
+    /// Those of them that list changes, and not accounts by their ids.
+    pub(super) scans: Mutex<usize>,
+    /// How long each takes.
+    pub(super) latency: Mutex<Duration>,
     /// What happens in the project before each request: pages shift.
     pub(super) between: Mutex<Option<Between>>,
 }
@@ -74,12 +87,28 @@ impl Bench {
             world: Mutex::new(World::new(seed)),
             now: Mutex::new(start),
             requests: Mutex::new(0),
+            scans: Mutex::new(0),
+            latency: Mutex::default(),
             between: Mutex::new(None),
         });
-        let clock = Arc::clone(&shared);
+        let group = ScanGroup::default();
+        let all = ids(0..ours);
+        let others = ids(ours..ours + others);
+        Bench::of_group(&shared, all, others, accept_missing, &group)
+    }
+
+    /// A poller of the same world whose objects have these accounts.
+    pub(super) fn of_group(
+        shared: &Arc<Shared>,
+        ours: Vec<String>,
+        others: Vec<String>,
+        accept_missing: bool,
+        group: &ScanGroup,
+    ) -> Bench {
+        let clock = Arc::clone(shared);
         let project = Arc::new(Project::new(
             "project",
-            transport(&shared),
+            transport(shared),
             RecordKeys::derive(b"the API key", &Flags::default().project),
             Arc::new(Metrics::default()),
             simulated_clock(move || *lock(&clock.now)),
@@ -87,27 +116,23 @@ impl Bench {
         ));
         let all = AllObjects::new(Flags::default());
         let objects = all.of_project(&ProjectKey::referred(&ProjectRef::default(), "ns"));
-        let ours: Vec<String> = ids(0..ours);
         all.apply_event(watcher::Event::Init);
         for id in &ours {
             all.apply_event(watcher::Event::InitApply(packed(object(id))));
         }
         all.apply_event(watcher::Event::InitDone);
         let polling = Polling {
-            interval: Duration::from_secs(2),
-            idle: Some(Duration::from_secs(300)),
-            waiting: Duration::from_secs(2),
-            resync: Duration::from_secs(120),
-            unseen: Duration::from_secs(60),
             accept_missing,
+            ..POLLING
         };
+        let (project_of_poll, objects_of_poll) = (Arc::clone(&project), objects.clone());
         Bench {
-            poll: Poll::new(Arc::clone(&project), objects.clone(), polling),
+            poll: Poll::of_group(project_of_poll, objects_of_poll, polling, group),
             all,
             objects,
-            others: ids(ours.len()..ours.len() + others),
+            others,
             told: ours.iter().map(|id| (id.clone(), None)).collect(),
-            shared,
+            shared: Arc::clone(shared),
             project,
             ours,
         }
@@ -195,12 +220,20 @@ pub(super) fn transport(shared: &Arc<Shared>) -> Transport {
         request.headers_mut().insert("x-api-key", key);
         let now = *lock(&shared.now);
         *lock(&shared.requests) += 1;
+        let query = request.uri().query().unwrap_or_default();
+        if query.contains("order_by=updated_at") && !query.contains("connected_account_ids") {
+            *lock(&shared.scans) += 1;
+        }
+        let latency = *lock(&shared.latency);
         let mut world = lock(&shared.world);
         if let Some(between) = lock(&shared.between).as_mut() {
             between(&mut world, now);
         }
         let answer = world.exchange(&request, now);
-        async move { answer.map_err(|_| SendError::Disconnected("cut by the test".to_owned())) }
-            .boxed()
+        async move {
+            tokio::time::sleep(latency).await;
+            answer.map_err(|_| SendError::Disconnected("cut by the test".to_owned()))
+        }
+        .boxed()
     })
 }

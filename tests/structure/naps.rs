@@ -5,11 +5,12 @@ use super::none;
 use super::source::Source;
 
 /// Files or folders that may sleep, and why.
-const MAY_SLEEP: [(&str, &str); 3] = [
+const MAY_SLEEP: [(&str, &str); 4] = [
     (
         "tests/support/",
         "the waits, and answers that are to come late",
     ),
+    ("tests/poll/", "its time is simulated"),
     ("tests/bench/", "what is measured is measured for a time"),
     (
         "tests/crash/",

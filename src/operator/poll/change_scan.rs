@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{MOST_NEW_PAGES, PAGE};
+use super::{MOST_NEW_PAGES, PAGE, ScanMember};
 use crate::{
     composio::{Account, Endpoint, ListQuery, Pages, Urgency, error::Error},
     project::{Changes, Project},
@@ -136,14 +136,15 @@ impl Watermark {
 }
 
 /// Reads the newest changes. `is_duplicate` tells an account that carries the alias of an object which has
-/// another one on record. The changes of each page go to `on_changes`.
+/// another one on record. The changes of each page go to `on_changes`. What another poller of the same key has read is
+/// not asked for again.
 pub(super) async fn scan(
     project: &Project,
+    scans: &ScanMember,
     former: Option<Watermark>,
     is_duplicate: impl Fn(&Account) -> bool,
     mut on_changes: impl FnMut(Changes),
 ) -> Result<Scan, Error> {
-    let began = project.instant();
     let ours = project.snapshot(|snapshot| snapshot.size());
     // In rows: Composio may allow smaller pages than are asked for.
     let most_rows = ours.div_ceil(PAGE).max(1) * PAGE;
@@ -153,22 +154,26 @@ pub(super) async fn scan(
         ..ListQuery::default()
     };
     let mut watermark = former;
-    let depth = former.map_or(Depth::New, |former| former.depth(began));
+    let mut depth = Depth::New;
     let is_known = |stamp, depth| former.is_some_and(|former| former.is_known(stamp, depth));
     let mut end = End::TooManyNew;
     let mut pages = Pages::of(Endpoint::List);
     for page_number in 0..MOST_NEW_PAGES {
-        if project.admit(Urgency::Polling).is_err() {
+        let cursor = query.cursor.as_deref();
+        if !scans.is_asked_for(cursor) && project.admit(Urgency::Polling).is_err() {
             // The next scan begins where this one did.
             (watermark, end) = (former, End::Throttled);
             break;
         }
-        let mark = project.snapshot(|snapshot| snapshot.begin_scan());
-        let mut page = project.client.list(&query).await?;
+        let shared = scans.page(cursor);
+        let (began, mark) = (shared.began, shared.mark(scans));
+        let mut page = scans.read(&shared, &query).await?;
+        drop(shared);
         let next = page.next_cursor.take();
         rows += page.items.len() + page.left_out;
         let stamps = || page.items.iter().filter_map(|row| row.updated_at);
         if page_number == 0 {
+            depth = former.map_or(Depth::New, |former| former.depth(began));
             // A stamp of the future would hide everything until it has come.
             let newest = stamps().max();
             let newest =

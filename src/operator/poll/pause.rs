@@ -10,10 +10,18 @@ use super::{Poll, Polling};
 const IDLE_AFTER: Duration = Duration::from_secs(60 * 60);
 
 impl Poll {
+    /// Until the next poll is due, or a poller with the same key has read what is new: the next poll is then free.
+    pub(super) async fn pause(&self, began: Instant) {
+        tokio::select! {
+            () = self.rest(began) => {}
+            () = self.scans.read_by_another() => {}
+        }
+    }
+
     /// A link that is issued while the long pause goes on cuts it to the short one, and whatever happens cuts that of
     /// an idle project to the usual one. What the poll itself has taken is a part of the pause, or it would be slowest
     /// when there is most to be seen.
-    pub(super) async fn pause(&self, began: Instant) {
+    async fn rest(&self, began: Instant) {
         let waiting = self.polling.waiting;
         let least = Instant::now() + waiting / 4;
         // During an outage there is nothing to be quick for.

@@ -10,7 +10,12 @@ use std::{
 use parking_lot::Mutex;
 
 use super::ProjectKey;
-use crate::{composio::Sensitive, project::Project, store::Objects};
+use crate::{
+    composio::Sensitive,
+    poll::{ScanGroup, WeakScanGroup},
+    project::Project,
+    store::Objects,
+};
 
 /// Where the accounts of a project are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +66,8 @@ impl Entered {
 struct ByPlace {
     entered: HashMap<ProjectKey, Entered>,
     projects: HashMap<Place, Vec<ProjectKey>>,
+    /// Who polls with the same key.
+    pollers: HashMap<Place, WeakScanGroup>,
     /// So that nobody finds out a key by its hash.
     secret: [u64; 2],
 }
@@ -77,14 +84,15 @@ impl Places {
         })))
     }
 
-    /// Says where a project leads now; of the base URL what [`super::Declared::place`] tells.
+    /// Says where a project leads now; of the base URL what [`super::Declared::place`] tells. Those that lead there
+    /// with the same key are polled as the group that is returned.
     pub(super) fn enter(
         &self,
         project: &ProjectKey,
         base_url: Arc<str>,
         key: &Sensitive,
         peer: Peer,
-    ) {
+    ) -> ScanGroup {
         let mut places = self.0.lock();
         let key = places.secret.map(|secret| {
             let mut hasher = DefaultHasher::new();
@@ -92,6 +100,10 @@ impl Places {
             hasher.finish()
         });
         places.leave(project);
+        let place = Place {
+            base_url: Arc::clone(&base_url),
+            whose: Whose::Key(key),
+        };
         let entered = Entered {
             peer,
             base_url,
@@ -99,6 +111,7 @@ impl Places {
             id: None,
         };
         places.put(project, entered);
+        places.pollers_of(place)
     }
 
     /// Says of which project of Composio's the API key is; `None`: that is not known. Those who lead to the same
@@ -150,6 +163,16 @@ impl ByPlace {
             }
         }
         Some(entered)
+    }
+
+    fn pollers_of(&mut self, place: Place) -> ScanGroup {
+        self.pollers.retain(|_, group| group.upgrade().is_some());
+        let known = self.pollers.entry(place).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let group = ScanGroup::default();
+            *known = group.downgrade();
+            group
+        })
     }
 
     /// The others that lead to the same place.

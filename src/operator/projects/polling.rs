@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     composio::error::{Error as ComposioError, Retry},
-    poll::{Poll, PollEvent, Polling},
+    poll::{Poll, PollEvent, Polling, ScanGroup},
     project::ProjectIdentity,
 };
 
@@ -19,10 +19,11 @@ use crate::{
 const FIRST_POLL: Duration = Duration::from_secs(10);
 
 /// Polls on a task of its own. The first poll lets the passes begin, however it ends, or the time for it.
+/// With the group it shares base URL and key.
 pub(super) fn poll(
     entry: &Arc<Entry>,
     shared: &Arc<Shared>,
-    polling: Polling,
+    (polling, group): (Polling, &ScanGroup),
     polled: &Arc<Mutex<Polled>>,
     changed: &Arc<Notify>,
 ) -> AbortHandle {
@@ -34,7 +35,7 @@ pub(super) fn poll(
     let of_all = Arc::clone(shared);
     let (polled, changed) = (Arc::clone(polled), Arc::clone(changed));
     let entry = Arc::downgrade(entry);
-    let mut poll = Poll::new(Arc::clone(&project), objects, polling);
+    let mut poll = Poll::of_group(Arc::clone(&project), objects, polling, group);
     shared.spawn(async move {
         let report = |event| {
             let closed = project.closed();

@@ -15,7 +15,12 @@ use super::{
     polling::poll,
     report::{self, Polled},
 };
-use crate::{composio::Sensitive, crd::ProjectReason, plan::ProjectState, poll::Polling};
+use crate::{
+    composio::Sensitive,
+    crd::ProjectReason,
+    plan::ProjectState,
+    poll::{Polling, ScanGroup},
+};
 
 mod reading;
 mod written;
@@ -52,6 +57,8 @@ struct Connected {
     base_url: String,
     key: Sensitive,
     polling: Polling,
+    /// Who polls with the same key.
+    group: ScanGroup,
     polled: Arc<Mutex<Polled>>,
     changed: Arc<Notify>,
     /// `None`: the key is gone, and only what goes is still ended with it.
@@ -180,7 +187,8 @@ impl Running {
                 connected.stop_polling();
                 connected.polling = polling;
                 let (polled, changed) = (&connected.polled, &connected.changed);
-                connected.poll = Some(poll(&self.entry, &self.shared, polling, polled, changed));
+                let how = (polling, &connected.group);
+                connected.poll = Some(poll(&self.entry, &self.shared, how, polled, changed));
             }
         } else {
             let transport = match self.shared.transport(base_url, &key) {
@@ -198,7 +206,7 @@ impl Running {
                 objects: self.entry.objects().clone(),
             };
             let places = &self.shared.places;
-            places.enter(&self.entry.key, declared.place(), &key, peer);
+            let group = places.enter(&self.entry.key, declared.place(), &key, peer);
             let (keys, signs) = (
                 &self.shared.parts.keys,
                 self.entry.key.reference().to_string(),
@@ -213,12 +221,14 @@ impl Running {
             }
             let polled = Arc::new(Mutex::new(Polled::default()));
             let changed = Arc::new(Notify::new());
-            let poll = poll(&self.entry, &self.shared, polling, &polled, &changed);
+            let how = (polling, &group);
+            let poll = poll(&self.entry, &self.shared, how, &polled, &changed);
             self.connected = Some(Connected {
                 uid: declared.uid.clone(),
                 base_url: base_url.clone(),
                 key,
                 polling,
+                group,
                 polled,
                 changed,
                 poll: Some(poll),
