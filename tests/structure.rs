@@ -13,7 +13,7 @@ use source::Source;
 
 const LINES: usize = 400;
 /// Files that are longer, and why.
-const LONG: [(&str, &str); 7] = [
+const LONG: [(&str, &str); 5] = [
     (
         "src/operator/plan/tests/random/draw.rs",
         "one draw after another",
@@ -24,12 +24,7 @@ const LONG: [(&str, &str); 7] = [
     ),
     ("src/operator/plan/tests/allowed.rs", "tables"),
     ("src/operator/plan/tests/claims.rs", "tables"),
-    ("src/api/reason.rs", "one table"),
     ("src/client/tests/failures.rs", "one table"),
-    (
-        "tests/support/control_plane.rs",
-        "one value and its construction",
-    ),
 ];
 
 /// The manifests whose `path` lines name where compilation begins, with the folder of each.
