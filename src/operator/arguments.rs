@@ -10,6 +10,7 @@ mod base_url;
 mod connect;
 mod notify;
 mod page;
+mod people;
 #[cfg(test)]
 mod tests;
 pub mod values;
@@ -17,6 +18,7 @@ pub use base_url::BaseUrl;
 pub use connect::{Connect, ProxyOptions};
 pub use notify::NotifyOptions;
 pub use page::{ConnectKey, PageOptions};
+pub use people::PeopleOptions;
 use values::{FEWEST, MOST, MOST_PROJECTS, duration, lease_name, namespace};
 
 /// The name of the Lease where none is given.

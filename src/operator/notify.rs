@@ -131,7 +131,7 @@ impl Notifier {
             filter: Arc::new(NotifyFilter {
                 projects: options.notify_projects.clone(),
                 namespaces: options.notify_namespaces.clone(),
-                namespaced_projects: options.people_namespaced_projects,
+                namespaced_projects: options.people.people_namespaced_projects,
             }),
             sink: Box::new(Sink::new(address, token_file, options.notify_allow_http)?),
             clock: Clock::system(),

@@ -31,16 +31,16 @@ pub(super) fn seeds(args: &Args) -> Result<Vec<Seed>, Error> {
 }
 
 fn read(path: &Path) -> Result<Vec<Seed>, Error> {
-    let told = |what: String| Error::Seed(format!("{}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+    let error_of_file = |what: String| Error::Seed(format!("{}: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| error_of_file(error.to_string()))?;
     let seeds: Vec<Seed> =
-        serde_saphyr::from_multiple(&text).map_err(|error| told(error.to_string()))?;
+        serde_saphyr::from_multiple(&text).map_err(|error| error_of_file(error.to_string()))?;
     for (n, seed) in seeds.iter().enumerate() {
         seed.check()
-            .map_err(|what| told(format!("document {}: {what}", n + 1)))?;
+            .map_err(|what| error_of_file(format!("document {}: {what}", n + 1)))?;
     }
     if seeds.is_empty() {
-        return Err(told("it is empty".to_owned()));
+        return Err(error_of_file("it is empty".to_owned()));
     }
     Ok(seeds)
 }

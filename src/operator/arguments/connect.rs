@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{ArgAction, Args, builder::NonEmptyStringValueParser};
+use clap::{Args, builder::NonEmptyStringValueParser};
 
-use super::{LogFormat, Scope};
+use super::{LogFormat, PeopleOptions, Scope};
 use crate::connect::page_address::ConnectUrl;
 
 /// Serve the page on which people ask for connect links, and come back from the sign-in
@@ -108,16 +108,7 @@ pub struct ProxyOptions {
     )]
     pub connect_proxy_secret_header: http::HeaderName,
 
-    /// List accounts of namespaced projects too on the page of all accounts of a person, for whom any team can declare
-    /// one
-    #[arg(
-        long,
-        env = "COMPOSIO_OPERATOR_PEOPLE_NAMESPACED_PROJECTS",
-        value_name = "BOOL",
-        default_value_t = false,
-        default_missing_value = "true",
-        num_args = 0..=1,
-        action = ArgAction::Set
-    )]
-    pub people_namespaced_projects: bool,
+    /// For whose accounts people are addressed.
+    #[command(flatten)]
+    pub people: PeopleOptions,
 }

@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
 
-use super::values::{duration, namespace};
+use super::{
+    PeopleOptions,
+    values::{duration, namespace},
+};
 use crate::{
     notify::{Format, NotifyUrl},
     projects::ProjectKey,
@@ -102,15 +105,7 @@ pub struct NotifyOptions {
     )]
     pub notify_with_token: bool,
 
-    /// Also notify about accounts of namespaced projects, in which any team can declare an account for anybody
-    #[arg(
-        long,
-        env = "COMPOSIO_OPERATOR_PEOPLE_NAMESPACED_PROJECTS",
-        value_name = "BOOL",
-        default_value_t = false,
-        default_missing_value = "true",
-        num_args = 0..=1,
-        action = ArgAction::Set
-    )]
-    pub people_namespaced_projects: bool,
+    /// For whose accounts people are addressed.
+    #[command(flatten)]
+    pub people: PeopleOptions,
 }

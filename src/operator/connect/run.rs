@@ -113,7 +113,7 @@ fn settings(arguments: &Connect) -> Result<SiteSettings, Failure> {
             name: arguments.brand_name.clone(),
             support: arguments.support_contact.clone(),
         },
-        lists_namespaced: options.people_namespaced_projects,
+        lists_namespaced: options.people.people_namespaced_projects,
         webhook_secrets: arguments.webhook_secrets.clone(),
     })
 }
