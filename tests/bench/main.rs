@@ -4,7 +4,7 @@
 //! to `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, a few projects
 //! and a few returns, and fails where a count is not what it must be; no time is judged. `-- --projects 1000` measures
 //! so many projects with ten accounts each, `-- --beside 200` so many links of a quiet namespace, alone and beside a
-//! noisy one, and `-- --returns 250` so many people who come back to the connect page and whose accounts then expire, and
+//! namespace that does each of five things a hundred times in a second, and `-- --returns 250` so many people who come back to the connect page and whose accounts then expire, and
 //! the page with 100,000 accounts. `-- --peer 10000` measures so many accounts beside a plain operator of controller-runtime (`tests/peer`),
 //! in three rounds or in `--rounds`.
 //!
@@ -21,6 +21,7 @@ mod counts;
 mod events;
 mod many;
 mod meter;
+mod noise;
 mod part;
 mod peer;
 mod raw;
