@@ -24,6 +24,7 @@ mod replicas;
 mod returning;
 mod scale;
 mod tls;
+mod verified;
 mod webhook;
 mod whole;
 

@@ -53,11 +53,11 @@ pub struct LinkRequestedBy {
 pub struct HandledConnectRequest {
     /// Its `metadata.uid`.
     pub uid: String,
-    /// What it asked for: `Link`, `StartOver`, `Returned` or `Look`, as its `spec.kind` said.
+    /// What it asked for: `Link`, `StartOver`, `Returned`, `Look` or `CompleteAuth`, as its `spec.kind` said.
     pub kind: ConnectRequestKind,
     /// What came of it: `LinkIssued`, a new link; `LinkReused`, the one that can still be used; `NotNeeded`, the
-    /// account has a grant already, or no person signs in to it; `Looked`, a fresh look was taken; `Refused`, the
-    /// condition Ready says why.
+    /// account has a grant already, or no person signs in to it; `Looked`, a fresh look was taken; `Completed`, Composio
+    /// was told whose sign-in it was, and took it; `Refused`, the condition Ready, or an event, says why.
     pub outcome: ConnectRequestOutcome,
 }
 
@@ -69,6 +69,7 @@ pub enum ConnectRequestOutcome {
     LinkReused,
     NotNeeded,
     Looked,
+    Completed,
     Refused,
 }
 

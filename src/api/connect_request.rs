@@ -34,7 +34,10 @@ use super::FinishedIn;
         .field_path(".accountName").reason(Reason::FieldValueForbidden),
     validation = Rule::new("(self.kind == 'Returned') == has(self.returned)")
         .message("returned goes together with the kind Returned")
-        .field_path(".returned").reason(Reason::FieldValueInvalid)
+        .field_path(".returned").reason(Reason::FieldValueInvalid),
+    validation = Rule::new("(self.kind == 'CompleteAuth') == has(self.session)")
+        .message("session goes together with the kind CompleteAuth")
+        .field_path(".session").reason(Reason::FieldValueInvalid)
 )]
 pub struct ConnectRequestSpec {
     /// Name of the ConnectedAccount, in the same namespace.
@@ -48,8 +51,8 @@ pub struct ConnectRequestSpec {
     pub account_uid: String,
 
     /// What is asked for: `Link`, a link, where none can be used; `StartOver`, a new one all the same; `Returned`, a
-    /// fresh look, since the person came back from the sign-in; `Look`, a fresh look. None of them touches a
-    /// grant.
+    /// fresh look, since the person came back from the sign-in; `Look`, a fresh look; `CompleteAuth`, that Composio is told
+    /// whose sign-in it was, where the project verifies that. None of them touches a grant.
     pub kind: ConnectRequestKind,
 
     /// Who is said to ask, shown in events. The page alone sets it.
@@ -67,6 +70,27 @@ pub struct ConnectRequestSpec {
     /// What the address that the person came back to said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<Returned>,
+
+    /// The sign-in that Composio waits to be told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SignInSession>,
+}
+
+/// A sign-in that Composio has sent the browser back from, and waits to be told whose it was. It counts only as the page
+/// has sealed it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SignInSession {
+    /// `metadata.uid` of the ConnectRequest whose link is out.
+    #[schemars(length(min = 1, max = 64))]
+    pub request: String,
+    /// The browser that had asked for the link, and has come back.
+    #[schemars(length(min = 43, max = 43))]
+    pub browser: String,
+    /// Composio's `session_uri`, encrypted under the key that page and operator share, in base64 for URLs. It is bound to
+    /// the account's uid, to all of this, and to `requestedBy`.
+    #[schemars(length(min = 1, max = 4096))]
+    pub sealed: String,
 }
 
 /// What the address said that a person came back to from the sign-in. It counts with a valid proof only.
@@ -107,9 +131,19 @@ pub enum ConnectRequestKind {
     StartOver,
     Returned,
     Look,
+    CompleteAuth,
 }
 
 impl ConnectRequestKind {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [
+        Self::Link,
+        Self::StartOver,
+        Self::Returned,
+        Self::Look,
+        Self::CompleteAuth,
+    ];
+
     /// The word in the spec.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -117,6 +151,7 @@ impl ConnectRequestKind {
             Self::StartOver => "StartOver",
             Self::Returned => "Returned",
             Self::Look => "Look",
+            Self::CompleteAuth => "CompleteAuth",
         }
     }
 }

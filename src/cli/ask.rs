@@ -168,6 +168,7 @@ impl Cluster {
             requested_by: None,
             browser: None,
             returned: None,
+            session: None,
         };
         let parameters = PostParams {
             field_manager: Some(MANAGER.to_owned()),

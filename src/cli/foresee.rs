@@ -80,6 +80,7 @@ pub(crate) fn carry_out(
         | Effect::Link { .. }
         | Effect::Create { .. }
         | Effect::Refresh { .. }
+        | Effect::CompleteAuth { .. }
         | Effect::Release => return false,
     }
     observed.done.push(effect.clone());
@@ -124,6 +125,9 @@ pub(crate) fn words(effect: &Effect) -> String {
             format!("make an account from the Secret, through {auth_config}")
         }
         Effect::Refresh { id } => format!("start the sign-in of {id} again"),
+        Effect::CompleteAuth { id, .. } => {
+            format!("tell Composio that the sign-in of {id} was the declared user's")
+        }
         Effect::Enable { id } => format!("enable {id}"),
         Effect::Disable { id } => format!("disable {id}"),
         Effect::Patch { id, change } => match change {

@@ -26,6 +26,8 @@ pub enum Endpoint {
     Refresh,
     /// `POST /connected_accounts/{id}/revoke`.
     Revoke,
+    /// `POST /connected_accounts/complete_auth`.
+    CompleteAuth,
     /// `DELETE /connected_accounts/{id}`.
     Delete,
     /// `GET /auth_configs/{id}`.
@@ -44,7 +46,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint, for tests that must miss none.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Link,
         Self::Create,
         Self::List,
@@ -53,6 +55,7 @@ impl Endpoint {
         Self::SetEnabled,
         Self::Refresh,
         Self::Revoke,
+        Self::CompleteAuth,
         Self::Delete,
         Self::AuthConfig,
         Self::AuthConfigs,
@@ -73,6 +76,7 @@ impl Endpoint {
             Self::SetEnabled => "set_enabled",
             Self::Refresh => "refresh",
             Self::Revoke => "revoke",
+            Self::CompleteAuth => "complete_auth",
             Self::Delete => "delete",
             Self::AuthConfig => "auth_config",
             Self::AuthConfigs => "auth_configs",
@@ -86,9 +90,12 @@ impl Endpoint {
     /// The HTTP method.
     pub fn method(self) -> Method {
         match self {
-            Self::Link | Self::Create | Self::Refresh | Self::Revoke | Self::Subscribe => {
-                Method::POST
-            }
+            Self::Link
+            | Self::Create
+            | Self::Refresh
+            | Self::Revoke
+            | Self::CompleteAuth
+            | Self::Subscribe => Method::POST,
             Self::List
             | Self::Get
             | Self::AuthConfig
@@ -109,6 +116,7 @@ impl Endpoint {
             | Self::SetEnabled
             | Self::Refresh
             | Self::Revoke
+            | Self::CompleteAuth
             | Self::Delete
             | Self::Subscribe
             | Self::Unsubscribe => true,
@@ -134,6 +142,7 @@ impl Endpoint {
             | Self::Unsubscribe => true,
             Self::Link
             | Self::Create
+            | Self::CompleteAuth
             | Self::List
             | Self::AuthConfigs
             | Self::SessionInfo
@@ -153,6 +162,7 @@ impl Endpoint {
             Self::SetEnabled => "enable or disable the account",
             Self::Refresh => "start a new sign-in for the account",
             Self::Revoke => "revoke the grant",
+            Self::CompleteAuth => "tell Composio whose sign-in it was",
             Self::Delete => "delete the account",
             Self::AuthConfig => "read the auth config",
             Self::AuthConfigs => "list auth configs",

@@ -31,8 +31,8 @@ mod wire;
 pub use budget::{Budget, Caller, Urgency};
 pub use call::{Call, Class, Deprecation, Endpoint, RateLimit};
 pub use connected_accounts::{
-    CreateRequest, Created, Deleted, LinkRequest, Linked, ListQuery, OrderBy, Page, PatchRequest,
-    Patched, Refreshed, Revoked, SharingPatch,
+    CompletedAuth, CreateRequest, Created, Deleted, LinkRequest, Linked, ListQuery, OrderBy, Page,
+    PatchRequest, Patched, Refreshed, Revoked, SharingPatch,
 };
 pub use error::{Error, Kind, Refusal, Retry};
 pub use http::{ConfigError, HttpClient, HttpConfig, SendError, Transport};

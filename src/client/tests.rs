@@ -149,6 +149,10 @@ async fn fail(fake: &Fake, endpoint: Endpoint) -> Error {
         Endpoint::SetEnabled => client.set_enabled("ca_1", true).await,
         Endpoint::Refresh => client.refresh("ca_1", None).await.map(drop),
         Endpoint::Revoke => client.revoke("ca_1").await.map(drop),
+        Endpoint::CompleteAuth => client
+            .complete_auth(&Sensitive::new("session_s3cr3t"), "u")
+            .await
+            .map(drop),
         Endpoint::Delete => client.delete("ca_1", false).await.map(drop),
         Endpoint::AuthConfig => client.auth_config("ac_1").await.map(drop),
         Endpoint::AuthConfigs => client.auth_configs("gmail").await.map(drop),

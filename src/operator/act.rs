@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     composio::{
         CreateRequest, LinkRequest, Linked,
-        model::{Account, Credentials, SensitiveUrl, State},
+        model::{Account, Credentials, Sensitive, SensitiveUrl, State},
     },
     connect::keys::SealedFor,
     crd::{
@@ -145,6 +145,22 @@ pub async fn act(
                 }
                 (None, State::Active) => Applied::Changed,
                 (None, state) => return Err(EffectError::Composio(Failure::no_link(&state))),
+            }
+        }
+        Effect::CompleteAuth { id, request } => {
+            let mut requests = desired.requests.iter();
+            let held = requests.find(|one| one.uid == *request);
+            let session = held.and_then(|one| desired.session(one, &observed.recorded));
+            let session = session.unwrap_or_else(|| Sensitive::new(""));
+            let completed = client.complete_auth(&session, &desired.spec.user).await;
+            let completed = completed.map_err(failed)?;
+            if completed.account.is_some_and(|account| account != *id) {
+                return Err(EffectError::Composio(Failure::session_of_another()));
+            }
+            // Who has signed in is for another look to say.
+            observed.forget_account();
+            Applied::AuthCompleted {
+                request: request.clone(),
             }
         }
         Effect::Enable { id } => {

@@ -17,6 +17,7 @@ mod config_map;
 mod connected;
 pub(crate) mod connection_data;
 pub(crate) mod credentials;
+mod decision;
 mod deleting;
 mod desired;
 mod duplicates;
@@ -47,6 +48,7 @@ pub use config_map::{
 };
 pub use connected::CORRECTIONS_WINDOW;
 pub use connection_data::connection_data_digest;
+pub use decision::Decision;
 pub(crate) use deleting::{is_abandoned, is_ours};
 pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, EffectKind};
@@ -59,7 +61,7 @@ pub use observed::{
 pub use pin::Pin;
 pub use policy::{Labels, NotAllowed, Policy};
 pub use request::{PendingRequest, sign_in};
-pub use rule::{Decision, Rule};
+pub use rule::Rule;
 pub use unrecorded::came_to_nothing;
 pub use urgency::urgency;
 
@@ -161,6 +163,11 @@ pub enum Applied {
     Linked {
         /// Its address and its end by our own clock, in whole seconds.
         link: Link,
+    },
+    /// Composio took the sign-in for the declared user's.
+    AuthCompleted {
+        /// `metadata.uid` of the ConnectRequest that held the session.
+        request: String,
     },
     /// An account was made from the Secret.
     Created,

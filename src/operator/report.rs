@@ -39,7 +39,7 @@ use notification::record_notification;
 use page::record_page;
 pub(crate) use person::concerns_a_person;
 pub use request::handled_requests;
-use request::record_sign_in;
+use request::{record_completed, record_sign_in};
 pub use requeue::{RequeuePolicy, config_map_requeue_after, requeue_after};
 use secret::{drop_former_refusal, record_secret, renew_secret};
 
@@ -199,6 +199,7 @@ fn record_outcome(
             status.last_link_issued_at = Some(MicroTime(now));
             status.last_handled_link_request = desired.link_request.clone();
         }
+        OutcomeKind::Applied(Applied::AuthCompleted { .. }) => record_completed(status),
         OutcomeKind::Applied(Applied::Created) => {
             status.unknown_since = None;
             if let Some(account) = account {

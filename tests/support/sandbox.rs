@@ -66,7 +66,7 @@ impl Asked {
         let segments: Vec<&str> = rest.split('/').collect();
         let what = match (self.method.as_str(), segments.as_slice()) {
             ("POST", ["connected_accounts"]) => "create",
-            ("POST", ["connected_accounts", "link"]) => "link",
+            ("POST", ["connected_accounts", last @ ("link" | "complete_auth")]) => last,
             ("POST", ["connected_accounts", _, last @ ("refresh" | "revoke")]) => last,
             ("PATCH", ["connected_accounts", _, "status"]) => match &self.body["enabled"] {
                 Value::Bool(true) => "status (enable)",

@@ -289,6 +289,21 @@ impl Account {
         is_open.then_some(OpenLink { account: self })
     }
 
+    /// The browser that the link was made for; empty: for none.
+    pub(super) fn link_browser(&self) -> &str {
+        self.text(Own::LinkBrowser)
+    }
+
+    /// The request that the link was made for; empty: for none.
+    pub(super) fn link_request(&self) -> &str {
+        self.text(Own::LinkRequest)
+    }
+
+    /// When the link ends, in seconds.
+    pub(super) fn link_end(&self) -> i64 {
+        self.link_expires_at
+    }
+
     /// The link as it is written, to tell it from another one.
     pub(super) fn written_link(&self) -> &str {
         self.text(Own::Link)
@@ -326,7 +341,7 @@ impl Account {
 impl OpenLink<'_> {
     /// Whether it was made for that browser.
     pub(super) fn is_for(self, browser: &str) -> bool {
-        !browser.is_empty() && self.account.text(Own::LinkBrowser) == browser
+        !browser.is_empty() && self.account.link_browser() == browser
     }
 
     /// Its address; `None`: it was sealed with another key, or for something else.

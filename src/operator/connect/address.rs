@@ -7,6 +7,8 @@ use jiff::Timestamp;
 #[cfg(test)]
 mod tests;
 
+/// The path of a project's verifier URL.
+pub(super) const VERIFY: &str = "/verify";
 /// The longest query that is looked at.
 const QUERY: usize = 4096;
 
@@ -15,6 +17,8 @@ const QUERY: usize = 4096;
 pub(super) enum Address<'a> {
     /// All accounts of the person.
     List,
+    /// Where Composio sends the browser after the sign-in, where the project verifies whose it was.
+    Verify,
     /// A page of an object.
     Of {
         /// Which page.
@@ -35,6 +39,8 @@ pub(super) enum Page {
     Waiting,
     /// `/connect/{namespace}/{name}/open`
     Open,
+    /// `/connect/{namespace}/{name}/completing`
+    Completing,
     /// `/connected/{namespace}/{name}`
     Returned,
 }
@@ -45,6 +51,9 @@ impl<'a> Address<'a> {
         if path == "/" {
             return Some(Self::List);
         }
+        if path == VERIFY {
+            return Some(Self::Verify);
+        }
         let mut segments = path.strip_prefix('/')?.split('/');
         let first = segments.next()?;
         let (namespace, name) = (segments.next()?, segments.next()?);
@@ -52,6 +61,7 @@ impl<'a> Address<'a> {
             ("connect", None) => Page::Ask,
             ("connect", Some("waiting")) => Page::Waiting,
             ("connect", Some("open")) => Page::Open,
+            ("connect", Some("completing")) => Page::Completing,
             ("connected", None) => Page::Returned,
             _ => return None,
         };

@@ -28,6 +28,17 @@ pub(super) struct Cookie {
     pub(super) token: String,
 }
 
+impl Cookie {
+    fn parse(value: &str) -> Option<Self> {
+        let (nonce, token) = value.split_once('.')?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(nonce).ok()?;
+        (bytes.len() == NONCE).then(|| Self {
+            nonce: nonce.to_owned(),
+            token: token.to_owned(),
+        })
+    }
+}
+
 /// How cookies of a page are named and set.
 pub(super) struct Cookies {
     prefix: &'static str,
@@ -58,12 +69,15 @@ impl Cookies {
         if found.next().is_some() {
             return None;
         }
-        let (nonce, token) = value.split_once('.')?;
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(nonce).ok()?;
-        (bytes.len() == NONCE).then(|| Cookie {
-            nonce: nonce.to_owned(),
-            token: token.to_owned(),
-        })
+        Cookie::parse(value)
+    }
+
+    /// All that the browser says, of whichever objects.
+    pub(super) fn all(&self, headers: &HeaderMap) -> Vec<Cookie> {
+        let ours = pairs(headers).filter(|(name, _)| is_ours(name, self.prefix));
+        let cookies = ours.filter_map(|(_, value)| Cookie::parse(value));
+        // Who sends more than a browser keeps is none.
+        cookies.take(2 * MOST).collect()
     }
 
     /// The values of `Set-Cookie` that make the browser say so from now on, and forget what it has too much of.

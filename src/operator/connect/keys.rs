@@ -45,6 +45,7 @@ struct Key {
     returned: hmac::Key,
     outcome: hmac::Key,
     seal: Aes256GcmSiv,
+    session: Aes256GcmSiv,
     id: [u8; MAC],
 }
 
@@ -79,6 +80,19 @@ pub struct SealedFor<'a> {
     pub account: &'a str,
     /// The end of the link.
     pub expires_at: Timestamp,
+}
+
+/// What a sign-in's session is sealed for: the page's word that this browser has come back, with that person in it.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionOf<'a> {
+    /// `metadata.uid` of the object.
+    pub uid: &'a str,
+    /// `metadata.uid` of the ConnectRequest whose link is out.
+    pub request: &'a str,
+    /// The browser that had asked for the link.
+    pub browser: &'a str,
+    /// Who came, as the proxy says; empty: no proxy says it.
+    pub person: &'a str,
 }
 
 impl ConnectKeys {
@@ -203,24 +217,42 @@ impl ConnectKeys {
             msg: url.as_bytes(),
             aad: &aad,
         };
-        // It fails for texts of 64 GiB alone.
-        let sealed = self
-            .keys
-            .first()
-            .and_then(|key| key.seal.encrypt(Nonce::from_slice(&NONCE), payload).ok());
-        BASE64_URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default())
+        let first = self.keys.first();
+        encoded(first.and_then(|key| encrypt(&key.seal, payload)))
     }
 
     /// The link; `None`: it was sealed with another key, or for something else.
     pub fn open(&self, sealed: &str, sealed_for: SealedFor<'_>) -> Option<Sensitive> {
+        self.decrypt(|key| &key.seal, sealed, &sealed_for.text())
+    }
+
+    /// The session of a sign-in, as only operator and page can read it.
+    pub fn seal_session(&self, session_uri: &str, of: SessionOf<'_>) -> String {
+        let aad = of.text();
+        let payload = Payload {
+            msg: session_uri.as_bytes(),
+            aad: &aad,
+        };
+        let first = self.keys.first();
+        encoded(first.and_then(|key| encrypt(&key.session, payload)))
+    }
+
+    /// The session; `None`: the page has not sealed it, or not for this.
+    pub fn open_session(&self, sealed: &str, of: SessionOf<'_>) -> Option<Sensitive> {
+        self.decrypt(|key| &key.session, sealed, &of.text())
+    }
+
+    fn decrypt(
+        &self,
+        cipher: impl Fn(&Key) -> &Aes256GcmSiv,
+        sealed: &str,
+        aad: &[u8],
+    ) -> Option<Sensitive> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let aad = sealed_for.text();
         let opened = self.keys.iter().find_map(|key| {
-            let payload = Payload {
-                msg: &bytes,
-                aad: &aad,
-            };
-            key.seal.decrypt(Nonce::from_slice(&NONCE), payload).ok()
+            let payload = Payload { msg: &bytes, aad };
+            let nonce = Nonce::from_slice(&NONCE);
+            cipher(key).decrypt(nonce, payload).ok()
         })?;
         String::from_utf8(opened).ok().map(Sensitive::new)
     }
@@ -241,6 +273,21 @@ impl SealedFor<'_> {
         let expires = self.expires_at.as_second().to_string();
         length_prefixed([self.uid, self.account, expires.as_str()])
     }
+}
+
+impl SessionOf<'_> {
+    fn text(&self) -> Vec<u8> {
+        length_prefixed([self.uid, self.request, self.browser, self.person])
+    }
+}
+
+/// It fails for texts of 64 GiB alone.
+fn encrypt(cipher: &Aes256GcmSiv, payload: Payload<'_, '_>) -> Option<Vec<u8>> {
+    cipher.encrypt(Nonce::from_slice(&NONCE), payload).ok()
+}
+
+fn encoded(sealed: Option<Vec<u8>>) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default())
 }
 
 /// Equal keys have equal names.
@@ -272,6 +319,7 @@ impl Key {
             returned: signing(b"return/v1"),
             outcome: signing(b"outcome/v1"),
             seal: Aes256GcmSiv::new(&expand(&extracted, b"seal/v1").into()),
+            session: Aes256GcmSiv::new(&expand(&extracted, b"session/v1").into()),
             id: mac(&named, b"key"),
         }
     }

@@ -26,8 +26,10 @@ use crate::{
     log::cause,
 };
 
+mod index;
 #[cfg(test)]
 mod tests;
+use index::Index;
 
 /// The part of readiness that says whether the objects are known.
 pub const OBJECTS: &str = "objects";
@@ -45,6 +47,10 @@ pub struct Objects {
 #[derive(Default)]
 struct Kept {
     all: HashSet<Entry>,
+    /// By whose page it is.
+    people: Index,
+    /// By the browser that their link was made for.
+    browsers: Index,
     shared: SharedTexts,
     hasher: RandomState,
     /// By watch: which list is the newest.
@@ -56,8 +62,6 @@ struct Entry {
     account: Arc<Account>,
     watch: u16,
     list: u16,
-    /// A hash of whose page it has: it is compared for all objects, and the name for few.
-    person: u32,
 }
 
 impl Objects {
@@ -72,15 +76,17 @@ impl Objects {
     /// The objects of which that is the person, by namespace and name.
     pub(super) fn of_person(&self, person: &str) -> Vec<Arc<Account>> {
         let kept = self.kept.read();
-        let hash = kept.hash(person);
-        let found = kept.all.iter().filter(|entry| entry.person == hash);
-        let mut found: Vec<_> = found
-            .map(|entry| &entry.account)
-            .filter(|account| account.person() == person)
-            .map(Arc::clone)
-            .collect();
-        found.sort_by(|one, other| one.key().cmp(other.key()));
-        found
+        let found = kept.people.get(kept.hash(person));
+        let found = found.filter(|account| account.person() == person);
+        found.map(Arc::clone).collect()
+    }
+
+    /// The objects whose link was made for that browser.
+    pub(super) fn with_link_for(&self, browser: &str) -> Vec<Arc<Account>> {
+        let kept = self.kept.read();
+        let found = kept.browsers.get(kept.hash(browser));
+        let found = found.filter(|account| account.link_browser() == browser);
+        found.map(Arc::clone).collect()
     }
 
     /// Those that have that account on record. All are gone through: it is asked for signed events alone.
@@ -120,21 +126,21 @@ impl Objects {
                 if let Some(account) = Arc::get_mut(&mut account) {
                     account.share(&mut kept.shared);
                 }
-                let person = kept.hash(account.person());
-                kept.all.remove(account.key());
-                kept.all.insert(Entry {
+                kept.insert(Entry {
                     account,
                     watch,
                     list,
-                    person,
                 });
             }
-            Event::Delete(object) => {
-                kept.all.remove(object.account().key());
+            Event::Delete(object) => kept.remove(object.account().key()),
+            Event::InitDone => {
+                let is_gone = |entry: &&Entry| entry.watch == watch && entry.list != list;
+                let gone = kept.all.iter().filter(is_gone);
+                let gone: Vec<_> = gone.map(|entry| Arc::clone(&entry.account)).collect();
+                for account in gone {
+                    kept.remove(account.key());
+                }
             }
-            Event::InitDone => kept
-                .all
-                .retain(|entry| entry.watch != watch || entry.list == list),
         }
         drop(kept);
         self.changed.send_replace(());
@@ -142,9 +148,29 @@ impl Objects {
 }
 
 impl Kept {
-    fn hash(&self, person: &str) -> u32 {
-        // The lower half: equal names are compared as a whole.
-        self.hasher.hash_one(person) as u32
+    fn insert(&mut self, entry: Entry) {
+        self.remove(entry.key());
+        let account = &entry.account;
+        self.people.insert(self.hash(account.person()), account);
+        if !account.link_browser().is_empty() {
+            let hash = self.hash(account.link_browser());
+            self.browsers.insert(hash, account);
+        }
+        self.all.insert(entry);
+    }
+
+    fn remove(&mut self, key: &str) {
+        let Some(Entry { account, .. }) = self.all.take(key) else {
+            return;
+        };
+        self.people.remove(self.hash(account.person()), &account);
+        self.browsers
+            .remove(self.hash(account.link_browser()), &account);
+    }
+
+    fn hash(&self, text: &str) -> u32 {
+        // The lower half: equal texts are compared as a whole.
+        self.hasher.hash_one(text) as u32
     }
 }
 

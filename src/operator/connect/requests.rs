@@ -15,7 +15,7 @@ use super::{account::Account, page_metrics::PageMetrics};
 use crate::{
     crd::{
         ConnectRequest, ConnectRequestKind, ConnectRequestSpec, ConnectedAccount, Returned,
-        connect_request_name,
+        SignInSession, connect_request_name,
     },
     log::cause,
 };
@@ -49,6 +49,7 @@ pub(super) struct Asked<'a> {
     pub(super) user: Option<&'a str>,
     pub(super) browser: Option<String>,
     pub(super) returned: Option<Returned>,
+    pub(super) session: Option<SignInSession>,
 }
 
 /// What came of it.
@@ -96,7 +97,8 @@ impl Requests {
                     ConnectRequestKind::Look => "Composio's webhook",
                     ConnectRequestKind::Link
                     | ConnectRequestKind::StartOver
-                    | ConnectRequestKind::Returned => "whoever has the address",
+                    | ConnectRequestKind::Returned
+                    | ConnectRequestKind::CompleteAuth => "whoever has the address",
                 });
                 info!(object, %kind, by, request = uid, "a ConnectRequest was made");
                 Made::New(uid)
@@ -147,7 +149,8 @@ impl Last {
             ConnectRequestKind::Look
             | ConnectRequestKind::Link
             | ConnectRequestKind::StartOver
-            | ConnectRequestKind::Returned => PAUSE,
+            | ConnectRequestKind::Returned
+            | ConnectRequestKind::CompleteAuth => PAUSE,
         }
     }
 }
@@ -158,6 +161,7 @@ fn request(account: &Account, asked: &Asked<'_>) -> ConnectRequest {
         user,
         browser,
         returned,
+        session,
     } = asked;
     let owner = OwnerReference {
         api_version: ConnectedAccount::api_version(&()).into_owned(),
@@ -180,6 +184,7 @@ fn request(account: &Account, asked: &Asked<'_>) -> ConnectRequest {
             requested_by: user.map(|user| user.chars().take(LONGEST).collect()),
             browser: browser.clone(),
             returned: returned.clone(),
+            session: session.clone(),
         },
     }
 }
@@ -241,6 +246,7 @@ mod tests {
             user: None,
             browser: None,
             returned: None,
+            session: None,
         };
         let make = async || {
             let made = requests.make(&account, &look, &metrics).await;

@@ -26,6 +26,7 @@ use super::{
 
 mod asked;
 mod returned;
+mod verified;
 
 /// The longest that an answer takes.
 const LONGEST: Duration = Duration::from_secs(25);
@@ -133,6 +134,7 @@ impl Site {
         };
         let (page, namespace, name) = match address {
             Address::List => return self.list(&browser),
+            Address::Verify => return self.verify(&browser).await,
             Address::Of {
                 page,
                 namespace,
@@ -173,6 +175,7 @@ impl Site {
         match page {
             Page::Ask => self.ask(browser, &visit, asking(visit.account, visit.now)),
             Page::Waiting => self.waiting(browser, &visit).await,
+            Page::Completing => self.completing(browser, &visit).await,
             Page::Open => self.open(&visit),
             Page::Returned => self.not_found(),
         }

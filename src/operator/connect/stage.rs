@@ -158,7 +158,8 @@ pub(super) fn waiting(
                 None => Some(Last::NotFinished),
             })
         }
-        Some(ConnectRequestOutcome::Looked) | None => match link {
+        Some(ConnectRequestOutcome::Looked | ConnectRequestOutcome::Completed) | None => match link
+        {
             Some(_) if request.is_empty() => again(Some(Last::OtherBrowser)),
             _ if age >= OVER => again(Some(Last::Unanswered)),
             _ => Waiting::Wait {
@@ -195,5 +196,33 @@ pub(super) fn returning(
         // That it was finished here is recorded with a grant alone.
         (None, FinishedIn::Same) if account.state() == State::Over => Returning::NotFinished,
         (None, _) => Returning::Over,
+    }
+}
+
+/// What to show to somebody who came back to have Composio told whose sign-in it was, by that request, at that time. The
+/// request is empty where another one was pending already.
+pub(super) fn completing(
+    account: &Account,
+    request: &str,
+    came_at: Timestamp,
+    now: Timestamp,
+) -> Returning {
+    let age = now.as_second().saturating_sub(came_at.as_second());
+    match (account.state(), account.reason()) {
+        (State::Active | State::Inactive, WRONG_IDENTITY) => return Returning::WrongIdentity,
+        (State::Active | State::Inactive, _) if account.was_finished_elsewhere() => {
+            return Returning::Over;
+        }
+        (State::Active | State::Inactive, _) => return Returning::Done,
+        (State::Waiting | State::Over, _) => {}
+    }
+    match account.outcome_of(request).map(|(_, outcome)| outcome) {
+        Some(ConnectRequestOutcome::Completed) if age < SETTLING => Returning::Settling,
+        Some(_) => Returning::NotFinished,
+        None if age < OVER => Returning::Look {
+            is_long: age >= LONG,
+            is_settled: age >= SETTLING,
+        },
+        None => Returning::Over,
     }
 }

@@ -188,6 +188,17 @@ pub(super) fn elsewhere(toolkit: &str, namespace: &str) -> [String; 3] {
     ]
 }
 
+/// To whoever comes back from a sign-in that this browser, or this person, had not asked for.
+pub(super) fn unverified() -> Notice {
+    notice(
+        "Nothing was connected",
+        "You have come back from a sign-in that was not begun in this browser, or not by you, or that took more than ten \
+         minutes. No agent can use what you signed in to. If somebody sent you the address, they wanted their agents to use \
+         your account: do not send them the address of this page, and tell your support. If you had begun it yourself, ask \
+         for a new link, and finish it in the same browser.",
+    )
+}
+
 pub(super) const ELSEWHERE_TITLE: &str = "Stop: this was not your link";
 
 /// Why there is no link, in words for the person. The reason itself is for those who help.

@@ -169,6 +169,7 @@ impl Site {
             user: None,
             browser: None,
             returned: None,
+            session: None,
         };
         let concerned = in_turn(&concerned).into_iter().take(MOST);
         let made = concerned.map(|account| self.requests.make(account, &asked, &self.metrics));

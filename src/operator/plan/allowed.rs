@@ -116,6 +116,7 @@ pub(super) fn gives(decision: &Decision, account: &Account) -> bool {
             | Effect::Link { .. }
             | Effect::Create { .. }
             | Effect::Refresh { .. }
+            | Effect::CompleteAuth { .. }
             | Effect::Enable { .. }
             | Effect::Patch {
                 change: Change::Alias(_),

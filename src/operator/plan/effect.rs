@@ -46,6 +46,13 @@ pub enum Effect {
         /// Its id at Composio, `ca_…`: the recorded one, or that of a duplicate.
         id: String,
     },
+    /// Tell Composio that the sign-in through the link that is out was the declared user's.
+    CompleteAuth {
+        /// The account's id at Composio, `ca_…`.
+        id: String,
+        /// `metadata.uid` of the ConnectRequest that holds the session.
+        request: String,
+    },
     /// Enable the account.
     Enable {
         /// Its id at Composio, `ca_…`: the recorded one, or that of a duplicate.
@@ -128,6 +135,7 @@ impl Effect {
             EffectKind::Link
             | EffectKind::Create
             | EffectKind::Refresh
+            | EffectKind::CompleteAuth
             | EffectKind::Enable
             | EffectKind::Disable
             | EffectKind::Patch

@@ -61,7 +61,11 @@ impl Failure {
             // there already.
             (
                 Answer::Refused(_),
-                Effect::Link { .. } | Effect::Create { .. } | Effect::Refresh { .. },
+                Effect::Link { .. }
+                | Effect::Create { .. }
+                | Effect::Refresh { .. }
+                // A refusal may have ended the account, and a session that was used may have connected it.
+                | Effect::CompleteAuth { .. },
             ) => AfterFailure::LookAgain,
             (Answer::Refused(_), _) => AfterFailure::GoOn,
             // It was enabled only to be revoked: it must not stay so until that goes through. A call
@@ -116,6 +120,16 @@ impl Failure {
         }
     }
 
+    /// Composio took the session for the sign-in of another account. Of that one its own object decides.
+    pub fn session_of_another() -> Self {
+        Self {
+            reason: Reason::Rejected,
+            message: "Composio completed the sign-in of another account of this user with it: the link of this object was not the one that was used"
+                .to_owned(),
+            answer: Answer::Refused(200),
+        }
+    }
+
     /// An account is not disabled yet because of who has signed in, since so many of the project were.
     pub fn put_off(most: usize, after: Duration) -> Self {
         Self {
@@ -135,6 +149,10 @@ impl Failure {
             }
             (Retry::After(after), _) => {
                 (Reason::RateLimited, Answer::NotNow { after: Some(after) })
+            }
+            // A session can be redeemed once: to try again does no harm, and no account comes of it later.
+            (_, Some(Effect::CompleteAuth { .. })) if error.outcome_unknown() => {
+                (Reason::ComposioUnavailable, Answer::NotNow { after: None })
             }
             (_, Some(_)) if error.outcome_unknown() => (Reason::OutcomeUnknown, Answer::Unknown),
             (_, Some(_)) if error.is_alias_in_use() => {

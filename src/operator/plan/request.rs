@@ -5,10 +5,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use crate::{
-    composio::model::{Account, State},
+    composio::model::{Account, Sensitive, State},
+    connect::keys::SessionOf,
     crd::{
         ConnectRequest, ConnectRequestKind, ConnectedAccountStatus, FinishedIn, Link,
-        LinkRequestedBy, Returned, SignIn,
+        LinkRequestedBy, Returned, SignIn, SignInSession,
     },
 };
 
@@ -30,6 +31,8 @@ pub struct PendingRequest {
     pub requested_by: Option<String>,
     /// Of somebody who came back from a sign-in: what the address said.
     pub returned: Option<Returned>,
+    /// Of a sign-in that Composio waits to be told of: the session, sealed.
+    pub session: Option<SignInSession>,
 }
 
 impl PendingRequest {
@@ -45,6 +48,7 @@ impl PendingRequest {
             browser: spec.browser.clone(),
             requested_by: spec.requested_by.clone(),
             returned: spec.returned.clone(),
+            session: spec.session.clone(),
         }
     }
 
@@ -66,7 +70,9 @@ impl PendingRequest {
     pub fn is_for_link(&self) -> bool {
         match self.kind {
             ConnectRequestKind::Link | ConnectRequestKind::StartOver => true,
-            ConnectRequestKind::Returned | ConnectRequestKind::Look => false,
+            ConnectRequestKind::Returned
+            | ConnectRequestKind::Look
+            | ConnectRequestKind::CompleteAuth => false,
         }
     }
 
@@ -79,7 +85,8 @@ impl PendingRequest {
             ConnectRequestKind::Link => self.browser.is_none() || self.browser.as_ref() == made_for,
             ConnectRequestKind::StartOver
             | ConnectRequestKind::Returned
-            | ConnectRequestKind::Look => false,
+            | ConnectRequestKind::Look
+            | ConnectRequestKind::CompleteAuth => false,
         }
     }
 
@@ -133,15 +140,54 @@ impl Desired {
             }
     }
 
-    /// Whether somebody came back from the link that is out, or from the sign-in that it brought.
+    /// Whether somebody came back from the link that is out, or from the sign-in that it brought: to the end of it, or to
+    /// have Composio told whose it was.
     pub fn has_return(&self, recorded: &ConnectedAccountStatus) -> bool {
         let link = link_of(recorded);
         self.requests.iter().any(|request| {
+            let is_told = |link: &LinkRequestedBy| self.finished_in(request, link).is_some();
             !request.is_handled(recorded)
-                && link
-                    .as_ref()
-                    .is_some_and(|link| self.finished_in(request, link).is_some())
+                && (link.as_ref().is_some_and(is_told) || self.session(request, recorded).is_some())
         })
+    }
+
+    /// The request by which Composio is to be told whose sign-in it was that came of the link that is out.
+    pub fn to_complete(
+        &self,
+        recorded: &ConnectedAccountStatus,
+        usable: Option<&Link>,
+    ) -> Option<&PendingRequest> {
+        usable?;
+        let open = self.requests.iter().filter(|one| !one.is_handled(recorded));
+        open.into_iter()
+            .find(|one| self.session(one, recorded).is_some())
+    }
+
+    /// The session of a sign-in, if the page has sealed it for the link that is out and for whom the object is for;
+    /// `None`: nobody is to be told of it.
+    pub fn session(
+        &self,
+        request: &PendingRequest,
+        recorded: &ConnectedAccountStatus,
+    ) -> Option<Sensitive> {
+        let SignInSession {
+            request: asked,
+            browser,
+            sealed,
+        } = request.session.as_ref()?;
+        let link = recorded.link.as_ref()?.requested_by.as_ref()?;
+        let page = self.flags.page.as_ref()?;
+        let person = request.requested_by.as_deref();
+        let is_of_link = *asked == link.uid && link.browser.as_ref() == Some(browser);
+        let is_theirs = !page.knows_users || person == Some(self.person());
+        let of = SessionOf {
+            uid: &self.uid,
+            request: asked,
+            browser,
+            person: person.unwrap_or_default(),
+        };
+        let is_due = is_of_link && is_theirs;
+        is_due.then(|| page.keys.open_session(sealed, of))?
     }
 
     /// In which browser the sign-in of that link was finished, as a request of kind Returned proves it.

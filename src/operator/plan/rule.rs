@@ -1,20 +1,6 @@
 //! The rules by which a decision is made: the table of decisions, in its order.
 
-use jiff::Timestamp;
 use strum::{EnumIter, IntoStaticStr};
-
-use crate::crd::Reason;
-
-use super::{Effect, Need, Plan, Refusal, Wait};
-
-/// A decision: what to do next, and by which rule.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decision {
-    /// The rule that decided.
-    pub rule: Rule,
-    /// What to do.
-    pub plan: Plan,
-}
 
 /// A rule of the table of decisions. The first that fits decides; [`Rule::when`] and [`Rule::then`] are its
 /// row. Rules whose name begins with `Deleting` are for objects that are being deleted; `LookAfresh` is for
@@ -45,6 +31,7 @@ pub enum Rule {
     WrongIdentity,
     AwaitReturn,
     AccountNotFound,
+    CompleteAuth,
     AwaitUser,
     GrantRevoked,
     DisabledAndDead,
@@ -199,6 +186,10 @@ impl Rule {
             Self::AwaitReturn => (
                 "a grant of a project with `signIn: Bound`, and there is time to come back still",
                 "wait: it does not count yet",
+            ),
+            Self::CompleteAuth => (
+                "the project verifies sign-ins, and the person has come back from the link that is out, in the browser that had asked for it",
+                "tell Composio that it was the declared user",
             ),
             Self::AwaitUser => ("a link waits for the person", "wait until it ends"),
             Self::GrantRevoked => ("somebody revoked the grant", "wait for a request"),
@@ -358,41 +349,5 @@ impl Rule {
                 "delete it, revocation asked for",
             ),
         }
-    }
-
-    pub(super) fn nothing(self) -> Decision {
-        self.decides(Plan::Nothing)
-    }
-
-    pub(super) fn does(self, effect: Effect) -> Decision {
-        self.decides(Plan::Do(effect))
-    }
-
-    pub(super) fn looks(self, need: Need) -> Decision {
-        self.decides(Plan::Look(need))
-    }
-
-    pub(super) fn waits(
-        self,
-        reason: Reason,
-        detail: impl Into<String>,
-        until: Option<Timestamp>,
-    ) -> Decision {
-        self.decides(Plan::Wait(Wait {
-            reason,
-            detail: detail.into(),
-            until,
-        }))
-    }
-
-    pub(super) fn refuses(self, reason: Reason, detail: impl Into<String>) -> Decision {
-        self.decides(Plan::Refuse(Refusal {
-            reason,
-            detail: detail.into(),
-        }))
-    }
-
-    fn decides(self, plan: Plan) -> Decision {
-        Decision { rule: self, plan }
     }
 }

@@ -33,6 +33,16 @@ pub(super) fn decide(
     let asked = desired.has_unanswered_link_request(recorded, usable)
         || connection_data::is_corrected(desired, recorded, account);
     // Before the dead states: a refreshed account may stay in one until the person is done.
+    let completed = desired.to_complete(recorded, usable).map(|request| {
+        let (id, request) = (account.id.clone(), request.uid.clone());
+        Effect::CompleteAuth { id, request }
+    });
+    if not_allowed.is_none()
+        && let Some(effect) = completed
+        && observed.refused_exactly(&effect).is_none()
+    {
+        return Rule::CompleteAuth.does(effect);
+    }
     if !asked && let Some(link) = usable {
         return Rule::AwaitUser.waits(Reason::AwaitingUser, "", Some(link.expires_at.0));
     }

@@ -168,6 +168,11 @@ impl<'a> State<'a> {
         if failure.reason == Reason::AuthConfigNotFound {
             self.context.project_context.project.forget_auth_configs();
         }
+        self.emit(
+            object_event::of_failure(&effect, &failure)
+                .into_iter()
+                .collect(),
+        );
         self.observed.refused.push(Refused {
             effect,
             failure: failure.clone(),

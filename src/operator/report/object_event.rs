@@ -21,6 +21,7 @@ mod reason;
 use ending::{deleted, policy_replaced, why_disabled};
 use identity::of_identity;
 use link::link_issued;
+pub use link::of_failure;
 pub use reason::EventReason;
 
 /// The apiserver's limit, in bytes.
@@ -66,7 +67,8 @@ pub fn of_effect(
                 .chain(let_go(desired, observed))
                 .collect()
         }
-        Effect::Unpin | Effect::Create { .. } => Vec::new(),
+        // That the account is connected is told with the status that says so.
+        Effect::Unpin | Effect::Create { .. } | Effect::CompleteAuth { .. } => Vec::new(),
         Effect::Link { .. } | Effect::Refresh { .. } => link_issued(desired, done),
         Effect::Adopt => {
             let id = observed.recorded.connected_account_id.as_deref();

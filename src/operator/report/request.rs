@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use crate::{
     composio::model::{Account, State},
     crd::{
-        ConnectRequestKind, ConnectRequestOutcome, ConnectedAccountStatus, HandledConnectRequest,
-        Reason,
+        ConnectRequestKind, ConnectRequestOutcome, ConnectedAccountStatus, FinishedIn,
+        HandledConnectRequest, Reason, SignIn,
     },
     plan::{
-        Answer, Applied, Desired, Failure, Outcome, OutcomeKind, PendingRequest, Wait, sign_in,
+        Answer, Applied, Desired, Effect, Failure, Outcome, OutcomeKind, PendingRequest, Wait,
+        sign_in,
     },
 };
 
@@ -56,8 +57,9 @@ pub(super) fn record_requests(
         .max_by_key(|one| match one.kind {
             ConnectRequestKind::Look => 0,
             ConnectRequestKind::Returned => 1,
-            ConnectRequestKind::Link => 2,
-            ConnectRequestKind::StartOver => 3,
+            ConnectRequestKind::CompleteAuth => 2,
+            ConnectRequestKind::Link => 3,
+            ConnectRequestKind::StartOver => 4,
         });
     status.last_connect_request = told.or(known);
 }
@@ -72,6 +74,58 @@ pub(super) fn record_sign_in(
     status.sign_in = sign_in(desired, status, Some(account), now);
 }
 
+/// The page has vouched for the browser and the person, and Composio has taken its word.
+pub(super) fn record_completed(status: &mut ConnectedAccountStatus) {
+    let link = status.link.as_ref();
+    let Some(asked) = link.and_then(|link| link.requested_by.clone()) else {
+        return;
+    };
+    status.sign_in = Some(SignIn {
+        request: asked.uid,
+        browser: asked.browser,
+        finished_in: Some(FinishedIn::Same),
+        return_by: None,
+        callback_host: None,
+    });
+}
+
+fn came_of_completion(
+    request: &PendingRequest,
+    desired: &Desired,
+    status: &ConnectedAccountStatus,
+    outcome: &Outcome,
+) -> Option<ConnectRequestOutcome> {
+    let is_this = |uid: &String| *uid == request.uid;
+    match &outcome.kind {
+        OutcomeKind::Applied(Applied::AuthCompleted { request: uid }) if is_this(uid) => {
+            return Some(ConnectRequestOutcome::Completed);
+        }
+        OutcomeKind::Waiting(wait) if wait.reason == Reason::Suspended => {
+            return Some(ConnectRequestOutcome::Refused);
+        }
+        OutcomeKind::Settled
+        | OutcomeKind::Waiting(_)
+        | OutcomeKind::Refused(_)
+        | OutcomeKind::Applied(_)
+        | OutcomeKind::Failed(_) => {}
+    }
+    // A session is used up by a refusal, too.
+    let is_refused = outcome.observed.refused.iter().any(|refused| {
+        matches!(&refused.effect, Effect::CompleteAuth { request: uid, .. } if is_this(uid))
+    });
+    if is_refused {
+        return Some(ConnectRequestOutcome::Refused);
+    }
+    let is_fresh = outcome.observed.fresh;
+    if is_fresh && is_in(status, &[State::Active, State::Inactive]) {
+        return Some(ConnectRequestOutcome::NotNeeded);
+    }
+    // Nobody came back from the link that is out, or not who it is for.
+    let is_idle = is_fresh && desired.session(request, status).is_none();
+    (is_idle || matches!(outcome.kind, OutcomeKind::Refused(_)))
+        .then_some(ConnectRequestOutcome::Refused)
+}
+
 fn came_of(
     request: &PendingRequest,
     desired: &Desired,
@@ -81,6 +135,9 @@ fn came_of(
     let is_fresh = outcome.observed.fresh;
     let is_suspended =
         matches!(&outcome.kind, OutcomeKind::Waiting(wait) if wait.reason == Reason::Suspended);
+    if request.kind == ConnectRequestKind::CompleteAuth {
+        return came_of_completion(request, desired, status, outcome);
+    }
     if !request.is_for_link() {
         // Nobody looks at what is suspended because somebody asks.
         let refused = is_suspended.then_some(ConnectRequestOutcome::Refused);

@@ -147,13 +147,7 @@ impl ConnectRequests {
         if all.is_empty() {
             return Vec::new();
         }
-        let kinds = [
-            ConnectRequestKind::Link,
-            ConnectRequestKind::StartOver,
-            ConnectRequestKind::Returned,
-            ConnectRequestKind::Look,
-        ];
-        let found = kinds.into_iter().filter_map(|kind| {
+        let found = ConnectRequestKind::ALL.into_iter().filter_map(|kind| {
             let key = (namespace.to_owned(), connect_request_name(uid, kind));
             all.get(&key).filter(|stored| {
                 stored.account_uid == uid && stored.account == name && stored.pending.kind == kind

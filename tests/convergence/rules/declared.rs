@@ -90,6 +90,11 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
             false => is_kept,
         }),
         Rule::NoLongerAllowed => is_kept && (has_grant || sight.waits()),
+        Rule::CompleteAuth => {
+            let effect = sight.completion();
+            let is_refused = |effect| observed.refused.iter().any(|one| one.effect == effect);
+            signs_in && sight.link_is_usable() && effect.is_some_and(|effect| !is_refused(effect))
+        }
         Rule::AwaitUser => {
             let signs_in = sight.waits() && !sight.has_credentials();
             signs_in && !is_asked && sight.link_is_usable()

@@ -195,6 +195,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         | Rule::DeletingNotOurs
         | Rule::DeletingGone => Act::Concludes,
         Rule::DeleteDuplicate
+        | Rule::CompleteAuth
         | Rule::Link
         | Rule::Create
         | Rule::Revive

@@ -1,6 +1,7 @@
 //! What is asked for by ConnectRequests, and how a sign-in through a link of the page ended.
 
 use composio_operator::composio::State;
+use composio_operator::connect::keys::SessionOf;
 use composio_operator::crd::{
     ConnectRequestKind, FinishedIn, LinkPolicy, LinkRequestedBy, Verdict,
 };
@@ -16,7 +17,9 @@ impl<'a> Situation<'a> {
         let out = out.filter(|_| self.found() && self.link_is_usable());
         let is_for_link = |one: &&PendingRequest| match one.kind {
             ConnectRequestKind::Link | ConnectRequestKind::StartOver => self.may_ask(one),
-            ConnectRequestKind::Returned | ConnectRequestKind::Look => false,
+            ConnectRequestKind::Returned
+            | ConnectRequestKind::Look
+            | ConnectRequestKind::CompleteAuth => false,
         };
         let mut for_link = self.desired.requests.iter().filter(is_for_link);
         let is_answered = for_link.clone().any(|one| !self.is_open(one));
@@ -29,7 +32,9 @@ impl<'a> Situation<'a> {
                         let made_for = made_for.and_then(|made_for| made_for.browser.as_ref());
                         one.browser.is_none() || one.browser.as_ref() == made_for
                     }),
-                    ConnectRequestKind::Returned | ConnectRequestKind::Look => false,
+                    ConnectRequestKind::Returned
+                    | ConnectRequestKind::Look
+                    | ConnectRequestKind::CompleteAuth => false,
                 };
                 is_for_link && !is_answered
             })
@@ -115,6 +120,35 @@ impl<'a> Situation<'a> {
                 )
         };
         self.desired.requests.iter().any(is_told_of)
+    }
+
+    /// What tells Composio whose sign-in it was, where the page has sealed a session for the link that is out and for who
+    /// the object is for.
+    pub(super) fn completion(&self) -> Option<Effect> {
+        let (page, link) = (self.desired.flags.page.as_ref()?, self.link_out()?);
+        let spec = &self.desired.spec;
+        let is_due = |one: &&PendingRequest| {
+            let Some(session) = &one.session else {
+                return false;
+            };
+            let who = one.requested_by.as_deref();
+            let is_theirs = who == spec.person.as_deref().or(Some(&spec.user));
+            let of = SessionOf {
+                uid: &self.desired.uid,
+                request: &link.uid,
+                browser: link.browser.as_deref().unwrap_or_default(),
+                person: who.unwrap_or_default(),
+            };
+            self.is_open(one)
+                && (is_theirs || !page.knows_users)
+                && (&session.request, Some(&session.browser)) == (&link.uid, link.browser.as_ref())
+                && page.keys.open_session(&session.sealed, of).is_some()
+        };
+        let request = self.desired.requests.iter().find(is_due)?;
+        Some(Effect::CompleteAuth {
+            id: self.account()?.id.clone(),
+            request: request.uid.clone(),
+        })
     }
 
     /// Until when the person must have come back, where that is demanded and they are not.

@@ -81,6 +81,7 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::Recreate if sight.sent_lately() => waits(&[Reason::Progressing]),
         Rule::Recreate | Rule::Remake | Rule::MakeRoom => deletes_it(false),
         Rule::CredentialsRejected | Rule::Refused | Rule::DeletingRefused => stops,
+        Rule::CompleteAuth => effect.is_some() && effect == sight.completion().as_ref(),
         Rule::AwaitUser => waits(&[Reason::AwaitingUser]),
         Rule::GrantRevoked => waits(&[Reason::Revoked]),
         Rule::DisabledAndDead => waits(&[Reason::Disabled]),

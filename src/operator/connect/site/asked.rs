@@ -95,6 +95,7 @@ impl Site {
             user: visit.user,
             browser: Some(browser.to_owned()),
             returned: None,
+            session: None,
         };
         match self.in_turn(account, &asked).await {
             Made::New(request) => Reply::see("asked", waiting_path(account, &request, now)),
@@ -105,7 +106,7 @@ impl Site {
 
     /// Makes the request once there is room for it. The one that is in its way may be answered already and only wait to
     /// be deleted: then no link comes of it any more, and nobody else asks for one.
-    async fn in_turn(&self, account: &Account, asked: &Asked<'_>) -> Made {
+    pub(super) async fn in_turn(&self, account: &Account, asked: &Asked<'_>) -> Made {
         let end = Instant::now() + TURN;
         let known = account.written_link();
         let has_new_link = |newest: &Account, now| {

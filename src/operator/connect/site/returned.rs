@@ -79,6 +79,7 @@ impl Site {
                     proof: keys.outcome_proof(uid, request, asker, came_in),
                     finished_in: came_in,
                 }),
+                session: None,
             };
             // Where it fails the page comes back to it.
             let made = self.requests.make(account, &asked, &self.metrics).await;
@@ -107,13 +108,13 @@ impl Site {
         self.outcome(account, stage)
     }
 
-    fn looking(&self, is_long: bool, seconds: u8, again: &str) -> Reply {
+    pub(super) fn looking(&self, is_long: bool, seconds: u8, again: &str) -> Reply {
         let page = self.brand().wait(&texts::looking(is_long));
         let kind = if is_long { "looking_long" } else { "looking" };
         Reply::page(kind, StatusCode::OK, page).then(seconds, again)
     }
 
-    fn outcome(&self, account: &Account, stage: Returning) -> Reply {
+    pub(super) fn outcome(&self, account: &Account, stage: Returning) -> Reply {
         let toolkit = account.toolkit();
         let (identity, expected) = (account.identity(), account.expected_identity());
         let (kind, notice, tone) = match stage {

@@ -219,6 +219,13 @@ fn whatever_is_seen_the_rules_hold() {
                     desired.spec.credentials.is_some()
                 );
             }
+            Effect::CompleteAuth { .. } => assert!(
+                !is_deleting
+                    && recorded
+                    && account.is_some_and(|account| !account.state.is_connected()),
+                "{}",
+                told()
+            ),
             Effect::Refresh { .. } => assert!(
                 !is_deleting
                     && recorded

@@ -79,6 +79,10 @@ async fn ask(client: &Client, effect: Option<&Effect>) -> Result<(), Error> {
             .await
             .map(drop),
         Some(Effect::Refresh { id }) => client.refresh(id, None).await.map(drop),
+        Some(Effect::CompleteAuth { .. }) => client
+            .complete_auth(&Sensitive::new("s3cr3t"), "u")
+            .await
+            .map(drop),
         Some(Effect::Enable { id }) => client.set_enabled(id, true).await,
         Some(Effect::Disable { id }) => client.set_enabled(id, false).await,
         Some(Effect::Patch { id, .. }) => {

@@ -59,7 +59,7 @@ const DISJOINT: [(Rule, Rule, &str); 32] = [
     ),
     (
         Rule::AccountNotFound,
-        Rule::AwaitUser,
+        Rule::CompleteAuth,
         "there is none, or one",
     ),
     (

@@ -1,7 +1,17 @@
 //! How a sign-in ended that brought no grant.
 
+use std::sync::Arc;
+
 use super::*;
-use crate::composio::model::State;
+use crate::{
+    composio::model::{Sensitive, State},
+    connect::{
+        keys::{ConnectKeys, SessionOf},
+        page_address::{ConnectUrl, PageSettings},
+    },
+    crd::{ConnectRequestKind, LinkRequestedBy, SignInSession},
+    plan::PendingRequest,
+};
 
 fn failed(why: &str) -> Row {
     account("ca_1")
@@ -76,4 +86,134 @@ fn of_what_composio_says_no_address_is_passed_on() {
         panic!("it waits for a request");
     };
     assert_eq!(wait.detail, "server_error at https://accounts.example/…");
+}
+
+const BROWSER: &str = "browser-a";
+
+fn page(key: &str, knows_users: bool) -> Arc<PageSettings> {
+    Arc::new(PageSettings {
+        url: ConnectUrl::parse("https://connect.example").expect("a URL"),
+        keys: ConnectKeys::read(&Sensitive::new(key.repeat(32))).expect("a key"),
+        knows_users,
+    })
+}
+
+/// Somebody of that name has come back, in that browser, to have Composio told whose sign-in it was.
+fn back(knows_users: bool, browser: &str, person: Option<&str>) -> DesiredBuilder {
+    let page = page("k", knows_users);
+    object().with(|desired| {
+        let of = SessionOf {
+            uid: &desired.uid,
+            request: "asked",
+            browser,
+            person: person.unwrap_or_default(),
+        };
+        let session = SignInSession {
+            request: "asked".into(),
+            browser: browser.into(),
+            sealed: page.keys.seal_session("session_1", of),
+        };
+        desired.requests = vec![PendingRequest {
+            uid: "back".into(),
+            kind: ConnectRequestKind::CompleteAuth,
+            browser: None,
+            requested_by: person.map(str::to_owned),
+            returned: None,
+            session: Some(session),
+        }];
+        desired.flags.page = Some(page);
+    })
+}
+
+/// The link of the request "asked" is out, for that browser.
+fn link_out(state: State) -> ObservedBuilder {
+    let seen = seen(account("ca_1").is(state)).recorded("ca_1").good_link();
+    seen.with(|observed| {
+        let link = observed.recorded.link.as_mut().expect("a link");
+        link.requested_by = Some(LinkRequestedBy {
+            uid: "asked".into(),
+            browser: Some(BROWSER.into()),
+        });
+    })
+}
+
+#[test]
+fn composio_is_told_only_of_who_was_asked_in_the_browser_that_had_asked() {
+    let person = || object().0.person().to_owned();
+    let told = || {
+        does(Effect::CompleteAuth {
+            id: "ca_1".into(),
+            request: "back".into(),
+        })
+    };
+    let out = || link_out(State::Initiated);
+    let waits = || Waits(Reason::AwaitingUser);
+    check([
+        (
+            "the person is back",
+            back(true, BROWSER, Some(&person())),
+            out(),
+            told(),
+        ),
+        (
+            "where nobody says who comes, the browser is",
+            back(false, BROWSER, None),
+            out(),
+            told(),
+        ),
+        (
+            "somebody else is",
+            back(true, BROWSER, Some("mallory")),
+            out(),
+            waits(),
+        ),
+        ("nobody says who", back(true, BROWSER, None), out(), waits()),
+        (
+            "another browser is",
+            back(true, "browser-b", Some(&person())),
+            out(),
+            waits(),
+        ),
+        (
+            "the page has sealed it for somebody else",
+            back(true, BROWSER, Some("mallory"))
+                .with(|desired| desired.requests[0].requested_by = Some(person())),
+            out(),
+            waits(),
+        ),
+        (
+            "another key has sealed it",
+            back(true, BROWSER, Some(&person()))
+                .with(|desired| desired.flags.page = Some(page("q", true))),
+            out(),
+            waits(),
+        ),
+        (
+            "no page is served any more",
+            back(false, BROWSER, None).with(|desired| desired.flags.page = None),
+            out(),
+            waits(),
+        ),
+        (
+            "the link is another one by now",
+            back(false, BROWSER, None),
+            out().with(|observed| {
+                let link = observed.recorded.link.as_mut().expect("a link");
+                link.requested_by.as_mut().expect("it was asked for").uid = "other".into();
+            }),
+            waits(),
+        ),
+        (
+            "Composio has refused it",
+            back(false, BROWSER, None),
+            out().refused(
+                Effect::CompleteAuth {
+                    id: "ca_1".into(),
+                    request: "back".into(),
+                },
+                rejected(),
+            ),
+            waits(),
+        ),
+    ]);
 }

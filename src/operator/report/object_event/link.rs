@@ -1,11 +1,11 @@
-//! That a link was issued, and who is said to have asked for it.
+//! That a link was issued, and who is said to have asked for it; and that the sign-in through it came to nothing.
 
 use crate::{
-    plan::{Applied, Desired},
+    plan::{Applied, Desired, Effect, Failure},
     text,
 };
 
-use super::{EventReason, ObjectEvent, normal};
+use super::{EventReason, ObjectEvent, normal, warning};
 
 /// The most characters that are told of who asks.
 const MAX_REQUESTED_BY: usize = 320;
@@ -36,4 +36,17 @@ pub(super) fn link_issued(desired: &Desired, done: &Applied) -> Vec<ObjectEvent>
         asked.unwrap_or_default()
     );
     vec![normal(EventReason::LinkIssued, note)]
+}
+
+/// The event of an effect that Composio has refused, where the conditions do not go on saying so: a session is used up
+/// by it.
+pub fn of_failure(effect: &Effect, failure: &Failure) -> Option<ObjectEvent> {
+    let Effect::CompleteAuth { id, .. } = effect else {
+        return None;
+    };
+    let note = format!(
+        "the sign-in of account {id} was not completed, and no agent uses it: {}. Whoever signed in can ask for a new link",
+        failure.message
+    );
+    Some(warning(EventReason::SignInNotCompleted, note))
 }

@@ -15,6 +15,8 @@ pub enum EventReason {
     AccountReplaced,
     /// The account became active.
     Connected,
+    /// Composio did not take a sign-in for the declared user's.
+    SignInNotCompleted,
     /// The toolkit shows somebody else than before, and nobody has signed in anew.
     IdentityChanged,
     /// Somebody was expected, and the toolkit does not tell whether it is they.
@@ -62,6 +64,7 @@ impl EventReason {
             Self::Adopted => "Adopted",
             Self::AccountReplaced => "AccountReplaced",
             Self::Connected => "Connected",
+            Self::SignInNotCompleted => "SignInNotCompleted",
             Self::IdentityChanged => "IdentityChanged",
             Self::IdentityUnknown => "IdentityUnknown",
             Self::Disabled => "Disabled",

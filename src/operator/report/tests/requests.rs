@@ -13,6 +13,7 @@ fn request(uid: &str, kind: ConnectRequestKind) -> PendingRequest {
         browser: None,
         requested_by: None,
         returned: None,
+        session: None,
     }
 }
 

@@ -148,6 +148,12 @@ pub(in crate::plan::tests) fn wanted(dice: &mut Dice) -> DesiredBuilder {
         }
         if dice.once_in(4) {
             desired.requests = requests::requests(dice, &desired.uid);
+            if desired.requests.iter().any(|one| one.session.is_some()) {
+                desired.flags.page = Some(match dice.once_in(4) {
+                    true => requests::any_page(dice),
+                    false => requests::page(),
+                });
+            }
         }
         desired.ignored_link_request = dice.once_in(8).then(|| dice.text(&TOKENS));
         desired.reconcile_request = dice.maybe(|dice| dice.text(&TOKENS));
@@ -375,7 +381,8 @@ pub(in crate::plan::tests) fn sight(dice: &mut Dice, desired: &Desired) -> Obser
             AccountLookup::of(rows(dice, desired), recorded)
         }
     };
-    let recorded = recorded(dice, account.account().map(|account| account.id.as_str()));
+    let mut recorded = recorded(dice, account.account().map(|account| account.id.as_str()));
+    requests::links_for_session(dice, desired, &mut recorded);
     let first = account.account().map(|first| &first.id);
     let others = account.others().iter();
     let others_held = others

@@ -60,6 +60,7 @@ fn is_ours(desired: &Desired, observed: &Observed, account: &Account) -> bool {
 pub(in crate::plan::tests) fn target(effect: &Effect) -> Option<&str> {
     match effect {
         Effect::Refresh { id }
+        | Effect::CompleteAuth { id, .. }
         | Effect::Enable { id }
         | Effect::Disable { id }
         | Effect::Patch { id, .. }

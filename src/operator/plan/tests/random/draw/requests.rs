@@ -5,12 +5,12 @@ use std::sync::{Arc, LazyLock};
 use super::*;
 use crate::{
     connect::{
-        keys::ConnectKeys,
+        keys::{ConnectKeys, SessionOf},
         page_address::{ConnectUrl, PageSettings},
     },
     crd::{
         ConnectRequestKind, ConnectRequestOutcome, FinishedIn, HandledConnectRequest,
-        IdentityVerdict, LinkRequestedBy, Returned, SignIn, Verdict,
+        IdentityVerdict, LinkRequestedBy, Returned, SignIn, SignInSession, Verdict,
     },
     plan::PendingRequest,
 };
@@ -85,10 +85,13 @@ pub(super) fn requests(dice: &mut Dice, uid: &str) -> Vec<PendingRequest> {
         ConnectRequestKind::StartOver,
         ConnectRequestKind::Returned,
         ConnectRequestKind::Look,
+        ConnectRequestKind::CompleteAuth,
     ];
     let mut drawn = Vec::new();
     for kind in kinds {
-        if !dice.once_in(4) {
+        // Much else must fit for that one to count.
+        let is_drawn = kind == ConnectRequestKind::CompleteAuth || dice.once_in(4);
+        if !is_drawn {
             continue;
         }
         let returned = (kind == ConnectRequestKind::Returned).then(|| {
@@ -108,13 +111,58 @@ pub(super) fn requests(dice: &mut Dice, uid: &str) -> Vec<PendingRequest> {
                 finished_in,
             }
         });
+        let requested_by = dice.maybe(|dice| dice.text(&USERS));
+        let session = (kind == ConnectRequestKind::CompleteAuth).then(|| {
+            let (request, browser) = (dice.text(&UIDS), dice.text(&BROWSERS));
+            // Who has copied it has the seal of another browser.
+            let sealed_for = match dice.once_in(8) {
+                true => dice.text(&BROWSERS),
+                false => browser.clone(),
+            };
+            let of = SessionOf {
+                uid,
+                request: &request,
+                browser: &sealed_for,
+                person: requested_by.as_deref().unwrap_or_default(),
+            };
+            let sealed = page().keys.seal_session("session_1", of);
+            SignInSession {
+                request,
+                browser,
+                sealed,
+            }
+        });
         drawn.push(PendingRequest {
             uid: dice.text(&UIDS),
             kind,
             browser: dice.maybe(|dice| dice.text(&BROWSERS)),
-            requested_by: dice.maybe(|dice| dice.text(&USERS)),
+            requested_by,
             returned,
+            session,
         });
     }
     drawn
+}
+
+/// Mostly the link that is out is the one of which somebody has come back.
+pub(super) fn links_for_session(
+    dice: &mut Dice,
+    desired: &Desired,
+    recorded: &mut ConnectedAccountStatus,
+) {
+    let mut sessions = desired
+        .requests
+        .iter()
+        .filter_map(|one| one.session.as_ref());
+    let Some(session) = sessions.next().filter(|_| !dice.once_in(12)) else {
+        return;
+    };
+    let end = Time(dice.of(&[ago(-300), ago(-300), ago(300)]));
+    recorded.link = Some(Link {
+        requested_by: Some(LinkRequestedBy {
+            uid: session.request.clone(),
+            browser: Some(session.browser.clone()),
+        }),
+        ..Link::in_clear("https://connect.example/1", end)
+    });
 }

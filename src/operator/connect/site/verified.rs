@@ -1,0 +1,153 @@
+//! A person comes back from the sign-in of a project that has whose it was verified, before anything is connected.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Browser, Site, Visit, asked::HOLD, page_path};
+use crate::{
+    connect::{
+        account::Account,
+        address::VERIFY,
+        keys::SessionOf,
+        page_address::browser_name,
+        pages::Tone,
+        reply::Reply,
+        requests::{Asked, Made},
+        stage::{Returning, completing},
+        texts,
+        visitor::NotLetIn,
+    },
+    crd::{ConnectRequestKind, SignInSession},
+};
+
+/// The parameter by which Composio names the sign-in. It names nothing else: whose link it was, the browser must know.
+const SESSION: &str = "session_uri";
+/// The longest one that is taken.
+const LONGEST: usize = 2048;
+
+impl Site {
+    /// Nothing is written but for a browser that had asked for a link which is out, with the person in it whom the link is
+    /// for. To anybody else nothing is told but that nothing is connected, and the session is gone from the address.
+    pub(super) async fn verify(&self, browser: &Browser<'_>) -> Reply {
+        if browser.method != Method::GET {
+            self.metrics.refused("method");
+            return self.not_found();
+        }
+        let session = browser.query.get(SESSION);
+        let is_one =
+            session.len() <= LONGEST && session.bytes().all(|byte| byte.is_ascii_graphic());
+        if session.is_empty() || !is_one {
+            return self.of_nobody();
+        }
+        let user = match &self.settings.proxy {
+            None => None,
+            Some(proxy) => match proxy.user(browser.headers, browser.peer) {
+                Some(user) => Some(user),
+                None => return self.not_let_in(NotLetIn::Proxy),
+            },
+        };
+        let again = again(session);
+        let Some(account) = self.asked_for(browser) else {
+            if self.cookies.all(browser.headers).is_empty() && !browser.query.has("again") {
+                // Some browsers keep back every cookie where another site has led here. From a page of this one they send
+                // it.
+                return self.looking(false, 0, &again);
+            }
+            self.metrics.refused("session");
+            return Reply::see("verify_elsewhere", VERIFY);
+        };
+        let (request, asker) = (account.link_request(), account.link_browser());
+        let of = SessionOf {
+            uid: account.uid(),
+            request,
+            browser: asker,
+            person: user.unwrap_or_default(),
+        };
+        let asked = Asked {
+            kind: ConnectRequestKind::CompleteAuth,
+            user,
+            browser: None,
+            returned: None,
+            session: Some(SignInSession {
+                request: request.to_owned(),
+                browser: asker.to_owned(),
+                sealed: self.settings.page.keys.seal_session(session, of),
+            }),
+        };
+        match self.in_turn(&account, &asked).await {
+            Made::New(request) => {
+                Reply::see("verify", completing_path(&account, &request, browser.now))
+            }
+            Made::Pending => Reply::see("verify", completing_path(&account, "", browser.now)),
+            // The session is good for ten minutes.
+            Made::Failed => self.busy().then(5, &again),
+        }
+    }
+
+    /// The object whose link this browser had asked for, if the person in it may. Of several it is the one whose link was
+    /// made last: Composio does not say which it was, and takes no other user for it.
+    fn asked_for(&self, browser: &Browser<'_>) -> Option<Arc<Account>> {
+        let cookies = self.cookies.all(browser.headers).into_iter();
+        let found = cookies.flat_map(|cookie| {
+            let name = browser_name(&cookie.nonce);
+            let found = self.objects.with_link_for(&name).into_iter();
+            found.filter(move |account| {
+                let link = account.open_link(browser.now);
+                // The cookie must be this object's own.
+                let (headers, namespace) = (browser.headers, account.namespace());
+                let own = self.cookies.read(headers, namespace, account.name());
+                let is_own = own.as_ref() == Some(&cookie);
+                let visit = self.visit(browser, Some(account), own);
+                link.is_some_and(|link| link.is_for(&name)) && is_own && visit.is_ok()
+            })
+        });
+        found.max_by_key(|account| account.link_end())
+    }
+
+    /// The person waits for Composio to have been told.
+    pub(super) async fn completing(&self, browser: &Browser<'_>, visit: &Visit<'_>) -> Reply {
+        let request = browser.query.name("r");
+        let came_at = browser.query.time("s", visit.now);
+        let stage = |account: &Account, now| completing(account, request, came_at, now);
+        let is_open = |stage| matches!(stage, Returning::Look { .. } | Returning::Settling);
+        let held = match browser.query.has("again") {
+            true => {
+                let is_over = |account: &Account, now| !is_open(stage(account, now));
+                let end = Instant::now() + HOLD;
+                self.until(visit.account, end, is_over).await
+            }
+            false => None,
+        };
+        let account = held.as_deref().unwrap_or(visit.account);
+        let stage = stage(account, Timestamp::now());
+        if is_open(stage) {
+            let again = format!("{}&again=1", completing_path(account, request, came_at));
+            let is_long = matches!(stage, Returning::Look { is_long: true, .. });
+            return self.looking(is_long, if is_long { 5 } else { 1 }, &again);
+        }
+        self.outcome(account, stage)
+    }
+
+    /// Whose agents it was for nobody can say here: the address names a session alone.
+    fn of_nobody(&self) -> Reply {
+        let page = self.brand().ended(&texts::unverified(), Tone::Bad, None);
+        Reply::page("verify_elsewhere", StatusCode::OK, page)
+    }
+}
+
+/// The address that was come to, as a page of this host leads to it.
+fn again(session: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair(SESSION, session)
+        .append_pair("again", "1");
+    format!("{VERIFY}?{}", query.finish())
+}
+
+fn completing_path(account: &Account, request: &str, came_at: Timestamp) -> String {
+    let (path, seconds) = (page_path(account), came_at.as_second());
+    format!("{path}/completing?r={request}&s={seconds}")
+}
