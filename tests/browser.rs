@@ -1,12 +1,11 @@
 //! The hosted sign-in page in a real browser: Chromium, driven over the WebDriver protocol.
 
-use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
 use serde_json::json;
 
-use crate::support::browser::{Browser, SIZES, chromedriver};
+use crate::support::browser::{Browser, SIZES, chromedriver_or_skip};
 use crate::support::child::Folder;
 use crate::support::sandbox::Sandbox;
 
@@ -33,16 +32,7 @@ async fn status(sandbox: &Sandbox, id: &str) -> String {
 
 #[tokio::test]
 async fn a_person_signs_in_with_a_real_browser() {
-    let Some(driver) = chromedriver() else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "chromium and chromedriver are required in CI: apt-get install chromium chromium-driver"
-        );
-        // Past the test harness, which shows no output of a test that passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: the sign-in page in a browser; it needs chromium and chromium-driver"
-        );
+    let Some(driver) = chromedriver_or_skip("the sign-in page in a browser") else {
         return;
     };
     let folder = Folder::new().expect("a folder");

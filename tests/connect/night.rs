@@ -1,13 +1,12 @@
 //! A merge at night, and the morning after it, with real browsers and nothing done by hand.
 
-use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
 use serde_json::Value;
 
 use super::gmail;
-use crate::support::browser::{Browser, chromedriver};
+use crate::support::browser::{Browser, chromedriver_or_skip};
 use crate::support::connect_page::ConnectPage;
 use crate::support::operator::Operator;
 use crate::support::scene::Scene;
@@ -99,12 +98,7 @@ async fn is_kept(
 
 #[tokio::test]
 async fn from_the_manifest_to_the_account_by_the_page_alone() {
-    let Some(driver) = chromedriver() else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "chromium is required in CI"
-        );
-        let _ = writeln!(std::io::stderr(), "SKIPPED: it needs chromium");
+    let Some(driver) = chromedriver_or_skip("from the manifest to the account in a browser") else {
         return;
     };
     let scene = Scene::new("whole").await;

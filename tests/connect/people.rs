@@ -1,6 +1,5 @@
 //! People with real browsers, through the sandbox's sign-in.
 
-use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 
 use composio_operator::connect::keys::SealedFor;
@@ -10,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Stage, awaiting, condition, gmail, uid};
-use crate::support::browser::{Browser, SIZES, chromedriver};
+use crate::support::browser::{Browser, SIZES, chromedriver_or_skip};
 use crate::support::scene::SOON;
 use crate::support::wait;
 
@@ -199,15 +198,7 @@ async fn is_not_let_in(stage: &Stage, browser: &Browser, name: &str) {
 
 #[tokio::test]
 async fn a_person_signs_in_from_the_page_with_a_real_browser() {
-    let Some(driver) = chromedriver() else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "chromium and chromedriver are required in CI: apt-get install chromium chromium-driver"
-        );
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: the connect page in a browser; it needs chromium and chromium-driver"
-        );
+    let Some(driver) = chromedriver_or_skip("the connect page in a browser") else {
         return;
     };
     let stage = Stage::new("connect", &[]).await;

@@ -1,7 +1,6 @@
 //! A project that sends whoever has signed in to the page first: nothing is connected before Composio was told whose
 //! sign-in it was.
 
-use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 
 use composio_operator::connect::keys::SessionOf;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::whole::House;
 use super::{Stage, gmail, uid};
-use crate::support::browser::{Browser, chromedriver};
+use crate::support::browser::{Browser, chromedriver_or_skip};
 use crate::support::connect_page::{Answer, Visitor};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
@@ -336,12 +335,7 @@ async fn the_page_asks_only_for_a_browser_that_waits_for_its_link() {
 
 #[tokio::test]
 async fn in_real_browsers_only_the_one_that_had_asked_finishes_a_verified_sign_in() {
-    let Some(driver) = chromedriver() else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "chromium is required in CI"
-        );
-        let _ = writeln!(std::io::stderr(), "SKIPPED: it needs chromium");
+    let Some(driver) = chromedriver_or_skip("verified sign-ins in a browser") else {
         return;
     };
     let house = House::new(&[]).await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::child::{Child, Folder};
 use super::scene::SOON;
-use super::{http_client, wait};
+use super::{http_client, tools, wait};
 
 /// Width and height of a phone and of a desktop.
 pub(crate) const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desktop", 1280, 800)];
@@ -252,4 +252,19 @@ pub(crate) fn chromedriver() -> Option<PathBuf> {
             .find(|file| file.is_file())
     };
     named("chromium").and(named("chromedriver"))
+}
+
+/// The same for a test, which passes over without it. In CI that is a failure.
+pub(crate) fn chromedriver_or_skip(what: &str) -> Option<PathBuf> {
+    let driver = chromedriver();
+    if driver.is_none() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "chromium and chromedriver are required in CI: apt-get install chromium chromium-driver"
+        );
+        tools::say(&format!(
+            "SKIPPED: {what}; it needs chromium and chromium-driver"
+        ));
+    }
+    driver
 }

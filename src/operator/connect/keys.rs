@@ -212,13 +212,7 @@ impl ConnectKeys {
 
     /// The link as only operator and page can read it.
     pub fn seal(&self, url: &str, sealed_for: SealedFor<'_>) -> String {
-        let aad = sealed_for.text();
-        let payload = Payload {
-            msg: url.as_bytes(),
-            aad: &aad,
-        };
-        let first = self.keys.first();
-        encoded(first.and_then(|key| encrypt(&key.seal, payload)))
+        self.encrypt(|key| &key.seal, url, &sealed_for.text())
     }
 
     /// The link; `None`: it was sealed with another key, or for something else.
@@ -228,18 +222,21 @@ impl ConnectKeys {
 
     /// The session of a sign-in, as only operator and page can read it.
     pub fn seal_session(&self, session_uri: &str, of: SessionOf<'_>) -> String {
-        let aad = of.text();
-        let payload = Payload {
-            msg: session_uri.as_bytes(),
-            aad: &aad,
-        };
-        let first = self.keys.first();
-        encoded(first.and_then(|key| encrypt(&key.session, payload)))
+        self.encrypt(|key| &key.session, session_uri, &of.text())
     }
 
     /// The session; `None`: the page has not sealed it, or not for this.
     pub fn open_session(&self, sealed: &str, of: SessionOf<'_>) -> Option<Sensitive> {
         self.decrypt(|key| &key.session, sealed, &of.text())
+    }
+
+    /// By the newest key. It fails for texts of 64 GiB alone.
+    fn encrypt(&self, cipher: impl Fn(&Key) -> &Aes256GcmSiv, text: &str, aad: &[u8]) -> String {
+        let msg = text.as_bytes();
+        let nonce = Nonce::from_slice(&NONCE);
+        let first = self.keys.first();
+        let sealed = first.and_then(|key| cipher(key).encrypt(nonce, Payload { msg, aad }).ok());
+        BASE64_URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default())
     }
 
     fn decrypt(
@@ -279,15 +276,6 @@ impl SessionOf<'_> {
     fn text(&self) -> Vec<u8> {
         length_prefixed([self.uid, self.request, self.browser, self.person])
     }
-}
-
-/// It fails for texts of 64 GiB alone.
-fn encrypt(cipher: &Aes256GcmSiv, payload: Payload<'_, '_>) -> Option<Vec<u8>> {
-    cipher.encrypt(Nonce::from_slice(&NONCE), payload).ok()
-}
-
-fn encoded(sealed: Option<Vec<u8>>) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(sealed.unwrap_or_default())
 }
 
 /// Equal keys have equal names.
