@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 mod boundary;
 mod broken;
 mod coverage;
+mod duplicates;
 mod interceptor;
 mod invariants;
 mod matrix;
@@ -13,6 +14,7 @@ mod neighbour;
 mod notified;
 mod run;
 mod scenario;
+mod sign_in;
 mod test_bed;
 mod two_projects;
 mod unknown;
@@ -58,10 +60,7 @@ async fn unknown_outcomes(circumstance: &str, switches: Value) {
 async fn of_several_accounts_those_of_nobody_are_deleted_and_those_of_a_person_are_not() {
     let matrix = Matrix::new(unknown::WAITS).await;
     let matrix = matrix.with_switches(json!({"alias_not_unique": true}));
-    let duplicates = [
-        scenario::duplicate_of_nobody(),
-        scenario::duplicate_of_a_person(),
-    ];
+    let duplicates = [duplicates::of_nobody(), duplicates::of_a_person()];
     let results = matrix.everywhere(&duplicates, |_| Vec::new()).await;
     results.must_hold();
     // So late that another account was made from the same Secret.

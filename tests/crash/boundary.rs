@@ -155,7 +155,9 @@ fn composio(path: &str, query: &str, body: &Value) -> Option<(String, &'static s
     Some(match segments.as_slice() {
         // The snapshot's list names no user.
         ["connected_accounts"] if body.is_null() && !query.contains("user_ids") => return None,
-        ["connected_accounts", "link"] => ("/connected_accounts/link".to_owned(), ""),
+        ["connected_accounts", last @ ("link" | "complete_auth")] => {
+            (format!("/connected_accounts/{last}"), "")
+        }
         ["connected_accounts", _] => ("/connected_accounts/{id}".to_owned(), change(body, query)),
         ["connected_accounts", _, "status"] => {
             let what = match body["enabled"] {

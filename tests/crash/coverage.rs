@@ -135,11 +135,12 @@ const ACCOUNTS: &str = "/connected_accounts";
 const ACCOUNT: &str = "/connected_accounts/{id}";
 const ENABLED: &str = "/connected_accounts/{id}/status";
 const REFRESH: &str = "/connected_accounts/{id}/refresh";
+const COMPLETE_AUTH: &str = "/connected_accounts/complete_auth";
 const REVOKE: &str = "/connected_accounts/{id}/revoke";
 
 /// The effects as people call them: the step that is about it, and the request without which it would
 /// not have taken place.
-pub(super) const EFFECTS: [(&str, &str, Server, Request); 12] = {
+pub(super) const EFFECTS: [(&str, &str, Server, Request); 13] = {
     use Server::{Composio, Kubernetes};
     [
         ("link", "link", Composio, ("POST", LINK, "")),
@@ -155,6 +156,12 @@ pub(super) const EFFECTS: [(&str, &str, Server, Request); 12] = {
         ),
         ("enable", "enable", Composio, ("PATCH", ENABLED, "enable")),
         ("refresh", "refresh", Composio, ("POST", REFRESH, "")),
+        (
+            "completion",
+            "complete",
+            Composio,
+            ("POST", COMPLETE_AUTH, ""),
+        ),
         (
             "take-over",
             "take over",
@@ -186,8 +193,7 @@ fn kinds_of(endpoint: Endpoint) -> Vec<Kind> {
         Endpoint::AuthConfig => ("/auth_configs/{id}", &[""]),
         Endpoint::AuthConfigs => ("/auth_configs", &[""]),
         Endpoint::SessionInfo => ("/auth/session/info", &[""]),
-        // It takes a page: what its failures come to is in tests/connect/verified.rs.
-        Endpoint::CompleteAuth => return Vec::new(),
+        Endpoint::CompleteAuth => (COMPLETE_AUTH, &[""]),
         // Asked by kubectl composio alone.
         Endpoint::WebhookSubscriptions | Endpoint::Subscribe | Endpoint::Unsubscribe => {
             return Vec::new();

@@ -54,9 +54,12 @@ pub(super) async fn run(
     quiet: Duration,
     conditions: &Conditions,
 ) -> Run {
-    let own = test_bed
+    let mut own = test_bed
         .world(&scenario.accounts, &conditions.switches)
         .await;
+    if scenario.is_verified() {
+        own.verifies_sign_ins().await;
+    }
     let broken = conditions.broken.map(|broken| Arc::new(broken(&own)));
     let neighbour = match scenario.steps.iter().any(|step| step.beside.is_some()) {
         true => Some(test_bed.neighbour(&own, &conditions.switches).await),

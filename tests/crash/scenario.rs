@@ -35,6 +35,9 @@ pub(super) enum Act {
     Edit(Value),
     /// Asks for a link, as the connect page does when somebody presses its button.
     Ask,
+    /// Signs in where the project verifies whose it was, and comes back to the connect page, which asks to have Composio
+    /// told.
+    ComeBack,
     /// Puts that value into the Secret.
     Key(&'static str),
     /// That happens to the recorded account in Composio: `consent`, `expire`, `delete`.
@@ -79,6 +82,14 @@ pub(super) enum Then {
     GoneWithProject,
 }
 
+impl Scenario {
+    /// Whether people come by the connect page, which is the project's verifier URL.
+    pub(super) fn is_verified(&self) -> bool {
+        let mut acts = self.steps.iter().flat_map(|step| &step.acts);
+        acts.any(|act| matches!(act, Act::ComeBack))
+    }
+}
+
 pub(super) fn step(name: &'static str, acts: impl Into<Vec<Act>>, then: Then) -> Step {
     Step {
         name,
@@ -106,7 +117,7 @@ pub(super) fn spec(value: Value) -> Act {
     Act::Edit(json!({"spec": value}))
 }
 
-fn annotated(name: &str, value: &str) -> Act {
+pub(super) fn annotated(name: &str, value: &str) -> Act {
     let name = format!("composio.dev/{name}");
     Act::Edit(json!({"metadata": {"annotations": {name: value}}}))
 }
@@ -142,6 +153,7 @@ pub(super) fn all() -> Vec<Scenario> {
         switched(),
         asked_again(),
         on_demand(),
+        verified(),
         replaced(),
         vanished(),
         corrected(),
@@ -280,6 +292,20 @@ fn on_demand() -> Scenario {
     }
 }
 
+/// The connect page is the project's verifier URL: nothing is connected before Composio was told whose sign-in it was.
+fn verified() -> Scenario {
+    Scenario {
+        name: "verified",
+        accounts: json!([]),
+        steps: vec![
+            step("declare", [Act::Declare(gmail())], Then::Unasked),
+            step("click", [Act::Ask], Then::AwaitingUser),
+            step("complete", [Act::ComeBack], Then::Connected),
+            delete(),
+        ],
+    }
+}
+
 /// A grant dies, and its account cannot be refreshed: another one takes its place.
 fn replaced() -> Scenario {
     Scenario {
@@ -326,51 +352,6 @@ fn corrected() -> Scenario {
             step("correct", [spec(right)], Then::AwaitingUser),
             step("connect", [Act::Account("consent")], Then::Connected),
             delete(),
-        ],
-    }
-}
-
-/// A second account under the same alias, whose link nobody ever saw, runs out.
-pub(super) fn duplicate_of_nobody() -> Scenario {
-    Scenario {
-        name: "duplicate of nobody",
-        accounts: json!([]),
-        steps: vec![
-            step("link", [Act::Declare(gmail())], Then::AwaitingUser),
-            step(
-                "duplicate",
-                [Act::Duplicate, Act::OfDuplicate("expire")],
-                Then::AwaitingUser,
-            ),
-            delete(),
-        ],
-    }
-}
-
-/// A person signs in to a second account under the same alias. It is theirs, whatever comes.
-pub(super) fn duplicate_of_a_person() -> Scenario {
-    Scenario {
-        name: "duplicate of a person",
-        accounts: json!([]),
-        steps: vec![
-            step("link", [Act::Declare(gmail())], Then::AwaitingUser),
-            step(
-                "duplicate",
-                [Act::Duplicate, Act::OfDuplicate("consent")],
-                Then::AwaitingUser,
-            ),
-            // The echo of the request tells that everything has been looked at.
-            step(
-                "look",
-                [annotated("reconcile-requested-at", "now")],
-                Then::AwaitingUser,
-            ),
-            step("connect", [Act::Account("consent")], Then::Connected),
-            step(
-                "look again",
-                [annotated("reconcile-requested-at", "later")],
-                Then::Connected,
-            ),
         ],
     }
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use composio_operator::crd::{
-    ConnectRequest, ConnectRequestKind, ConnectedAccount, connect_request_name,
-};
+use composio_operator::crd::{ConnectRequest, ConnectedAccount};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
@@ -20,6 +18,7 @@ use super::interceptor::Interceptor;
 use super::invariants::Facts;
 use super::neighbour::release;
 use super::scenario::{Act, THEIRS};
+use super::sign_in::Page;
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::{Operator, Options, RULES};
@@ -36,7 +35,7 @@ const SECRET: &str = "key";
 pub(super) struct TestBed<'a> {
     pub(super) interceptor: Arc<Interceptor>,
     pub(super) objects: Api<ConnectedAccount>,
-    requests: Api<ConnectRequest>,
+    pub(super) requests: Api<ConnectRequest>,
     secrets: Api<Secret>,
     pub(super) namespace: String,
     pub(super) client: Client,
@@ -45,7 +44,7 @@ pub(super) struct TestBed<'a> {
     /// Where people are notified.
     pub(super) receiver: Option<Arc<Receiver>>,
     sandbox: &'a Sandbox,
-    folder: &'a Folder,
+    pub(super) folder: &'a Folder,
     runs: AtomicUsize,
     pub(super) proxies: Vec<Proxy>,
 }
@@ -62,6 +61,8 @@ pub(super) struct World<'a> {
     duplicate: Option<(String, bool)>,
     policy: String,
     value: Option<String>,
+    /// Where people come by the connect page: what it shares with the operator.
+    pub(super) page: Option<Page>,
     pub(super) operators: usize,
 }
 
@@ -149,6 +150,7 @@ impl<'a> TestBed<'a> {
             duplicate: None,
             policy: "Revoke".to_owned(),
             value: None,
+            page: None,
             operators: 0,
         }
     }
@@ -167,7 +169,10 @@ impl World<'_> {
         self.operators += 1;
         let name = format!("{}-{}", self.key, self.operators);
         let options = self.test_bed.options.clone();
-        let options = options.without_project();
+        let options = match &self.page {
+            Some(page) => page.known_to(options.without_project()),
+            None => options.without_project(),
+        };
         Operator::spawn(self.test_bed.folder, &name, &options).expect("the operator starts")
     }
 
@@ -192,6 +197,7 @@ impl World<'_> {
                 self.declared(&patch["spec"]);
             }
             Act::Ask => self.ask().await,
+            Act::ComeBack => self.come_back().await,
             Act::Key(value) => self.put_key(value).await,
             Act::Account(what) => {
                 let id = self.recorded().await;
@@ -266,27 +272,13 @@ impl World<'_> {
         self.value = Some(value.to_owned());
     }
 
-    async fn ask(&self) {
-        let object = self.object().await.expect("the object is there");
-        let uid = object["metadata"]["uid"].as_str().expect("it has a uid");
-        let request = json!({
-            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectRequest",
-            "metadata": {"name": connect_request_name(uid, ConnectRequestKind::Link)},
-            "spec": {"accountName": self.name, "accountUID": uid, "kind": "Link"},
-        });
-        let request = serde_json::from_value(request).expect("it is one");
-        let requests = &self.test_bed.requests;
-        let made = requests.create(&PostParams::default(), &request).await;
-        made.expect("none is there");
-    }
-
-    async fn recorded(&self) -> String {
+    pub(super) async fn recorded(&self) -> String {
         let object = self.object().await.expect("the object is there");
         let id = &object["status"]["connectedAccountId"];
         id.as_str().expect("an account is recorded").to_owned()
     }
 
-    async fn object(&self) -> Option<Value> {
+    pub(super) async fn object(&self) -> Option<Value> {
         let object = self.test_bed.objects.get_opt(&self.name).await;
         let object = object.expect("the apiserver answers");
         object.map(|object| serde_json::to_value(object).expect("it is JSON"))
@@ -301,6 +293,7 @@ impl World<'_> {
     /// Everything that can be seen from outside.
     pub(super) async fn facts(&self) -> Facts {
         let object = self.object().await;
+        let object = object.map(|object| self.with_link_in_clear(object));
         let accounts = self.control("GET", "accounts", Value::Null).await;
         let is_shared = object
             .as_ref()
