@@ -13,7 +13,7 @@ use source::Source;
 
 const LINES: usize = 400;
 /// Files that are longer, and why.
-const LONG: [(&str, &str); 5] = [
+const LONG: [(&str, &str); 4] = [
     (
         "src/operator/plan/tests/random/draw.rs",
         "one draw after another",
@@ -24,7 +24,6 @@ const LONG: [(&str, &str); 5] = [
     ),
     ("src/operator/plan/tests/allowed.rs", "tables"),
     ("src/operator/plan/tests/claims.rs", "tables"),
-    ("src/client/tests/failures.rs", "one table"),
 ];
 
 /// The manifests whose `path` lines name where compilation begins, with the folder of each.

@@ -9,6 +9,7 @@ use std::{
 use ::http::{Request, Response};
 use bytes::Bytes;
 use futures::FutureExt;
+use rstest::rstest;
 
 use super::*;
 
