@@ -11,20 +11,8 @@ mod naps;
 pub(crate) mod source;
 use source::Source;
 
+/// So long a file may be.
 const LINES: usize = 400;
-/// Files that are longer, and why.
-const LONG: [(&str, &str); 4] = [
-    (
-        "src/operator/plan/tests/random/draw.rs",
-        "one draw after another",
-    ),
-    (
-        "tests/convergence/rules/sight.rs",
-        "one value and what is asked of it",
-    ),
-    ("src/operator/plan/tests/allowed.rs", "tables"),
-    ("src/operator/plan/tests/claims.rs", "tables"),
-];
 
 /// The manifests whose `path` lines name where compilation begins, with the folder of each.
 const MANIFESTS: [(&str, &str); 7] = [
@@ -50,7 +38,7 @@ fn every_file_is_reached_by_a_mod_line() {
 
 #[test]
 fn no_file_outgrows_a_reader() {
-    none(too_long(&sources(), &LONG));
+    none(too_long(&sources()));
 }
 
 #[test]
@@ -130,29 +118,14 @@ fn logs(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-fn too_long(sources: &[Source], long: &[(&str, &str)]) -> Vec<String> {
-    let mut complaints = Vec::new();
-    let mut listed = BTreeMap::from_iter(long.iter().copied());
-    for source in sources {
+fn too_long(sources: &[Source]) -> Vec<String> {
+    let complaints = sources.iter().filter_map(|source| {
         let lines = source.text.lines().count();
-        match (lines > LINES, listed.remove(source.path.as_str())) {
-            (true, None) => complaints.push(format!(
-                "{}: {lines} lines, more than {LINES}: make a folder of it, or list it with a reason",
-                source.path
-            )),
-            (false, Some(_)) => complaints.push(format!(
-                "{}: {lines} lines are not too many, it need not be listed",
-                source.path
-            )),
-            (true, Some(_)) | (false, None) => {}
-        }
-    }
-    complaints.extend(
-        listed
-            .keys()
-            .map(|path| format!("{path} is listed but not there")),
-    );
-    complaints
+        let path = &source.path;
+        (lines > LINES)
+            .then(|| format!("{path}: {lines} lines, more than {LINES}: split it by idea"))
+    });
+    complaints.collect()
 }
 
 #[test]
@@ -182,16 +155,10 @@ fn a_file_that_no_mod_line_reaches_is_found() {
 }
 
 #[test]
-fn a_long_file_is_found_and_so_is_a_stale_reason() {
+fn a_long_file_is_found() {
     let of = |lines: usize| [Source::new("src/a.rs", &"\n".repeat(lines))];
-    assert_eq!(too_long(&of(401), &[]).len(), 1);
-    assert_eq!(too_long(&of(401), &[("src/a.rs", "a table")]), [""; 0]);
-    assert_eq!(too_long(&of(400), &[]), [""; 0]);
-    assert_eq!(too_long(&of(400), &[("src/a.rs", "a table")]).len(), 1);
-    assert_eq!(
-        too_long(&[], &[("src/a.rs", "a table")]),
-        ["src/a.rs is listed but not there"]
-    );
+    assert_eq!(too_long(&of(401)).len(), 1);
+    assert_eq!(too_long(&of(400)), [""; 0]);
 }
 
 #[test]

@@ -10,10 +10,12 @@
 //!   with a pinned alias and without a finalizer has its marks restored before.
 
 use jiff::Timestamp;
+use rstest::rstest;
 
 use super::*;
 use crate::record::{Proven, RecordKeys, SecretChange};
 
+mod adopted;
 mod after_failure;
 mod allowed;
 mod auth_configs;

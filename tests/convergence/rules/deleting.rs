@@ -5,7 +5,8 @@ use composio_operator::crd::{DeletionPolicy, ProjectReason, Reason, condition};
 use composio_operator::plan::{Claim, Claimant, EffectKind, Pin, ProjectState, Rule};
 use jiff::Timestamp;
 
-use super::sight::{Situation, after, is_final};
+use super::refusals::is_final;
+use super::sight::{Situation, after};
 
 const CONNECTED: &[State] = &[State::Active, State::Inactive];
 

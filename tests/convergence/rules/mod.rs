@@ -8,11 +8,13 @@ use composio_operator::plan::{Claim, Decision, Desired, Observed, Plan, Presence
 use jiff::Timestamp;
 use strum::IntoEnumIterator;
 
+mod claims;
 mod data;
 mod declared;
 mod deleting;
 mod grant;
 mod link;
+mod refusals;
 mod request;
 mod says;
 mod sight;
@@ -223,7 +225,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         },
         Rule::FinishedElsewhere | Rule::NotReturned | Rule::WrongIdentity => {
             match sight.not_used_refused() {
-                Some(refused) if sight::is_final(refused) => Act::Concludes,
+                Some(refused) if refusals::is_final(refused) => Act::Concludes,
                 Some(_) => Act::Rests,
                 None if sight.is(&[State::Active]) || sight.asked_for_link() => Act::Writes,
                 None => Act::Concludes,
@@ -231,7 +233,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         }
         // Whether it is for a person or for later depends on what Composio answered.
         Rule::Refused | Rule::CredentialsRejected | Rule::DeletingRefused => {
-            match sight.stopped_by(rule).is_none_or(sight::is_final) {
+            match sight.stopped_by(rule).is_none_or(refusals::is_final) {
                 true => Act::Concludes,
                 false => Act::Rests,
             }
