@@ -13,6 +13,8 @@ import sys
 import tempfile
 import threading
 
+from checks import check, end
+
 python, node = sys.argv[1], pathlib.Path(sys.argv[2])
 examples = pathlib.Path(__file__).parents[2] / "charts/composio-operator/examples"
 AGENTS = {
@@ -42,7 +44,6 @@ ACTIVE = {
     "user": "support@acme.example",
     "toolkit": "gmail",
 }
-passed = failed = 0
 
 
 class OneTool(http.server.BaseHTTPRequestHandler):
@@ -72,15 +73,6 @@ class OneTool(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         """The calls tell enough."""
-
-
-def check(name, condition, detail=""):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED {name} {detail}")
 
 
 def run(agent, values, url):
@@ -117,5 +109,4 @@ for agent in AGENTS:
         check(f"{agent} does not call: {word}", calls == [], calls)
         check(f"{agent} says why: {word}", code == 1 and word in said, said)
 server.shutdown()
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+end()

@@ -7,12 +7,13 @@ OpenAPI description. Usage: life.py URL. The last line tells how many checks pas
 import asyncio
 import re
 import sys
-import traceback
 
 import composio_client
 import httpx
 from composio_client import AsyncComposio, Composio, ProjectAuth
 from composio_client._generated import pydantic_gen as models
+
+from checks import check, end, step
 
 URL = sys.argv[1]
 API = "/api/v3.1"
@@ -62,27 +63,8 @@ IN_HAND = {
 }
 PATCHABLE = {scheme.value for scheme in models.PatchConnectedAccountBodyConnectionStateAuthScheme}
 
-passed = failed = validated = 0
+validated = 0
 control = httpx.Client(base_url=URL, trust_env=False)
-
-
-def check(name, condition, detail=""):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED {name} {detail}")
-
-
-def step(name, run):
-    """A group of checks; an exception fails it and lets the others go on."""
-    try:
-        run()
-    except Exception:  # whatever it is, it is told
-        global failed
-        failed += 1
-        print(f"FAILED {name}\n{traceback.format_exc(limit=-3)}")
 
 
 def sandbox(method, path, /, **body):
@@ -432,5 +414,4 @@ for name, run in [
     sandbox("POST", "limit", limit=100000)
     step(name, run)
 print(f"{validated} answers validated by Composio's models")
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+end()

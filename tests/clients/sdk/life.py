@@ -10,38 +10,19 @@ import pathlib
 import queue
 import sys
 import threading
-import traceback
 import urllib.parse
 import urllib.request
 import warnings
 
 from composio import Composio, exceptions
 
+from checks import check, end, step
+
 URL = sys.argv[1]
 EXPIRED = "composio.connected_account.expired"
 
 warnings.simplefilter("ignore")
-passed = failed = 0
 sdk = Composio(api_key="sandbox", base_url=URL, max_retries=0)
-
-
-def check(name, condition, detail=""):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED {name} {detail}")
-
-
-def step(name, run):
-    """A group of checks; an exception fails it and lets the others go on."""
-    try:
-        run()
-    except Exception:  # whatever it is, it is told
-        global failed
-        failed += 1
-        print(f"FAILED {name}\n{traceback.format_exc(limit=-3)}")
 
 
 def refused(name, error, call):
@@ -193,5 +174,4 @@ for name, run in [
 ]:
     sandbox("POST", "reset")
     step(name, run)
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+end()
