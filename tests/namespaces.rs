@@ -37,10 +37,7 @@ impl Land {
     }
 
     async fn start() -> Land {
-        let program = tokio::task::spawn_blocking(|| tools::find(&KUBE_CONTROLLER_MANAGER))
-            .await
-            .expect("the search does not panic")
-            .unwrap_or_else(|error| panic!("no kube-controller-manager: {error}"));
+        let program = tools::program(&KUBE_CONTROLLER_MANAGER).await;
         let control_plane = ControlPlane::start().await.expect("it starts");
         control_plane.install_crd().await;
         let mut command = Command::new(program);

@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
-use crate::support::helm::found;
-use crate::support::tools::HELM;
+use crate::support::tools::{self, HELM};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -183,7 +182,7 @@ fn the_bill_of_materials_has_what_is_built_in_and_not_what_tests_need() {
 /// The manifests and the chart of a release whose image is there.
 async fn made(image: &str) -> Folder {
     let folder = Folder::new().expect("a folder");
-    let helm = found(&HELM).await;
+    let helm = tools::program(&HELM).await;
     let path = folder.path().display().to_string();
     printed("manifests", &[&path, image], &helm);
     folder

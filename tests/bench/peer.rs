@@ -13,10 +13,9 @@ use super::run::stop;
 use super::stage::{self, Mix, NAMESPACE, Stage};
 use super::table::{ratio, say, seconds};
 use crate::support::child::{Child, Folder, Signal};
-use crate::support::helm;
 use crate::support::operator::Operator;
 use crate::support::sandbox::{API_KEY, Sandbox};
-use crate::support::tools::PEER;
+use crate::support::tools::{self, PEER};
 
 const RULES: &str = r#"
 - apiGroups: [composio.dev]
@@ -137,7 +136,7 @@ async fn start_peer(stage: &Stage, sandbox: &Sandbox) -> Child {
         .service_account(&stage.client, NAMESPACE, "peer", RULES)
         .await;
     let key = stage.folder.write("peer-key", API_KEY);
-    let mut command = Command::new(helm::found(&PEER).await);
+    let mut command = Command::new(tools::program(&PEER).await);
     command
         .args(["--namespace", NAMESPACE, "--base-url", sandbox.url()])
         .arg("--api-key-file")
@@ -216,7 +215,7 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     let stage = Stage::set(concurrency, mix).await.with_deletion();
     stage.declare(size, "account").await;
     // Built where it is not yet there, before the time is taken.
-    helm::found(&PEER).await;
+    tools::program(&PEER).await;
     let before = Served::read(&stage.client).await;
     let requests = Requests::read(&stage.client).await;
     let begun = Instant::now();

@@ -15,8 +15,8 @@ use cases::{CASES, Case, OF_RELEASE};
 use healthy::HEALTHY;
 
 use crate::support::child::Folder;
-use crate::support::helm::{self, render};
-use crate::support::tools::PROMTOOL;
+use crate::support::helm::render;
+use crate::support::tools::{self, PROMTOOL};
 
 const METRICS: &str =
     r#"metrics={"serviceMonitor":{"enabled":true},"rules":{"enabled":true,"waitingMinutes":60}}"#;
@@ -136,7 +136,7 @@ async fn each_alert_rings_for_what_it_is_about_and_stops_when_it_is_mended() {
 
 /// Has promtool check the rules, or run the tests, of a file.
 pub(super) async fn promtool(what: &str, file: &Path) {
-    let output = Command::new(helm::found(&PROMTOOL).await)
+    let output = Command::new(tools::program(&PROMTOOL).await)
         .args([what, "rules"])
         .arg(file)
         .stdin(Stdio::null())

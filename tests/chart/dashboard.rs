@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use super::monitoring::{busy, panels};
 use crate::support::child::{Child, Folder};
 use crate::support::control_plane::free_ports;
-use crate::support::helm;
 use crate::support::operator::Operator;
 use crate::support::scene::SOON;
-use crate::support::tools::PROMETHEUS;
+use crate::support::tools::{self, PROMETHEUS};
 use crate::support::{http_client, wait};
 
 /// Panels that are empty while all is well.
@@ -43,7 +42,7 @@ impl Prometheus {
             }],
         });
         let config = folder.write("prometheus.yaml", config.to_string());
-        let mut command = Command::new(helm::found(&PROMETHEUS).await);
+        let mut command = Command::new(tools::program(&PROMETHEUS).await);
         command
             .arg("--config.file")
             .arg(config.expect("it is written"))

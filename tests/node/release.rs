@@ -10,8 +10,8 @@ use crate::cluster::{Cluster, command};
 use crate::image::Image;
 use crate::person::{self, PAGE};
 use crate::support::child::tail;
-use crate::support::helm;
 use crate::support::registry::Registry;
+use crate::support::tools::{self, HELM};
 use crate::support::{http_client, wait};
 
 const NAMESPACE: &str = "composio-system";
@@ -87,7 +87,7 @@ impl<'a> Release<'a> {
         };
         let made = folder.subfolder("release");
         let made = made.map_err(|error| error.to_string())?;
-        let program = helm::program().await.display().to_string();
+        let program = tools::program(&HELM).await.display().to_string();
         let helm = format!("HELM={program}");
         let folder = made.display().to_string();
         command("env", &[&helm, &script("manifests"), &folder, &name]).await?;
@@ -316,7 +316,7 @@ impl<'a> Release<'a> {
             .folder()
             .subfolder("helm")
             .map_err(|error| error.to_string())?;
-        let output = tokio::process::Command::new(helm::program().await)
+        let output = tokio::process::Command::new(tools::program(&HELM).await)
             .args(["--namespace", NAMESPACE])
             .args(args)
             .env("KUBECONFIG", self.cluster.control_plane().kubeconfig())

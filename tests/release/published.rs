@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{ROOT, VERSION, made, printed, script};
 use crate::support::child::Folder;
 use crate::support::control_plane::ControlPlane;
-use crate::support::helm::{found, helm_on};
+use crate::support::helm::helm_on;
 use crate::support::registry::Registry;
 use crate::support::tools::{self, COSIGN, CRANE};
 
@@ -21,7 +21,7 @@ struct Keys {
 impl Keys {
     async fn made() -> Keys {
         let folder = Folder::new().expect("a folder");
-        let cosign = found(&COSIGN).await;
+        let cosign = tools::program(&COSIGN).await;
         let keys = Keys { cosign, folder };
         let made = keys.run(&["generate-key-pair"]);
         assert!(made.status.success(), "{made:?}");
@@ -118,7 +118,7 @@ async fn an_image_for_two_architectures_is_pushed_as_one() {
     let serving = Registry::start(&folder).await;
     let registry = &serving.host;
     // Any static program will do.
-    let crane = found(&CRANE).await;
+    let crane = tools::program(&CRANE).await;
     let name = format!("{registry}/composio-operator:{VERSION}");
     let archives = ["amd64", "arm64"].map(|arch| {
         let archive = folder.join(format!("{arch}.tar"));

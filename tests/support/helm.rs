@@ -1,6 +1,6 @@
 //! The chart, rendered by Helm as it would be installed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 use serde::de::DeserializeOwned;
@@ -24,7 +24,7 @@ pub(crate) async fn helm3(args: &[&str]) -> Output {
 }
 
 async fn without_cluster(tool: &'static Tool, args: &[&str]) -> Output {
-    Command::new(found(tool).await)
+    Command::new(tools::program(tool).await)
         .args(args)
         .env_remove("KUBECONFIG")
         .stdin(Stdio::null())
@@ -52,7 +52,7 @@ pub(crate) async fn helm_of(
     namespace: &str,
     args: &[&str],
 ) -> Output {
-    Command::new(found(tool).await)
+    Command::new(tools::program(tool).await)
         .args(args)
         .args(["--namespace", namespace])
         .env("KUBECONFIG", control_plane.kubeconfig())
@@ -61,18 +61,6 @@ pub(crate) async fn helm_of(
         .output()
         .await
         .expect("helm runs")
-}
-
-/// Where Helm is. Built the first time, which takes a while.
-pub(crate) async fn program() -> PathBuf {
-    found(&HELM).await
-}
-
-pub(crate) async fn found(tool: &'static Tool) -> PathBuf {
-    tokio::task::spawn_blocking(move || tools::find(tool))
-        .await
-        .expect("the search does not panic")
-        .unwrap_or_else(|error| panic!("no {}: {error}", tool.name))
 }
 
 /// The chart with these values (`name=value`, a value in JSON), or what Helm says against them.

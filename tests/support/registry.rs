@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use super::child::{Child, Folder};
 use super::control_plane::free_ports;
-use super::helm::found;
 use super::scene::SOON;
-use super::tools::CRANE;
+use super::tools::{self, CRANE};
 use super::{http_client, wait};
 
 /// A running registry.
@@ -22,7 +21,7 @@ impl Registry {
     pub(crate) async fn start(folder: &Folder) -> Registry {
         let [port] = free_ports().expect("loopback has free ports");
         let host = format!("127.0.0.1:{port}");
-        let mut command = Command::new(found(&CRANE).await);
+        let mut command = Command::new(tools::program(&CRANE).await);
         command.args(["registry", "serve", "--address", &host]);
         let child = Child::spawn(folder, "registry", Duration::from_secs(1), &command);
         let child = child.expect("it starts");

@@ -155,6 +155,14 @@ pub(crate) fn find(tool: &Tool) -> Result<PathBuf, Error> {
     Ok(paths.remove(0))
 }
 
+/// Where a program is. Built the first time, which takes a while; panics where it cannot be had.
+pub(crate) async fn program(tool: &'static Tool) -> PathBuf {
+    tokio::task::spawn_blocking(move || find(tool))
+        .await
+        .expect("the search does not panic")
+        .unwrap_or_else(|error| panic!("no {}: {error}", tool.name))
+}
+
 /// Where in the folders the programs are, if they are there.
 fn look_for(tools: &[&Tool], folders: &[PathBuf]) -> Vec<Option<PathBuf>> {
     tools.iter().map(|tool| found(tool, folders)).collect()

@@ -108,36 +108,24 @@ pub(crate) const PEER: Tool = Tool {
 
 pub(crate) const KUBE_CONTROLLER_MANAGER: Tool = Tool {
     name: "kube-controller-manager",
-    module: &go::KUBERNETES,
     package: "k8s.io/kubernetes/cmd/kube-controller-manager",
-    ask: &["--version"],
-    before: "Kubernetes v",
-    oldest: Version(1, 33),
+    ..KUBE_APISERVER
 };
 
 pub(crate) const KUBE_SCHEDULER: Tool = Tool {
     name: "kube-scheduler",
-    module: &go::KUBERNETES,
     package: "k8s.io/kubernetes/cmd/kube-scheduler",
-    ask: &["--version"],
-    before: "Kubernetes v",
-    oldest: Version(1, 33),
+    ..KUBE_APISERVER
 };
 
 pub(crate) const KUBE_PROXY: Tool = Tool {
     name: "kube-proxy",
-    module: &go::KUBERNETES,
     package: "k8s.io/kubernetes/cmd/kube-proxy",
-    ask: &["--version"],
-    before: "Kubernetes v",
-    oldest: Version(1, 33),
+    ..KUBE_APISERVER
 };
 
 pub(crate) const KUBELET: Tool = Tool {
     name: "kubelet",
-    module: &go::KUBERNETES,
     package: "k8s.io/kubernetes/cmd/kubelet",
-    ask: &["--version"],
-    before: "Kubernetes v",
-    oldest: Version(1, 33),
+    ..KUBE_APISERVER
 };

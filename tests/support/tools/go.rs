@@ -15,8 +15,6 @@ use super::{Error, KUBE_APISERVER, Tool, Version, names, read_version};
 use crate::support::child::{self, Child, Folder};
 
 const GO_MOD: &str = include_str!("../../kubernetes/go.mod");
-const GO_SUM: &str = include_str!("../../kubernetes/go.sum");
-const KUBERNETES_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubernetes");
 
 /// A module of Go.
 #[derive(Debug)]
@@ -28,73 +26,32 @@ pub(crate) struct Module {
     tags: &'static str,
 }
 
+/// The module in a folder below `tests`: its go.mod and go.sum, and what is our own of its sources.
+macro_rules! module {
+    ($folder:literal, [$($source:literal),*], $tags:literal) => {
+        Module {
+            folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/", $folder),
+            sources: &[
+                include_str!(concat!("../../", $folder, "/go.mod")),
+                include_str!(concat!("../../", $folder, "/go.sum")),
+                $(include_str!(concat!("../../", $folder, "/", $source))),*
+            ],
+            tags: $tags,
+        }
+    };
+}
+
 /// The control plane, the node, and Helm.
-pub(super) const KUBERNETES: Module = Module {
-    folder: KUBERNETES_FOLDER,
-    sources: &[GO_MOD, GO_SUM],
-    tags: "",
-};
-
+pub(super) const KUBERNETES: Module = module!("kubernetes", [], "");
 /// The same, with the one program that is our own: with another source it is another program.
-pub(super) const GITOPS: Module = Module {
-    folder: KUBERNETES_FOLDER,
-    sources: &[
-        GO_MOD,
-        GO_SUM,
-        include_str!("../../kubernetes/gitops/main.go"),
-    ],
-    tags: "",
-};
-
-pub(super) const HELM3: Module = Module {
-    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/helm3"),
-    sources: &[
-        include_str!("../../helm3/go.mod"),
-        include_str!("../../helm3/go.sum"),
-    ],
-    tags: "",
-};
-
-pub(super) const REGISTRY: Module = Module {
-    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/registry"),
-    sources: &[
-        include_str!("../../registry/go.mod"),
-        include_str!("../../registry/go.sum"),
-    ],
-    tags: "",
-};
-
-pub(super) const COSIGN: Module = Module {
-    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cosign"),
-    sources: &[
-        include_str!("../../cosign/go.mod"),
-        include_str!("../../cosign/go.sum"),
-    ],
-    tags: "",
-};
-
-pub(super) const PROMETHEUS: Module = Module {
-    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prometheus"),
-    sources: &[
-        include_str!("../../prometheus/go.mod"),
-        include_str!("../../prometheus/go.sum"),
-    ],
-    // Rules are evaluated without the clients of any cloud.
-    tags: "remove_all_sd",
-};
-
+pub(super) const GITOPS: Module = module!("kubernetes", ["gitops/main.go"], "");
+pub(super) const HELM3: Module = module!("helm3", [], "");
+pub(super) const REGISTRY: Module = module!("registry", [], "");
+pub(super) const COSIGN: Module = module!("cosign", [], "");
+/// Rules are evaluated without the clients of any cloud.
+pub(super) const PROMETHEUS: Module = module!("prometheus", [], "remove_all_sd");
 /// Beside which ours is measured.
-pub(super) const PEER: Module = Module {
-    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer"),
-    sources: &[
-        include_str!("../../peer/go.mod"),
-        include_str!("../../peer/go.sum"),
-        include_str!("../../peer/composio.go"),
-        include_str!("../../peer/main.go"),
-        include_str!("../../peer/object.go"),
-    ],
-    tags: "",
-};
+pub(super) const PEER: Module = module!("peer", ["composio.go", "main.go", "object.go"], "");
 
 /// The oldest Go that will do.
 pub(super) const OLDEST: Version = Version(1, 26);
@@ -308,7 +265,7 @@ fn look_for_go(tools: &[&Tool]) -> Result<(), Error> {
     };
     let output = Command::new("go")
         .args(["env", "GOVERSION"])
-        .current_dir(KUBERNETES_FOLDER)
+        .current_dir(KUBERNETES.folder)
         .env("GOWORK", "off")
         .stdin(Stdio::null())
         .output()
