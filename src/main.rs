@@ -10,7 +10,7 @@ use std::{
 
 use clap::Parser;
 use composio_operator::{
-    arguments::{self, Cli, Command, ComposioOptions, LogFormat, ProjectOptions, Run},
+    arguments::{self, Cli, Command, ComposioOptions, ProjectOptions, Run},
     check,
     composio::{HttpClient, HttpConfig, Sensitive, http::MAX_BODY},
     connect::{self, page_address::PageSettings},
@@ -19,6 +19,7 @@ use composio_operator::{
     http::{self as health, Health},
     kubernetes,
     lease::{Candidate, Elector, LeaderState, Leadership, LeadershipLost, Scope, Timing},
+    listen::listen,
     log,
     metrics::Metrics,
     notify::Notifier,
@@ -27,7 +28,6 @@ use composio_operator::{
     projects::{AllowedBaseUrls, ProjectSettings},
     record::StateKey,
     report::RequeuePolicy,
-    sandbox,
     time::to_signed,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         Command::Drain(arguments) => in_runtime(drain(arguments)),
         Command::Crd => print_definition(),
         Command::ConnectKey(arguments) => in_runtime(make_connect_key(arguments)),
+        #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => in_runtime(serve_sandbox(arguments)),
     };
     match result {
@@ -88,9 +89,10 @@ fn print_definition() -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve_sandbox(arguments: sandbox::Args) -> Result<(), Failure> {
-    log::start(LogFormat::Text);
-    Ok(sandbox::run(arguments, stop_signal()?).await?)
+#[cfg(feature = "sandbox")]
+async fn serve_sandbox(arguments: composio_operator::sandbox::Args) -> Result<(), Failure> {
+    log::start(arguments::LogFormat::Text);
+    Ok(composio_operator::sandbox::run(arguments, listen, stop_signal()?).await?)
 }
 
 /// Its writes need no leader.
@@ -117,7 +119,7 @@ async fn run(arguments: Run) -> Result<(), Failure> {
     let metrics = Arc::new(Metrics::default());
     let (leadership, elector) = candidate(&arguments, &cluster, &metrics)?;
     let client = kubernetes::client(cluster, &leadership, Arc::clone(&metrics))?;
-    let listener = sandbox::listen(arguments.http_address)
+    let listener = listen(arguments.http_address)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", arguments.http_address))?;
 

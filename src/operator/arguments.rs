@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
-use crate::{crd::DEFAULT_BASE_URL, projects::ProjectKey, sandbox};
+use crate::{crd::DEFAULT_BASE_URL, projects::ProjectKey};
 
 mod base_url;
 mod connect;
@@ -49,7 +49,8 @@ pub enum Command {
     /// Make the Secret with the key of the connect page, where there is none
     ConnectKey(ConnectKey),
     /// Serve an emulated Composio, for demos and tests
-    Sandbox(sandbox::Args),
+    #[cfg(feature = "sandbox")]
+    Sandbox(crate::sandbox::Args),
 }
 
 /// How log lines look.

@@ -30,6 +30,7 @@
 //! | [`turns`] | whose turn it is, pure |
 //! | [`lease`] | leader election, and which release works where |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
+//! | [`listen`] | listening, also where a host has only one of IPv4 and IPv6 |
 //! | [`time`] | conversions of times and durations |
 //! | [`log`] | log lines, and what never gets into them |
 //! | [`metrics`] | what is counted |
@@ -39,7 +40,7 @@
 //! | [`drain`] | `composio-operator drain`: deletes all objects, and waits |
 //!
 //! The object itself is in the crate [`composio_api`], the client of Composio in [`composio_client`], and the
-//! emulated Composio in [`composio_sandbox`].
+//! emulated Composio in `composio_sandbox`, which is a part only with the feature `sandbox`.
 
 // The tests of `plan` share a file with the tests of the program.
 #[cfg(test)]
@@ -48,6 +49,7 @@ extern crate self as composio_operator;
 pub use composio_api as crd;
 pub use composio_client as composio;
 pub use composio_client::text;
+#[cfg(feature = "sandbox")]
 pub use composio_sandbox as sandbox;
 
 pub mod act;
@@ -60,6 +62,7 @@ pub mod drain;
 pub mod http;
 pub mod kubernetes;
 pub mod lease;
+pub mod listen;
 pub mod log;
 pub mod look;
 pub mod metrics;

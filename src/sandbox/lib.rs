@@ -49,20 +49,18 @@
 //! for the first world without either.
 
 mod file;
-mod listen;
 mod page;
 mod routes;
 #[cfg(test)]
 mod tests;
 pub mod world;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tokio::net::TcpListener;
 
-pub use listen::listen;
 use world::Seed;
 
 /// Arguments of the `sandbox` command.
@@ -99,32 +97,31 @@ pub enum Error {
     AddressInUse(SocketAddr),
     /// Some other reason not to listen there.
     #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] std::io::Error),
+    Listen(SocketAddr, #[source] io::Error),
     /// The seed file cannot be used.
     #[error("{0}")]
     Seed(String),
     /// The server failed.
     #[error("the sandbox's server failed")]
-    Serve(#[source] std::io::Error),
+    Serve(#[source] io::Error),
 }
 
-/// Listens where the arguments say, tells on standard output where that is, and serves until
+/// Lets `listen` listen where the arguments say, tells on standard output where that is, and serves until
 /// `shutdown` is done.
 pub async fn run(
     args: Args,
+    listen: impl AsyncFnOnce(SocketAddr) -> io::Result<TcpListener>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let seeds = file::seeds(&args)?;
-    let Args { listen, .. } = args;
-    let listener = self::listen(listen)
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => Error::AddressInUse(listen),
-            _ => Error::Listen(listen, error),
-        })?;
+    let asked = args.listen;
+    let listener = listen(asked).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Error::AddressInUse(asked),
+        _ => Error::Listen(asked, error),
+    })?;
     let address = listener
         .local_addr()
-        .map_err(|error| Error::Listen(listen, error))?;
+        .map_err(|error| Error::Listen(asked, error))?;
     announce(address);
     serve(listener, seeds, shutdown).await
 }
@@ -171,7 +168,7 @@ fn manual() -> String {
 
 /// One line for a parent process to read. Nobody may be reading: then there is nobody to tell.
 fn announce(address: SocketAddr) {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "listening on http://{address}");
     let _ = stdout.flush();
     tracing::info!(%address, "the sandbox listens");

@@ -17,9 +17,7 @@ use super::{
     settings::{read, read_keys},
     visitor::Proxy,
 };
-use crate::{
-    arguments::Connect, composio::model::Sensitive, http as health, http::Health, sandbox,
-};
+use crate::{arguments::Connect, composio::model::Sensitive, http as health, http::Health};
 
 /// Why the page does not start.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -79,7 +77,7 @@ async fn count(objects: &Objects, metrics: &PageMetrics) {
 }
 
 async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = sandbox::listen(address).await;
+    let listener = crate::listen::listen(address).await;
     listener.map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
