@@ -47,34 +47,29 @@ async fn a_page_is_read() {
     assert_eq!(third.state_reason.as_deref(), Some("INITIATION_TIMEOUT"));
 }
 
+#[rstest]
+#[case::active_and_shown_as_disabled("ACTIVE", json!(true), Value::Null, true)]
+#[case::active_and_shown_as_enabled("ACTIVE", json!(false), Value::Null, false)]
+#[case::active_and_not_shown("ACTIVE", Value::Null, Value::Null, false)]
+#[case::inactive_with_that_reason_alone("INACTIVE", Value::Null, json!("Auth config is disabled"), true)]
+#[case::inactive_with_that_reason_and_shown_as_enabled(
+    "INACTIVE", json!(false), json!("Auth config is disabled"), false
+)]
+#[case::inactive_for_another_reason("INACTIVE", json!("odd"), json!("updated by user"), false)]
 #[tokio::test]
-async fn an_auth_config_that_is_disabled_is_told_with_its_account_in_either_way() {
-    for (status, shown, reason, expected) in [
-        ("ACTIVE", json!(true), Value::Null, true),
-        ("ACTIVE", json!(false), Value::Null, false),
-        ("ACTIVE", Value::Null, Value::Null, false),
-        (
-            "INACTIVE",
-            Value::Null,
-            json!("Auth config is disabled"),
-            true,
-        ),
-        (
-            "INACTIVE",
-            json!(false),
-            json!("Auth config is disabled"),
-            false,
-        ),
-        ("INACTIVE", json!("odd"), json!("updated by user"), false),
-    ] {
-        let body = json!({
-            "id": "ca_1", "status": status, "status_reason": reason, "toolkit": {"slug": "gmail"},
-            "auth_config": {"id": "ac_1", "is_disabled": shown},
-        });
-        let fake = Fake::saying(200, &body.to_string());
-        let account = fake.client.get("ca_1").await.unwrap();
-        assert_eq!(account.auth_config_disabled, expected, "{body}");
-    }
+async fn an_auth_config_that_is_disabled_is_told_with_its_account_in_either_way(
+    #[case] status: &str,
+    #[case] shown: Value,
+    #[case] reason: Value,
+    #[case] expected: bool,
+) {
+    let body = json!({
+        "id": "ca_1", "status": status, "status_reason": reason, "toolkit": {"slug": "gmail"},
+        "auth_config": {"id": "ac_1", "is_disabled": shown},
+    });
+    let fake = Fake::saying(200, &body.to_string());
+    let account = fake.client.get("ca_1").await.unwrap();
+    assert_eq!(account.auth_config_disabled, expected, "{body}");
 }
 
 #[tokio::test]
@@ -113,21 +108,19 @@ async fn who_signed_in_is_read_and_nothing_else_of_the_credentials() {
     }
 }
 
+#[rstest]
+#[case::initializing(recorded!("account_initializing.json"), State::Initializing)]
+#[case::initiated(recorded!("account_initiated.json"), State::Initiated)]
+#[case::active(recorded!("account_active.json"), State::Active)]
+#[case::expired(recorded!("account_expired.json"), State::Expired)]
+#[case::failed(recorded!("account_failed.json"), State::Failed)]
+#[case::inactive(recorded!("account_inactive.json"), State::Inactive)]
+#[case::revoked(recorded!("account_revoked.json"), State::Revoked)]
 #[tokio::test]
-async fn every_state_is_read() {
-    for (payload, state) in [
-        (recorded!("account_initializing.json"), State::Initializing),
-        (recorded!("account_initiated.json"), State::Initiated),
-        (recorded!("account_active.json"), State::Active),
-        (recorded!("account_expired.json"), State::Expired),
-        (recorded!("account_failed.json"), State::Failed),
-        (recorded!("account_inactive.json"), State::Inactive),
-        (recorded!("account_revoked.json"), State::Revoked),
-    ] {
-        let account = Fake::saying(200, payload).client.get("ca_1").await.unwrap();
-        assert_eq!(account.state, state);
-        assert_secretless(&account);
-    }
+async fn every_state_is_read(#[case] payload: &str, #[case] state: State) {
+    let account = Fake::saying(200, payload).client.get("ca_1").await.unwrap();
+    assert_eq!(account.state, state);
+    assert_secretless(&account);
 }
 
 #[tokio::test]
@@ -241,81 +234,41 @@ async fn effects_are_read_and_show_no_secret() {
     assert!(config.enabled);
 }
 
+#[rstest]
+#[case::an_account_without_toolkit(Endpoint::Get, r#"{"id": "ca_1", "status": "s3cr3t"}"#)]
+#[case::no_object(Endpoint::Get, r#"["s3cr3t"]"#)]
+#[case::a_text(Endpoint::Get, r#""s3cr3t""#)]
+#[case::no_json(Endpoint::Get, r#"{"id": s3cr3t"#)]
+#[case::nothing(Endpoint::Get, "")]
+#[case::no_items_must_not_read_as_no_accounts(Endpoint::List, r#"{"error": "s3cr3t"}"#)]
+#[case::items_is_no_list(Endpoint::List, r#"{"items": {"s3cr3t": 1}}"#)]
+#[case::no_items_must_not_read_as_no_auth_configs(Endpoint::AuthConfigs, "{}")]
+#[case::a_session_of_no_project(Endpoint::SessionInfo, r#"{"project": {"name": "s3cr3t"}}"#)]
+#[case::one_that_is_left_out_would_look_like_room_for_another(
+    Endpoint::WebhookSubscriptions,
+    r#"{"items": [{"webhook_url": "https://s3cr3t"}]}"#
+)]
+#[case::a_subscription_without_its_secret(Endpoint::Subscribe, r#"{"id": "s3cr3t"}"#)]
+#[case::a_link_without_id(Endpoint::Link, r#"{"link_token": "s3cr3t"}"#)]
+#[case::an_account_without_id(Endpoint::Create, r#"{"status": "ACTIVE", "token": "s3cr3t"}"#)]
+#[case::a_200_that_says_no(Endpoint::Delete, r#"{"success": false}"#)]
+#[case::a_captive_portal(Endpoint::SetEnabled, "<html>s3cr3t</html>")]
 #[tokio::test]
-async fn an_answer_that_is_not_the_endpoints_own_is_not_understood_and_never_quoted() {
-    for (endpoint, body, reason) in [
-        (
-            Endpoint::Get,
-            r#"{"id": "ca_1", "status": "s3cr3t"}"#,
-            "an account without toolkit",
-        ),
-        (Endpoint::Get, r#"["s3cr3t"]"#, "no object"),
-        (Endpoint::Get, r#""s3cr3t""#, "a text"),
-        (Endpoint::Get, r#"{"id": s3cr3t"#, "no JSON"),
-        (Endpoint::Get, "", "nothing"),
-        (
-            Endpoint::List,
-            r#"{"error": "s3cr3t"}"#,
-            "no items must not read as no accounts",
-        ),
-        (
-            Endpoint::List,
-            r#"{"items": {"s3cr3t": 1}}"#,
-            "items is no list",
-        ),
-        (
-            Endpoint::AuthConfigs,
-            "{}",
-            "no items must not read as no auth configs",
-        ),
-        (
-            Endpoint::SessionInfo,
-            r#"{"project": {"name": "s3cr3t"}}"#,
-            "a session of no project",
-        ),
-        (
-            Endpoint::WebhookSubscriptions,
-            r#"{"items": [{"webhook_url": "https://s3cr3t"}]}"#,
-            "one that is left out would look like room for another",
-        ),
-        (
-            Endpoint::Subscribe,
-            r#"{"id": "s3cr3t"}"#,
-            "a subscription without its secret",
-        ),
-        (
-            Endpoint::Link,
-            r#"{"link_token": "s3cr3t"}"#,
-            "a link without id",
-        ),
-        (
-            Endpoint::Create,
-            r#"{"status": "ACTIVE", "token": "s3cr3t"}"#,
-            "an account without id",
-        ),
-        (
-            Endpoint::Delete,
-            r#"{"success": false}"#,
-            "a 200 that says no",
-        ),
-        (
-            Endpoint::SetEnabled,
-            "<html>s3cr3t</html>",
-            "a captive portal",
-        ),
-    ] {
-        let fake = Fake::saying(200, body);
-        let error = fail(&fake, endpoint).await;
-        assert!(
-            matches!(error.kind, Kind::NotUnderstood { status: 200, .. }),
-            "{reason}: {error:?}"
-        );
-        assert_eq!(error.retry(), Retry::Backoff, "{reason}");
-        assert_eq!(error.outcome_unknown(), endpoint.is_effect(), "{reason}");
-        assert_eq!(fake.told().class, Class::NotUnderstood, "{reason}");
-        assert_secretless(&error);
-        assert!(!error.to_string().contains("s3cr3t"), "{reason}: {error}");
-    }
+async fn an_answer_that_is_not_the_endpoints_own_is_not_understood_and_never_quoted(
+    #[case] endpoint: Endpoint,
+    #[case] body: &str,
+) {
+    let fake = Fake::saying(200, body);
+    let error = fail(&fake, endpoint).await;
+    assert!(
+        matches!(error.kind, Kind::NotUnderstood { status: 200, .. }),
+        "{error:?}"
+    );
+    assert_eq!(error.retry(), Retry::Backoff);
+    assert_eq!(error.outcome_unknown(), endpoint.is_effect());
+    assert_eq!(fake.told().class, Class::NotUnderstood);
+    assert_secretless(&error);
+    assert!(!error.to_string().contains("s3cr3t"), "{error}");
 }
 
 #[tokio::test]
@@ -354,28 +307,26 @@ fn assert_secretless(value: &impl std::fmt::Debug) {
     assert!(!shown.contains("s3cr3t"), "{shown}");
 }
 
+#[rstest]
+#[case::by_its_object(
+    r#"{"project": {"nano_id": "pr_1", "org": {"id": "ok_1", "name": "s3cr3t"}, "org_id": "u",
+        "email": "s3cr3t"}, "api_key": {"key": "s3cr3t"}}"#,
+    Some("ok_1")
+)]
+#[case::by_its_id(r#"{"project": {"nano_id": "pr_1", "org_id": "u"}}"#, Some("u"))]
+#[case::by_no_object(r#"{"project": {"nano_id": "pr_1", "org": "s3cr3t"}}"#, None)]
 #[tokio::test]
-async fn a_session_tells_the_project_and_the_organisation_and_nothing_else_is_kept() {
-    for (answer, organization_id) in [
-        (
-            r#"{"project": {"nano_id": "pr_1", "org": {"id": "ok_1", "name": "s3cr3t"}, "org_id": "u",
-                "email": "s3cr3t"}, "api_key": {"key": "s3cr3t"}}"#,
-            Some("ok_1"),
-        ),
-        (
-            r#"{"project": {"nano_id": "pr_1", "org_id": "u"}}"#,
-            Some("u"),
-        ),
-        (r#"{"project": {"nano_id": "pr_1", "org": "s3cr3t"}}"#, None),
-    ] {
-        let fake = Fake::answering([super::answer(200, answer)]);
-        let info = fake
-            .client
-            .session_info()
-            .await
-            .expect("it tells the project");
-        assert_eq!(info.project_id, "pr_1");
-        assert_eq!(info.organization_id.as_deref(), organization_id, "{answer}");
-        assert!(!format!("{info:?}").contains("s3cr3t"));
-    }
+async fn a_session_tells_the_project_and_the_organisation_and_nothing_else_is_kept(
+    #[case] answer: &str,
+    #[case] organization_id: Option<&str>,
+) {
+    let fake = Fake::answering([super::answer(200, answer)]);
+    let info = fake
+        .client
+        .session_info()
+        .await
+        .expect("it tells the project");
+    assert_eq!(info.project_id, "pr_1");
+    assert_eq!(info.organization_id.as_deref(), organization_id, "{answer}");
+    assert!(!format!("{info:?}").contains("s3cr3t"));
 }

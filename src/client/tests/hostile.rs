@@ -250,43 +250,29 @@ fn what_becomes_of_an_account_is_fit_to_be_written_into_an_object() {
     );
 }
 
+#[rstest]
+#[case::the_plain_case("https://connect.example/link/1?a=b#c", true)]
+#[case::a_self_hosted_composio("http://127.0.0.1:8090/link/1", true)]
+#[case::a_browser_would_run_it("javascript:alert(1)", false)]
+#[case::or_open_it("file:///etc/passwd", false)]
+#[case::no_scheme("//connect.example", false)]
+#[case::a_terminal_would_obey_it("https://a\u{1b}[31m", false)]
+#[case::no_url_holds_white_space("https://a b", false)]
+#[case::it_reads_as_another_address("https://a/\u{202e}moc.elpmaxe", false)]
 #[tokio::test]
-async fn a_link_is_an_address_for_a_browser_or_none() {
-    for (url, taken, reason) in [
-        (
-            "https://connect.example/link/1?a=b#c",
-            true,
-            "the plain case",
-        ),
-        (
-            "http://127.0.0.1:8090/link/1",
-            true,
-            "a self-hosted Composio",
-        ),
-        ("javascript:alert(1)", false, "a browser would run it"),
-        ("file:///etc/passwd", false, "or open it"),
-        ("//connect.example", false, "no scheme"),
-        ("https://a\u{1b}[31m", false, "a terminal would obey it"),
-        ("https://a b", false, "no URL holds white space"),
-        (
-            "https://a/\u{202e}moc.elpmaxe",
-            false,
-            "it reads as another address",
-        ),
-    ] {
-        let body = serde_json::json!({
-            "connected_account_id": "ca_1", "redirect_url": url, "link_token": "t",
-        });
-        let linked = Fake::saying(201, &body.to_string())
-            .client
-            .link(&link_request())
-            .await;
-        assert_eq!(linked.is_ok(), taken, "{reason}");
-        assert!(linked.is_ok_and(|linked| linked.redirect_url.expose() == url) || !taken);
-        let refreshed = Fake::saying(200, &serde_json::json!({"redirect_url": url}).to_string());
-        let refreshed = refreshed.client.refresh("ca_1", None).await.unwrap();
-        assert_eq!(refreshed.redirect_url.is_some(), taken, "{reason}");
-    }
+async fn a_link_is_an_address_for_a_browser_or_none(#[case] url: &str, #[case] taken: bool) {
+    let body = serde_json::json!({
+        "connected_account_id": "ca_1", "redirect_url": url, "link_token": "t",
+    });
+    let linked = Fake::saying(201, &body.to_string())
+        .client
+        .link(&link_request())
+        .await;
+    assert_eq!(linked.is_ok(), taken);
+    assert!(linked.is_ok_and(|linked| linked.redirect_url.expose() == url) || !taken);
+    let refreshed = Fake::saying(200, &serde_json::json!({"redirect_url": url}).to_string());
+    let refreshed = refreshed.client.refresh("ca_1", None).await.unwrap();
+    assert_eq!(refreshed.redirect_url.is_some(), taken);
 }
 
 #[tokio::test]

@@ -238,24 +238,24 @@ async fn a_server_that_does_not_answer_is_given_up() {
     }
 }
 
+#[rstest]
+#[case::before(b"")]
+#[case::in_the_first_line(b"HTTP/1.1 20")]
+#[case::in_the_body(b"HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{\"id\":")]
+#[case::in_a_chunk(b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n")]
+#[case::no_http(b"not http at all\r\n\r\n")]
 #[tokio::test]
-async fn a_connection_cut_before_or_in_the_answer_leaves_the_outcome_unknown() {
-    for sent in [
-        &b""[..],
-        b"HTTP/1.1 20",
-        b"HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{\"id\":",
-        b"HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n",
-        b"not http at all\r\n\r\n",
-    ] {
-        let url = raw(sent, Duration::ZERO).await;
-        let error = client(config(), &url)
-            .create(&create_request())
-            .await
-            .unwrap_err();
-        assert!(matches!(error.kind, Kind::Disconnected(_)), "{error:?}");
-        assert!(error.outcome_unknown());
-        assert!(!error.to_string().contains(&url), "{error}");
-    }
+async fn a_connection_cut_before_or_in_the_answer_leaves_the_outcome_unknown(
+    #[case] sent: &'static [u8],
+) {
+    let url = raw(sent, Duration::ZERO).await;
+    let error = client(config(), &url)
+        .create(&create_request())
+        .await
+        .unwrap_err();
+    assert!(matches!(error.kind, Kind::Disconnected(_)), "{error:?}");
+    assert!(error.outcome_unknown());
+    assert!(!error.to_string().contains(&url), "{error}");
 }
 
 #[tokio::test]

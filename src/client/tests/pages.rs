@@ -36,40 +36,42 @@ fn count(fake: &Fake) -> usize {
     fake.asked.lock().unwrap().len()
 }
 
+#[rstest]
+#[case::the_second_is_newer(OLD, NEW, "second")]
+#[case::the_first_is_newer(NEW, OLD, "first")]
+#[case::both_are_as_old(OLD, OLD, "second")]
 #[tokio::test]
-async fn a_row_that_stands_on_two_pages_is_one_account_as_its_newest_row_shows_it() {
-    for (first, second, state) in [
-        (OLD, NEW, "second"),
-        (NEW, OLD, "first"),
-        (OLD, OLD, "second"),
-    ] {
-        let named = |at, alias: &str| {
-            let mut row = row("ca_1", at);
-            row["alias"] = json!(alias);
-            row
-        };
-        let fake = list(&[
-            page(
-                vec![named(first, "first"), row("ca_2", OLD)],
-                Some("2"),
-                Some(3),
-            ),
-            page(
-                vec![named(second, "second"), row("ca_3", OLD)],
-                None,
-                Some(3),
-            ),
-        ]);
-        let listing = fake
-            .client
-            .list_all(&ListQuery::default(), |_| true, usize::MAX)
-            .await
-            .unwrap();
-        let ids: Vec<&str> = listing.rows.iter().map(|row| row.id.as_str()).collect();
-        assert_eq!(ids, ["ca_1", "ca_2", "ca_3"]);
-        assert_eq!(listing.rows[0].alias.as_deref(), Some(state));
-        assert!(listing.is_whole);
-    }
+async fn a_row_that_stands_on_two_pages_is_one_account_as_its_newest_row_shows_it(
+    #[case] first: &str,
+    #[case] second: &str,
+    #[case] state: &str,
+) {
+    let named = |at, alias: &str| {
+        let mut row = row("ca_1", at);
+        row["alias"] = json!(alias);
+        row
+    };
+    let fake = list(&[
+        page(
+            vec![named(first, "first"), row("ca_2", OLD)],
+            Some("2"),
+            Some(3),
+        ),
+        page(
+            vec![named(second, "second"), row("ca_3", OLD)],
+            None,
+            Some(3),
+        ),
+    ]);
+    let listing = fake
+        .client
+        .list_all(&ListQuery::default(), |_| true, usize::MAX)
+        .await
+        .unwrap();
+    let ids: Vec<&str> = listing.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(ids, ["ca_1", "ca_2", "ca_3"]);
+    assert_eq!(listing.rows[0].alias.as_deref(), Some(state));
+    assert!(listing.is_whole);
 }
 
 #[tokio::test]

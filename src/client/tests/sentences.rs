@@ -1,38 +1,45 @@
 use super::*;
 
+#[rstest]
+#[case::a_refusal(
+    Endpoint::Link,
+    400,
+    recorded!("error_400_managed.json"),
+    "could not start a sign-in: Composio answered 400 ConnectedAccount_BadRequest: \
+     Composio-managed auth configs on a redirect scheme are retired here; \
+     auth_config.id: redirect scheme (Use POST /api/v3.1/connected_accounts/link) (request req_9f31c2d4)"
+)]
+#[case::a_refusal_of_secrets(
+    Endpoint::Create,
+    400,
+    recorded!("error_400_managed.json"),
+    "could not create the account: Composio answered 400 ConnectedAccount_BadRequest (request req_9f31c2d4)"
+)]
+#[case::a_gateway(
+    Endpoint::Get,
+    502,
+    recorded!("error_502_gateway.html"),
+    "could not read the account: 502, not in Composio's form: a proxy or gateway answered"
+)]
+#[case::a_limit_of_the_edge(
+    Endpoint::List,
+    429,
+    recorded!("error_429.json"),
+    "could not list accounts: turned away before Composio (429, with no limit told), to be tried again within seconds"
+)]
 #[tokio::test]
-async fn an_error_is_one_sentence_for_a_person() {
-    for (endpoint, status, body, sentence) in [
-        (
-            Endpoint::Link,
-            400,
-            recorded!("error_400_managed.json"),
-            "could not start a sign-in: Composio answered 400 ConnectedAccount_BadRequest: \
-             Composio-managed auth configs on a redirect scheme are retired here; \
-             auth_config.id: redirect scheme (Use POST /api/v3.1/connected_accounts/link) (request req_9f31c2d4)",
-        ),
-        (
-            Endpoint::Create,
-            400,
-            recorded!("error_400_managed.json"),
-            "could not create the account: Composio answered 400 ConnectedAccount_BadRequest (request req_9f31c2d4)",
-        ),
-        (
-            Endpoint::Get,
-            502,
-            recorded!("error_502_gateway.html"),
-            "could not read the account: 502, not in Composio's form: a proxy or gateway answered",
-        ),
-        (
-            Endpoint::List,
-            429,
-            recorded!("error_429.json"),
-            "could not list accounts: turned away before Composio (429, with no limit told), to be tried again within seconds",
-        ),
-    ] {
-        let error = fail(&Fake::saying(status, body), endpoint).await;
-        assert_eq!(error.to_string(), sentence);
-    }
+async fn an_error_is_one_sentence_for_a_person(
+    #[case] endpoint: Endpoint,
+    #[case] status: u16,
+    #[case] body: &str,
+    #[case] sentence: &str,
+) {
+    let error = fail(&Fake::saying(status, body), endpoint).await;
+    assert_eq!(error.to_string(), sentence);
+}
+
+#[tokio::test]
+async fn a_redirect_is_told_without_its_path() {
     let location = [("Location", "https://evil.example/path?token=s3cr3t")];
     let error = fail(
         &Fake::answering([with_headers(307, "", &location)]),

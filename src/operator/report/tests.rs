@@ -1,6 +1,7 @@
 //! `report` as sentences: what was reported, what happened, what the status says now.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use rstest::rstest;
 
 use super::*;
 use crate::{

@@ -52,7 +52,9 @@ async fn an_address_in_use_is_told_clearly() {
         seed: None,
         max_page: None,
     };
-    let error = run(args, TcpListener::bind, std::future::pending()).await.unwrap_err();
+    let error = run(args, TcpListener::bind, std::future::pending())
+        .await
+        .unwrap_err();
     let message = error.to_string();
     assert!(
         message.contains(&listen.to_string()) && message.contains("in use"),

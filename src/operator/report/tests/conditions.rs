@@ -124,73 +124,36 @@ fn every_reason_makes_the_conditions_of_its_row() {
     }
 }
 
-#[test]
-fn readiness_is_kept_while_it_fits_what_was_seen_last() {
+fn outage() -> OutcomeKind {
+    failed(Reason::ComposioUnavailable, LATER)
+}
+
+#[rstest]
+#[case::an_outage(object(), ours(State::Active), outage(), "True")]
+#[case::a_suspended_object(object().suspended(), ours(State::Active), waiting(Reason::Suspended), "True")]
+#[case::the_grant_was_seen_dead(object(), ours(State::Expired), outage(), "False")]
+#[case::also_while_suspended(object().suspended(), ours(State::Expired), waiting(Reason::Suspended), "False")]
+#[case::somebody_disabled_it(object(), ours(State::Inactive), outage(), "False")]
+#[case::as_declared(object().disabled(), ours(State::Inactive), outage(), "True")]
+#[case::dead_and_not_to_be_used(object().disabled(), ours(State::Expired), outage(), "True")]
+#[case::it_is_gone(object(), seen_none().recorded("ca_1"), did(Applied::Forgotten), "False")]
+#[case::a_link_is_enough(
+    object().ready_with_link(), seen(account("ca_1")).recorded("ca_1").good_link(), outage(), "True"
+)]
+fn readiness_is_kept_while_it_fits_what_was_seen_last(
+    #[case] wanted: DesiredBuilder,
+    #[case] sight: ObservedBuilder,
+    #[case] event: OutcomeKind,
+    #[case] expected: &str,
+) {
     let was_ready =
         |sight: ObservedBuilder| sight.condition(condition::READY, "True", Reason::Connected);
-    let outage = || failed(Reason::ComposioUnavailable, LATER);
-    for (sentence, wanted, sight, event, expected) in [
-        ("an outage", object(), ours(State::Active), outage(), "True"),
-        (
-            "a suspended object",
-            object().suspended(),
-            ours(State::Active),
-            waiting(Reason::Suspended),
-            "True",
-        ),
-        (
-            "the grant was seen dead",
-            object(),
-            ours(State::Expired),
-            outage(),
-            "False",
-        ),
-        (
-            "also while suspended",
-            object().suspended(),
-            ours(State::Expired),
-            waiting(Reason::Suspended),
-            "False",
-        ),
-        (
-            "somebody disabled it",
-            object(),
-            ours(State::Inactive),
-            outage(),
-            "False",
-        ),
-        (
-            "as declared",
-            object().disabled(),
-            ours(State::Inactive),
-            outage(),
-            "True",
-        ),
-        (
-            "dead, and not to be used",
-            object().disabled(),
-            ours(State::Expired),
-            outage(),
-            "True",
-        ),
-        (
-            "it is gone",
-            object(),
-            seen_none().recorded("ca_1"),
-            did(Applied::Forgotten),
-            "False",
-        ),
-        (
-            "a link is enough",
-            object().ready_with_link(),
-            seen(account("ca_1")).recorded("ca_1").good_link(),
-            outage(),
-            "True",
-        ),
-    ] {
-        let status = after(&wanted, &was_ready(sight), event);
-        assert_eq!(ready(&status).0, expected, "{sentence}");
-    }
+    let status = after(&wanted, &was_ready(sight), event);
+    assert_eq!(ready(&status).0, expected);
+}
+
+#[test]
+fn a_failed_look_says_nothing_new() {
     let was_waiting =
         ours(State::Active).condition(condition::READY, "False", Reason::AwaitingUser);
     assert_eq!(
@@ -200,52 +163,33 @@ fn readiness_is_kept_while_it_fits_what_was_seen_last() {
     );
 }
 
-#[test]
-fn ready_when_link_issued_is_content_with_a_link_until_the_first_connection() {
-    let link = || seen(account("ca_1")).recorded("ca_1").good_link();
-    for (sentence, wanted, sight, event, expected) in [
-        (
-            "the person is awaited",
-            object(),
-            link(),
-            Reason::AwaitingUser,
-            ("False", "AwaitingUser"),
-        ),
-        (
-            "a link is enough",
-            object().ready_with_link(),
-            link(),
-            Reason::AwaitingUser,
-            ("True", "LinkIssued"),
-        ),
-        (
-            "past its expiry, too",
-            object().ready_with_link(),
-            link(),
-            Reason::LinkExpired,
-            ("True", "LinkIssued"),
-        ),
-        (
-            "not without any link",
-            object().ready_with_link(),
-            seen(account("ca_1")).recorded("ca_1"),
-            Reason::LinkExpired,
-            ("False", "LinkExpired"),
-        ),
-        (
-            "not after the first connection",
-            object().ready_with_link(),
-            link().once_connected(),
-            Reason::AwaitingUser,
-            ("False", "AwaitingUser"),
-        ),
-    ] {
-        assert_eq!(
-            ready(&after(&wanted, &sight, waiting(event))),
-            expected,
-            "{sentence}"
-        );
-    }
+fn link() -> ObservedBuilder {
+    seen(account("ca_1")).recorded("ca_1").good_link()
+}
+
+#[rstest]
+#[case::the_person_is_awaited(object(), link(), Reason::AwaitingUser, ("False", "AwaitingUser"))]
+#[case::a_link_is_enough(object().ready_with_link(), link(), Reason::AwaitingUser, ("True", "LinkIssued"))]
+#[case::past_its_expiry_too(object().ready_with_link(), link(), Reason::LinkExpired, ("True", "LinkIssued"))]
+#[case::not_without_any_link(
+    object().ready_with_link(),
+    seen(account("ca_1")).recorded("ca_1"),
+    Reason::LinkExpired,
+    ("False", "LinkExpired")
+)]
+#[case::not_after_the_first_connection(
+    object().ready_with_link(),
+    link().once_connected(),
+    Reason::AwaitingUser,
+    ("False", "AwaitingUser")
+)]
+fn ready_when_link_issued_is_content_with_a_link_until_the_first_connection(
+    #[case] wanted: DesiredBuilder,
+    #[case] sight: ObservedBuilder,
+    #[case] event: Reason,
+    #[case] expected: (&str, &str),
+) {
+    assert_eq!(ready(&after(&wanted, &sight, waiting(event))), expected);
 }
 
 #[test]

@@ -23,72 +23,68 @@ fn step(status: &ConnectedAccountStatus) -> Option<(String, CredentialsStep)> {
     Some((version, sent.step))
 }
 
-#[test]
-fn what_was_sent_and_what_came_of_it_is_recorded() {
-    let refused_values = || failed(Reason::CredentialsRejected, Answer::Refused(400));
-    for (sentence, sight, event, expected) in [
-        (
-            "accepted",
-            ours(State::Active).sent("uid/6", CredentialsStep::Created),
-            rotated(),
-            Some(("uid/7", CredentialsStep::Patched)),
-        ),
-        (
-            "refused",
-            ours(State::Active).sent("uid/6", CredentialsStep::Created),
-            refused_values(),
-            Some(("uid/7", CredentialsStep::Refused)),
-        ),
-        (
-            "an unknown outcome: it is sent again",
-            ours(State::Active).sent("uid/6", CredentialsStep::Created),
-            failed(Reason::OutcomeUnknown, Answer::Unknown),
-            Some(("uid/6", CredentialsStep::Created)),
-        ),
-        (
-            "another call was refused",
-            ours(State::Active).sent("uid/6", CredentialsStep::Created),
-            OutcomeKind::Failed(rejected()),
-            Some(("uid/6", CredentialsStep::Created)),
-        ),
-        (
-            "the Secret is gone",
-            ours(State::Active)
-                .sent("uid/6", CredentialsStep::Created)
-                .secret(SecretSeen::Missing("does not exist".into())),
-            waiting(Reason::SecretMissing),
-            Some(("uid/6", CredentialsStep::Created)),
-        ),
-        (
-            "of another account nothing is known",
-            ours(State::Active)
-                .recorded("ca_0")
-                .sent("uid/7", CredentialsStep::Created),
-            did(Applied::Adopted),
-            None,
-        ),
-        (
-            "nor of the next one, when this one is gone",
-            seen_none()
-                .recorded("ca_1")
-                .sent("uid/7", CredentialsStep::Patched),
-            did(Applied::Deleted),
-            None,
-        ),
-    ] {
-        let before = sight.0.recorded.clone();
-        let status = after(&wanted(), &sight, event);
-        let expected = expected.map(|(version, step)| (version.to_owned(), step));
-        assert_eq!(step(&status), expected, "{sentence}");
-        let is_new = expected.is_some_and(|(version, _)| version.as_str() == "uid/7");
-        let adopted = before.connected_account_id.as_deref() == Some("ca_0");
-        assert_eq!(
-            must_be_kept(&before, &status),
-            // That an outcome is unknown must not be forgotten either.
-            is_new || adopted || status.unknown_since.is_some(),
-            "{sentence}"
-        );
-    }
+fn refused_values() -> OutcomeKind {
+    failed(Reason::CredentialsRejected, Answer::Refused(400))
+}
+
+#[rstest]
+#[case::accepted(
+    ours(State::Active).sent("uid/6", CredentialsStep::Created),
+    rotated(),
+    Some(("uid/7", CredentialsStep::Patched))
+)]
+#[case::refused(
+    ours(State::Active).sent("uid/6", CredentialsStep::Created),
+    refused_values(),
+    Some(("uid/7", CredentialsStep::Refused))
+)]
+#[case::an_unknown_outcome_it_is_sent_again(
+    ours(State::Active).sent("uid/6", CredentialsStep::Created),
+    failed(Reason::OutcomeUnknown, Answer::Unknown),
+    Some(("uid/6", CredentialsStep::Created))
+)]
+#[case::another_call_was_refused(
+    ours(State::Active).sent("uid/6", CredentialsStep::Created),
+    OutcomeKind::Failed(rejected()),
+    Some(("uid/6", CredentialsStep::Created))
+)]
+#[case::the_secret_is_gone(
+    ours(State::Active)
+        .sent("uid/6", CredentialsStep::Created)
+        .secret(SecretSeen::Missing("does not exist".into())),
+    waiting(Reason::SecretMissing),
+    Some(("uid/6", CredentialsStep::Created))
+)]
+#[case::of_another_account_nothing_is_known(
+    ours(State::Active)
+        .recorded("ca_0")
+        .sent("uid/7", CredentialsStep::Created),
+    did(Applied::Adopted),
+    None
+)]
+#[case::nor_of_the_next_one_when_this_one_is_gone(
+    seen_none()
+        .recorded("ca_1")
+        .sent("uid/7", CredentialsStep::Patched),
+    did(Applied::Deleted),
+    None
+)]
+fn what_was_sent_and_what_came_of_it_is_recorded(
+    #[case] sight: ObservedBuilder,
+    #[case] event: OutcomeKind,
+    #[case] expected: Option<(&str, CredentialsStep)>,
+) {
+    let before = sight.0.recorded.clone();
+    let status = after(&wanted(), &sight, event);
+    let expected = expected.map(|(version, step)| (version.to_owned(), step));
+    assert_eq!(step(&status), expected);
+    let is_new = expected.is_some_and(|(version, _)| version.as_str() == "uid/7");
+    let adopted = before.connected_account_id.as_deref() == Some("ca_0");
+    assert_eq!(
+        must_be_kept(&before, &status),
+        // That an outcome is unknown must not be forgotten either.
+        is_new || adopted || status.unknown_since.is_some()
+    );
 }
 
 #[test]

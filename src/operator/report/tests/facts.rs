@@ -112,79 +112,69 @@ fn what_is_gone_is_forgotten_with_all_that_was_its_own() {
     );
 }
 
-#[test]
-fn connected_at_is_the_last_entry_into_active() {
-    let seen_as = |before, now| {
-        let sight = seen(account("ca_1").is(now))
-            .recorded("ca_1")
-            .recorded_state(before);
-        sight.connected(ago(5000))
-    };
-    for (sentence, sight, event, expected) in [
-        (
-            "the person consented",
-            seen(account("ca_1").active())
-                .recorded("ca_1")
-                .recorded_state(State::Initiated),
-            OutcomeKind::Settled,
-            Some(NOW),
-        ),
-        (
-            "still active",
-            seen_as(State::Active, State::Active),
-            OutcomeKind::Settled,
-            Some(ago(5000)),
-        ),
-        (
-            "authorised again",
-            seen_as(State::Expired, State::Active),
-            OutcomeKind::Settled,
-            Some(NOW),
-        ),
-        (
-            "enabling is no consent",
-            seen_as(State::Inactive, State::Active),
-            OutcomeKind::Settled,
-            Some(ago(5000)),
-        ),
-        (
-            "nor is disabling",
-            seen_as(State::Active, State::Inactive),
-            did(Applied::Changed),
-            Some(ago(5000)),
-        ),
-        (
-            "disabled in the very pass that saw it connect",
-            seen(account("ca_1").inactive())
-                .recorded("ca_1")
-                .recorded_state(State::Initiated),
-            did(Applied::Changed),
-            Some(NOW),
-        ),
-        (
-            "disabled by somebody, never seen active",
-            seen(account("ca_1").inactive())
-                .recorded("ca_1")
-                .recorded_state(State::Initiated),
-            waiting(Reason::LinkExpired),
-            None,
-        ),
-        (
-            "a dead grant keeps the time",
-            seen_as(State::Active, State::Expired),
-            waiting(Reason::Revoked),
-            Some(ago(5000)),
-        ),
-    ] {
-        let status = after(&object(), &sight, event);
-        assert_eq!(time(&status.connected_at), expected, "{sentence}");
-        let first = sight.0.recorded.first_connected_at.clone();
-        assert_eq!(
-            time(&status.first_connected_at),
-            time(&first).or(expected),
-            "{sentence}"
-        );
-    }
+fn seen_as(before: State, now: State) -> ObservedBuilder {
+    let sight = seen(account("ca_1").is(now))
+        .recorded("ca_1")
+        .recorded_state(before);
+    sight.connected(ago(5000))
+}
+
+#[rstest]
+#[case::the_person_consented(
+    seen(account("ca_1").active())
+        .recorded("ca_1")
+        .recorded_state(State::Initiated),
+    OutcomeKind::Settled,
+    Some(NOW)
+)]
+#[case::still_active(
+    seen_as(State::Active, State::Active),
+    OutcomeKind::Settled,
+    Some(ago(5000))
+)]
+#[case::authorised_again(
+    seen_as(State::Expired, State::Active),
+    OutcomeKind::Settled,
+    Some(NOW)
+)]
+#[case::enabling_is_no_consent(
+    seen_as(State::Inactive, State::Active),
+    OutcomeKind::Settled,
+    Some(ago(5000))
+)]
+#[case::nor_is_disabling(
+    seen_as(State::Active, State::Inactive),
+    did(Applied::Changed),
+    Some(ago(5000))
+)]
+#[case::disabled_in_the_very_pass_that_saw_it_connect(
+    seen(account("ca_1").inactive())
+        .recorded("ca_1")
+        .recorded_state(State::Initiated),
+    did(Applied::Changed),
+    Some(NOW)
+)]
+#[case::disabled_by_somebody_never_seen_active(
+    seen(account("ca_1").inactive())
+        .recorded("ca_1")
+        .recorded_state(State::Initiated),
+    waiting(Reason::LinkExpired),
+    None
+)]
+#[case::a_dead_grant_keeps_the_time(
+    seen_as(State::Active, State::Expired),
+    waiting(Reason::Revoked),
+    Some(ago(5000))
+)]
+fn connected_at_is_the_last_entry_into_active(
+    #[case] sight: ObservedBuilder,
+    #[case] event: OutcomeKind,
+    #[case] expected: Option<Timestamp>,
+) {
+    let status = after(&object(), &sight, event);
+    assert_eq!(time(&status.connected_at), expected);
+    let first = sight.0.recorded.first_connected_at.clone();
+    assert_eq!(time(&status.first_connected_at), time(&first).or(expected));
 }
 
 #[test]
@@ -218,10 +208,28 @@ fn a_link_is_shown_only_while_it_can_be_used() {
     assert_eq!(refreshed.state.as_deref(), Some("EXPIRED"));
 }
 
-#[test]
-fn a_request_is_answered_by_a_fresh_look_only() {
-    let asking = || object().asking_for_link("now").asking_for_look("now");
-    let row = |state| seen(account("ca_1").is(state)).recorded("ca_1");
+fn asking() -> DesiredBuilder {
+    object().asking_for_link("now").asking_for_look("now")
+}
+
+fn row(state: State) -> ObservedBuilder {
+    seen(account("ca_1").is(state)).recorded("ca_1")
+}
+
+#[rstest]
+#[case::a_live_account_needs_no_link(asking(), row(State::Active), (true, true))]
+#[case::a_disabled_one_neither(asking(), row(State::Inactive).connected(ago(9)), (true, true))]
+#[case::one_that_never_was_connected_does(asking(), row(State::Inactive), (false, true))]
+#[case::a_dead_one_does(asking(), row(State::Expired), (false, true))]
+#[case::nobody_signs_in_to_one_from_a_secret(asking().made_from_secret(), row(State::Expired), (true, true))]
+#[case::even_before_there_is_one(asking().made_from_secret(), seen_none(), (true, true))]
+#[case::what_is_remembered_answers_nothing(asking(), row(State::Active).cached(), (false, false))]
+#[case::requests_to_a_suspended_object_wait(asking().suspended(), row(State::Active), (false, false))]
+fn a_request_is_answered_by_a_fresh_look_only(
+    #[case] wanted: DesiredBuilder,
+    #[case] sight: ObservedBuilder,
+    #[case] expected: (bool, bool),
+) {
     let answered = |wanted: &DesiredBuilder, sight: &ObservedBuilder| {
         let status = after(wanted, sight, waiting(Reason::Suspended));
         (
@@ -229,58 +237,7 @@ fn a_request_is_answered_by_a_fresh_look_only() {
             status.last_handled_reconcile_at.is_some(),
         )
     };
-    for (sentence, wanted, sight, expected) in [
-        (
-            "a live account needs no link",
-            asking(),
-            row(State::Active),
-            (true, true),
-        ),
-        (
-            "a disabled one neither",
-            asking(),
-            row(State::Inactive).connected(ago(9)),
-            (true, true),
-        ),
-        (
-            "one that never was connected does",
-            asking(),
-            row(State::Inactive),
-            (false, true),
-        ),
-        (
-            "a dead one does",
-            asking(),
-            row(State::Expired),
-            (false, true),
-        ),
-        (
-            "nobody signs in to one from a Secret",
-            asking().made_from_secret(),
-            row(State::Expired),
-            (true, true),
-        ),
-        (
-            "even before there is one",
-            asking().made_from_secret(),
-            seen_none(),
-            (true, true),
-        ),
-        (
-            "what is remembered answers nothing",
-            asking(),
-            row(State::Active).cached(),
-            (false, false),
-        ),
-        (
-            "requests to a suspended object wait",
-            asking().suspended(),
-            row(State::Active),
-            (false, false),
-        ),
-    ] {
-        assert_eq!(answered(&wanted, &sight), expected, "{sentence}");
-    }
+    assert_eq!(answered(&wanted, &sight), expected);
 }
 
 #[test]

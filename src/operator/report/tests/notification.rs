@@ -153,22 +153,22 @@ fn each_sign_in_of_somebody_else_is_told() {
     );
 }
 
-#[test]
-fn an_account_that_was_found_is_not_told_whatever_its_state() {
-    for (state, then) in [
-        (State::Active, OutcomeKind::Settled),
-        (State::Expired, refused(Reason::ReauthorizationRequired)),
-        (State::Expired, waiting(Reason::AwaitingUser)),
-        (State::Revoked, refused(Reason::Revoked)),
-        (State::Initiated, waiting(Reason::AwaitingUser)),
-        (State::Failed, refused(Reason::LinkExpired)),
-    ] {
-        let mut story = Story::of(notified());
-        let sight = seen(account("ca_1").is(state));
-        story.next(sight.clone(), did(Applied::Adopted));
-        story.next(sight, then);
-        assert_eq!(story.told, [], "{:?}", story.status.state);
-    }
+#[rstest]
+#[case::active(State::Active, OutcomeKind::Settled)]
+#[case::expired_and_refused(State::Expired, refused(Reason::ReauthorizationRequired))]
+#[case::expired_and_waited_for(State::Expired, waiting(Reason::AwaitingUser))]
+#[case::revoked(State::Revoked, refused(Reason::Revoked))]
+#[case::initiated(State::Initiated, waiting(Reason::AwaitingUser))]
+#[case::failed(State::Failed, refused(Reason::LinkExpired))]
+fn an_account_that_was_found_is_not_told_whatever_its_state(
+    #[case] state: State,
+    #[case] then: OutcomeKind,
+) {
+    let mut story = Story::of(notified());
+    let sight = seen(account("ca_1").is(state));
+    story.next(sight.clone(), did(Applied::Adopted));
+    story.next(sight, then);
+    assert_eq!(story.told, [], "{:?}", story.status.state);
 }
 
 #[test]

@@ -38,184 +38,117 @@ fn asked_for_with(token: &str) -> DesiredBuilder {
     DesiredBuilder(Desired::of(&object, &Flags::default()))
 }
 
-#[test]
-fn each_turn_of_the_status_is_told() {
-    let waits = |state| seen(account("ca_1").is(state)).recorded("ca_1").good_link();
-    let stalled = |reason| {
-        ours(account("ca_1").active())
-            .condition(condition::SYNCED, "False", reason)
-            .condition(condition::STALLED, "True", reason)
-    };
-    let none: &[(&str, bool)] = &[];
-    for (sentence, wanted, sight, event, expected) in [
-        (
-            "the person consented",
-            object(),
-            waits(State::Active),
-            OutcomeKind::Settled,
-            &[("Connected", false)][..],
-        ),
-        (
-            "an account that is to go connects to nobody's use",
-            object().deleted(DeletionPolicy::Revoke),
-            waits(State::Active),
-            did(Applied::Changed),
-            none,
-        ),
-        (
-            "waiting for the person",
-            object(),
-            waits(State::Initiated),
-            waiting(Reason::AwaitingUser),
-            none,
-        ),
-        (
-            "an outage",
-            object(),
-            ours(account("ca_1").active()),
-            failed(Reason::ComposioUnavailable, LATER),
-            &[("ComposioUnavailable", true)],
-        ),
-        (
-            "the same outage",
-            object(),
-            stalled(Reason::ComposioUnavailable),
-            failed(Reason::ComposioUnavailable, LATER),
-            none,
-        ),
-        (
-            "the key is rejected",
-            object(),
-            ours(account("ca_1").active()),
-            waiting(Reason::ProjectUnavailable),
-            &[("ProjectUnavailable", true)],
-        ),
-        (
-            "the Secret of an account that is connected is gone",
-            object().made_from_secret(),
-            ours(account("ca_1").active()),
-            waiting(Reason::SecretMissing),
-            &[("SecretMissing", true)],
-        ),
-        (
-            "the alias is another account's",
-            object(),
-            ours(account("ca_1").active()),
-            waiting(Reason::AliasInUse),
-            &[("AliasInUse", true)],
-        ),
-        (
-            "the rate limit is full again within a minute",
-            object(),
-            ours(account("ca_1").active()),
-            waiting(Reason::RateLimited),
-            none,
-        ),
-        (
-            "the link ran out",
-            object(),
-            waits(State::Expired),
-            waiting(Reason::LinkExpired),
-            &[("LinkExpired", true)],
-        ),
-        (
-            "a link was all that was asked for",
-            object().ready_with_link(),
-            waits(State::Expired),
-            waiting(Reason::LinkExpired),
-            none,
-        ),
-        (
-            "the grant died",
-            object(),
-            ours(account("ca_1").expired()),
-            waiting(Reason::ReauthorizationRequired),
-            &[("ReauthorizationRequired", true)],
-        ),
-        (
-            "somebody revoked the grant",
-            object(),
-            ours(account("ca_1").is(State::Revoked)),
-            waiting(Reason::Revoked),
-            &[("Revoked", true)],
-        ),
-        (
-            "the provider does not revoke",
-            object().deleted(DeletionPolicy::Revoke),
-            ours(account("ca_1").active()),
-            failed(Reason::RevokeRefused, LATER),
-            &[("RevokeRefused", true)],
-        ),
-        (
-            "a refusal",
-            object(),
-            ours(account("ca_1").active()),
-            refused(Reason::Rejected),
-            &[("Rejected", true)],
-        ),
-        (
-            "the same refusal",
-            object(),
-            stalled(Reason::Rejected),
-            refused(Reason::Rejected),
-            none,
-        ),
-        (
-            "another refusal",
-            object(),
-            stalled(Reason::Rejected),
-            refused(Reason::Forbidden),
-            &[("Forbidden", true)],
-        ),
-        (
-            "a request for a link that an active account does not need",
-            object().asking_for_link("please"),
-            ours(account("ca_1").active()),
-            OutcomeKind::Settled,
-            &[("LinkRequestIgnored", false)],
-        ),
-        (
-            "a request for a link that no person could open",
-            object().made_from_secret().asking_for_link("please"),
-            ours(account("ca_1").active()),
-            OutcomeKind::Settled,
-            &[("LinkRequestIgnored", false)],
-        ),
-        (
-            "a request that was answered with a link",
-            object().asking_for_link("please"),
-            ours(account("ca_1").expired()),
-            did(Applied::Linked { link: good_link() }),
-            none,
-        ),
-        (
-            "a suspended object is asked in vain",
-            object().suspended().asking_for_link("please"),
-            ours(account("ca_1").active()),
-            waiting(Reason::Suspended),
-            none,
-        ),
-        (
-            "a token that is too long, though nobody looked",
-            asked_for_with(&"x".repeat(65)),
-            ours(account("ca_1").active()).cached(),
-            OutcomeKind::Settled,
-            &[("LinkRequestIgnored", true)],
-        ),
-        (
-            "the longest token",
-            asked_for_with(&"x".repeat(64)),
-            ours(account("ca_1").active()),
-            OutcomeKind::Settled,
-            &[("LinkRequestIgnored", false)],
-        ),
-    ] {
-        assert_eq!(
-            words(&written(&wanted, &sight, event)),
-            expected,
-            "{sentence}"
-        );
-    }
+fn waits(state: State) -> ObservedBuilder {
+    seen(account("ca_1").is(state)).recorded("ca_1").good_link()
+}
+
+fn stalled(reason: Reason) -> ObservedBuilder {
+    ours(account("ca_1").active())
+        .condition(condition::SYNCED, "False", reason)
+        .condition(condition::STALLED, "True", reason)
+}
+
+#[rstest]
+#[case::the_person_consented(object(), waits(State::Active), OutcomeKind::Settled, &[("Connected", false)])]
+#[case::an_account_that_is_to_go_connects_to_nobodys_use(
+    object().deleted(DeletionPolicy::Revoke), waits(State::Active), did(Applied::Changed), &[]
+)]
+#[case::waiting_for_the_person(object(), waits(State::Initiated), waiting(Reason::AwaitingUser), &[])]
+#[case::an_outage(
+    object(),
+    ours(account("ca_1").active()),
+    failed(Reason::ComposioUnavailable, LATER),
+    &[("ComposioUnavailable", true)]
+)]
+#[case::the_same_outage(
+    object(), stalled(Reason::ComposioUnavailable), failed(Reason::ComposioUnavailable, LATER), &[]
+)]
+#[case::the_key_is_rejected(
+    object(),
+    ours(account("ca_1").active()),
+    waiting(Reason::ProjectUnavailable),
+    &[("ProjectUnavailable", true)]
+)]
+#[case::the_secret_of_an_account_that_is_connected_is_gone(
+    object().made_from_secret(),
+    ours(account("ca_1").active()),
+    waiting(Reason::SecretMissing),
+    &[("SecretMissing", true)]
+)]
+#[case::the_alias_is_another_accounts(
+    object(), ours(account("ca_1").active()), waiting(Reason::AliasInUse), &[("AliasInUse", true)]
+)]
+#[case::the_rate_limit_is_full_again_within_a_minute(
+    object(), ours(account("ca_1").active()), waiting(Reason::RateLimited), &[]
+)]
+#[case::the_link_ran_out(object(), waits(State::Expired), waiting(Reason::LinkExpired), &[("LinkExpired", true)])]
+#[case::a_link_was_all_that_was_asked_for(
+    object().ready_with_link(), waits(State::Expired), waiting(Reason::LinkExpired), &[]
+)]
+#[case::the_grant_died(
+    object(),
+    ours(account("ca_1").expired()),
+    waiting(Reason::ReauthorizationRequired),
+    &[("ReauthorizationRequired", true)]
+)]
+#[case::somebody_revoked_the_grant(
+    object(),
+    ours(account("ca_1").is(State::Revoked)),
+    waiting(Reason::Revoked),
+    &[("Revoked", true)]
+)]
+#[case::the_provider_does_not_revoke(
+    object().deleted(DeletionPolicy::Revoke),
+    ours(account("ca_1").active()),
+    failed(Reason::RevokeRefused, LATER),
+    &[("RevokeRefused", true)]
+)]
+#[case::a_refusal(object(), ours(account("ca_1").active()), refused(Reason::Rejected), &[("Rejected", true)])]
+#[case::the_same_refusal(object(), stalled(Reason::Rejected), refused(Reason::Rejected), &[])]
+#[case::another_refusal(object(), stalled(Reason::Rejected), refused(Reason::Forbidden), &[("Forbidden", true)])]
+#[case::a_request_for_a_link_that_an_active_account_does_not_need(
+    object().asking_for_link("please"),
+    ours(account("ca_1").active()),
+    OutcomeKind::Settled,
+    &[("LinkRequestIgnored", false)]
+)]
+#[case::a_request_for_a_link_that_no_person_could_open(
+    object().made_from_secret().asking_for_link("please"),
+    ours(account("ca_1").active()),
+    OutcomeKind::Settled,
+    &[("LinkRequestIgnored", false)]
+)]
+#[case::a_request_that_was_answered_with_a_link(
+    object().asking_for_link("please"),
+    ours(account("ca_1").expired()),
+    did(Applied::Linked { link: good_link() }),
+    &[]
+)]
+#[case::a_suspended_object_is_asked_in_vain(
+    object().suspended().asking_for_link("please"),
+    ours(account("ca_1").active()),
+    waiting(Reason::Suspended),
+    &[]
+)]
+#[case::a_token_that_is_too_long_though_nobody_looked(
+    asked_for_with(&"x".repeat(65)),
+    ours(account("ca_1").active()).cached(),
+    OutcomeKind::Settled,
+    &[("LinkRequestIgnored", true)]
+)]
+#[case::the_longest_token(
+    asked_for_with(&"x".repeat(64)),
+    ours(account("ca_1").active()),
+    OutcomeKind::Settled,
+    &[("LinkRequestIgnored", false)]
+)]
+fn each_turn_of_the_status_is_told(
+    #[case] wanted: DesiredBuilder,
+    #[case] sight: ObservedBuilder,
+    #[case] event: OutcomeKind,
+    #[case] expected: &[(&str, bool)],
+) {
+    assert_eq!(words(&written(&wanted, &sight, event)), expected);
 }
 
 #[test]
