@@ -124,6 +124,7 @@ pub struct Returned {
     Hash,
     PartialOrd,
     Ord,
+    strum::EnumCount,
 )]
 #[allow(missing_docs, reason = "a description reorders the schema's enum")]
 pub enum ConnectRequestKind {
@@ -136,7 +137,7 @@ pub enum ConnectRequestKind {
 
 impl ConnectRequestKind {
     /// Each of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; <Self as strum::EnumCount>::COUNT] = [
         Self::Link,
         Self::StartOver,
         Self::Returned,

@@ -31,7 +31,7 @@ pub use definition::{definition, definitions};
 pub use marks::*;
 pub use notification::{NotificationType, PendingNotification};
 pub use project::*;
-pub use reason::{Progress, ReadyRule, Reason};
+pub use reason::{ForPerson, Progress, ReadyRule, Reason};
 pub use status::*;
 pub use write_to::{
     CONFIG_MAP_SUFFIX, ConfigMapReason, ConfigMapTarget, WriteTo, WrittenTo, config_map_name,

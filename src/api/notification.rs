@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
     Hash,
     PartialOrd,
     Ord,
+    strum::EnumCount,
 )]
 #[allow(
     missing_docs,
@@ -32,7 +33,7 @@ pub enum NotificationType {
 
 impl NotificationType {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; <Self as strum::EnumCount>::COUNT] = [
         Self::AwaitingUser,
         Self::ReauthorizationRequired,
         Self::WrongIdentity,

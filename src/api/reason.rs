@@ -1,13 +1,16 @@
-//! The closed set of reasons and the one table that maps each to the four conditions.
+//! The closed set of reasons, and the one table of what each says: of the four conditions, to the person who signs in,
+//! and of what to do.
 
 use std::fmt;
 
+use super::NotificationType;
+
 mod table;
 
-use table::{Row, TABLE};
+use table::TABLE;
 
 /// Why the conditions are as they are. Every condition of a status carries one of these words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumCount, strum::IntoStaticStr)]
 #[allow(
     missing_docs,
     reason = "`Reason::meaning` describes each, for crds/README.md too"
@@ -84,6 +87,58 @@ pub enum Progress {
     Stalled,
 }
 
+/// What a reason means to the person who signs in: the connect page, the notifications, the metrics and
+/// `kubectl composio connect` go by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForPerson {
+    /// Their sign-in is what helps, and this is what they are told.
+    Asked(NotificationType),
+    /// They have signed in.
+    Connected,
+    /// It passes by itself, and what was so before still is.
+    Passing,
+    /// Somebody else must do something, or nobody.
+    Nothing,
+}
+
+/// One row of the table.
+struct Row {
+    reason: Reason,
+    ready: ReadyRule,
+    synced: bool,
+    progress: Progress,
+    for_person: ForPerson,
+    is_settled: bool,
+    meaning: &'static str,
+}
+
+impl Row {
+    /// Nothing is left to be made as declared.
+    const fn settled(mut self) -> Self {
+        self.is_settled = true;
+        self
+    }
+}
+
+const fn row(
+    reason: Reason,
+    ready: ReadyRule,
+    synced: bool,
+    progress: Progress,
+    for_person: ForPerson,
+    meaning: &'static str,
+) -> Row {
+    Row {
+        reason,
+        ready,
+        synced,
+        progress,
+        for_person,
+        is_settled: false,
+        meaning,
+    }
+}
+
 impl Reason {
     /// Every reason, in the order of the table.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -101,7 +156,7 @@ impl Reason {
 
     /// The word in the conditions.
     pub fn as_str(self) -> &'static str {
-        self.row().word
+        self.into()
     }
 
     /// The word as words: `reauthorization required`.
@@ -129,6 +184,30 @@ impl Reason {
     /// Which of Reconciling and Stalled is there.
     pub fn progress(self) -> Progress {
         self.row().progress
+    }
+
+    /// What it means to the person who signs in.
+    pub fn for_person(self) -> ForPerson {
+        self.row().for_person
+    }
+
+    /// Whether it is a person's sign-in that helps.
+    pub fn waits_for_person(self) -> bool {
+        matches!(self.for_person(), ForPerson::Asked(_))
+    }
+
+    /// Whether a person must sign in, or has. An object gets such a reason only once its project allows what it
+    /// declares.
+    pub fn concerns_person(self) -> bool {
+        matches!(
+            self.for_person(),
+            ForPerson::Asked(_) | ForPerson::Connected
+        )
+    }
+
+    /// Whether nothing is left to be made as declared: what differs after that, somebody has changed.
+    pub fn is_settled(self) -> bool {
+        self.row().is_settled
     }
 
     /// What it means and what to do, in one or two sentences.

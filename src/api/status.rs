@@ -211,6 +211,11 @@ impl ConnectedAccountStatus {
             .map(|condition| condition.message.as_str())
     }
 
+    /// The reason of the condition of that type; `None`: it is not there, or this version does not know the word.
+    pub fn reason(&self, type_: &str) -> Option<Reason> {
+        Reason::named(&self.condition(type_)?.reason)
+    }
+
     /// Whether the condition of that type is there for one of these reasons.
     pub fn says(&self, type_: &str, reasons: &[Reason]) -> bool {
         self.condition(type_).is_some_and(|condition| {

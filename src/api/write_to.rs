@@ -44,7 +44,7 @@ pub fn config_map_name(object: &str) -> String {
 }
 
 /// Why the condition `ConfigMapWritten` is as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumCount)]
 #[allow(
     missing_docs,
     reason = "`ConfigMapReason::meaning` describes each, for crds/README.md too"
@@ -58,7 +58,8 @@ pub enum ConfigMapReason {
 
 impl ConfigMapReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::Written, Self::NotOurs, Self::Forbidden, Self::Failed];
+    pub const ALL: [Self; <Self as strum::EnumCount>::COUNT] =
+        [Self::Written, Self::NotOurs, Self::Forbidden, Self::Failed];
 
     /// The word in the condition.
     pub fn as_str(self) -> &'static str {

@@ -109,7 +109,7 @@ async fn wait_for_link(
     let wait = stop.wait(FOR_LINK);
     let probe = |view: &View<'_>| find_link(view, &answer);
     let waited = watch::until(cluster, name, wait, out, stop, probe).await;
-    // Nobody would open the link, and each costs a row.
+    // Nobody would open the link, and each makes another account in Composio.
     if let (Err(_), Some(asked)) = (&waited, asked) {
         let taken_back = timeout(GRACE, asked.withdraw(cluster, name));
         let _ = stop.signals.or(async { Ok(taken_back.await) }).await;
@@ -196,7 +196,7 @@ fn find_link(view: &View<'_>, answer: &Answer<'_>) -> Result<Seen<Found>, Failur
     };
     let is_answered = answer.is_in(view);
     let is_stalled = view.is_current() && view.is(condition::STALLED, "True");
-    if is_stalled && (is_answered || !reason.is_some_and(is_renewed_on_request)) {
+    if is_stalled && (is_answered || !reason.is_some_and(Reason::waits_for_person)) {
         let (reason, message) = (&said.reason, text::plain(&said.message));
         return Err(Failure::Failed(format!(
             "no link can be had: {reason}: {message}"
@@ -208,18 +208,6 @@ fn find_link(view: &View<'_>, answer: &Answer<'_>) -> Result<Seen<Found>, Failur
         }
         None => format!("{}: {}", said.reason, said.message),
     }))
-}
-
-/// Whether the operator makes another link for whoever asks.
-fn is_renewed_on_request(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::LinkExpired
-            | Reason::FinishedElsewhere
-            | Reason::WrongIdentity
-            | Reason::ReauthorizationRequired
-            | Reason::Revoked
-    )
 }
 
 /// Whether the person has signed in, by that link or on the page.

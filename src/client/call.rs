@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::quote::{Quote, sanitize_id};
 
 /// The endpoints this client knows. A closed set, so that it can be a metric's label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::EnumCount)]
 pub enum Endpoint {
     /// `POST /connected_accounts/link`.
     Link,
@@ -46,7 +46,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint, for tests that must miss none.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; <Self as strum::EnumCount>::COUNT] = [
         Self::Link,
         Self::Create,
         Self::List,

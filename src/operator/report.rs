@@ -23,7 +23,6 @@ mod config_map;
 mod notification;
 pub mod object_event;
 mod page;
-mod person;
 mod request;
 mod requeue;
 mod secret;
@@ -37,7 +36,6 @@ pub use config_map::{ConfigMapResult, report_config_map};
 use config_map::{intend, keep_condition};
 use notification::record_notification;
 use page::record_page;
-pub(crate) use person::concerns_a_person;
 pub use request::handled_requests;
 use request::{record_completed, record_sign_in};
 pub use requeue::{RequeuePolicy, config_map_requeue_after, requeue_after};
@@ -74,7 +72,7 @@ pub fn report(
     record_correction(&mut status, desired, outcome, now);
     record_outcome(&mut status, desired, outcome, now);
     record_account(&mut status, desired, outcome, now);
-    record_requests(&mut status, desired, outcome);
+    record_annotations(&mut status, desired, outcome);
     request::record_requests(&mut status, previous, desired, outcome);
     intend(&mut status, desired);
     status.observed_generation = Some(desired.generation);
@@ -116,15 +114,9 @@ fn record_correction(
     let was_as_declared = status
         .condition(condition::SYNCED)
         .is_some_and(|synced| synced.observed_generation == Some(desired.generation))
-        && status.says(
-            condition::SYNCED,
-            &[
-                Reason::Connected,
-                Reason::Disabled,
-                Reason::ConnectionDataChanged,
-                Reason::DoesNotConverge,
-            ],
-        );
+        && status
+            .reason(condition::SYNCED)
+            .is_some_and(|reason| reason.is_settled() || reason == Reason::DoesNotConverge);
     if desired.presence != Presence::Present || !was_as_declared {
         return;
     }
@@ -363,7 +355,8 @@ fn is_recorded(status: &ConnectedAccountStatus, account: Option<&Account>) -> bo
     account.is_some_and(|account| status.connected_account_id.as_ref() == Some(&account.id))
 }
 
-fn record_requests(status: &mut ConnectedAccountStatus, desired: &Desired, outcome: &Outcome) {
+/// Which requests by annotation are answered.
+fn record_annotations(status: &mut ConnectedAccountStatus, desired: &Desired, outcome: &Outcome) {
     if desired.spec.suspend {
         return;
     }

@@ -92,6 +92,21 @@ async fn a_link_that_is_over_is_asked_for_anew_and_one_that_is_not_is_printed_ag
 }
 
 #[tokio::test]
+async fn whoever_failed_to_sign_in_gets_another_link() {
+    let scene = Scene::new("cli-failed").await.operated().await;
+    let (id, first) = scene.linked_gmail("mail").await;
+    scene.sandbox.by_hand(&id, "cancel", json!({})).await;
+    scene.until("mail", "Stalled", "True", "SignInFailed").await;
+    let said = run(&scene, &["status", "mail"]).await.well();
+    let connect = format!("kubectl composio connect mail -n {}", scene.namespace);
+    assert!(said.contains(&connect), "{said}");
+    let told = run(&scene, &["connect", "mail", "--print-link"]).await;
+    let second = told.well();
+    assert!(second.starts_with("http"), "{second}");
+    assert_ne!(second.trim(), first);
+}
+
+#[tokio::test]
 async fn a_link_is_printed_to_a_terminal_and_nowhere_else_unless_that_is_said() {
     let scene = Scene::new("cli-terminal").await.operated().await;
     let (_, link) = scene.linked_gmail("mail").await;

@@ -39,7 +39,7 @@ Now: AwaitUser
   wait (AwaitingUser), until TIME at most
 At TIME: LinkOver
   when a link was issued, and is over: it ran out, or the sign-in failed
-  then wait for a request: each new link costs a row
+  then wait for a request: each new link makes another account in Composio
   wait (LinkExpired)
 It goes by
   declared: enabled

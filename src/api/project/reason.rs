@@ -5,7 +5,7 @@ use std::fmt;
 use crate::Progress;
 
 /// Why the conditions of a project are as they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::EnumCount)]
 #[allow(
     missing_docs,
     reason = "`ProjectReason::meaning` describes each, for crds/README.md too"
@@ -35,7 +35,7 @@ struct Row {
     meaning: &'static str,
 }
 
-const TABLE: [Row; 14] = {
+const TABLE: [Row; <ProjectReason as strum::EnumCount>::COUNT] = {
     use Progress::{None, Reconciling, Stalled};
     use ProjectReason as R;
     const fn row(

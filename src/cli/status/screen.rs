@@ -1,6 +1,5 @@
 //! One object on one screen.
 
-use composio_api::Reason;
 use jiff::Timestamp;
 
 use super::events::Events;
@@ -112,12 +111,7 @@ fn what_to_do(view: &View<'_>) -> Option<String> {
         return Some("ask a newer release of this program: it does not know the reason".to_owned());
     };
     match reason {
-        Reason::AwaitingUser
-        | Reason::LinkExpired
-        | Reason::FinishedElsewhere
-        | Reason::WrongIdentity
-        | Reason::ReauthorizationRequired
-        | Reason::Revoked => command("connect"),
+        reason if reason.waits_for_person() && view.is_problem() => command("connect"),
         _ if !view.is_problem() || view.message().contains(reason.meaning()) => None,
         reason => Some(reason.meaning().to_owned()),
     }

@@ -4,7 +4,9 @@
 use jiff::Timestamp;
 
 use super::account::{Account, State};
-use crate::crd::{ConnectRequestOutcome, FinishedIn};
+use crate::crd::{
+    ConnectRequestOutcome, FinishedIn, ForPerson, NotificationType, Progress, Reason,
+};
 
 #[cfg(test)]
 mod tests;
@@ -18,12 +20,6 @@ const SETTLING: i64 = 30;
 /// So long, in seconds, after they asked people are taken on to the sign-in by themselves. Who comes back later, by the
 /// button of the browser, is not.
 const AUTOMATIC: i64 = 45;
-
-/// The reason of an account that another person signed in to than was expected.
-const WRONG_IDENTITY: &str = "WrongIdentity";
-
-/// The reason of an account of which nobody has said in time who had signed in.
-const ELSEWHERE: &str = "FinishedElsewhere";
 
 /// What the page of an object shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +48,8 @@ pub(super) enum Last {
     WrongIdentity,
     /// The sign-in failed, was cancelled, or the link ran out.
     NotFinished,
+    /// The application that verifies sign-ins saw somebody else.
+    Refused,
     /// There was a grant, and it has ended.
     Ended,
     /// The link was made for another browser.
@@ -105,21 +103,44 @@ pub(super) enum Returning {
 
 /// What to show to somebody who opens the page.
 pub(super) fn asking(account: &Account, now: Timestamp) -> Asking {
-    let last = match (account.state(), account.reason()) {
+    let last = match (account.state(), reason(account)) {
         (State::Active | State::Inactive, _) if account.was_finished_elsewhere() => {
             Some(Last::Elsewhere)
         }
-        (State::Active | State::Inactive, WRONG_IDENTITY) => Some(Last::WrongIdentity),
-        (State::Active | State::Inactive, ELSEWHERE) => Some(Last::NotReturned),
+        (State::Active | State::Inactive, Some(Reason::WrongIdentity)) => Some(Last::WrongIdentity),
+        (State::Active | State::Inactive, Some(Reason::FinishedElsewhere)) => {
+            Some(Last::NotReturned)
+        }
         (State::Active, _) => return Asking::Connected,
         (State::Inactive, _) => return Asking::Off,
-        (_, "LinkExpired" | "SignInDeclined" | "SignInFailed") => Some(Last::NotFinished),
-        (_, "ReauthorizationRequired" | "Revoked") => Some(Last::Ended),
-        (State::Waiting | State::Over, _) => None,
+        (State::Waiting | State::Over, reason) => reason.and_then(last_of),
     };
     Asking::Ask {
         last,
         again: account.open_link(now).is_some(),
+    }
+}
+
+/// Why the condition Ready is as it is; `None`: it is not there, or says a word that this version does not know.
+fn reason(account: &Account) -> Option<Reason> {
+    Reason::named(account.reason())
+}
+
+/// What happened last to an account without a grant, by the reason of its condition Ready.
+fn last_of(reason: Reason) -> Option<Last> {
+    match reason.for_person() {
+        ForPerson::Asked(NotificationType::AwaitingUser) => match (reason, reason.progress()) {
+            (Reason::IdentityRefused, _) => Some(Last::Refused),
+            (_, Progress::Stalled) => Some(Last::NotFinished),
+            (_, Progress::None | Progress::Reconciling) => None,
+        },
+        ForPerson::Asked(NotificationType::ReauthorizationRequired | NotificationType::Revoked) => {
+            Some(Last::Ended)
+        }
+        ForPerson::Asked(NotificationType::WrongIdentity | NotificationType::Connected)
+        | ForPerson::Connected
+        | ForPerson::Passing
+        | ForPerson::Nothing => None,
     }
 }
 
@@ -183,8 +204,10 @@ pub(super) fn returning(
         (Some(FinishedIn::Another), _) => Returning::Elsewhere,
         // The one who finished it was told; whoever else has the address is told nothing.
         (Some(FinishedIn::Same), FinishedIn::Another) => Returning::Over,
-        (Some(FinishedIn::Same), FinishedIn::Same) => match (account.state(), account.reason()) {
-            (State::Active | State::Inactive, WRONG_IDENTITY) => Returning::WrongIdentity,
+        (Some(FinishedIn::Same), FinishedIn::Same) => match (account.state(), reason(account)) {
+            (State::Active | State::Inactive, Some(Reason::WrongIdentity)) => {
+                Returning::WrongIdentity
+            }
             (State::Active | State::Inactive, _) => Returning::Done,
             (State::Waiting, _) if age < SETTLING => Returning::Settling,
             (State::Waiting | State::Over, _) => Returning::NotFinished,
@@ -208,8 +231,10 @@ pub(super) fn completing(
     now: Timestamp,
 ) -> Returning {
     let age = now.as_second().saturating_sub(came_at.as_second());
-    match (account.state(), account.reason()) {
-        (State::Active | State::Inactive, WRONG_IDENTITY) => return Returning::WrongIdentity,
+    match (account.state(), reason(account)) {
+        (State::Active | State::Inactive, Some(Reason::WrongIdentity)) => {
+            return Returning::WrongIdentity;
+        }
         (State::Active | State::Inactive, _) if account.was_finished_elsewhere() => {
             return Returning::Over;
         }

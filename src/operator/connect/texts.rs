@@ -79,6 +79,9 @@ pub(super) fn last(last: Last) -> &'static str {
             "Somebody signed in last time, and did not come back to this page in the browser that had asked. That account is not used."
         }
         Last::NotFinished => "The last sign-in was not finished. You can try again.",
+        Last::Refused => {
+            "The last sign-in was refused: it was not seen to be by the person whom the link is for. You can try again."
+        }
         Last::Ended => "The account was connected, and its provider does not accept that any more.",
         Last::OtherBrowser => {
             "A link was just made for another browser or another window. To sign in here, start over."

@@ -18,13 +18,6 @@ pub const CORRECTIONS_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 const QUICK_CORRECTIONS: u32 = 3;
 /// And then one in this time: somebody or something wants it otherwise.
 const SLOW_CORRECTION: SignedDuration = SignedDuration::from_mins(10);
-/// The reasons of an object in which nothing was to be made right any more.
-const SETTLED: [Reason; 4] = [
-    Reason::Connected,
-    Reason::Disabled,
-    Reason::ConnectionDataChanged,
-    Reason::AuthConfigDisabled,
-];
 
 /// Our account, with a grant: make it as declared, one call for each difference. A refusal of one does
 /// not stop the others, and neither does a Secret that cannot be sent.
@@ -152,7 +145,8 @@ fn defer(desired: &Desired, observed: &Observed, now: Timestamp) -> Option<Times
 fn settled_before(desired: &Desired, observed: &Observed) -> bool {
     let recorded = &observed.recorded;
     let synced = recorded.condition(condition::SYNCED);
-    recorded.says(condition::SYNCED, &SETTLED)
+    let reason = recorded.reason(condition::SYNCED);
+    reason.is_some_and(Reason::is_settled)
         && synced.and_then(|synced| synced.observed_generation) == Some(desired.generation)
 }
 

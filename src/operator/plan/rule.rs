@@ -167,10 +167,6 @@ impl Rule {
                 "a second account with our alias holds nobody's grant",
                 "delete it, without revoking",
             ),
-            Self::AccountNotFound => (
-                "`connectedAccountId` names no account, and none was ever there",
-                "refuse: AccountNotFound",
-            ),
             Self::FinishedElsewhere => (
                 "a grant that was given in another browser than the one that had asked for the link",
                 "disable the account, tell; at a request delete it, without revoking, and ask for a link",
@@ -187,6 +183,10 @@ impl Rule {
                 "a grant of a project with `signIn: Bound`, and there is time to come back still",
                 "wait: it does not count yet",
             ),
+            Self::AccountNotFound => (
+                "`connectedAccountId` names no account, and none was ever there",
+                "refuse: AccountNotFound",
+            ),
             Self::CompleteAuth => (
                 "the project verifies sign-ins, and the person has come back from the link that is out, in the browser that had asked for it",
                 "tell Composio that it was the declared user",
@@ -196,7 +196,7 @@ impl Rule {
             Self::DisabledAndDead => ("disabled, and the grant is dead", "wait: nobody needs it"),
             Self::LinkOver => (
                 "a link was issued, and is over: it ran out, or the sign-in failed",
-                "wait for a request: each new link costs a row",
+                "wait for a request: each new link makes another account in Composio",
             ),
             Self::AwaitRequest => (
                 "links are made on demand, nobody was connected yet, and nobody has asked",

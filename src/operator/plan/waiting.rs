@@ -100,8 +100,8 @@ pub(super) fn decide(
     Rule::SignInAgain.does(refresh)
 }
 
-/// A link was issued and is over, or links are made on demand: each one costs a row, so a person has to ask for it.
-/// How the sign-in ended is told, also of a grant that was to be given anew.
+/// A link was issued and is over, or links are made on demand: each one makes another account in Composio, so a person
+/// has to ask for it. How the sign-in ended is told, also of a grant that was to be given anew.
 pub(super) fn wait_for_request(
     desired: &Desired,
     observed: &Observed,

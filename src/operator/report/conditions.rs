@@ -7,7 +7,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
     composio::model::State,
-    crd::{ConnectedAccountStatus, Progress, ReadyRule, ReadyWhen, Reason, condition},
+    crd::{
+        ConnectedAccountStatus, ForPerson, NotificationType, Progress, ReadyRule, ReadyWhen,
+        Reason, condition,
+    },
     plan::{Desired, OutcomeKind, Presence},
     text,
     time::whole_seconds,
@@ -53,16 +56,18 @@ pub(super) fn verdict(
         other => other,
     };
     // Also past the link's end, so that a wave that went on is not called broken later.
-    let (reason, detail) = match reason {
-        other if !content_with_link(desired, status) => (other, Cow::from(detail)),
-        Reason::AwaitingUser | Reason::LinkExpired => (Reason::LinkIssued, Cow::from(detail)),
-        how @ (Reason::SignInDeclined | Reason::SignInFailed | Reason::IdentityRefused) => {
+    let (reason, detail) = match (reason, reason.for_person()) {
+        (other, _) if !content_with_link(desired, status) => (other, Cow::from(detail)),
+        (Reason::AwaitingUser | Reason::LinkIssued | Reason::LinkExpired, _) => {
+            (Reason::LinkIssued, Cow::from(detail))
+        }
+        (how, ForPerson::Asked(NotificationType::AwaitingUser)) => {
             let words = [&how.words(), detail];
             let words = words.into_iter().filter(|words| !words.is_empty());
             let text = words.collect::<Vec<_>>().join(": ");
             (Reason::LinkIssued, Cow::from(text))
         }
-        other => (other, Cow::from(detail)),
+        (other, _) => (other, Cow::from(detail)),
     };
     let detail = detail.trim_end_matches('.');
     let is_bare_refusal = detail.is_empty() && matches!(outcome, OutcomeKind::Refused(_));

@@ -4,14 +4,13 @@ use jiff::Timestamp;
 
 use crate::{
     composio::model::State,
-    crd::{ConnectedAccountStatus, NotificationType, PendingNotification, Reason, condition},
+    crd::{
+        ConnectedAccountStatus, ForPerson, NotificationType, PendingNotification, Reason, condition,
+    },
     plan::{Applied, Desired, Outcome, OutcomeKind, Presence},
 };
 
-use super::{
-    conditions::Verdict,
-    person::{ForPerson, for_person},
-};
+use super::conditions::Verdict;
 
 /// Notes what people are to be told, beside the conditions that say it.
 ///
@@ -124,7 +123,7 @@ fn said_by(status: &ConnectedAccountStatus) -> Option<NotificationType> {
 
 /// The state that a reason means to people; `None`: it passes by itself, or no person who signs in can help.
 fn state_of(reason: Reason) -> Option<NotificationType> {
-    match for_person(reason) {
+    match reason.for_person() {
         ForPerson::Asked(state) => Some(state),
         ForPerson::Connected => Some(NotificationType::Connected),
         ForPerson::Passing | ForPerson::Nothing => None,

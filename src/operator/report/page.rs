@@ -4,15 +4,11 @@ use jiff::Timestamp;
 
 use crate::{
     composio::model::State,
-    crd::ConnectedAccountStatus,
+    crd::{ConnectedAccountStatus, ForPerson},
     plan::{Desired, Presence, page_of},
 };
 
-use super::{
-    conditions::Verdict,
-    is_in,
-    person::{ForPerson, for_person},
-};
+use super::{conditions::Verdict, is_in};
 
 /// Writes where the person asks for a link, while one is awaited. What fails meanwhile takes no address away that was
 /// mailed, and what stands stays as long as it is good: at rest nothing is written.
@@ -27,7 +23,7 @@ pub(super) fn record_page(
     let page = desired.flags.page.as_ref();
     let page = page.filter(|_| {
         is_asked_of_a_person
-            && match for_person(verdict.reason) {
+            && match verdict.reason.for_person() {
                 ForPerson::Asked(_) => true,
                 ForPerson::Connected | ForPerson::Nothing => false,
                 ForPerson::Passing => status.connect_page.is_some() && !has_grant(status),

@@ -18,7 +18,7 @@ pub(super) const OF_PROJECT: &str =
 pub(super) const OF_CONNECT: &str = r#"namespace="x",job="op-composio-operator-page-metrics""#;
 pub(super) const OF_RELEASE: &str = r#"namespace="x",job="op-composio-operator-metrics""#;
 
-pub(super) const CASES: [Case; 27] = [
+pub(super) const CASES: [Case; 30] = [
     Case {
         alert: "ComposioOperatorAbsent",
         severity: "critical",
@@ -162,10 +162,33 @@ pub(super) const CASES: [Case; 27] = [
         labels: r#"namespace="x",job="op-composio-operator-metrics",project="P",reason="Revoked""#,
     },
     Case {
-        alert: "ConnectedAccountRefused",
+        alert: "ConnectedAccountSignedInByAnother",
         severity: "warning",
         told: &[(
             "objects_by_reason",
+            r#"instance="a",project="P",reason="FinishedElsewhere""#,
+            "_x9 1x110 stale _x120",
+        )],
+        silent_and_loud: (13, 16),
+        labels: r#"namespace="x",job="op-composio-operator-metrics",project="P",reason="FinishedElsewhere""#,
+    },
+    // What Ready said before stays, where the project does not allow any more what it has.
+    Case {
+        alert: "ConnectedAccountRefused",
+        severity: "warning",
+        told: &[(
+            "objects_by_synced_reason",
+            r#"instance="a",project="P",reason="NotAllowed""#,
+            "_x9 1x110 stale _x120",
+        )],
+        silent_and_loud: (23, 26),
+        labels: r#"namespace="x",job="op-composio-operator-metrics",project="P",reason="NotAllowed""#,
+    },
+    Case {
+        alert: "ConnectedAccountRefused",
+        severity: "warning",
+        told: &[(
+            "objects_by_synced_reason",
             r#"instance="a",project="P",reason="Conflict""#,
             "_x9 1x110 stale _x120",
         )],
@@ -178,6 +201,17 @@ pub(super) const CASES: [Case; 27] = [
         told: &[(
             "objects_by_synced_reason",
             r#"instance="a",project="P",reason="SecretMissing""#,
+            "_x9 1x110 stale _x120",
+        )],
+        silent_and_loud: (23, 26),
+        labels: OF_PROJECT,
+    },
+    Case {
+        alert: "ConnectedAccountSecretMissing",
+        severity: "warning",
+        told: &[(
+            "objects_by_synced_reason",
+            r#"instance="a",project="P",reason="SecretNotOffered""#,
             "_x9 1x110 stale _x120",
         )],
         silent_and_loud: (23, 26),

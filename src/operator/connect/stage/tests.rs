@@ -51,6 +51,15 @@ fn the_button_is_shown_while_a_sign_in_is_of_use() {
             status("EXPIRED", "ReauthorizationRequired", none()),
             ask(Some(Last::Ended)),
         ),
+        (
+            status("FAILED", "SignInDeclined", none()),
+            ask(Some(Last::NotFinished)),
+        ),
+        (
+            status("FAILED", "IdentityRefused", none()),
+            ask(Some(Last::Refused)),
+        ),
+        (status("EXPIRED", "LinkIssued", none()), ask(None)),
         (status("REVOKED", "Revoked", none()), ask(Some(Last::Ended))),
         (status("ACTIVE", "Connected", none()), Asking::Connected),
         (status("INACTIVE", "Disabled", none()), Asking::Off),

@@ -57,6 +57,27 @@ fn corrections_of_what_was_as_declared_are_counted_once_a_pass_and_hour() {
 }
 
 #[test]
+fn corrections_count_after_every_reason_that_leaves_nothing_to_do() {
+    let settled = Reason::all().filter(|reason| reason.is_settled());
+    let reasons: Vec<Reason> = settled.chain([Reason::DoesNotConverge]).collect();
+    assert_eq!(reasons.len(), 5);
+    for reason in reasons {
+        let sight = seen(account("ca_1").active())
+            .recorded("ca_1")
+            .connected(ago(5000))
+            .condition(condition::SYNCED, "True", reason)
+            .corrected(ago(60), 1)
+            .having_done(&[share()]);
+        let status = after(&object(), &sight, did(Applied::Changed));
+        assert_eq!(
+            status.corrections.map(|tally| tally.count),
+            Some(2),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
 fn a_time_in_the_future_is_brought_back() {
     let sight = seen_none().unknown_since(ago(-7000));
     let status = after(&object(), &sight, waiting(Reason::OutcomeUnknown));

@@ -26,18 +26,6 @@ const NOT_DECODED: &str = "NotDecoded";
 const OTHER: &str = "other";
 const NONE: &str = "none";
 
-/// What is waited for as long as it is the reason of Ready: that a person opens a link, or asks for one.
-const WAITING: [Reason; 8] = [
-    Reason::AwaitingUser,
-    Reason::LinkIssued,
-    Reason::LinkExpired,
-    Reason::SignInDeclined,
-    Reason::SignInFailed,
-    Reason::IdentityRefused,
-    Reason::ReauthorizationRequired,
-    Reason::Revoked,
-];
-
 /// How many objects there are of each kind. The words are a closed set, and those are there of which there is an
 /// object: a project with few objects takes little memory.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -188,7 +176,7 @@ impl Kind {
             };
         }
         let (ready, synced) = (recorded.ready, recorded.synced);
-        let waits = ready.filter(|_| Told::says(ready, &WAITING));
+        let waits = ready.filter(|told| told.reason.is_some_and(Reason::waits_for_person));
         let word = |told: Option<Told>| {
             let reason = told.and_then(|told| told.reason);
             reason.map_or(NONE, Reason::as_str)
@@ -295,7 +283,7 @@ mod tests {
         let objects = [
             object(None, Some("AwaitingUser"), 90),
             object(None, Some("ReauthorizationRequired"), 40),
-            object(None, Some("Revoked"), 40),
+            object(None, Some("WrongIdentity"), 40),
             object(None, Some("Connected"), 1),
             object(None, Some("Conflict"), 2),
         ];

@@ -13,11 +13,13 @@ use kube::runtime::reflector::ObjectRef;
 use super::{PackedObject, STATUS};
 use crate::{
     composio::model::Account,
-    crd::{ALIAS_ANNOTATION, ConnectedAccount, OWN_ACCOUNT_ANNOTATION, ProjectRef, has_finalizer},
+    crd::{
+        ALIAS_ANNOTATION, ConnectedAccount, OWN_ACCOUNT_ANNOTATION, ProjectRef, Reason,
+        has_finalizer,
+    },
     plan::{Claim, Claimant, Desired, Flags, Labels, Pin, computed_alias},
     projects::ProjectKey,
     record::{Proven, RecordKeys},
-    report::concerns_a_person,
 };
 
 mod recorded;
@@ -156,7 +158,7 @@ impl Summary {
         let recorded = &self.recorded;
         let is_judged = self.generation.is_some() && recorded.judged_generation == self.generation;
         let reason = recorded.synced.and_then(|synced| synced.reason);
-        is_judged && reason.is_some_and(concerns_a_person)
+        is_judged && reason.is_some_and(Reason::concerns_person)
     }
 
     /// Whether it has a link that can be used at that time.
