@@ -16,9 +16,9 @@ pub(crate) const SCRIPT: &str = "#!/bin/sh\n# kubectl asks this for completions 
 const NO_FILES: &str = ":4";
 /// Files may come too.
 const FILES: &str = ":0";
-/// Commands that take a name, and those that take several.
-const TAKE_NAME: [&str; 2] = ["explain", "connect"];
-const TAKE_NAMES: [&str; 4] = ["status", "reconcile", "suspend", "resume"];
+/// How the arguments for the names of objects are called in `arguments.rs`: for one, and for several.
+const NAME: &str = "name";
+const NAMES: &str = "names";
 /// Nobody who types waits longer for a cluster.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -154,11 +154,10 @@ async fn of_line(cli: &Command, line: &Line<'_>, before: &[String], typed: &str)
         });
         return named.collect();
     }
-    let name = line.command.map(Command::get_name);
     match line.command {
         None => subcommands(cli),
         Some(command) if command.has_subcommands() => subcommands(command),
-        Some(_) if name.is_some_and(|name| takes_another(name, line, before)) => {
+        Some(command) if takes_another(command, line, before) => {
             let mut names = values::objects(&options(before)).await;
             names.retain(|name| !line.names.contains(&name.as_str()));
             names
@@ -168,12 +167,11 @@ async fn of_line(cli: &Command, line: &Line<'_>, before: &[String], typed: &str)
 }
 
 /// Whether the command takes a name more.
-fn takes_another(command: &str, line: &Line<'_>, before: &[String]) -> bool {
+fn takes_another(command: &Command, line: &Line<'_>, before: &[String]) -> bool {
     let excludes = ["-A", "--all-namespaces", "-l", "--selector"];
     let is_excluded = before.iter().any(|word| excludes.contains(&word.as_str()));
-    !is_excluded
-        && (TAKE_NAMES.contains(&command)
-            || (TAKE_NAME.contains(&command) && line.names.is_empty()))
+    let takes = |id: &str| command.get_positionals().any(|one| one.get_id() == id);
+    !is_excluded && (takes(NAMES) || (takes(NAME) && line.names.is_empty()))
 }
 
 fn subcommands(command: &Command) -> Vec<String> {

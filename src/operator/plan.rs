@@ -1,4 +1,7 @@
 //! The only decider: what is wanted and what is seen go in, one next step comes out. No I/O.
+//!
+//! [`decide`] comes first: the project, and whether to look afresh. Of what is declared the table in `present` says which
+//! module decides the rest; what is being deleted is for `deleting`.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 use jiff::{SignedDuration, Timestamp};
@@ -108,7 +111,7 @@ pub enum Need {
 pub struct Wait {
     /// The reason of the conditions; it also says when to look again.
     pub reason: Reason,
-    /// Said to the user after the reason's own meaning; may be empty.
+    /// Said to the user before the reason's own meaning; may be empty.
     pub detail: String,
     /// When time alone changes the answer.
     pub until: Option<Timestamp>,
@@ -221,7 +224,7 @@ pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decisio
     let is_conclusive = match &decision.plan {
         Plan::Do(_) | Plan::Refuse(_) | Plan::Look(Need::Account | Need::AuthConfig) => false,
         Plan::Nothing | Plan::Wait(_) | Plan::Look(Need::Secret) => {
-            !asks_for_look(desired, observed) && !came_to_nothing(desired, observed, now)
+            !has_unanswered_request(desired, observed) && !came_to_nothing(desired, observed, now)
         }
     };
     if !observed.fresh && !is_conclusive {
@@ -262,7 +265,7 @@ fn is_refused_as_new(desired: &Desired, observed: &Observed) -> bool {
 
 /// Whether a person or a tool asked, by annotation, for a look or a link and was not answered yet. That
 /// a link is needless, too, is not concluded from what is remembered.
-fn asks_for_look(desired: &Desired, observed: &Observed) -> bool {
+fn has_unanswered_request(desired: &Desired, observed: &Observed) -> bool {
     desired.presence == Presence::Present
         && !desired.spec.suspend
         && desired.has_unanswered_request(&observed.recorded)

@@ -1,5 +1,7 @@
 //! Each session that the help prints is typed as it stands, at a terminal, and what is shown is compared with it.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
@@ -57,6 +59,15 @@ fn session(of: &str) -> Vec<Typed> {
     }
     assert!(!typed.is_empty(), "{of}");
     typed
+}
+
+/// The commands that are typed in some session of the reference.
+fn all_commands() -> BTreeSet<String> {
+    let sections = REFERENCE.split("\n## kubectl composio ").skip(1);
+    let titles = sections.filter(|section| section.contains("\nSession:\n"));
+    let titles = titles.filter_map(|section| section.lines().next());
+    let typed = titles.flat_map(session);
+    typed.map(|typed| typed.command).collect()
 }
 
 /// The line with names for all that differs from run to run, and its columns as far apart as any.
@@ -133,11 +144,14 @@ impl Typed {
 struct Typist<'a> {
     scene: &'a Scene<'a>,
     plugin: Plugin<'a>,
+    /// The commands that were typed.
+    typed: RefCell<BTreeSet<String>>,
 }
 
 impl Typist<'_> {
     /// A shell that runs the command; the sandbox is where the API key may be sent.
     fn shell(&self, typed: &Typed) -> String {
+        self.typed.borrow_mut().insert(typed.command.clone());
         let asks = Regex::new("kubectl composio (import|inventory|diff|explain|webhook register)");
         let asks = asks.expect("it is a pattern");
         let url = self.scene.sandbox.url();
@@ -299,6 +313,7 @@ async fn what_is_typed_in_the_help_shows_what_stands_there() {
     let typist = Typist {
         scene: &scene,
         plugin: Plugin::of(&scene).await,
+        typed: RefCell::default(),
     };
 
     scene.secret("crm", json!({"generic_api_key": "k-1"})).await;
@@ -340,6 +355,11 @@ async fn what_is_typed_in_the_help_shows_what_stands_there() {
     typist.types_session("diff").await;
     typist.types_session("webhook register").await;
     without_operator(&scene, &typist).await;
+    assert_eq!(
+        typist.typed.take(),
+        all_commands(),
+        "each session of the help is typed here"
+    );
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use composio_operator::crd::NotificationType;
+use composio_operator::plan::ChangeKind;
 use serde_json::Value;
+use strum::IntoEnumIterator;
 
 use super::neighbour::NEIGHBOURS_SECRET;
 use crate::support::project::KEY_SECRET;
@@ -172,14 +174,18 @@ fn composio(path: &str, query: &str, body: &Value) -> Option<(String, &'static s
     })
 }
 
+/// The field of a PATCH that makes the change, and what it changes.
+pub(super) fn patched(change: ChangeKind) -> (&'static str, &'static str) {
+    match change {
+        ChangeKind::Alias => ("alias", "alias"),
+        ChangeKind::Sharing => ("experimental", "sharing"),
+        ChangeKind::Credentials => ("connection", "credentials"),
+    }
+}
+
 fn change(body: &Value, query: &str) -> &'static str {
-    let names = [
-        ("experimental", "sharing"),
-        ("alias", "alias"),
-        ("connection", "credentials"),
-    ];
-    let named = names.iter().find(|(field, _)| body.get(field).is_some());
-    match named {
+    let mut all = ChangeKind::iter().map(patched);
+    match all.find(|(field, _)| body.get(field).is_some()) {
         Some((_, what)) => what,
         None if query.contains("revoke_on_delete=true") => "revoke_on_delete",
         None => "",

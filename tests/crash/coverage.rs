@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use composio_operator::composio::Endpoint;
+use composio_operator::plan::ChangeKind;
+use strum::IntoEnumIterator;
 
-use super::boundary::{Boundary, Kind, Server};
+use super::boundary::{Boundary, Kind, Server, patched};
 use super::interceptor::Fault;
 use super::matrix::Results;
 use crate::structure::source::Source;
@@ -181,11 +183,12 @@ pub(super) const EFFECTS: [(&str, &str, Server, Request); 13] = {
 
 /// How an endpoint's calls look on the way.
 fn kinds_of(endpoint: Endpoint) -> Vec<Kind> {
+    let changes: Vec<&str> = ChangeKind::iter().map(|kind| patched(kind).1).collect();
     let (path, whats): (&str, &[&'static str]) = match endpoint {
         Endpoint::Link => (LINK, &[""]),
         Endpoint::Create | Endpoint::List => (ACCOUNTS, &[""]),
         Endpoint::Get => (ACCOUNT, &[""]),
-        Endpoint::Patch => (ACCOUNT, &["sharing", "alias", "credentials"]),
+        Endpoint::Patch => (ACCOUNT, &changes),
         Endpoint::SetEnabled => (ENABLED, &["enable", "disable"]),
         Endpoint::Refresh => (REFRESH, &[""]),
         Endpoint::Revoke => (REVOKE, &[""]),

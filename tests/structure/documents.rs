@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::none;
+use super::source::Source;
 
 /// Whoever meets the project reads all of it.
 const README_LINES: usize = 250;
@@ -110,6 +111,56 @@ fn the_readme_is_short() {
         readme <= README_LINES,
         "README.md has {readme} lines, more than {README_LINES}: it is for whoever meets the project; the rest \
          belongs to the file of its reader"
+    );
+}
+
+#[test]
+fn what_contributing_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = include_str!("../../CONTRIBUTING.md");
+    let sources: String = ["src", "tests"]
+        .into_iter()
+        .flat_map(Source::all)
+        .map(|source| source.text)
+        .collect();
+    let is_there = |path: &str| root.join(path).exists();
+    none(not_there(text, is_there, &sources));
+}
+
+/// Of what is named in code: paths from the root of the repository, and tests, as `module::what_it_says`.
+fn not_there(text: &str, exists: impl Fn(&str) -> bool, sources: &str) -> Vec<String> {
+    let is_path = |word: &str| {
+        let top = word.split('/').next().unwrap_or_default();
+        let is_ours = ["src", "tests", "charts", "crds", ".ci", ".github"].contains(&top);
+        is_ours && word.contains('/') && !word.contains(['*', ' '])
+    };
+    let mut complaints = Vec::new();
+    for word in text
+        .lines()
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+    {
+        if is_path(word) && !exists(word) {
+            complaints.push(format!("CONTRIBUTING.md: there is no {word}"));
+        }
+        let name = word.rsplit_once("::").map_or("", |(_, name)| name);
+        if name.matches('_').count() > 2 && !sources.contains(&format!("fn {name}(")) {
+            complaints.push(format!("CONTRIBUTING.md: there is no test {word}"));
+        }
+    }
+    complaints
+}
+
+#[test]
+fn a_path_and_a_test_that_are_gone_are_found() {
+    let text = "`src/here.rs` and `src/gone.rs`, `tests/*.rs`, `cargo test src/x`\n`a::it_is_there_still` `a::it_is_gone_now`";
+    let sources = "fn it_is_there_still() {}";
+    let found = not_there(text, |path| path == "src/here.rs", sources);
+    assert_eq!(
+        found,
+        [
+            "CONTRIBUTING.md: there is no src/gone.rs",
+            "CONTRIBUTING.md: there is no test a::it_is_gone_now"
+        ]
     );
 }
 

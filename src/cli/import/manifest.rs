@@ -33,25 +33,41 @@ impl Manifest {
             name,
             account,
         } = named;
+        // What Composio shows is declared, or said in a comment, or is nothing that can be declared.
+        let Account {
+            id,
+            alias,
+            user_id,
+            toolkit,
+            auth_config,
+            auth_config_disabled,
+            state,
+            state_reason: _,
+            identity,
+            visibility,
+            sharing: access_list,
+            created_at: _,
+            updated_at: _,
+        } = account;
         let mut comments = Vec::new();
         let mut spec = json!({
-            "user": account.user_id,
-            "toolkit": account.toolkit,
-            "authConfig": account.auth_config,
-            "connectedAccountId": account.id,
+            "user": user_id,
+            "toolkit": toolkit,
+            "authConfig": auth_config,
+            "connectedAccountId": id,
             "deletionPolicy": "Retain",
         });
         if let Some(reference) = reference(&project.reference()) {
             spec["projectRef"] = reference;
         }
-        if let Some(identity) = &account.identity {
+        if let Some(identity) = identity {
             comments.push(comment("signed in as", identity));
         }
-        match &account.state {
+        match state {
             State::Active => {}
             State::Inactive => {
                 spec["enabled"] = json!(false);
-                if account.auth_config_disabled {
+                if *auth_config_disabled {
                     comments.push("disabled together with its auth config".to_owned());
                 }
             }
@@ -60,14 +76,14 @@ impl Manifest {
                 state.as_str(),
             )),
         }
-        match account.alias.as_deref() {
+        match alias.as_deref() {
             None => {}
             Some(alias) if may_be_declared(alias) => spec["metadata"] = json!({"alias": alias}),
             Some(alias) => comments.push(comment("keeps the alias", alias)),
         }
-        if account.visibility == Visibility::Shared {
+        if *visibility == Visibility::Shared {
             spec["visibility"] = json!("Shared");
-            match &account.sharing {
+            match access_list {
                 Some(list) if is_declarable(list) => spec["sharing"] = sharing(list),
                 Some(_) => {
                     comments.push("keeps its access list, which cannot be declared".to_owned())

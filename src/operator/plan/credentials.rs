@@ -10,8 +10,8 @@ use crate::{
 };
 
 use super::{
-    Change, Decision, Desired, Effect, EffectKind, Need, Observed, Rule, SecretSeen, asks_for_look,
-    checks, still_within, stopped, unconfirmed,
+    Change, Decision, Desired, Effect, EffectKind, Need, Observed, Rule, SecretSeen, checks,
+    has_unanswered_request, still_within, stopped, unconfirmed,
 };
 
 /// A live account is made anew for other data of its Secret no more often than this.
@@ -116,7 +116,7 @@ pub(crate) fn is_patchable(declared: &Credentials, secret: &SecretSeen) -> bool 
 /// Whether what is declared now, and asked for, has had its answer: the same again would have the same.
 fn was_answered(desired: &Desired, observed: &Observed) -> bool {
     observed.recorded.observed_generation == Some(desired.generation)
-        && !asks_for_look(desired, observed)
+        && !has_unanswered_request(desired, observed)
 }
 
 /// What of the data is another one than what is recorded as sent. A Secret that was not written since is the

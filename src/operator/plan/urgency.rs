@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::composio::budget::Urgency;
 
-use super::{Desired, Effect, Observed, Plan, Presence, asks_for_look, first_rule};
+use super::{Desired, Effect, Observed, Plan, Presence, first_rule, has_unanswered_request};
 
 /// How urgent the calls are that come next: those of the effect that is due by what is known so far, or
 /// of the look before it.
@@ -18,7 +18,7 @@ pub fn urgency(desired: &Desired, observed: &Observed, now: Timestamp) -> Urgenc
             Urgency::Withdrawal
         }
         Plan::Do(_) | Plan::Look(_) | Plan::Nothing | Plan::Wait(_) | Plan::Refuse(_) => {
-            if asks_for_look(desired, observed) {
+            if has_unanswered_request(desired, observed) {
                 Urgency::Request
             } else if observed.recorded.connected_account_id.is_none() {
                 Urgency::Creation

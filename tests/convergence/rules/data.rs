@@ -79,7 +79,7 @@ impl Situation<'_> {
     /// Whether what is declared now, and asked for, had its answer.
     fn was_answered(&self) -> bool {
         let generation = self.observed.recorded.observed_generation;
-        generation == Some(self.desired.generation) && !self.asks_for_look()
+        generation == Some(self.desired.generation) && !self.has_unanswered_request()
     }
 
     /// Whether the account may be connected by what was sent to it, and not show it yet.

@@ -199,6 +199,24 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
         }
         Rule::ConnectionDataChanged => has_grant && sight.has_other_data(),
         Rule::AsDeclared => has_grant,
-        _ => false,
+        // These say something of the rules that come after them.
+        Rule::ProjectUnavailable | Rule::LookAfresh | Rule::Unproved => false,
+        Rule::DeletingUntouched
+        | Rule::DeletingAbandoned
+        | Rule::DeletingProjectMismatch
+        | Rule::DeletingProjectUnavailable
+        | Rule::DeletingMayShowUp
+        | Rule::DeletingGone
+        | Rule::DeletingNotOurs
+        | Rule::DeletingHolderUnknown
+        | Rule::DeletingRefused
+        | Rule::DeletingOthersFirst
+        | Rule::DeletingDelete
+        | Rule::DeletingRevoke
+        | Rule::DeletingProviderRefuses
+        | Rule::DeletingEnable
+        | Rule::DeletingRevoked
+        | Rule::DeletingCannotRevoke
+        | Rule::DeletingNoGrant => false,
     }
 }

@@ -82,7 +82,14 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
         Rule::DeletingRevoked => ends(&[State::Revoked]),
         Rule::DeletingCannotRevoke => ends(CONNECTED),
         Rule::DeletingNoGrant => ended.is_some() && revokes,
-        _ => false,
+        rule => {
+            let is_decided_above = rule == Rule::DeletingProjectUnavailable;
+            assert!(
+                is_decided_above || !rule.as_str().starts_with("Deleting"),
+                "{rule:?} has no condition here"
+            );
+            false
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl Table {
             Rule::LookAfresh => {
                 sight.lacks_account()
                     || (!sight.observed.fresh
-                        && (sight.asks_for_look()
+                        && (sight.has_unanswered_request()
                             || sight.came_to_nothing()
                             || otherwise().is_some_and(|next| act(next, sight) != Act::Rests)))
             }

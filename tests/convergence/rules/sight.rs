@@ -77,7 +77,7 @@ impl<'a> Situation<'a> {
     }
 
     /// Whether a request by annotation, for a look or a link, was not answered yet.
-    pub(super) fn asks_for_look(&self) -> bool {
+    pub(super) fn has_unanswered_request(&self) -> bool {
         let handled = &self.observed.recorded.last_handled_reconcile_at;
         let request = &self.desired.reconcile_request;
         self.desired.presence == Presence::Present
