@@ -25,6 +25,7 @@ mod returning;
 mod scale;
 mod tls;
 mod verified;
+mod verified_faults;
 mod webhook;
 mod whole;
 

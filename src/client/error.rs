@@ -31,6 +31,9 @@ pub fn causes<'a>(
 /// Composio's name for credentials that lack a field which the toolkit needs. Its number is 612.
 pub(super) const MISSING_FIELDS: &str = "ConnectedAccount_MissingRequiredFields";
 
+/// How Composio's names of errors begin that are about the request and not about an object.
+const HTTP_ERROR: &str = "HTTP_";
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -205,6 +208,20 @@ impl Error {
             | Kind::RateLimited { .. }
             | Kind::EdgeThrottled
             | Kind::Gateway { .. } => None,
+        }
+    }
+
+    /// The server, or a gateway before it, does not know the endpoint, or not any more. Composio's own 404 of an
+    /// object that it does not know has another name than that of a path.
+    pub fn lacks_endpoint(&self) -> bool {
+        match (&self.kind, self.status()) {
+            (Kind::Gateway { .. } | Kind::Api(_), Some(405 | 410 | 501)) => true,
+            (Kind::Gateway { .. }, Some(404)) => true,
+            (Kind::Api(refusal), Some(404)) => {
+                let slug = refusal.slug.as_deref();
+                slug.is_some_and(|slug| slug.starts_with(HTTP_ERROR))
+            }
+            _ => false,
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     composio::{
         CreateRequest, LinkRequest, Linked,
-        model::{Account, Credentials, Sensitive, SensitiveUrl, State},
+        model::{Account, Credentials, SensitiveUrl, State},
     },
     connect::keys::SealedFor,
     crd::{
@@ -150,8 +150,10 @@ pub async fn act(
         Effect::CompleteAuth { id, request } => {
             let mut requests = desired.requests.iter();
             let held = requests.find(|one| one.uid == *request);
-            let session = held.and_then(|one| desired.session(one, &observed.recorded));
-            let session = session.unwrap_or_else(|| Sensitive::new(""));
+            let session = held.and_then(|one| desired.session(one, &observed.recorded).ok());
+            let Some(session) = session else {
+                return Err(EffectError::Composio(Failure::no_session()));
+            };
             let completed = client.complete_auth(&session, &desired.spec.user).await;
             let completed = completed.map_err(failed)?;
             if completed.account.is_some_and(|account| account != *id) {

@@ -63,7 +63,7 @@ pub use observed::{
 };
 pub use pin::Pin;
 pub use policy::{Labels, NotAllowed, Policy};
-pub use request::{PendingRequest, sign_in};
+pub use request::{NoSession, PendingRequest, sign_in};
 pub use rule::Rule;
 pub use unrecorded::came_to_nothing;
 pub use urgency::urgency;
@@ -344,11 +344,16 @@ pub fn usable_link<'a>(
     account: &Account,
     now: Timestamp,
 ) -> Option<&'a Link> {
+    link_out(recorded, account).filter(|link| now < link.expires_at.0)
+}
+
+/// The same, also if its time is over: who has come back from it in time may still be waited for.
+pub fn link_out<'a>(recorded: &'a ConnectedAccountStatus, account: &Account) -> Option<&'a Link> {
     let link = recorded.link.as_ref()?;
     let same = recorded.connected_account_id.as_deref() == Some(&account.id);
     let over = account.state.is_connected()
         || (account.state.is_dead() && recorded.state.as_deref() != Some(account.state.as_str()));
-    (same && !over && now < link.expires_at.0).then_some(link)
+    (same && !over).then_some(link)
 }
 
 /// How the object's page of the connect page is addressed.

@@ -10,7 +10,7 @@ use crate::{
     crd::{ConnectedAccountStatus, CredentialsStep, Reason, Tally, condition},
     plan::{
         Answer, Applied, CORRECTIONS_WINDOW, Desired, Effect, Outcome, OutcomeKind, Pin, Presence,
-        Refusal, Wait, connection_data_digest, identity_verdict, usable_link,
+        Refusal, Wait, connection_data_digest, identity_verdict, link_out, usable_link,
     },
     record::Proven,
     text,
@@ -36,8 +36,14 @@ pub use config_map::{ConfigMapResult, report_config_map};
 use config_map::{intend, keep_condition};
 use notification::record_notification;
 use page::record_page;
+<<<<<<< HEAD
 pub use request::handled_requests;
 use request::{record_completed, record_sign_in};
+=======
+pub(crate) use person::concerns_a_person;
+use request::{end_link, record_completed, record_sign_in};
+pub use request::{handled_requests, not_completed};
+>>>>>>> 79d4314 (Lose no verified sign-in to a busy Composio, another tab or a lost answer)
 pub use requeue::{RequeuePolicy, config_map_requeue_after, requeue_after};
 use secret::{drop_former_refusal, record_secret, renew_secret};
 
@@ -277,12 +283,9 @@ fn record_account(
         if status.connected_account_id.is_none() {
             status.alias = Some(desired.lookup_alias().to_owned());
         }
-        if status
-            .link
-            .as_ref()
-            .is_some_and(|link| now >= link.expires_at.0)
-        {
-            status.link = None;
+        let link = status.link.as_ref();
+        if link.is_some_and(|link| now >= link.expires_at.0) {
+            end_link(status, desired, outcome);
         }
         return;
     };
@@ -295,8 +298,10 @@ fn record_account(
     });
     record_sign_in(status, desired, account, now);
     status.identity_verdict = identity_verdict(desired, status, account);
-    if usable_link(status, account, now).is_none() {
+    if link_out(status, account).is_none() {
         status.link = None;
+    } else if usable_link(status, account, now).is_none() {
+        end_link(status, desired, outcome);
     }
     let was_connected = is_in(status, &[State::Active, State::Inactive]);
     let became_active = match account.state {

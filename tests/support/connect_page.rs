@@ -36,7 +36,7 @@ pub(crate) struct ConnectPage {
     /// Where its metrics are.
     pub(crate) own_url: String,
     pub(crate) settings: PageSettings,
-    key_file: PathBuf,
+    pub(crate) key_file: PathBuf,
     kubeconfig: PathBuf,
     args: Vec<String>,
     user: String,

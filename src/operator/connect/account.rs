@@ -318,6 +318,18 @@ impl Account {
         self.last_request.filter(|_| is_last)
     }
 
+    /// The last request of all that was handled; empty: there was none.
+    pub(super) fn last_request(&self) -> &str {
+        self.text(Own::LastRequest)
+    }
+
+    /// What came of the last request to complete a sign-in, if it is another one than that.
+    pub(super) fn completion_after(&self, former: &str) -> Option<ConnectRequestOutcome> {
+        let (kind, outcome) = self.last_request?;
+        let is_newer = kind == ConnectRequestKind::CompleteAuth && self.last_request() != former;
+        is_newer.then_some(outcome)
+    }
+
     /// Whether the link of that request is out, or is the one that was signed in through.
     pub(super) fn has_on_record(&self, request: &str) -> bool {
         !request.is_empty()

@@ -19,6 +19,9 @@ const NONCE: usize = 16;
 /// How long a browser is known where no token ends before.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// How long a browser knows where it was led from a session: as long as that lives.
+const VERIFIED: SignedDuration = SignedDuration::from_mins(10);
+
 /// What the cookie of an object says.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Cookie {
@@ -42,6 +45,7 @@ impl Cookie {
 /// How cookies of a page are named and set.
 pub(super) struct Cookies {
     prefix: &'static str,
+    verified: &'static str,
     attributes: &'static str,
 }
 
@@ -51,11 +55,13 @@ impl Cookies {
         if url.is_https() {
             Self {
                 prefix: "__Host-connect-",
+                verified: "__Host-verified",
                 attributes: "Path=/; Secure; HttpOnly; SameSite=Lax",
             }
         } else {
             Self {
                 prefix: "connect-",
+                verified: "verified",
                 attributes: "Path=/; HttpOnly; SameSite=Lax",
             }
         }
@@ -106,6 +112,21 @@ impl Cookies {
         set
     }
 
+    /// The value of `Set-Cookie` that makes the browser say from now on where it was led from that session.
+    pub(super) fn set_verified(&self, session: &str, path: &str) -> String {
+        let (name, attributes, session) = (self.verified, self.attributes, session_name(session));
+        let seconds = VERIFIED.as_secs();
+        format!("{name}={session}:{path}; Max-Age={seconds}; {attributes}")
+    }
+
+    /// Where the browser says that it was led from that session. It may say anything.
+    pub(super) fn verified<'a>(&self, headers: &'a HeaderMap, session: &str) -> Option<&'a str> {
+        let mut found = pairs(headers).filter(|(name, _)| *name == self.verified);
+        let (_, value) = found.next()?;
+        let (known, path) = value.split_once(':')?;
+        (found.next().is_none() && known == session_name(session)).then_some(path)
+    }
+
     fn name(&self, namespace: &str, name: &str) -> String {
         let digest = Sha256::digest(format!("{namespace}/{name}"));
         let mut cookie = self.prefix.to_owned();
@@ -115,6 +136,11 @@ impl Cookies {
         }
         cookie
     }
+}
+
+/// Names a session without telling it.
+fn session_name(session: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(session))
 }
 
 /// Bytes of the hash in a name.

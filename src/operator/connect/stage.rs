@@ -21,6 +21,18 @@ const SETTLING: i64 = 30;
 /// button of the browser, is not.
 const AUTOMATIC: i64 = 45;
 
+<<<<<<< HEAD
+=======
+/// The reason of an account that another person signed in to than was expected.
+const WRONG_IDENTITY: &str = "WrongIdentity";
+
+/// The reason of an account of which nobody has said in time who had signed in.
+const ELSEWHERE: &str = "FinishedElsewhere";
+
+/// The reason of an account whose person is waited for: with a grant, to come back.
+const AWAITED: &str = "AwaitingUser";
+
+>>>>>>> 79d4314 (Lose no verified sign-in to a busy Composio, another tab or a lost answer)
 /// What the page of an object shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asking {
@@ -97,6 +109,8 @@ pub(super) enum Returning {
     WrongIdentity,
     /// It was finished in another browser than the one that had asked.
     Elsewhere,
+    /// There is a grant, and nobody can say any more that it was this person who signed in, as the project demands.
+    Unproved,
     /// The link is none of those that are on record.
     Over,
 }
@@ -223,10 +237,11 @@ pub(super) fn returning(
 }
 
 /// What to show to somebody who came back to have Composio told whose sign-in it was, by that request, at that time. The
-/// request is empty where another one was pending already.
+/// request is empty where another one was pending already: it is another one than the former.
 pub(super) fn completing(
     account: &Account,
     request: &str,
+    former: &str,
     came_at: Timestamp,
     now: Timestamp,
 ) -> Returning {
@@ -238,10 +253,17 @@ pub(super) fn completing(
         (State::Active | State::Inactive, _) if account.was_finished_elsewhere() => {
             return Returning::Over;
         }
+        // What came of it was lost, and where sign-ins are bound to the person, it does not count.
+        (State::Active, AWAITED) => return Returning::Unproved,
+        (State::Active | State::Inactive, ELSEWHERE) => return Returning::Unproved,
         (State::Active | State::Inactive, _) => return Returning::Done,
         (State::Waiting | State::Over, _) => {}
     }
-    match account.outcome_of(request).map(|(_, outcome)| outcome) {
+    let outcome = match request {
+        "" => account.completion_after(former),
+        request => account.outcome_of(request).map(|(_, outcome)| outcome),
+    };
+    match outcome {
         Some(ConnectRequestOutcome::Completed) if age < SETTLING => Returning::Settling,
         Some(_) => Returning::NotFinished,
         None if age < OVER => Returning::Look {

@@ -191,6 +191,15 @@ pub(super) fn elsewhere(toolkit: &str, namespace: &str) -> [String; 3] {
     ]
 }
 
+/// To whoever has signed in where that must be proved, and the proof was lost on its way.
+pub(super) fn unproved(toolkit: &str) -> Notice {
+    notice(
+        format!("Your {toolkit} account does not count yet"),
+        "You have signed in, and Composio's answer was lost, so that nobody can say any more that it was you. No agent uses \
+         the account: it is switched off within ten minutes. Then you can ask for a new link.",
+    )
+}
+
 /// To whoever comes back from a sign-in that this browser, or this person, had not asked for.
 pub(super) fn unverified() -> Notice {
     notice(

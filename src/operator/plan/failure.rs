@@ -120,6 +120,15 @@ impl Failure {
         }
     }
 
+    /// The session of a sign-in is not at hand any more: Composio was not asked.
+    pub fn no_session() -> Self {
+        Self {
+            reason: Reason::Rejected,
+            message: "its session cannot be read any more".to_owned(),
+            answer: Answer::LookAgain,
+        }
+    }
+
     /// Composio took the session for the sign-in of another account. Of that one its own object decides.
     pub fn session_of_another() -> Self {
         Self {
@@ -149,6 +158,10 @@ impl Failure {
             }
             (Retry::After(after), _) => {
                 (Reason::RateLimited, Answer::NotNow { after: Some(after) })
+            }
+            // The look before it went the same way: it is this call that is not known there.
+            (_, Some(Effect::CompleteAuth { .. })) if error.lacks_endpoint() => {
+                (Reason::Rejected, Answer::Refused(status))
             }
             // A session can be redeemed once: to try again does no harm, and no account comes of it later.
             (_, Some(Effect::CompleteAuth { .. })) if error.outcome_unknown() => {
@@ -198,6 +211,11 @@ impl Failure {
         let mut message = error.for_user(secrets);
         if error.endpoint == Endpoint::AuthConfigs && error.is_not_understood() {
             message.push_str("; name the auth config in spec.authConfig");
+        }
+        if error.endpoint == Endpoint::CompleteAuth && error.lacks_endpoint() {
+            message.push_str(
+                ". This server does not verify sign-ins: take the verifier URL off the project, or use a base URL whose server does",
+            );
         }
         Self {
             reason,

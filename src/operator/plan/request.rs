@@ -35,6 +35,17 @@ pub struct PendingRequest {
     pub session: Option<SignInSession>,
 }
 
+/// Why Composio is not told of the sign-in that a request holds the session of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSession {
+    /// It is not of the link that is out, or of another browser than that was made for.
+    NotOfLink,
+    /// Somebody else has come back than the link is for.
+    NotOfPerson,
+    /// It was sealed with a key that this operator does not have.
+    NotOpened,
+}
+
 impl PendingRequest {
     /// One that is older is over: whoever made it has gone.
     pub const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
@@ -147,38 +158,37 @@ impl Desired {
         self.requests.iter().any(|request| {
             let is_told = |link: &LinkRequestedBy| self.finished_in(request, link).is_some();
             !request.is_handled(recorded)
-                && (link.as_ref().is_some_and(is_told) || self.session(request, recorded).is_some())
+                && (link.as_ref().is_some_and(is_told) || self.session(request, recorded).is_ok())
         })
     }
 
     /// The request by which Composio is to be told whose sign-in it was that came of the link that is out.
-    pub fn to_complete(
-        &self,
-        recorded: &ConnectedAccountStatus,
-        usable: Option<&Link>,
-    ) -> Option<&PendingRequest> {
-        usable?;
-        let open = self.requests.iter().filter(|one| !one.is_handled(recorded));
-        open.into_iter()
-            .find(|one| self.session(one, recorded).is_some())
+    pub fn to_complete(&self, recorded: &ConnectedAccountStatus) -> Option<&PendingRequest> {
+        let mut open = self.requests.iter().filter(|one| !one.is_handled(recorded));
+        open.find(|one| self.session(one, recorded).is_ok())
     }
 
-    /// The session of a sign-in, if the page has sealed it for the link that is out and for whom the object is for;
-    /// `None`: nobody is to be told of it.
+    /// The session of a sign-in, if the page has sealed it for the link that is out and for whom the object is for.
+    ///
+    /// # Errors
+    /// Why nobody is to be told of it.
     pub fn session(
         &self,
         request: &PendingRequest,
         recorded: &ConnectedAccountStatus,
-    ) -> Option<Sensitive> {
+    ) -> Result<Sensitive, NoSession> {
+        let session = request.session.as_ref().ok_or(NoSession::NotOfLink)?;
         let SignInSession {
             request: asked,
             browser,
             sealed,
-        } = request.session.as_ref()?;
-        let link = recorded.link.as_ref()?.requested_by.as_ref()?;
-        let page = self.flags.page.as_ref()?;
+        } = session;
+        let link = recorded.link.as_ref();
+        let link = link.and_then(|link| link.requested_by.as_ref());
+        let is_of_link =
+            link.is_some_and(|link| *asked == link.uid && link.browser.as_ref() == Some(browser));
+        let page = self.flags.page.as_ref().ok_or(NoSession::NotOpened)?;
         let person = request.requested_by.as_deref();
-        let is_of_link = *asked == link.uid && link.browser.as_ref() == Some(browser);
         let is_theirs = !page.knows_users || person == Some(self.person());
         let of = SessionOf {
             uid: &self.uid,
@@ -186,8 +196,14 @@ impl Desired {
             browser,
             person: person.unwrap_or_default(),
         };
-        let is_due = is_of_link && is_theirs;
-        is_due.then(|| page.keys.open_session(sealed, of))?
+        match (is_of_link, is_theirs) {
+            (false, _) => Err(NoSession::NotOfLink),
+            (true, false) => Err(NoSession::NotOfPerson),
+            (true, true) => page
+                .keys
+                .open_session(sealed, of)
+                .ok_or(NoSession::NotOpened),
+        }
     }
 
     /// In which browser the sign-in of that link was finished, as a request of kind Returned proves it.

@@ -43,7 +43,7 @@ mod records;
 mod rules;
 mod seen;
 mod sharing;
-mod sign_ins;
+pub(crate) mod sign_ins;
 mod suspended;
 mod told;
 mod unconnected;

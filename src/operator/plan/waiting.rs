@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     Decision, Desired, Effect, EffectKind, Observed, Rule, after, allowed, connection_data,
-    credentials, stopped, unconfirmed, usable_link,
+    credentials, link_out, stopped, unconfirmed, usable_link,
 };
 
 /// Our account, with no live grant: it waits for a person, or needs a new link to do so.
@@ -33,7 +33,10 @@ pub(super) fn decide(
     let asked = desired.has_unanswered_link_request(recorded, usable)
         || connection_data::is_corrected(desired, recorded, account);
     // Before the dead states: a refreshed account may stay in one until the person is done.
-    let completed = desired.to_complete(recorded, usable).map(|request| {
+    // Nor is it too late when the link ends: the session of who has come back in time lives on.
+    let link_out = link_out(recorded, account);
+    let to_complete = link_out.and_then(|_| desired.to_complete(recorded));
+    let completed = to_complete.map(|request| {
         let (id, request) = (account.id.clone(), request.uid.clone());
         Effect::CompleteAuth { id, request }
     });

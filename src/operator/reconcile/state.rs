@@ -10,7 +10,7 @@ use crate::{
         Plan, Presence, Refused,
     },
     report::{
-        handled_requests,
+        handled_requests, not_completed,
         object_event::{self, ObjectEvent},
     },
 };
@@ -168,11 +168,6 @@ impl<'a> State<'a> {
         if failure.reason == Reason::AuthConfigNotFound {
             self.context.project_context.project.forget_auth_configs();
         }
-        self.emit(
-            object_event::of_failure(&effect, &failure)
-                .into_iter()
-                .collect(),
-        );
         self.observed.refused.push(Refused {
             effect,
             failure: failure.clone(),
@@ -201,6 +196,10 @@ impl<'a> State<'a> {
         let previous = std::mem::replace(&mut self.observed.recorded, status);
         let status = &self.observed.recorded;
         let handled = handled_requests(&self.desired, &previous, status, &outcome);
+        let account = previous.connected_account_id.as_deref();
+        let not_completed = not_completed(&self.desired, &previous, &outcome, &handled);
+        let event = not_completed.map(|why| object_event::of_incomplete_sign_in(account, &why));
+        self.emit(event.into_iter().collect());
         self.handled.extend(handled.into_iter().map(|one| one.uid));
     }
 

@@ -9,8 +9,8 @@ use crate::{
         HandledConnectRequest, Reason, SignIn,
     },
     plan::{
-        Answer, Applied, Desired, Effect, Failure, Outcome, OutcomeKind, PendingRequest, Wait,
-        sign_in,
+        Answer, Applied, Desired, Effect, Failure, NoSession, Outcome, OutcomeKind, PendingRequest,
+        Wait, sign_in,
     },
 };
 
@@ -89,6 +89,18 @@ pub(super) fn record_completed(status: &mut ConnectedAccountStatus) {
     });
 }
 
+/// Takes a link out of the status that is over, unless somebody came back from it in time and Composio is still to be
+/// told.
+pub(super) fn end_link(status: &mut ConnectedAccountStatus, desired: &Desired, outcome: &Outcome) {
+    let came_of = |one| came_of_completion(one, desired, status, outcome);
+    let is_back = desired
+        .to_complete(status)
+        .is_some_and(|one| came_of(one).is_none());
+    if !is_back {
+        status.link = None;
+    }
+}
+
 fn came_of_completion(
     request: &PendingRequest,
     desired: &Desired,
@@ -109,21 +121,62 @@ fn came_of_completion(
         | OutcomeKind::Applied(_)
         | OutcomeKind::Failed(_) => {}
     }
-    // A session is used up by a refusal, too.
-    let is_refused = outcome.observed.refused.iter().any(|refused| {
-        matches!(&refused.effect, Effect::CompleteAuth { request: uid, .. } if is_this(uid))
-    });
-    if is_refused {
-        return Some(ConnectRequestOutcome::Refused);
-    }
+    // A session is used up by a refusal, too; and what was told before, by a call whose answer was lost or by another
+    // replica, is refused and has connected the account. The next look tells.
     let is_fresh = outcome.observed.fresh;
     if is_fresh && is_in(status, &[State::Active, State::Inactive]) {
         return Some(ConnectRequestOutcome::NotNeeded);
     }
+    let is_refused = refusal_of(request, outcome).is_some();
     // Nobody came back from the link that is out, or not who it is for.
-    let is_idle = is_fresh && desired.session(request, status).is_none();
-    (is_idle || matches!(outcome.kind, OutcomeKind::Refused(_)))
+    let is_idle = desired.session(request, status).is_err();
+    let is_over = is_fresh && (is_refused || is_idle);
+    (is_over || matches!(outcome.kind, OutcomeKind::Refused(_)))
         .then_some(ConnectRequestOutcome::Refused)
+}
+
+/// Composio's refusal of the sign-in that the request holds the session of.
+fn refusal_of<'a>(request: &PendingRequest, outcome: &'a Outcome) -> Option<&'a Failure> {
+    let mut refused = outcome.observed.refused.iter();
+    let refused = refused.find(|refused| {
+        matches!(&refused.effect, Effect::CompleteAuth { request: uid, .. } if *uid == request.uid)
+    });
+    refused.map(|refused| &refused.failure)
+}
+
+/// Why a sign-in was not completed, where that outcome has refused a request to complete it.
+pub fn not_completed(
+    desired: &Desired,
+    previous: &ConnectedAccountStatus,
+    outcome: &Outcome,
+    handled: &[HandledConnectRequest],
+) -> Option<String> {
+    let is_refused = |one: &&HandledConnectRequest| {
+        one.kind == ConnectRequestKind::CompleteAuth
+            && one.outcome == ConnectRequestOutcome::Refused
+    };
+    let uid = &handled.iter().find(is_refused)?.uid;
+    let request = desired.requests.iter().find(|one| one.uid == *uid)?;
+    if let Some(failure) = refusal_of(request, outcome) {
+        return Some(failure.message.clone());
+    }
+    let why = match (&outcome.kind, desired.session(request, previous)) {
+        (_, Err(NoSession::NotOfLink)) => {
+            "it was not through the link that is out now, or in another browser than had asked for that"
+        }
+        (_, Err(NoSession::NotOfPerson)) => "somebody else came back than the link is for",
+        (_, Err(NoSession::NotOpened)) => {
+            "the page has sealed its session with a key that this operator does not have: both need the same --connect-key-file, with the former key in its second line while it is rotated"
+        }
+        (OutcomeKind::Refused(refusal), Ok(_)) => {
+            return Some(format!("{} {}", refusal.reason, refusal.detail));
+        }
+        (OutcomeKind::Waiting(wait), Ok(_)) if wait.reason == Reason::Suspended => {
+            "the object, or its project, is suspended"
+        }
+        (_, Ok(_)) => "it is not awaited any more",
+    };
+    Some(why.to_owned())
 }
 
 fn came_of(

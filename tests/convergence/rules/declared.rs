@@ -93,7 +93,9 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
         Rule::CompleteAuth => {
             let effect = sight.completion();
             let is_refused = |effect| observed.refused.iter().any(|one| one.effect == effect);
-            signs_in && sight.link_is_usable() && effect.is_some_and(|effect| !is_refused(effect))
+            signs_in
+                && sight.may_still_sign_in()
+                && effect.is_some_and(|effect| !is_refused(effect))
         }
         Rule::AwaitUser => {
             let signs_in = sight.waits() && !sight.has_credentials();

@@ -25,12 +25,15 @@ impl Situation<'_> {
 
     /// Whether the recorded link leads to a sign-in that can still be finished.
     pub(super) fn link_is_usable(&self) -> bool {
+        let mut link = self.observed.recorded.link.iter();
+        link.any(|link| self.now < link.expires_at.0) && self.may_still_sign_in()
+    }
+
+    /// Whether the sign-in has come to no end: it may be finished, also when the link is over.
+    pub(super) fn may_still_sign_in(&self) -> bool {
         let recorded = &self.observed.recorded;
         let state = self.account().map(|account| account.state.as_str());
         let has_died = self.dead() && recorded.state.as_deref() != state;
-        let mut link = recorded.link.iter();
-        link.any(|link| self.now < link.expires_at.0)
-            && !has_died
-            && !self.is(&[State::Active, State::Inactive])
+        !has_died && !self.is(&[State::Active, State::Inactive])
     }
 }

@@ -129,6 +129,12 @@ impl Site {
                 let page = self.brand().back(&notice, &page_path(account));
                 return Reply::page("not_finished", StatusCode::OK, page);
             }
+            Returning::Unproved => {
+                let page = self
+                    .brand()
+                    .back(&texts::unproved(toolkit), &page_path(account));
+                return Reply::page("unproved", StatusCode::OK, page);
+            }
             Returning::Elsewhere => {
                 let page = self.brand().elsewhere(account);
                 return Reply::page("elsewhere", StatusCode::OK, page);

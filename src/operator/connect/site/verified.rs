@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -10,7 +10,7 @@ use super::{Browser, Site, Visit, asked::HOLD, page_path};
 use crate::{
     connect::{
         account::Account,
-        address::VERIFY,
+        address::{Address, Page, Query, VERIFY},
         keys::SessionOf,
         page_address::browser_name,
         pages::Tone,
@@ -49,6 +49,9 @@ impl Site {
                 None => return self.not_let_in(NotLetIn::Proxy),
             },
         };
+        if let Some(path) = self.led_on_before(browser, session) {
+            return Reply::see("verify", path);
+        }
         let again = again(session);
         let Some(account) = self.asked_for(browser) else {
             if self.cookies.all(browser.headers).is_empty() && !browser.query.has("again") {
@@ -79,12 +82,38 @@ impl Site {
         };
         match self.in_turn(&account, &asked).await {
             Made::New(request) => {
-                Reply::see("verify", completing_path(&account, &request, browser.now))
+                let path = completing_path(&account, &request, "", browser.now);
+                let known = self.cookies.set_verified(session, &path);
+                Reply::see("verify", path).header(header::SET_COOKIE, known)
             }
-            Made::Pending => Reply::see("verify", completing_path(&account, "", browser.now)),
+            Made::Pending => {
+                let former = account.last_request();
+                Reply::see("verify", completing_path(&account, "", former, browser.now))
+            }
             // The session is good for ten minutes.
             Made::Failed => self.busy().then(5, &again),
         }
+    }
+
+    /// Where this browser was led from that session before, if its person may go there: the session was told already, and
+    /// what came of it is there. Another tab, the button back and a reload come here once more.
+    fn led_on_before(&self, browser: &Browser<'_>, session: &str) -> Option<String> {
+        let known = self.cookies.verified(browser.headers, session)?;
+        let (path, query) = known.split_once('?')?;
+        let Some(Address::Of {
+            page: Page::Completing,
+            namespace,
+            name,
+        }) = Address::parse(path)
+        else {
+            return None;
+        };
+        let account = self.objects.get(namespace, name)?;
+        let own = self.cookies.read(browser.headers, namespace, name);
+        self.visit(browser, Some(&account), own).ok()?;
+        let query = Query::parse(query.as_bytes());
+        let came_at = query.time("s", browser.now);
+        Some(completing_path(&account, query.name("r"), "", came_at))
     }
 
     /// The object whose link this browser had asked for, if the person in it may. Of several it is the one whose link was
@@ -111,7 +140,8 @@ impl Site {
     pub(super) async fn completing(&self, browser: &Browser<'_>, visit: &Visit<'_>) -> Reply {
         let request = browser.query.name("r");
         let came_at = browser.query.time("s", visit.now);
-        let stage = |account: &Account, now| completing(account, request, came_at, now);
+        let former = browser.query.name("f");
+        let stage = |account: &Account, now| completing(account, request, former, came_at, now);
         let is_open = |stage| matches!(stage, Returning::Look { .. } | Returning::Settling);
         let held = match browser.query.has("again") {
             true => {
@@ -124,7 +154,10 @@ impl Site {
         let account = held.as_deref().unwrap_or(visit.account);
         let stage = stage(account, Timestamp::now());
         if is_open(stage) {
-            let again = format!("{}&again=1", completing_path(account, request, came_at));
+            let again = format!(
+                "{}&again=1",
+                completing_path(account, request, former, came_at)
+            );
             let is_long = matches!(stage, Returning::Look { is_long: true, .. });
             return self.looking(is_long, if is_long { 5 } else { 1 }, &again);
         }
@@ -147,7 +180,12 @@ fn again(session: &str) -> String {
     format!("{VERIFY}?{}", query.finish())
 }
 
-fn completing_path(account: &Account, request: &str, came_at: Timestamp) -> String {
+/// `former` is the last request that was handled, where another one is pending whose uid the page does not know.
+fn completing_path(account: &Account, request: &str, former: &str, came_at: Timestamp) -> String {
     let (path, seconds) = (page_path(account), came_at.as_second());
-    format!("{path}/completing?r={request}&s={seconds}")
+    let former = match former {
+        "" => String::new(),
+        former => format!("&f={former}"),
+    };
+    format!("{path}/completing?r={request}&s={seconds}{former}")
 }

@@ -3,6 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{connect::account::tests::account, crd::FinishedIn};
 
+mod completing;
+
 const NOW: i64 = 1_000_000;
 const OURS: &str = "our-browser";
 

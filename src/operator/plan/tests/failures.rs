@@ -39,7 +39,7 @@ fn answering(status: u16, body: &'static str) -> Client {
 }
 
 /// The failure of one effect, or of a look, that is answered so.
-fn failing(effect: Option<Effect>, status: u16, body: &'static str) -> Failure {
+pub(super) fn failing(effect: Option<Effect>, status: u16, body: &'static str) -> Failure {
     let secrets = [Sensitive::new("s3cr3t")];
     let error = ask(&answering(status, body), effect.as_ref())
         .now_or_never()

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::*;
 use crate::{
     composio::model::{Sensitive, State},
@@ -88,7 +90,7 @@ fn of_what_composio_says_no_address_is_passed_on() {
     assert_eq!(wait.detail, "server_error at https://accounts.example/…");
 }
 
-const BROWSER: &str = "browser-a";
+pub(crate) const BROWSER: &str = "browser-a";
 
 fn page(key: &str, knows_users: bool) -> Arc<PageSettings> {
     Arc::new(PageSettings {
@@ -99,7 +101,7 @@ fn page(key: &str, knows_users: bool) -> Arc<PageSettings> {
 }
 
 /// Somebody of that name has come back, in that browser, to have Composio told whose sign-in it was.
-fn back(knows_users: bool, browser: &str, person: Option<&str>) -> DesiredBuilder {
+pub(crate) fn back(knows_users: bool, browser: &str, person: Option<&str>) -> DesiredBuilder {
     let page = page("k", knows_users);
     object().with(|desired| {
         let of = SessionOf {
@@ -126,7 +128,7 @@ fn back(knows_users: bool, browser: &str, person: Option<&str>) -> DesiredBuilde
 }
 
 /// The link of the request "asked" is out, for that browser.
-fn link_out(state: State) -> ObservedBuilder {
+pub(crate) fn link_out(state: State) -> ObservedBuilder {
     let seen = seen(account("ca_1").is(state)).recorded("ca_1").good_link();
     seen.with(|observed| {
         let link = observed.recorded.link.as_mut().expect("a link");
@@ -134,6 +136,14 @@ fn link_out(state: State) -> ObservedBuilder {
             uid: "asked".into(),
             browser: Some(BROWSER.into()),
         });
+    })
+}
+
+/// The same, once the link has ended.
+pub(crate) fn over(link_out: ObservedBuilder) -> ObservedBuilder {
+    link_out.with(|observed| {
+        let link = observed.recorded.link.as_mut().expect("a link");
+        link.expires_at = Time(ago(1));
     })
 }
 
@@ -159,6 +169,12 @@ fn composio_is_told_only_of_who_was_asked_in_the_browser_that_had_asked() {
             "where nobody says who comes, the browser is",
             back(false, BROWSER, None),
             out(),
+            told(),
+        ),
+        (
+            "they came in time, and the link has ended meanwhile",
+            back(true, BROWSER, Some(&person())),
+            over(out()),
             told(),
         ),
         (
@@ -216,4 +232,31 @@ fn composio_is_told_only_of_who_was_asked_in_the_browser_that_had_asked() {
             waits(),
         ),
     ]);
+}
+
+#[test]
+fn a_server_that_does_not_verify_is_told_from_a_session_that_is_over() {
+    const ROUTE: &str = r#"{"error": {"message": "Cannot POST", "slug": "HTTP_NotFound"}}"#;
+    const SESSION: &str =
+        r#"{"error": {"message": "not found", "slug": "ConnectedAccount_ResourceNotFound"}}"#;
+    const PROXY: &str = "<pre>Cannot POST /api/v3.1/connected_accounts/complete_auth</pre>";
+    for (status, body, lacks_it) in [
+        (404, ROUTE, true),
+        (404, PROXY, true),
+        (405, PROXY, true),
+        (405, ROUTE, true),
+        (410, ROUTE, true),
+        (501, ROUTE, true),
+        (404, SESSION, false),
+        (400, SESSION, false),
+    ] {
+        let effect = Effect::CompleteAuth {
+            id: "ca_1".into(),
+            request: "back".into(),
+        };
+        let failure = failures::failing(Some(effect), status, body);
+        assert_eq!(failure.answer, Answer::Refused(status), "{body}");
+        let says = failure.message.contains("take the verifier URL off");
+        assert_eq!(says, lacks_it, "{status} {body}: {}", failure.message);
+    }
 }

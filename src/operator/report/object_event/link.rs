@@ -1,7 +1,7 @@
 //! That a link was issued, and who is said to have asked for it; and that the sign-in through it came to nothing.
 
 use crate::{
-    plan::{Applied, Desired, Effect, Failure},
+    plan::{Applied, Desired},
     text,
 };
 
@@ -38,15 +38,12 @@ pub(super) fn link_issued(desired: &Desired, done: &Applied) -> Vec<ObjectEvent>
     vec![normal(EventReason::LinkIssued, note)]
 }
 
-/// The event of an effect that Composio has refused, where the conditions do not go on saying so: a session is used up
-/// by it.
-pub fn of_failure(effect: &Effect, failure: &Failure) -> Option<ObjectEvent> {
-    let Effect::CompleteAuth { id, .. } = effect else {
-        return None;
-    };
+/// The event of a sign-in that Composio was not told of, or has refused: the conditions do not go on saying so, and a
+/// session is used up by it.
+pub fn of_incomplete_sign_in(account: Option<&str>, why: &str) -> ObjectEvent {
+    let account = account.unwrap_or("that is not known any more");
     let note = format!(
-        "the sign-in of account {id} was not completed, and no agent uses it: {}. Whoever signed in can ask for a new link",
-        failure.message
+        "the sign-in of account {account} was not completed, and no agent uses it: {why}. Whoever signed in can ask for a new link"
     );
-    Some(warning(EventReason::SignInNotCompleted, note))
+    warning(EventReason::SignInNotCompleted, note)
 }
