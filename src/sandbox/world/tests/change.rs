@@ -1,3 +1,4 @@
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Bench, key_body, text};
@@ -185,35 +186,36 @@ fn credentials_of_the_wrong_scheme_are_refused() {
     bench.call("PATCH", &path(&oauth), token).refused(400);
 }
 
-#[test]
-fn new_credentials_revive_a_dead_row_unless_the_provider_refuses_them() {
-    let cases = [
-        (false, "EXPIRED", "good", "ACTIVE"),
-        (false, "FAILED", "good", "ACTIVE"),
-        (false, "EXPIRED", "invalid", "EXPIRED"),
-        (false, "REVOKED", "good", "REVOKED"),
-        (false, "INACTIVE", "good", "INACTIVE"),
-        (true, "EXPIRED", "good", "EXPIRED"),
-    ];
-    for (patch_does_not_revive, before, key, after) in cases {
-        let mut bench = Bench::new();
-        bench.world.set_switches(Switches {
-            patch_does_not_revive,
-            ..Switches::default()
-        });
-        let id = bench.keyed("ann", "one");
-        bench
-            .world
-            .force_state(&id, before, None, bench.now)
-            .unwrap();
-        let answer = bench
-            .call("PATCH", &path(&id), key_patch(&json!({"api_key": key})))
-            .expect(200);
-        assert_eq!(
-            answer["status"], after,
-            "{before} with {key}, switch {patch_does_not_revive}"
-        );
-    }
+#[rstest]
+#[case::expired(false, "EXPIRED", "good", "ACTIVE")]
+#[case::failed(false, "FAILED", "good", "ACTIVE")]
+#[case::refused_by_the_provider(false, "EXPIRED", "invalid", "EXPIRED")]
+#[case::revoked(false, "REVOKED", "good", "REVOKED")]
+#[case::inactive(false, "INACTIVE", "good", "INACTIVE")]
+#[case::not_with_the_switch(true, "EXPIRED", "good", "EXPIRED")]
+fn new_credentials_revive_a_dead_row_unless_the_provider_refuses_them(
+    #[case] patch_does_not_revive: bool,
+    #[case] before: &str,
+    #[case] key: &str,
+    #[case] after: &str,
+) {
+    let mut bench = Bench::new();
+    bench.world.set_switches(Switches {
+        patch_does_not_revive,
+        ..Switches::default()
+    });
+    let id = bench.keyed("ann", "one");
+    bench
+        .world
+        .force_state(&id, before, None, bench.now)
+        .unwrap();
+    let answer = bench
+        .call("PATCH", &path(&id), key_patch(&json!({"api_key": key})))
+        .expect(200);
+    assert_eq!(
+        answer["status"], after,
+        "{before} with {key}, switch {patch_does_not_revive}"
+    );
 }
 
 #[test]
@@ -238,30 +240,31 @@ fn an_account_is_disabled_and_enabled() {
     assert_eq!(bench.status(&id), "ACTIVE");
 }
 
-#[test]
-fn only_a_connected_account_can_be_enabled_unless_the_switch_says_so() {
-    for (state, status_sets_anything, expected) in [
-        ("EXPIRED", false, 400),
-        ("REVOKED", false, 400),
-        ("INITIATED", false, 400),
-        ("INACTIVE", false, 400),
-        ("EXPIRED", true, 200),
-        ("INACTIVE", true, 200),
-    ] {
-        let mut bench = Bench::new();
-        bench.world.set_switches(Switches {
-            status_sets_anything,
-            ..Switches::default()
-        });
-        let id = bench.link("ac_gmail", "ann");
-        bench
-            .world
-            .force_state(&id, state, None, bench.now)
-            .unwrap();
-        let body = json!({"enabled": true});
-        let answer = bench.call("PATCH", &format!("{}/status", path(&id)), body);
-        assert_eq!(answer.status, expected, "{state}, never connected");
-    }
+#[rstest]
+#[case::expired("EXPIRED", false, 400)]
+#[case::revoked("REVOKED", false, 400)]
+#[case::initiated("INITIATED", false, 400)]
+#[case::inactive_and_never_connected("INACTIVE", false, 400)]
+#[case::expired_with_the_switch("EXPIRED", true, 200)]
+#[case::inactive_with_the_switch("INACTIVE", true, 200)]
+fn only_a_connected_account_can_be_enabled_unless_the_switch_says_so(
+    #[case] state: &str,
+    #[case] status_sets_anything: bool,
+    #[case] expected: u16,
+) {
+    let mut bench = Bench::new();
+    bench.world.set_switches(Switches {
+        status_sets_anything,
+        ..Switches::default()
+    });
+    let id = bench.link("ac_gmail", "ann");
+    bench
+        .world
+        .force_state(&id, state, None, bench.now)
+        .unwrap();
+    let body = json!({"enabled": true});
+    let answer = bench.call("PATCH", &format!("{}/status", path(&id)), body);
+    assert_eq!(answer.status, expected, "{state}, never connected");
 }
 
 #[test]
@@ -294,32 +297,34 @@ fn refresh_has_ten_minutes_of_its_own() {
     assert_eq!(bench.status(&id), "EXPIRED");
 }
 
-#[test]
-fn refresh_answers_by_state_and_scheme() {
-    let cases = [
-        ("ac_gmail", "ACTIVE", 200, "ACTIVE", true),
-        ("ac_gmail", "FAILED", 200, "INITIATED", true),
-        ("ac_gmail", "INACTIVE", 400, "INACTIVE", false),
-        ("ac_gmail", "REVOKED", 400, "REVOKED", false),
-        ("ac_hubspot", "EXPIRED", 200, "EXPIRED", false),
-    ];
-    for (config, before, status, after, has_url) in cases {
-        let mut bench = Bench::new();
-        let id = bench.active(config, "ann");
-        bench
-            .world
-            .force_state(&id, before, None, bench.now)
-            .unwrap();
-        let answer = bench
-            .call("POST", &format!("{}/refresh", path(&id)), Value::Null)
-            .expect(status);
-        assert_eq!(bench.status(&id), after, "{config} {before}");
-        assert_eq!(
-            answer["redirect_url"].is_string(),
-            has_url,
-            "{config} {before}"
-        );
-    }
+#[rstest]
+#[case::active("ac_gmail", "ACTIVE", 200, "ACTIVE", true)]
+#[case::failed("ac_gmail", "FAILED", 200, "INITIATED", true)]
+#[case::inactive("ac_gmail", "INACTIVE", 400, "INACTIVE", false)]
+#[case::revoked("ac_gmail", "REVOKED", 400, "REVOKED", false)]
+#[case::expired_with_an_api_key("ac_hubspot", "EXPIRED", 200, "EXPIRED", false)]
+fn refresh_answers_by_state_and_scheme(
+    #[case] config: &str,
+    #[case] before: &str,
+    #[case] status: u16,
+    #[case] after: &str,
+    #[case] has_url: bool,
+) {
+    let mut bench = Bench::new();
+    let id = bench.active(config, "ann");
+    bench
+        .world
+        .force_state(&id, before, None, bench.now)
+        .unwrap();
+    let answer = bench
+        .call("POST", &format!("{}/refresh", path(&id)), Value::Null)
+        .expect(status);
+    assert_eq!(bench.status(&id), after, "{config} {before}");
+    assert_eq!(
+        answer["redirect_url"].is_string(),
+        has_url,
+        "{config} {before}"
+    );
 }
 
 #[test]

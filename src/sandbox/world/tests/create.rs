@@ -1,3 +1,4 @@
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Bench, key_body, text};
@@ -36,80 +37,50 @@ fn a_link_makes_an_initializing_account_and_points_at_the_host_that_was_asked() 
     );
 }
 
-#[test]
-fn links_that_cannot_be_are_refused() {
-    let long = "x".repeat(257);
-    let cases = [
-        (
-            json!({"user_id": "ann"}),
-            400,
-            "missing field `auth_config_id`",
-        ),
-        (
-            json!({"auth_config_id": "ac_gmail"}),
-            400,
-            "missing field `user_id`",
-        ),
-        (
-            json!({"auth_config_id": "ac_gmail", "user_id": ""}),
-            400,
-            "1 to 256",
-        ),
-        (
-            json!({"auth_config_id": "ac_gmail", "user_id": long}),
-            400,
-            "1 to 256",
-        ),
-        (
-            json!({"auth_config_id": "ac_none", "user_id": "ann"}),
-            404,
-            "ac_none",
-        ),
-        (
-            json!({"auth_config_id": "ac_disabled", "user_id": "ann"}),
-            400,
-            "disabled",
-        ),
-        (
-            json!({"auth_config_id": "ac_gmail", "user_id": "ann", "callback_url": "/back"}),
-            400,
-            "callback_url",
-        ),
-        (
-            json!({"auth_config_id": "ac_gmail", "user_id": "ann",
-                "experimental": {"acl_config_for_shared": {"allow_all_users": true}}}),
-            400,
-            "SHARED",
-        ),
-        (
-            json!({"auth_config_id": "ac_gmail", "user_id": "ann",
-                "experimental": {"account_type": "PUBLIC"}}),
-            400,
-            "PUBLIC",
-        ),
-        (
-            json!({"auth_config_id": "ac_gmail", "user_id": "ann",
-                "experimental": {"account_type": "SHARED",
-                    "acl_config_for_shared": {"allowed_user_ids": [""]}}}),
-            400,
-            "1 to 256",
-        ),
-        (
-            json!({"auth_config_id": "ac_gmail", "user_id": "ann",
-                "experimental": {"account_type": "SHARED",
-                    "acl_config_for_shared": {"allowed_user_ids": vec!["a"; 1001]}}}),
-            400,
-            "at most 1000",
-        ),
-    ];
+#[rstest]
+#[case::no_auth_config(json!({"user_id": "ann"}), 400, "missing field `auth_config_id`")]
+#[case::no_user(json!({"auth_config_id": "ac_gmail"}), 400, "missing field `user_id`")]
+#[case::an_empty_user(json!({"auth_config_id": "ac_gmail", "user_id": ""}), 400, "1 to 256")]
+#[case::a_user_that_is_too_long(json!({"auth_config_id": "ac_gmail", "user_id": "x".repeat(257)}), 400, "1 to 256")]
+#[case::an_auth_config_that_is_not_there(json!({"auth_config_id": "ac_none", "user_id": "ann"}), 404, "ac_none")]
+#[case::a_disabled_auth_config(json!({"auth_config_id": "ac_disabled", "user_id": "ann"}), 400, "disabled")]
+#[case::a_callback_without_a_host(
+    json!({"auth_config_id": "ac_gmail", "user_id": "ann", "callback_url": "/back"}),
+    400,
+    "callback_url"
+)]
+#[case::an_access_list_of_a_private_account(
+    json!({"auth_config_id": "ac_gmail", "user_id": "ann",
+        "experimental": {"acl_config_for_shared": {"allow_all_users": true}}}),
+    400,
+    "SHARED"
+)]
+#[case::an_unknown_visibility(
+    json!({"auth_config_id": "ac_gmail", "user_id": "ann",
+        "experimental": {"account_type": "PUBLIC"}}),
+    400,
+    "PUBLIC"
+)]
+#[case::an_empty_user_on_the_list(
+    json!({"auth_config_id": "ac_gmail", "user_id": "ann",
+        "experimental": {"account_type": "SHARED",
+            "acl_config_for_shared": {"allowed_user_ids": [""]}}}),
+    400,
+    "1 to 256"
+)]
+#[case::too_many_users_on_the_list(
+    json!({"auth_config_id": "ac_gmail", "user_id": "ann",
+        "experimental": {"account_type": "SHARED",
+            "acl_config_for_shared": {"allowed_user_ids": vec!["a"; 1001]}}}),
+    400,
+    "at most 1000"
+)]
+fn links_that_cannot_be_are_refused(#[case] body: Value, #[case] status: u16, #[case] why: &str) {
     let mut bench = Bench::new();
-    for (body, status, why) in cases {
-        let shown = body.to_string();
-        let (_, message) = bench
-            .call("POST", "/connected_accounts/link", body)
-            .refused(status);
-        assert!(message.contains(why), "{shown}: {message}");
-    }
+    let (_, message) = bench
+        .call("POST", "/connected_accounts/link", body)
+        .refused(status);
+    assert!(message.contains(why), "{message}");
     assert!(bench.world.accounts(bench.now).is_empty());
 }
 
@@ -188,49 +159,37 @@ fn a_key_makes_an_active_account_at_once_and_never_comes_back() {
     assert!(!shown.contains("s3cr3t-value"), "{shown}");
 }
 
-#[test]
-fn credentials_that_do_not_fit_are_refused() {
-    let with_state = |state: Value| {
-        json!({
-            "auth_config": {"id": "ac_hubspot"},
-            "connection": {"user_id": "ann", "state": state},
-        })
-    };
-    let cases = [
-        (
-            with_state(json!({"authScheme": "BASIC", "val": {}})),
-            400,
-            "mismatch",
-        ),
-        (
-            with_state(json!({"authScheme": "API_KEY", "val": {}})),
-            400,
-            "api_key",
-        ),
-        (
-            json!({"auth_config": {"id": "ac_hubspot"}, "connection": {"user_id": "ann"}}),
-            400,
-            "api_key",
-        ),
-        (
-            json!({"auth_config": {"id": "ac_hubspot"}, "connection": {"user_id": 7}}),
-            400,
-            "invalid type: integer",
-        ),
-        (
-            json!({"auth_config": {"id": "ac_none"}, "connection": {"user_id": "ann"}}),
-            404,
-            "ac_none",
-        ),
-    ];
+fn with_state(state: Value) -> Value {
+    json!({
+        "auth_config": {"id": "ac_hubspot"},
+        "connection": {"user_id": "ann", "state": state},
+    })
+}
+
+#[rstest]
+#[case::another_scheme(with_state(json!({"authScheme": "BASIC", "val": {}})), 400, "mismatch")]
+#[case::no_field(with_state(json!({"authScheme": "API_KEY", "val": {}})), 400, "api_key")]
+#[case::no_credentials(
+    json!({"auth_config": {"id": "ac_hubspot"}, "connection": {"user_id": "ann"}}), 400, "api_key"
+)]
+#[case::a_user_that_is_no_text(
+    json!({"auth_config": {"id": "ac_hubspot"}, "connection": {"user_id": 7}}),
+    400,
+    "invalid type: integer"
+)]
+#[case::an_auth_config_that_is_not_there(
+    json!({"auth_config": {"id": "ac_none"}, "connection": {"user_id": "ann"}}), 404, "ac_none"
+)]
+fn credentials_that_do_not_fit_are_refused(
+    #[case] body: Value,
+    #[case] status: u16,
+    #[case] why: &str,
+) {
     let mut bench = Bench::new();
-    for (body, status, why) in cases {
-        let shown = body.to_string();
-        let (_, message) = bench
-            .call("POST", "/connected_accounts", body)
-            .refused(status);
-        assert!(message.contains(why), "{shown}: {message}");
-    }
+    let (_, message) = bench
+        .call("POST", "/connected_accounts", body)
+        .refused(status);
+    assert!(message.contains(why), "{message}");
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Bench, text};
@@ -89,24 +90,25 @@ fn only_oauth_2_is_told_of_and_only_to_who_asked_for_it() {
     assert_eq!(told, [Scheme::Oauth2, Scheme::DcrOauth, Scheme::CimdOauth]);
 }
 
-#[test]
-fn nothing_is_sent_to_another_machine() {
-    for (url, accepted, sent) in [
-        ("http://localhost:1/hook", true, true),
-        ("http://127.9.9.9/", true, true),
-        ("https://app.test/hook", true, false),
-        ("https://127.0.0.1/", true, false),
-        ("http://app.test/hook", false, false),
-        ("http://127.0.0.1.app.test/", false, false),
-        ("http://localhost@app.test/", false, false),
-        ("ftp://127.0.0.1/", false, false),
-        ("/hook", false, false),
-    ] {
-        let mut bench = Bench::new();
-        let body =
-            json!({"webhook_url": url, "enabled_events": ["composio.connected_account.expired"]});
-        let answer = bench.call("POST", "/webhook_subscriptions", body);
-        assert_eq!(answer.status, if accepted { 201 } else { 400 }, "{url}");
-        assert_eq!(!dead(&mut bench, "ac_gmail").is_empty(), sent, "{url}");
-    }
+#[rstest]
+#[case::localhost("http://localhost:1/hook", true, true)]
+#[case::loopback("http://127.9.9.9/", true, true)]
+#[case::another_over_tls("https://app.test/hook", true, false)]
+#[case::loopback_over_tls("https://127.0.0.1/", true, false)]
+#[case::another("http://app.test/hook", false, false)]
+#[case::a_name_that_begins_like_loopback("http://127.0.0.1.app.test/", false, false)]
+#[case::a_user_called_localhost("http://localhost@app.test/", false, false)]
+#[case::another_scheme("ftp://127.0.0.1/", false, false)]
+#[case::no_host("/hook", false, false)]
+fn nothing_is_sent_to_another_machine(
+    #[case] url: &str,
+    #[case] accepted: bool,
+    #[case] sent: bool,
+) {
+    let mut bench = Bench::new();
+    let body =
+        json!({"webhook_url": url, "enabled_events": ["composio.connected_account.expired"]});
+    let answer = bench.call("POST", "/webhook_subscriptions", body);
+    assert_eq!(answer.status, if accepted { 201 } else { 400 }, "{url}");
+    assert_eq!(!dead(&mut bench, "ac_gmail").is_empty(), sent, "{url}");
 }

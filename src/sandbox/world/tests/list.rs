@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Bench, text};
@@ -101,25 +102,22 @@ fn each_filter_narrows_the_list() {
     }
 }
 
-#[test]
-fn wrong_filters_are_refused() {
+#[rstest]
+#[case::status("statuses=SLEEPING")]
+#[case::account_type("account_type=PUBLIC")]
+#[case::order("order_by=alias")]
+#[case::direction("order_direction=up")]
+#[case::no_limit("limit=0")]
+#[case::a_limit_in_words("limit=many")]
+#[case::a_cursor_of_no_page("cursor=next")]
+#[case::a_cursor_of_page_zero("cursor=eyJwYWdlIjowLCJsaW1pdCI6NTB9")]
+fn wrong_filters_are_refused(#[case] query: &str) {
     let mut bench = Bench::new();
-    for query in [
-        "statuses=SLEEPING",
-        "account_type=PUBLIC",
-        "order_by=alias",
-        "order_direction=up",
-        "limit=0",
-        "limit=many",
-        "cursor=next",
-        "cursor=eyJwYWdlIjowLCJsaW1pdCI6NTB9",
-    ] {
-        let (_, message) = bench
-            .get(&format!("/connected_accounts?{query}"))
-            .refused(400);
-        let name = query.split('=').next().unwrap();
-        assert!(message.contains(name), "{query}: {message}");
-    }
+    let (_, message) = bench
+        .get(&format!("/connected_accounts?{query}"))
+        .refused(400);
+    let name = query.split('=').next().unwrap();
+    assert!(message.contains(name), "{query}: {message}");
 }
 
 #[test]

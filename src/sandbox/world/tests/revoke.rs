@@ -1,3 +1,4 @@
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Bench, text};
@@ -51,26 +52,23 @@ fn a_toolkit_that_cannot_revoke_says_so_and_the_grant_lives_on() {
     assert_eq!(bench.status(&id), "ACTIVE");
 }
 
-#[test]
-fn only_active_and_revoked_rows_can_be_revoked() {
-    for state in [
-        "INITIALIZING",
-        "INITIATED",
-        "INACTIVE",
-        "EXPIRED",
-        "FAILED",
-        "DREAMING",
-    ] {
-        let mut bench = Bench::new();
-        let id = bench.active("ac_gmail", "ann");
-        bench
-            .world
-            .force_state(&id, state, None, bench.now)
-            .unwrap();
-        let (_, message) = revoke(&mut bench, &id).refused(409);
-        assert!(message.contains(state), "{message}");
-        assert!(bench.alive(&id));
-    }
+#[rstest]
+#[case::initializing("INITIALIZING")]
+#[case::initiated("INITIATED")]
+#[case::inactive("INACTIVE")]
+#[case::expired("EXPIRED")]
+#[case::failed("FAILED")]
+#[case::unknown("DREAMING")]
+fn only_active_and_revoked_rows_can_be_revoked(#[case] state: &str) {
+    let mut bench = Bench::new();
+    let id = bench.active("ac_gmail", "ann");
+    bench
+        .world
+        .force_state(&id, state, None, bench.now)
+        .unwrap();
+    let (_, message) = revoke(&mut bench, &id).refused(409);
+    assert!(message.contains(state), "{message}");
+    assert!(bench.alive(&id));
 }
 
 #[test]
@@ -105,31 +103,32 @@ fn deletion_frees_the_row_but_not_the_grant() {
     assert!(view.ever_active);
 }
 
-#[test]
-fn deletion_can_start_a_revocation() {
+#[rstest]
+#[case::active("ac_gmail", "ACTIVE", false, false)]
+#[case::inactive("ac_gmail", "INACTIVE", false, false)]
+#[case::expired("ac_gmail", "EXPIRED", false, false)]
+#[case::not_of_an_expired_one_with_the_switch("ac_gmail", "EXPIRED", true, true)]
+#[case::active_with_the_switch("ac_gmail", "ACTIVE", true, false)]
+#[case::not_where_the_toolkit_cannot("ac_trello", "ACTIVE", false, true)]
+fn deletion_can_start_a_revocation(
+    #[case] config: &str,
+    #[case] state: &str,
+    #[case] revoke_on_delete_needs_active: bool,
+    #[case] survives: bool,
+) {
     // Config, state, switch, whether the grant survives.
-    let cases = [
-        ("ac_gmail", "ACTIVE", false, false),
-        ("ac_gmail", "INACTIVE", false, false),
-        ("ac_gmail", "EXPIRED", false, false),
-        ("ac_gmail", "EXPIRED", true, true),
-        ("ac_gmail", "ACTIVE", true, false),
-        ("ac_trello", "ACTIVE", false, true),
-    ];
-    for (config, state, revoke_on_delete_needs_active, survives) in cases {
-        let mut bench = Bench::new();
-        bench.world.set_switches(Switches {
-            revoke_on_delete_needs_active,
-            ..Switches::default()
-        });
-        let id = bench.active(config, "ann");
-        bench
-            .world
-            .force_state(&id, state, None, bench.now)
-            .unwrap();
-        let path = format!("/connected_accounts/{id}?revoke_on_delete=true");
-        let answer = bench.call("DELETE", &path, Value::Null).expect(200);
-        assert!(text(&answer["revoke_job_id"]).starts_with("job_"));
-        assert_eq!(bench.alive(&id), survives, "{config} {state}");
-    }
+    let mut bench = Bench::new();
+    bench.world.set_switches(Switches {
+        revoke_on_delete_needs_active,
+        ..Switches::default()
+    });
+    let id = bench.active(config, "ann");
+    bench
+        .world
+        .force_state(&id, state, None, bench.now)
+        .unwrap();
+    let path = format!("/connected_accounts/{id}?revoke_on_delete=true");
+    let answer = bench.call("DELETE", &path, Value::Null).expect(200);
+    assert!(text(&answer["revoke_job_id"]).starts_with("job_"));
+    assert_eq!(bench.alive(&id), survives, "{config} {state}");
 }

@@ -1,3 +1,4 @@
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{Bench, text};
@@ -95,28 +96,31 @@ fn a_sign_in_that_is_declined_fails_the_account() {
     );
 }
 
+#[rstest]
+#[case::without_a_query(
+    "https://app.test/back",
+    "https://app.test/back?status=success&connected_account_id=ID"
+)]
+#[case::with_a_query(
+    "https://app.test/?a=1",
+    "https://app.test/?a=1&status=success&connected_account_id=ID"
+)]
+#[case::with_an_empty_query(
+    "https://app.test/?",
+    "https://app.test/?status=success&connected_account_id=ID"
+)]
+fn the_callback_keeps_its_query_and_gets_the_outcome(
+    #[case] callback: &str,
+    #[case] expected: &str,
+) {
+    let mut bench = Bench::new();
+    let (id, _) = linked(&mut bench, &json!(callback));
+    let finished = bench.world.consent(&id, bench.now).unwrap();
+    assert_eq!(finished.redirect_url, Some(expected.replace("ID", &id)));
+}
+
 #[test]
-fn the_callback_keeps_its_query_and_gets_the_outcome() {
-    let cases = [
-        (
-            "https://app.test/back",
-            "https://app.test/back?status=success&connected_account_id=ID",
-        ),
-        (
-            "https://app.test/?a=1",
-            "https://app.test/?a=1&status=success&connected_account_id=ID",
-        ),
-        (
-            "https://app.test/?",
-            "https://app.test/?status=success&connected_account_id=ID",
-        ),
-    ];
-    for (callback, expected) in cases {
-        let mut bench = Bench::new();
-        let (id, _) = linked(&mut bench, &json!(callback));
-        let finished = bench.world.consent(&id, bench.now).unwrap();
-        assert_eq!(finished.redirect_url, Some(expected.replace("ID", &id)));
-    }
+fn a_cancelled_sign_in_is_told_to_the_callback() {
     let mut bench = Bench::new();
     let (id, _) = linked(&mut bench, &json!("https://app.test/back"));
     let target = bench
