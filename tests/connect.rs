@@ -13,6 +13,7 @@ use crate::support::wait;
 
 mod asking;
 mod bound;
+mod crowded;
 mod deliveries;
 mod expired;
 mod hostile;

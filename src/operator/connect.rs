@@ -14,11 +14,13 @@
 //! | `webhook` | Composio's events, upon which a look is asked for |
 //! | `requests` | the one thing that is written |
 //! | `pages`, `texts`, `reply` | how it looks |
-//! | [`serve`] | connections and their limits |
+//! | [`serve`], `room`, `bodies`, `holds` | connections, bodies and waits, and their limits |
 
 pub mod account;
 mod address;
+mod bodies;
 mod cookie;
+mod holds;
 pub mod key_secret;
 pub mod keys;
 pub mod objects;
@@ -28,6 +30,7 @@ pub mod page_metrics;
 pub mod pages;
 mod reply;
 mod requests;
+mod room;
 mod run;
 pub mod serve;
 pub mod settings;

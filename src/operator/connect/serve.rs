@@ -6,6 +6,7 @@ use axum::body::Body;
 use http::Request;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -15,10 +16,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::Site;
+use super::{
+    Site,
+    room::{Place, Room},
+};
 
 /// Connections at a time. The proxy before the page keeps few, and lets few of them wait.
 const CONNECTIONS: usize = 512;
+/// So many of them may have sent no request yet, so that there is always room for those that have.
+const ARRIVING: usize = CONNECTIONS / 2;
 /// How long the headers of a request may take.
 const HEADERS: Duration = Duration::from_secs(10);
 /// How long a connection may last, whatever goes on over it.
@@ -31,6 +37,7 @@ const HEADER_BYTES: usize = 16 * 1024;
 
 /// Serves the page until it is told to stop.
 pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: CancellationToken) {
+    let arriving = Room::new(ARRIVING);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -46,9 +53,10 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: CancellationTok
         match accepted {
             Ok((stream, peer)) => {
                 let (site, stop) = (Arc::clone(&site), stop.clone());
+                let place = arriving.enter();
                 connections.spawn(async move {
                     let _slot = slot;
-                    converse(stream, peer, site, stop).await;
+                    converse(stream, peer, site, place, stop).await;
                 });
             }
             Err(error) => {
@@ -64,8 +72,19 @@ pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: CancellationTok
     .await;
 }
 
-async fn converse(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, stop: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    site: Arc<Site>,
+    place: Place,
+    stop: CancellationToken,
+) {
+    let metrics = Arc::clone(&site.metrics);
+    let given_away = place.given_away().clone();
+    // It is kept until the request is here.
+    let place = Mutex::new(Some(place));
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        drop(place.lock().take());
         let site = Arc::clone(&site);
         async move { Ok::<_, Infallible>(site.answer(request.map(Body::new), peer).await) }
     });
@@ -83,6 +102,10 @@ async fn converse(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, stop: Ca
             if let Err(error) = ended {
                 debug!("a connection has ended: {error}");
             }
+            return;
+        }
+        () = given_away.cancelled() => {
+            metrics.refused("connection");
             return;
         }
         () = stop.cancelled() => {}

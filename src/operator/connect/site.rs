@@ -11,7 +11,9 @@ use tokio::time::timeout;
 use super::{
     account::Account,
     address::{Address, Page, Query},
+    bodies::Bodies,
     cookie::{Cookie, Cookies, new_nonce},
+    holds::Holds,
     objects::Objects,
     page_address::PageSettings,
     page_metrics::PageMetrics,
@@ -52,6 +54,8 @@ pub struct Site {
     cookies: Cookies,
     pub(super) objects: Arc<Objects>,
     pub(super) requests: Requests,
+    forms: Bodies,
+    holds: Holds,
     pub(super) metrics: Arc<PageMetrics>,
     webhooks: Option<Webhooks>,
 }
@@ -92,6 +96,8 @@ impl Site {
             settings,
             objects,
             requests: Requests::new(client),
+            forms: Bodies::new(asked::FORM),
+            holds: Holds::default(),
             metrics,
         }
     }

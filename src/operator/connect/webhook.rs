@@ -19,24 +19,25 @@ use parking_lot::Mutex;
 use super::{
     Site,
     account::{Account, State},
+    bodies::{Bodies, NoBody},
     reply::Reply,
     requests::{Asked, Made},
     visitor::only,
 };
 use crate::{crd::ConnectRequestKind, projects::ProjectKey};
 
-mod bodies;
 mod event;
 mod secrets;
 mod signature;
 
-use bodies::{Bodies, NoBody};
 use event::{Event, Unreadable};
 use secrets::Secrets;
 use signature::Signed;
 
 /// What the path of a webhook begins with; the project follows.
 pub(super) const PATH: &str = "/webhooks/";
+/// The longest body, in bytes.
+const LONGEST: usize = 256 * 1024;
 /// So many ids of events are remembered, each for as long as its signature is good.
 const REMEMBERED: usize = 10_000;
 /// See [`REMEMBERED`].
@@ -71,7 +72,7 @@ impl Webhooks {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self {
             secrets: Secrets::new(folder),
-            bodies: Bodies::default(),
+            bodies: Bodies::new(LONGEST),
             seen: Mutex::default(),
         }
     }
@@ -223,7 +224,7 @@ async fn verified(
     }
     let length = only(headers, &header::CONTENT_LENGTH);
     let length = length.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-    if length.is_some_and(|length: usize| length > bodies::LONGEST) {
+    if length.is_some_and(|length: usize| length > LONGEST) {
         return Err("webhook_body");
     }
     let body = webhooks.bodies.read(body).await;

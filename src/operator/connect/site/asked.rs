@@ -1,17 +1,18 @@
 //! A person asks for a link, waits for it, and goes on to it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use http::{StatusCode, header};
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::{Browser, Site, Visit, page_path};
 use crate::{
     connect::{
         account::Account,
         address::Query,
+        bodies::NoBody,
         cookie::Cookie,
         onward::to_sign_in,
         page_address::browser_name,
@@ -24,12 +25,10 @@ use crate::{
     crd::ConnectRequestKind,
 };
 
-/// The longest form.
-const FORM: usize = 8 * 1024;
-/// How long it may take to come.
-const FORM_TIME: Duration = Duration::from_secs(10);
+/// The longest form, in bytes.
+pub(super) const FORM: usize = 8 * 1024;
 /// So long a page is held back that would say nothing new.
-pub(super) const HOLD: Duration = Duration::from_secs(8);
+const HOLD: Duration = Duration::from_secs(8);
 /// So long whoever presses the button waits for a request that is pending already to be over, and its answer with it.
 const TURN: Duration = Duration::from_secs(3);
 
@@ -51,12 +50,18 @@ impl Site {
         if !kind.starts_with(b"application/x-www-form-urlencoded") {
             return self.form_over("content_type");
         }
-        let Ok(Ok(form)) = timeout(FORM_TIME, to_bytes(body, FORM)).await else {
-            return self.form_over("body");
-        };
+        // Whoever is not let in is not waited for.
         let visit = match self.visit(browser, account, cookie) {
             Ok(visit) => visit,
             Err(why) => return self.not_let_in(why),
+        };
+        let form = match self.forms.read(body).await {
+            Ok(form) => form,
+            Err(NoBody::Wrong) => return self.form_over("body"),
+            Err(NoBody::GaveWay) => {
+                self.metrics.refused("body_gave_way");
+                return self.busy();
+            }
         };
         let form = Query::parse(&form);
         let account = visit.account;
@@ -107,6 +112,7 @@ impl Site {
     /// Makes the request once there is room for it. The one that is in its way may be answered already and only wait to
     /// be deleted: then no link comes of it any more, and nobody else asks for one.
     pub(super) async fn in_turn(&self, account: &Account, asked: &Asked<'_>) -> Made {
+        let hold = self.holds.take(account.uid());
         let end = Instant::now() + TURN;
         let known = account.written_link();
         let has_new_link = |newest: &Account, now| {
@@ -114,7 +120,7 @@ impl Site {
         };
         loop {
             let made = self.requests.make(account, asked, &self.metrics).await;
-            if made != Made::Pending || Instant::now() >= end {
+            if made != Made::Pending || hold.is_none() || Instant::now() >= end {
                 return made;
             }
             let next = end.min(Instant::now() + PAUSE);
@@ -137,10 +143,7 @@ impl Site {
         let is_new = |account: &Account, now| !matches!(stage(account, now), Waiting::Wait { .. });
         // The first page is shown at once.
         let held = match browser.query.has("again") {
-            true => {
-                let end = Instant::now() + HOLD;
-                self.until(visit.account, end, is_new).await
-            }
+            true => self.held(visit.account, is_new).await,
             false => None,
         };
         let account = held.as_deref().unwrap_or(visit.account);
@@ -203,13 +206,24 @@ impl Site {
         }
     }
 
+    /// The object once that holds of it, as its page is held back for so long; `None`: it is gone, or too many are held
+    /// back.
+    pub(super) async fn held(
+        &self,
+        account: &Account,
+        holds: impl Fn(&Account, Timestamp) -> bool,
+    ) -> Option<Arc<Account>> {
+        let _hold = self.holds.take(account.uid())?;
+        self.until(account, Instant::now() + HOLD, holds).await
+    }
+
     /// The object once that holds of it, or as it is at that time; `None`: it is gone.
-    pub(super) async fn until(
+    async fn until(
         &self,
         account: &Account,
         end: Instant,
         holds: impl Fn(&Account, Timestamp) -> bool,
-    ) -> Option<std::sync::Arc<Account>> {
+    ) -> Option<Arc<Account>> {
         let mut changes = self.objects.changes();
         loop {
             let newest = self.objects.get(account.namespace(), account.name());

@@ -2,9 +2,8 @@
 
 use http::StatusCode;
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-use super::{Browser, Site, asked::HOLD, page_path};
+use super::{Browser, Site, page_path};
 use crate::{
     connect::{
         account::{Account, State},
@@ -95,7 +94,7 @@ impl Site {
         let held = match query.has("again") {
             true => {
                 let is_over = |account: &Account, now| !is_open(stage(account, now));
-                self.until(account, Instant::now() + HOLD, is_over).await
+                self.held(account, is_over).await
             }
             false => None,
         };

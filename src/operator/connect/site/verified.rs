@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-use super::{Browser, Site, Visit, asked::HOLD, page_path};
+use super::{Browser, Site, Visit, page_path};
 use crate::{
     connect::{
         account::Account,
@@ -146,8 +145,7 @@ impl Site {
         let held = match browser.query.has("again") {
             true => {
                 let is_over = |account: &Account, now| !is_open(stage(account, now));
-                let end = Instant::now() + HOLD;
-                self.until(visit.account, end, is_over).await
+                self.held(visit.account, is_over).await
             }
             false => None,
         };
