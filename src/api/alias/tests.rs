@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use composio_testing::{Dice, for_seeds};
+use rstest::rstest;
 
 use super::*;
 
@@ -30,25 +31,30 @@ fn an_alias_is_readable_and_ends_in_the_hash_of_its_object() {
     );
 }
 
+#[rstest]
+#[case::plain("", "a", "b")]
+#[case::underscore("_", "a", "b")]
+#[case::hyphens("--", "a", "b.")]
+#[case::other_than_ascii("a prefix with ü", "ns", "name.with.dots")]
+#[case::empty("", "", "")]
+fn an_alias_holds_only_what_was_seen_in_aliases_and_is_recognised(
+    #[case] prefix: &str,
+    #[case] namespace: &str,
+    #[case] name: &str,
+) {
+    let alias = computed_alias(prefix, namespace, name);
+    let plain = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-');
+    assert!(alias.chars().all(plain), "{alias}");
+    assert!(alias.chars().count() <= 57, "{alias}");
+    assert!(is_computed_form(&alias), "{alias}");
+    assert!(
+        is_computed_form(&alias.to_uppercase()),
+        "letter case is nothing"
+    );
+}
+
 #[test]
-fn an_alias_holds_only_what_was_seen_in_aliases_and_is_recognised() {
-    for (prefix, namespace, name) in [
-        ("", "a", "b"),
-        ("_", "a", "b"),
-        ("--", "a", "b."),
-        ("a prefix with ü", "ns", "name.with.dots"),
-        ("", "", ""),
-    ] {
-        let alias = computed_alias(prefix, namespace, name);
-        let plain = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-');
-        assert!(alias.chars().all(plain), "{alias}");
-        assert!(alias.chars().count() <= 57, "{alias}");
-        assert!(is_computed_form(&alias), "{alias}");
-        assert!(
-            is_computed_form(&alias.to_uppercase()),
-            "letter case is nothing"
-        );
-    }
+fn what_is_declared_is_not_taken_for_a_computed_alias() {
     for declared in [
         "support",
         "agents.support-gmail",
@@ -62,21 +68,21 @@ fn an_alias_holds_only_what_was_seen_in_aliases_and_is_recognised() {
     }
 }
 
-#[test]
-fn what_reads_the_same_together_is_told_apart_by_its_parts() {
-    for (one, other) in [
-        // Each pair had one alias once: two clusters held one account.
-        (("p", "1a", "x"), ("p1", "a", "x")),
-        (("dev-", "agents", "x"), ("", "dev-agents", "x")),
-        (("", "a", "b-c"), ("", "a-b", "c")),
-        (("", "a", "b.c"), ("", "a", "b-c")),
-        (("", "a-b", "c"), ("a-", "b", "c")),
-        (("A", "b", "c"), ("a", "b", "c")),
-        (("", "ab", ""), ("", "a", "b")),
-    ] {
-        let alias = |(prefix, namespace, name)| computed_alias(prefix, namespace, name);
-        assert_ne!(alias(one), alias(other), "{one:?} and {other:?}");
-    }
+#[rstest]
+// Each pair had one alias once: two clusters held one account.
+#[case::prefix_and_namespace(("p", "1a", "x"), ("p1", "a", "x"))]
+#[case::a_prefix_as_part_of_the_namespace(("dev-", "agents", "x"), ("", "dev-agents", "x"))]
+#[case::a_hyphen_in_the_namespace_or_in_the_name(("", "a", "b-c"), ("", "a-b", "c"))]
+#[case::a_dot_or_a_hyphen(("", "a", "b.c"), ("", "a", "b-c"))]
+#[case::a_prefix_or_a_namespace_that_ends_in_a_hyphen(("", "a-b", "c"), ("a-", "b", "c"))]
+#[case::letter_case(("A", "b", "c"), ("a", "b", "c"))]
+#[case::a_name_or_none(("", "ab", ""), ("", "a", "b"))]
+fn what_reads_the_same_together_is_told_apart_by_its_parts(
+    #[case] one: (&str, &str, &str),
+    #[case] other: (&str, &str, &str),
+) {
+    let alias = |(prefix, namespace, name)| computed_alias(prefix, namespace, name);
+    assert_ne!(alias(one), alias(other), "{one:?} and {other:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::fmt::Debug;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray,
 };
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
@@ -120,29 +121,29 @@ fn several_odd_fields_are_left_out_together() {
     assert_eq!(read, expected);
 }
 
-#[test]
-fn a_condition_that_is_not_whole_is_left_out_of_the_others() {
+#[rstest]
+#[case::no_type("type", None)]
+#[case::no_status("status", None)]
+#[case::no_reason("reason", None)]
+#[case::no_time("lastTransitionTime", None)]
+#[case::an_unknown_status("status", Some("Perhaps"))]
+#[case::an_empty_reason("reason", Some(""))]
+#[case::a_time_that_is_none("lastTransitionTime", Some("yesterday"))]
+fn a_condition_that_is_not_whole_is_left_out_of_the_others(
+    #[case] field: &str,
+    #[case] value: Option<&str>,
+) {
     let mut good = whole()["conditions"][0].clone();
     good["type"] = json!("Ready");
-    for (field, value) in [
-        ("type", None),
-        ("status", None),
-        ("reason", None),
-        ("lastTransitionTime", None),
-        ("status", Some("Perhaps")),
-        ("reason", Some("")),
-        ("lastTransitionTime", Some("yesterday")),
-    ] {
-        let mut bad = without(good.clone(), field);
-        if let Some(value) = value {
-            bad[field] = json!(value);
-        }
-        let mut written = whole();
-        written["conditions"] = json!([bad, good, 7]);
-        let (read, left_out) = status(&written);
-        assert_eq!(read["conditions"], json!([good]), "{bad}");
-        assert_eq!(left_out, ["conditions[0]", "conditions[2]"], "{bad}");
+    let mut bad = without(good.clone(), field);
+    if let Some(value) = value {
+        bad[field] = json!(value);
     }
+    let mut written = whole();
+    written["conditions"] = json!([bad, good, 7]);
+    let (read, left_out) = status(&written);
+    assert_eq!(read["conditions"], json!([good]), "{bad}");
+    assert_eq!(left_out, ["conditions[0]", "conditions[2]"], "{bad}");
 }
 
 #[test]
@@ -165,26 +166,33 @@ fn a_list_of_thousands_of_items_of_which_one_is_odd_is_parsed_a_few_times() {
     assert!(parsed < 10 * json.len(), "{parsed} bytes of {}", json.len());
 }
 
-#[test]
-fn a_condition_of_another_controller_is_kept_as_it_is() {
-    for (field, value) in [("reason", ""), ("status", "Perhaps"), ("message", "")] {
-        let mut theirs = whole()["conditions"][0].clone();
-        theirs["type"] = json!("team.example/Audited");
-        theirs[field] = json!(value);
-        let mut written = whole();
-        let conditions = written["conditions"].as_array_mut().expect("a list");
-        conditions.insert(0, theirs);
-        assert_eq!(status(&written), (written.clone(), Vec::new()));
-    }
+#[rstest]
+#[case::an_empty_reason("reason", "")]
+#[case::an_unknown_status("status", "Perhaps")]
+#[case::an_empty_message("message", "")]
+fn a_condition_of_another_controller_is_kept_as_it_is(#[case] field: &str, #[case] value: &str) {
+    let mut theirs = whole()["conditions"][0].clone();
+    theirs["type"] = json!("team.example/Audited");
+    theirs[field] = json!(value);
+    let mut written = whole();
+    let conditions = written["conditions"].as_array_mut().expect("a list");
+    conditions.insert(0, theirs);
+    assert_eq!(status(&written), (written.clone(), Vec::new()));
+}
+
+#[rstest]
+#[case::list(json!([1, "ca_1", "ac_1"]))]
+#[case::text(json!("ca_1"))]
+#[case::number(json!(7))]
+#[case::bool(json!(false))]
+#[case::null(json!(null))]
+fn what_is_no_object_is_an_empty_status(#[case] odd: Value) {
+    let empty = (json!({}), vec![String::new()]);
+    assert_eq!(status(&odd), empty, "{odd}");
 }
 
 #[test]
-fn what_is_no_object_is_an_empty_status() {
-    let list = json!([1, "ca_1", "ac_1"]);
-    for odd in [list, json!("ca_1"), json!(7), json!(false), json!(null)] {
-        let empty = (json!({}), vec![String::new()]);
-        assert_eq!(status(&odd), empty, "{odd}");
-    }
+fn an_empty_object_is_an_empty_status() {
     assert_eq!(status(&json!({})), (json!({}), Vec::new()));
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
+use rstest::rstest;
+
 use super::*;
+use Urgency::{Creation, Drift, Polling, Request, Withdrawal};
 
 /// The only caller.
 const ME: &str = "pr_me";
@@ -26,55 +29,21 @@ fn after_answer(remaining: u64) -> Budget {
     budget
 }
 
-#[test]
-fn each_urgency_leaves_its_part_to_others() {
-    use Urgency::{Creation, Drift, Polling, Request, Withdrawal};
-    struct Case {
-        remaining: u64,
-        admitted: &'static [Urgency],
-        reason: &'static str,
-    }
-    let cases = [
-        Case {
-            remaining: 501,
-            admitted: &[Withdrawal, Request, Creation, Drift, Polling],
-            reason: "there is plenty",
-        },
-        Case {
-            remaining: 500,
-            admitted: &[Withdrawal, Request, Creation, Drift],
-            reason: "half of it is for what people do",
-        },
-        Case {
-            remaining: 140,
-            admitted: &[Withdrawal, Request, Creation],
-            reason: "an onboarding goes before a difference",
-        },
-        Case {
-            remaining: 120,
-            admitted: &[Withdrawal, Request],
-            reason: "who waits goes before an onboarding",
-        },
-        Case {
-            remaining: 100,
-            admitted: &[Withdrawal],
-            reason: "the last tenth is for the ends of access",
-        },
-        Case {
-            remaining: 0,
-            admitted: &[Withdrawal],
-            reason: "whoever withdraws may as well be told 429",
-        },
-    ];
-    for case in cases {
-        let mut budget = after_answer(case.remaining);
-        budget.polls(ME, at(0));
-        let admitted: Vec<_> = [Withdrawal, Request, Creation, Drift, Polling]
-            .into_iter()
-            .filter(|urgency| budget.admit(ME, *urgency, at(1)).is_ok())
-            .collect();
-        assert_eq!(admitted, case.admitted, "{}", case.reason);
-    }
+#[rstest]
+#[case::there_is_plenty(501, &[Withdrawal, Request, Creation, Drift, Polling])]
+#[case::half_of_it_is_for_what_people_do(500, &[Withdrawal, Request, Creation, Drift])]
+#[case::an_onboarding_goes_before_a_difference(140, &[Withdrawal, Request, Creation])]
+#[case::who_waits_goes_before_an_onboarding(120, &[Withdrawal, Request])]
+#[case::the_last_tenth_is_for_the_ends_of_access(100, &[Withdrawal])]
+#[case::whoever_withdraws_may_as_well_be_told_429(0, &[Withdrawal])]
+fn each_urgency_leaves_its_part_to_others(#[case] remaining: u64, #[case] expected: &[Urgency]) {
+    let mut budget = after_answer(remaining);
+    budget.polls(ME, at(0));
+    let admitted: Vec<_> = [Withdrawal, Request, Creation, Drift, Polling]
+        .into_iter()
+        .filter(|urgency| budget.admit(ME, *urgency, at(1)).is_ok())
+        .collect();
+    assert_eq!(admitted, expected);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the command line takes.
 
 use clap::CommandFactory;
+use rstest::rstest;
 
 use super::*;
 
@@ -44,21 +45,22 @@ fn namespaces_are_names_with_or_without_blanks_around_them() {
     }
 }
 
+#[rstest]
+#[case::absent(&[], false)]
+#[case::alone(&["--accept-missing"], true)]
+#[case::with_true(&["--accept-missing=true"], true)]
+#[case::with_false(&["--accept-missing=false"], false)]
+#[case::with_false_as_a_word_of_its_own(&["--accept-missing", "false"], false)]
+fn a_boolean_flag_takes_a_value_or_none(#[case] args: &[&str], #[case] accepts: bool) {
+    assert_eq!(
+        run(args).expect("flags").accept_missing,
+        accepts,
+        "{args:?}"
+    );
+}
+
 #[test]
-fn a_boolean_flag_takes_a_value_or_none() {
-    for (args, accepts) in [
-        (&[][..], false),
-        (&["--accept-missing"], true),
-        (&["--accept-missing=true"], true),
-        (&["--accept-missing=false"], false),
-        (&["--accept-missing", "false"], false),
-    ] {
-        assert_eq!(
-            run(args).expect("flags").accept_missing,
-            accepts,
-            "{args:?}"
-        );
-    }
+fn a_boolean_flag_can_turn_off_and_takes_no_other_word() {
     assert!(!run(&["--leader-elect=false"]).expect("a flag").leader_elect);
     assert!(run(&["--accept-missing=soon"]).is_err());
 }

@@ -1,4 +1,5 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
+use rstest::rstest;
 use serde_json::json;
 
 use super::*;
@@ -46,23 +47,27 @@ fn job(managers: &[&str]) -> ObjectMeta {
     object(&[(HOOK, "pre-delete")], managers)
 }
 
+#[rstest]
+#[case::helm("helm", "helm")]
+#[case::helm_and_then_flux("helm", "helm-controller")]
+#[case::flux_and_then_helm("helm-controller", "helm")]
+#[case::terraform_of_two_versions(
+    "terraform-provider-helm_v3.0.2",
+    "terraform-provider-helm_v3.1.0"
+)]
+#[case::fleet("fleetagent", "fleetagent")]
+#[case::pulumi("pulumi-resource-kubernetes", "pulumi-resource-kubernetes")]
+#[case::restored_by_velero("velero-server", "helm")]
+fn an_uninstall_is_known_whatever_the_program_is_called_that_helm_is_in(
+    #[case] installed_by: &str,
+    #[case] run_by: &str,
+) {
+    let decided = hook().decide(Some(&installed(&[installed_by])), Some(&job(&[run_by])));
+    assert_eq!(decided, Ok(()), "{installed_by}, {run_by}");
+}
+
 #[test]
-fn an_uninstall_is_known_whatever_the_program_is_called_that_helm_is_in() {
-    for (installed_by, run_by) in [
-        ("helm", "helm"),
-        ("helm", "helm-controller"),
-        ("helm-controller", "helm"),
-        (
-            "terraform-provider-helm_v3.0.2",
-            "terraform-provider-helm_v3.1.0",
-        ),
-        ("fleetagent", "fleetagent"),
-        ("pulumi-resource-kubernetes", "pulumi-resource-kubernetes"),
-        ("velero-server", "helm"),
-    ] {
-        let decided = hook().decide(Some(&installed(&[installed_by])), Some(&job(&[run_by])));
-        assert_eq!(decided, Ok(()), "{installed_by}, {run_by}");
-    }
+fn a_job_of_several_hooks_is_one_too() {
     let several = object(&[(HOOK, "pre-rollback, pre-delete")], &["helm"]);
     assert_eq!(
         hook().decide(Some(&installed(&["helm"])), Some(&several)),
@@ -70,92 +75,117 @@ fn an_uninstall_is_known_whatever_the_program_is_called_that_helm_is_in() {
     );
 }
 
-#[test]
-fn everything_else_is_refused_and_says_what_is_wrong() {
-    struct Case {
-        deployment: Option<ObjectMeta>,
-        job: Option<ObjectMeta>,
-        says: &'static str,
+/// The Deployment, or the Job.
+type Part = Option<ObjectMeta>;
+
+#[rstest]
+#[case::no_deployment(
+    "Deployment system/op does not exist",
+    |deployment: &mut Part, _: &mut Part| {
+        *deployment = None;
     }
-    let fine = || (Some(installed(&["helm"])), Some(job(&["helm"])));
-    let with = |says, change: fn(&mut Option<ObjectMeta>, &mut Option<ObjectMeta>)| {
-        let (mut deployment, mut job) = fine();
-        change(&mut deployment, &mut job);
-        Case {
-            deployment,
-            job,
-            says,
-        }
-    };
-    let cases = [
-        with("Deployment system/op does not exist", |deployment, _| {
-            *deployment = None;
-        }),
-        with("Deployment system/op is being deleted", |deployment, _| {
-            let deployment = deployment.as_mut().expect("it is there");
-            deployment.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
-        }),
-        with(
-            "no annotation meta.helm.sh/release-name",
-            |deployment, _| {
-                *deployment = Some(object(&RELEASE[1..], &["kubectl"]));
-            },
-        ),
-        with(
-            "no annotation meta.helm.sh/release-namespace",
-            |deployment, _| {
-                *deployment = Some(object(&RELEASE[..1], &["helm"]));
-            },
-        ),
-        with(r#"release-name: "other", not "op""#, |deployment, _| {
-            *deployment = Some(object(&[(RELEASE_NAME, "other"), RELEASE[1]], &["helm"]));
-        }),
-        with(
-            r#"release-namespace: "other", not "system""#,
-            |deployment, _| {
-                *deployment = Some(object(
-                    &[RELEASE[0], (RELEASE_NAMESPACE, "other")],
-                    &["helm"],
-                ));
-            },
-        ),
-        with("Job system/op-drain does not exist", |_, job| *job = None),
-        with("has no annotation helm.sh/hook: pre-delete", |_, job| {
-            *job = Some(object(&[("team", "agents")], &["helm"]));
-        }),
-        with("has no annotation helm.sh/hook: pre-delete", |_, job| {
-            *job = Some(object(&[(HOOK, "post-delete")], &["helm"]));
-        }),
-        with("applied by kubectl", |_, job| {
-            *job = Some(object(
-                &[(HOOK, PRE_DELETE), (LAST_APPLIED_ANNOTATION, "{}")],
-                &["helm"],
-            ));
-        }),
-        with(r#"written by "kubectl-client-side-apply""#, |_, other| {
-            *other = Some(job(&["kubectl-client-side-apply"]));
-        }),
-        with(r#"written by "argocd-controller""#, |_, other| {
-            *other = Some(job(&["argocd-controller"]));
-        }),
-        with(r#"written by "kustomize-controller""#, |_, other| {
-            *other = Some(job(&["helm", "kustomize-controller"]));
-        }),
-        with(r#"written by "kubectl""#, |deployment, other| {
-            *deployment = Some(installed(&["kubectl"]));
-            *other = Some(job(&["kubectl"]));
-        }),
-        with(r#"written by "kapp""#, |deployment, other| {
-            *deployment = Some(installed(&["helm", "kapp"]));
-            *other = Some(job(&["kapp"]));
-        }),
-        with("does not tell who wrote it", |_, other| {
-            *other = Some(job(&[]))
-        }),
-    ];
-    for case in cases {
-        let decided = hook().decide(case.deployment.as_ref(), case.job.as_ref());
-        let why = decided.expect_err(case.says);
-        assert!(why.contains(case.says), "{why:?} for {}", case.says);
+)]
+#[case::a_deployment_that_goes(
+    "Deployment system/op is being deleted",
+    |deployment: &mut Part, _: &mut Part| {
+        let deployment = deployment.as_mut().expect("it is there");
+        deployment.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
     }
+)]
+#[case::no_release_name(
+    "no annotation meta.helm.sh/release-name",
+    |deployment: &mut Part, _: &mut Part| {
+        *deployment = Some(object(&RELEASE[1..], &["kubectl"]));
+    }
+)]
+#[case::no_release_namespace(
+    "no annotation meta.helm.sh/release-namespace",
+    |deployment: &mut Part, _: &mut Part| {
+        *deployment = Some(object(&RELEASE[..1], &["helm"]));
+    }
+)]
+#[case::another_release(
+    r#"release-name: "other", not "op""#,
+    |deployment: &mut Part, _: &mut Part| {
+        *deployment = Some(object(&[(RELEASE_NAME, "other"), RELEASE[1]], &["helm"]));
+    }
+)]
+#[case::a_release_of_another_namespace(
+    r#"release-namespace: "other", not "system""#,
+    |deployment: &mut Part, _: &mut Part| {
+        *deployment = Some(object(
+            &[RELEASE[0], (RELEASE_NAMESPACE, "other")],
+            &["helm"],
+        ));
+    }
+)]
+#[case::no_job("Job system/op-drain does not exist", |_: &mut Part, job: &mut Part| *job = None)]
+#[case::a_job_without_a_hook(
+    "has no annotation helm.sh/hook: pre-delete",
+    |_: &mut Part, job: &mut Part| {
+        *job = Some(object(&[("team", "agents")], &["helm"]));
+    }
+)]
+#[case::a_job_of_another_hook(
+    "has no annotation helm.sh/hook: pre-delete",
+    |_: &mut Part, job: &mut Part| {
+        *job = Some(object(&[(HOOK, "post-delete")], &["helm"]));
+    }
+)]
+#[case::applied_by_kubectl(
+    "applied by kubectl",
+    |_: &mut Part, job: &mut Part| {
+        *job = Some(object(
+            &[(HOOK, PRE_DELETE), (LAST_APPLIED_ANNOTATION, "{}")],
+            &["helm"],
+        ));
+    }
+)]
+#[case::written_by_kubectl(
+    r#"written by "kubectl-client-side-apply""#,
+    |_: &mut Part, other: &mut Part| {
+        *other = Some(job(&["kubectl-client-side-apply"]));
+    }
+)]
+#[case::written_by_argo_cd(
+    r#"written by "argocd-controller""#,
+    |_: &mut Part, other: &mut Part| {
+        *other = Some(job(&["argocd-controller"]));
+    }
+)]
+#[case::written_by_flux(
+    r#"written by "kustomize-controller""#,
+    |_: &mut Part, other: &mut Part| {
+        *other = Some(job(&["helm", "kustomize-controller"]));
+    }
+)]
+#[case::both_written_by_kubectl(
+    r#"written by "kubectl""#,
+    |deployment: &mut Part, other: &mut Part| {
+        *deployment = Some(installed(&["kubectl"]));
+        *other = Some(job(&["kubectl"]));
+    }
+)]
+#[case::both_written_by_kapp(
+    r#"written by "kapp""#,
+    |deployment: &mut Part, other: &mut Part| {
+        *deployment = Some(installed(&["helm", "kapp"]));
+        *other = Some(job(&["kapp"]));
+    }
+)]
+#[case::written_by_nobody(
+    "does not tell who wrote it",
+    |_: &mut Part, other: &mut Part| {
+        *other = Some(job(&[]))
+    }
+)]
+fn everything_else_is_refused_and_says_what_is_wrong(
+    #[case] says: &str,
+    #[case] change: fn(&mut Part, &mut Part),
+) {
+    let (mut deployment, mut job) = (Some(installed(&["helm"])), Some(job(&["helm"])));
+    change(&mut deployment, &mut job);
+    let decided = hook().decide(deployment.as_ref(), job.as_ref());
+    let why = decided.expect_err(says);
+    assert!(why.contains(says), "{why:?} for {says}");
 }

@@ -1,3 +1,5 @@
+use rstest::rstest;
+
 use super::*;
 
 const LEASE: Duration = Duration::from_secs(15);
@@ -36,46 +38,21 @@ fn held(by: &Scopes, now: Instant) -> Option<(String, Duration)> {
     }
 }
 
-#[test]
-fn scopes_overlap_where_one_namespace_is_in_both() {
-    struct Case {
-        ours: &'static [&'static str],
-        theirs: &'static [&'static str],
-        overlap: Option<&'static str>,
-    }
-    let cases = [
-        Case {
-            ours: &["a"],
-            theirs: &["b"],
-            overlap: None,
-        },
-        Case {
-            ours: &["a", "b"],
-            theirs: &["b", "c"],
-            overlap: Some("namespace b"),
-        },
-        Case {
-            ours: &[],
-            theirs: &["a"],
-            overlap: Some("namespace a"),
-        },
-        Case {
-            ours: &["a", "b", "c", "d", "e"],
-            theirs: &[],
-            overlap: Some("namespaces a, b, c and 2 more"),
-        },
-        Case {
-            ours: &[],
-            theirs: &[],
-            overlap: Some("all namespaces"),
-        },
-    ];
-    for case in cases {
-        let (ours, theirs) = (some(case.ours), some(case.theirs));
-        for overlap in [ours.overlap(&theirs), theirs.overlap(&ours)] {
-            let words = overlap.map(|overlap| overlap.to_string());
-            assert_eq!(words.as_deref(), case.overlap, "{ours} and {theirs}");
-        }
+#[rstest]
+#[case::two_namespaces(&["a"], &["b"], None)]
+#[case::one_of_several(&["a", "b"], &["b", "c"], Some("namespace b"))]
+#[case::all_and_one(&[], &["a"], Some("namespace a"))]
+#[case::many_and_all(&["a", "b", "c", "d", "e"], &[], Some("namespaces a, b, c and 2 more"))]
+#[case::all_and_all(&[], &[], Some("all namespaces"))]
+fn scopes_overlap_where_one_namespace_is_in_both(
+    #[case] ours: &[&str],
+    #[case] theirs: &[&str],
+    #[case] expected: Option<&str>,
+) {
+    let (ours, theirs) = (some(ours), some(theirs));
+    for overlap in [ours.overlap(&theirs), theirs.overlap(&ours)] {
+        let words = overlap.map(|overlap| overlap.to_string());
+        assert_eq!(words.as_deref(), expected, "{ours} and {theirs}");
     }
 }
 
@@ -91,40 +68,40 @@ fn disjoint_releases_stand_in_one_lease() {
     assert_eq!(names, ["a", "b"]);
 }
 
-#[test]
-fn all_namespaces_and_some_exclude_each_other_whichever_comes_first() {
+#[rstest]
+#[case::all_and_one(some(&[]), some(&["x"]))]
+#[case::one_and_all(some(&["x"]), some(&[]))]
+#[case::all_and_all(some(&[]), some(&[]))]
+#[case::two_that_share_one(some(&["x", "y"]), some(&["y", "z"]))]
+fn all_namespaces_and_some_exclude_each_other_whichever_comes_first(
+    #[case] first: Scope,
+    #[case] second: Scope,
+) {
     let now = Instant::now();
-    for (first, second) in [
-        (some(&[]), some(&["x"])),
-        (some(&["x"]), some(&[])),
-        (some(&[]), some(&[])),
-        (some(&["x", "y"]), some(&["y", "z"])),
-    ] {
-        let (a, mut b) = (release("a", first), release("b", second));
-        let mut lease = claim(&a, now, 0);
-        b.see(Some(lease.clone()), now);
-        let (why, wait) = held(&b, now).expect("it overlaps");
-        assert!(why.starts_with("release a (a-pod) works on "), "{why}");
-        assert_eq!(wait, CLAIM, "another replica of a's has its turn first");
+    let (a, mut b) = (release("a", first), release("b", second));
+    let mut lease = claim(&a, now, 0);
+    b.see(Some(lease.clone()), now);
+    let (why, wait) = held(&b, now).expect("it overlaps");
+    assert!(why.starts_with("release a (a-pod) works on "), "{why}");
+    assert_eq!(wait, CLAIM, "another replica of a's has its turn first");
 
-        let later = now + Duration::from_secs(29);
-        b.see(Some(lease.clone()), later);
-        assert_eq!(
-            held(&b, later).map(|(_, wait)| wait),
-            Some(Duration::from_secs(1))
-        );
-        lease = claim(&a, later, 29);
-        b.see(Some(lease), later);
-        assert_eq!(
-            held(&b, later).map(|(_, wait)| wait),
-            Some(CLAIM),
-            "it was renewed"
-        );
+    let later = now + Duration::from_secs(29);
+    b.see(Some(lease.clone()), later);
+    assert_eq!(
+        held(&b, later).map(|(_, wait)| wait),
+        Some(Duration::from_secs(1))
+    );
+    lease = claim(&a, later, 29);
+    b.see(Some(lease), later);
+    assert_eq!(
+        held(&b, later).map(|(_, wait)| wait),
+        Some(CLAIM),
+        "it was renewed"
+    );
 
-        let over = later + CLAIM;
-        let names: Vec<_> = claims(Some(&claim(&b, over, 59))).into_keys().collect();
-        assert_eq!(names, ["b"], "what is over is left out");
-    }
+    let over = later + CLAIM;
+    let names: Vec<_> = claims(Some(&claim(&b, over, 59))).into_keys().collect();
+    assert_eq!(names, ["b"], "what is over is left out");
 }
 
 #[test]
@@ -163,39 +140,38 @@ fn a_lease_that_was_deleted_frees_nothing_that_was_seen_and_its_holder_writes_it
     assert_eq!(held(&b, now + CLAIM), None);
 }
 
-#[test]
-fn claims_that_cannot_be_read_hold_up_newcomers_for_their_time_and_no_holder() {
-    let good =
-        r#"{"holderIdentity":"p","namespaces":["y"],"leaseDurationSeconds":30,"renewTime":""}"#;
-    for text in [
-        "",
-        "[]",
-        "null",
-        r#"{"c":"#,
-        r#"{"c": null}"#,
-        r#"{"c": {"holderIdentity": ""}}"#,
-        &good.replace("30", "-1"),
-        &format!(r#"{{"c": {}}}"#, good.replace("30", "99999999999999999999")),
-        &format!(r#"{{"c": {}}}"#, good.replace(r#"["y"]"#, r#""y""#)),
-    ] {
-        let now = Instant::now();
-        let (mut a, mut b) = (release("a", some(&["x"])), release("b", some(&["x"])));
-        let mut lease = claim(&a, now, 0);
-        a.hold(lease.clone(), now);
-        let annotations = lease.metadata.annotations.get_or_insert_default();
-        annotations.insert(CLAIMS.to_owned(), text.to_owned());
-        a.see(Some(lease.clone()), now);
-        b.see(Some(lease.clone()), now);
-        let (why, wait) = held(&b, now).expect(text);
-        assert!(why.contains("cannot be read"), "{text}: {why}");
-        assert_eq!(wait, CLAIM, "{text}");
-        let healed = claim(&a, now, 2);
-        assert!(claims(Some(&healed)).contains_key("a"), "{text}");
-        assert!(!claims(Some(&healed)).contains_key(BROKEN), "{text}");
-        let alone = claim(&b, now + CLAIM, 30);
-        let names: Vec<_> = claims(Some(&alone)).into_keys().collect();
-        assert_eq!(names, ["b"], "{text}");
-    }
+/// A claim that can be read, but for its time.
+const GOOD: &str =
+    r#"{"holderIdentity":"p","namespaces":["y"],"leaseDurationSeconds":30,"renewTime":""}"#;
+
+#[rstest]
+#[case::empty("")]
+#[case::a_list("[]")]
+#[case::null("null")]
+#[case::cut_off(r#"{"c":"#)]
+#[case::null_within(r#"{"c": null}"#)]
+#[case::without_namespaces(r#"{"c": {"holderIdentity": ""}}"#)]
+#[case::a_negative_time(&GOOD.replace("30", "-1"))]
+#[case::a_time_that_is_too_long(&format!(r#"{{"c": {}}}"#, GOOD.replace("30", "99999999999999999999")))]
+#[case::namespaces_that_are_no_list(&format!(r#"{{"c": {}}}"#, GOOD.replace(r#"["y"]"#, r#""y""#)))]
+fn claims_that_cannot_be_read_hold_up_newcomers_for_their_time_and_no_holder(#[case] text: &str) {
+    let now = Instant::now();
+    let (mut a, mut b) = (release("a", some(&["x"])), release("b", some(&["x"])));
+    let mut lease = claim(&a, now, 0);
+    a.hold(lease.clone(), now);
+    let annotations = lease.metadata.annotations.get_or_insert_default();
+    annotations.insert(CLAIMS.to_owned(), text.to_owned());
+    a.see(Some(lease.clone()), now);
+    b.see(Some(lease.clone()), now);
+    let (why, wait) = held(&b, now).expect(text);
+    assert!(why.contains("cannot be read"), "{text}: {why}");
+    assert_eq!(wait, CLAIM, "{text}");
+    let healed = claim(&a, now, 2);
+    assert!(claims(Some(&healed)).contains_key("a"), "{text}");
+    assert!(!claims(Some(&healed)).contains_key(BROKEN), "{text}");
+    let alone = claim(&b, now + CLAIM, 30);
+    let names: Vec<_> = claims(Some(&alone)).into_keys().collect();
+    assert_eq!(names, ["b"], "{text}");
 }
 
 #[test]
