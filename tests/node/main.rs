@@ -138,15 +138,13 @@ async fn run() -> Result<(), String> {
 }
 
 async fn tell(release: &Release<'_>, steps: &mut Steps) -> Result<(), String> {
-    steps.say("helm install as the README says, with the sandbox and the connect page");
-    release.install().await?;
+    steps.say("examples/first-account: helm install with the sandbox and the connect page, apply, and a person who opens the page through its Service");
+    say(release.first_account().await?.trim_end());
     let running = release.image_of_the_operator().await?;
     say(&format!("image running: {running}"));
     release.is_pushed(&running)?;
     steps.say("helm test --logs");
     say(release.test().await?.trim_end());
-    steps.say("apply the example; a person opens its page through the Service");
-    release.apply_and_connect().await?;
     let before = release.accounts().await?;
     let pod = release.pod().await?;
     steps.say("helm upgrade --wait, to other values");
@@ -164,7 +162,7 @@ async fn tell(release: &Release<'_>, steps: &mut Steps) -> Result<(), String> {
     let kept = release.accounts().await?;
     say(&format!("accounts before uninstall: {before:?}"));
     same(&before, &kept)?;
-    steps.say("helm install again");
+    steps.say("helm install again, as the README says");
     release.install().await?;
     release.looked_at_again().await?;
     let after = release.accounts().await?;

@@ -21,7 +21,6 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const SOON: Duration = Duration::from_secs(180);
 /// Longer than anything takes on a busy machine.
 const TIMEOUT: &str = "--timeout=5m";
-const EXAMPLE: &str = include_str!("../../charts/composio-operator/examples/link.yaml");
 const README: &str = include_str!("../../README.md");
 
 /// The words after `helm` of the README's line that begins like that.
@@ -30,12 +29,6 @@ fn readme(begin: &str) -> Result<Vec<&'static str>, String> {
     let line = line.ok_or_else(|| format!("the README does not say: {begin}"))?;
     let line = line.split('#').next().unwrap_or_default();
     Ok(line.split_whitespace().skip(1).collect())
-}
-
-/// The example in the project that comes with the sandbox.
-fn example() -> String {
-    let project = "spec:\n  projectRef: {kind: ClusterComposioProject, name: default}\n";
-    EXAMPLE.replace("spec:\n", project)
 }
 
 /// An object and the id of its account.
@@ -146,31 +139,36 @@ impl<'a> Release<'a> {
         self.helm(&args).await
     }
 
-    /// Applies the example; its user opens the page and connects the account.
-    pub(crate) async fn apply_and_connect(&self) -> Result<(), String> {
-        let name = format!("{RELEASE}-connect");
-        person::is_led_to(self.cluster.service(NAMESPACE, &name).await?).await?;
-        let create = ["create", "namespace", "agents"];
-        self.cluster.kubectl(&create).await?;
-        self.cluster.apply(&example()).await?;
+    /// Runs the script that leads from nothing to the first account, and returns what it told; the account's user
+    /// opens the page and connects it.
+    pub(crate) async fn first_account(&self) -> Result<String, String> {
+        let chart = format!("oci://{}/charts/composio-operator", self.host);
+        let script = format!("{ROOT}/charts/composio-operator/examples/first-account");
+        let values = self.values.display().to_string();
+        let args = ["--version", VERSION, "--plain-http", TIMEOUT];
+        let mut script = tokio::process::Command::new(script);
+        script.arg(&chart).args(args).args(["--values", &values]);
+        script.env("KUBECTL", self.cluster.control_plane().kubectl_path());
+        let script = self.with_helm(&mut script).await?;
+        let (told, connected) = tokio::join!(finish(script, "first-account"), self.connect());
+        connected?;
+        told
+    }
+
+    /// The user of the first account opens its page and connects it.
+    async fn connect(&self) -> Result<(), String> {
         let page = wait::until("the address of its page", SOON, async || {
             let objects = self.objects().await?;
-            let page = objects[0]["status"]["connectPage"]["url"].as_str();
+            let page = objects
+                .first()
+                .and_then(|object| object["status"]["connectPage"]["url"].as_str());
             page.map(str::to_owned)
-                .ok_or_else(|| objects[0].to_string())
+                .ok_or_else(|| format!("{objects:?}"))
         })
         .await;
-        person::connects(self.cluster, &page).await?;
-        let args = [
-            "wait",
-            "-n",
-            "agents",
-            "connectedaccounts",
-            "--all",
-            "--for=condition=Ready",
-            "--timeout=120s",
-        ];
-        self.cluster.kubectl(&args).await.map(drop)
+        let name = format!("{RELEASE}-connect");
+        person::is_led_to(self.cluster.service(NAMESPACE, &name).await?).await?;
+        person::connects(self.cluster, &page).await
     }
 
     /// All objects with the ids of their accounts.
@@ -311,28 +309,36 @@ impl<'a> Release<'a> {
     }
 
     async fn helm(&self, args: &[&str]) -> Result<String, String> {
-        let home = self
-            .cluster
-            .folder()
-            .subfolder("helm")
-            .map_err(|error| error.to_string())?;
-        let output = tokio::process::Command::new(tools::program(&HELM).await)
-            .args(["--namespace", NAMESPACE])
-            .args(args)
+        let mut helm = tokio::process::Command::new(tools::program(&HELM).await);
+        helm.args(["--namespace", NAMESPACE]).args(args);
+        let helm = self.with_helm(&mut helm).await?;
+        finish(helm, &format!("helm {}", args.join(" "))).await
+    }
+
+    /// With Helm and what it needs to reach the cluster.
+    async fn with_helm<'c>(
+        &self,
+        command: &'c mut tokio::process::Command,
+    ) -> Result<&'c mut tokio::process::Command, String> {
+        let home = self.cluster.folder().subfolder("helm");
+        let home = home.map_err(|error| error.to_string())?;
+        Ok(command
             .env("KUBECONFIG", self.cluster.control_plane().kubeconfig())
-            .env("HOME", home)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .map_err(|error| error.to_string())?;
-        match output.status.success() {
-            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-            false => Err(format!(
-                "helm {}: {}",
-                args.join(" "),
-                String::from_utf8_lossy(&output.stderr)
-            )),
-        }
+            .env("HELM", tools::program(&HELM).await)
+            .env("HOME", home))
+    }
+}
+
+/// Runs a command to its end, and returns what it wrote.
+async fn finish(command: &mut tokio::process::Command, name: &str) -> Result<String, String> {
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = output.await.map_err(|error| error.to_string())?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.success() {
+        true => Ok(told),
+        false => Err(format!(
+            "{name}: {told}{}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
     }
 }
