@@ -10,11 +10,12 @@ use crate::support::wait;
 
 const OBJECTS: [&str; 4] = ["mail-0", "mail-1", "mail-2", "mail-3"];
 
-/// How many passes have ended with all as declared.
-async fn settled(operator: &Operator) -> u64 {
+/// How many passes have ended like that.
+async fn passes(operator: &Operator, outcome: &str) -> u64 {
     let (_, metrics) = operator.get("/metrics").await;
     let lines = metrics.lines();
-    let of_passes = lines.filter(|line| line.contains("outcome=\"Settled\""));
+    let outcome = format!("outcome=\"{outcome}\"");
+    let of_passes = lines.filter(|line| line.contains(&outcome));
     let counts = of_passes.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
     counts.sum()
 }
@@ -29,15 +30,15 @@ fn reads(scene: &Scene<'_>) -> BTreeMap<String, usize> {
     reads
 }
 
-/// Composio is away, and comes back: then all objects have a pass.
-async fn outage(scene: &Scene<'_>, operator: &Operator, proxy: &TcpProxy) {
+/// Composio is away, and comes back: then all objects have a pass, which ends like that.
+async fn outage(scene: &Scene<'_>, operator: &Operator, proxy: &TcpProxy, outcome: &str) {
     proxy.close();
     scene.until_project("Ready", "False", "Unreachable").await;
-    let before = settled(operator).await;
+    let before = passes(operator, outcome).await;
     proxy.cut();
     scene.project_available().await;
     wait::until("a pass over each", SOON, async || {
-        match settled(operator).await - before {
+        match passes(operator, outcome).await - before {
             passes if passes >= OBJECTS.len() as u64 => Ok(()),
             few => Err(format!("{few} passes")),
         }
@@ -130,9 +131,9 @@ async fn after_an_outage_only_objects_whose_account_has_changed_are_read() {
         ids.push(scene.connected_gmail(name).await);
     }
     // Each is concluded on once as it was written last.
-    outage(&scene, &operator, &proxy).await;
+    outage(&scene, &operator, &proxy, "Settled").await;
     let (read, written) = (reads(&scene), scene.written().len());
-    outage(&scene, &operator, &proxy).await;
+    outage(&scene, &operator, &proxy, "Settled").await;
     assert_eq!(reads(&scene), read, "nothing has changed");
     assert_eq!(scene.written().len(), written);
     // What has changed at Composio, and in the cluster, is seen.
@@ -147,5 +148,35 @@ async fn after_an_outage_only_objects_whose_account_has_changed_are_read() {
     assert!(more[OBJECTS[1]] > read[OBJECTS[1]]);
     for name in [OBJECTS[0], OBJECTS[3]] {
         assert_eq!(more.get(name), read.get(name), "{name} is as it was");
+    }
+}
+
+#[tokio::test]
+async fn after_an_outage_no_object_that_waits_for_its_user_is_read() {
+    let scene = Scene::new("waiting").await;
+    let port = ReservedPort::new();
+    let url = port.url("http");
+    let proxy = port.open(scene.sandbox.url());
+    let options = scene.options().base_url(&url);
+    let operator = scene.start("operator", &options).await;
+    let mut ids = Vec::new();
+    for name in OBJECTS {
+        ids.push(scene.linked_gmail(name).await);
+    }
+    let awaited = "AwaitingUser";
+    outage(&scene, &operator, &proxy, awaited).await;
+    let (read, written) = (reads(&scene), scene.written().len());
+    outage(&scene, &operator, &proxy, awaited).await;
+    assert_eq!(reads(&scene), read, "nothing has changed");
+    assert_eq!(scene.written().len(), written);
+    // Who comes is seen, and so is a time that has come.
+    scene.sandbox.consent(&ids[1]).await;
+    scene.until(OBJECTS[1], "Ready", "True", "Connected").await;
+    scene.sandbox.expire(&ids[2]).await;
+    scene
+        .until(OBJECTS[2], "Ready", "False", "LinkExpired")
+        .await;
+    for name in [OBJECTS[0], OBJECTS[3]] {
+        assert_eq!(reads(&scene).get(name), read.get(name), "{name} waits");
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     crd::{ConnectedAccount, Reason, condition},
+    plan::OutcomeKind,
     report::object_event,
     store::{AllObjects, PackedObject, Summary},
     time::to_std,
@@ -62,8 +63,8 @@ pub async fn reconcile(
     pass_over(packed, None, context).await
 }
 
-/// The same over an object as the watch has brought it. Where nothing is to be done, and it is known what that rests on,
-/// no more than the summary is kept of it afterwards.
+/// The same over an object as the watch has brought it. Where nothing is due soon, no more than the summary is kept of it
+/// afterwards.
 ///
 /// # Errors
 /// As those of [`reconcile`].
@@ -73,8 +74,7 @@ pub async fn reconcile_packed(
     context: &Context,
 ) -> Result<ReconcileResult, PassError> {
     let passed = reconcile(Arc::clone(&packed), context).await?;
-    let of_project = &context.project_context.objects;
-    if of_project.has_conclusion(packed.summary()) {
+    if passed.is_at_rest() {
         objects.forget_text(&packed);
     }
     Ok(passed)
@@ -93,11 +93,11 @@ pub async fn reconcile_known(
     if let Some(packed) = objects.packed(&known.reference()) {
         return reconcile_packed(packed, objects, context).await;
     }
-    if context.project_context.is_concluded(known) {
-        return Ok(ReconcileResult::SETTLED);
+    let (policy, project) = (context.requeue_policy, &context.project_context.project);
+    if let Some(conclusion) = context.project_context.conclusion(known) {
+        return Ok(ReconcileResult::concluded(conclusion, project.instant()));
     }
     let attempt = Attempt::to_read(known);
-    let (policy, project) = (context.requeue_policy, &context.project_context.project);
     if let Some(left) = context.backoff.left(&attempt, policy, project.instant()) {
         return Ok(ReconcileResult::backing_off(left));
     }
@@ -116,8 +116,7 @@ pub async fn reconcile_known(
         }
     };
     let passed = pass_over(Arc::clone(&packed), Some(Instant::now()), context).await;
-    let of_project = &context.project_context.objects;
-    if !of_project.has_conclusion(packed.summary()) {
+    if !passed.as_ref().is_ok_and(ReconcileResult::is_at_rest) {
         objects.keep_text(&packed);
     }
     passed
@@ -200,10 +199,16 @@ async fn look_and_act(
     let mut remembered = Pass::begin(&api, context, slot, object);
     let step = remembered.first_step().await;
     if let Step::End(event) = step {
+        let may_be_concluded = matches!(event, OutcomeKind::Settled | OutcomeKind::Waiting(_));
+        let rests_on = rests_on.filter(|_| may_be_concluded);
         let ended = remembered.end(event).await?;
-        if let (ReconcileResult::SETTLED, Some(rests_on)) = (ended, rests_on) {
-            let objects = &context.project_context.objects;
-            objects.conclude(packed.summary(), rests_on);
+        let (objects, project) = (
+            &context.project_context.objects,
+            &context.project_context.project,
+        );
+        let conclusion = ended.conclusion(project.instant());
+        if let (Some(conclusion), Some(rests_on)) = (conclusion, rests_on) {
+            objects.conclude(packed.summary(), rests_on, conclusion);
         }
         return Ok(ended);
     }

@@ -10,6 +10,7 @@ mod watched;
 
 pub use all::AllObjects;
 pub(crate) use cluster::NamespaceChange;
+pub(crate) use objects::Conclusion;
 pub use objects::{ObjectCounts, Objects, WatchDelta};
 #[cfg(test)]
 pub(crate) use packed::DECODED;

@@ -1,4 +1,4 @@
-//! What a conclusion that nothing is to be done rests on. While none of it has changed the conclusion holds, and the
+//! What a conclusion that nothing is to be done, or not yet, rests on. While none of it has changed the conclusion holds, and the
 //! object need not even be read again. Nothing else follows from it: what has changed, and what that means, is for a
 //! pass to find out.
 
@@ -10,11 +10,11 @@ use crate::{
     crd::Reason,
     plan::{AccessGate, Labels},
     project::{CachedAccount, Snapshot},
-    store::{FINGERPRINTS, Summary, Told},
+    store::{Conclusion, FINGERPRINTS, Summary, Told},
 };
 
 /// All that a decision depends on which rests on what is remembered alone, of an object that has an account: but for
-/// time, on which no decision depends after which no pass is due.
+/// time, on which a decision depends only from when on another pass is due.
 #[derive(Clone, Copy)]
 struct Inputs<'a> {
     /// The object in the version that was decided on.
@@ -78,10 +78,11 @@ impl ProjectContext {
         (!rests_on_more).then(|| inputs.fingerprint())
     }
 
-    /// Whether what was concluded of the object last, that nothing is to be done, holds still.
-    pub(crate) fn is_concluded(&self, object: &Summary) -> bool {
-        let rests_on = self.rests_on(object);
-        rests_on.is_some_and(|inputs| self.objects.is_concluded(object, inputs))
+    /// What was concluded of the object last, that nothing is to be done or not yet, if that holds still.
+    pub(crate) fn conclusion(&self, object: &Summary) -> Option<Conclusion> {
+        let rests_on = self.rests_on(object)?;
+        let now = self.project.instant();
+        self.objects.conclusion(object, rests_on, now)
     }
 }
 

@@ -234,14 +234,14 @@ impl<'a> Pass<'a> {
             .iter()
             .any(|one| one.is_for_link() && !gone.contains(&one.uid));
         let next = (is_left && !gone.is_empty()).then_some(self.context.requeue_policy.min);
-        Ok(ReconcileResult {
-            requeue_after: requeue_after
-                .into_iter()
-                .chain(config_map)
-                .chain(next)
-                .min(),
-            label,
-        })
+        let requeue_after = requeue_after
+            .into_iter()
+            .chain(config_map)
+            .chain(next)
+            .min();
+        let spec = &desired.spec;
+        let is_reread = spec.credentials.is_some() || spec.write_to.is_some();
+        Ok(ReconcileResult::ended(requeue_after, label, is_reread))
     }
 
     /// Deletes the ConnectRequests of which the status tells by now what came of them, and tells their uids. One that

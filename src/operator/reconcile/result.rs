@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use crate::store::Conclusion;
+
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReconcileResult {
@@ -9,7 +13,12 @@ pub struct ReconcileResult {
     pub requeue_after: Option<Duration>,
     /// The label `outcome` of the metric: a reason of the conditions, or one of the words below.
     pub label: &'static str,
+    /// Whether the object is needed as a whole again, though nothing happens to it.
+    is_needed: bool,
 }
+
+/// Of an object that is to be looked at again after so long no more than the summary is kept meanwhile.
+const LONG: Duration = Duration::from_secs(60);
 
 /// How a pass ends that finds all as declared.
 pub(super) const SETTLED: &str = "Settled";
@@ -20,7 +29,11 @@ const THROTTLED: &str = "Throttled";
 
 impl ReconcileResult {
     /// All is as declared, and nothing is due by itself.
-    pub(super) const SETTLED: Self = Self::done(SETTLED);
+    pub(super) const SETTLED: Self = Self {
+        requeue_after: None,
+        label: SETTLED,
+        is_needed: false,
+    };
     /// The object is not there any more.
     pub(super) const GONE: Self = Self::done("Gone");
     /// The object was let go.
@@ -38,12 +51,14 @@ impl ReconcileResult {
     pub(super) const CONFLICTED: Self = Self {
         requeue_after: Some(Duration::from_millis(100)),
         label: "Conflicted",
+        is_needed: true,
     };
 
     const fn done(label: &'static str) -> Self {
         Self {
             requeue_after: None,
             label,
+            is_needed: true,
         }
     }
 
@@ -52,6 +67,46 @@ impl ReconcileResult {
         Self {
             requeue_after: Some(requeue_after),
             label,
+            is_needed: true,
+        }
+    }
+
+    /// The plan had nothing left to do. `is_reread`: what the object names is read again for each conclusion.
+    pub(super) fn ended(
+        requeue_after: Option<Duration>,
+        label: &'static str,
+        is_reread: bool,
+    ) -> Self {
+        Self {
+            requeue_after,
+            label,
+            is_needed: is_reread || requeue_after.is_some_and(|after| after < LONG),
+        }
+    }
+
+    /// Whether no more than the summary of the object need be kept until something happens to it, or a time that is
+    /// far off has come: then it is read again.
+    pub(super) fn is_at_rest(&self) -> bool {
+        !self.is_needed
+    }
+
+    /// What may be remembered of it, if the object is at rest.
+    pub(super) fn conclusion(&self, now: Instant) -> Option<Conclusion> {
+        let until = self.requeue_after.map(|after| now + after);
+        self.is_at_rest().then_some(match (self.label, until) {
+            (SETTLED, None) => Conclusion::Settled,
+            (reason, until) => Conclusion::Waiting { until, reason },
+        })
+    }
+
+    /// What was remembered of it.
+    pub(super) fn concluded(conclusion: Conclusion, now: Instant) -> Self {
+        match conclusion {
+            Conclusion::Settled => Self::SETTLED,
+            Conclusion::Waiting { until, reason } => {
+                let left = until.map(|until| until.saturating_duration_since(now));
+                Self::ended(left, reason, false)
+            }
         }
     }
 

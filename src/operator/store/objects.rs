@@ -28,6 +28,7 @@ mod places;
 mod settings;
 
 use changed::is_changed;
+pub(crate) use concluded::Conclusion;
 pub use counts::ObjectCounts;
 use places::Places;
 use settings::Settings;
@@ -63,8 +64,10 @@ struct Index {
     places: Places,
     /// The keys of the objects that ask for more than the project allows.
     not_allowed: BTreeSet<u64>,
-    /// Of the objects for which nothing is to be done: what that rests on.
+    /// Of the objects for which nothing is to be done, or not yet: what that rests on.
     concluded: HashMap<u64, u64>,
+    /// Of those of them that wait: until when, and why.
+    waiting: HashMap<u64, Conclusion>,
 }
 
 /// By what an object may mean an account.
@@ -271,7 +274,7 @@ impl Index {
         let object_key = self.object_key(&object.namespace, &object.name);
         self.in_conflict.remove(&object_key);
         self.not_allowed.remove(&object_key);
-        self.concluded.remove(&object_key);
+        self.forget_conclusion(object_key);
         let object = self.objects.remove(&object_key)?;
         if counts_accounts(flags) {
             self.places.take_out(&object);

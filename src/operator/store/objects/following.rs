@@ -53,7 +53,7 @@ impl Objects {
         let flags = self.flags();
         let mut index = self.index.lock();
         let mut delta = WatchDelta::default();
-        let former = std::mem::take(&mut *index);
+        let mut former = std::mem::take(&mut *index);
         index.hasher.clone_from(&former.hasher);
         index.writing.clone_from(&former.writing);
         index.written.clone_from(&former.written);
@@ -63,13 +63,7 @@ impl Objects {
             index.put(known.map(|known| &**known), object, &flags, &mut delta);
         }
         let index = &mut *index;
-        // Of one that is as it was, what was concluded holds.
-        let is_same = |object_key: &u64| {
-            let known = former.objects.get(object_key);
-            known.is_some() && index.objects.get(object_key) == known
-        };
-        let concluded = former.concluded.into_iter();
-        index.concluded = concluded.filter(|(key, _)| is_same(key)).collect();
+        index.keep_conclusions(&mut former);
         (index.written).retain(|object_key, _| index.objects.contains_key(object_key));
         if !delta.changed.is_empty() || index.objects.len() != former.objects.len() {
             self.activity.note();
