@@ -170,9 +170,9 @@ async fn after_an_outage_no_object_that_waits_for_its_user_is_read() {
     assert_eq!(reads(&scene), read, "nothing has changed");
     assert_eq!(scene.written().len(), written);
     // Who comes is seen, and so is a time that has come.
-    scene.sandbox.consent(&ids[1]).await;
+    scene.sandbox.consent(&ids[1].0).await;
     scene.until(OBJECTS[1], "Ready", "True", "Connected").await;
-    scene.sandbox.expire(&ids[2]).await;
+    scene.sandbox.expire(&ids[2].0).await;
     scene
         .until(OBJECTS[2], "Ready", "False", "LinkExpired")
         .await;

@@ -36,14 +36,8 @@ pub use config_map::{ConfigMapResult, report_config_map};
 use config_map::{intend, keep_condition};
 use notification::record_notification;
 use page::record_page;
-<<<<<<< HEAD
-pub use request::handled_requests;
-use request::{record_completed, record_sign_in};
-=======
-pub(crate) use person::concerns_a_person;
 use request::{end_link, record_completed, record_sign_in};
 pub use request::{handled_requests, not_completed};
->>>>>>> 79d4314 (Lose no verified sign-in to a busy Composio, another tab or a lost answer)
 pub use requeue::{RequeuePolicy, config_map_requeue_after, requeue_after};
 use secret::{drop_former_refusal, record_secret, renew_secret};
 

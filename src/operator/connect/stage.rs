@@ -21,18 +21,6 @@ const SETTLING: i64 = 30;
 /// button of the browser, is not.
 const AUTOMATIC: i64 = 45;
 
-<<<<<<< HEAD
-=======
-/// The reason of an account that another person signed in to than was expected.
-const WRONG_IDENTITY: &str = "WrongIdentity";
-
-/// The reason of an account of which nobody has said in time who had signed in.
-const ELSEWHERE: &str = "FinishedElsewhere";
-
-/// The reason of an account whose person is waited for: with a grant, to come back.
-const AWAITED: &str = "AwaitingUser";
-
->>>>>>> 79d4314 (Lose no verified sign-in to a busy Composio, another tab or a lost answer)
 /// What the page of an object shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asking {
@@ -254,8 +242,10 @@ pub(super) fn completing(
             return Returning::Over;
         }
         // What came of it was lost, and where sign-ins are bound to the person, it does not count.
-        (State::Active, AWAITED) => return Returning::Unproved,
-        (State::Active | State::Inactive, ELSEWHERE) => return Returning::Unproved,
+        (State::Active, Some(Reason::AwaitingUser)) => return Returning::Unproved,
+        (State::Active | State::Inactive, Some(Reason::FinishedElsewhere)) => {
+            return Returning::Unproved;
+        }
         (State::Active | State::Inactive, _) => return Returning::Done,
         (State::Waiting | State::Over, _) => {}
     }
