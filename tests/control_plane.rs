@@ -9,6 +9,7 @@ use composio_operator::crd::{ComposioProject, DEFAULT_PROJECT, PROJECT_FINALIZER
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::{ListParams, Patch, PatchParams};
+use rstest::rstest;
 use serde_json::json;
 
 use crate::support::child::{Child, Folder, Signal, runs};
@@ -238,60 +239,39 @@ async fn nothing_is_left_of_a_test_process_that_was_killed() {
     .await;
 }
 
-#[test]
-fn a_tool_is_taken_by_the_version_it_tells() {
-    struct Case {
-        tool: tools::Tool,
-        answer: &'static str,
-        fits: Result<Version, &'static str>,
-        reason: &'static str,
-    }
-    let cases = [
-        Case {
-            tool: KUBECTL,
-            answer: r#"{"clientVersion": {"minor": "37", "gitVersion": "v1.37.2"}}"#,
-            fits: Ok(Version(1, 37)),
-            reason: "the version that is built",
-        },
-        Case {
-            tool: KUBECTL,
-            answer: r#"{"clientVersion": {"minor": "33+", "gitVersion": "v1.33.0-rc.1+k3s1"}}"#,
-            fits: Ok(Version(1, 33)),
-            reason: "distributions add to the number",
-        },
-        Case {
-            tool: KUBECTL,
-            answer: r#"{"clientVersion": {"minor": "32+", "gitVersion": "v1.32.4-dispatcher"}}"#,
-            fits: Err("it is 1.32.4-dispatcher, and at least 1.33 is needed"),
-            reason: "too old",
-        },
-        Case {
-            tool: KUBE_APISERVER,
-            answer: "Kubernetes v0.0.0-master+$Format:%H$\n",
-            fits: Err("it is 0.0.0-master+$Format:%H$, and at least 1.33 is needed"),
-            reason: "built without a version: clients would refuse it",
-        },
-        Case {
-            tool: KUBE_APISERVER,
-            answer: "k3s version v1.37.0+k3s1\n",
-            fits: Err("it does not answer as kube-apiserver does"),
-            reason: "another program of that name",
-        },
-        Case {
-            tool: KUBE_APISERVER,
-            answer: "",
-            fits: Err("it does not answer as kube-apiserver does"),
-            reason: "it failed",
-        },
-        Case {
-            tool: ETCD,
-            answer: "etcd Version: 3.7.3\nGit SHA: 1234\n",
-            fits: Ok(Version(3, 7)),
-            reason: "the version that is built",
-        },
-    ];
-    for case in cases {
-        let fits = tools::fits(&case.tool, case.answer);
-        assert_eq!(fits, case.fits.map_err(str::to_owned), "{}", case.reason);
-    }
+#[rstest]
+#[case::the_version_that_is_built(
+    KUBECTL,
+    r#"{"clientVersion": {"minor": "37", "gitVersion": "v1.37.2"}}"#,
+    Ok(Version(1, 37))
+)]
+#[case::distributions_add_to_the_number(
+    KUBECTL,
+    r#"{"clientVersion": {"minor": "33+", "gitVersion": "v1.33.0-rc.1+k3s1"}}"#,
+    Ok(Version(1, 33))
+)]
+#[case::too_old(
+    KUBECTL,
+    r#"{"clientVersion": {"minor": "32+", "gitVersion": "v1.32.4-dispatcher"}}"#,
+    Err("it is 1.32.4-dispatcher, and at least 1.33 is needed")
+)]
+#[case::built_without_a_version_clients_would_refuse_it(
+    KUBE_APISERVER,
+    "Kubernetes v0.0.0-master+$Format:%H$\n",
+    Err("it is 0.0.0-master+$Format:%H$, and at least 1.33 is needed")
+)]
+#[case::another_program_of_that_name(
+    KUBE_APISERVER,
+    "k3s version v1.37.0+k3s1\n",
+    Err("it does not answer as kube-apiserver does")
+)]
+#[case::it_failed(KUBE_APISERVER, "", Err("it does not answer as kube-apiserver does"))]
+#[case::an_etcd_that_is_built(ETCD, "etcd Version: 3.7.3\nGit SHA: 1234\n", Ok(Version(3, 7)))]
+fn a_tool_is_taken_by_the_version_it_tells(
+    #[case] tool: tools::Tool,
+    #[case] answer: &str,
+    #[case] expected: Result<Version, &str>,
+) {
+    let fits = tools::fits(&tool, answer);
+    assert_eq!(fits, expected.map_err(str::to_owned));
 }

@@ -1,6 +1,7 @@
 //! The connect page as the chart installs it.
 
 use reqwest::Certificate;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::helm::render;
@@ -157,26 +158,24 @@ async fn a_proxy_beside_the_page_is_the_only_way_to_it() {
     assert!(refused.contains("proves to be it"), "{refused}");
 }
 
+#[rstest]
+#[case::a_page_without_a_url(r#"connect={"enabled":true}"#, "connect.url")]
+#[case::a_url_without_a_page(
+    r#"connect={"url":"https://connect.acme.com"}"#,
+    "connect.enabled is not set"
+)]
+#[case::a_url_with_a_path(
+    r#"connect={"enabled":true,"url":"https://acme.com/connect"}"#,
+    "connect"
+)]
+#[case::a_route_without_a_gateway(
+    r#"connect={"enabled":true,"url":"https://connect.acme.com","httpRoute":{"enabled":true}}"#,
+    "parentRefs"
+)]
 #[tokio::test]
-async fn what_belongs_together_is_refused_alone() {
-    for (value, words) in [
-        (r#"connect={"enabled":true}"#, "connect.url"),
-        (
-            r#"connect={"url":"https://connect.acme.com"}"#,
-            "connect.enabled is not set",
-        ),
-        (
-            r#"connect={"enabled":true,"url":"https://acme.com/connect"}"#,
-            "connect",
-        ),
-        (
-            r#"connect={"enabled":true,"url":"https://connect.acme.com","httpRoute":{"enabled":true}}"#,
-            "parentRefs",
-        ),
-    ] {
-        let refused = render("x", &[value]).await.err().expect("it is refused");
-        assert!(refused.contains(words), "{value}: {refused}");
-    }
+async fn what_belongs_together_is_refused_alone(#[case] value: &str, #[case] words: &str) {
+    let refused = render("x", &[value]).await.err().expect("it is refused");
+    assert!(refused.contains(words), "{value}: {refused}");
 }
 
 #[tokio::test]

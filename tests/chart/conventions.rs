@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::combinations::COMBINATIONS;
@@ -319,27 +320,26 @@ async fn whoever_only_looks_has_a_role_that_is_a_part_of_no_other() {
     );
 }
 
+#[rstest]
+#[case::nothing_said("{}", json!({"maxUnavailable": 1}))]
+#[case::none_unavailable(r#"{"maxUnavailable":0}"#, json!({"maxUnavailable": 0}))]
+#[case::half_of_them(r#"{"maxUnavailable":"50%"}"#, json!({"maxUnavailable": "50%"}))]
+#[case::one_available(
+    r#"{"minAvailable":1,"unhealthyPodEvictionPolicy":"AlwaysAllow"}"#,
+    json!({"minAvailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"})
+)]
 #[tokio::test]
-async fn a_budget_for_evictions_says_one_of_two() {
-    for (value, expected) in [
-        ("{}", json!({"maxUnavailable": 1})),
-        (r#"{"maxUnavailable":0}"#, json!({"maxUnavailable": 0})),
-        (
-            r#"{"maxUnavailable":"50%"}"#,
-            json!({"maxUnavailable": "50%"}),
-        ),
-        (
-            r#"{"minAvailable":1,"unhealthyPodEvictionPolicy":"AlwaysAllow"}"#,
-            json!({"minAvailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}),
-        ),
-    ] {
-        let value = format!("podDisruptionBudget={value}");
-        let rendered = render("x", &[SANDBOX, &value]).await.expect("it renders");
-        let mut budget: Value = rendered.one("PodDisruptionBudget", NAME);
-        let spec = budget["spec"].as_object_mut().expect("a spec");
-        spec.remove("selector");
-        assert_eq!(budget["spec"], expected);
-    }
+async fn a_budget_for_evictions_says_one_of_two(#[case] value: &str, #[case] expected: Value) {
+    let value = format!("podDisruptionBudget={value}");
+    let rendered = render("x", &[SANDBOX, &value]).await.expect("it renders");
+    let mut budget: Value = rendered.one("PodDisruptionBudget", NAME);
+    let spec = budget["spec"].as_object_mut().expect("a spec");
+    spec.remove("selector");
+    assert_eq!(budget["spec"], expected);
+}
+
+#[tokio::test]
+async fn a_budget_for_evictions_does_not_say_both() {
     let both = r#"podDisruptionBudget={"minAvailable":1,"maxUnavailable":1}"#;
     let said = render("x", &[SANDBOX, both]).await.err().expect("which?");
     assert!(said.contains("exclude each other"), "{said}");

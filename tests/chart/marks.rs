@@ -1,5 +1,6 @@
 //! What only the operator writes, protected by the chart's admission policy from those who may edit objects.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::cli::program::{Ended, command};
@@ -16,51 +17,56 @@ const PROTECT: &str = r#"tenancy={"protectMarks":true}"#;
 const FINALIZER: &str = "composio.dev/connected-account";
 const NAME: &str = "x-op-composio-operator-marks";
 
+const PROJECT: &str = r#"project={"create":true,"apiKeySecretRef":{"name":"composio"}}"#;
+const SOME: &str = r#"watchNamespaces=["y","z"]"#;
+const NO_ROLES: &str = r#"rbac={"create":false}"#;
+const NOT: &str = r#"tenancy={"protectMarks":false}"#;
+
+#[rstest]
+#[case::defaults(&[], false)]
+#[case::a_project_of_the_cluster(&[PROJECT], true)]
+#[case::the_sandbox(&[SANDBOX], true)]
+#[case::the_sandbox_for_some_namespaces(&[SANDBOX, SOME], false)]
+#[case::the_sandbox_and_told_not_to(&[SANDBOX, NOT], false)]
+// Whoever makes the roles says what is in them.
+#[case::the_sandbox_without_roles(&[SANDBOX, NO_ROLES], false)]
+#[case::without_roles_and_told_to(&[SANDBOX, NO_ROLES, PROTECT], true)]
+#[case::told_to(&[PROTECT], true)]
+#[case::told_to_for_some_namespaces(&[SOME, PROTECT], true)]
 #[tokio::test]
-async fn marks_are_protected_where_the_chart_makes_a_project_of_the_cluster_or_is_told_to() {
-    let project = r#"project={"create":true,"apiKeySecretRef":{"name":"composio"}}"#;
-    let some = r#"watchNamespaces=["y","z"]"#;
-    let no_roles = r#"rbac={"create":false}"#;
-    let not = r#"tenancy={"protectMarks":false}"#;
-    let cases: [(&[&str], bool); 9] = [
-        (&[], false),
-        (&[project], true),
-        (&[SANDBOX], true),
-        (&[SANDBOX, some], false),
-        (&[SANDBOX, not], false),
-        // Whoever makes the roles says what is in them.
-        (&[SANDBOX, no_roles], false),
-        (&[SANDBOX, no_roles, PROTECT], true),
-        (&[PROTECT], true),
-        (&[some, PROTECT], true),
-    ];
+async fn marks_are_protected_where_the_chart_makes_a_project_of_the_cluster_or_is_told_to(
+    #[case] values: &[&str],
+    #[case] expected: bool,
+) {
     let marks: Vec<Value> = serde_saphyr::from_str(MARKS_RULES).expect("a list of rules");
-    for (values, expected) in cases {
-        let rendered = render("x", values).await.expect("it renders");
-        for kind in [
-            "ValidatingAdmissionPolicy",
-            "ValidatingAdmissionPolicyBinding",
-        ] {
-            let policies = rendered.of_kind(kind);
-            let found = policies.iter().any(|one| one["metadata"]["name"] == NAME);
-            assert_eq!(found, expected, "{values:?}");
-        }
-        // All roles of the operator that write ConnectedAccounts pass it, and no other.
-        let roles = [rendered.of_kind("ClusterRole"), rendered.of_kind("Role")].concat();
-        for role in roles {
-            let name = role["metadata"]["name"].as_str().unwrap_or_default();
-            let rules = role["rules"].as_array().expect("rules");
-            let writes = |rule: &Value| rule["resources"] == json!(["connectedaccounts/status"]);
-            let passes = rules.contains(&marks[0]);
-            assert_eq!(
-                passes,
-                expected && rules.iter().any(writes),
-                "{name}: {values:?}"
-            );
-            assert!(!name.ends_with("-edit") || !passes, "{values:?}");
-        }
+    let rendered = render("x", values).await.expect("it renders");
+    for kind in [
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ] {
+        let policies = rendered.of_kind(kind);
+        let found = policies.iter().any(|one| one["metadata"]["name"] == NAME);
+        assert_eq!(found, expected, "{values:?}");
     }
-    let rendered = render("x", &[some, PROTECT]).await.expect("it renders");
+    // All roles of the operator that write ConnectedAccounts pass it, and no other.
+    let roles = [rendered.of_kind("ClusterRole"), rendered.of_kind("Role")].concat();
+    for role in roles {
+        let name = role["metadata"]["name"].as_str().unwrap_or_default();
+        let rules = role["rules"].as_array().expect("rules");
+        let writes = |rule: &Value| rule["resources"] == json!(["connectedaccounts/status"]);
+        let passes = rules.contains(&marks[0]);
+        assert_eq!(
+            passes,
+            expected && rules.iter().any(writes),
+            "{name}: {values:?}"
+        );
+        assert!(!name.ends_with("-edit") || !passes, "{values:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_some_namespaces_are_watched_the_marks_in_those_are_protected() {
+    let rendered = render("x", &[SOME, PROTECT]).await.expect("it renders");
     let policy: Value = rendered.one("ValidatingAdmissionPolicy", NAME);
     let selector = &policy["spec"]["matchConstraints"]["namespaceSelector"];
     assert_eq!(selector["matchExpressions"][0]["values"], json!(["y", "z"]));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use composio_operator::connect::page_metrics::PageMetrics;
 use composio_operator::crd::Reason;
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::helm::render;
@@ -257,32 +258,33 @@ fn names_one_of(expression: &str, metrics: &[&str]) -> bool {
     metrics.iter().any(|metric| asked.contains(*metric))
 }
 
+#[rstest]
+#[case::by_namespace(r#"{"rules":{"enabled":true}}"#, r#"namespace="x""#)]
+#[case::by_the_job_of_a_service_monitor(
+    r#"{"rules":{"enabled":true},"serviceMonitor":{"enabled":true}}"#,
+    r#"namespace="x",job="op-composio-operator-metrics""#
+)]
+#[case::by_the_job_of_a_pod_monitor(
+    r#"{"rules":{"enabled":true},"podMonitor":{"enabled":true}}"#,
+    r#"namespace="x",job="x/op-composio-operator""#
+)]
 #[tokio::test]
-async fn the_alert_for_absence_asks_for_this_release_alone() {
-    for (values, release) in [
-        (r#"{"rules":{"enabled":true}}"#, r#"namespace="x""#),
-        (
-            r#"{"rules":{"enabled":true},"serviceMonitor":{"enabled":true}}"#,
-            r#"namespace="x",job="op-composio-operator-metrics""#,
-        ),
-        (
-            r#"{"rules":{"enabled":true},"podMonitor":{"enabled":true}}"#,
-            r#"namespace="x",job="x/op-composio-operator""#,
-        ),
-    ] {
-        let metrics = format!("metrics={values}");
-        let rendered = render("x", &[r#"sandbox={"enabled":true}"#, &metrics])
-            .await
-            .expect("it renders");
-        let rule: Value = rendered.one("PrometheusRule", "op-composio-operator");
-        let rules = rule["spec"]["groups"][0]["rules"].as_array();
-        let mut rules = rules.expect("rules").iter();
-        let absent = rules.find(|rule| rule["alert"] == "ComposioOperatorAbsent");
-        let expression = &absent.expect("it is there")["expr"];
-        let expected = format!("absent(composio_operator_leader{{{release}}})");
-        assert_eq!(expression, &Value::from(expected));
-        assert!(!rendered.yaml.contains("{RELEASE}"), "it is filled in");
-    }
+async fn the_alert_for_absence_asks_for_this_release_alone(
+    #[case] values: &str,
+    #[case] release: &str,
+) {
+    let metrics = format!("metrics={values}");
+    let rendered = render("x", &[r#"sandbox={"enabled":true}"#, &metrics])
+        .await
+        .expect("it renders");
+    let rule: Value = rendered.one("PrometheusRule", "op-composio-operator");
+    let rules = rule["spec"]["groups"][0]["rules"].as_array();
+    let mut rules = rules.expect("rules").iter();
+    let absent = rules.find(|rule| rule["alert"] == "ComposioOperatorAbsent");
+    let expression = &absent.expect("it is there")["expr"];
+    let expected = format!("absent(composio_operator_leader{{{release}}})");
+    assert_eq!(expression, &Value::from(expected));
+    assert!(!rendered.yaml.contains("{RELEASE}"), "it is filled in");
 }
 
 #[test]

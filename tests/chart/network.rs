@@ -1,5 +1,6 @@
 //! Which ports the NetworkPolicy opens, and on which addresses the pods listen.
 
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::helm::render;
@@ -20,35 +21,38 @@ async fn opened(values: &[&str]) -> Vec<u64> {
         .collect()
 }
 
+#[rstest]
+#[case::ipv6_with_a_port("https://[fd00::1]:8443", &[443, 6443, 8443])]
+#[case::ipv6("https://[fd00::1]", &[443, 6443])]
+#[case::ipv6_with_a_path("https://[fd00::1]/9/b", &[443, 6443])]
+#[case::ipv6_in_clear_text("http://[fd00::1]", &[443, 6443, 80])]
+#[case::a_name_with_a_port("https://composio.acme.example:8443/api", &[443, 6443, 8443])]
+#[case::a_name_in_clear_text("http://composio.acme.example/api", &[443, 6443, 80])]
+#[case::a_name("https://composio.acme.example", &[443, 6443])]
 #[tokio::test]
-async fn a_network_policy_opens_the_port_of_a_url_and_no_piece_of_an_address() {
-    for (url, expected) in [
-        ("https://[fd00::1]:8443", &[443, 6443, 8443][..]),
-        ("https://[fd00::1]", &[443, 6443]),
-        ("https://[fd00::1]/9/b", &[443, 6443]),
-        ("http://[fd00::1]", &[443, 6443, 80]),
-        ("https://composio.acme.example:8443/api", &[443, 6443, 8443]),
-        ("http://composio.acme.example/api", &[443, 6443, 80]),
-        ("https://composio.acme.example", &[443, 6443]),
-    ] {
-        let value = format!("allowedBaseURLs={}", Value::from(vec![url]));
-        assert_eq!(opened(&[&value]).await, expected, "{url}");
-    }
-    for (proxy, expected) in [
-        ("http://proxy:3128", &[443, 6443, 3128][..]),
-        ("http://u:5@proxy:3128/", &[443, 6443, 3128]),
-        ("http://u:5@proxy", &[443, 6443, 80]),
-        ("HTTPS://proxy", &[443, 6443]),
-        ("http://[fd00::3]:3128", &[443, 6443, 3128]),
-        ("proxy:3128", &[443, 6443, 3128]),
-        ("proxy", &[443, 6443, 80]),
-    ] {
-        let value = format!(
-            "proxy={}",
-            serde_json::json!({"https": proxy, "http": proxy})
-        );
-        assert_eq!(opened(&[&value]).await, expected, "{proxy}");
-    }
+async fn a_network_policy_opens_the_port_of_a_url_and_no_piece_of_an_address(
+    #[case] url: &str,
+    #[case] expected: &[u64],
+) {
+    let value = format!("allowedBaseURLs={}", Value::from(vec![url]));
+    assert_eq!(opened(&[&value]).await, expected, "{url}");
+}
+
+#[rstest]
+#[case::a_port("http://proxy:3128", &[443, 6443, 3128])]
+#[case::a_port_behind_a_password("http://u:5@proxy:3128/", &[443, 6443, 3128])]
+#[case::a_password_that_is_no_port("http://u:5@proxy", &[443, 6443, 80])]
+#[case::https("HTTPS://proxy", &[443, 6443])]
+#[case::ipv6("http://[fd00::3]:3128", &[443, 6443, 3128])]
+#[case::no_scheme("proxy:3128", &[443, 6443, 3128])]
+#[case::a_name_alone("proxy", &[443, 6443, 80])]
+#[tokio::test]
+async fn a_network_policy_opens_the_port_of_a_proxy(#[case] proxy: &str, #[case] expected: &[u64]) {
+    let value = format!(
+        "proxy={}",
+        serde_json::json!({"https": proxy, "http": proxy})
+    );
+    assert_eq!(opened(&[&value]).await, expected, "{proxy}");
 }
 
 #[tokio::test]
@@ -83,17 +87,18 @@ async fn pods_listen_on_all_addresses_of_ipv6_too() {
     );
 }
 
+#[rstest]
+#[case::all_addresses("::", Value::Null)]
+#[case::ipv6("::1", "::1".into())]
+#[case::ipv6_in_brackets("[::1]", "::1".into())]
+#[case::ipv4("127.0.0.1", "127.0.0.1".into())]
 #[tokio::test]
-async fn probes_ask_a_loopback_address_where_that_is_listened_on() {
-    for (host, expected) in [
-        ("::", Value::Null),
-        ("::1", "::1".into()),
-        ("[::1]", "::1".into()),
-        ("127.0.0.1", "127.0.0.1".into()),
-    ] {
-        let http = format!("http={}", serde_json::json!({"host": host}));
-        let rendered = render("x", &[KEY, &http]).await.expect("it renders");
-        let probe = &rendered.pods()[0]["containers"][0]["livenessProbe"]["httpGet"]["host"];
-        assert_eq!(*probe, expected, "{host}");
-    }
+async fn probes_ask_a_loopback_address_where_that_is_listened_on(
+    #[case] host: &str,
+    #[case] expected: Value,
+) {
+    let http = format!("http={}", serde_json::json!({"host": host}));
+    let rendered = render("x", &[KEY, &http]).await.expect("it renders");
+    let probe = &rendered.pods()[0]["containers"][0]["livenessProbe"]["httpGet"]["host"];
+    assert_eq!(*probe, expected, "{host}");
 }

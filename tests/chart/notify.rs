@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::define;
@@ -67,38 +68,36 @@ async fn the_port_of_the_receiver_is_open_to_the_operator() {
     );
 }
 
+#[rstest]
+#[case::a_digest_for_nobody(r#"notify={"digest":"1m"}"#, "nobody would be notified")]
+#[case::a_key_of_no_secret(r#"notify={"secret":{"urlKey":"u"}}"#, "notify.secret.name")]
+#[case::a_secret_without_a_key(r#"notify={"secret":{"name":"hook"}}"#, "needs urlKey")]
+#[case::a_url_and_a_secret(
+    r#"notify={"url":"https://a.example","secret":{"name":"hook","urlKey":"u"}}"#,
+    "exclude each other"
+)]
+#[case::clear_text(r#"notify={"url":"http://a.example"}"#, "notify.allowHTTP")]
+#[case::a_password_in_the_url(r#"notify={"url":"https://u:p@a.example"}"#, "notify")]
+#[case::a_digest_that_is_too_long(
+    r#"notify={"url":"https://a.example","digest":"25h"}"#,
+    "at most 24h"
+)]
+#[case::a_link_for_a_channel(
+    r#"notify={"url":"https://a.example","format":"slack","withToken":true}"#,
+    "whoever reads a channel"
+)]
+#[case::a_link_in_a_digest(
+    r#"notify={"url":"https://a.example","digest":"1m","withToken":true}"#,
+    "whoever reads a digest"
+)]
+#[case::the_flag_beside_the_value(
+    r#"extraArgs=["--notify-url=https://a.example"]"#,
+    "use notify.url"
+)]
 #[tokio::test]
-async fn what_would_tell_nobody_or_too_many_is_refused() {
-    for (value, words) in [
-        (r#"notify={"digest":"1m"}"#, "nobody would be notified"),
-        (r#"notify={"secret":{"urlKey":"u"}}"#, "notify.secret.name"),
-        (r#"notify={"secret":{"name":"hook"}}"#, "needs urlKey"),
-        (
-            r#"notify={"url":"https://a.example","secret":{"name":"hook","urlKey":"u"}}"#,
-            "exclude each other",
-        ),
-        (r#"notify={"url":"http://a.example"}"#, "notify.allowHTTP"),
-        (r#"notify={"url":"https://u:p@a.example"}"#, "notify"),
-        (
-            r#"notify={"url":"https://a.example","digest":"25h"}"#,
-            "at most 24h",
-        ),
-        (
-            r#"notify={"url":"https://a.example","format":"slack","withToken":true}"#,
-            "whoever reads a channel",
-        ),
-        (
-            r#"notify={"url":"https://a.example","digest":"1m","withToken":true}"#,
-            "whoever reads a digest",
-        ),
-        (
-            r#"extraArgs=["--notify-url=https://a.example"]"#,
-            "use notify.url",
-        ),
-    ] {
-        let refused = render("x", &[value]).await.err().expect(value);
-        assert!(refused.contains(words), "{value}: {refused}");
-    }
+async fn what_would_tell_nobody_or_too_many_is_refused(#[case] value: &str, #[case] words: &str) {
+    let refused = render("x", &[value]).await.err().expect(value);
+    assert!(refused.contains(words), "{value}: {refused}");
 }
 
 /// Definitions of others, as far as a server needs them.

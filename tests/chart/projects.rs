@@ -3,6 +3,7 @@
 use composio_operator::crd::{ClusterComposioProject, ComposioProject, DEFAULT_BASE_URL};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::child::Folder;
@@ -103,19 +104,20 @@ async fn the_sandbox_comes_with_a_project_in_which_everything_may_be_tried() {
     assert_eq!(project.spec.base_url, "http://127.0.0.1:8090");
 }
 
+#[rstest]
+#[case::defaults(&[], false)]
+#[case::a_named_project(&[NAMED], false)]
+#[case::the_sandbox(&[SANDBOX], true)]
+#[case::https_to_a_host_called_http(&[r#"allowedBaseURLs=["https://http.example"]"#], false)]
+#[case::one_of_two_in_clear_text(&[r#"allowedBaseURLs=["https://a","http://b"]"#], true)]
 #[tokio::test]
-async fn clear_text_is_allowed_only_where_a_listed_url_needs_it() {
-    for (values, expected) in [
-        (&[][..], false),
-        (&[NAMED], false),
-        (&[SANDBOX], true),
-        (&[r#"allowedBaseURLs=["https://http.example"]"#], false),
-        (&[r#"allowedBaseURLs=["https://a","http://b"]"#], true),
-    ] {
-        let args = render("x", values).await.expect("it renders").args();
-        let is_allowed = args.iter().any(|arg| arg == "--allow-http");
-        assert_eq!(is_allowed, expected, "{values:?}");
-    }
+async fn clear_text_is_allowed_only_where_a_listed_url_needs_it(
+    #[case] values: &[&str],
+    #[case] expected: bool,
+) {
+    let args = render("x", values).await.expect("it renders").args();
+    let is_allowed = args.iter().any(|arg| arg == "--allow-http");
+    assert_eq!(is_allowed, expected, "{values:?}");
 }
 
 /// Argo CD and Helm tell the chart which kinds there are.

@@ -1,281 +1,214 @@
 //! Values that the chart refuses, and what it says.
 
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::helm::{CHART, helm, render};
 
 const SANDBOX: &str = r#"sandbox={"enabled":true}"#;
 
+#[rstest]
+#[case::a_project_without_a_key(
+    &[r#"project={"create":true}"#],
+    "project.create needs an API key: name its Secret in project.apiKeySecretRef.name"
+)]
+#[case::two_keys(
+    &[r#"project={"create":true,"apiKey":"k","apiKeySecretRef":{"name":"s"}}"#],
+    "project.apiKeySecretRef.name and project.apiKey exclude each other"
+)]
+#[case::a_real_key_for_the_sandbox(
+    &[
+        SANDBOX,
+        r#"project={"apiKeySecretRef":{"name":"composio"}}"#,
+    ],
+    "sandbox.enabled excludes project.apiKeySecretRef.name and project.apiKey: the operator would send the key in clear text"
+)]
+#[case::a_real_key_in_the_values_for_the_sandbox(
+    &[SANDBOX, r#"project={"create":true,"apiKey":"ak_1"}"#],
+    "sandbox.enabled excludes project.apiKeySecretRef.name and project.apiKey: the operator would send the key in clear text"
+)]
+#[case::two_composios(
+    &[
+        SANDBOX,
+        r#"project={"baseURL":"https://composio.acme.example"}"#,
+    ],
+    "sandbox.enabled excludes project.baseURL"
+)]
+#[case::nothing_would_come_of_it(
+    &[r#"project={"aliasPrefix":"eu"}"#], "project is given, and project.create is not set"
+)]
+#[case::the_apiserver_would_refuse_it(
+    &[
+        r#"project={"create":true,"apiKey":"k","allow":[{"namespaces":["a"]}]}"#,
+        r#"watchNamespaces=["a"]"#,
+    ],
+    "project.allow names namespaces, and with watchNamespaces a ComposioProject is made in each of these"
+)]
+#[case::an_alias_cannot_hold_it(
+    &[r#"project={"create":true,"apiKey":"k","aliasPrefix":"eu."}"#], "at '/project/aliasPrefix'"
+)]
+#[case::the_key_is_in_a_project(
+    &[r#"apiKey={"value":"k"}"#],
+    "- apiKey: did you mean project.apiKeySecretRef, or project.apiKey for a trial?"
+)]
+#[case::a_right_that_nothing_would_use(
+    &[
+        SANDBOX,
+        r#"watchNamespaces=["a"]"#,
+        r#"configMaps={"namespaces":["a","b"]}"#,
+    ],
+    "configMaps.namespaces has b, and watchNamespaces has not"
+)]
+#[case::a_right_that_nobody_would_grant(
+    &[
+        SANDBOX,
+        r#"rbac={"create":false}"#,
+        r#"configMaps={"namespaces":["a"]}"#,
+    ],
+    "configMaps.namespaces needs rbac.create"
+)]
+#[case::each_namespace_is_named(&[SANDBOX, r#"configMaps={"namespaces":["*"]}"#], "at '/configMaps/namespaces/0'")]
+#[case::two_sources(
+    &[SANDBOX, r#"customCA={"configMap":"a","secret":"b"}"#],
+    "customCA.configMap and customCA.secret exclude each other"
+)]
+#[case::two_would_work_at_once(
+    &[
+        SANDBOX,
+        "replicaCount=2",
+        r#"leaderElection={"enabled":false}"#,
+    ],
+    "replicaCount above 1 needs leaderElection.enabled"
+)]
+#[case::rights_of_nobody(
+    &[SANDBOX, r#"serviceAccount={"create":false}"#],
+    "serviceAccount.name is needed when serviceAccount.create is false"
+)]
+#[case::both_monitors(
+    &[
+        SANDBOX,
+        r#"metrics={"serviceMonitor":{"enabled":true},"podMonitor":{"enabled":true}}"#,
+    ],
+    "would count everything twice"
+)]
+#[case::nothing_to_find(
+    &[
+        SANDBOX,
+        r#"metrics={"serviceMonitor":{"enabled":true},"service":{"enabled":false}}"#,
+    ],
+    "metrics.serviceMonitor needs metrics.service.enabled"
+)]
+#[case::a_misspelt_value(&[SANDBOX, "replica=1"], "- replica: did you mean replicaCount?")]
+#[case::a_flag_that_there_is_not(
+    &[SANDBOX, r#"config={"pollIntervall":"1m"}"#],
+    "- config.pollIntervall: did you mean config.pollInterval?"
+)]
+#[case::a_number_without_a_unit(
+    &[SANDBOX, r#"config={"pollInterval":60}"#],
+    "at '/config/pollInterval': got number, want string"
+)]
+#[case::a_policy_that_there_is_not(
+    &[SANDBOX, r#"uninstall={"policy":"Delete"}"#],
+    "at '/uninstall/policy': value must be one of 'Keep', 'Drain'"
+)]
+#[case::a_text_that_holds_a_list(
+    &[SANDBOX, r#"watchNamespaces="a""#], "at '/watchNamespaces': got string, want array"
+)]
+#[case::two_in_one(&[SANDBOX, r#"watchNamespaces=["a,b"]"#], "at '/watchNamespaces/0'")]
+#[case::no_url(&[r#"allowedBaseURLs=["backend.composio.dev"]"#], "at '/allowedBaseURLs/0'")]
+#[case::a_blank_is_in_no_name(&[SANDBOX, r#"watchNamespaces=["a"," b"]"#], "at '/watchNamespaces/1'")]
+#[case::two_would_work_during_an_update(
+    &[
+        SANDBOX,
+        r#"leaderElection={"enabled":false}"#,
+        r#"strategy={"type":"RollingUpdate"}"#,
+    ],
+    "strategy must be {type: Recreate} when leaderElection.enabled is false"
+)]
+#[case::a_rolling_update_is_the_default_of_kubernetes(
+    &[
+        SANDBOX,
+        r#"leaderElection={"enabled":false}"#,
+        r#"strategy={"rollingUpdate":{"maxSurge":1}}"#,
+    ],
+    "strategy must be {type: Recreate} when leaderElection.enabled is false"
+)]
+#[case::nobody_would_end_the_accounts(
+    &[SANDBOX, r#"uninstall={"policy":"Drain"}"#, "replicaCount=0"],
+    "uninstall.policy=Drain needs a replicaCount of at least 1"
+)]
+#[case::a_drain_without_rights(
+    &[
+        SANDBOX,
+        r#"uninstall={"policy":"Drain"}"#,
+        r#"rbac={"create":false}"#,
+    ],
+    "uninstall.policy=Drain needs rbac.create"
+)]
+#[case::one_flag_twice(
+    &[
+        SANDBOX,
+        r#"config={"pollInterval":"1m"}"#,
+        r#"extraArgs=["--poll-interval=2m"]"#,
+    ],
+    "extraArgs: --poll-interval is in config.pollInterval too: take one of them away"
+)]
+#[case::one_flag_twice_in_two_words(
+    &[
+        SANDBOX,
+        r#"config={"pollInterval":"1m"}"#,
+        r#"extraArgs=["--poll-interval","2m"]"#,
+    ],
+    "extraArgs: --poll-interval is in config.pollInterval too"
+)]
+#[case::what_the_chart_must_know_of(
+    &[SANDBOX, r#"extraArgs=["--leader-elect=false"]"#],
+    "extraArgs: --leader-elect is set by the chart: use leaderElection"
+)]
+#[case::a_scope_without_its_rights(
+    &[
+        SANDBOX,
+        r#"extraEnv=[{"name":"COMPOSIO_OPERATOR_WATCH_NAMESPACE","value":"a"}]"#,
+    ],
+    "extraEnv: COMPOSIO_OPERATOR_WATCH_NAMESPACE is set by the chart: use watchNamespaces"
+)]
+#[case::one_name_twice(
+    &[
+        SANDBOX,
+        r#"extraEnv=[{"name":"A","value":"1"},{"name":"A","value":"2"}]"#,
+    ],
+    "extraEnv: name A is there twice"
+)]
+#[case::it_would_be_two_volumes(
+    &[
+        SANDBOX,
+        r#"extraVolumes=[{"name":"state-key","emptyDir":{}}]"#,
+    ],
+    "extraVolumes: name state-key is there twice, or is the chart's own"
+)]
+#[case::the_selector_would_not_find_the_pod(
+    &[SANDBOX, r#"podLabels={"app.kubernetes.io/name":"other"}"#],
+    "podLabels: app.kubernetes.io/name is the chart's own"
+)]
+#[case::the_service_would_not_be_found(
+    &[
+        SANDBOX,
+        r#"commonLabels={"app.kubernetes.io/component":"other"}"#,
+    ],
+    "commonLabels: app.kubernetes.io/component is the chart's own"
+)]
+#[case::one_host_one_port(
+    &[SANDBOX, "hostNetwork=true", r#"http={"port":8090}"#],
+    "http.port and sandbox.port must differ when hostNetwork is true"
+)]
+#[case::a_quoted_number(&[SANDBOX, r#"http={"port":"8080"}"#], "at '/http/port': got string, want integer")]
 #[tokio::test]
-async fn wrong_values_are_refused_in_words_that_say_what_to_do() {
-    struct Case {
-        values: &'static [&'static str],
-        says: &'static str,
-        reason: &'static str,
-    }
-    let cases = [
-        Case {
-            values: &[r#"project={"create":true}"#],
-            says: "project.create needs an API key: name its Secret in project.apiKeySecretRef.name",
-            reason: "a project without a key",
-        },
-        Case {
-            values: &[r#"project={"create":true,"apiKey":"k","apiKeySecretRef":{"name":"s"}}"#],
-            says: "project.apiKeySecretRef.name and project.apiKey exclude each other",
-            reason: "two keys",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"project={"apiKeySecretRef":{"name":"composio"}}"#,
-            ],
-            says: "sandbox.enabled excludes project.apiKeySecretRef.name and project.apiKey: the operator would send the key in clear text",
-            reason: "a real key for the sandbox",
-        },
-        Case {
-            values: &[SANDBOX, r#"project={"create":true,"apiKey":"ak_1"}"#],
-            says: "sandbox.enabled excludes project.apiKeySecretRef.name and project.apiKey: the operator would send the key in clear text",
-            reason: "a real key in the values for the sandbox",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"project={"baseURL":"https://composio.acme.example"}"#,
-            ],
-            says: "sandbox.enabled excludes project.baseURL",
-            reason: "two Composios",
-        },
-        Case {
-            values: &[r#"project={"aliasPrefix":"eu"}"#],
-            says: "project is given, and project.create is not set",
-            reason: "nothing would come of it",
-        },
-        Case {
-            values: &[
-                r#"project={"create":true,"apiKey":"k","allow":[{"namespaces":["a"]}]}"#,
-                r#"watchNamespaces=["a"]"#,
-            ],
-            says: "project.allow names namespaces, and with watchNamespaces a ComposioProject is made in each of these",
-            reason: "the apiserver would refuse it",
-        },
-        Case {
-            values: &[r#"project={"create":true,"apiKey":"k","aliasPrefix":"eu."}"#],
-            says: "at '/project/aliasPrefix'",
-            reason: "an alias cannot hold it",
-        },
-        Case {
-            values: &[r#"apiKey={"value":"k"}"#],
-            says: "- apiKey: did you mean project.apiKeySecretRef, or project.apiKey for a trial?",
-            reason: "the key is in a project",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"watchNamespaces=["a"]"#,
-                r#"configMaps={"namespaces":["a","b"]}"#,
-            ],
-            says: "configMaps.namespaces has b, and watchNamespaces has not",
-            reason: "a right that nothing would use",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"rbac={"create":false}"#,
-                r#"configMaps={"namespaces":["a"]}"#,
-            ],
-            says: "configMaps.namespaces needs rbac.create",
-            reason: "a right that nobody would grant",
-        },
-        Case {
-            values: &[SANDBOX, r#"configMaps={"namespaces":["*"]}"#],
-            says: "at '/configMaps/namespaces/0'",
-            reason: "each namespace is named",
-        },
-        Case {
-            values: &[SANDBOX, r#"customCA={"configMap":"a","secret":"b"}"#],
-            says: "customCA.configMap and customCA.secret exclude each other",
-            reason: "two sources",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                "replicaCount=2",
-                r#"leaderElection={"enabled":false}"#,
-            ],
-            says: "replicaCount above 1 needs leaderElection.enabled",
-            reason: "two would work at once",
-        },
-        Case {
-            values: &[SANDBOX, r#"serviceAccount={"create":false}"#],
-            says: "serviceAccount.name is needed when serviceAccount.create is false",
-            reason: "whose rights?",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"metrics={"serviceMonitor":{"enabled":true},"podMonitor":{"enabled":true}}"#,
-            ],
-            says: "would count everything twice",
-            reason: "both monitors",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"metrics={"serviceMonitor":{"enabled":true},"service":{"enabled":false}}"#,
-            ],
-            says: "metrics.serviceMonitor needs metrics.service.enabled",
-            reason: "nothing to find",
-        },
-        Case {
-            values: &[SANDBOX, "replica=1"],
-            says: "- replica: did you mean replicaCount?",
-            reason: "a misspelt value",
-        },
-        Case {
-            values: &[SANDBOX, r#"config={"pollIntervall":"1m"}"#],
-            says: "- config.pollIntervall: did you mean config.pollInterval?",
-            reason: "a flag that there is not",
-        },
-        Case {
-            values: &[SANDBOX, r#"config={"pollInterval":60}"#],
-            says: "at '/config/pollInterval': got number, want string",
-            reason: "60 of what?",
-        },
-        Case {
-            values: &[SANDBOX, r#"uninstall={"policy":"Delete"}"#],
-            says: "at '/uninstall/policy': value must be one of 'Keep', 'Drain'",
-            reason: "a policy that there is not",
-        },
-        Case {
-            values: &[SANDBOX, r#"watchNamespaces="a""#],
-            says: "at '/watchNamespaces': got string, want array",
-            reason: "a text that holds a list",
-        },
-        Case {
-            values: &[SANDBOX, r#"watchNamespaces=["a,b"]"#],
-            says: "at '/watchNamespaces/0'",
-            reason: "two in one",
-        },
-        Case {
-            values: &[r#"allowedBaseURLs=["backend.composio.dev"]"#],
-            says: "at '/allowedBaseURLs/0'",
-            reason: "no URL",
-        },
-        Case {
-            values: &[SANDBOX, r#"watchNamespaces=["a"," b"]"#],
-            says: "at '/watchNamespaces/1'",
-            reason: "a blank is in no name",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"leaderElection={"enabled":false}"#,
-                r#"strategy={"type":"RollingUpdate"}"#,
-            ],
-            says: "strategy must be {type: Recreate} when leaderElection.enabled is false",
-            reason: "two would work during an update",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"leaderElection={"enabled":false}"#,
-                r#"strategy={"rollingUpdate":{"maxSurge":1}}"#,
-            ],
-            says: "strategy must be {type: Recreate} when leaderElection.enabled is false",
-            reason: "a rolling update is the default of Kubernetes",
-        },
-        Case {
-            values: &[SANDBOX, r#"uninstall={"policy":"Drain"}"#, "replicaCount=0"],
-            says: "uninstall.policy=Drain needs a replicaCount of at least 1",
-            reason: "nobody would end the accounts",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"uninstall={"policy":"Drain"}"#,
-                r#"rbac={"create":false}"#,
-            ],
-            says: "uninstall.policy=Drain needs rbac.create",
-            reason: "who would drain?",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"config={"pollInterval":"1m"}"#,
-                r#"extraArgs=["--poll-interval=2m"]"#,
-            ],
-            says: "extraArgs: --poll-interval is in config.pollInterval too: take one of them away",
-            reason: "one flag twice",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"config={"pollInterval":"1m"}"#,
-                r#"extraArgs=["--poll-interval","2m"]"#,
-            ],
-            says: "extraArgs: --poll-interval is in config.pollInterval too",
-            reason: "one flag twice, in two words",
-        },
-        Case {
-            values: &[SANDBOX, r#"extraArgs=["--leader-elect=false"]"#],
-            says: "extraArgs: --leader-elect is set by the chart: use leaderElection",
-            reason: "what the chart must know of",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"extraEnv=[{"name":"COMPOSIO_OPERATOR_WATCH_NAMESPACE","value":"a"}]"#,
-            ],
-            says: "extraEnv: COMPOSIO_OPERATOR_WATCH_NAMESPACE is set by the chart: use watchNamespaces",
-            reason: "a scope without its rights",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"extraEnv=[{"name":"A","value":"1"},{"name":"A","value":"2"}]"#,
-            ],
-            says: "extraEnv: name A is there twice",
-            reason: "which of them?",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"extraVolumes=[{"name":"state-key","emptyDir":{}}]"#,
-            ],
-            says: "extraVolumes: name state-key is there twice, or is the chart's own",
-            reason: "it would be two volumes",
-        },
-        Case {
-            values: &[SANDBOX, r#"podLabels={"app.kubernetes.io/name":"other"}"#],
-            says: "podLabels: app.kubernetes.io/name is the chart's own",
-            reason: "the selector would not find the pod",
-        },
-        Case {
-            values: &[
-                SANDBOX,
-                r#"commonLabels={"app.kubernetes.io/component":"other"}"#,
-            ],
-            says: "commonLabels: app.kubernetes.io/component is the chart's own",
-            reason: "the Service would not be found",
-        },
-        Case {
-            values: &[SANDBOX, "hostNetwork=true", r#"http={"port":8090}"#],
-            says: "http.port and sandbox.port must differ when hostNetwork is true",
-            reason: "one host, one port",
-        },
-        Case {
-            values: &[SANDBOX, r#"http={"port":"8080"}"#],
-            says: "at '/http/port': got string, want integer",
-            reason: "a quoted number",
-        },
-    ];
-    for case in cases {
-        let said = match render("x", case.values).await {
-            Ok(_) => panic!("it was taken: {}", case.reason),
-            Err(said) => said,
-        };
-        assert!(said.contains(case.says), "{}: {said}", case.reason);
-    }
+async fn wrong_values_are_refused_in_words_that_say_what_to_do(
+    #[case] values: &[&str],
+    #[case] says: &str,
+) {
+    let said = render("x", values).await.err().expect("it is refused");
+    assert!(said.contains(says), "{said}");
 }
 
 #[tokio::test]

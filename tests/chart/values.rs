@@ -5,6 +5,7 @@ use composio_operator::arguments::values::Values;
 use composio_operator::arguments::{Cli, Command};
 use composio_operator::lease::Timing;
 use futures::StreamExt;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::generated::flags::{config, values_of, words};
@@ -103,52 +104,50 @@ async fn the_chart_takes_a_flag_exactly_when_the_program_does() {
     );
 }
 
+#[rstest]
+#[case::defaults(json!({}), true)]
+#[case::a_lease_as_short_as_the_deadline(json!({"leaseDuration": "10s"}), false)]
+#[case::a_lease_a_millisecond_longer(json!({"leaseDuration": "10001ms"}), true)]
+#[case::a_deadline_as_long_as_the_lease(json!({"renewDeadline": "15s"}), false)]
+#[case::a_deadline_of_two_tries(json!({"renewDeadline": "4s"}), true)]
+#[case::a_deadline_a_millisecond_shorter(json!({"renewDeadline": "3999ms"}), false)]
+#[case::a_retry_of_half_the_deadline(json!({"retryPeriod": "5s"}), true)]
+#[case::a_retry_a_millisecond_longer(json!({"retryPeriod": "5001ms"}), false)]
+#[case::all_of_them(json!({"leaseDuration": "1m", "renewDeadline": "40s", "retryPeriod": "20s"}), true)]
 #[tokio::test]
-async fn timings_of_the_lease_are_held_against_each_other_as_by_the_program() {
-    for (config, is_right) in [
-        (json!({}), true),
-        (json!({"leaseDuration": "10s"}), false),
-        (json!({"leaseDuration": "10001ms"}), true),
-        (json!({"renewDeadline": "15s"}), false),
-        (json!({"renewDeadline": "4s"}), true),
-        (json!({"renewDeadline": "3999ms"}), false),
-        (json!({"retryPeriod": "5s"}), true),
-        (json!({"retryPeriod": "5001ms"}), false),
-        (
-            json!({"leaseDuration": "1m", "renewDeadline": "40s", "retryPeriod": "20s"}),
-            true,
+async fn timings_of_the_lease_are_held_against_each_other_as_by_the_program(
+    #[case] config: Value,
+    #[case] is_right: bool,
+) {
+    let flag = |name: &str, value: &Value| {
+        let long = match name {
+            "leaseDuration" => "--lease-duration",
+            "renewDeadline" => "--renew-deadline",
+            _ => "--retry-period",
+        };
+        format!("{long}={}", value.as_str().unwrap_or_default())
+    };
+    let args = config.as_object().expect("flags").iter();
+    let args = args.map(|(name, value)| flag(name, value));
+    let program = ["composio-operator", "run"].map(str::to_owned).into_iter();
+    let cli = Cli::try_parse_from(program.chain(args)).expect("flags");
+    let Command::Run(run) = cli.command else {
+        panic!("another command");
+    };
+    let timing = Timing::new(run.lease_duration, run.renew_deadline, run.retry_period);
+    assert_eq!(timing.is_ok(), is_right, "{config}");
+    let value = format!("config={config}");
+    match render("x", &[KEY, &value]).await {
+        Ok(_) => assert!(is_right, "{config} was taken"),
+        Err(said) => assert!(
+            !is_right && said.contains("config.renewDeadline ("),
+            "{said}"
         ),
-    ] {
-        let flag = |name: &str, value: &Value| {
-            let long = match name {
-                "leaseDuration" => "--lease-duration",
-                "renewDeadline" => "--renew-deadline",
-                _ => "--retry-period",
-            };
-            format!("{long}={}", value.as_str().unwrap_or_default())
-        };
-        let args = config.as_object().expect("flags").iter();
-        let args = args.map(|(name, value)| flag(name, value));
-        let program = ["composio-operator", "run"].map(str::to_owned).into_iter();
-        let cli = Cli::try_parse_from(program.chain(args)).expect("flags");
-        let Command::Run(run) = cli.command else {
-            panic!("another command");
-        };
-        let timing = Timing::new(run.lease_duration, run.renew_deadline, run.retry_period);
-        assert_eq!(timing.is_ok(), is_right, "{config}");
-        let value = format!("config={config}");
-        match render("x", &[KEY, &value]).await {
-            Ok(_) => assert!(is_right, "{config} was taken"),
-            Err(said) => assert!(
-                !is_right && said.contains("config.renewDeadline ("),
-                "{said}"
-            ),
-        }
-        // Without an election nothing is timed.
-        render("x", &[KEY, ALONE, &value])
-            .await
-            .expect("it renders");
     }
+    // Without an election nothing is timed.
+    render("x", &[KEY, ALONE, &value])
+        .await
+        .expect("it renders");
 }
 
 /// Whether the program takes what the chart makes of these values.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::inventory::{abandoned, set_clock};
@@ -362,19 +363,19 @@ async fn what_is_typed_in_the_help_shows_what_stands_there() {
     );
 }
 
-#[test]
-fn a_session_is_compared_line_by_line_but_for_what_is_left_out() {
+#[rstest]
+#[case::the_same("a\nb\nc", true)]
+#[case::the_rest_left_out("a\n...", true)]
+#[case::the_middle_left_out("a\n...\nc", true)]
+#[case::the_beginning_left_out("...\nc", true)]
+#[case::not_all("a\nb", false)]
+#[case::not_the_end_of_what_is_left_out("a\n...\nb", false)]
+#[case::more("a\nb\nc\nd", false)]
+fn a_session_is_compared_line_by_line_but_for_what_is_left_out(
+    #[case] expected: &str,
+    #[case] is: bool,
+) {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let shown = lines("a\nb\nc");
-    for (expected, is) in [
-        ("a\nb\nc", true),
-        ("a\n...", true),
-        ("a\n...\nc", true),
-        ("...\nc", true),
-        ("a\nb", false),
-        ("a\n...\nb", false),
-        ("a\nb\nc\nd", false),
-    ] {
-        assert_eq!(is_shown(&lines(expected), &shown), is, "{expected:?}");
-    }
+    assert_eq!(is_shown(&lines(expected), &shown), is, "{expected:?}");
 }
