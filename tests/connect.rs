@@ -25,10 +25,10 @@ mod replicas;
 mod returning;
 mod scale;
 mod tls;
-mod verified;
+pub(crate) mod verified;
 mod verified_faults;
 mod webhook;
-mod whole;
+pub(crate) mod whole;
 
 const LINK: &str = "https://connect.composio.dev/link/lk_secret";
 

@@ -127,6 +127,18 @@ pub enum Retry {
     Gone,
 }
 
+impl Kind {
+    /// The same without these values in Composio's names of the error.
+    pub(super) fn without(mut self, values: &[Sensitive]) -> Self {
+        if let Self::Api(refusal) = &mut self {
+            for name in [&mut refusal.slug, &mut refusal.code].into_iter().flatten() {
+                *name = without(name, values);
+            }
+        }
+        self
+    }
+}
+
 impl Error {
     /// When to try again.
     pub fn retry(&self) -> Retry {

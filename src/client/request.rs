@@ -11,10 +11,14 @@ use super::{
     call::{self, Call, Class, Endpoint},
     error::{Error, Kind, Refusal, Retry},
     http::{SendError, redirect_target},
+    model::{Sensitive, without},
     path,
     quote::Quote,
     refusal,
 };
+
+/// From so many bytes on a Secret value is taken out of names and ids.
+const HIDDEN: usize = 8;
 
 /// One request to the API, before it is written as HTTP.
 pub(super) struct ApiRequest {
@@ -61,6 +65,23 @@ impl ApiRequest {
 
     pub(super) fn secret(self, secret: bool) -> Self {
         Self { secret, ..self }
+    }
+
+    /// What of a body with Secret values no name or id of the answer may repeat. What is shorter may be in one by chance.
+    fn hidden(&self) -> Vec<Sensitive> {
+        let body = self.body.as_ref().filter(|_| self.secret);
+        let body = body.and_then(|body| serde_json::from_slice(body).ok());
+        let mut hidden = Vec::new();
+        let mut left: Vec<Value> = body.into_iter().collect();
+        while let Some(value) = left.pop() {
+            match value {
+                Value::String(text) if text.len() >= HIDDEN => hidden.push(Sensitive::new(text)),
+                Value::Array(values) => left.extend(values),
+                Value::Object(fields) => left.extend(fields.into_iter().map(|(_, value)| value)),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            }
+        }
+        hidden
     }
 
     pub(super) fn into_http(self) -> Result<Request<Bytes>, Kind> {
@@ -128,6 +149,7 @@ impl Client {
         read: fn(StatusCode, &[u8]) -> Result<T, String>,
     ) -> Result<T, Error> {
         let (endpoint, secret) = (request.endpoint, request.secret);
+        let hidden = request.hidden();
         let request = request.into_http().map_err(|kind| Error {
             endpoint,
             kind,
@@ -153,9 +175,10 @@ impl Client {
             Ok(answer) => {
                 let (kind, id) = kind_of_answer(endpoint, &answer, secret);
                 request_id = id.or(request_id);
-                Err(kind)
+                Err(kind.without(&hidden))
             }
         };
+        let request_id = request_id.map(|id| without(&id, &hidden));
         let result = result.map_err(|kind| Error {
             endpoint,
             kind,

@@ -16,12 +16,12 @@ use crate::support::connect_page::{Answer, Visitor};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
-pub(super) const HEADER: [&str; 2] = ["--connect-user-header", "X-Auth-Request-Email"];
-pub(super) const ANN: &str = "ann@acme.com";
+pub(crate) const HEADER: [&str; 2] = ["--connect-user-header", "X-Auth-Request-Email"];
+pub(crate) const ANN: &str = "ann@acme.com";
 pub(super) const NOBODY: &str = "Nothing was connected";
 
 /// The page is the project's verifier URL.
-pub(super) async fn verifies(house: &House) {
+pub(crate) async fn verifies(house: &House) {
     let verifier = json!({"verifier_url": format!("{}/verify", house.page.url)});
     let scene = &house.scene;
     scene.sandbox.control("POST", "project", verifier).await;
@@ -46,7 +46,7 @@ pub(super) async fn follows(visitor: &Visitor, address: &str) -> Answer {
 }
 
 /// How often Composio was told whose sign-in it was.
-pub(super) async fn told(house: &House) -> usize {
+pub(crate) async fn told(house: &House) -> usize {
     let asked = house.scene.sandbox.asked_since(0).await;
     let is_it = |words: &String| words == "POST complete_auth";
     let words = asked.iter().map(|asked| asked.words());
@@ -66,7 +66,7 @@ pub(super) async fn row(house: &House, name: &str) -> Value {
 }
 
 /// The events, of which one says that a sign-in came to nothing, and why.
-pub(super) async fn not_completed(scene: &Scene<'_>, why: &str) -> String {
+pub(crate) async fn not_completed(scene: &Scene<'_>, why: &str) -> String {
     scene.event("mail", "SignInNotCompleted").await;
     wait::until(why, SOON, async || {
         let events = scene.kubectl(&["get", "events", "-o", "json"]).await;
@@ -79,7 +79,7 @@ pub(super) async fn not_completed(scene: &Scene<'_>, why: &str) -> String {
 }
 
 /// Waits until no request is there any more.
-pub(super) async fn answered(scene: &Scene<'_>) {
+pub(crate) async fn answered(scene: &Scene<'_>) {
     let gone = "wait --for=delete --timeout=120s connectrequests --all";
     let gone: Vec<_> = gone.split(' ').collect();
     scene.kubectl(&gone).await;

@@ -8,18 +8,18 @@ use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
 /// The page, the operator, and what both talk to.
-pub(super) struct House {
-    pub(super) operator: Operator,
-    pub(super) page: ConnectPage,
-    pub(super) scene: Scene<'static>,
+pub(crate) struct House {
+    pub(crate) operator: Operator,
+    pub(crate) page: ConnectPage,
+    pub(crate) scene: Scene<'static>,
 }
 
 impl House {
-    pub(super) async fn new(args: &[&str]) -> House {
+    pub(crate) async fn new(args: &[&str]) -> House {
         House::of(Scene::new("connect").await, args, |options| options).await
     }
 
-    pub(super) async fn of(
+    pub(crate) async fn of(
         scene: Scene<'static>,
         args: &[&str],
         change: impl FnOnce(Options) -> Options,
@@ -39,12 +39,12 @@ impl House {
     }
 
     /// Declares an account, and returns the address of its page.
-    pub(super) async fn declares(&self, name: &str) -> String {
+    pub(crate) async fn declares(&self, name: &str) -> String {
         let spec = json!({"user": "ann@acme.com", "toolkit": "gmail", "authConfig": "ac_gmail"});
         self.declares_as(name, spec).await
     }
 
-    pub(super) async fn declares_as(&self, name: &str, spec: Value) -> String {
+    pub(crate) async fn declares_as(&self, name: &str, spec: Value) -> String {
         self.scene.declare(name, spec).await;
         let object = self
             .scene
@@ -55,7 +55,7 @@ impl House {
     }
 
     /// Presses the button, and waits for the way to the sign-in, which is returned.
-    pub(super) async fn is_led_on(&self, visitor: &Visitor, path: &str) -> String {
+    pub(crate) async fn is_led_on(&self, visitor: &Visitor, path: &str) -> String {
         let asked = visitor.presses(path, "connect").await;
         assert_eq!(asked.status, 303, "{asked:?}");
         let mut next = asked.header("location").to_owned();
@@ -74,7 +74,7 @@ impl House {
     }
 
     /// Signs in as somebody who is at that address, and returns where they are sent back to.
-    pub(super) async fn signs_in(&self, visitor: &Visitor, link: &str, button: &str) -> String {
+    pub(crate) async fn signs_in(&self, visitor: &Visitor, link: &str, button: &str) -> String {
         assert_eq!(visitor.get(link).await.status, 200, "{link}");
         let form = format!("action={button}");
         let done = visitor.post_from(link, &form, &[]).await;
@@ -84,7 +84,7 @@ impl House {
     }
 
     /// Comes back, and follows the page until it is at an end.
-    pub(super) async fn comes_back(&self, visitor: &Visitor, address: &str) -> Answer {
+    pub(crate) async fn comes_back(&self, visitor: &Visitor, address: &str) -> Answer {
         let mut next = address.to_owned();
         wait::until("the outcome", SOON, async || {
             let page = visitor.get(&next).await;
@@ -97,7 +97,7 @@ impl House {
         .await
     }
 
-    pub(super) fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         format!("/connect/{}/{name}", self.scene.namespace)
     }
 

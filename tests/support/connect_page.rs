@@ -193,7 +193,7 @@ fn spawn(
     }
 }
 
-/// A page that listens on these ports, for pages and for metrics.
+/// A page that listens on these ports, for pages and for metrics. `RUST_LOG=…` among the arguments is a variable.
 fn process(
     folder: &Folder,
     name: &str,
@@ -204,6 +204,13 @@ fn process(
     args: &[String],
 ) -> Child {
     let mut command = Command::new(PROGRAM);
+    let (variables, args): (Vec<_>, Vec<_>) =
+        args.iter().partition(|arg| arg.starts_with("RUST_LOG="));
+    command.envs(
+        variables
+            .into_iter()
+            .filter_map(|pair| pair.split_once('=')),
+    );
     command
         .args(["connect", "--connect-url", url])
         .arg("--connect-key-file")

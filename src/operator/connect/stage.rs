@@ -147,11 +147,12 @@ fn last_of(reason: Reason) -> Option<Last> {
 }
 
 /// What to show to a browser that has asked for a link, by that request, at that time. The request is empty where
-/// another one was pending already.
+/// another one was pending already. `former` is the request whose link was out, and does not do; empty: any does.
 pub(super) fn waiting(
     account: &Account,
     browser: &str,
     request: &str,
+    former: &str,
     asked_at: Timestamp,
     now: Timestamp,
 ) -> Waiting {
@@ -161,7 +162,8 @@ pub(super) fn waiting(
         return Waiting::Page(page);
     }
     let link = account.open_link(now);
-    if link.is_some_and(|link| link.is_for(browser)) {
+    let is_former = !former.is_empty() && account.link_request() == former;
+    if link.is_some_and(|link| link.is_for(browser)) && !is_former {
         return Waiting::Ready {
             by_itself: age < AUTOMATIC,
         };
@@ -183,7 +185,7 @@ pub(super) fn waiting(
         }
         Some(ConnectRequestOutcome::Looked | ConnectRequestOutcome::Completed) | None => match link
         {
-            Some(_) if request.is_empty() => again(Some(Last::OtherBrowser)),
+            Some(_) if request.is_empty() && !is_former => again(Some(Last::OtherBrowser)),
             _ if age >= OVER => again(Some(Last::Unanswered)),
             _ => Waiting::Wait {
                 is_long: age >= LONG,

@@ -22,7 +22,7 @@ use crate::{
         texts,
         visitor::only,
     },
-    crd::ConnectRequestKind,
+    crd::{ConnectRequestKind, ConnectRequestOutcome},
 };
 
 /// The longest form, in bytes.
@@ -87,8 +87,10 @@ impl Site {
             return Reply::see("not_needed", page_path(account));
         }
         let link = account.open_link(now);
-        if !starts_over && link.is_some_and(|link| link.is_for(browser)) {
-            return Reply::see("reused", waiting_path(account, "", now));
+        // Nobody can go once more through a link whose sign-in was not completed.
+        let is_used = account.completion_after("") == Some(ConnectRequestOutcome::Refused);
+        if !starts_over && !is_used && link.is_some_and(|link| link.is_for(browser)) {
+            return Reply::see("reused", waiting_path(account, "", "", now));
         }
         // A link that was made for another browser is not used again in this one.
         let kind = match starts_over || link.is_some() {
@@ -102,9 +104,10 @@ impl Site {
             returned: None,
             session: None,
         };
+        let former = account.link_request();
         match self.in_turn(account, &asked).await {
-            Made::New(request) => Reply::see("asked", waiting_path(account, &request, now)),
-            Made::Pending => Reply::see("asked", waiting_path(account, "", now)),
+            Made::New(request) => Reply::see("asked", waiting_path(account, &request, former, now)),
+            Made::Pending => Reply::see("asked", waiting_path(account, "", former, now)),
             Made::Failed => self.busy(),
         }
     }
@@ -139,7 +142,9 @@ impl Site {
         let name = browser_name(&cookie.nonce);
         let request = browser.query.name("r");
         let asked_at = browser.query.time("s", visit.now);
-        let stage = |account: &Account, now| waiting(account, &name, request, asked_at, now);
+        let former = browser.query.name("f");
+        let stage =
+            |account: &Account, now| waiting(account, &name, request, former, asked_at, now);
         let is_new = |account: &Account, now| !matches!(stage(account, now), Waiting::Wait { .. });
         // The first page is shown at once.
         let held = match browser.query.has("again") {
@@ -150,7 +155,10 @@ impl Site {
         let now = Timestamp::now();
         match stage(account, now) {
             Waiting::Wait { is_long } => {
-                let again = format!("{}&again=1", waiting_path(account, request, asked_at));
+                let again = format!(
+                    "{}&again=1",
+                    waiting_path(account, request, former, asked_at)
+                );
                 let kind = if is_long { "waiting_long" } else { "waiting" };
                 let page = self.brand().wait(&texts::waiting(is_long));
                 Reply::page(kind, StatusCode::OK, page).then(if is_long { 5 } else { 1 }, &again)
@@ -244,7 +252,16 @@ impl Site {
     }
 }
 
-fn waiting_path(account: &Account, request: &str, asked_at: Timestamp) -> String {
+fn waiting_path(account: &Account, request: &str, former: &str, asked_at: Timestamp) -> String {
     let (path, seconds) = (page_path(account), asked_at.as_second());
-    format!("{path}/waiting?r={request}&s={seconds}")
+    let former = with_former(former);
+    format!("{path}/waiting?r={request}&s={seconds}{former}")
+}
+
+/// The parameter of an address that names the request before, if there was one.
+pub(super) fn with_former(former: &str) -> String {
+    match former {
+        "" => String::new(),
+        former => format!("&f={former}"),
+    }
 }

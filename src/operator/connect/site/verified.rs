@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
 
-use super::{Browser, Site, Visit, page_path};
+use super::{Browser, Site, Visit, asked::with_former, page_path};
 use crate::{
     connect::{
         account::Account,
@@ -181,9 +181,6 @@ fn again(session: &str) -> String {
 /// `former` is the last request that was handled, where another one is pending whose uid the page does not know.
 fn completing_path(account: &Account, request: &str, former: &str, came_at: Timestamp) -> String {
     let (path, seconds) = (page_path(account), came_at.as_second());
-    let former = match former {
-        "" => String::new(),
-        former => format!("&f={former}"),
-    };
+    let former = with_former(former);
     format!("{path}/completing?r={request}&s={seconds}{former}")
 }

@@ -188,7 +188,14 @@ fn who_asked_waits_until_there_is_a_link_for_this_browser() {
         ),
     ];
     for (status, request, age, expected) in cases {
-        let shown = waiting(&of(status.clone()), OURS, request, at(NOW - age), at(NOW));
+        let shown = waiting(
+            &of(status.clone()),
+            OURS,
+            request,
+            "",
+            at(NOW - age),
+            at(NOW),
+        );
         assert_eq!(shown, expected, "{request} {age} {status}");
     }
 }
@@ -303,5 +310,26 @@ fn who_comes_back_is_told_what_was_seen_afterwards() {
             matches!(other, Returning::Over | Returning::NotFinished),
             "{other:?} {status}"
         );
+    }
+}
+
+#[test]
+fn who_starts_over_waits_for_another_link_than_the_one_that_was_out() {
+    let out = |request: &str| {
+        let mut link = link(OURS, 300);
+        link["requestedBy"]["uid"] = json!(request);
+        of(status("INITIATED", "AwaitingUser", json!({"link": link})))
+    };
+    let ready = Waiting::Ready { by_itself: true };
+    let waits = Waiting::Wait { is_long: false };
+    for (link, request, former, expected) in [
+        ("r-1", "r-2", "r-1", waits),
+        ("r-1", "", "r-1", waits),
+        ("r-2", "r-2", "r-1", ready),
+        ("r-2", "", "r-1", ready),
+        ("r-1", "r-2", "", ready),
+    ] {
+        let shown = waiting(&out(link), OURS, request, former, at(NOW - 5), at(NOW));
+        assert_eq!(shown, expected, "{link} {request} {former}");
     }
 }
