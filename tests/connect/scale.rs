@@ -10,6 +10,7 @@ use super::{Stage, gmail};
 use crate::support::child::Folder;
 use crate::support::connect_page::RULES;
 use crate::support::many_accounts::memory;
+use crate::support::tools::say;
 
 #[tokio::test]
 async fn a_page_that_was_taken_over_reads_accounts_and_asks_for_links_and_nothing_else() {
@@ -101,6 +102,9 @@ async fn an_object_takes_four_hundred_bytes() {
     const SOME: usize = 1_000;
     let (some, all) = (memory(&folder, SOME).await, memory(&folder, objects).await);
     let each = all.saturating_sub(some) * 1024 / (objects - SOME) as u64;
+    say(&format!(
+        "the connect page with {objects} objects: {all} kB, {each} bytes each"
+    ));
     assert!(
         each <= 400,
         "{each} bytes each; {some} kB with {SOME}, {all} kB with {objects}"

@@ -49,3 +49,29 @@ fn what_a_new_list_lacks_is_gone_and_another_watch_has_a_list_of_its_own() {
     objects.apply(0, Event::InitDone);
     assert_eq!(names(&objects, "ann"), ["gone-1", "kept-0", "kept-1"]);
 }
+
+#[test]
+fn whoever_reloads_their_list_has_their_own_objects_looked_at_and_no_others() {
+    const PEOPLE: usize = 2_000;
+    const EACH: usize = 10;
+    const RELOADING: usize = 100;
+    let objects = Objects::default();
+    objects.apply(0, Event::Init);
+    for n in 0..PEOPLE * EACH {
+        let person = format!("person-{}@acme.com", n % PEOPLE);
+        objects.apply(0, Event::InitApply(of(&person, &format!("object-{n}"))));
+    }
+    objects.apply(0, Event::InitDone);
+    let kept = objects.kept.read();
+    let mut looked_at = 0;
+    for n in 0..RELOADING {
+        let person = format!("person-{n}@acme.com");
+        looked_at += kept.people.get(kept.hash(&person)).count();
+        assert_eq!(objects.of_person(&person).len(), EACH, "{person}");
+    }
+    // Of 32 bits of a hash a few may be alike.
+    assert!(
+        (RELOADING * EACH..=RELOADING * EACH + EACH).contains(&looked_at),
+        "{looked_at}"
+    );
+}
