@@ -271,3 +271,32 @@ async fn what_another_tab_is_told_is_of_the_request_that_was_pending_and_of_none
         assert!(end.text.contains("is not connected"), "{}", end.text);
     }
 }
+
+#[tokio::test]
+async fn who_comes_back_to_an_object_that_is_paused_gone_or_another_connects_nothing() {
+    let mut back = Back::new().await;
+    let pause = |paused: bool| json!({"spec": {"suspend": paused}}).to_string();
+    let scene = &back.house.scene;
+    scene.patch("mail", &pause(true)).await;
+    let end = back.comes_back().await;
+    assert!(end.text.contains("is not connected"), "{}", end.text);
+    not_completed(scene, "suspended").await;
+    answered(scene).await;
+    scene.patch("mail", &pause(false)).await;
+    // She begins anew, and meanwhile the object is deleted, and made again under its name.
+    back = Back::of(back.house).await;
+    let scene = &back.house.scene;
+    scene
+        .kubectl(&["delete", "connectedaccounts", "mail"])
+        .await;
+    let written = back.house.page.written(scene).len();
+    for is_there in [false, true] {
+        if is_there {
+            back.house.declares("mail").await;
+        }
+        let end = back.comes_back().await;
+        assert!(end.text.contains("Nothing was connected"), "{}", end.text);
+    }
+    assert_eq!(back.house.page.written(&back.house.scene).len(), written);
+    assert_eq!(told(&back.house).await, 0);
+}

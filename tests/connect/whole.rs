@@ -198,3 +198,24 @@ async fn who_cancels_is_told_and_can_ask_again() {
         done.text
     );
 }
+
+#[tokio::test]
+async fn who_waits_while_composio_is_down_or_asks_to_wait_gets_one_link() {
+    let house = House::new(&[]).await;
+    let address = house.declares("mail").await;
+    let ann = Visitor::of(&house.page);
+    ann.get(&address).await;
+    let busy = json!({
+        "method": "POST", "path": "/connected_accounts/link", "status": 429,
+        "headers": {"retry-after": "1"}, "body": {"message": "Too many requests"}, "times": 2,
+    });
+    let down = json!({"method": "POST", "path": "/connected_accounts/link", "status": 503});
+    let sandbox = &house.scene.sandbox;
+    for fault in [busy, down] {
+        sandbox.control("POST", "fault", fault).await;
+    }
+    let link = house.is_led_on(&ann, &house.path("mail")).await;
+    assert_eq!(ann.get(&link).await.status, 200, "it can be used");
+    let rows = sandbox.accounts().await;
+    assert_eq!(rows.len(), 1, "{rows:?}");
+}
