@@ -11,6 +11,7 @@ use crate::support::connect_page::{Answer, ConnectPage, Visitor};
 use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
+mod anew;
 mod asking;
 mod bound;
 mod crowded;
@@ -24,6 +25,7 @@ mod received;
 mod replicas;
 mod returning;
 mod scale;
+mod suspended;
 mod tls;
 pub(crate) mod verified;
 mod verified_faults;

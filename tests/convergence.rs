@@ -42,7 +42,10 @@ const AT_LEAST: u64 = 5;
 /// Rules, and effects of the same name, that nothing in these sequences leads to: nobody asks by a request, and no
 /// identity is expected. The visits to the connect page lead to them, and to the last one the verified sign-ins of
 /// `tests/connect`.
-const ELSEWHERE: [Rule; 6] = [
+const ELSEWHERE: [Rule; 9] = [
+    Rule::DisableAtOnce,
+    Rule::DeletingUnused,
+    Rule::DeletingRetained,
     Rule::AwaitRequest,
     Rule::FinishedElsewhere,
     Rule::NotReturned,

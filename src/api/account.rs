@@ -182,8 +182,8 @@ pub struct ConnectedAccountSpec {
     pub ready_when: ReadyWhen,
 
     /// What happens to the account when the object is deleted: `Revoke` ends the grant at the provider and
-    /// deletes the account; `Delete` deletes the account only; `Retain` leaves it as it is. Read at the moment
-    /// of deletion.
+    /// deletes the account; `Delete` deletes the account only; `Retain` leaves it as it is, but for one of a sign-in that
+    /// is not to be used, or not over yet, which is deleted. Read at the moment of deletion.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
@@ -191,7 +191,7 @@ pub struct ConnectedAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_to: Option<WriteTo>,
 
-    /// Observe and report, change nothing.
+    /// Observe and report, change nothing, but that an account is disabled because somebody else has signed in.
     #[serde(default)]
     pub suspend: bool,
 }

@@ -39,6 +39,7 @@ mod sharing;
 #[cfg(test)]
 pub(crate) mod tests;
 mod unrecorded;
+mod unused;
 mod urgency;
 mod waiting;
 
@@ -208,7 +209,7 @@ pub enum Applied {
 /// # Errors
 /// None: what cannot be done is a `Wait` or a `Refuse` with its reason.
 pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
-    if desired.presence != Presence::Present && deleting::needs_no_look(desired, observed) {
+    if desired.presence != Presence::Present && deleting::needs_no_look(desired, observed, now) {
         return Rule::DeletingUntouched.does(Effect::Release);
     }
     if deleting::is_abandoned(desired, observed) {
@@ -264,11 +265,15 @@ fn is_refused_as_new(desired: &Desired, observed: &Observed) -> bool {
 }
 
 /// Whether a person or a tool asked, by annotation, for a look or a link and was not answered yet. That
-/// a link is needless, too, is not concluded from what is remembered.
+/// a link is needless, too, is not concluded from what is remembered. Of one that is suspended it is asked for by whoever
+/// comes back from a sign-in alone: the grant may be one that is not to be used.
 fn has_unanswered_request(desired: &Desired, observed: &Observed) -> bool {
+    let recorded = &observed.recorded;
     desired.presence == Presence::Present
-        && !desired.spec.suspend
-        && desired.has_unanswered_request(&observed.recorded)
+        && match desired.spec.suspend {
+            true => desired.has_return(recorded),
+            false => desired.has_unanswered_request(recorded),
+        }
 }
 
 /// The refusal where the pin names another project than the object refers to. Its account, or the one that may

@@ -168,9 +168,6 @@ fn record_outcome(
             status.unknown_since = None;
             if let Some(account) = account {
                 take(status, account);
-                if account.state.is_connected() {
-                    connected(status, now);
-                }
             }
         }
         OutcomeKind::Applied(Applied::Linked { link }) => {
@@ -300,8 +297,11 @@ fn record_account(
     let was_connected = is_in(status, &[State::Active, State::Inactive]);
     let became_active = match account.state {
         State::Active => !was_connected || status.connected_at.is_none(),
-        // It was active when we disabled it, though that was not reported.
-        State::Inactive => !was_connected && outcome.kind == OutcomeKind::Applied(Applied::Changed),
+        // It was active when we disabled it, though that was not reported, or before it was found.
+        State::Inactive => {
+            let is_told = [Applied::Changed, Applied::Adopted].map(OutcomeKind::Applied);
+            !was_connected && is_told.contains(&outcome.kind)
+        }
         State::Initializing
         | State::Initiated
         | State::Expired

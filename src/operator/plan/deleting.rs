@@ -11,6 +11,7 @@ use crate::{
 use super::{
     AccountLookup, Answer, Claim, Decision, Desired, Effect, EffectKind, NOT_VISIBLE, Need,
     Observed, Pin, Presence, ProjectState, Rule, after, allowed, checks, ends_with_object, stopped,
+    unused,
 };
 
 /// For so long, and so often, the provider is asked to revoke before the account is deleted without
@@ -18,13 +19,14 @@ use super::{
 const REVOKE_ATTEMPTS: u32 = 3;
 
 /// Whether the object can be let go without asking Composio: nothing of it is there, or nothing of it
-/// is to be touched.
-pub(super) fn needs_no_look(desired: &Desired, observed: &Observed) -> bool {
+/// is to be touched. A sign-in that is open, or not to be used, is looked at even where the account is to be retained.
+pub(super) fn needs_no_look(desired: &Desired, observed: &Observed, now: Timestamp) -> bool {
     if !desired.finalizer {
         return false;
     }
     let recorded = observed.recorded.connected_account_id.is_some();
-    !ends_with_object(desired.deletion_policy())
+    let is_retained = !ends_with_object(desired.deletion_policy());
+    (is_retained && !unused::may_be(&observed.recorded, now))
         || (!recorded && (desired.pin.alias().is_none() || never_adopted(observed)))
 }
 
@@ -135,6 +137,7 @@ fn end_all(
         return stopped(Rule::DeletingRefused, &refused.failure);
     }
     match ours().find(|account| account.id != last.id) {
+        _ if !ends_with_object(desired.deletion_policy()) => end(desired, observed, last, now),
         // One that has a grant is no mere row: it ends as the policy says, too.
         Some(other) if other.state.is_connected() => end(desired, observed, other, now),
         Some(duplicate) => Rule::DeletingOthersFirst.does(Effect::Delete {
@@ -173,7 +176,12 @@ fn absent(desired: &Desired, observed: &Observed, since: Timestamp, now: Timesta
 fn end(desired: &Desired, observed: &Observed, account: &Account, now: Timestamp) -> Decision {
     let id = account.id.clone();
     match desired.deletion_policy() {
-        DeletionPolicy::Retain => Rule::DeletingUntouched.does(Effect::Release),
+        DeletionPolicy::Retain => {
+            match unused::is_not_retained(desired, &observed.recorded, account, now) {
+                true => Rule::DeletingUnused.does(Effect::Delete { id, revoke: false }),
+                false => Rule::DeletingRetained.does(Effect::Release),
+            }
+        }
         DeletionPolicy::Delete => Rule::DeletingDelete.does(Effect::Delete { id, revoke: false }),
         DeletionPolicy::Revoke => match &account.state {
             State::Active if !provider_keeps_refusing(desired, observed, now) => {

@@ -5,7 +5,7 @@ use crate::{
     crd::{ConnectedAccountStatus, FinishedIn, IdentityVerdict, Verdict},
 };
 
-use super::{Desired, Observed, Presence};
+use super::{Desired, Observed, Presence, request::was_connected};
 
 /// What is judged of the last sign-in, once: at the first look that shows who signed in. An edit of the declaration, or of
 /// what Composio shows, changes nothing of it; another sign-in is judged anew.
@@ -13,8 +13,9 @@ use super::{Desired, Observed, Presence};
 /// Only who signed in by a link of this object, and was not seen before, can be found to be another one: of an account that
 /// was found, or that was connected before an identity was expected, nothing is disabled.
 ///
-/// Where the project demands the person, who is not shown, or shown as something of another kind, is not that person. One
-/// who is not shown yet is judged once they are.
+/// Where the project demands the person, an account that was found is judged too: whoever may make the object anew would
+/// else be rid of the verdict. Who is not shown, or shown as something of another kind, is not that person. One who is
+/// not shown yet is judged once they are.
 pub fn identity_verdict(
     desired: &Desired,
     recorded: &ConnectedAccountStatus,
@@ -23,9 +24,7 @@ pub fn identity_verdict(
     if !matches!(account.state, State::Active | State::Inactive) {
         return None;
     }
-    let was_connected = [State::Active, State::Inactive]
-        .iter()
-        .any(|state| recorded.state.as_deref() == Some(state.as_str()));
+    let was_connected = was_connected(recorded);
     let known = recorded.identity_verdict.as_ref();
     let known = known.filter(|known| was_connected && known.account_id == account.id);
     let is_final = |known: &&IdentityVerdict| known.verdict != Verdict::NotShown;
@@ -35,7 +34,7 @@ pub fn identity_verdict(
     let is_by_link = recorded.last_link_issued_at.is_some()
         && recorded.adopted.is_none()
         && desired.spec.connected_account_id.is_none();
-    let is_new = is_by_link && (!was_connected || known.is_some());
+    let is_new = !was_connected || known.is_some();
     let demanded = desired.demanded_person(account).filter(|_| is_new);
     // Whoever could not be judged stays so, whatever became of the demand.
     let demanded = demanded.or(known.map(|known| known.expected.as_str()));

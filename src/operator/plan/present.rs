@@ -2,6 +2,7 @@
 //!
 //! | situation | decided in |
 //! |---|---|
+//! | a grant that is not to be used | `unused` |
 //! | suspended, or nothing was looked at, or it comes from another project | here |
 //! | no account on record: one is found, or is to be made | `unrecorded` |
 //! | an account on record: is it there, and this object's | `recorded` |
@@ -14,15 +15,19 @@ use crate::crd::Reason;
 
 use super::{
     AccountLookup, Claim, Decision, Desired, Effect, Need, Observed, Rule, marks, recorded,
-    unrecorded,
+    request::{self, Unbound},
+    unrecorded, unused,
 };
 
 pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decision {
     let is_recorded = observed.recorded.connected_account_id.is_some();
+    if let Some(disabled) = unused::disables(desired, observed, now) {
+        return disabled;
+    }
     if desired.spec.suspend {
         // What is on record of one that is pinned elsewhere is not here to be observed.
         let is_here = is_recorded && desired.pinned_elsewhere().is_none();
-        return suspended(observed, is_here);
+        return suspended(desired, observed, is_here, now);
     }
     if observed.account == AccountLookup::NotLooked {
         return Rule::LookAfresh.looks(Need::Account);
@@ -58,9 +63,20 @@ fn moved(desired: &Desired, is_recorded: bool) -> Decision {
     })
 }
 
-/// Nothing is done, and the account is still observed: that it is gone, too, is told.
-fn suspended(observed: &Observed, is_here: bool) -> Decision {
+/// Nothing is done, and the account is still observed: that it is gone, too, is told, and the time to come back from a
+/// sign-in goes on.
+fn suspended(desired: &Desired, observed: &Observed, is_here: bool, now: Timestamp) -> Decision {
     let rule = Rule::Suspended;
+    let recorded = &observed.recorded;
+    let account = observed
+        .account
+        .account()
+        .filter(|account| is_here && recorded.connected_account_id.as_ref() == Some(&account.id));
+    let unbound = account.and_then(|account| request::unbound(desired, recorded, account, now));
+    let until = match unbound {
+        Some(Unbound::Awaited(until)) => Some(until),
+        Some(Unbound::Elsewhere | Unbound::NotReturned) | None => None,
+    };
     match observed.account {
         AccountLookup::NotLooked if is_here => Rule::LookAfresh.looks(Need::Account),
         AccountLookup::Absent if is_here => {
@@ -69,7 +85,7 @@ fn suspended(observed: &Observed, is_here: bool) -> Decision {
         AccountLookup::NotLooked
         | AccountLookup::Absent
         | AccountLookup::One(_)
-        | AccountLookup::Many(_) => rule.waits(Reason::Suspended, "", None),
+        | AccountLookup::Many(_) => rule.waits(Reason::Suspended, "", until),
     }
 }
 

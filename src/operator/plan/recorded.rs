@@ -10,13 +10,10 @@ use crate::{
 
 use super::{
     AccountLookup, Claim, Decision, Desired, Effect, NOT_VISIBLE, Observed, Pin, Rule, allowed,
-    checks, connected, duplicates, identity, marks,
+    checks, connected, duplicates, marks,
     request::{self, Unbound},
-    stopped, unconfirmed, waiting,
+    unused, waiting,
 };
-
-/// Of a grant of which nobody has said in time who gave it.
-const NOT_RETURNED: &str = "nobody came back to the connect page within ten minutes in the browser that had asked for the link, as the project demands";
 
 /// Of a grant that is there, and does not count yet.
 const AWAITING_RETURN: &str =
@@ -93,19 +90,11 @@ pub(super) fn found(
         });
     }
     let recorded = &observed.recorded;
-    let unbound = request::unbound(desired, recorded, account, now);
-    let (elsewhere, wrong) = (Reason::FinishedElsewhere, Reason::WrongIdentity);
-    let unused = match unbound {
-        Some(Unbound::Elsewhere) => Some((Rule::FinishedElsewhere, elsewhere, "")),
-        Some(Unbound::NotReturned) => Some((Rule::NotReturned, elsewhere, NOT_RETURNED)),
-        Some(Unbound::Awaited(_)) | None => identity::is_wrong(desired, recorded, account)
-            .then_some((Rule::WrongIdentity, wrong, "")),
-    };
-    if let Some((rule, reason, detail)) = unused {
-        return not_used(desired, observed, account, rule, reason, detail);
+    if let Some(unused) = unused::why(desired, recorded, account, now) {
+        return unused::decide(desired, observed, account, &unused);
     }
-    if let Some(Unbound::Awaited(until)) = unbound
-        && account.state == State::Active
+    if let Some(Unbound::Awaited(until)) = request::unbound(desired, recorded, account, now)
+        && has_grant
         && desired.spec.enabled
     {
         return Rule::AwaitReturn.waits(Reason::AwaitingUser, AWAITING_RETURN, Some(until));
@@ -113,36 +102,6 @@ pub(super) fn found(
     match has_grant {
         true => connected::decide(desired, observed, account, now),
         false => waiting::decide(desired, observed, account, now),
-    }
-}
-
-/// Somebody else than who was to sign in has, or may have: the grant is not used, and is theirs to end. A new link
-/// takes a new account.
-fn not_used(
-    desired: &Desired,
-    observed: &Observed,
-    account: &Account,
-    rule: Rule,
-    reason: Reason,
-    detail: &str,
-) -> Decision {
-    let id = || account.id.clone();
-    let effect = match account.state {
-        State::Active => Effect::Disable { id: id() },
-        _ if desired.has_unanswered_link_request(&observed.recorded, None) => {
-            if let Some(unconfirmed) = unconfirmed(desired, observed, account) {
-                return unconfirmed;
-            }
-            Effect::Delete {
-                id: id(),
-                revoke: false,
-            }
-        }
-        _ => return rule.refuses(reason, detail),
-    };
-    match observed.refused_exactly(&effect) {
-        Some(refused) => stopped(rule, &refused.failure),
-        None => rule.does(effect),
     }
 }
 

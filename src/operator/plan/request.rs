@@ -129,9 +129,7 @@ impl Desired {
             return None;
         }
         let open = |request: &&PendingRequest| !usable.is_some_and(|link| request.is_met_by(link));
-        for_link()
-            .filter(open)
-            .max_by_key(|request| request.kind == ConnectRequestKind::StartOver)
+        for_link().filter(open).max_by_key(|request| request.kind == ConnectRequestKind::StartOver)
     }
 
     /// Whether it asks for a link, and may: where the project has sign-ins bound to the person, the page alone asks for
@@ -240,7 +238,8 @@ fn link_of(recorded: &ConnectedAccountStatus) -> Option<LinkRequestedBy> {
 ///
 /// That it was finished in another browser sticks: whoever has the address could come back in the first one later.
 /// That it was finished in the one that asked counts only with an account that is connected: before, the same link
-/// may still be finished elsewhere. Where the project demands it, it also counts in time alone.
+/// may still be finished elsewhere. Where the project demands it, it also counts in time alone; of an account that was
+/// found nobody can come back, so there the time is over at once.
 pub fn sign_in(
     desired: &Desired,
     recorded: &ConnectedAccountStatus,
@@ -248,10 +247,15 @@ pub fn sign_in(
     now: Timestamp,
 ) -> Option<SignIn> {
     let connected = account.filter(|account| account.state.is_connected());
-    let is_demanded = is_by_new_link(desired, recorded)
-        && connected.is_some_and(|account| desired.is_bound(Some(account)));
-    // One that was made for nobody can bring nobody back.
-    let link = link_of(recorded).or_else(|| is_demanded.then(no_request))?;
+    let is_demanded =
+        is_new_grant(recorded) && connected.is_some_and(|account| desired.is_bound(Some(account)));
+    let asked = link_of(recorded);
+    // One that was made for nobody, or that nobody knows of any more, can bring nobody back.
+    let return_wait = match &asked {
+        Some(_) => RETURN_WAIT,
+        None => SignedDuration::ZERO,
+    };
+    let link = asked.or_else(|| is_demanded.then(no_request))?;
     let known = recorded
         .sign_in
         .as_ref()
@@ -262,7 +266,7 @@ pub fn sign_in(
         .filter_map(|request| desired.finished_in(request, &link));
     let told = told.max_by_key(|told| *told == FinishedIn::Another);
     let return_by = known.and_then(|known| known.return_by.clone());
-    let return_by = return_by.or_else(|| is_demanded.then(|| Time(after(now, RETURN_WAIT))));
+    let return_by = return_by.or_else(|| is_demanded.then(|| Time(after(now, return_wait))));
     let is_over = return_by.as_ref().is_some_and(|by| by.0 <= now);
     let finished_in = match (known.and_then(|known| known.finished_in), told) {
         (known @ Some(_), _) => known,
@@ -287,20 +291,22 @@ pub fn sign_in(
     })
 }
 
-/// Whether a grant that is there now was not seen before, and was given through a link of this object.
-fn is_by_new_link(desired: &Desired, recorded: &ConnectedAccountStatus) -> bool {
-    let was_connected = [State::Active, State::Inactive]
-        .iter()
-        .any(|state| recorded.state.as_deref() == Some(state.as_str()));
+/// Whether a grant that is there now was not seen before: it was given since, by a link of this object or in whatever
+/// other way, or it is that of an account that was found.
+fn is_new_grant(recorded: &ConnectedAccountStatus) -> bool {
     let is_newer = match (&recorded.last_link_issued_at, &recorded.connected_at) {
         (Some(issued), Some(connected)) => issued.0 > connected.0,
-        (Some(_), None) => true,
-        (None, _) => false,
+        (_, None) => true,
+        (None, Some(_)) => false,
     };
-    !was_connected
-        && is_newer
-        && recorded.adopted.is_none()
-        && desired.spec.connected_account_id.is_none()
+    !was_connected(recorded) && is_newer
+}
+
+/// Whether the account had a grant when it was seen last.
+pub(super) fn was_connected(recorded: &ConnectedAccountStatus) -> bool {
+    [State::Active, State::Inactive]
+        .iter()
+        .any(|state| recorded.state.as_deref() == Some(state.as_str()))
 }
 
 fn no_request() -> LinkRequestedBy {

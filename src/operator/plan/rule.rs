@@ -15,6 +15,7 @@ pub enum Rule {
     LookAfresh,
     Move,
     NotOurs,
+    DisableAtOnce,
     HeldByAnother,
     RestoreMarks,
     Mismatch,
@@ -77,6 +78,8 @@ pub enum Rule {
     DeletingHolderUnknown,
     DeletingRefused,
     DeletingOthersFirst,
+    DeletingUnused,
+    DeletingRetained,
     DeletingDelete,
     DeletingRevoke,
     DeletingProviderRefuses,
@@ -129,6 +132,10 @@ impl Rule {
                 "the recorded account is not this object's",
                 "drop the record, leave the account alone",
             ),
+            Self::DisableAtOnce => (
+                "an active account whose grant is not to be used, as FinishedElsewhere, NotReturned or WrongIdentity says; also of an object that is suspended",
+                "disable it",
+            ),
             Self::HeldByAnother => ("another object manages the account", "refuse: Conflict"),
             Self::RestoreMarks => (
                 "an account is, or may be, there, and finalizer or alias was taken off the object",
@@ -169,14 +176,14 @@ impl Rule {
             ),
             Self::FinishedElsewhere => (
                 "a grant that was given in another browser than the one that had asked for the link",
-                "disable the account, tell; at a request delete it, without revoking, and ask for a link",
+                "tell; at a request delete the account, without revoking, and ask for a link",
             ),
             Self::NotReturned => (
-                "a grant of a project with `signIn: Bound`, and nobody came back in the browser that had asked for the link within ten minutes",
+                "a grant of a project with `signIn: Bound` that was found, or of which nobody came back in the browser that had asked for the link within ten minutes",
                 "as FinishedElsewhere",
             ),
             Self::WrongIdentity => (
-                "a grant of somebody else than `spec.expectedIdentity`, as it was judged when they signed in",
+                "a grant of somebody else than `spec.expectedIdentity` or the project's `identity` says, as it was judged when they signed in or it was found",
                 "as FinishedElsewhere",
             ),
             Self::AwaitReturn => (
@@ -325,6 +332,14 @@ impl Rule {
             Self::DeletingOthersFirst => (
                 "being deleted: several accounts are its own",
                 "end the others first; delete those without a grant, without revoking",
+            ),
+            Self::DeletingUnused => (
+                "being deleted: `deletionPolicy: Retain`, and a link of the connect page is out, or the grant that came of one is not to be used, or not yet",
+                "delete the account, without revoking",
+            ),
+            Self::DeletingRetained => (
+                "being deleted: `deletionPolicy: Retain`, and the sign-in turns out to be a good one",
+                "let the object go",
             ),
             Self::DeletingDelete => (
                 "being deleted: `deletionPolicy: Delete`",

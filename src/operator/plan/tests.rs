@@ -4,8 +4,6 @@
 //! code of `plan`, these tests tell all but these, which change no decision:
 //! - `connected::decide` takes `Nothing` for no difference. No difference is one of them: what is as declared is
 //!   left out of the list.
-//! - `deleting::end` treats `Retain` as it treats `Delete`. No account of an object with `Retain` comes there:
-//!   the object is let go before anything is looked at.
 //! - `unrecorded::make` asks once more whether the finalizer is on the object before the first POST. An object
 //!   with a pinned alias and without a finalizer has its marks restored before.
 
@@ -48,6 +46,7 @@ mod suspended;
 mod told;
 mod unconnected;
 mod unknown;
+mod unused;
 
 use build::*;
 

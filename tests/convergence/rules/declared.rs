@@ -34,7 +34,12 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
     let did_not_help = never_connected && data == Data::Sent(Patched);
     let recreates = revives && (did_not_help || data == Data::NeedsNewAccount);
     match rule {
-        Rule::Suspended => desired.spec.suspend && !sight.lacks_account(),
+        Rule::Suspended => {
+            let is_told_of = !observed.fresh && desired.has_return(recorded);
+            let is_left = !sight.lacks_account() && !is_told_of;
+            desired.spec.suspend && is_left && !sight.is_disabled_at_once()
+        }
+        Rule::DisableAtOnce => sight.is_disabled_at_once(),
         Rule::ProjectMismatch => {
             !desired.spec.suspend && sight.is_pinned_elsewhere() && !desired.moves_here
         }
@@ -120,7 +125,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
         Rule::NotReturned => sight.return_by().is_some_and(|by| by <= now),
         Rule::WrongIdentity => sight.is_of_another_person(),
         Rule::AwaitReturn => {
-            let is_used = sight.desired.spec.enabled && sight.is(&[State::Active]);
+            let is_used = desired.spec.enabled && has_grant;
             is_used && sight.return_by().is_some_and(|by| now < by)
         }
         Rule::Enable

@@ -29,7 +29,7 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
     let may_go_through = revoke.is_some_and(|failure| !is_final(failure));
     match rule {
         Rule::DeletingUntouched => {
-            let is_kept = desired.deletion_policy() == DeletionPolicy::Retain;
+            let is_kept = is_retained(sight) && !sight.has_open_sign_in();
             let has_none = desired.pin.alias().is_none() || never_adopted(sight);
             held && (is_kept || (!sight.recorded() && has_none))
         }
@@ -67,7 +67,11 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
             found && (sight.refused(EffectKind::Delete) || is_stopped)
         }
         Rule::DeletingOthersFirst => found && ended.is_none(),
-        Rule::DeletingDelete => ended.is_some() && !revokes,
+        Rule::DeletingUnused => {
+            is_retained(sight) && ended.is_some_and(|account| sight.is_not_left(account))
+        }
+        Rule::DeletingRetained => is_retained(sight) && ended.is_some(),
+        Rule::DeletingDelete => ended.is_some() && !revokes && !is_retained(sight),
         Rule::DeletingRevoke => {
             ends(&[State::Active]) && revoke.is_none() && !keeps_refusing(sight)
         }
@@ -91,6 +95,10 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>, since: Timestamp) -> bool
             false
         }
     }
+}
+
+fn is_retained(sight: &Situation<'_>) -> bool {
+    sight.desired.deletion_policy() == DeletionPolicy::Retain
 }
 
 /// Whether what was found before was another object's, or not the declared one.
@@ -143,6 +151,7 @@ pub(super) fn ended<'a>(sight: &Situation<'a>) -> Option<&'a Account> {
         .find(|one| Some(one.id.as_str()) == sight.recorded_id());
     let last = *recorded.or(ours.first())?;
     match ours.iter().find(|one| one.id != last.id) {
+        _ if is_retained(sight) => Some(last),
         Some(other) => CONNECTED.contains(&other.state).then_some(*other),
         None => Some(last),
     }

@@ -194,9 +194,11 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         | Rule::CreationRefused
         | Rule::PinAgain
         | Rule::DeletingUntouched
+        | Rule::DeletingRetained
         | Rule::DeletingNotOurs
         | Rule::DeletingGone => Act::Concludes,
         Rule::DeleteDuplicate
+        | Rule::DisableAtOnce
         | Rule::CompleteAuth
         | Rule::Link
         | Rule::Create
@@ -210,6 +212,7 @@ fn act(rule: Rule, sight: &Situation<'_>) -> Act {
         | Rule::Rename
         | Rule::DeletingDelete
         | Rule::DeletingOthersFirst
+        | Rule::DeletingUnused
         | Rule::DeletingRevoke
         | Rule::DeletingEnable
         | Rule::DeletingRevoked

@@ -1,11 +1,11 @@
 //! What is asked for by ConnectRequests, and how a sign-in through a link of the page ended.
 
-use composio_operator::composio::State;
+use composio_operator::composio::{Account, State};
 use composio_operator::connect::keys::SessionOf;
 use composio_operator::crd::{
     ConnectRequestKind, FinishedIn, LinkPolicy, LinkRequestedBy, Verdict,
 };
-use composio_operator::plan::{Effect, Failure, PendingRequest};
+use composio_operator::plan::{AccountLookup, Effect, Failure, Observed, PendingRequest};
 use jiff::{SignedDuration, Timestamp};
 
 use super::sight::Situation;
@@ -167,11 +167,16 @@ impl<'a> Situation<'a> {
             .iter()
             .any(|state| recorded.state.as_deref() == Some(state.as_str()));
         let issued = recorded.last_link_issued_at.as_ref().map(|at| at.0);
-        let is_new = issued > recorded.connected_at.as_ref().map(|at| at.0);
-        let is_own = recorded.adopted.is_none() && self.desired.spec.connected_account_id.is_none();
-        let is_demanded = !had_grant && is_new && is_own && self.desired.is_bound(Some(account));
+        let connected_at = recorded.connected_at.as_ref().map(|at| at.0);
+        let is_new = connected_at.is_none() || issued > connected_at;
+        let is_demanded = !had_grant && is_new && self.desired.is_bound(Some(account));
         let until = known.and_then(|one| one.return_by.as_ref()).map(|by| by.0);
-        let until = until.or(is_demanded.then(|| self.now + SignedDuration::from_mins(10)))?;
+        // Nobody can come back from what was found, or was made for nobody.
+        let minutes = match self.link_out().is_some() || known.is_some() {
+            true => 10,
+            false => 0,
+        };
+        let until = until.or(is_demanded.then(|| self.now + SignedDuration::from_mins(minutes)))?;
         (self.now >= until || !self.is_back(FinishedIn::Same)).then_some(until)
     }
 
@@ -198,7 +203,7 @@ impl<'a> Situation<'a> {
             false => expected == shown,
         };
         let demanded = self.desired.demanded_person(account);
-        let demanded = demanded.filter(|_| is_by_link && (!had_grant || was_not_shown));
+        let demanded = demanded.filter(|_| !had_grant || was_not_shown);
         let was_demanded = judged.filter(|_| was_not_shown);
         let demanded = demanded.or(was_demanded.map(|one| one.expected.as_str()));
         let is_demanded = |person: &str| {
@@ -223,6 +228,61 @@ impl<'a> Situation<'a> {
             (_, None) => is_judged_now(),
         };
         self.is(&connected) && is_wrong
+    }
+
+    /// Whether the grant is not to be used, as it is known now.
+    fn is_not_to_be_used(&self) -> bool {
+        let is_over = self.return_by().is_some_and(|by| by <= self.now);
+        is_over || self.is_finished_elsewhere() || self.is_of_another_person()
+    }
+
+    /// Whether it is, all the same, and can be disabled.
+    pub(super) fn is_disabled_at_once(&self) -> bool {
+        let is_it = self.account().map(|account| account.id.as_str()) == self.recorded_id();
+        let is_its_own = is_it && self.claim().is_some() && !self.is_pinned_elsewhere();
+        is_its_own
+            && self.observed.holder.is_none()
+            && self.is(&[State::Active])
+            && self.is_not_to_be_used()
+            && self.not_used_refused().is_none()
+    }
+
+    /// Whether a browser has a link that can still be used.
+    fn has_link_in_browser(&self) -> bool {
+        let link = self.observed.recorded.link.as_ref();
+        let is_good = link.is_some_and(|link| self.now < link.expires_at.0);
+        is_good && self.link_out().is_some_and(|out| out.browser.is_some())
+    }
+
+    /// Whether the status tells of a sign-in that is open, or was no good one.
+    pub(super) fn has_open_sign_in(&self) -> bool {
+        let recorded = &self.observed.recorded;
+        let sign_in = recorded.sign_in.as_ref();
+        let is_open = sign_in.is_some_and(|one| {
+            one.return_by.is_some() || one.finished_in == Some(FinishedIn::Another)
+        });
+        let judged = recorded.identity_verdict.as_ref();
+        let is_wrong = judged.is_some_and(|one| {
+            Some(one.account_id.as_str()) == self.recorded_id()
+                && [Verdict::AnotherIdentity, Verdict::NotShown].contains(&one.verdict)
+        });
+        self.recorded() && (is_open || is_wrong || self.has_link_in_browser())
+    }
+
+    /// Whether nothing of that account is left to whoever comes after the object.
+    pub(super) fn is_not_left(&self, account: &Account) -> bool {
+        if self.recorded_id() != Some(account.id.as_str()) {
+            return false;
+        }
+        let observed = Observed {
+            account: AccountLookup::One(account.clone()),
+            ..self.observed.clone()
+        };
+        let alone = Situation::new(self.desired, &observed, self.now);
+        match alone.is(&[State::Active, State::Inactive]) {
+            true => alone.is_not_to_be_used() || alone.return_by().is_some(),
+            false => alone.has_link_in_browser(),
+        }
     }
 
     /// What was refused of what is due of a grant that is not to be used.

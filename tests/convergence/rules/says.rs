@@ -90,7 +90,6 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::AwaitRequest => waits(&[Reason::AwaitingUser]),
         Rule::AwaitReturn => waits(&[Reason::AwaitingUser]),
         Rule::FinishedElsewhere | Rule::NotReturned | Rule::WrongIdentity => match effect {
-            Some(Effect::Disable { id }) => sight.shows(id, &[State::Active]),
             Some(_) => deletes_it(false) && sight.asked_for_link(),
             None => match (sight.not_used_refused(), decision.rule) {
                 (Some(_), _) => stops,
@@ -100,6 +99,9 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
                 (None, _) => refuses(&[Reason::WrongIdentity]),
             },
         },
+        Rule::DisableAtOnce => {
+            matches!(effect, Some(Effect::Disable { id }) if sight.shows(id, &[State::Active]))
+        }
         Rule::DoesNotConverge => waits(&[Reason::DoesNotConverge]),
         Rule::Enable => {
             matches!(effect, Some(Effect::Enable { id }) if Some(id.as_str()) == account)
@@ -118,10 +120,12 @@ pub(super) fn fits(sight: &Situation<'_>, decision: &Decision) -> bool {
         Rule::DeletingUntouched
         | Rule::DeletingAbandoned
         | Rule::DeletingNotOurs
+        | Rule::DeletingRetained
         | Rule::DeletingGone => effect == Some(&Effect::Release),
-        Rule::DeletingDelete | Rule::DeletingRevoked | Rule::DeletingOthersFirst => {
-            deleted(false).is_some()
-        }
+        Rule::DeletingDelete
+        | Rule::DeletingRevoked
+        | Rule::DeletingOthersFirst
+        | Rule::DeletingUnused => deleted(false).is_some(),
         Rule::DeletingRevoke => {
             matches!(effect, Some(Effect::Revoke { id }) if sight.shows(id, &[State::Active]))
         }

@@ -80,8 +80,11 @@ impl<'a> Situation<'a> {
     pub(super) fn has_unanswered_request(&self) -> bool {
         let handled = &self.observed.recorded.last_handled_reconcile_at;
         let request = &self.desired.reconcile_request;
+        if self.desired.spec.suspend {
+            let is_told_of = self.desired.has_return(&self.observed.recorded);
+            return self.desired.presence == Presence::Present && is_told_of;
+        }
         self.desired.presence == Presence::Present
-            && !self.desired.spec.suspend
             && ((request.is_some() && request != handled)
                 || self.asked()
                 || self.desired.requests.iter().any(|one| self.is_open(one)))

@@ -21,7 +21,7 @@ const DECIDED: u64 = 20;
 const TOLD: u64 = 3;
 
 /// Neighbours of the table that never hold together, and why. To exchange these two changes no decision.
-const DISJOINT: [(Rule, Rule, &str); 32] = [
+const DISJOINT: [(Rule, Rule, &str); 35] = [
     (
         Rule::Suspended,
         Rule::ProjectMismatch,
@@ -31,6 +31,16 @@ const DISJOINT: [(Rule, Rule, &str); 32] = [
         Rule::ProjectMismatch,
         Rule::ProjectUnavailable,
         "to refuse an object for its project needs none",
+    ),
+    (
+        Rule::NotOurs,
+        Rule::DisableAtOnce,
+        "the object claims it, or does not",
+    ),
+    (
+        Rule::DisableAtOnce,
+        Rule::HeldByAnother,
+        "of what another object manages nothing is disabled",
     ),
     (
         Rule::Mismatch,
@@ -155,8 +165,13 @@ const DISJOINT: [(Rule, Rule, &str); 32] = [
     ),
     (
         Rule::DeletingOthersFirst,
+        Rule::DeletingUnused,
+        "what is retained goes before no other",
+    ),
+    (
+        Rule::DeletingRetained,
         Rule::DeletingDelete,
-        "another is to go first, or none",
+        "each is for one policy",
     ),
     (
         Rule::DeletingDelete,

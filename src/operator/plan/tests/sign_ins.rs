@@ -92,7 +92,7 @@ fn of_what_composio_says_no_address_is_passed_on() {
 
 pub(crate) const BROWSER: &str = "browser-a";
 
-fn page(key: &str, knows_users: bool) -> Arc<PageSettings> {
+pub(super) fn page(key: &str, knows_users: bool) -> Arc<PageSettings> {
     Arc::new(PageSettings {
         url: ConnectUrl::parse("https://connect.example").expect("a URL"),
         keys: ConnectKeys::read(&Sensitive::new(key.repeat(32))).expect("a key"),
