@@ -25,6 +25,7 @@ mod received;
 mod replicas;
 mod returning;
 mod scale;
+mod squatted;
 mod suspended;
 mod tls;
 pub(crate) mod verified;

@@ -6,8 +6,9 @@ use composio_operator::crd::ConnectRequestKind::{Link, Returned};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{PAGE, ask, awaits, keys, links, with_page};
-use crate::support::scene::{Scene, gmail};
+use super::{PAGE, ask, awaits, keys, links, requests, with_page};
+use crate::support::scene::{SOON, Scene, gmail};
+use crate::support::wait;
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is text"))
@@ -260,7 +261,19 @@ async fn a_return_without_a_proof_or_of_another_link_does_nothing() {
         let mut forged = told.clone();
         forged["proof"] = json!(proof);
         forged["finishedIn"] = json!(finished_in);
-        ask(&scene, "mail", Returned, json!({"returned": forged})).await;
+        // It is deleted, and nobody looks for it.
+        let before = scene.object("mail").await["status"]["lastConnectRequest"].clone();
+        let forged = super::request(&object, Returned, &json!({"returned": forged}));
+        scene.apply(&forged.to_string()).await;
+        wait::until("the request is deleted", SOON, async || {
+            match requests(&scene).await {
+                left if left.is_empty() => Ok(()),
+                left => Err(left.join(", ")),
+            }
+        })
+        .await;
+        let after = scene.object("mail").await["status"]["lastConnectRequest"].clone();
+        assert_eq!(after, before);
     }
     let mut another = object.clone();
     another["status"]["link"]["requestedBy"]["uid"] = json!("another-request");

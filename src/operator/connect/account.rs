@@ -6,12 +6,15 @@ use jiff::Timestamp;
 use kube::api::ObjectMeta;
 use serde_json::Value;
 
-use super::keys::{ConnectKeys, SealedFor};
+use super::{
+    keys::{ConnectKeys, SealedFor},
+    page_address::connect_epoch,
+};
 use crate::{
     composio::model::Sensitive,
     crd::{
-        ALIAS_ANNOTATION, CONNECT_EPOCH_ANNOTATION, ConnectRequestKind, ConnectRequestOutcome,
-        ConnectedAccountStatus, FinishedIn, ProjectKind, ProjectRef, condition,
+        ALIAS_ANNOTATION, ConnectRequestKind, ConnectRequestOutcome, ConnectedAccountStatus,
+        FinishedIn, ProjectKind, ProjectRef, condition,
     },
     plan::Pin,
     projects::ProjectKey,
@@ -78,8 +81,7 @@ impl Account {
             metadata.namespace.as_deref().unwrap_or_default(),
             metadata.name.as_deref().unwrap_or_default()
         );
-        let epoch = metadata.annotations.as_ref();
-        let epoch = epoch.and_then(|all| all.get(CONNECT_EPOCH_ANNOTATION));
+        let epoch = metadata.annotations.as_ref().map(connect_epoch);
         let connection_data = &spec["connectionData"];
         let connection_data = connection_data
             .is_object()
@@ -109,7 +111,7 @@ impl Account {
         let own = [
             (Own::Key, Some(key.as_str())),
             (Own::Uid, metadata.uid.as_deref()),
-            (Own::Epoch, epoch.map(String::as_str)),
+            (Own::Epoch, epoch.as_deref()),
             (Own::User, spec["user"].as_str()),
             (Own::Person, person),
             (Own::CallbackUrl, spec["callbackUrl"].as_str()),

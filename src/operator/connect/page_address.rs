@@ -1,12 +1,14 @@
 //! The addresses of the connect page: what the operator writes, and the page serves.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sha2::{Digest, Sha256};
 
-use crate::crd::ConnectPage;
+use crate::crd::{CONNECT_EPOCH_ANNOTATION, ConnectPage};
 
 use super::keys::ConnectKeys;
 
@@ -16,6 +18,9 @@ const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 const TOKEN_STEP: SignedDuration = SignedDuration::from_hours(24);
 /// An address is written anew when less than that is left of it.
 const TOKEN_LEFT: SignedDuration = SignedDuration::from_hours(24);
+
+/// The longest epoch, in bytes, that is taken as it is written.
+const MAX_EPOCH: usize = 64;
 
 /// Where the connect page is served, such as `https://connect.acme.com`: a host of its own, without a path.
 #[derive(Clone, PartialEq, Eq)]
@@ -133,6 +138,20 @@ pub struct PageOf<'a> {
     pub uid: &'a str,
     /// The value of its annotation `composio.dev/connect-epoch`, or nothing.
     pub epoch: &'a str,
+}
+
+/// What a person raises to make the addresses of an object's page worthless that are out: the value of its annotation
+/// `composio.dev/connect-epoch`, or nothing. Of a long value it is the digest, so whatever is written there is another
+/// epoch than what was, and takes no more room than others. Who signs an address and who verifies it both read it here.
+pub fn connect_epoch(annotations: &BTreeMap<String, String>) -> String {
+    match annotations.get(CONNECT_EPOCH_ANNOTATION) {
+        None => String::new(),
+        Some(short) if short.len() <= MAX_EPOCH => short.clone(),
+        Some(long) => {
+            let digest = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(long));
+            format!("sha256:{digest}")
+        }
+    }
 }
 
 impl PageSettings {

@@ -1,6 +1,6 @@
 //! ConnectRequests: who asks for a link has the object looked at, and what is over is deleted.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use kube::{
         watcher::{self, Event, watcher},
     },
 };
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::Trigger;
@@ -21,13 +22,15 @@ use crate::{
     http::Health,
     kubernetes::{apis, delete_connect_request},
     log::cause,
-    store::AllObjects,
+    store::{AllObjects, StoredRequest},
 };
 
 /// The part of readiness that the watch of requests sets. Without it links can be asked for by annotation alone.
 const CONNECT_REQUESTS: &str = "connect requests";
 /// The shortest time between two looks through the requests.
-const BREATH: Duration = Duration::from_secs(1);
+const BREATH: Duration = Duration::from_millis(200);
+/// So many are deleted at once.
+const AT_ONCE: usize = 8;
 /// How often what could not be handled or deleted is taken up again.
 const AGAIN: Duration = Duration::from_secs(30);
 
@@ -83,25 +86,71 @@ fn readable(
     }
 }
 
-/// Deletes what is over and what names no object that is there, and has the others looked at again, for ever.
+/// What is to become of the requests that are there.
+#[derive(Default)]
+struct Sorted {
+    /// They are to be deleted.
+    over: Vec<StoredRequest>,
+    /// They are for an object that is there.
+    open: Vec<StoredRequest>,
+    /// When the first of those would have an object that were made just before it.
+    next: Option<Instant>,
+}
+
+/// Tells what counts from what does not. Each holds a name that the next honest request needs, so what can never count
+/// is over at once: what bears no proof that it comes from the page, and what names an object by the uid of another one.
+fn sort(objects: &AllObjects, now: Timestamp) -> Sorted {
+    let all = objects.connect_requests().all();
+    let has_object =
+        |one: &StoredRequest| objects.has(&one.namespace, &one.account, &one.account_uid);
+    let (with, without): (Vec<_>, Vec<_>) = all.into_values().partition(has_object);
+    let uids = without.iter().map(|one| one.account_uid.as_str()).collect();
+    let others = objects.known_uids(&uids);
+    let others: HashSet<String> = others.into_iter().map(str::to_owned).collect();
+    let is_unproved = |one: &StoredRequest| {
+        let page = objects.page();
+        page.is_some_and(|page| one.pending.is_unproved(&one.account_uid, page))
+    };
+    let mut sorted = Sorted::default();
+    for request in with {
+        match request.is_over(now) || is_unproved(&request) {
+            true => sorted.over.push(request),
+            false => sorted.open.push(request),
+        }
+    }
+    for request in without {
+        let until = request.waits_until();
+        let is_void = others.contains(&request.account_uid) || is_unproved(&request);
+        match is_void || request.is_over(now) || until <= Instant::now() {
+            true => sorted.over.push(request),
+            false => sorted.next = sorted.next.into_iter().chain([until]).min(),
+        }
+    }
+    sorted
+}
+
+/// Deletes what is over, what can never count and what names no object that is there, and has the others looked at again,
+/// for ever.
 pub(super) async fn sweep(client: Client, objects: AllObjects, trigger: Trigger) {
     let requests = objects.connect_requests();
     let mut round = tokio::time::interval(AGAIN);
     let mut is_round = false;
     loop {
-        let now = Timestamp::now();
-        for request in requests.all().into_values() {
-            let is_orphan = request.has_waited()
-                && !objects.has(&request.namespace, &request.account, &request.account_uid);
-            if is_orphan || request.is_over(now) {
-                delete_connect_request(&client, requests, &request).await;
-            } else if is_round {
-                trigger.send(ObjectRef::new(&request.account).within(&request.namespace));
-            }
+        let Sorted { over, open, next } = sort(&objects, Timestamp::now());
+        let deletions = over.into_iter().map(|request| {
+            let (client, requests) = (client.clone(), requests.clone());
+            async move { delete_connect_request(&client, &requests, &request).await }
+        });
+        let deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
+        deletions.for_each(|_| std::future::ready(())).await;
+        for request in open.iter().filter(|_| is_round) {
+            trigger.send(ObjectRef::new(&request.account).within(&request.namespace));
         }
+        let due = next.unwrap_or_else(Instant::now);
         is_round = tokio::select! {
             _ = round.tick() => true,
             () = requests.changed() => false,
+            () = tokio::time::sleep_until(due), if next.is_some() => false,
         };
         // Many may come at once, and each time all are looked through.
         tokio::time::sleep(BREATH).await;

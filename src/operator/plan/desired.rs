@@ -7,12 +7,12 @@ use kube::ResourceExt;
 
 use crate::{
     composio::model::{Acl, Credentials, Visibility},
-    connect::page_address::PageSettings,
+    connect::page_address::{PageSettings, connect_epoch},
     crd::{
-        ABANDON_ANNOTATION, ALIAS_ANNOTATION, CONNECT_EPOCH_ANNOTATION, ConnectedAccount,
-        ConnectedAccountSpec, ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION, Link,
-        MOVE_TO_PROJECT_ANNOTATION, OWN_ACCOUNT_ANNOTATION, ProjectRef,
-        RECONCILE_REQUESTED_ANNOTATION, has_finalizer, is_unanswered,
+        ABANDON_ANNOTATION, ALIAS_ANNOTATION, ConnectedAccount, ConnectedAccountSpec,
+        ConnectedAccountStatus, LINK_REQUESTED_ANNOTATION, Link, MOVE_TO_PROJECT_ANNOTATION,
+        OWN_ACCOUNT_ANNOTATION, ProjectRef, RECONCILE_REQUESTED_ANNOTATION, has_finalizer,
+        is_unanswered,
     },
     notify::NotifyFilter,
 };
@@ -177,7 +177,7 @@ impl Desired {
             ignored_link_request: too_long(object, LINK_REQUESTED_ANNOTATION),
             reconcile_request: token(object, RECONCILE_REQUESTED_ANNOTATION),
             requests: Vec::new(),
-            connect_epoch: token(object, CONNECT_EPOCH_ANNOTATION).unwrap_or_default(),
+            connect_epoch: connect_epoch(object.annotations()),
             labels: Arc::default(),
             before: 0,
             flags: flags.clone(),

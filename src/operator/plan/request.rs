@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use crate::{
     composio::model::{Account, Sensitive, State},
-    connect::keys::SessionOf,
+    connect::{keys::SessionOf, page_address::PageSettings},
     crd::{
         ConnectRequest, ConnectRequestKind, ConnectedAccountStatus, FinishedIn, Link,
         LinkRequestedBy, Returned, SignIn, SignInSession,
@@ -23,6 +23,8 @@ const RETURN_WAIT: SignedDuration = SignedDuration::from_mins(10);
 pub struct PendingRequest {
     /// Its `metadata.uid`.
     pub uid: String,
+    /// When it was made; `None`: that is not known.
+    pub created: Option<Timestamp>,
     /// What it asks for.
     pub kind: ConnectRequestKind,
     /// The browser that asks; `None`: it is not the page that asks.
@@ -55,6 +57,7 @@ impl PendingRequest {
         let spec = &request.spec;
         Self {
             uid: request.uid().unwrap_or_default(),
+            created: request.creation_timestamp().map(|time| time.0),
             kind: spec.kind,
             browser: spec.browser.clone(),
             requested_by: spec.requested_by.clone(),
@@ -75,6 +78,31 @@ impl PendingRequest {
             sign_in.map(|one| &one.request),
         ];
         uids.into_iter().flatten().any(|uid| *uid == self.uid)
+    }
+
+    /// Whether it tells of a sign-in to the object of that uid what the page alone can tell, and does not come from the
+    /// page: anybody may write such a request who may make one.
+    pub fn is_unproved(&self, uid: &str, page: &PageSettings) -> bool {
+        let is_forged = |returned: &Returned| {
+            let Returned {
+                request,
+                browser,
+                proof,
+                finished_in,
+            } = returned;
+            !(page.keys).verify_outcome_proof(proof, uid, request, browser, *finished_in)
+        };
+        let is_unsealed = |session: &SignInSession| {
+            let of = SessionOf {
+                uid,
+                request: &session.request,
+                browser: &session.browser,
+                person: self.requested_by.as_deref().unwrap_or_default(),
+            };
+            page.keys.open_session(&session.sealed, of).is_none()
+        };
+        self.returned.as_ref().is_some_and(is_forged)
+            || self.session.as_ref().is_some_and(is_unsealed)
     }
 
     /// Whether it asks for a link.
@@ -116,8 +144,9 @@ impl PendingRequest {
 }
 
 impl Desired {
-    /// The request that a new link is due for; `usable` is the link that can still be used. Who starts over goes
-    /// first: that brings a link to the others too. While one that was answered is still there, none is due: of several
+    /// The request that a new link is due for; `usable` is the link that can still be used. They take turns, so that
+    /// nobody is kept waiting by who asks again and again; of two that were made in the same second, who starts over goes
+    /// first: that may bring a link to the other too. While one that was answered is still there, none is due: of several
     /// answers the status remembers the last, and to the others there would be a second one.
     pub fn link_asked_for(
         &self,
@@ -129,7 +158,12 @@ impl Desired {
             return None;
         }
         let open = |request: &&PendingRequest| !usable.is_some_and(|link| request.is_met_by(link));
-        for_link().filter(open).max_by_key(|request| request.kind == ConnectRequestKind::StartOver)
+        for_link().filter(open).min_by_key(|request| {
+            (
+                request.created,
+                request.kind != ConnectRequestKind::StartOver,
+            )
+        })
     }
 
     /// Whether it asks for a link, and may: where the project has sign-ins bound to the person, the page alone asks for

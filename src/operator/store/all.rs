@@ -13,7 +13,9 @@ use super::{
     cluster::{Cluster, NamespaceChange},
     watched::Watched,
 };
-use crate::{crd::ProjectKind, plan::Flags, projects::ProjectKey};
+use crate::{
+    connect::page_address::PageSettings, crd::ProjectKind, plan::Flags, projects::ProjectKey,
+};
 
 /// The objects of all projects as the watch has them. Cheap to clone.
 #[derive(Clone)]
@@ -177,6 +179,21 @@ impl AllObjects {
     pub(crate) fn has(&self, namespace: &str, name: &str, uid: &str) -> bool {
         let object = self.get(&ObjectRef::new(name).within(namespace));
         object.is_some_and(|object| object.uid.as_deref() == Some(uid))
+    }
+
+    /// Those of these uids that objects have, of whatever name.
+    pub(crate) fn known_uids<'a>(&self, uids: &HashSet<&'a str>) -> HashSet<&'a str> {
+        if uids.is_empty() {
+            return HashSet::new();
+        }
+        let watched = self.watched.lock();
+        let all = watched.all().filter_map(|object| object.uid.as_deref());
+        all.filter_map(|uid| uids.get(uid).copied()).collect()
+    }
+
+    /// What the operator shares with the connect page; `None`: it is not served.
+    pub(crate) fn page(&self) -> Option<&PageSettings> {
+        self.flags.page.as_deref()
     }
 
     /// Says whether these are all objects that there are: false while a watched namespace has not been shown

@@ -74,9 +74,9 @@ impl StoredRequest {
         }
     }
 
-    /// Whether the object that it names would be known by now: it may have been made just before.
-    pub(crate) fn has_waited(&self) -> bool {
-        self.seen.elapsed() >= PATIENCE
+    /// When the object that it names would be known: it may have been made just before.
+    pub(crate) fn waits_until(&self) -> Instant {
+        self.seen + PATIENCE
     }
 
     /// Whether it counts no more. One from the future was made by a clock that nothing is known of, and counts.

@@ -52,3 +52,20 @@ fn an_alias_is_declared_where_the_metadata_names_one() {
     assert_eq!(of(None).alias, computed_alias("", "agents", "mail"));
     assert!(!read(|_| {}).declares_alias());
 }
+
+#[test]
+fn any_new_value_is_another_epoch_and_a_long_one_takes_no_more_room() {
+    let epoch = |value: &str| {
+        read(|object| {
+            let annotation = (crd::CONNECT_EPOCH_ANNOTATION.to_owned(), value.to_owned());
+            object.metadata.annotations = Some([annotation].into());
+        })
+        .connect_epoch
+    };
+    assert_eq!(read(|_| {}).connect_epoch, "");
+    assert_eq!(epoch("2"), "2");
+    let long = "2026-11-30T08:00:00Z".repeat(10_000);
+    let (one, another) = (epoch(&long), epoch(&format!("{long}1")));
+    assert!(one != another && !one.is_empty(), "{one}");
+    assert!(one.len() <= 64, "{one}");
+}

@@ -11,7 +11,7 @@ use crate::{
         keys::{ConnectKeys, SessionOf},
         page_address::{ConnectUrl, PageSettings},
     },
-    crd::{ConnectRequestKind, LinkRequestedBy, SignInSession},
+    crd::{ConnectRequestKind, FinishedIn, LinkRequestedBy, Returned, SignInSession},
     plan::PendingRequest,
 };
 
@@ -117,6 +117,7 @@ pub(crate) fn back(knows_users: bool, browser: &str, person: Option<&str>) -> De
         };
         desired.requests = vec![PendingRequest {
             uid: "back".into(),
+            created: None,
             kind: ConnectRequestKind::CompleteAuth,
             browser: None,
             requested_by: person.map(str::to_owned),
@@ -259,4 +260,61 @@ fn a_server_that_does_not_verify_is_told_from_a_session_that_is_over() {
         let says = failure.message.contains("take the verifier URL off");
         assert_eq!(says, lacks_it, "{status} {body}: {}", failure.message);
     }
+}
+
+#[test]
+fn requests_for_a_link_take_turns() {
+    let asks = |kind, seconds| PendingRequest {
+        uid: format!("{kind}-{seconds}"),
+        created: Some(ago(seconds)),
+        kind,
+        browser: None,
+        requested_by: None,
+        returned: None,
+        session: None,
+    };
+    let (link, over) = (ConnectRequestKind::Link, ConnectRequestKind::StartOver);
+    for (requests, first) in [
+        ([asks(over, 10), asks(link, 20)], "Link-20"),
+        ([asks(link, 10), asks(over, 20)], "StartOver-20"),
+        ([asks(link, 10), asks(over, 10)], "StartOver-10"),
+    ] {
+        let DesiredBuilder(desired) = object().with(|desired| desired.requests = requests.to_vec());
+        let recorded = ConnectedAccountStatus::default();
+        let turn = desired.link_asked_for(&recorded, None);
+        assert_eq!(turn.map(|one| one.uid.as_str()), Some(first));
+    }
+}
+
+#[test]
+fn what_tells_of_a_sign_in_without_a_proof_is_told_from_what_the_page_says() {
+    let DesiredBuilder(sealed) = back(true, BROWSER, Some("ann"));
+    let settings = page("k", true);
+    let is_unproved = |request: &PendingRequest| request.is_unproved(&sealed.uid, &settings);
+    let session = sealed.requests[0].clone();
+    assert!(!is_unproved(&session));
+    let mut of_another = session.clone();
+    of_another.requested_by = Some("mallory".into());
+    assert!(is_unproved(&of_another));
+    assert!(session.is_unproved("another-uid", &settings));
+
+    let told = FinishedIn::Another;
+    let keys = &settings.keys;
+    let mut returned = PendingRequest {
+        kind: ConnectRequestKind::Returned,
+        session: None,
+        returned: Some(Returned {
+            request: "asked".into(),
+            browser: BROWSER.into(),
+            proof: keys.outcome_proof(&sealed.uid, "asked", BROWSER, told),
+            finished_in: told,
+        }),
+        ..session
+    };
+    assert!(!is_unproved(&returned));
+    let what = returned.returned.as_mut().expect("it tells");
+    what.finished_in = FinishedIn::Same;
+    assert!(is_unproved(&returned));
+    returned.returned = None;
+    assert!(!is_unproved(&returned), "it tells nothing");
 }

@@ -12,6 +12,7 @@ use crate::{
 fn request(uid: &str, kind: ConnectRequestKind) -> PendingRequest {
     PendingRequest {
         uid: uid.into(),
+        created: None,
         kind,
         browser: None,
         requested_by: None,

@@ -132,8 +132,11 @@ pub(super) fn requests(dice: &mut Dice, uid: &str) -> Vec<PendingRequest> {
                 sealed,
             }
         });
+        let uid = dice.text(&UIDS);
+        let place = UIDS.iter().position(|one| *one == uid);
         drawn.push(PendingRequest {
-            uid: dice.text(&UIDS),
+            created: place.map(|place| ago(if place == 0 { 90 } else { 30 })),
+            uid,
             kind,
             browser: dice.maybe(|dice| dice.text(&BROWSERS)),
             requested_by,

@@ -1,0 +1,164 @@
+//! Somebody who may make ConnectRequests, and nothing else, takes the names that others need.
+
+use std::time::Duration;
+
+use composio_operator::crd::ConnectRequest;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::{Value, json};
+
+use super::whole::House;
+use crate::on_demand::request;
+use crate::support::connect_page::Visitor;
+use crate::support::scene::{SOON, Scene};
+use crate::support::wait;
+use composio_operator::crd::ConnectRequestKind::{self, Link, Returned, StartOver};
+
+const MAKER: &str =
+    "- apiGroups: [composio.dev]\n  resources: [connectrequests]\n  verbs: [create]\n";
+/// Sooner than what nobody told of is looked for again.
+const SOONER: Duration = Duration::from_secs(25);
+
+/// Requests as somebody makes them who may do nothing else.
+async fn maker(scene: &Scene<'_>) -> Api<ConnectRequest> {
+    let (client, namespace) = (&scene.client, &scene.namespace);
+    let token = scene
+        .control_plane
+        .service_account(client, namespace, "hostile", MAKER)
+        .await;
+    let client = scene.control_plane.client_for_token(&token).await;
+    Api::namespaced(client, namespace)
+}
+
+fn squat(object: &Value, kind: ConnectRequestKind, more: &Value) -> ConnectRequest {
+    serde_json::from_value(request(object, kind, more)).expect("it is a ConnectRequest")
+}
+
+/// Somebody came back, as anybody can write it.
+fn forged() -> Value {
+    json!({"returned": {
+        "request": "x", "browser": "b".repeat(43), "proof": "A".repeat(22), "finishedIn": "Same",
+    }})
+}
+
+/// Waits until no request is there; returns what came of them.
+async fn none_is_left(scene: &Scene<'_>, name: &str) -> Value {
+    wait::until("the requests are deleted", SOONER, async || {
+        let left = scene
+            .kubectl(&["get", "connectrequests", "-o", "name"])
+            .await;
+        match left.trim() {
+            "" => Ok(()),
+            left => Err(left.to_owned()),
+        }
+    })
+    .await;
+    scene.object(name).await["status"]["lastConnectRequest"].clone()
+}
+
+#[tokio::test]
+async fn what_can_never_count_is_gone_before_others_need_its_name_and_asks_for_nothing() {
+    let house = House::new(&[]).await;
+    house.declares("mail").await;
+    let (scene, object) = (&house.scene, house.scene.object("mail").await);
+    let hostile = maker(scene).await;
+    let mut other = object.clone();
+    other["metadata"]["name"] = json!("other");
+    let mut gone = object.clone();
+    gone["metadata"]["uid"] = json!("0b5e9bd6-6d8a-4bd2-9c85-0f4be1f3a0f1");
+    for (object, kind, more) in [
+        (&object, Returned, forged()),
+        (&other, Returned, forged()),
+        (&other, Link, json!({})),
+        (&gone, Link, json!({})),
+    ] {
+        let squatted = squat(object, kind, &more);
+        let made = hostile.create(&PostParams::default(), &squatted).await;
+        made.expect("they may");
+        let came_of = none_is_left(scene, "mail").await;
+        assert_eq!(came_of, Value::Null, "nobody looked for that");
+    }
+    assert_eq!(scene.sandbox.accounts().await, [Value::Null; 0]);
+}
+
+#[tokio::test]
+async fn who_starts_over_in_a_loop_keeps_nobody_from_a_link() {
+    let house = House::new(&[]).await;
+    house.declares("mail").await;
+    let (scene, object) = (&house.scene, house.scene.object("mail").await);
+    let hostile = maker(scene).await;
+    let flood = squat(&object, StartOver, &json!({"browser": "x".repeat(43)}));
+    let flood = tokio::spawn(async move {
+        loop {
+            // It is there still, or not any more.
+            drop(hostile.create(&PostParams::default(), &flood).await);
+            tokio::time::sleep(wait::PAUSE / 2).await;
+        }
+    });
+    let started = |object: &Value| object["status"]["link"]["requestedBy"]["uid"].is_string();
+    scene
+        .until_status("mail", "a link of the flood", started)
+        .await;
+    let mine = request(&object, Link, &json!({"browser": "y".repeat(43)}));
+    scene.apply(&mine.to_string()).await;
+    let is_mine = |object: &Value| {
+        let browser = &object["status"]["link"]["requestedBy"]["browser"];
+        *browser == json!("y".repeat(43))
+    };
+    scene.until_status("mail", "a link of mine", is_mine).await;
+    flood.abort();
+}
+
+#[tokio::test]
+async fn a_squatted_return_does_not_hide_that_somebody_else_has_signed_in() {
+    let house = House::new(&[]).await;
+    let address = house.declares("mail").await;
+    let (scene, path) = (&house.scene, house.path("mail"));
+    let mut other = scene.object("mail").await;
+    other["metadata"]["name"] = json!("other");
+    let hostile = maker(scene).await;
+    let (mallory, victim) = (Visitor::of(&house.page), Visitor::of(&house.page));
+    mallory.get(&address).await;
+    let link = house.is_led_on(&mallory, &path).await;
+    let squatted = squat(&other, Returned, &forged());
+    let made = hostile.create(&PostParams::default(), &squatted).await;
+    made.expect("they may");
+    let back = house.signs_in(&victim, &link, "connect").await;
+    let told = house.comes_back(&victim, &back).await;
+    assert!(told.text.contains("not your link"), "{}", told.text);
+    scene
+        .until("mail", "Ready", "False", "FinishedElsewhere")
+        .await;
+    let accounts = scene.sandbox.accounts().await;
+    assert_eq!(accounts[0]["status"], "INACTIVE");
+}
+
+#[tokio::test]
+async fn an_epoch_of_whatever_length_makes_another_address_that_opens() {
+    let house = House::new(&[]).await;
+    let before = house.declares("mail").await;
+    let long = format!(
+        "composio.dev/connect-epoch={}",
+        "2026-11-30T08:00:00Z-".repeat(5)
+    );
+    let args = ["annotate", "connectedaccounts", "mail"];
+    house.scene.kubectl(&[&args[..], &[&long]].concat()).await;
+    let is_new = |object: &Value| {
+        let url = object["status"]["connectPage"]["url"].as_str();
+        url.is_some_and(|url| url != before)
+    };
+    let object = house.scene.until_status("mail", "an address", is_new).await;
+    let address = object["status"]["connectPage"]["url"].as_str();
+    let address = address.expect("it is one").to_owned();
+    wait::until("the page knows the epoch", SOON, async || {
+        let ann = Visitor::of(&house.page);
+        match (
+            ann.get(&address).await.status,
+            ann.get(&before).await.status,
+        ) {
+            (303, 404) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+}
