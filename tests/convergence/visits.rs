@@ -29,7 +29,8 @@ const BROWSERS: [&str; 2] = ["hers", "his"];
 const ANN: &str = "ann@acme.com";
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// The rules that only visits lead to, and so often they decide at least.
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 6] = [
+    Rule::DisableAtOnce,
     Rule::AwaitRequest,
     Rule::FinishedElsewhere,
     Rule::NotReturned,
@@ -48,6 +49,7 @@ struct Met {
     returns: u32,
     abandoned: u32,
     sign_ins: u32,
+    anew: u32,
 }
 
 /// A sign-in that somebody has finished and may come back from.
@@ -119,7 +121,7 @@ impl Visits {
         self.ground.settle().await;
         for _ in 0..STEPS {
             let name = NAMES[self.random.usize(..NAMES.len())];
-            let step = self.step(name);
+            let step = self.step(name).await;
             self.history.push(step);
             let seconds = [0, 1, 5, 60, 700][self.random.usize(..5)];
             self.ground
@@ -138,14 +140,17 @@ impl Visits {
             "person": ANN,
             "enabled": self.random.u32(..4) > 0, "suspend": self.random.u32(..8) == 0,
         });
+        if self.random.u32(..3) > 0 {
+            spec["deletionPolicy"] = json!("Retain");
+        }
         if self.random.bool() {
             spec["expectedIdentity"] = json!(ANN);
         }
         self.ground.apply(name, spec);
     }
 
-    fn step(&mut self, name: &'static str) -> String {
-        match self.random.u32(..20) {
+    async fn step(&mut self, name: &'static str) -> String {
+        match self.random.u32(..21) {
             0..4 => self.click(name, Link),
             4 => self.click(name, StartOver),
             5 => self.ask(name, Link, &json!({})),
@@ -176,12 +181,26 @@ impl Visits {
                 self.declare(name);
                 format!("{name} is declared anew")
             }
+            19 => self.make_anew(name).await,
             _ => {
                 // A mail scanner opens the page, and nothing is written.
                 self.met.previews += 1;
                 "preview".to_owned()
             }
         }
+    }
+
+    /// Somebody deletes the object and makes it anew. What is known of the sign-ins to the former one goes with it.
+    async fn make_anew(&mut self, name: &'static str) -> String {
+        self.ground.delete(name);
+        self.ground.settle().await;
+        self.finished.retain(|one| one.name != name);
+        let is_gone = self.ground.object(name).is_none();
+        if is_gone {
+            self.met.anew += 1;
+            self.declare(name);
+        }
+        format!("{name} is made anew: {is_gone}")
     }
 
     /// Somebody presses the button in one of the browsers. As the page has it, a link that can still be used in that
@@ -333,6 +352,7 @@ fn whoever_comes_and_goes_an_object_has_a_link_for_each_request_and_no_more() {
         met.returns += one.returns;
         met.abandoned += one.abandoned;
         met.sign_ins += one.sign_ins;
+        met.anew += one.anew;
     }
     let taken = taken.lock().expect("no panic");
     let by_rule = RULES.map(|rule| (rule, taken.rules.get(&rule).copied().unwrap_or_default()));
@@ -341,6 +361,7 @@ fn whoever_comes_and_goes_an_object_has_a_link_for_each_request_and_no_more() {
         return;
     }
     assert!(met.clicks >= 500 && met.returns >= 80, "{met:?}");
+    assert!(met.anew >= 50, "{met:?}");
     assert!(met.abandoned >= 30 && met.previews >= 100, "{met:?}");
     assert!(
         by_rule.iter().all(|(_, count)| *count >= AT_LEAST),

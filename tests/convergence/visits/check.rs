@@ -97,16 +97,15 @@ impl Visits {
                 continue;
             };
             let account = json!(self.ground.world().account(id, now).ok());
-            let is_suspended = condition(&object, "Synced")["reason"] == "Suspended";
             let is_hers = status["identity"] == ANN;
-            if self.demands_person && account["status"] == "ACTIVE" && !is_hers && !is_suspended {
+            if self.demands_person && account["status"] == "ACTIVE" && !is_hers {
                 return Err(self.told(&format!("{name} has the account of nobody who is known")));
             }
             let is_back = sign_in["finishedIn"] == "Same";
-            if self.demands_return && account["status"] == "ACTIVE" && !is_back && !is_suspended {
+            if self.demands_return && account["status"] == "ACTIVE" && !is_back {
                 return Err(self.told(&format!("{name} has the account of whom nobody saw back")));
             }
-            if is_elsewhere && account["status"] == "ACTIVE" && !is_suspended {
+            if is_elsewhere && account["status"] == "ACTIVE" {
                 return Err(self.told(&format!("{name} has the account of another person")));
             }
         }

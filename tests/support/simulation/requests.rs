@@ -1,10 +1,10 @@
 //! The connect page of a simulation: its settings, and the ConnectRequests that it makes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use composio_operator::connect::page_address::PageSettings;
 use composio_operator::crd::{ConnectRequest, ConnectRequestKind, connect_request_name};
+use composio_operator::plan::PendingRequest;
 use jiff::SignedDuration;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
@@ -63,20 +63,30 @@ impl Simulation {
         self.apiserver().requests.len()
     }
 
-    /// What is too old is deleted, and counted; the objects whose requests are still there are to be looked at again.
+    /// What is too old is deleted, and counted, and so is, uncounted, what can never count: that has no proof, or no object
+    /// any more. The objects whose requests are still there are to be looked at again.
     pub(super) fn sweep_requests(&mut self) -> Vec<String> {
         let oldest = self.now() - LIFETIME;
+        let page = self.flags.page.clone();
         let mut apiserver = lock(&self.apiserver);
-        let times = &self.asked_at;
-        let (kept, over): (BTreeMap<_, _>, _) = std::mem::take(&mut apiserver.requests)
-            .into_iter()
-            .partition(|(_, request)| times.get(&uid_of(request)).is_some_and(|at| *at > oldest));
-        apiserver.requests = kept;
-        self.unanswered += over.len();
-        for request in over.into_values() {
-            let request: ConnectRequest = serde_json::from_value(request).expect("it decodes");
+        for (name, request) in std::mem::take(&mut apiserver.requests) {
+            let decoded: ConnectRequest =
+                serde_json::from_value(request.clone()).expect("it decodes");
+            let uid = decoded.spec.account_uid.clone();
+            let object = apiserver.objects.get(&decoded.spec.account_name);
+            let has_object = object.is_some_and(|object| object["metadata"]["uid"] == *uid);
+            let pending = PendingRequest::of(&decoded);
+            let is_proved = !(page.as_ref()).is_some_and(|page| pending.is_unproved(&uid, page));
+            let asked_at = self.asked_at.get(&pending.uid);
+            let is_young = asked_at.is_some_and(|at| *at > oldest);
+            let counts = has_object && is_proved;
+            if counts && is_young {
+                apiserver.requests.insert(name, request);
+                continue;
+            }
+            self.unanswered += usize::from(counts);
             let known = self.running.all.connect_requests();
-            known.apply(&Event::Delete(request));
+            known.apply(&Event::Delete(decoded));
         }
         let names = apiserver.requests.values();
         let names = names.filter_map(|request| request["spec"]["accountName"].as_str());
@@ -98,9 +108,4 @@ impl Simulation {
             self.trigger(&name);
         }
     }
-}
-
-fn uid_of(request: &Value) -> String {
-    let uid = request["metadata"]["uid"].as_str();
-    uid.unwrap_or_default().to_owned()
 }
