@@ -220,6 +220,8 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
         | Rule::DeletingOthersFirst
         | Rule::DeletingDelete
         | Rule::DeletingRevoke
+        | Rule::DeletingUnused
+        | Rule::DeletingRetained
         | Rule::DeletingProviderRefuses
         | Rule::DeletingEnable
         | Rule::DeletingRevoked
