@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 
 use super::hostile::answered;
 use super::{Stage, gmail, uid};
+use crate::support::child::Signal;
 use crate::support::connect_page::{Answer, Visitor};
 use crate::support::scene::SOON;
 use crate::support::wait;
@@ -78,4 +79,26 @@ async fn of_one_object_few_pages_are_held_back_and_the_others_are_shown_at_once(
     let (held, ()) = future::join(pages.collect::<Vec<_>>(), linked).await;
     assert_eq!(held.len(), 4);
     assert!(held.iter().all(is_ready), "{held:?}");
+}
+
+#[tokio::test]
+async fn who_waits_while_the_page_ends_is_led_to_another_one() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let ann = Visitor::of(&stage.page);
+    ann.get(&stage.page.address(&object)).await;
+    let asked = ann.presses(&stage.path("mail"), "connect").await;
+    let waiting = asked.header("location");
+    let waits = format!("{waiting}&again=1");
+    let held = ann.get(&waits);
+    let end = async {
+        // The page has it, and holds it back: of those that come at once it is the fifth.
+        let others = (0..4).map(|_| ann.get(&waits));
+        drop(future::select_all(others.map(Box::pin)).await);
+        stage.page.child.signal(Signal::Term).expect("it runs");
+    };
+    let (page, ()) = future::join(held, end).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.refresh().starts_with(waiting), "{page:?}");
+    assert!(page.text.contains("Making your link"), "{}", page.text);
 }

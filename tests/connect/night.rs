@@ -32,6 +32,8 @@ async fn connects(scene: &Scene<'_>, ann: &Browser) -> String {
     ann.open(&told(scene, "mail").await).await;
     assert_eq!(scene.sandbox.accounts().await.len(), 0, "nobody asked yet");
     ann.click("button[value=connect]").await;
+    ann.shows("Your link is ready").await;
+    ann.click("a.button").await;
     ann.shows("asks to use").await;
     let link = ann.address().await;
     ann.click("button[value=connect]").await;
@@ -51,6 +53,8 @@ async fn robs(scene: &Scene<'_>, mallory: &Browser, victim: &Browser) -> String 
     scene.declare("stolen", gmail()).await;
     mallory.open(&told(scene, "stolen").await).await;
     mallory.click("button[value=connect]").await;
+    mallory.shows("Your link is ready").await;
+    mallory.click("a.button").await;
     mallory.shows("asks to use").await;
     let link = mallory.address().await;
     victim.open(&link).await;

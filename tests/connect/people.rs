@@ -15,7 +15,7 @@ use crate::support::wait;
 
 /// The operator answers the request that is there with a link of the sandbox; returns the request's uid, and the
 /// account.
-async fn answers(stage: &Stage, object: &Value) -> (String, String) {
+pub(super) async fn answers(stage: &Stage, object: &Value) -> (String, String) {
     wait::until("the request", SOON, async || {
         match stage.requests().await.len() {
             1 => Ok(()),
@@ -54,7 +54,7 @@ async fn answers(stage: &Stage, object: &Value) -> (String, String) {
 }
 
 /// The operator looks, since somebody has come back.
-async fn looks(stage: &Stage, request: &str, account: &str) -> FinishedIn {
+pub(super) async fn looks(stage: &Stage, request: &str, account: &str) -> FinishedIn {
     wait::until("the return", SOON, async || {
         match stage.requests().await.len() {
             1 => Ok(()),
@@ -131,6 +131,13 @@ async fn is_well_made(browser: &Browser, name: &str, has_scripts: bool) {
     }
 }
 
+/// To another site, once the link is there.
+async fn goes_on(browser: &Browser) {
+    browser.shows("Your link is ready").await;
+    browser.click("a.button").await;
+    browser.shows("asks to use").await;
+}
+
 async fn signs_in(stage: &Stage, browser: &Browser, object: &Value, name: &str, has_scripts: bool) {
     browser.open(&stage.page.address(object)).await;
     browser.shows("Connect your gmail account").await;
@@ -145,8 +152,7 @@ async fn signs_in(stage: &Stage, browser: &Browser, object: &Value, name: &str, 
     let (request, account) = answers(stage, object).await;
     browser.shows("Your link is ready").await;
     is_well_made(browser, &format!("{name}-ready"), has_scripts).await;
-    // By itself, to another site.
-    browser.shows("asks to use").await;
+    goes_on(browser).await;
     nothing_was_forbidden(browser).await;
     browser.click("button[value=connect]").await;
     browser.shows("Looking how it went").await;
@@ -163,7 +169,7 @@ async fn cancels(stage: &Stage, browser: &Browser, object: &Value, name: &str) {
     browser.open(&stage.page.address(object)).await;
     browser.click("button[value=connect]").await;
     let (request, account) = answers(stage, object).await;
-    browser.shows("asks to use").await;
+    goes_on(browser).await;
     browser.click("button[value=cancel]").await;
     assert_eq!(looks(stage, &request, &account).await, FinishedIn::Same);
     browser.shows("is not connected").await;
@@ -178,7 +184,7 @@ async fn is_robbed(stage: &Stage, mallory: &Browser, victim: &Browser, object: &
     mallory.open(&stage.page.address(object)).await;
     mallory.click("button[value=connect]").await;
     let (request, account) = answers(stage, object).await;
-    mallory.shows("asks to use").await;
+    goes_on(mallory).await;
     victim.open(&mallory.address().await).await;
     victim.click("button[value=connect]").await;
     assert_eq!(looks(stage, &request, &account).await, FinishedIn::Another);

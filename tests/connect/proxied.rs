@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::{Stage, active, gmail, uid};
 use crate::support::connect_page::Visitor;
+use crate::support::scene::SOON;
+use crate::support::wait;
 
 const HEADER: [&str; 2] = ["--connect-user-header", "X-Auth-Request-Email"];
 
@@ -90,18 +92,77 @@ async fn only_the_declared_person_gets_the_button_and_no_token_counts() {
         })
         .await;
     let callback = stage.page.callback(&object, &uid(&request), &browser);
-    let nobody = Visitor::of(&stage.page).get(&callback).await;
-    assert_eq!(
-        (nobody.status, stage.requests().await.len()),
-        (404, 0),
-        "not through the proxy"
+    // Who comes to no page of the object is asked nothing, whatever their browser.
+    let back = format!(
+        "{path}/returned?{}",
+        callback.split_once('?').expect("it").1
     );
+    let nobody = Visitor::of(&stage.page)
+        .get(&format!("{back}&again=1"))
+        .await;
+    assert_eq!((nobody.status, stage.requests().await.len()), (404, 0));
     // In the same browser, under another name.
     let bob = Visitor::named(&stage.page, "bob@acme.com");
     *bob.cookies.borrow_mut() = ann.cookies.borrow().clone();
     bob.get(&callback).await;
     let returned = stage.handled().await.spec.returned.expect("it says so");
     assert_eq!(returned.finished_in, FinishedIn::Another);
+}
+
+#[tokio::test]
+async fn who_comes_back_without_a_name_is_somebody_else_unless_the_browser_is_the_one_that_had_asked()
+ {
+    let stage = Stage::new("connect", &HEADER).await;
+    let object = stage.declared("mail", gmail()).await;
+    let path = stage.path("mail");
+    let ann = Visitor::named(&stage.page, "ann@acme.com");
+    stage
+        .until(&ann, &path, "the page", |page| page.status == 200)
+        .await;
+    ann.presses(&path, "connect").await;
+    let request = stage.handled().await;
+    let browser = request.spec.browser.clone().expect("the page names it");
+    stage.links(&object, &uid(&request), &browser).await;
+    stage
+        .until(&ann, &format!("{path}/open"), "the link", |page| {
+            page.status == 303 && page.header("location") != path
+        })
+        .await;
+    let callback = stage.page.callback(&object, &uid(&request), &browser);
+    // Her session at the proxy is over. There she is asked who she is, and comes back with her name.
+    let nameless = Visitor::of(&stage.page);
+    *nameless.cookies.borrow_mut() = ann.cookies.borrow().clone();
+    let led = nameless.get(&callback).await;
+    let back = led.header("location").to_owned();
+    assert!(
+        led.status == 303 && back.starts_with(&format!("{path}/returned?")),
+        "{led:?}"
+    );
+    assert_eq!(nameless.get(&back).await.status, 404, "the proxy is to ask");
+    assert_eq!(stage.requests().await, []);
+    let page = ann.get(&back).await;
+    assert!(page.text.contains("Looking how it went"), "{}", page.text);
+    let returned = stage.handled().await.spec.returned.expect("it says so");
+    assert_eq!(returned.finished_in, FinishedIn::Same);
+    // A customer was sent the link, and has no name at the proxy, which lets them through to this one page.
+    let customer = Visitor::of(&stage.page);
+    let page = customer.get(&callback).await;
+    assert_eq!(
+        stage.requests().await,
+        [],
+        "the browser may keep back its cookie"
+    );
+    let made = wait::until("the return", SOON, async || {
+        customer.get(page.refresh()).await;
+        match stage.requests().await.len() {
+            1 => Ok(stage.handled().await),
+            none => Err(none.to_string()),
+        }
+    })
+    .await;
+    let returned = made.spec.returned.expect("it says so");
+    assert_eq!(returned.finished_in, FinishedIn::Another);
+    assert_eq!(made.spec.requested_by, None);
 }
 
 #[tokio::test]

@@ -63,7 +63,6 @@ async fn whoever_asks_at_a_page_that_is_killed_goes_on_at_another_while_the_lead
     let options = house.page.known_to(house.scene.options());
     let _next = house.scene.start("operator-next", &options).await;
     let mut next = waiting;
-    // After so long nobody is taken on unasked.
     wait::until("the link", SOON, async || {
         let page = ann.get(&next).await;
         if page.text.contains("Your link is ready") {

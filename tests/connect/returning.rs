@@ -10,7 +10,7 @@ use crate::support::scene::SOON;
 use crate::support::wait;
 
 /// The browser that asked, and the address that its sign-in comes back to.
-async fn asked(stage: &Stage, object: &Value) -> (Visitor, String, String) {
+pub(super) async fn asked(stage: &Stage, object: &Value) -> (Visitor, String, String) {
     let name = object["metadata"]["name"].as_str().expect("a name");
     let path = stage.path(name);
     let ann = Visitor::of(&stage.page);
@@ -252,6 +252,7 @@ async fn a_browser_that_keeps_its_cookies_back_once_is_not_taken_for_another() {
 #[tokio::test]
 async fn a_person_is_taken_on_without_a_click_only_to_the_host_that_the_platform_has_named() {
     let stage = Stage::new("connect", &[]).await;
+    let onward = "https://app.acme.com:8443/done?tab=2&status=success&connected_account_id=ca_1";
     for (name, vouched, is_taken) in [
         ("vouched", json!("app.acme.com:8443"), true),
         ("unsaid", Value::Null, false),
@@ -265,29 +266,70 @@ async fn a_person_is_taken_on_without_a_click_only_to_the_host_that_the_platform
         let (ann, request, callback) = asked(&stage, &object).await;
         let mut status = active(&request, "Same");
         status["signIn"]["callbackHost"] = vouched;
-        stage.says(name, status).await;
+        stage.says(name, status.clone()).await;
         let back = format!("{callback}&status=success&connected_account_id=ca_mallory");
         let done = stage
             .until(&ann, &back, "the outcome", |page| {
                 page.text.contains("is connected")
             })
             .await;
-        let onward =
-            "https://app.acme.com:8443/done?tab=2&status=success&connected_account_id=ca_1";
-        let expected = if is_taken { onward } else { "" };
-        assert_eq!(done.refresh(), expected, "{name}");
+        // Who has signed in stands there, and whoever reads it takes their time.
+        assert_eq!(
+            (done.refresh(), done.header("location")),
+            ("", ""),
+            "{name}"
+        );
         assert!(
             done.text.contains("You signed in as ann@acme.com"),
             "{name}"
         );
         assert!(done.text.contains("Go on to app.acme.com:8443"), "{name}");
+        // Where nobody knows who it was there is nothing to read, but for an unknown host.
+        status["identity"] = Value::Null;
+        stage.says(name, status).await;
+        let done = stage
+            .until(&ann, &back, "nobody's name", |page| {
+                !page.text.contains("ann@acme.com")
+            })
+            .await;
+        let expected = if is_taken { (303, onward) } else { (200, "") };
+        assert_eq!((done.status, done.header("location")), expected, "{name}");
+        assert_eq!(done.refresh(), "", "{name}");
         // Whoever has the address, and not the browser, is taken nowhere.
         let other = Visitor::of(&stage.page);
         let other = other.get(&format!("{callback}&again=1")).await;
-        assert_eq!(other.refresh(), "", "{name}");
+        let led = (other.refresh(), other.header("location"));
+        assert_eq!(led, ("", ""), "{name}");
         // It may have been asked before the outcome was known.
         for _ in stage.requests().await {
             stage.handled().await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_name_in_the_status_is_shown_on_one_line_and_turns_no_text_around() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let (ann, request, callback) = asked(&stage, &object).await;
+    let mut status = active(&request, "Same");
+    status["identity"] = json!("a\u{202e}moc.live\u{202c}\n\u{200b}call +1 555 0100");
+    stage.says("mail", status.clone()).await;
+    let path = stage.path("mail");
+    let is_plain = |page: &str| !page.contains(['\u{202e}', '\u{202c}', '\u{200b}']);
+    for (address, title) in [(&path, "connected already"), (&callback, "is connected")] {
+        let page = stage
+            .until(&ann, address, title, |page| page.text.contains(title))
+            .await;
+        assert!(is_plain(&page.text), "{}", page.text);
+    }
+    status["state"] = json!("INACTIVE");
+    status["conditions"] = json!([condition("False", "WrongIdentity")]);
+    stage.says("mail", status).await;
+    let page = stage
+        .until(&ann, &callback, "another account", |page| {
+            page.text.contains("That was another account")
+        })
+        .await;
+    assert!(is_plain(&page.text), "{}", page.text);
 }

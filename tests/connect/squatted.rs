@@ -132,33 +132,3 @@ async fn a_squatted_return_does_not_hide_that_somebody_else_has_signed_in() {
     let accounts = scene.sandbox.accounts().await;
     assert_eq!(accounts[0]["status"], "INACTIVE");
 }
-
-#[tokio::test]
-async fn an_epoch_of_whatever_length_makes_another_address_that_opens() {
-    let house = House::new(&[]).await;
-    let before = house.declares("mail").await;
-    let long = format!(
-        "composio.dev/connect-epoch={}",
-        "2026-11-30T08:00:00Z-".repeat(5)
-    );
-    let args = ["annotate", "connectedaccounts", "mail"];
-    house.scene.kubectl(&[&args[..], &[&long]].concat()).await;
-    let is_new = |object: &Value| {
-        let url = object["status"]["connectPage"]["url"].as_str();
-        url.is_some_and(|url| url != before)
-    };
-    let object = house.scene.until_status("mail", "an address", is_new).await;
-    let address = object["status"]["connectPage"]["url"].as_str();
-    let address = address.expect("it is one").to_owned();
-    wait::until("the page knows the epoch", SOON, async || {
-        let ann = Visitor::of(&house.page);
-        match (
-            ann.get(&address).await.status,
-            ann.get(&before).await.status,
-        ) {
-            (303, 404) => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    })
-    .await;
-}

@@ -345,6 +345,7 @@ async fn in_real_browsers_only_the_one_that_had_asked_finishes_a_verified_sign_i
         ann.open(&address).await;
         ann.click("button[value=connect]").await;
         ann.shows("Your link is ready").await;
+        ann.click("a.button").await;
         ann.shows("Cancel").await;
         // She sends what stands in the address bar to Bob.
         bob.open(&ann.address().await).await;
@@ -360,6 +361,7 @@ async fn in_real_browsers_only_the_one_that_had_asked_finishes_a_verified_sign_i
         ann.open(&address).await;
         ann.click("button[value=start-over]").await;
         ann.shows("Your link is ready").await;
+        ann.click("a.button").await;
         ann.shows("Cancel").await;
         ann.click("button[value=connect]").await;
         ann.shows("Your gmail account is connected").await;

@@ -257,7 +257,7 @@ async fn what_another_tab_is_told_is_of_the_request_that_was_pending_and_of_none
     let mut tab = Visitor::named(&stage.page, ANN);
     tab.cookies.clone_from(&ann.cookies);
     let first = ann.get(back).await;
-    let leads = |answer: &Answer| answer.header("location").contains("f=before");
+    let leads = |answer: &Answer| answer.header("location") == first.header("location");
     let second = stage.until(&tab, back, "the way on", leads).await;
     let next = second.header("location").to_owned();
     let waits = tab.get(&next).await;

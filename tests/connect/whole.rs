@@ -59,16 +59,16 @@ impl House {
         let asked = visitor.presses(path, "connect").await;
         assert_eq!(asked.status, 303, "{asked:?}");
         let mut next = asked.header("location").to_owned();
-        let ready = wait::until("the link", SOON, async || {
+        wait::until("the link", SOON, async || {
             let page = visitor.get(&next).await;
             if page.text.contains("Your link is ready") {
-                return Ok(page);
+                return Ok(());
             }
             next = page.refresh().to_owned();
             Err(format!("{} {}", page.status, page.text))
         })
         .await;
-        let open = visitor.get(ready.refresh()).await;
+        let open = visitor.get(&format!("{path}/open")).await;
         assert_eq!(open.status, 303);
         open.header("location").to_owned()
     }
@@ -218,4 +218,28 @@ async fn who_waits_while_composio_is_down_or_asks_to_wait_gets_one_link() {
     assert_eq!(ann.get(&link).await.status, 200, "it can be used");
     let rows = sandbox.accounts().await;
     assert_eq!(rows.len(), 1, "{rows:?}");
+}
+
+#[tokio::test]
+async fn an_epoch_of_any_length_ends_the_addresses_that_are_out_and_the_new_one_opens() {
+    let house = House::new(&[]).await;
+    let mut address = house.declares("mail").await;
+    for epoch in ["2026-11-30T08:00:00+00:00-".repeat(9), "x".repeat(64)] {
+        let raised = format!("composio.dev/connect-epoch={epoch}");
+        let args = ["annotate", "--overwrite", "cacc", "mail", &raised];
+        house.scene.kubectl(&args).await;
+        let url = |object: &Value| object["status"]["connectPage"]["url"].clone();
+        let is_new = |object: &Value| url(object).is_string() && url(object) != address;
+        let object = house.scene.until_status("mail", "the new address", is_new);
+        let new = url(&object.await).as_str().expect("it is there").to_owned();
+        let ann = Visitor::of(&house.page);
+        wait::until("the new epoch", SOON, async || {
+            match (ann.get(&new).await.status, ann.get(&address).await.status) {
+                (303, 404) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        address = new;
+    }
 }

@@ -22,6 +22,8 @@ pub(crate) async fn connects(cluster: &Cluster, address: &str) -> Result<(), Str
     browser.open(address).await;
     browser.shows("Connect your gmail account").await;
     browser.click("button[value=connect]").await;
+    browser.shows("Your link is ready").await;
+    browser.click("a.button").await;
     browser.shows("asks to use").await;
     browser.click("button[value=connect]").await;
     browser.shows("Your gmail account is connected").await;

@@ -178,6 +178,19 @@ impl Browser {
         self.post(&path, json!({"text": text})).await;
     }
 
+    /// Presses a key, by its code in WebDriver, on whatever has the focus.
+    pub(crate) async fn key(&self, key: char) {
+        let press = json!([{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]);
+        let keyboard = json!({"type": "key", "id": "keyboard", "actions": press});
+        self.post("/actions", json!({"actions": [keyboard]})).await;
+    }
+
+    /// What the body of a function returns in the page.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        let body = json!({"script": script, "args": []});
+        self.post("/execute/sync", body).await
+    }
+
     pub(crate) async fn text(&self) -> String {
         let body = self.find("body").await;
         let text = self.get(&format!("/element/{body}/text")).await;
@@ -196,9 +209,7 @@ impl Browser {
 
     pub(crate) async fn fits(&self, name: &str) {
         let script = "return [document.documentElement.scrollWidth, window.innerWidth]";
-        let widths = self
-            .post("/execute/sync", json!({"script": script, "args": []}))
-            .await;
+        let widths = self.run(script).await;
         assert!(
             widths[0].as_f64() <= widths[1].as_f64(),
             "{name}: the page is wider than the window: {widths}"

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 use std::time::Duration;
 
 use composio_operator::composio::model::Sensitive;
@@ -248,7 +249,8 @@ pub(crate) struct Visitor {
     url: String,
     /// The replica that the requests go to, and the host that they name.
     replica: RefCell<(String, String)>,
-    pub(crate) cookies: RefCell<BTreeMap<String, String>>,
+    /// Those of one browser, which its tabs share.
+    pub(crate) cookies: Rc<RefCell<BTreeMap<String, String>>>,
     /// Headers that are sent with each request, such as those of a proxy.
     pub(crate) headers: Vec<(&'static str, String)>,
 }
@@ -277,7 +279,7 @@ impl Visitor {
             http: http_client(SOON),
             url: page.url.clone(),
             replica: RefCell::new((page.address.clone(), page.listens().1.to_owned())),
-            cookies: RefCell::default(),
+            cookies: Rc::default(),
             headers: Vec::new(),
         }
     }

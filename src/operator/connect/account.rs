@@ -320,16 +320,11 @@ impl Account {
         self.last_request.filter(|_| is_last)
     }
 
-    /// The last request of all that was handled; empty: there was none.
-    pub(super) fn last_request(&self) -> &str {
-        self.text(Own::LastRequest)
-    }
-
-    /// What came of the last request to complete a sign-in, if it is another one than that.
-    pub(super) fn completion_after(&self, former: &str) -> Option<ConnectRequestOutcome> {
-        let (kind, outcome) = self.last_request?;
-        let is_newer = kind == ConnectRequestKind::CompleteAuth && self.last_request() != former;
-        is_newer.then_some(outcome)
+    /// What came of the last request of all, if that was to complete a sign-in.
+    pub(super) fn last_completion(&self) -> Option<ConnectRequestOutcome> {
+        let last = self.last_request;
+        last.filter(|(kind, _)| *kind == ConnectRequestKind::CompleteAuth)
+            .map(|(_, outcome)| outcome)
     }
 
     /// Whether the link of that request is out, or is the one that was signed in through.

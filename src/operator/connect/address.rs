@@ -43,6 +43,8 @@ pub(super) enum Page {
     Completing,
     /// `/connected/{namespace}/{name}`
     Returned,
+    /// `/connect/{namespace}/{name}/returned`: the same, where a proxy may let people in to `/connected/` unasked.
+    Back,
 }
 
 impl<'a> Address<'a> {
@@ -62,6 +64,7 @@ impl<'a> Address<'a> {
             ("connect", Some("waiting")) => Page::Waiting,
             ("connect", Some("open")) => Page::Open,
             ("connect", Some("completing")) => Page::Completing,
+            ("connect", Some("returned")) => Page::Back,
             ("connected", None) => Page::Returned,
             _ => return None,
         };

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 /// Of one object. Beyond that its pages are shown at once, and come back by themselves.
 const OF_OBJECT: usize = 4;
@@ -11,8 +12,10 @@ const OF_OBJECT: usize = 4;
 const OF_ALL: usize = 128;
 
 /// The pages that are held back.
-#[derive(Default)]
-pub(super) struct Holds(Mutex<Held>);
+pub(super) struct Holds {
+    held: Mutex<Held>,
+    stop: CancellationToken,
+}
 
 #[derive(Default)]
 struct Held {
@@ -28,11 +31,29 @@ pub(super) struct Hold<'a> {
 }
 
 impl Holds {
+    /// Until `stop` is cancelled: a page that is shown then comes back to a replica that stays.
+    pub(super) fn new(stop: CancellationToken) -> Self {
+        Self {
+            held: Mutex::default(),
+            stop,
+        }
+    }
+
+    /// Whether none is held back any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Told when none is held back any more.
+    pub(super) async fn over(&self) {
+        self.stop.cancelled().await;
+    }
+
     /// Room for a page of the object with that uid; `None`: it is shown as it is.
     pub(super) fn take(&self, uid: &str) -> Option<Hold<'_>> {
-        let mut held = self.0.lock();
+        let mut held = self.held.lock();
         let of = held.of.get(uid).copied().unwrap_or_default();
-        if held.all >= OF_ALL || of >= OF_OBJECT {
+        if self.is_over() || held.all >= OF_ALL || of >= OF_OBJECT {
             return None;
         }
         held.all += 1;
@@ -46,7 +67,7 @@ impl Holds {
 
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
-        let mut held = self.holds.0.lock();
+        let mut held = self.holds.held.lock();
         held.all = held.all.saturating_sub(1);
         if let Some(of) = held.of.get_mut(&self.uid) {
             *of = of.saturating_sub(1);
@@ -63,7 +84,7 @@ mod tests {
 
     #[test]
     fn few_pages_of_one_object_are_held_back_and_not_many_in_all() {
-        let holds = Holds::default();
+        let holds = Holds::new(CancellationToken::new());
         let mut held: Vec<_> = (0..OF_OBJECT).map(|_| holds.take("mail")).collect();
         assert!(held.iter().all(Option::is_some));
         assert!(holds.take("mail").is_none(), "of one object");
@@ -75,7 +96,11 @@ mod tests {
         drop(held.pop());
         assert!(holds.take("mail").is_some(), "one has ended");
         drop((held, others));
-        let left = holds.0.lock();
-        assert!(left.all == 0 && left.of.is_empty());
+        {
+            let left = holds.held.lock();
+            assert!(left.all == 0 && left.of.is_empty());
+        }
+        holds.stop.cancel();
+        assert!(holds.take("mail").is_none(), "the process ends");
     }
 }

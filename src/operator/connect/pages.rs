@@ -237,6 +237,6 @@ fn contact(text: &str) -> Markup {
 }
 
 /// A text of somebody who may put anything into it: on one line, without what is invisible or turns the text around it.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     sanitize_line(text, LONGEST)
 }

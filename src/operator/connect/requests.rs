@@ -21,7 +21,9 @@ use crate::{
 };
 
 /// One request of a kind for an object in that time: more would only be refused by the apiserver.
-pub(super) const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(1);
+/// The same where one is in the way that was not made here: whoever makes those tries as often as they like.
+pub(super) const RETRY: Duration = Duration::from_millis(200);
 /// The same of looks, which nobody waits for: the operator takes none sooner after another.
 const LOOK_PAUSE: Duration = Duration::from_secs(5);
 /// Of so many objects the times are kept, before those that are over are dropped.
@@ -35,11 +37,20 @@ pub(super) struct Requests {
     last: Mutex<HashMap<(String, ConnectRequestKind), Last>>,
 }
 
-/// When one was asked for last, and whether it could be made, as far as is known.
-#[derive(Clone, Copy)]
+/// When one was asked for last, and what came of it, as far as is known.
 struct Last {
     at: Instant,
+    /// For so long none is asked for again.
+    pause: Duration,
     has_failed: bool,
+    /// The last that was made here.
+    own: Option<Own>,
+}
+
+/// A request that was made here.
+struct Own {
+    uid: String,
+    spec: ConnectRequestSpec,
 }
 
 /// What is asked for, and by whom.
@@ -57,8 +68,11 @@ pub(super) struct Asked<'a> {
 pub(super) enum Made {
     /// It is there, with that uid.
     New(String),
-    /// One of its kind is pending, or was made a moment ago.
-    Pending,
+    /// The very same was made here before, with that uid, and no answer to it is known.
+    Pending(String),
+    /// Another one of its kind is there, whoever has made it and for what, or was asked for a moment ago. Nothing comes of
+    /// this one until that one is gone.
+    InTheWay,
     /// The apiserver does not take it, or cannot be reached, now or a moment ago.
     Failed,
 }
@@ -79,14 +93,11 @@ impl Requests {
         metrics: &PageMetrics,
     ) -> Made {
         let kind = asked.kind;
-        if let Some(last) = self.too_soon_after(account.uid(), kind) {
-            metrics.request(kind.as_str(), "too_soon");
-            return match last.has_failed {
-                true => Made::Failed,
-                false => Made::Pending,
-            };
-        }
         let request = request(account, asked);
+        if let Some(made) = self.too_soon(account, &request.spec) {
+            metrics.request(kind.as_str(), "too_soon");
+            return made;
+        }
         let api = Api::<ConnectRequest>::namespaced(self.client.clone(), account.namespace());
         let object = account.key();
         match api.create(&PostParams::default(), &request).await {
@@ -101,19 +112,28 @@ impl Requests {
                     | ConnectRequestKind::CompleteAuth => "whoever has the address",
                 });
                 info!(object, %kind, by, request = uid, "a ConnectRequest was made");
+                let own = Own {
+                    uid: uid.clone(),
+                    spec: request.spec,
+                };
+                self.note(account, kind, |last| last.own = Some(own));
                 Made::New(uid)
             }
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 metrics.request(kind.as_str(), "pending");
-                Made::Pending
+                let mut made = Made::InTheWay;
+                self.note(account, kind, |last| match last.own_unanswered(account) {
+                    Some(own) => made = own.as_asked_for(&request.spec),
+                    None if kind != ConnectRequestKind::Look => last.pause = RETRY,
+                    None => {}
+                });
+                made
             }
             Err(error) => {
-                let failed = Last {
-                    at: Instant::now(),
-                    has_failed: true,
-                };
-                let key = (account.uid().to_owned(), kind);
-                self.last.lock().insert(key, failed);
+                self.note(account, kind, |last| {
+                    last.at = Instant::now();
+                    (last.pause, last.has_failed) = (PAUSE, true);
+                });
                 metrics.request(kind.as_str(), "failed");
                 warn!(object, %kind, "a ConnectRequest cannot be made: {}", cause(&error));
                 Made::Failed
@@ -121,36 +141,70 @@ impl Requests {
         }
     }
 
-    /// The last one, if it is too soon for another. From now on this one is the last.
-    fn too_soon_after(&self, uid: &str, kind: ConnectRequestKind) -> Option<Last> {
-        let mut last = self.last.lock();
+    /// What is answered without asking, if it is too soon to ask again. From now on this one is the last.
+    fn too_soon(&self, account: &Account, spec: &ConnectRequestSpec) -> Option<Made> {
+        let mut all = self.last.lock();
         let now = Instant::now();
-        if last.len() >= MANY {
-            last.retain(|(_, kind), last| now.duration_since(last.at) < last.pause(*kind));
+        if all.len() >= MANY {
+            all.retain(|_, last| last.is_recent(now));
         }
-        let key = (uid.to_owned(), kind);
-        let former = last.get(&key).copied();
-        let former = former.filter(|last| now.duration_since(last.at) < last.pause(kind));
-        if former.is_none() {
-            let this = Last {
-                at: now,
-                has_failed: false,
-            };
-            last.insert(key, this);
+        let pause = match spec.kind {
+            ConnectRequestKind::Look => LOOK_PAUSE,
+            ConnectRequestKind::Link
+            | ConnectRequestKind::StartOver
+            | ConnectRequestKind::Returned
+            | ConnectRequestKind::CompleteAuth => PAUSE,
+        };
+        let key = (account.uid().to_owned(), spec.kind);
+        let former = all.remove(&key);
+        let (last, made) = match former {
+            Some(last) if last.is_recent(now) => {
+                let own = last.own_unanswered(account);
+                let made = match own {
+                    _ if last.has_failed => Made::Failed,
+                    Some(own) => own.as_asked_for(spec),
+                    None => Made::InTheWay,
+                };
+                (last, Some(made))
+            }
+            former => {
+                let last = Last {
+                    at: now,
+                    pause,
+                    has_failed: false,
+                    own: former.and_then(|last| last.own),
+                };
+                (last, None)
+            }
+        };
+        all.insert(key, last);
+        made
+    }
+
+    fn note(&self, account: &Account, kind: ConnectRequestKind, change: impl FnOnce(&mut Last)) {
+        let key = (account.uid().to_owned(), kind);
+        if let Some(last) = self.last.lock().get_mut(&key) {
+            change(last);
         }
-        former
     }
 }
 
 impl Last {
-    fn pause(self, kind: ConnectRequestKind) -> Duration {
-        match kind {
-            ConnectRequestKind::Look if !self.has_failed => LOOK_PAUSE,
-            ConnectRequestKind::Look
-            | ConnectRequestKind::Link
-            | ConnectRequestKind::StartOver
-            | ConnectRequestKind::Returned
-            | ConnectRequestKind::CompleteAuth => PAUSE,
+    fn is_recent(&self, now: Instant) -> bool {
+        now.duration_since(self.at) < self.pause
+    }
+
+    fn own_unanswered(&self, account: &Account) -> Option<&Own> {
+        let own = self.own.as_ref();
+        own.filter(|own| account.outcome_of(&own.uid).is_none())
+    }
+}
+
+impl Own {
+    fn as_asked_for(&self, spec: &ConnectRequestSpec) -> Made {
+        match self.spec == *spec {
+            true => Made::Pending(self.uid.clone()),
+            false => Made::InTheWay,
         }
     }
 }
@@ -257,7 +311,7 @@ mod tests {
         advance(PAUSE).await;
         assert_eq!(make().await, (Made::New(String::new()), 2));
         advance(PAUSE).await;
-        assert_eq!(make().await, (Made::Pending, 2));
+        assert_eq!(make().await, (Made::Pending(String::new()), 2));
         advance(LOOK_PAUSE).await;
         assert_eq!(make().await, (Made::New(String::new()), 3));
     }

@@ -54,7 +54,13 @@ pub async fn run(
         stop.clone().cancelled_owned(),
     ));
     let (site_objects, site_metrics) = (Arc::clone(&objects), Arc::clone(&metrics));
-    let site = Site::new(settings, site_objects, client.clone(), site_metrics);
+    let site = Site::new(
+        settings,
+        site_objects,
+        client.clone(),
+        site_metrics,
+        stop.clone(),
+    );
     let pages = tokio::spawn(serve(pages, Arc::new(site), stop.clone()));
     tokio::select! {
         () = follow(client, &arguments.scope.watch_namespace, &objects, &health) => {}

@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use jiff::Timestamp;
 use kube::Client;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     account::Account,
@@ -17,7 +18,7 @@ use super::{
     objects::Objects,
     page_address::PageSettings,
     page_metrics::PageMetrics,
-    pages::{Ask, Brand, Tone},
+    pages::{Ask, Brand, Tone, shown},
     reply::Reply,
     requests::Requests,
     stage::{Asking, Last, asking},
@@ -80,12 +81,13 @@ struct Browser<'a> {
 }
 
 impl Site {
-    /// The page of these objects.
+    /// The page of these objects, until `stop` is cancelled.
     pub fn new(
         settings: SiteSettings,
         objects: Arc<Objects>,
         client: Client,
         metrics: Arc<PageMetrics>,
+        stop: CancellationToken,
     ) -> Self {
         if settings.webhook_secrets.is_some() {
             metrics.expects_events();
@@ -97,7 +99,7 @@ impl Site {
             objects,
             requests: Requests::new(client),
             forms: Bodies::new(asked::FORM),
-            holds: Holds::default(),
+            holds: Holds::new(stop),
             metrics,
         }
     }
@@ -152,7 +154,9 @@ impl Site {
         let cookie = self.cookies.read(browser.headers, namespace, name);
         match (page, browser.method) {
             (Page::Ask, &Method::POST) => self.submit(&browser, account, cookie, body).await,
-            (Page::Returned, &Method::GET) => self.returned(&browser, account, cookie).await,
+            (Page::Returned | Page::Back, &Method::GET) => {
+                self.returned(&browser, page, account, cookie).await
+            }
             (page, &Method::GET | &Method::HEAD) => {
                 self.show(&browser, page, account, cookie).await
             }
@@ -183,7 +187,7 @@ impl Site {
             Page::Waiting => self.waiting(browser, &visit).await,
             Page::Completing => self.completing(browser, &visit).await,
             Page::Open => self.open(&visit),
-            Page::Returned => self.not_found(),
+            Page::Returned | Page::Back => self.not_found(),
         }
     }
 
@@ -242,15 +246,15 @@ impl Site {
     /// The page of an object, for a browser that has a name from now on.
     fn ask(&self, browser: &Browser<'_>, visit: &Visit<'_>, page: Asking) -> Reply {
         let account = visit.account;
-        let toolkit = account.toolkit();
+        let toolkit = shown(account.toolkit());
         let (last, again) = match page {
             Asking::Ask { last, again } => (last, again),
             Asking::Connected => {
-                let notice = texts::connected(toolkit, account.identity());
+                let notice = texts::connected(&toolkit, account.identity().map(shown).as_deref());
                 return self.ended("connected", &notice, Tone::Good);
             }
             Asking::Off => {
-                let notice = texts::off(toolkit, account.namespace());
+                let notice = texts::off(&toolkit, account.namespace());
                 return self.ended("off", &notice, Tone::Plain);
             }
         };

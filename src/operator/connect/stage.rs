@@ -15,11 +15,10 @@ mod tests;
 const LONG: i64 = 60;
 /// An unanswered request is over, in seconds.
 const OVER: i64 = 10 * 60;
+/// So long, in seconds, whoever could not ask since another request was in the way waits for what comes of that one.
+const IN_THE_WAY: i64 = 10;
 /// So long, in seconds, a sign-in that succeeded may still look unfinished.
 const SETTLING: i64 = 30;
-/// So long, in seconds, after they asked people are taken on to the sign-in by themselves. Who comes back later, by the
-/// button of the browser, is not.
-const AUTOMATIC: i64 = 45;
 
 /// What the page of an object shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +55,8 @@ pub(super) enum Last {
     OtherBrowser,
     /// Nobody answered.
     Unanswered,
+    /// Another request was in the way, and no link for this browser has come of it.
+    InTheWay,
 }
 
 /// What a person sees who has asked for a link.
@@ -67,10 +68,7 @@ pub(super) enum Waiting {
         is_long: bool,
     },
     /// There is a link for this browser.
-    Ready {
-        /// Whether to go on without a click.
-        by_itself: bool,
-    },
+    Ready,
     /// There will be none for this request.
     Refused,
     /// As on the page of the object.
@@ -147,7 +145,7 @@ fn last_of(reason: Reason) -> Option<Last> {
 }
 
 /// What to show to a browser that has asked for a link, by that request, at that time. The request is empty where
-/// another one was pending already. `former` is the request whose link was out, and does not do; empty: any does.
+/// another one was in the way. `former` is the request whose link was out, and does not do; empty: any does.
 pub(super) fn waiting(
     account: &Account,
     browser: &str,
@@ -164,9 +162,7 @@ pub(super) fn waiting(
     let link = account.open_link(now);
     let is_former = !former.is_empty() && account.link_request() == former;
     if link.is_some_and(|link| link.is_for(browser)) && !is_former {
-        return Waiting::Ready {
-            by_itself: age < AUTOMATIC,
-        };
+        return Waiting::Ready;
     }
     let again = |last| {
         Waiting::Page(Asking::Ask {
@@ -186,6 +182,7 @@ pub(super) fn waiting(
         Some(ConnectRequestOutcome::Looked | ConnectRequestOutcome::Completed) | None => match link
         {
             Some(_) if request.is_empty() && !is_former => again(Some(Last::OtherBrowser)),
+            _ if request.is_empty() && age >= IN_THE_WAY => again(Some(Last::InTheWay)),
             _ if age >= OVER => again(Some(Last::Unanswered)),
             _ => Waiting::Wait {
                 is_long: age >= LONG,
@@ -226,36 +223,36 @@ pub(super) fn returning(
     }
 }
 
-/// What to show to somebody who came back to have Composio told whose sign-in it was, by that request, at that time. The
-/// request is empty where another one was pending already: it is another one than the former.
+/// What to show to the browser that had asked for the link of the request `link`, and came back at that time to have
+/// Composio told, by the request `request`, whose sign-in it was.
+///
+/// What there is besides, however it came to be, is nothing that was done here.
 pub(super) fn completing(
     account: &Account,
+    link: &str,
     request: &str,
-    former: &str,
     came_at: Timestamp,
     now: Timestamp,
 ) -> Returning {
     let age = now.as_second().saturating_sub(came_at.as_second());
-    match (account.state(), reason(account)) {
-        (State::Active | State::Inactive, Some(Reason::WrongIdentity)) => {
-            return Returning::WrongIdentity;
-        }
-        (State::Active | State::Inactive, _) if account.was_finished_elsewhere() => {
+    match (account.state(), account.finished_in(link)) {
+        (_, Some(FinishedIn::Another)) => return Returning::Elsewhere,
+        (State::Active | State::Inactive, _) if !account.has_on_record(link) => {
             return Returning::Over;
         }
-        // What came of it was lost, and where sign-ins are bound to the person, it does not count.
-        (State::Active, Some(Reason::AwaitingUser)) => return Returning::Unproved,
-        (State::Active | State::Inactive, Some(Reason::FinishedElsewhere)) => {
-            return Returning::Unproved;
+        (State::Active | State::Inactive, _) => {
+            return match reason(account) {
+                Some(Reason::WrongIdentity) => Returning::WrongIdentity,
+                // What came of it was lost, and where sign-ins are bound to the person, it does not count.
+                Some(Reason::AwaitingUser | Reason::FinishedElsewhere) => Returning::Unproved,
+                _ => Returning::Done,
+            };
         }
-        (State::Active | State::Inactive, _) => return Returning::Done,
-        (State::Waiting | State::Over, _) => {}
+        (State::Waiting, Some(FinishedIn::Same)) if age < SETTLING => return Returning::Settling,
+        (State::Waiting | State::Over, Some(FinishedIn::Same)) => return Returning::NotFinished,
+        (State::Waiting | State::Over, None) => {}
     }
-    let outcome = match request {
-        "" => account.completion_after(former),
-        request => account.outcome_of(request).map(|(_, outcome)| outcome),
-    };
-    match outcome {
+    match account.outcome_of(request).map(|(_, outcome)| outcome) {
         Some(ConnectRequestOutcome::Completed) if age < SETTLING => Returning::Settling,
         Some(_) => Returning::NotFinished,
         None if age < OVER => Returning::Look {

@@ -86,6 +86,10 @@ pub(super) fn last(last: Last) -> &'static str {
         Last::OtherBrowser => {
             "A link was just made for another browser or another window. To sign in here, start over."
         }
+        Last::InTheWay => {
+            "Another request for this account was in the way, and no link for this window has come of it. Press the button \
+             again."
+        }
         Last::Unanswered => "Nobody has answered for ten minutes. You can try again.",
     }
 }
@@ -94,13 +98,13 @@ pub(super) fn waiting(is_long: bool) -> Notice {
     if is_long {
         notice(
             "This takes longer than usual",
-            "Composio is busy, or what makes the links is away. You can leave this page open: it goes on by itself as \
-             soon as there is a link.",
+            "Composio is busy, or what makes the links is away. You can leave this page open: it shows the link as \
+             soon as there is one.",
         )
     } else {
         notice(
             "Making your link …",
-            "This takes a few seconds. The page goes on by itself.",
+            "This takes a few seconds. This page shows it when it is there.",
         )
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         onward::to_sign_in,
         page_address::browser_name,
         reply::Reply,
-        requests::{Asked, Made, PAUSE},
+        requests::{Asked, Made, RETRY},
         stage::{Asking, Waiting, asking, waiting},
         texts,
         visitor::only,
@@ -28,8 +28,9 @@ use crate::{
 /// The longest form, in bytes.
 pub(super) const FORM: usize = 8 * 1024;
 /// So long a page is held back that would say nothing new.
-const HOLD: Duration = Duration::from_secs(8);
-/// So long whoever presses the button waits for a request that is pending already to be over, and its answer with it.
+pub(super) const HOLD: Duration = Duration::from_secs(8);
+/// So long whoever presses the button waits for the request that they have made before to be over, and its answer with it.
+/// For one of somebody else they wait as long as a page is held back.
 const TURN: Duration = Duration::from_secs(3);
 
 impl Site {
@@ -88,7 +89,7 @@ impl Site {
         }
         let link = account.open_link(now);
         // Nobody can go once more through a link whose sign-in was not completed.
-        let is_used = account.completion_after("") == Some(ConnectRequestOutcome::Refused);
+        let is_used = account.last_completion() == Some(ConnectRequestOutcome::Refused);
         if !starts_over && !is_used && link.is_some_and(|link| link.is_for(browser)) {
             return Reply::see("reused", waiting_path(account, "", "", now));
         }
@@ -106,8 +107,10 @@ impl Site {
         };
         let former = account.link_request();
         match self.in_turn(account, &asked).await {
-            Made::New(request) => Reply::see("asked", waiting_path(account, &request, former, now)),
-            Made::Pending => Reply::see("asked", waiting_path(account, "", former, now)),
+            Made::New(request) | Made::Pending(request) => {
+                Reply::see("asked", waiting_path(account, &request, former, now))
+            }
+            Made::InTheWay => Reply::see("asked", waiting_path(account, "", former, now)),
             Made::Failed => self.busy(),
         }
     }
@@ -116,20 +119,31 @@ impl Site {
     /// be deleted: then no link comes of it any more, and nobody else asks for one.
     pub(super) async fn in_turn(&self, account: &Account, asked: &Asked<'_>) -> Made {
         let hold = self.holds.take(account.uid());
-        let end = Instant::now() + TURN;
+        let begun = Instant::now();
         let known = account.written_link();
-        let has_new_link = |newest: &Account, now| {
-            newest.open_link(now).is_some() && newest.written_link() != known
+        let is_over = |newest: &Account, now| {
+            let has_new_link = newest.open_link(now).is_some() && newest.written_link() != known;
+            let session = asked.session.as_ref();
+            // In another tab, or at another replica.
+            let is_finished = session.is_some_and(|of| newest.finished_in(&of.request).is_some());
+            has_new_link || is_finished
         };
+        let mut newest: Option<Arc<Account>> = None;
         loop {
-            let made = self.requests.make(account, asked, &self.metrics).await;
-            if made != Made::Pending || hold.is_none() || Instant::now() >= end {
+            let as_known = newest.as_deref().unwrap_or(account);
+            let made = self.requests.make(as_known, asked, &self.metrics).await;
+            let end = match &made {
+                Made::New(_) | Made::Failed => return made,
+                Made::Pending(_) => begun + TURN,
+                Made::InTheWay => begun + HOLD,
+            };
+            let now = Instant::now();
+            if hold.is_none() || now >= end || self.holds.is_over() {
                 return made;
             }
-            let next = end.min(Instant::now() + PAUSE);
-            match self.until(account, next, has_new_link).await {
-                Some(newest) if !has_new_link(&newest, Timestamp::now()) => {}
-                Some(_) | None => return Made::Pending,
+            match self.until(account, end.min(now + RETRY), is_over).await {
+                Some(found) if !is_over(&found, Timestamp::now()) => newest = Some(found),
+                Some(_) | None => return made,
             }
         }
     }
@@ -163,7 +177,7 @@ impl Site {
                 let page = self.brand().wait(&texts::waiting(is_long));
                 Reply::page(kind, StatusCode::OK, page).then(if is_long { 5 } else { 1 }, &again)
             }
-            Waiting::Ready { by_itself } => self.ready(account, now, by_itself),
+            Waiting::Ready => self.ready(account, now),
             Waiting::Refused => {
                 let notice = texts::refused(account.reason(), account.namespace());
                 let page = self.brand().back(&notice, &page_path(account));
@@ -181,8 +195,8 @@ impl Site {
         }
     }
 
-    /// Names the host, before anybody goes there.
-    fn ready(&self, account: &Account, now: Timestamp, by_itself: bool) -> Reply {
+    /// Names the host, before anybody goes there. They take the time that they need to read it.
+    fn ready(&self, account: &Account, now: Timestamp) -> Reply {
         let link = account.open_link(now);
         let link = link.and_then(|link| link.address(&self.settings.page.keys));
         let Some(to) = link.and_then(|link| to_sign_in(link.expose())) else {
@@ -190,11 +204,7 @@ impl Site {
         };
         let path = format!("{}/open", page_path(account));
         let page = self.brand().ready(account, &to, &path);
-        let reply = Reply::page("ready", StatusCode::OK, page);
-        match by_itself {
-            true => reply.then(2, &path),
-            false => reply,
-        }
+        Reply::page("ready", StatusCode::OK, page)
     }
 
     /// Leads on to the sign-in.
@@ -226,7 +236,7 @@ impl Site {
     }
 
     /// The object once that holds of it, or as it is at that time; `None`: it is gone.
-    async fn until(
+    pub(super) async fn until(
         &self,
         account: &Account,
         end: Instant,
@@ -239,7 +249,11 @@ impl Site {
             if holds(&newest, Timestamp::now()) {
                 return Some(newest);
             }
-            if !matches!(timeout_at(end, changes.changed()).await, Ok(Ok(()))) {
+            let changed = tokio::select! {
+                changed = timeout_at(end, changes.changed()) => changed,
+                () = self.holds.over() => return Some(newest),
+            };
+            if !matches!(changed, Ok(Ok(()))) {
                 return Some(newest);
             }
         }
@@ -254,14 +268,9 @@ impl Site {
 
 fn waiting_path(account: &Account, request: &str, former: &str, asked_at: Timestamp) -> String {
     let (path, seconds) = (page_path(account), asked_at.as_second());
-    let former = with_former(former);
-    format!("{path}/waiting?r={request}&s={seconds}{former}")
-}
-
-/// The parameter of an address that names the request before, if there was one.
-pub(super) fn with_former(former: &str) -> String {
-    match former {
+    let former = match former {
         "" => String::new(),
         former => format!("&f={former}"),
-    }
+    };
+    format!("{path}/waiting?r={request}&s={seconds}{former}")
 }

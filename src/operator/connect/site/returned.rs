@@ -1,18 +1,22 @@
 //! A person comes back from the sign-in.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::{Browser, Site, page_path};
+use super::{Browser, Site, asked::HOLD, page_path};
 use crate::{
     connect::{
         account::{Account, State},
+        address::Page,
         cookie::Cookie,
-        onward::from_sign_in,
+        onward::{Onward, from_sign_in},
         page_address::browser_name,
-        pages::Tone,
+        pages::{Tone, shown},
         reply::Reply,
-        requests::{Asked, Made},
+        requests::{Asked, Made, RETRY},
         stage::{Returning, returning},
         texts,
         visitor::NotLetIn,
@@ -20,15 +24,13 @@ use crate::{
     crd::{ConnectRequestKind, FinishedIn, Returned},
 };
 
-/// So many seconds people have to read who has signed in, before they are taken on.
-const READ: u8 = 3;
-
 impl Site {
     /// Without a valid proof nothing is written, nothing is asked and nothing is told. Of what Composio put into the
     /// address nothing is read.
     pub(super) async fn returned(
         &self,
         browser: &Browser<'_>,
+        page: Page,
         account: Option<&Account>,
         cookie: Option<Cookie>,
     ) -> Reply {
@@ -42,69 +44,89 @@ impl Site {
             Some(_) => return self.not_let_in(NotLetIn::Token),
             None => return self.not_let_in(NotLetIn::NoObject),
         };
-        let user = match &self.settings.proxy {
-            None => None,
-            Some(proxy) => match proxy.user(browser.headers, browser.peer) {
-                Some(user) => Some(user),
-                None => return self.not_let_in(NotLetIn::Proxy),
-            },
-        };
+        let proxy = self.settings.proxy.as_ref();
+        let user = proxy.and_then(|proxy| proxy.user(browser.headers, browser.peer));
         let came_at = query.time("s", browser.now);
-        let seconds = came_at.as_second();
-        let again = format!(
-            "/connected/{}?r={request}&b={asker}&p={proof}&s={seconds}&again=1",
-            account.key()
-        );
+        let again = |was_asked: bool| {
+            let (path, seconds) = (browser.path, came_at.as_second());
+            let asked = if was_asked { "&m=1" } else { "" };
+            format!("{path}?r={request}&b={asker}&p={proof}&s={seconds}{asked}&again=1")
+        };
         if cookie.is_none() && !query.has("again") {
             // Some browsers keep back every cookie where another site has led here. From a page of this one they send it.
-            return self.looking(false, 0, &again);
+            return self.looking(false, 0, &again(false));
         }
-        let is_asker = cookie.is_some_and(|cookie| browser_name(&cookie.nonce) == asker)
-            && user.is_none_or(|user| user == account.person());
+        let is_browser = cookie.is_some_and(|cookie| browser_name(&cookie.nonce) == asker);
+        if proxy.is_some() && user.is_none() {
+            if page == Page::Back {
+                return self.not_let_in(NotLetIn::Proxy);
+            }
+            if is_browser {
+                // It may be theirs, and their session at the proxy over. There they are asked who they are.
+                let (path, seconds) = (page_path(account), came_at.as_second());
+                let query = format!("r={request}&b={asker}&p={proof}&s={seconds}");
+                return Reply::see("returned_unnamed", format!("{path}/returned?{query}"));
+            }
+            // Whoever has no name at the proxy, and not the browser, is somebody else.
+        }
+        let is_asker = is_browser && user.is_none_or(|user| user == account.person());
         let came_in = match is_asker {
             true => FinishedIn::Same,
             false => FinishedIn::Another,
         };
         let stage = |account: &Account, now| returning(account, request, came_in, came_at, now);
         let is_open = |stage| matches!(stage, Returning::Look { .. } | Returning::Settling);
-        if let Returning::Look { is_settled, .. } = stage(account, browser.now) {
-            let asked = Asked {
-                kind: ConnectRequestKind::Returned,
-                user,
-                browser: None,
-                returned: Some(Returned {
-                    request: request.to_owned(),
-                    browser: asker.to_owned(),
-                    proof: keys.outcome_proof(uid, request, asker, came_in),
-                    finished_in: came_in,
-                }),
-                session: None,
-            };
-            // Where it fails the page comes back to it.
-            let made = self.requests.make(account, &asked, &self.metrics).await;
-            // That it could be made shows that the one before was handled, and brought no grant to light.
-            if is_settled && matches!(made, Made::New(_)) {
-                let stage = match came_in {
-                    FinishedIn::Same => Returning::NotFinished,
-                    FinishedIn::Another => Returning::Over,
-                };
-                return self.outcome(account, stage);
-            }
-        }
-        let held = match query.has("again") {
-            true => {
-                let is_over = |account: &Account, now| !is_open(stage(account, now));
-                self.held(account, is_over).await
-            }
-            false => None,
+        let asked = Asked {
+            kind: ConnectRequestKind::Returned,
+            user,
+            browser: None,
+            returned: Some(Returned {
+                request: request.to_owned(),
+                browser: asker.to_owned(),
+                proof: keys.outcome_proof(uid, request, asker, came_in),
+                finished_in: came_in,
+            }),
+            session: None,
         };
-        let account = held.as_deref().unwrap_or(account);
-        let stage = stage(account, Timestamp::now());
-        if is_open(stage) {
-            let is_long = matches!(stage, Returning::Look { is_long: true, .. });
-            return self.looking(is_long, if is_long { 5 } else { 1 }, &again);
+        // The first page is shown at once.
+        let hold = query.has("again").then(|| self.holds.take(uid)).flatten();
+        let end = Instant::now() + HOLD;
+        let is_over = |account: &Account, now| !is_open(stage(account, now));
+        let (mut newest, mut is_asked) = (None::<Arc<Account>>, false);
+        let mut was_asked = query.has("m");
+        loop {
+            let account = newest.as_deref().unwrap_or(account);
+            let now = stage(account, Timestamp::now());
+            if !is_open(now) {
+                return self.outcome(account, now);
+            }
+            if let Returning::Look { is_settled, .. } = now
+                && !is_asked
+            {
+                // Whatever is in the way, it is tried until it is told: somebody may have signed in for Mallory.
+                let made = self.requests.make(account, &asked, &self.metrics).await;
+                // That it could be made once more shows that the one before was handled, and brought no grant to light.
+                if was_asked && is_settled && matches!(made, Made::New(_)) {
+                    let stage = match came_in {
+                        FinishedIn::Same => Returning::NotFinished,
+                        FinishedIn::Another => Returning::Over,
+                    };
+                    return self.outcome(account, stage);
+                }
+                is_asked = matches!(made, Made::New(_) | Made::Pending(_));
+                was_asked |= is_asked;
+            }
+            let pause = Instant::now() + if is_asked { HOLD } else { RETRY };
+            if hold.is_none() || Instant::now() >= end || self.holds.is_over() {
+                let is_long = matches!(now, Returning::Look { is_long: true, .. });
+                let seconds = if is_long { 5 } else { 1 };
+                return self.looking(is_long, seconds, &again(was_asked));
+            }
+            match self.until(account, end.min(pause), is_over).await {
+                Some(found) => newest = Some(found),
+                None => return self.looking(false, 1, &again(was_asked)),
+            }
         }
-        self.outcome(account, stage)
     }
 
     pub(super) fn looking(&self, is_long: bool, seconds: u8, again: &str) -> Reply {
@@ -114,24 +136,29 @@ impl Site {
     }
 
     pub(super) fn outcome(&self, account: &Account, stage: Returning) -> Reply {
-        let toolkit = account.toolkit();
-        let (identity, expected) = (account.identity(), account.expected_identity());
+        let toolkit = shown(account.toolkit());
+        let identity = account.identity().map(shown);
+        let expected = account.expected_identity().map(shown);
         let (kind, notice, tone) = match stage {
-            Returning::Done => ("done", texts::done(toolkit, identity), Tone::Good),
+            Returning::Done => (
+                "done",
+                texts::done(&toolkit, identity.as_deref()),
+                Tone::Good,
+            ),
             Returning::WrongIdentity => {
-                let notice = texts::wrong_identity(identity, expected);
+                let notice = texts::wrong_identity(identity.as_deref(), expected.as_deref());
                 let page = self.brand().back(&notice, &page_path(account));
                 return Reply::page("wrong_identity", StatusCode::OK, page);
             }
             Returning::NotFinished => {
-                let notice = texts::not_finished(toolkit);
+                let notice = texts::not_finished(&toolkit);
                 let page = self.brand().back(&notice, &page_path(account));
                 return Reply::page("not_finished", StatusCode::OK, page);
             }
             Returning::Unproved => {
                 let page = self
                     .brand()
-                    .back(&texts::unproved(toolkit), &page_path(account));
+                    .back(&texts::unproved(&toolkit), &page_path(account));
                 return Reply::page("unproved", StatusCode::OK, page);
             }
             Returning::Elsewhere => {
@@ -147,13 +174,13 @@ impl Site {
             .callback_url()
             .filter(|_| stage == Returning::Done)
             .and_then(|callback| from_sign_in(callback, is_connected, account.account_id()));
-        let page = self.brand().ended(&notice, tone, onward.as_ref());
-        let reply = Reply::page(kind, StatusCode::OK, page);
-        // Anywhere else people go by a click, on a link that names the host.
-        let vouched = onward.filter(|to| account.callback_host() == Some(&*to.host));
-        match vouched {
-            Some(to) => reply.then(READ, &to.address),
-            None => reply,
+        // Where it is said who has signed in, or the host must be known, people go on by a click once they have read it.
+        let is_unread =
+            |to: &&Onward| identity.is_none() && account.callback_host() == Some(&*to.host);
+        if let Some(to) = onward.as_ref().filter(is_unread) {
+            return Reply::see(kind, &*to.address);
         }
+        let page = self.brand().ended(&notice, tone, onward.as_ref());
+        Reply::page(kind, StatusCode::OK, page)
     }
 }

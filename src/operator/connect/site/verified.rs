@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
 
-use super::{Browser, Site, Visit, asked::with_former, page_path};
+use super::{Browser, Site, Visit, page_path};
 use crate::{
     connect::{
         account::Account,
@@ -79,19 +79,28 @@ impl Site {
                 sealed: self.settings.page.keys.seal_session(session, of),
             }),
         };
-        match self.in_turn(&account, &asked).await {
-            Made::New(request) => {
-                let path = completing_path(&account, &request, "", browser.now);
-                let known = self.cookies.set_verified(session, &path);
-                Reply::see("verify", path).header(header::SET_COOKIE, known)
-            }
-            Made::Pending => {
-                let former = account.last_request();
-                Reply::see("verify", completing_path(&account, "", former, browser.now))
-            }
+        let made = self.in_turn(&account, &asked).await;
+        let newest = self.objects.get(account.namespace(), account.name());
+        let is_finished = newest.is_some_and(|newest| newest.finished_in(request).is_some());
+        let made = match made {
+            Made::New(made) | Made::Pending(made) => made,
+            Made::InTheWay if is_finished => String::new(),
+            // It may be anybody's, and of another session: this one is asked for once that is gone.
+            Made::InTheWay => return self.looking(false, 1, &again),
             // The session is good for ten minutes.
-            Made::Failed => self.busy().then(5, &again),
-        }
+            Made::Failed => return self.busy().then(5, &again),
+        };
+        let keys = &self.settings.page.keys;
+        let proof = keys.return_proof(account.uid(), request, asker);
+        let came = Came {
+            request: &made,
+            link: request,
+            proof: &proof,
+            at: browser.now,
+        };
+        let path = came.path(&account);
+        let known = self.cookies.set_verified(session, &path);
+        Reply::see("verify", path).header(header::SET_COOKIE, known)
     }
 
     /// Where this browser was led from that session before, if its person may go there: the session was told already, and
@@ -111,8 +120,13 @@ impl Site {
         let own = self.cookies.read(browser.headers, namespace, name);
         self.visit(browser, Some(&account), own).ok()?;
         let query = Query::parse(query.as_bytes());
-        let came_at = query.time("s", browser.now);
-        Some(completing_path(&account, query.name("r"), "", came_at))
+        let came = Came {
+            request: query.name("r"),
+            link: query.name("l"),
+            proof: query.name("p"),
+            at: query.time("s", browser.now),
+        };
+        Some(came.path(&account))
     }
 
     /// The object whose link this browser had asked for, if the person in it may. Of several it is the one whose link was
@@ -135,12 +149,21 @@ impl Site {
         found.max_by_key(|account| account.link_end())
     }
 
-    /// The person waits for Composio to have been told.
+    /// The person waits for Composio to have been told. In another browser than the one that had asked for the link the
+    /// address says nothing.
     pub(super) async fn completing(&self, browser: &Browser<'_>, visit: &Visit<'_>) -> Reply {
-        let request = browser.query.name("r");
-        let came_at = browser.query.time("s", visit.now);
-        let former = browser.query.name("f");
-        let stage = |account: &Account, now| completing(account, request, former, came_at, now);
+        let query = &browser.query;
+        let (request, link, proof) = (query.name("r"), query.name("l"), query.name("p"));
+        let cookie = visit.cookie.as_ref();
+        let asker = cookie.map(|cookie| browser_name(&cookie.nonce));
+        let asker = asker.unwrap_or_default();
+        let (keys, uid) = (&self.settings.page.keys, visit.account.uid());
+        if !keys.verify_return_proof(proof, uid, link, &asker) {
+            self.metrics.refused("return_proof");
+            return Reply::see("not_asked", page_path(visit.account));
+        }
+        let came_at = query.time("s", visit.now);
+        let stage = |account: &Account, now| completing(account, link, request, came_at, now);
         let is_open = |stage| matches!(stage, Returning::Look { .. } | Returning::Settling);
         let held = match browser.query.has("again") {
             true => {
@@ -152,10 +175,13 @@ impl Site {
         let account = held.as_deref().unwrap_or(visit.account);
         let stage = stage(account, Timestamp::now());
         if is_open(stage) {
-            let again = format!(
-                "{}&again=1",
-                completing_path(account, request, former, came_at)
-            );
+            let came = Came {
+                request,
+                link,
+                proof,
+                at: came_at,
+            };
+            let again = format!("{}&again=1", came.path(account));
             let is_long = matches!(stage, Returning::Look { is_long: true, .. });
             return self.looking(is_long, if is_long { 5 } else { 1 }, &again);
         }
@@ -178,9 +204,27 @@ fn again(session: &str) -> String {
     format!("{VERIFY}?{}", query.finish())
 }
 
-/// `former` is the last request that was handled, where another one is pending whose uid the page does not know.
-fn completing_path(account: &Account, request: &str, former: &str, came_at: Timestamp) -> String {
-    let (path, seconds) = (page_path(account), came_at.as_second());
-    let former = with_former(former);
-    format!("{path}/completing?r={request}&s={seconds}{former}")
+/// Somebody has come back from a verified sign-in.
+struct Came<'a> {
+    /// The request by which Composio is to be told.
+    request: &'a str,
+    /// The request whose link it was.
+    link: &'a str,
+    /// That this browser had asked for that.
+    proof: &'a str,
+    at: Timestamp,
+}
+
+impl Came<'_> {
+    /// Where they wait for what comes of it.
+    fn path(&self, account: &Account) -> String {
+        let Self {
+            request,
+            link,
+            proof,
+            at,
+        } = self;
+        let (path, seconds) = (page_path(account), at.as_second());
+        format!("{path}/completing?r={request}&l={link}&p={proof}&s={seconds}")
+    }
 }

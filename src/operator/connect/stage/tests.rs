@@ -118,36 +118,32 @@ fn who_asked_waits_until_there_is_a_link_for_this_browser() {
             600,
             again(Last::Unanswered, false),
         ),
-        (more(none(), none()), "", 10, wait(false)),
-        (
-            more(link(OURS, 10), none()),
-            "r-1",
-            0,
-            Waiting::Ready { by_itself: true },
-        ),
+        (more(none(), none()), "", 9, wait(false)),
+        (more(none(), none()), "", 10, again(Last::InTheWay, false)),
+        (more(link(OURS, 10), none()), "r-1", 0, Waiting::Ready),
         (
             more(link(OURS, 10), last("LinkIssued")),
             "r-1",
             44,
-            Waiting::Ready { by_itself: true },
+            Waiting::Ready,
         ),
         (
             more(link(OURS, 10), last("LinkIssued")),
             "r-1",
             45,
-            Waiting::Ready { by_itself: false },
+            Waiting::Ready,
         ),
         (
             more(link(OURS, 10), last("LinkIssued")),
             "",
             0,
-            Waiting::Ready { by_itself: true },
+            Waiting::Ready,
         ),
         (
             more(link(OURS, 10), last("Refused")),
             "r-1",
             0,
-            Waiting::Ready { by_itself: true },
+            Waiting::Ready,
         ),
         (
             more(link(OURS, 0), last("LinkIssued")),
@@ -320,7 +316,7 @@ fn who_starts_over_waits_for_another_link_than_the_one_that_was_out() {
         link["requestedBy"]["uid"] = json!(request);
         of(status("INITIATED", "AwaitingUser", json!({"link": link})))
     };
-    let ready = Waiting::Ready { by_itself: true };
+    let ready = Waiting::Ready;
     let waits = Waiting::Wait { is_long: false };
     for (link, request, former, expected) in [
         ("r-1", "r-2", "r-1", waits),

@@ -1,124 +1,112 @@
 //! What somebody sees who came back to have Composio told whose sign-in it was.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
 #[test]
-fn who_came_back_to_have_composio_told_is_told_what_came_of_that() {
-    let last = |uid: &str, outcome: &str| json!({"lastConnectRequest": {"uid": uid, "kind": "CompleteAuth", "outcome": outcome}});
-    let waits = |more| status("INITIATED", "AwaitingUser", more);
+fn who_completes_a_sign_in_is_told_of_that_one_alone() {
+    let finished = |state: &str, reason: &str, how: Option<&str>, last: Value| {
+        let sign_in = json!({"request": "r-1", "browser": OURS, "finishedIn": how});
+        status(
+            state,
+            reason,
+            json!({"signIn": sign_in, "lastConnectRequest": last}),
+        )
+    };
+    let last = |outcome: &str| json!({"uid": "r-2", "kind": "CompleteAuth", "outcome": outcome});
+    let out = |last: Value| {
+        let link = link(OURS, 10);
+        status(
+            "INITIATED",
+            "AwaitingUser",
+            json!({"link": link, "lastConnectRequest": last}),
+        )
+    };
+    let other =
+        |state: &str, last: Value| status(state, "Connected", json!({"lastConnectRequest": last}));
+    let none = || Value::Null;
     let look = |is_long, is_settled| Returning::Look {
         is_long,
         is_settled,
     };
-    for (sentence, status, request, former, age, expected) in [
+    // Status, age, what is shown.
+    let cases = [
+        (out(none()), 0, look(false, false)),
+        (out(none()), 60, look(true, true)),
+        (out(none()), 600, Returning::Over),
+        (out(last("Refused")), 0, Returning::NotFinished),
+        (out(last("Completed")), 29, Returning::Settling),
+        (out(last("Completed")), 30, Returning::NotFinished),
         (
-            "nothing yet",
-            waits(json!({})),
-            "c-1",
-            "",
-            5,
-            look(false, false),
-        ),
-        (
-            "for long",
-            waits(json!({})),
-            "c-1",
-            "",
-            70,
-            look(true, true),
-        ),
-        (
-            "for too long",
-            waits(json!({})),
-            "c-1",
-            "",
-            700,
-            Returning::Over,
-        ),
-        (
-            "refused",
-            waits(last("c-1", "Refused")),
-            "c-1",
-            "",
-            5,
-            Returning::NotFinished,
-        ),
-        (
-            "another one was",
-            waits(last("c-0", "Refused")),
-            "c-1",
-            "",
-            5,
-            look(false, false),
-        ),
-        (
-            "of another tab, nothing yet",
-            waits(last("c-0", "Refused")),
-            "",
-            "c-0",
-            5,
-            look(false, false),
-        ),
-        (
-            "of another tab, refused",
-            waits(last("c-1", "Refused")),
-            "",
-            "c-0",
-            5,
-            Returning::NotFinished,
-        ),
-        (
-            "Composio does not show it yet",
-            waits(last("c-1", "Completed")),
-            "c-1",
-            "",
-            5,
+            finished("INITIATED", "AwaitingUser", Some("Same"), last("Completed")),
+            29,
             Returning::Settling,
         ),
         (
-            "nor ever",
-            waits(last("c-1", "Completed")),
-            "c-1",
-            "",
-            40,
+            finished("INITIATED", "AwaitingUser", Some("Same"), last("Completed")),
+            30,
             Returning::NotFinished,
         ),
         (
-            "connected",
-            status("ACTIVE", "Connected", json!({})),
-            "c-1",
-            "",
-            5,
+            finished("FAILED", "SignInFailed", Some("Same"), none()),
+            0,
+            Returning::NotFinished,
+        ),
+        (
+            finished("ACTIVE", "Connected", Some("Same"), none()),
+            0,
             Returning::Done,
         ),
         (
-            "the proof was lost",
-            status("ACTIVE", "AwaitingUser", json!({})),
-            "c-1",
-            "",
-            5,
-            Returning::Unproved,
+            finished("INACTIVE", "Disabled", Some("Same"), none()),
+            0,
+            Returning::Done,
         ),
         (
-            "and is over",
-            status("INACTIVE", "FinishedElsewhere", json!({})),
-            "c-1",
-            "",
-            5,
-            Returning::Unproved,
-        ),
-        (
-            "somebody else",
-            status("INACTIVE", "WrongIdentity", json!({})),
-            "c-1",
-            "",
-            5,
+            finished("INACTIVE", "WrongIdentity", Some("Same"), none()),
+            0,
             Returning::WrongIdentity,
         ),
-    ] {
-        let stage = completing(&of(status), request, former, at(NOW - age), at(NOW));
-        assert_eq!(stage, expected, "{sentence}");
+        (
+            finished("INACTIVE", "FinishedElsewhere", Some("Another"), none()),
+            0,
+            Returning::Elsewhere,
+        ),
+        // Composio's answer to what it was told was lost: where sign-ins are bound to the person, it does not count.
+        (
+            finished("ACTIVE", "Connected", None, none()),
+            0,
+            Returning::Done,
+        ),
+        (
+            finished("ACTIVE", "AwaitingUser", None, none()),
+            0,
+            Returning::Unproved,
+        ),
+        (
+            finished("INACTIVE", "FinishedElsewhere", None, none()),
+            0,
+            Returning::Unproved,
+        ),
+        (
+            finished("INACTIVE", "WrongIdentity", None, none()),
+            0,
+            Returning::WrongIdentity,
+        ),
+        // Another request was handled meanwhile.
+        (
+            out(json!({"uid": "r-0", "kind": "CompleteAuth", "outcome": "Refused"})),
+            5,
+            look(false, false),
+        ),
+        // A grant that did not come of this link.
+        (other("ACTIVE", none()), 0, Returning::Over),
+        (other("ACTIVE", last("NotNeeded")), 0, Returning::Over),
+        (other("ACTIVE", last("Completed")), 0, Returning::Over),
+    ];
+    for (status, age, expected) in cases {
+        let shown = completing(&of(status.clone()), "r-1", "r-2", at(NOW - age), at(NOW));
+        assert_eq!(shown, expected, "{age} {status}");
     }
 }
