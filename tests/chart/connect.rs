@@ -49,6 +49,9 @@ async fn operator_and_page_are_told_the_same_and_share_a_key() {
     let secret = volumes(&operator).expect("the operator has the key");
     assert_eq!(secret["secret"]["secretName"], format!("{NAME}-key"));
     assert_eq!(Some(secret), volumes(&page));
+    // A rollout ends no page before nobody is led to it any more.
+    let container = &page["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["lifecycle"]["preStop"]["sleep"]["seconds"], 5);
     // Whatever else it has, the page has no API key and no right on Secrets.
     let role: Value = rendered.one("ClusterRole", "x-op-composio-operator-connect");
     let rules: Value = serde_saphyr::from_str(RULES).expect("a list of rules");

@@ -248,3 +248,53 @@ async fn a_page_dies_with_its_object_and_with_its_epoch() {
     );
     assert_eq!(ann.get(&path).await.status, 404);
 }
+
+#[tokio::test]
+async fn who_waits_for_an_object_that_is_made_anew_is_led_to_nothing_and_asks_for_nothing() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let (ann, path) = (Visitor::of(&stage.page), stage.path("mail"));
+    ann.get(&stage.page.address(&object)).await;
+    let asked = ann.presses(&path, "connect").await;
+    stage.handled().await;
+    let waits = format!("{}&again=1", asked.header("location"));
+    let ends = stage.scene.kubectl(&["delete", "cacc", "mail"]);
+    // Held back meanwhile, or not: in the end there is nothing.
+    let (page, _) = join(ann.get(&waits), ends).await;
+    assert!([200, 404].contains(&page.status), "{page:?}");
+    stage.declared("mail", gmail()).await;
+    let page = stage
+        .until(&ann, &waits, "the end", |page| page.status == 404)
+        .await;
+    assert_eq!(page.refresh(), "");
+    for gone in [format!("{path}/open"), path.clone()] {
+        assert_eq!(ann.get(&gone).await.status, 404, "{gone}");
+    }
+    assert_eq!(stage.requests().await, []);
+}
+
+#[tokio::test]
+async fn who_waits_for_an_object_that_is_disabled_meanwhile_is_told_so() {
+    let stage = Stage::new("connect", &[]).await;
+    let object = stage.declared("mail", gmail()).await;
+    let (ann, path) = (Visitor::of(&stage.page), stage.path("mail"));
+    ann.get(&stage.page.address(&object)).await;
+    let asked = ann.presses(&path, "connect").await;
+    let request = uid(&stage.handled().await);
+    let waits = format!("{}&again=1", asked.header("location"));
+    let refused = json!({
+        "lastConnectRequest": {"uid": request, "kind": "Link", "outcome": "Refused"},
+        "conditions": [condition("False", "Disabled")],
+    });
+    stage
+        .scene
+        .patch("mail", r#"{"spec":{"enabled":false}}"#)
+        .await;
+    let (_, ()) = join(ann.get(&waits), stage.says("mail", refused)).await;
+    let page = stage
+        .until(&ann, &waits, "why there is no link", |page| {
+            page.text.contains("has paused this account")
+        })
+        .await;
+    assert_eq!(page.refresh(), "");
+}
