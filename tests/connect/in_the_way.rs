@@ -106,6 +106,10 @@ async fn that_somebody_else_has_signed_in_is_told_as_soon_as_what_was_in_its_way
     victim.get(&stage.page.address(&object)).await;
     let page = victim.get(&callback).await;
     assert!(page.text.contains("Looking how it went"), "{}", page.text);
+    // It is not told that nothing is lost: it is the page that they must leave open.
+    let came_at = jiff::Timestamp::now().as_second() - 90;
+    let long = victim.get(&format!("{callback}&s={came_at}")).await;
+    assert!(long.text.contains("Leave this page open"), "{}", long.text);
     // It is made while the page is held back: whoever takes the name does not wait for a browser to come again.
     let again = page.refresh().to_owned();
     let told = async {

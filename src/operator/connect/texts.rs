@@ -134,6 +134,16 @@ pub(super) fn looking(is_long: bool) -> Notice {
     }
 }
 
+/// To whoever has signed in where somebody else had asked, as long as that could not be told.
+pub(super) fn looking_elsewhere() -> Notice {
+    notice(
+        "This takes longer than usual",
+        "You have come back from a sign-in that was begun in another browser, or by somebody else. Leave this page open: it \
+         is what has the account that you signed in to switched off, and says so once it is. If somebody sent you the \
+         address, tell your support.",
+    )
+}
+
 pub(super) fn done(toolkit: &str, identity: Option<&str>) -> Notice {
     let title = format!("Your {toolkit} account is connected");
     match identity {

@@ -120,6 +120,11 @@ impl Site {
             if hold.is_none() || Instant::now() >= end || self.holds.is_over() {
                 let is_long = matches!(now, Returning::Look { is_long: true, .. });
                 let seconds = if is_long { 5 } else { 1 };
+                if is_long && came_in == FinishedIn::Another {
+                    let page = self.brand().wait(&texts::looking_elsewhere());
+                    let reply = Reply::page("looking_long", StatusCode::OK, page);
+                    return reply.then(seconds, &again(was_asked));
+                }
                 return self.looking(is_long, seconds, &again(was_asked));
             }
             match self.until(account, end.min(pause), is_over).await {
