@@ -89,10 +89,11 @@ async fn who_starts_over_in_a_loop_keeps_nobody_from_a_link() {
     let hostile = maker(scene).await;
     let flood = squat(&object, StartOver, &json!({"browser": "x".repeat(43)}));
     let flood = tokio::spawn(async move {
+        let mut pace = tokio::time::interval(wait::PAUSE / 2);
         loop {
+            pace.tick().await;
             // It is there still, or not any more.
             drop(hostile.create(&PostParams::default(), &flood).await);
-            tokio::time::sleep(wait::PAUSE / 2).await;
         }
     });
     let started = |object: &Value| object["status"]["link"]["requestedBy"]["uid"].is_string();
