@@ -11,10 +11,10 @@ use super::{
     rules::{Table, judge},
     *,
 };
-use crate::crd::Tally;
+use crate::crd::{FinishedIn, Tally, Verdict};
 
 /// How many states are drawn.
-const STATES: u64 = 70_000;
+const STATES: u64 = 90_000;
 /// In so many of them each rule decides at least.
 const DECIDED: u64 = 20;
 /// And so many are told from those of a table in which two neighbours are exchanged.
@@ -249,6 +249,27 @@ fn usual_sight(observed: &mut Observed, desired: &Desired, dice: &mut Dice) {
         if let Some(sent) = &mut recorded.credentials {
             sent.account_id = Some(id.clone());
         }
+        if let Some(judged) = &mut recorded.identity_verdict {
+            judged.account_id.clone_from(&id);
+        }
+        // Whoever is awaited has not come back.
+        if let Some(sign_in) = &mut recorded.sign_in
+            && sign_in.return_by.is_some()
+            && sign_in.finished_in == Some(FinishedIn::Same)
+        {
+            sign_in.finished_in = None;
+        }
+        // And there is time for it still, where it is not known who has signed in.
+        if let (Some(judged), Some(sign_in)) = (&recorded.identity_verdict, &mut recorded.sign_in)
+            && let Some(by) = &mut sign_in.return_by
+            && judged.verdict == Verdict::NotShown
+        {
+            by.0 = ago(-300);
+            recorded.link = None;
+            recorded.connected_at.get_or_insert(
+                k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime(ago(60)),
+            );
+        }
         if let Some(account) = observed.account.account_mut(&id) {
             account.user_id = Some(desired.spec.user.clone());
             account.toolkit.clone_from(&desired.spec.toolkit);
@@ -257,7 +278,7 @@ fn usual_sight(observed: &mut Observed, desired: &Desired, dice: &mut Dice) {
                 account.auth_config.clone_from(auth_config);
             }
             recorded.auth_config = Some(account.auth_config.clone());
-            if dice.once_in(2) {
+            if dice.once_in(2) || recorded.identity_verdict.is_some() {
                 recorded.state = Some(account.state.as_str().to_owned());
             }
         }
