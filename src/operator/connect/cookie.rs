@@ -152,13 +152,14 @@ fn is_ours(name: &str, prefix: &str) -> bool {
     hash.len() == 2 * HASH && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Cookies of other hosts may come along, whatever stands in them: each pair is read for itself.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| std::str::from_utf8(pair).ok())
+        .filter_map(|pair| pair.trim_ascii().split_once('='))
 }
 
 /// A name for a browser that has none.

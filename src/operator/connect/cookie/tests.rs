@@ -119,3 +119,32 @@ fn names_of_browsers_are_random() {
     assert_eq!(names.len(), 100);
     assert!(names.iter().all(|name| name.len() == 22));
 }
+
+#[test]
+fn what_other_hosts_put_into_the_header_hides_no_cookie() {
+    let cookies = cookies("https://connect.acme.com");
+    let set = cookies.set(&HeaderMap::new(), &mail(), &cookie("token"), None);
+    let pair = set[0].split(';').next().expect("a pair").as_bytes();
+    for foreign in [
+        "name=Jürgen".as_bytes(),
+        b"name=J\xfcrgen",
+        b"\xff\xfe",
+        b"=",
+        b"",
+        b"name=\"a, b\"",
+        b"__Host-connect-\xff=x",
+    ] {
+        for line in [
+            [foreign, b"; ", pair].concat(),
+            [pair, b"; ", foreign].concat(),
+            [foreign, b";", pair, b";", foreign].concat(),
+        ] {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_bytes(&line).expect("browsers send it");
+            headers.append(header::COOKIE, value);
+            let read = cookies.read(&headers, "agents", "mail");
+            assert!(read == Some(cookie("token")), "{foreign:?}");
+            assert_eq!(cookies.all(&headers).len(), 1, "{foreign:?}");
+        }
+    }
+}
