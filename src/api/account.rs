@@ -137,6 +137,7 @@ pub struct ConnectedAccountSpec {
     /// Fields pre-filled in the hosted sign-in, such as `subdomain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "connection_data_schema")]
+    #[x_kube(validation = Rule::new("self.all(name, size(name) <= 128)").message("the name of a field of connectionData must have at most 128 characters"))]
     pub connection_data: Option<BTreeMap<String, String>>,
 
     /// When a connect link is made: `OnDemand`, when somebody asks for one, on the connect page or by a ConnectRequest;

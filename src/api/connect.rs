@@ -91,7 +91,8 @@ pub struct SignIn {
     /// back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_by: Option<Time>,
-    /// The host of `spec.callbackUrl` to which the page takes the person on without a click; absent: to none.
+    /// The host of `spec.callbackUrl` to which the page takes the person on without a click, where it has nothing for them to read; absent:
+    /// to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_host: Option<String>,
 }

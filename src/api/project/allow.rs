@@ -49,7 +49,8 @@ pub struct Allow {
     pub sign_in: Option<SignInDemand>,
     /// Hosts of `spec.callbackUrl` to which the connect page takes people without a click, once they have come back
     /// from the sign-in in the browser that asked for the link: `app.acme.com`, also with a port, or all hosts below
-    /// one, such as `*.acme.com`. For other hosts, and if absent, people see a link that names the host. In a
+    /// one, such as `*.acme.com`. For other hosts, and if absent, people see a link that names the host. They also see
+    /// it where the toolkit shows who has signed in, which they must have the time to read. In a
     /// ClusterComposioProject only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "hosts_schema")]

@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod reading;
+mod settings;
 #[cfg(test)]
 pub(super) mod tests;
 mod texts;
@@ -32,7 +33,7 @@ use texts::{OWN, Own, SHARED, Shared, Texts};
 pub struct Account {
     own: Texts<OWN>,
     shared: Arc<Texts<SHARED>>,
-    /// `spec.connectionData`, as JSON: it may be longer than all the rest can be.
+    /// What is shown of `spec.connectionData`, as JSON: it may be longer than all the rest can be.
     connection_data: Option<Box<str>>,
     link: LinkKind,
     link_expires_at: i64,
@@ -82,10 +83,7 @@ impl Account {
             metadata.name.as_deref().unwrap_or_default()
         );
         let epoch = metadata.annotations.as_ref().map(connect_epoch);
-        let connection_data = &spec["connectionData"];
-        let connection_data = connection_data
-            .is_object()
-            .then(|| connection_data.to_string());
+        let connection_data = settings::shown(&spec["connectionData"]);
         let project = &spec["projectRef"];
         let pin = (metadata.annotations.as_ref()).and_then(|all| all.get(ALIAS_ANNOTATION));
         let (namespace, name) = key.split_once('/').unwrap_or_default();
@@ -139,7 +137,7 @@ impl Account {
                 shared.map(|(text, value)| (text as usize, value.unwrap_or_default())),
             )
             .into(),
-            connection_data: connection_data.map(Into::into),
+            connection_data,
             link: link_kind,
             link_expires_at: link.map_or(0, |link| link.expires_at.0.as_second()),
             state: match status.state.as_deref() {
@@ -210,17 +208,8 @@ impl Account {
 
     /// What the sign-in is told besides, such as the address of a server.
     pub(super) fn connection_data(&self) -> Vec<(String, String)> {
-        let data = serde_json::from_str(self.connection_data.as_deref().unwrap_or_default());
-        let Ok(Value::Object(data)) = data else {
-            return Vec::new();
-        };
-        let text = |value: Value| match value {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        data.into_iter()
-            .map(|(name, value)| (name, text(value)))
-            .collect()
+        let data = self.connection_data.as_deref();
+        serde_json::from_str(data.unwrap_or_default()).unwrap_or_default()
     }
 
     pub(super) fn callback_url(&self) -> Option<&str> {

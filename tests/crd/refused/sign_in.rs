@@ -141,6 +141,11 @@ pub(super) fn cases() -> Vec<Bad> {
             ],
         ),
         bad(
+            "a field to pre-fill with a name too long",
+            json!({"connectionData": {long(129): "x"}}),
+            &["the name of a field of connectionData must have at most 128 characters"],
+        ),
+        bad(
             "an object to pre-fill",
             json!({"connectionData": {"a": {"b": "c"}}}),
             &[

@@ -41,6 +41,9 @@ pub(super) enum Shared {
 
 pub(super) const SHARED: usize = Shared::CallbackHost as usize + 1;
 
+/// The most bytes that are kept of a text. No field that is valid is longer; a status may hold anything.
+const LONGEST: usize = 4096;
+
 /// So many texts in one.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Texts<const N: usize> {
@@ -54,7 +57,7 @@ impl<const N: usize> Texts<N> {
     pub(super) fn new(given: [(usize, &str); N]) -> Self {
         let mut texts = [""; N];
         for (at, text) in given {
-            texts[at] = text;
+            texts[at] = kept(text);
         }
         let mut end = 0;
         let ends = texts.map(|text| {
@@ -70,6 +73,14 @@ impl<const N: usize> Texts<N> {
         let range = usize::from(start)..usize::from(self.ends[at]);
         self.all.get(range).unwrap_or_default()
     }
+}
+
+fn kept(text: &str) -> &str {
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Texts that many objects have, once each, for as long as one has them.
@@ -104,6 +115,15 @@ mod tests {
         given[Shared::Toolkit as usize] = toolkit;
         let mut places = 0..SHARED;
         Texts::new(given.map(|text| (places.next().unwrap_or_default(), text))).into()
+    }
+
+    #[test]
+    fn no_text_is_kept_beyond_what_may_be_of_use() {
+        let long = "é".repeat(1_000_000);
+        let texts = Texts::new([(0, "short"), (1, &long), (2, &long), (3, "last")]);
+        assert_eq!((texts.get(0), texts.get(3)), ("short", "last"));
+        assert_eq!(texts.get(2).len(), LONGEST);
+        assert!(texts.all.len() <= 2 * LONGEST + 16, "{}", texts.all.len());
     }
 
     #[test]
