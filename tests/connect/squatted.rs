@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::whole::House;
 use crate::on_demand::request;
 use crate::support::connect_page::Visitor;
-use crate::support::scene::{SOON, Scene};
+use crate::support::scene::Scene;
 use crate::support::wait;
 use composio_operator::crd::ConnectRequestKind::{self, Link, Returned, StartOver};
 
