@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     composio::model::Account,
     connect::page_address::PageOf,
-    crd::{ConnectedAccountStatus, DeletionPolicy, Link, ProjectReason, Reason},
+    crd::{ConnectedAccountStatus, DeletionPolicy, Link, Reason},
 };
 
 mod allowed;
@@ -38,6 +38,7 @@ mod rule;
 mod sharing;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unavailable;
 mod unrecorded;
 mod unused;
 mod urgency;
@@ -66,14 +67,12 @@ pub use pin::Pin;
 pub use policy::{Labels, NotAllowed, Policy};
 pub use request::{NoSession, PendingRequest, sign_in};
 pub use rule::Rule;
+use unavailable::{is_refused_as_new, project_unavailable};
 pub use unrecorded::came_to_nothing;
 pub use urgency::urgency;
 
 /// Of a project in which what is recorded is not there.
 pub const ANOTHER_PROJECT: &str = "the accounts on record, of all namespaces or of this one, are not in this project: the API key or the base URL seems to be another project's. Nothing is concluded from that. If they were deleted on purpose, start the operator with --accept-missing";
-
-/// Before the project has answered as ours does.
-const NOT_PROVED: &str = "it is not proved yet that this is the project of the accounts on record";
 
 /// Of an account that was made a moment ago.
 const NOT_VISIBLE: &str = "the account was made a moment ago and may not be visible yet";
@@ -257,13 +256,6 @@ fn first_rule(desired: &Desired, observed: &Observed, now: Timestamp) -> Decisio
     }
 }
 
-/// Whether the object is new to the project, which takes none.
-fn is_refused_as_new(desired: &Desired, observed: &Observed) -> bool {
-    observed.gate.project == ProjectState::NothingNew
-        && !desired.is_marked()
-        && observed.recorded.connected_account_id.is_none()
-}
-
 /// Whether a person or a tool asked, by annotation, for a look or a link and was not answered yet. That
 /// a link is needless, too, is not concluded from what is remembered. Of one that is suspended it is asked for by whoever
 /// comes back from a sign-in alone: the grant may be one that is not to be used.
@@ -287,48 +279,6 @@ fn another_project(desired: &Desired) -> Option<Decision> {
         let detail = format!("the account is, or may be, in {project:?}, not in {here:?}");
         Rule::ProjectMismatch.refuses(Reason::ProjectMismatch, detail)
     })
-}
-
-fn project_unavailable(desired: &Desired, observed: &Observed) -> Decision {
-    let gate = &observed.gate;
-    let rule = match desired.presence {
-        Presence::Present => Rule::ProjectUnavailable,
-        Presence::Deleting { .. } => Rule::DeletingProjectUnavailable,
-    };
-    let project = &desired.flags.project;
-    let unavailable = |why: ProjectReason| format!("project {project} is not available ({why})");
-    match gate.project {
-        ProjectState::Available => {}
-        ProjectState::NotFound => {
-            let detail = format!("{project} is not there");
-            return rule.waits(Reason::ProjectNotFound, detail, None);
-        }
-        ProjectState::Unavailable(why) | ProjectState::OnlyDeletions(why) => {
-            return rule.waits(Reason::ProjectUnavailable, unavailable(why), None);
-        }
-        ProjectState::NothingNew if is_refused_as_new(desired, observed) => {
-            let detail = format!("{project} is being deleted, or is not ready for new objects yet");
-            return rule.waits(Reason::ProjectUnavailable, detail, None);
-        }
-        ProjectState::NothingNew => {}
-    }
-    if let Some(until) = gate.paused_until {
-        return rule.waits(Reason::RateLimited, "", Some(until));
-    }
-    let detail = match gate.proof {
-        Proof::Failed => {
-            let detail = unavailable(ProjectReason::AnotherProject);
-            let detail = format!("{detail}: {ANOTHER_PROJECT}");
-            return rule.waits(Reason::ProjectUnavailable, detail, None);
-        }
-        // Why Composio rejects the key is told on the project: it is nobody else's.
-        Proof::Awaited | Proof::Given if gate.read_closed_until.is_some() => {
-            unavailable(ProjectReason::KeyRejected)
-        }
-        Proof::Awaited => NOT_PROVED.to_owned(),
-        Proof::Given => unavailable(ProjectReason::NotAllowedToWrite),
-    };
-    rule.waits(Reason::ProjectUnavailable, detail, gate.retry_at())
 }
 
 /// What a failure that stands in the way leaves to do, by that rule.

@@ -1,6 +1,7 @@
 //! The gate of the project: what it lets through, and what is waited for while it is closed.
 
 use super::*;
+use crate::{crd::ProjectReason, plan::unavailable::NOT_PROVED};
 
 fn gate(change: impl FnOnce(&mut AccessGate)) -> AccessGate {
     let mut gate = AccessGate::default();
