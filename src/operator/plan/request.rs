@@ -80,10 +80,11 @@ impl PendingRequest {
         uids.into_iter().flatten().any(|uid| *uid == self.uid)
     }
 
-    /// Whether it tells of a sign-in to the object of that uid what the page alone can tell, and does not come from the
-    /// page: anybody may write such a request who may make one.
+    /// Whether it tells of a return to the object of that uid what the page alone can tell, and does not come from the
+    /// page: anybody may write such a request who may make one. A session that cannot be opened may still be one that the
+    /// page has sealed, with a key that is gone: that is told.
     pub fn is_unproved(&self, uid: &str, page: &PageSettings) -> bool {
-        let is_forged = |returned: &Returned| {
+        self.returned.as_ref().is_some_and(|returned| {
             let Returned {
                 request,
                 browser,
@@ -91,18 +92,7 @@ impl PendingRequest {
                 finished_in,
             } = returned;
             !(page.keys).verify_outcome_proof(proof, uid, request, browser, *finished_in)
-        };
-        let is_unsealed = |session: &SignInSession| {
-            let of = SessionOf {
-                uid,
-                request: &session.request,
-                browser: &session.browser,
-                person: self.requested_by.as_deref().unwrap_or_default(),
-            };
-            page.keys.open_session(&session.sealed, of).is_none()
-        };
-        self.returned.as_ref().is_some_and(is_forged)
-            || self.session.as_ref().is_some_and(is_unsealed)
+        })
     }
 
     /// Whether it asks for a link.
