@@ -34,10 +34,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// What a burst has left between what stays is given back to the system, which glibc's does not do.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Calls in flight get so long after SIGTERM; whatever is cut off then is found again by its alias.
 /// Then there is still time to give up the Lease.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
