@@ -172,6 +172,7 @@ async fn a_person_finds_the_accounts_that_a_platform_lets_teams_ask_for() {
     of_cluster["projectRef"] = json!({"kind": "ClusterComposioProject", "name": "acme"});
     stage.declared("of-cluster", of_cluster.clone()).await;
     stage.declared("of-team", gmail()).await;
+    stage.declared("of-nobody", of_cluster.clone()).await;
     of_cluster["user"] = json!("bob@acme.com");
     stage.declared("of-bob", of_cluster).await;
     stage.says("of-cluster", active("r", "Same")).await;
@@ -186,7 +187,8 @@ async fn a_person_finds_the_accounts_that_a_platform_lets_teams_ask_for() {
         "{}",
         list.text
     );
-    for other in ["of-team", "of-bob"] {
+    // The operator has not said where the person may come: the project does not allow it, or is not there.
+    for other in ["of-team", "of-bob", "of-nobody"] {
         assert!(!list.text.contains(other), "{other}: {}", list.text);
     }
     let nobody = Visitor::named(&stage.page, "eve@acme.com").get("/").await;

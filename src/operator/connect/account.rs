@@ -42,6 +42,8 @@ pub struct Account {
     finished_in: Option<FinishedIn>,
     of_cluster_project: bool,
     is_deleting: bool,
+    /// Whether the operator has said where the person may come.
+    has_address: bool,
     /// Whether a person signs in to it.
     has_sign_in: bool,
     /// The identity is the person, and stands there alone.
@@ -150,6 +152,7 @@ impl Account {
             finished_in: sign_in.and_then(|one| one.finished_in),
             of_cluster_project: project["kind"] == "ClusterComposioProject",
             is_deleting: metadata.deletion_timestamp.is_some(),
+            has_address: status.connect_page.is_some(),
             has_sign_in: spec["credentials"].is_null(),
             is_persons,
         }
@@ -272,6 +275,11 @@ impl Account {
     /// Whether somebody may come for it: it is not being deleted, and is one that a person signs in to.
     pub(super) fn has_page(&self) -> bool {
         self.has_sign_in && !self.is_deleting
+    }
+
+    /// Whether the project has taken it on: its person is awaited, or was there. What nobody allows is neither.
+    pub(super) fn is_taken_on(&self) -> bool {
+        self.has_address || matches!(self.state(), State::Active | State::Inactive)
     }
 
     /// The link, if one can be used now.

@@ -300,7 +300,7 @@ impl Site {
         let mut accounts = self.objects.of_person(user);
         accounts.retain(|account| {
             let is_listed = account.is_of_cluster_project() || self.settings.lists_namespaced;
-            account.has_page() && is_listed
+            account.has_page() && account.is_taken_on() && is_listed
         });
         Reply::page("list", StatusCode::OK, self.brand().list(&accounts))
     }
