@@ -12,8 +12,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY tests tests
 ARG COMMIT=unknown
-ARG CARGO_PROFILE_RELEASE_LTO=fat
-ARG CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
+ARG CARGO_PROFILE_RELEASE_LTO=thin
+ARG CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 ARG CARGO_PROFILE_RELEASE_OPT_LEVEL=3
 # Static glibc: since 2.34 it resolves names by itself. A target must be named, or build scripts would be
 # static too and procedural macros could not be built.
