@@ -31,6 +31,7 @@
 //! | [`lease`] | leader election, and which release works where |
 //! | [`http`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`listen`] | listening, also where a host has only one of IPv4 and IPv6 |
+//! | `capacity` | maps that give room back |
 //! | [`time`] | conversions of times and durations |
 //! | [`log`] | log lines, and what never gets into them |
 //! | [`metrics`] | what is counted |
@@ -55,6 +56,7 @@ pub use composio_sandbox as sandbox;
 pub mod act;
 pub mod activity;
 pub mod arguments;
+mod capacity;
 pub mod check;
 pub mod connect;
 pub mod controller;

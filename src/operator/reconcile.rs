@@ -194,8 +194,6 @@ async fn look_and_act(
     };
     // Before it is read: what changes meanwhile is another input.
     let rests_on = context.project_context.rests_on(packed.summary());
-    let rests_on = rests_on.filter(|_| object.spec.credentials.is_none());
-    let rests_on = rests_on.filter(|_| object.spec.write_to.is_none());
     let mut remembered = Pass::begin(&api, context, slot, object);
     let step = remembered.first_step().await;
     if let Step::End(event) = step {

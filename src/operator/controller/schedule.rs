@@ -10,6 +10,7 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 
 use crate::{
+    capacity::shrink,
     metrics::QueueReading,
     store::PackedObject,
     turns::{Share, Turns},
@@ -140,9 +141,7 @@ impl Schedule {
             None => {
                 self.entries.remove(&name);
                 // After the start, hardly any object waits.
-                if self.entries.capacity() > 8 * self.entries.len().max(MIN_CAPACITY) {
-                    self.entries.shrink_to(2 * self.entries.len());
-                }
+                shrink(&mut self.entries, MIN_CAPACITY);
             }
         }
     }

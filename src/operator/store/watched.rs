@@ -12,11 +12,12 @@ use bytes::{Bytes, BytesMut};
 use kube::runtime::reflector::ObjectRef;
 
 use super::{PackedObject, Summary};
+use crate::capacity::shrink;
 
 /// The texts of a list are kept in pieces of this size, which the system takes back as a whole once all objects of one
 /// have had their passes: between the summaries they would leave gaps that are too small to be given back.
 const CHUNK: usize = 4 * 1024 * 1024;
-/// The map of texts does not shrink below this capacity.
+/// The map of texts does not shrink below this capacity. After the start, hardly any text is kept.
 const MIN_CAPACITY: usize = 64;
 
 /// The objects by their names.
@@ -161,7 +162,8 @@ impl Watched {
             let is_there = objects.contains(&*object.0 as &dyn Name);
             is_there && (changed.contains(&object.name()) || object.0.is_to_be_told())
         });
-        self.shrink();
+        // After the start, hardly any text is kept.
+        shrink(&mut self.texts, MIN_CAPACITY);
     }
 
     /// Takes in an object, with its text.
@@ -175,7 +177,7 @@ impl Watched {
     pub(super) fn remove(&mut self, object: &Summary) {
         self.objects.remove(object as &dyn Name);
         self.texts.remove(object as &dyn Name);
-        self.shrink();
+        shrink(&mut self.texts, MIN_CAPACITY);
     }
 
     /// Keeps the text of an object that was read, if it is as it is known here.
@@ -192,7 +194,7 @@ impl Watched {
         let kept = self.texts.get_key_value(object as &dyn Name);
         if kept.is_some_and(|(kept, _)| *kept.0 == *object) {
             self.texts.remove(object as &dyn Name);
-            self.shrink();
+            shrink(&mut self.texts, MIN_CAPACITY);
         }
     }
 
@@ -234,13 +236,6 @@ impl Watched {
 
     pub(super) fn count(&self) -> usize {
         self.objects.len()
-    }
-
-    /// After the start, hardly any text is kept.
-    fn shrink(&mut self) {
-        if self.texts.capacity() > 8 * self.texts.len().max(MIN_CAPACITY) {
-            self.texts.shrink_to(2 * self.texts.len());
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{Index, Objects};
-use crate::store::Summary;
+use crate::{capacity::shrink, store::Summary};
 
 /// The map of what objects wait for does not shrink below this capacity.
 const MIN_CAPACITY: usize = 64;
@@ -68,22 +68,19 @@ impl Index {
         self.concluded.remove(&object_key);
         self.waiting.remove(&object_key);
         // A release of many links leaves nobody who waits.
-        if self.waiting.capacity() > 8 * self.waiting.len().max(MIN_CAPACITY) {
-            self.waiting.shrink_to(2 * self.waiting.len());
-        }
+        shrink(&mut self.waiting, MIN_CAPACITY);
     }
 
     /// Takes over what was concluded of the objects that are as they were.
     pub(super) fn keep_conclusions(&mut self, former: &mut Index) {
-        let objects = (&self.objects, &former.objects);
-        let is_same = |object_key: &u64| {
-            let known = objects.1.get(object_key);
-            known.is_some() && objects.0.get(object_key) == known
-        };
-        let concluded = std::mem::take(&mut former.concluded).into_iter();
-        self.concluded = concluded.filter(|(key, _)| is_same(key)).collect();
-        let waiting = std::mem::take(&mut former.waiting).into_iter();
-        self.waiting = waiting.filter(|(key, _)| is_same(key)).collect();
+        self.concluded = std::mem::take(&mut former.concluded);
+        self.concluded.retain(|object_key, _| {
+            let known = former.objects.get(object_key);
+            known.is_some() && self.objects.get(object_key) == known
+        });
+        self.waiting = std::mem::take(&mut former.waiting);
+        self.waiting
+            .retain(|object_key, _| self.concluded.contains_key(object_key));
     }
 }
 
