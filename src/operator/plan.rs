@@ -65,7 +65,7 @@ pub use observed::{
 };
 pub use pin::Pin;
 pub use policy::{Labels, NotAllowed, Policy};
-pub use request::{NoSession, PendingRequest, sign_in};
+pub use request::{NoSession, PendingRequest, sign_in, was_connected};
 pub use rule::Rule;
 use unavailable::{is_refused_as_new, project_unavailable};
 pub use unrecorded::came_to_nothing;

@@ -11,6 +11,7 @@ use crate::{
     plan::{
         Answer, Applied, CORRECTIONS_WINDOW, Desired, Effect, Outcome, OutcomeKind, Pin, Presence,
         Refusal, Wait, connection_data_digest, identity_verdict, link_out, usable_link,
+        was_connected,
     },
     record::Proven,
     text,
@@ -294,7 +295,7 @@ fn record_account(
     } else if usable_link(status, account, now).is_none() {
         end_link(status, desired, outcome);
     }
-    let was_connected = is_in(status, &[State::Active, State::Inactive]);
+    let was_connected = was_connected(status);
     let became_active = match account.state {
         State::Active => !was_connected || status.connected_at.is_none(),
         // It was active when we disabled it, though that was not reported, or before it was found.
@@ -362,8 +363,7 @@ fn record_annotations(status: &mut ConnectedAccountStatus, desired: &Desired, ou
     if outcome.observed.fresh {
         status.last_handled_reconcile_at = desired.reconcile_request.clone();
         // On a live account, or one that no person signs in to, a request for a link has no effect.
-        let has_grant =
-            status.connected_at.is_some() && is_in(status, &[State::Active, State::Inactive]);
+        let has_grant = status.connected_at.is_some() && was_connected(status);
         if has_grant || desired.spec.credentials.is_some() || desired.is_bound(None) {
             status.last_handled_link_request = desired.link_request.clone();
         }

@@ -107,21 +107,18 @@ fn sort(objects: &AllObjects, now: Timestamp) -> Sorted {
     let uids = without.iter().map(|one| one.account_uid.as_str()).collect();
     let others = objects.known_uids(&uids);
     let others: HashSet<String> = others.into_iter().map(str::to_owned).collect();
-    let is_unproved = |one: &StoredRequest| {
-        let page = objects.page();
-        page.is_some_and(|page| one.pending.is_unproved(&one.account_uid, page))
-    };
+    let is_void = |one: &StoredRequest| one.is_void(objects.page(), now);
     let mut sorted = Sorted::default();
     for request in with {
-        match request.is_over(now) || is_unproved(&request) {
+        match is_void(&request) {
             true => sorted.over.push(request),
             false => sorted.open.push(request),
         }
     }
     for request in without {
         let until = request.waits_until();
-        let is_void = others.contains(&request.account_uid) || is_unproved(&request);
-        match is_void || request.is_over(now) || until <= Instant::now() {
+        let is_of_another = others.contains(&request.account_uid);
+        match is_of_another || is_void(&request) || until <= Instant::now() {
             true => sorted.over.push(request),
             false => sorted.next = sorted.next.into_iter().chain([until]).min(),
         }

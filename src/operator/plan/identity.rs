@@ -1,7 +1,7 @@
 //! Whether who signed in is who was expected. It guards against mistakes, and proves nothing.
 
 use crate::{
-    composio::model::{Account, State},
+    composio::model::Account,
     crd::{ConnectedAccountStatus, FinishedIn, IdentityVerdict, Verdict},
 };
 
@@ -21,7 +21,7 @@ pub fn identity_verdict(
     recorded: &ConnectedAccountStatus,
     account: &Account,
 ) -> Option<IdentityVerdict> {
-    if !matches!(account.state, State::Active | State::Inactive) {
+    if !account.state.is_connected() {
         return None;
     }
     let was_connected = was_connected(recorded);

@@ -84,15 +84,8 @@ impl PendingRequest {
     /// page: anybody may write such a request who may make one. A session that cannot be opened may still be one that the
     /// page has sealed, with a key that is gone: that is told.
     pub fn is_unproved(&self, uid: &str, page: &PageSettings) -> bool {
-        self.returned.as_ref().is_some_and(|returned| {
-            let Returned {
-                request,
-                browser,
-                proof,
-                finished_in,
-            } = returned;
-            !(page.keys).verify_outcome_proof(proof, uid, request, browser, *finished_in)
-        })
+        let returned = self.returned.as_ref();
+        returned.is_some_and(|returned| !is_proved(returned, uid, page))
     }
 
     /// Whether it asks for a link.
@@ -231,18 +224,23 @@ impl Desired {
     /// In which browser the sign-in of that link was finished, as a request of kind Returned proves it.
     fn finished_in(&self, request: &PendingRequest, link: &LinkRequestedBy) -> Option<FinishedIn> {
         let returned = request.returned.as_ref()?;
-        let keys = &self.flags.page.as_ref()?.keys;
-        let Returned {
-            request,
-            browser,
-            proof,
-            finished_in,
-        } = returned;
-        let is_of_link = *request == link.uid && link.browser.as_ref() == Some(browser);
-        let is_told = is_of_link
-            && keys.verify_outcome_proof(proof, &self.uid, request, browser, *finished_in);
-        is_told.then_some(*finished_in)
+        let page = self.flags.page.as_ref()?;
+        let is_of_link =
+            returned.request == link.uid && link.browser.as_ref() == Some(&returned.browser);
+        let is_told = is_of_link && is_proved(returned, &self.uid, page);
+        is_told.then_some(returned.finished_in)
     }
+}
+
+/// Whether the page has written this of a sign-in to the object of that uid.
+fn is_proved(returned: &Returned, uid: &str, page: &PageSettings) -> bool {
+    let Returned {
+        request,
+        browser,
+        proof,
+        finished_in,
+    } = returned;
+    (page.keys).verify_outcome_proof(proof, uid, request, browser, *finished_in)
 }
 
 /// The request whose link is out, or has brought the sign-in.
@@ -327,7 +325,7 @@ fn is_new_grant(recorded: &ConnectedAccountStatus) -> bool {
 }
 
 /// Whether the account had a grant when it was seen last.
-pub(super) fn was_connected(recorded: &ConnectedAccountStatus) -> bool {
+pub fn was_connected(recorded: &ConnectedAccountStatus) -> bool {
     [State::Active, State::Inactive]
         .iter()
         .any(|state| recorded.state.as_deref() == Some(state.as_str()))
@@ -358,7 +356,7 @@ pub(super) fn unbound(
     account: &Account,
     now: Timestamp,
 ) -> Option<Unbound> {
-    if !matches!(account.state, State::Active | State::Inactive) {
+    if !account.state.is_connected() {
         return None;
     }
     let sign_in = sign_in(desired, recorded, Some(account), now)?;

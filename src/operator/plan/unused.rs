@@ -127,17 +127,12 @@ pub(super) fn is_not_retained(
     now: Timestamp,
 ) -> bool {
     let is_recorded = recorded.connected_account_id.as_ref() == Some(&account.id);
-    let is_unused = match account.state {
-        State::Active | State::Inactive => {
+    let is_unused = match account.state.is_connected() {
+        true => {
             request::unbound(desired, recorded, account, now).is_some()
                 || identity::is_wrong(desired, recorded, account)
         }
-        State::Initializing
-        | State::Initiated
-        | State::Expired
-        | State::Failed
-        | State::Revoked
-        | State::Unknown(_) => is_link_out(recorded, now),
+        false => is_link_out(recorded, now),
     };
     is_recorded && is_unused
 }

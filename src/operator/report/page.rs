@@ -3,12 +3,11 @@
 use jiff::Timestamp;
 
 use crate::{
-    composio::model::State,
     crd::{ConnectedAccountStatus, ForPerson},
-    plan::{Desired, Presence, page_of},
+    plan::{Desired, Presence, page_of, was_connected},
 };
 
-use super::{conditions::Verdict, is_in};
+use super::conditions::Verdict;
 
 /// Writes where the person asks for a link, while one is awaited. What fails meanwhile takes no address away that was
 /// mailed, and what stands stays as long as it is good: at rest nothing is written.
@@ -26,13 +25,9 @@ pub(super) fn record_page(
             && match verdict.reason.for_person() {
                 ForPerson::Asked(_) => true,
                 ForPerson::Connected | ForPerson::Nothing => false,
-                ForPerson::Passing => status.connect_page.is_some() && !has_grant(status),
+                ForPerson::Passing => status.connect_page.is_some() && !was_connected(status),
             }
     });
     status.connect_page =
         page.map(|page| page.page(page_of(desired), status.connect_page.as_ref(), now));
-}
-
-fn has_grant(status: &ConnectedAccountStatus) -> bool {
-    is_in(status, &[State::Active, State::Inactive])
 }

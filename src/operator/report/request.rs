@@ -3,18 +3,16 @@
 use jiff::Timestamp;
 
 use crate::{
-    composio::model::{Account, State},
+    composio::model::Account,
     crd::{
         ConnectRequestKind, ConnectRequestOutcome, ConnectedAccountStatus, FinishedIn,
         HandledConnectRequest, Reason, SignIn,
     },
     plan::{
         Answer, Applied, Desired, Effect, Failure, NoSession, Outcome, OutcomeKind, PendingRequest,
-        Wait, sign_in,
+        Wait, sign_in, was_connected,
     },
 };
-
-use super::is_in;
 
 /// The requests that an outcome has handled, with what came of each. `status` is the status after it, `previous` the
 /// one before. The others wait for another pass.
@@ -124,7 +122,7 @@ fn came_of_completion(
     // A session is used up by a refusal, too; and what was told before, by a call whose answer was lost or by another
     // replica, is refused and has connected the account. The next look tells.
     let is_fresh = outcome.observed.fresh;
-    if is_fresh && is_in(status, &[State::Active, State::Inactive]) {
+    if is_fresh && was_connected(status) {
         return Some(ConnectRequestOutcome::NotNeeded);
     }
     let is_refused = refusal_of(request, outcome).is_some();
@@ -206,7 +204,7 @@ fn came_of(
     }
     let made_for = status.link.as_ref();
     let made_for = made_for.and_then(|link| link.requested_by.as_ref());
-    let is_connected = is_in(status, &[State::Active, State::Inactive]);
+    let is_connected = was_connected(status);
     // Of one that was disabled at once nobody has seen the grant.
     let has_grant = status.connected_at.is_some() && is_connected;
     match &outcome.kind {

@@ -144,10 +144,7 @@ impl Objects {
         let now = Timestamp::now();
         let page = desired.flags.page.as_deref();
         let requests = self.cluster.requests.of_account(namespace, uid, name);
-        let requests = requests.into_iter().filter(|one| {
-            let is_unproved = page.is_some_and(|page| one.pending.is_unproved(uid, page));
-            !one.is_over(now) && !is_unproved
-        });
+        let requests = requests.into_iter().filter(|one| !one.is_void(page, now));
         requests.map(|one| one.pending).collect()
     }
 

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
+    connect::page_address::PageSettings,
     crd::{ConnectRequest, ConnectRequestKind, connect_request_name},
     plan::PendingRequest,
 };
@@ -79,9 +80,12 @@ impl StoredRequest {
         self.seen + PATIENCE
     }
 
-    /// Whether it counts no more. One from the future was made by a clock that nothing is known of, and counts.
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.is_going || now.duration_since(self.created) > PendingRequest::LIFETIME
+    /// Whether it counts no more, or never has: it is over, or says what only the connect page can say, and does not come
+    /// from there. One from the future was made by a clock that nothing is known of, and counts.
+    pub(crate) fn is_void(&self, page: Option<&PageSettings>, now: Timestamp) -> bool {
+        self.is_going
+            || now.duration_since(self.created) > PendingRequest::LIFETIME
+            || page.is_some_and(|page| self.pending.is_unproved(&self.account_uid, page))
     }
 }
 

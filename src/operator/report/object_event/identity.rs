@@ -1,12 +1,11 @@
 //! Who has signed in, where that is not as it was, or cannot be told. Nobody's name is in an event.
 
 use crate::{
-    composio::model::State,
     crd::{ConnectedAccountStatus, Verdict},
-    plan::{Desired, Presence},
+    plan::{Desired, Presence, was_connected},
 };
 
-use super::{super::is_in, EventReason, ObjectEvent, warning};
+use super::{EventReason, ObjectEvent, warning};
 
 /// What is told, and nothing done about.
 pub(super) fn of_identity(
@@ -14,7 +13,7 @@ pub(super) fn of_identity(
     previous: &ConnectedAccountStatus,
     status: &ConnectedAccountStatus,
 ) -> Option<ObjectEvent> {
-    if desired.presence != Presence::Present || !is_connected(status) {
+    if desired.presence != Presence::Present || !was_connected(status) {
         return None;
     }
     changed(previous, status).or_else(|| unknown(desired, previous, status))
@@ -26,7 +25,7 @@ fn changed(
     status: &ConnectedAccountStatus,
 ) -> Option<ObjectEvent> {
     let (former, now) = (previous.identity.as_ref()?, status.identity.as_ref()?);
-    let is_one_sign_in = is_connected(previous)
+    let is_one_sign_in = was_connected(previous)
         && previous.connected_account_id == status.connected_account_id
         && previous.connected_at == status.connected_at;
     (is_one_sign_in && former != now).then(|| {
@@ -62,10 +61,6 @@ fn unknown(
         "whether spec.expectedIdentity has signed in cannot be told: {why}. Nothing was disabled"
     );
     Some(warning(EventReason::IdentityUnknown, note))
-}
-
-fn is_connected(status: &ConnectedAccountStatus) -> bool {
-    is_in(status, &[State::Active, State::Inactive])
 }
 
 #[cfg(test)]
