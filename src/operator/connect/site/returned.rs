@@ -18,7 +18,7 @@ use crate::{
         reply::Reply,
         requests::{Asked, Made, RETRY},
         stage::{Returning, returning},
-        texts,
+        texts::{self, Notice},
         visitor::NotLetIn,
     },
     crd::{ConnectRequestKind, FinishedIn, Returned},
@@ -47,10 +47,11 @@ impl Site {
         let proxy = self.settings.proxy.as_ref();
         let user = proxy.and_then(|proxy| proxy.user(browser.headers, browser.peer));
         let came_at = query.time("s", browser.now);
+        let seconds = came_at.as_second();
+        let came = format!("r={request}&b={asker}&p={proof}&s={seconds}");
         let again = |was_asked: bool| {
-            let (path, seconds) = (browser.path, came_at.as_second());
             let asked = if was_asked { "&m=1" } else { "" };
-            format!("{path}?r={request}&b={asker}&p={proof}&s={seconds}{asked}&again=1")
+            format!("{}?{came}{asked}&again=1", browser.path)
         };
         if cookie.is_none() && !query.has("again") {
             // Some browsers keep back every cookie where another site has led here. From a page of this one they send it.
@@ -63,9 +64,8 @@ impl Site {
             }
             if is_browser {
                 // It may be theirs, and their session at the proxy over. There they are asked who they are.
-                let (path, seconds) = (page_path(account), came_at.as_second());
-                let query = format!("r={request}&b={asker}&p={proof}&s={seconds}");
-                return Reply::see("returned_unnamed", format!("{path}/returned?{query}"));
+                let path = page_path(account);
+                return Reply::see("returned_unnamed", format!("{path}/returned?{came}"));
             }
             // Whoever has no name at the proxy, and not the browser, is somebody else.
         }
@@ -120,12 +120,12 @@ impl Site {
             if hold.is_none() || Instant::now() >= end || self.holds.is_over() {
                 let is_long = matches!(now, Returning::Look { is_long: true, .. });
                 let seconds = if is_long { 5 } else { 1 };
-                if is_long && came_in == FinishedIn::Another {
-                    let page = self.brand().wait(&texts::looking_elsewhere());
-                    let reply = Reply::page("looking_long", StatusCode::OK, page);
-                    return reply.then(seconds, &again(was_asked));
-                }
-                return self.looking(is_long, seconds, &again(was_asked));
+                let notice = match is_long && came_in == FinishedIn::Another {
+                    true => texts::looking_elsewhere(),
+                    false => texts::looking(is_long),
+                };
+                let reply = self.looking_at(&notice, is_long);
+                return reply.then(seconds, &again(was_asked));
             }
             match self.until(account, end.min(pause), is_over).await {
                 Some(found) => newest = Some(found),
@@ -135,9 +135,13 @@ impl Site {
     }
 
     pub(super) fn looking(&self, is_long: bool, seconds: u8, again: &str) -> Reply {
-        let page = self.brand().wait(&texts::looking(is_long));
+        let reply = self.looking_at(&texts::looking(is_long), is_long);
+        reply.then(seconds, again)
+    }
+
+    fn looking_at(&self, notice: &Notice, is_long: bool) -> Reply {
         let kind = if is_long { "looking_long" } else { "looking" };
-        Reply::page(kind, StatusCode::OK, page).then(seconds, again)
+        Reply::page(kind, StatusCode::OK, self.brand().wait(notice))
     }
 
     pub(super) fn outcome(&self, account: &Account, stage: Returning) -> Reply {

@@ -120,13 +120,7 @@ impl Site {
         let own = self.cookies.read(browser.headers, namespace, name);
         self.visit(browser, Some(&account), own).ok()?;
         let query = Query::parse(query.as_bytes());
-        let came = Came {
-            request: query.name("r"),
-            link: query.name("l"),
-            proof: query.name("p"),
-            at: query.time("s", browser.now),
-        };
-        Some(came.path(&account))
+        Some(Came::of(&query, browser.now).path(&account))
     }
 
     /// The object whose link this browser had asked for, if the person in it may. Of several it is the one whose link was
@@ -152,18 +146,17 @@ impl Site {
     /// The person waits for Composio to have been told. In another browser than the one that had asked for the link the
     /// address says nothing.
     pub(super) async fn completing(&self, browser: &Browser<'_>, visit: &Visit<'_>) -> Reply {
-        let query = &browser.query;
-        let (request, link, proof) = (query.name("r"), query.name("l"), query.name("p"));
+        let came = Came::of(&browser.query, visit.now);
         let cookie = visit.cookie.as_ref();
         let asker = cookie.map(|cookie| browser_name(&cookie.nonce));
         let asker = asker.unwrap_or_default();
         let (keys, uid) = (&self.settings.page.keys, visit.account.uid());
-        if !keys.verify_return_proof(proof, uid, link, &asker) {
+        if !keys.verify_return_proof(came.proof, uid, came.link, &asker) {
             self.metrics.refused("return_proof");
             return Reply::see("not_asked", page_path(visit.account));
         }
-        let came_at = query.time("s", visit.now);
-        let stage = |account: &Account, now| completing(account, link, request, came_at, now);
+        let stage =
+            |account: &Account, now| completing(account, came.link, came.request, came.at, now);
         let is_open = |stage| matches!(stage, Returning::Look { .. } | Returning::Settling);
         let held = match browser.query.has("again") {
             true => {
@@ -175,12 +168,6 @@ impl Site {
         let account = held.as_deref().unwrap_or(visit.account);
         let stage = stage(account, Timestamp::now());
         if is_open(stage) {
-            let came = Came {
-                request,
-                link,
-                proof,
-                at: came_at,
-            };
             let again = format!("{}&again=1", came.path(account));
             let is_long = matches!(stage, Returning::Look { is_long: true, .. });
             return self.looking(is_long, if is_long { 5 } else { 1 }, &again);
@@ -215,7 +202,17 @@ struct Came<'a> {
     at: Timestamp,
 }
 
-impl Came<'_> {
+impl<'a> Came<'a> {
+    /// As the address says that it leads to.
+    fn of(query: &'a Query, now: Timestamp) -> Self {
+        Self {
+            request: query.name("r"),
+            link: query.name("l"),
+            proof: query.name("p"),
+            at: query.time("s", now),
+        }
+    }
+
     /// Where they wait for what comes of it.
     fn path(&self, account: &Account) -> String {
         let Self {
