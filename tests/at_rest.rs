@@ -30,6 +30,15 @@ fn reads(scene: &Scene<'_>) -> BTreeMap<String, usize> {
     reads
 }
 
+/// An operator whose way to Composio can be cut.
+async fn behind_a_proxy(scene: &Scene<'_>) -> (Operator, TcpProxy) {
+    let port = ReservedPort::new();
+    let url = port.url("http");
+    let proxy = port.open(scene.sandbox.url());
+    let options = scene.options().base_url(&url);
+    (scene.start("operator", &options).await, proxy)
+}
+
 /// Composio is away, and comes back: then all objects have a pass, which ends like that.
 async fn outage(scene: &Scene<'_>, operator: &Operator, proxy: &TcpProxy, outcome: &str) {
     proxy.close();
@@ -121,11 +130,7 @@ async fn of_the_status_only_conditions_are_owned_field_by_field() {
 #[tokio::test]
 async fn after_an_outage_only_objects_whose_account_has_changed_are_read() {
     let scene = Scene::new("at-rest").await;
-    let port = ReservedPort::new();
-    let url = port.url("http");
-    let proxy = port.open(scene.sandbox.url());
-    let options = scene.options().base_url(&url);
-    let operator = scene.start("operator", &options).await;
+    let (operator, proxy) = behind_a_proxy(&scene).await;
     let mut ids = Vec::new();
     for name in OBJECTS {
         ids.push(scene.connected_gmail(name).await);
@@ -154,11 +159,7 @@ async fn after_an_outage_only_objects_whose_account_has_changed_are_read() {
 #[tokio::test]
 async fn after_an_outage_no_object_that_waits_for_its_user_is_read() {
     let scene = Scene::new("waiting").await;
-    let port = ReservedPort::new();
-    let url = port.url("http");
-    let proxy = port.open(scene.sandbox.url());
-    let options = scene.options().base_url(&url);
-    let operator = scene.start("operator", &options).await;
+    let (operator, proxy) = behind_a_proxy(&scene).await;
     let mut ids = Vec::new();
     for name in OBJECTS {
         ids.push(scene.linked_gmail(name).await);

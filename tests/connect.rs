@@ -115,6 +115,25 @@ impl Stage {
         self.says(name, status).await;
     }
 
+    /// That person opens the page. Returns the cookie of their browser, and the nonce in it.
+    async fn opened_by(&self, visitor: &Visitor, path: &str) -> (String, String) {
+        let known = |answer: &Answer| answer.status == 200;
+        self.until(visitor, path, "the object", known).await;
+        let cookie = visitor.cookies.borrow().values().next().cloned();
+        let cookie = cookie.expect("the page sets it");
+        let nonce = cookie.split_once('.').expect("a nonce").0.to_owned();
+        (cookie, nonce)
+    }
+
+    /// The operator issues a link for that browser of that person, and the page knows it.
+    async fn leads_on(&self, object: &Value, visitor: &Visitor, browser: &str) {
+        self.links(object, "request-1", browser).await;
+        let name = object["metadata"]["name"].as_str().expect("a name");
+        let waiting = format!("{}/waiting?r=&s=0", self.path(name));
+        let is_ready = |answer: &Answer| answer.text.contains("Your link is ready");
+        self.until(visitor, &waiting, "the link", is_ready).await;
+    }
+
     /// The requests that are there.
     async fn requests(&self) -> Vec<ConnectRequest> {
         let list = self.api().list(&ListParams::default()).await;

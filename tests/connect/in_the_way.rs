@@ -12,17 +12,15 @@ use crate::support::scene::SOON;
 use crate::support::wait;
 
 /// A request of the name that the page would give to its own, and for an account of another name.
-async fn squat(stage: &Stage, object: &Value, kind: &str, more: Value) -> ConnectRequest {
-    let account = object["metadata"]["uid"].as_str().expect("a uid");
-    let mut spec = json!({"accountName": "other", "accountUID": account, "kind": kind});
-    for (field, value) in more.as_object().into_iter().flatten() {
-        spec[field] = value.clone();
-    }
-    let request = json!({
-        "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectRequest",
-        "metadata": {"name": format!("{account}-{}", kind.to_lowercase())}, "spec": spec,
-    });
-    let request = serde_json::from_value(request).expect("a request");
+async fn squat(
+    stage: &Stage,
+    object: &Value,
+    kind: ConnectRequestKind,
+    more: Value,
+) -> ConnectRequest {
+    let mut other = object.clone();
+    other["metadata"]["name"] = json!("other");
+    let request = super::squatted::squat(&other, kind, &more);
     let made = stage.api().create(&PostParams::default(), &request).await;
     made.expect("whoever may create them may do so")
 }
@@ -61,7 +59,7 @@ async fn who_asked_while_a_request_was_in_the_way_is_told_to_press_again() {
     let path = stage.path("mail");
     let ann = Visitor::of(&stage.page);
     ann.get(&stage.page.address(&object)).await;
-    let squat = squat(&stage, &object, "Link", json!({})).await;
+    let squat = squat(&stage, &object, ConnectRequestKind::Link, json!({})).await;
     let pressed = ann.presses(&path, "connect").await;
     let waiting = pressed.header("location");
     assert!(waiting.contains("waiting?r=&s="), "{pressed:?}");
@@ -85,7 +83,7 @@ async fn a_press_goes_through_as_soon_as_what_was_in_its_way_is_gone() {
     let object = stage.declared("mail", gmail()).await;
     let ann = Visitor::of(&stage.page);
     ann.get(&stage.page.address(&object)).await;
-    let squat = squat(&stage, &object, "Link", json!({})).await;
+    let squat = squat(&stage, &object, ConnectRequestKind::Link, json!({})).await;
     let path = stage.path("mail");
     let press = ann.presses(&path, "connect");
     let (pressed, ()) = join(press, ends(&stage, &squat, 2.0)).await;
@@ -101,7 +99,7 @@ async fn that_somebody_else_has_signed_in_is_told_as_soon_as_what_was_in_its_way
     let (_mallory, link, callback) = asked(&stage, &object).await;
     let returned = json!({"returned": {
         "request": link, "browser": "b".repeat(43), "proof": "A".repeat(22), "finishedIn": "Same"}});
-    let squat = squat(&stage, &object, "Returned", returned).await;
+    let squat = squat(&stage, &object, ConnectRequestKind::Returned, returned).await;
     let victim = Visitor::of(&stage.page);
     victim.get(&stage.page.address(&object)).await;
     let page = victim.get(&callback).await;
@@ -133,7 +131,7 @@ async fn the_session_of_a_sign_in_is_kept_until_what_is_in_its_way_is_gone() {
     let (ann, link, _) = asked(&stage, &object).await;
     let session = json!({"session": {
         "request": link, "browser": "b".repeat(43), "sealed": "A"}});
-    let squat = squat(&stage, &object, "CompleteAuth", session).await;
+    let squat = squat(&stage, &object, ConnectRequestKind::CompleteAuth, session).await;
     let back = "/verify?session_uri=session_1";
     let page = ann.get(back).await;
     let again = page.refresh().to_owned();

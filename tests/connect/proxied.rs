@@ -3,6 +3,7 @@
 use composio_operator::crd::FinishedIn;
 use serde_json::json;
 
+use super::returning::is_led_on;
 use super::{Stage, active, gmail, uid};
 use crate::support::connect_page::Visitor;
 use crate::support::scene::SOON;
@@ -119,16 +120,7 @@ async fn who_comes_back_without_a_name_is_somebody_else_unless_the_browser_is_th
     stage
         .until(&ann, &path, "the page", |page| page.status == 200)
         .await;
-    ann.presses(&path, "connect").await;
-    let request = stage.handled().await;
-    let browser = request.spec.browser.clone().expect("the page names it");
-    stage.links(&object, &uid(&request), &browser).await;
-    stage
-        .until(&ann, &format!("{path}/open"), "the link", |page| {
-            page.status == 303 && page.header("location") != path
-        })
-        .await;
-    let callback = stage.page.callback(&object, &uid(&request), &browser);
+    let (_, callback) = is_led_on(&stage, &object, &ann).await;
     // Her session at the proxy is over. There she is asked who she is, and comes back with her name.
     let nameless = Visitor::of(&stage.page);
     *nameless.cookies.borrow_mut() = ann.cookies.borrow().clone();

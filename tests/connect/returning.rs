@@ -12,22 +12,33 @@ use crate::support::wait;
 
 /// The browser that asked, and the address that its sign-in comes back to.
 pub(super) async fn asked(stage: &Stage, object: &Value) -> (Visitor, String, String) {
-    let name = object["metadata"]["name"].as_str().expect("a name");
-    let path = stage.path(name);
     let ann = Visitor::of(&stage.page);
     ann.get(&stage.page.address(object)).await;
-    ann.presses(&path, "connect").await;
+    let (request, callback) = is_led_on(stage, object, &ann).await;
+    (ann, request, callback)
+}
+
+/// A browser that is let in asks, and may go on to the link. The request of it, and the address that its sign-in comes back
+/// to.
+pub(super) async fn is_led_on(
+    stage: &Stage,
+    object: &Value,
+    visitor: &Visitor,
+) -> (String, String) {
+    let name = object["metadata"]["name"].as_str().expect("a name");
+    let path = stage.path(name);
+    visitor.presses(&path, "connect").await;
     let request = stage.handled().await;
     let browser = request.spec.browser.clone().expect("the page names it");
     stage.links(object, &uid(&request), &browser).await;
     let open = format!("{path}/open");
     stage
-        .until(&ann, &open, "the link", |page| {
+        .until(visitor, &open, "the link", |page| {
             page.header("location").contains("composio.dev")
         })
         .await;
     let callback = stage.page.callback(object, &uid(&request), &browser);
-    (ann, uid(&request), callback)
+    (uid(&request), callback)
 }
 
 #[tokio::test]

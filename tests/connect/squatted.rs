@@ -30,7 +30,8 @@ async fn maker(scene: &Scene<'_>) -> Api<ConnectRequest> {
     Api::namespaced(client, namespace)
 }
 
-fn squat(object: &Value, kind: ConnectRequestKind, more: &Value) -> ConnectRequest {
+/// The request of that kind for an object, as somebody makes it who may.
+pub(super) fn squat(object: &Value, kind: ConnectRequestKind, more: &Value) -> ConnectRequest {
     serde_json::from_value(request(object, kind, more)).expect("it is a ConnectRequest")
 }
 

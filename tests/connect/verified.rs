@@ -29,20 +29,40 @@ pub(crate) async fn verifies(house: &House) {
 
 /// Follows the page, wherever it leads, until it is at an end.
 pub(super) async fn follows(visitor: &Visitor, address: &str) -> Answer {
-    let mut next = address.to_owned();
+    let pages = pages(visitor, address).await;
+    pages.into_iter().next_back().expect("where it ended")
+}
+
+/// The pages that it leads to, from that address to the end.
+pub(crate) async fn pages(visitor: &Visitor, address: &str) -> Vec<Answer> {
+    let (mut next, mut pages) = (address.to_owned(), Vec::new());
     wait::until("the outcome", SOON, async || {
         let page = visitor.get(&next).await;
         let leads = match page.status {
             303 => page.header("location"),
             _ => page.refresh(),
         };
+        let (leads, text) = (leads.to_owned(), page.text.clone());
+        pages.push(page);
         if leads.is_empty() {
-            return Ok(page);
+            return Ok(());
         }
-        next = leads.to_owned();
-        Err(page.text)
+        next = leads;
+        Err(text)
     })
-    .await
+    .await;
+    pages
+}
+
+/// A house whose project is bound to the person, and verifies whose sign-in it was. An account is declared.
+pub(super) async fn bound() -> House {
+    let house = House::new(&HEADER).await;
+    let bound = json!({"spec": {"allow": [{"signIn": "Bound"}]}}).to_string();
+    let args = ["patch", "composioproject", "default", "--type=merge", "-p"];
+    house.scene.kubectl(&[&args[..], &[&bound]].concat()).await;
+    verifies(&house).await;
+    house.declares("mail").await;
+    house
 }
 
 /// How often Composio was told whose sign-in it was.
@@ -169,12 +189,7 @@ async fn what_somebody_else_signs_in_to_is_never_connected() {
 
 #[tokio::test]
 async fn a_bound_sign_in_is_finished_by_being_verified_whatever_composio_fails_at() {
-    let house = House::new(&HEADER).await;
-    let bound = json!({"spec": {"allow": [{"signIn": "Bound"}]}}).to_string();
-    let args = ["patch", "composioproject", "default", "--type=merge", "-p"];
-    house.scene.kubectl(&[&args[..], &[&bound]].concat()).await;
-    verifies(&house).await;
-    house.declares("mail").await;
+    let house = bound().await;
     let second = house
         .page
         .replica(&house.scene.folder, "connect-second")
@@ -238,21 +253,14 @@ async fn the_page_asks_only_for_a_browser_that_waits_for_its_link() {
     let object = stage.declared("mail", gmail()).await;
     let ann = Visitor::named(&stage.page, ANN);
     let path = stage.path("mail");
-    let known = |answer: &Answer| answer.status == 200;
-    stage.until(&ann, &path, "the object", known).await;
-    let cookie = ann.cookies.borrow().values().next().cloned();
-    let cookie = cookie.expect("the page sets it");
-    let nonce = cookie.split_once('.').expect("a nonce").0.to_owned();
+    let (cookie, nonce) = stage.opened_by(&ann, &path).await;
     let browser = browser_name(&nonce);
     let back = "/verify?session_uri=session_1";
     // No link is out, or it is another browser's.
     assert!(follows(&ann, back).await.text.contains(NOBODY));
     stage.links(&object, "request-1", &"b".repeat(43)).await;
     assert!(follows(&ann, back).await.text.contains(NOBODY));
-    stage.links(&object, "request-1", &browser).await;
-    let waiting = format!("{path}/waiting?r=&s=0");
-    let is_ready = |answer: &Answer| answer.text.contains("Your link is ready");
-    stage.until(&ann, &waiting, "the link", is_ready).await;
+    stage.leads_on(&object, &ann, &browser).await;
     // Previews have no cookie, and other methods do nothing.
     let preview = Visitor::named(&stage.page, ANN);
     for _ in 0..1_000 {

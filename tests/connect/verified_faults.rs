@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use composio_operator::connect::page_address::browser_name;
 use composio_operator::crd::ConnectRequestKind;
 use serde_json::{Value, json};
 
 use super::Stage;
-use super::verified::{ANN, HEADER, answered, follows, not_completed, row, told, verifies};
+use super::verified::{ANN, HEADER, answered, bound, follows, not_completed, row, told, verifies};
 use super::whole::House;
 use super::{gmail, uid};
 use crate::support::child::Signal;
@@ -152,12 +153,7 @@ async fn an_answer_that_is_lost_is_no_refusal() {
 
 #[tokio::test]
 async fn where_a_proof_is_demanded_an_answer_that_is_lost_is_told_as_it_is() {
-    let house = House::new(&HEADER).await;
-    let bound = json!({"spec": {"allow": [{"signIn": "Bound"}]}}).to_string();
-    let args = ["patch", "composioproject", "default", "--type=merge", "-p"];
-    house.scene.kubectl(&[&args[..], &[&bound]].concat()).await;
-    verifies(&house).await;
-    house.declares("mail").await;
+    let house = bound().await;
     let back = Back::of(house).await;
     back.fails(1, json!({"status": "cut_after"})).await;
     let told = back.comes_back().await;
@@ -239,17 +235,8 @@ async fn what_another_tab_is_told_is_of_the_request_that_was_pending_and_of_none
     let stage = Stage::new("verified-tabs", &HEADER).await;
     let object = stage.declared("mail", gmail()).await;
     let ann = Visitor::named(&stage.page, ANN);
-    let path = stage.path("mail");
-    let known = |answer: &Answer| answer.status == 200;
-    stage.until(&ann, &path, "the object", known).await;
-    let cookie = ann.cookies.borrow().values().next().cloned();
-    let cookie = cookie.expect("the page sets it");
-    let nonce = cookie.split_once('.').expect("a nonce").0;
-    let browser = composio_operator::connect::page_address::browser_name(nonce);
-    stage.links(&object, "request-1", &browser).await;
-    let ready = |answer: &Answer| answer.text.contains("Your link is ready");
-    let waiting = format!("{path}/waiting?r=&s=0");
-    stage.until(&ann, &waiting, "the link", ready).await;
+    let (_, nonce) = stage.opened_by(&ann, &stage.path("mail")).await;
+    stage.leads_on(&object, &ann, &browser_name(&nonce)).await;
     let refused = |uid: &str| json!({"lastConnectRequest": {"uid": uid, "kind": "CompleteAuth", "outcome": "Refused"}});
     stage.says("mail", refused("before")).await;
     // One is pending, and is another tab's.

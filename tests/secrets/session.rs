@@ -10,12 +10,11 @@ use kube::api::ListParams;
 use serde_json::json;
 
 use super::{Told, assert_without};
-use crate::connect::verified::{ANN, HEADER, answered, not_completed, told, verifies};
+use crate::connect::verified::{self, ANN, HEADER, answered, not_completed, told, verifies};
 use crate::connect::whole::House;
 use crate::support::connect_page::{Answer, Visitor};
 use crate::support::http_client;
 use crate::support::scene::{SOON, Scene};
-use crate::support::wait;
 
 const LOG: &str = "trace,kube_client=trace,kube_runtime=trace,reqwest=trace,hyper=trace,axum=trace";
 
@@ -25,26 +24,6 @@ fn shown(answer: &Answer) -> String {
     let headers = headers.filter(|(name, _)| *name != "refresh");
     let headers: Vec<_> = headers.map(|pair| format!("{pair:?}")).collect();
     format!("{}\n{}", headers.join("\n"), answer.text)
-}
-
-/// Follows the page to the outcome, and keeps all that it shows on the way.
-async fn follows(visitor: &Visitor, address: &str, pages: &mut Vec<Answer>) {
-    let mut next = address.to_owned();
-    wait::until("the outcome", SOON, async || {
-        let page = visitor.get(&next).await;
-        let leads = match page.status {
-            303 => page.header("location"),
-            _ => page.refresh(),
-        };
-        let leads = leads.to_owned();
-        pages.push(page);
-        if leads.is_empty() {
-            return Ok(());
-        }
-        next = leads;
-        Err(next.clone())
-    })
-    .await;
 }
 
 /// The session in an address, and the part of it that nobody can guess.
@@ -98,10 +77,13 @@ async fn no_session_of_a_sign_in_is_told_anywhere_but_to_composio() {
                 repeats(&house.scene, *status, &own[0]).await;
                 sessions.extend(own);
                 // Who has no cookie, and who is somebody else, comes with it too.
-                follows(&Visitor::of(&house.page), &back, &mut pages).await;
-                let other = Visitor::named(&house.page, "bob@acme.com");
-                follows(&other, &back, &mut pages).await;
-                follows(&ann, &back, &mut pages).await;
+                let (nobody, bob) = (
+                    Visitor::of(&house.page),
+                    Visitor::named(&house.page, "bob@acme.com"),
+                );
+                for visitor in [&nobody, &bob, &ann] {
+                    pages.extend(verified::pages(visitor, &back).await);
+                }
                 answered(&house.scene).await;
                 let is_over = pages
                     .last()
