@@ -66,7 +66,7 @@ async fn a_watch_from_a_version_that_is_gone_heals() {
     heals(READ_AGAIN, apiserver::watch_is_too_old()).await;
 }
 
-/// Somebody else writes all the time: read again, and decided again.
+/// Somebody else writes before each write: read again, and decided again.
 #[tokio::test]
 async fn conflicts_with_somebody_else_who_writes_heal() {
     heals(READ_AGAIN, apiserver::conflicts()).await;

@@ -1,6 +1,10 @@
 //! Faults of the apiserver, its storage and the way to it.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use http::Method;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
@@ -11,6 +15,7 @@ use super::outage::{Outage, Seen};
 use crate::support::child::Signal;
 use crate::support::control_plane::ControlPlane;
 use crate::support::operator::Options;
+use crate::support::proxy::{Fate, Intercept, Proxy};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::tcp_proxy::ReservedPort;
 use crate::support::wait;
@@ -151,36 +156,49 @@ pub(super) async fn watch_is_too_old() -> Seen {
     outage.end().await
 }
 
+/// So many writes in a row come too late.
+const CONFLICTS: usize = 5;
+
 pub(super) async fn conflicts() -> Seen {
     let scene = Scene::new("conflicts").await;
-    let operator = scene.start("operator", &options(&scene)).await;
-    // Long enough for somebody else's change to come between, however busy the machine.
-    let slow = json!({"milliseconds": 3000});
-    scene.sandbox.control("POST", "latency", slow).await;
+    let api = Api::<ConnectedAccount>::namespaced(scene.client.clone(), &scene.namespace);
+    let left = Arc::new(AtomicUsize::new(CONFLICTS));
+    let intercept: Intercept = Arc::new(move |request| {
+        let (api, left) = (api.clone(), left.clone());
+        async move {
+            let is_write = matches!(request.method, Method::PUT | Method::PATCH);
+            if is_write && request.path.contains("/connectedaccounts/mail") {
+                write_first(&api, &left).await;
+            }
+            (request, Fate::Forwarded)
+        }
+        .boxed()
+    });
+    let control_plane = scene.control_plane;
+    let proxy = Proxy::of_https(control_plane.url(), control_plane.certificate(), intercept)
+        .await
+        .expect("a proxy starts");
+    let behind = scene.kubeconfig_for(proxy.url());
+    let options = patient(scene.as_shipped(&behind));
+    let operator = scene.start("operator", &options).await;
     let outage = Outage::begin(&scene, &operator).await;
     scene.declare("mail", gmail()).await;
-    let api = Api::<ConnectedAccount>::namespaced(scene.client.clone(), &scene.namespace);
-    let mut count = 0;
-    // A label is nobody's business here, but makes another version of the object.
-    wait::until("a conflict", SOON, async || {
-        count += 1;
-        let labels = [("count".to_owned(), count.to_string())].into();
-        let metadata = ObjectMeta {
-            labels: Some(labels),
-            ..ObjectMeta::default()
-        };
-        let patch = Patch::Merge(json!({"metadata": metadata}));
-        api.patch("mail", &PatchParams::default(), &patch)
-            .await
-            .map_err(|error| error.to_string())?;
-        let written = scene.written();
-        match written.iter().any(|write| write.status == 409) {
-            true => Ok(()),
-            false => Err(format!("{written:?}")),
-        }
-    })
-    .await;
-    scene.linked("mail").await;
+    linked_in_time(&scene, "mail").await;
+    let written = scene.written();
+    let refused = written.iter().filter(|write| write.status == 409);
+    assert_eq!(refused.count(), CONFLICTS, "{written:?}");
     assert_eq!(scene.changes().await, ["POST link"]);
     outage.end().await
+}
+
+/// Somebody else writes just before the operator, as long as some of these are left.
+async fn write_first(api: &Api<ConnectedAccount>, left: &AtomicUsize) {
+    let take = |left: usize| left.checked_sub(1);
+    let Ok(left) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) else {
+        return;
+    };
+    // A label is nobody's business here, but makes another version of the object.
+    let patch = Patch::Merge(json!({"metadata": {"labels": {"left": left.to_string()}}}));
+    let written = api.patch("mail", &PatchParams::default(), &patch).await;
+    written.expect("the object is there");
 }
