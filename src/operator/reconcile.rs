@@ -197,18 +197,7 @@ async fn look_and_act(
     let mut remembered = Pass::begin(&api, context, slot, object);
     let step = remembered.first_step().await;
     if let Step::End(event) = step {
-        let may_be_concluded = matches!(event, OutcomeKind::Settled | OutcomeKind::Waiting(_));
-        let rests_on = rests_on.filter(|_| may_be_concluded);
-        let ended = remembered.end(event).await?;
-        let (objects, project) = (
-            &context.project_context.objects,
-            &context.project_context.project,
-        );
-        let conclusion = ended.conclusion(project.instant());
-        if let (Some(conclusion), Some(rests_on)) = (conclusion, rests_on) {
-            objects.conclude(packed.summary(), rests_on, conclusion);
-        }
-        return Ok(ended);
+        return end_and_remember(remembered, event, packed, rests_on, context).await;
     }
     if let Some(wait) = remembered.throttled(&step).or_else(|| remembered.paced()) {
         let now = context.project_context.project.instant();
@@ -248,4 +237,22 @@ async fn look_and_act(
         }
         Some(_) | None => Ok(ReconcileResult::GONE),
     }
+}
+
+/// Ends a pass that has nothing to do, and keeps what it came to for as long as none of its inputs changes.
+async fn end_and_remember(
+    pass: Pass<'_>,
+    event: OutcomeKind,
+    packed: &PackedObject,
+    rests_on: Option<u64>,
+    context: &Context,
+) -> Result<ReconcileResult, Error> {
+    let may_be_concluded = matches!(event, OutcomeKind::Settled | OutcomeKind::Waiting(_));
+    let ended = pass.end(event).await?;
+    let known = &context.project_context;
+    let conclusion = ended.conclusion(known.project.instant());
+    if let (true, Some(conclusion), Some(rests_on)) = (may_be_concluded, conclusion, rests_on) {
+        (known.objects).conclude(packed.summary(), rests_on, conclusion);
+    }
+    Ok(ended)
 }

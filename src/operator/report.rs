@@ -3,15 +3,14 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
 use crate::{
     composio::model::{Account, State, without},
-    crd::{ConnectedAccountStatus, CredentialsStep, Reason, Tally, condition},
+    crd::{ConnectedAccountStatus, Reason, Tally, condition},
     plan::{
-        Answer, Applied, CORRECTIONS_WINDOW, Desired, Effect, Outcome, OutcomeKind, Pin, Presence,
-        Refusal, Wait, connection_data_digest, identity_verdict, link_out, usable_link,
-        was_connected,
+        Applied, CORRECTIONS_WINDOW, Desired, Outcome, OutcomeKind, Presence, Refusal,
+        connection_data_digest, identity_verdict, link_out, usable_link, was_connected,
     },
     record::Proven,
     text,
@@ -23,6 +22,7 @@ mod conditions;
 mod config_map;
 mod notification;
 pub mod object_event;
+mod outcome;
 mod page;
 mod request;
 mod requeue;
@@ -30,17 +30,17 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-use account_id::{is_outcome_known, lose, take};
 use claim::record_claim;
 use conditions::{conditions, verdict};
 pub use config_map::{ConfigMapResult, report_config_map};
 use config_map::{intend, keep_condition};
 use notification::record_notification;
+use outcome::record_outcome;
 use page::record_page;
-use request::{end_link, record_completed, record_sign_in};
+use request::{end_link, record_sign_in};
 pub use request::{handled_requests, not_completed};
 pub use requeue::{RequeuePolicy, config_map_requeue_after, requeue_after};
-use secret::{drop_former_refusal, record_secret, renew_secret};
+use secret::{drop_former_refusal, renew_secret};
 
 /// The longest message of a condition: several sentences of Composio's, and a list of ids.
 const MAX_MESSAGE: usize = 2048;
@@ -133,127 +133,6 @@ fn record_correction(
     }
 }
 
-/// What the outcome itself adds to the status, or takes away.
-fn record_outcome(
-    status: &mut ConnectedAccountStatus,
-    desired: &Desired,
-    outcome: &Outcome,
-    now: Timestamp,
-) {
-    let account = outcome.observed.account.account();
-    let at = Some(Time(now));
-    match &outcome.kind {
-        // Also where nothing was asked: an account may be there that no look has shown yet.
-        OutcomeKind::Waiting(Wait {
-            reason: Reason::OutcomeUnknown,
-            ..
-        }) => {
-            status.unknown_since.get_or_insert(MicroTime(now));
-        }
-        OutcomeKind::Applied(Applied::Released) => {}
-        OutcomeKind::Waiting(_) | OutcomeKind::Refused(_) => {
-            if is_outcome_known(status, desired, outcome, now) {
-                status.unknown_since = None;
-            }
-        }
-        OutcomeKind::Applied(Applied::Marked) => {
-            // The alias is taken out only when it is proved that no account carries it.
-            if desired.pin == Pin::Absent {
-                status.unknown_since = None;
-            }
-        }
-        OutcomeKind::Settled | OutcomeKind::Applied(Applied::Changed) => {
-            status.unknown_since = None;
-        }
-        OutcomeKind::Applied(Applied::Adopted) => {
-            status.unknown_since = None;
-            if let Some(account) = account {
-                take(status, account);
-            }
-        }
-        OutcomeKind::Applied(Applied::Linked { link }) => {
-            status.unknown_since = None;
-            if let Some(account) = account {
-                take(status, account);
-                // A refreshed account may stay in a dead state: only what comes after ends the link.
-                if !account.state.is_connected() {
-                    status.state = Some(account.state.as_str().to_owned());
-                }
-            }
-            // A refresh takes none: the account keeps what it was linked with.
-            if let Some(Effect::Link { .. }) = outcome.observed.done.last() {
-                status.connection_data_digest = Some(connection_data_digest(&desired.spec));
-            }
-            status.link = Some(link.clone());
-            status.sign_in = None;
-            status.last_link_issued_at = Some(MicroTime(now));
-            status.last_handled_link_request = desired.link_request.clone();
-        }
-        OutcomeKind::Applied(Applied::AuthCompleted { .. }) => record_completed(status),
-        OutcomeKind::Applied(Applied::Created) => {
-            status.unknown_since = None;
-            if let Some(account) = account {
-                take(status, account);
-            }
-            let step = match status.previous_connected_account_id {
-                Some(_) => CredentialsStep::Remade,
-                None => CredentialsStep::Created,
-            };
-            record_secret(status, desired, outcome, step, at);
-        }
-        OutcomeKind::Applied(Applied::Rotated) => {
-            status.unknown_since = None;
-            // What is recorded from here on tells whether this version brought it back to life.
-            if !account.is_some_and(|account| account.state.is_connected()) {
-                status.connected_at = None;
-            }
-            record_secret(status, desired, outcome, CredentialsStep::Patched, at);
-        }
-        OutcomeKind::Applied(Applied::Revoked { .. }) => {
-            status.unknown_since = None;
-            status.revoke_refusals = None;
-        }
-        OutcomeKind::Applied(Applied::Disowned) => {
-            let previous = status.previous_connected_account_id.take();
-            lose(status, desired);
-            // It was never this object's.
-            status.previous_connected_account_id = previous;
-        }
-        OutcomeKind::Applied(Applied::Forgotten) => {
-            // What was made a moment ago may be another account, which no list shows yet.
-            let wait = desired.flags.unknown_outcome_wait;
-            let hidden = outcome.observed.hidden_until(wait, now);
-            lose(status, desired);
-            status.unknown_since = hidden.and(Some(MicroTime(now)));
-        }
-        OutcomeKind::Applied(Applied::Deleted) => match desired.presence {
-            // A second one under our alias went, and the recorded one is still there.
-            Presence::Present if is_recorded(status, account) => {}
-            // The row made room for a new link, which is due for the same reason as the refresh was.
-            Presence::Present => lose(status, desired),
-            // The record stays: it proves that there was an account, and that it is gone.
-            Presence::Deleting { .. } => {}
-        },
-        OutcomeKind::Failed(failure) => {
-            match failure.answer {
-                // The last one counts: it is the one that may still take effect.
-                Answer::Unknown => status.unknown_since = Some(MicroTime(now)),
-                Answer::NotNow { .. } | Answer::Refused(_) | Answer::LookAgain => {}
-            }
-            if failure.reason == Reason::CredentialsRejected {
-                record_secret(status, desired, outcome, CredentialsStep::Refused, at);
-            }
-            if failure.reason == Reason::RevokeRefused {
-                let refusals = status.revoke_refusals.get_or_insert(Tally {
-                    since: MicroTime(now),
-                    count: 0,
-                });
-                refusals.add_one();
-            }
-        }
-    }
-}
-
 fn connected(status: &mut ConnectedAccountStatus, now: Timestamp) {
     status.connected_at = Some(MicroTime(now));
     status.first_connected_at.get_or_insert(MicroTime(now));
@@ -295,21 +174,7 @@ fn record_account(
     } else if usable_link(status, account, now).is_none() {
         end_link(status, desired, outcome);
     }
-    let was_connected = was_connected(status);
-    let became_active = match account.state {
-        State::Active => !was_connected || status.connected_at.is_none(),
-        // It was active when we disabled it, though that was not reported, or before it was found.
-        State::Inactive => {
-            let is_told = [Applied::Changed, Applied::Adopted].map(OutcomeKind::Applied);
-            !was_connected && is_told.contains(&outcome.kind)
-        }
-        State::Initializing
-        | State::Initiated
-        | State::Expired
-        | State::Failed
-        | State::Revoked
-        | State::Unknown(_) => false,
-    };
+    let became_active = became_active(status, account, outcome);
     if became_active {
         connected(status, now);
     }
@@ -336,6 +201,35 @@ fn record_account(
     {
         status.connection_data_digest = Some(connection_data_digest(&desired.spec));
     }
+    record_shown(status, account, outcome, became_active);
+}
+
+/// Whether the account has come to life since the last look.
+fn became_active(status: &ConnectedAccountStatus, account: &Account, outcome: &Outcome) -> bool {
+    let was_connected = was_connected(status);
+    match account.state {
+        State::Active => !was_connected || status.connected_at.is_none(),
+        // It was active when we disabled it, though that was not reported, or before it was found.
+        State::Inactive => {
+            let is_told = [Applied::Changed, Applied::Adopted].map(OutcomeKind::Applied);
+            !was_connected && is_told.contains(&outcome.kind)
+        }
+        State::Initializing
+        | State::Initiated
+        | State::Expired
+        | State::Failed
+        | State::Revoked
+        | State::Unknown(_) => false,
+    }
+}
+
+/// What Composio shows of it.
+fn record_shown(
+    status: &mut ConnectedAccountStatus,
+    account: &Account,
+    outcome: &Outcome,
+    became_active: bool,
+) {
     status.state = Some(account.state.as_str().to_owned());
     // It may repeat a value of the Secret, which is recognised only where the Secret was read.
     let secrets = outcome.observed.secrets();

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     composio::model::{Account, State},
-    crd::{Reason, condition},
+    crd::{ConnectedAccountStatus, Reason, condition},
     text,
 };
 
@@ -32,17 +32,8 @@ pub(super) fn decide(
     let usable = usable_link(recorded, account, now);
     let asked = desired.has_unanswered_link_request(recorded, usable)
         || connection_data::is_corrected(desired, recorded, account);
-    // Before the dead states: a refreshed account may stay in one until the person is done.
-    // Nor is it too late when the link ends: the session of who has come back in time lives on.
-    let link_out = link_out(recorded, account);
-    let to_complete = link_out.and_then(|_| desired.to_complete(recorded));
-    let completed = to_complete.map(|request| {
-        let (id, request) = (account.id.clone(), request.uid.clone());
-        Effect::CompleteAuth { id, request }
-    });
     if not_allowed.is_none()
-        && let Some(effect) = completed
-        && observed.refused_exactly(&effect).is_none()
+        && let Some(effect) = to_complete(desired, observed, account)
     {
         return Rule::CompleteAuth.does(effect);
     }
@@ -59,19 +50,50 @@ pub(super) fn decide(
     if !desired.spec.enabled && had_grant && account.state.is_dead() && !asked {
         return Rule::DisabledAndDead.waits(Reason::Disabled, "", None);
     }
-    let link_was_lost = match (&recorded.last_link_issued_at, &recorded.connected_at) {
+    let is_held_back = desired.is_on_demand() || !link_is_missing(recorded, account);
+    if !asked && is_held_back {
+        return wait_for_request(desired, observed, Some(account));
+    }
+    sign_in_again(desired, observed, account, now)
+}
+
+/// The sign-in that a person has come back from, and that Composio is to be told of. Before the dead states: a
+/// refreshed account may stay in one until the person is done. Nor is it too late when the link ends: the session of
+/// who has come back in time lives on.
+fn to_complete(desired: &Desired, observed: &Observed, account: &Account) -> Option<Effect> {
+    let recorded = &observed.recorded;
+    link_out(recorded, account)?;
+    let effect = Effect::CompleteAuth {
+        id: account.id.clone(),
+        request: desired.to_complete(recorded)?.uid.clone(),
+    };
+    let is_refused = observed.refused_exactly(&effect).is_some();
+    Some(effect).filter(|_| !is_refused)
+}
+
+/// Whether a link that is due without a request is not there: none was issued since the grant was lost, or somebody
+/// took it out of the status.
+fn link_is_missing(recorded: &ConnectedAccountStatus, account: &Account) -> bool {
+    let was_lost = match (&recorded.last_link_issued_at, &recorded.connected_at) {
         (None, _) => true,
         (Some(issued), Some(connected)) => issued.0 < connected.0,
         (Some(_), None) => false,
     };
-    // Whenever the operator says that, it writes the link too: somebody took it out of the status.
-    let link_was_taken = recorded.link.is_none()
+    // Whenever the operator says that, it writes the link too.
+    let was_taken = recorded.link.is_none()
         && !account.state.is_dead()
         && recorded.says(condition::SYNCED, &[Reason::AwaitingUser]);
-    let is_held_back = desired.is_on_demand() || !(link_was_lost || link_was_taken);
-    if !asked && is_held_back {
-        return wait_for_request(desired, observed, Some(account));
-    }
+    was_lost || was_taken
+}
+
+/// A new link for the account that is there, or room for another account where a refresh will not do.
+fn sign_in_again(
+    desired: &Desired,
+    observed: &Observed,
+    account: &Account,
+    now: Timestamp,
+) -> Decision {
+    let recorded = &observed.recorded;
     let refresh = Effect::Refresh {
         id: account.id.clone(),
     };

@@ -6,9 +6,9 @@ use rstest::rstest;
 use super::*;
 use crate::{
     composio::model::State,
-    crd::{Link, Progress, ReadyRule, Reason},
+    crd::{CredentialsStep, Link, Progress, ReadyRule, Reason},
     plan::{
-        Refusal, Wait,
+        Answer, Effect, Refusal, Wait,
         tests::build::{
             DesiredBuilder, NOW, ObservedBuilder, account, ago, enable, failure, link, not_looked,
             object, refresh, rejected, rename, seen, seen_none, share,
