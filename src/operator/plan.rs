@@ -58,7 +58,7 @@ pub(crate) use deleting::{is_abandoned, is_ours};
 pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, EffectKind};
 pub use failure::{AfterFailure, Answer, Failure};
-pub use identity::{identity_verdict, is_for_identity};
+pub use identity::{identity_verdict, may_be_put_off};
 pub use observed::{
     AccessGate, AccountLookup, AuthConfigCheck, Holder, Observed, ProjectState, Proof, Refused,
     SecretSeen, SecretVersion,

@@ -160,12 +160,12 @@ impl Project {
         self.clock.now()
     }
 
-    /// Takes one of the few disablings in a minute because of who has signed in.
+    /// Takes one of the few disablings in a minute because of who has signed in, that accounts of a namespace have.
     ///
     /// # Errors
     /// When there were enough of them.
-    pub fn take_disabling(&self) -> Result<(), Failure> {
-        let taken = self.disablings.take(self.clock.instant());
+    pub fn take_disabling(&self, namespace: &str) -> Result<(), Failure> {
+        let taken = self.disablings.take(namespace, self.clock.instant());
         taken.map_err(|after| Failure::put_off(MOST_DISABLINGS, after))
     }
 

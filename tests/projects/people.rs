@@ -87,8 +87,40 @@ async fn where_the_project_demands_the_person_an_account_of_anybody_else_is_not_
     assert_eq!(verdict, "AsExpected", "{object}");
 }
 
+/// Else whoever has many wrong sign-ins of their own would keep somebody else's account in use.
 #[tokio::test]
-async fn five_accounts_of_a_project_are_disabled_in_a_minute_for_who_signed_in_and_the_rest_in_turn()
+async fn where_the_project_demands_the_person_no_account_waits_to_be_disabled() {
+    const MANY: usize = 12;
+    let scene = Scene::new("people").await.operated().await;
+    let allow = json!({"spec": {"allow": [{"identity": "SameAsPerson"}]}}).to_string();
+    let patch = ["patch", "composioproject", "default", "--type=merge", "-p"];
+    scene.kubectl(&[&patch[..], &[&allow]].concat()).await;
+    let names: Vec<String> = (0..MANY).map(|n| format!("mail-{n}")).collect();
+    let mut ids = Vec::new();
+    for name in &names {
+        let mut spec = gmail();
+        spec["user"] = json!(format!("{name}@acme.com"));
+        scene.declare(name, spec).await;
+        scene.linked(name).await;
+        ids.push(scene.id_and_link(name).await.0);
+    }
+    for id in &ids {
+        signs_in(&scene, id, json!("somebody@acme.example")).await;
+    }
+    for name in &names {
+        scene.until(name, "Ready", "False", "WrongIdentity").await;
+    }
+    for (name, id) in names.iter().zip(&ids) {
+        let object = scene.object(name).await;
+        let said = object["status"]["conditions"].to_string();
+        assert!(!said.contains("not disabled yet"), "{said}");
+        scene.until(name, "Stalled", "True", "WrongIdentity").await;
+        assert_eq!(scene.sandbox.account(id).await["status"], "INACTIVE");
+    }
+}
+
+#[tokio::test]
+async fn five_accounts_of_a_namespace_are_disabled_in_a_minute_for_who_signed_in_and_the_rest_in_turn()
  {
     const MANY: usize = 7;
     let scene = Scene::new("people").await.operated().await;
@@ -114,7 +146,7 @@ async fn five_accounts_of_a_project_are_disabled_in_a_minute_for_who_signed_in_a
     for name in &names {
         let object = scene.object(name).await;
         let said = object["status"]["conditions"].to_string();
-        put_off += usize::from(said.contains("not disabled yet: 5 of the project were"));
+        put_off += usize::from(said.contains("not disabled yet: 5 of this namespace were"));
     }
     assert!(
         (1..=2).contains(&put_off),

@@ -237,7 +237,7 @@ pub(super) const TABLE: [Row; Reason::COUNT] = {
             false,
             Stalled,
             Asked(WrongIdentity),
-            "The toolkit shows in `status.identity` that somebody other than `spec.expectedIdentity`, or than the person whom the project demands, has signed in; or it shows nobody, although the project demands it. The account is disabled. Ask for a new link, which leads to a new account; to expect somebody else, change the declaration first.",
+            "The toolkit shows in `status.identity` that somebody other than `spec.expectedIdentity`, or than the person whom the project demands, has signed in; or it shows nobody, although the project demands it. The operator disables the account. Ask for a new link, which leads to a new account; to expect somebody else, change the declaration first.",
         ),
         row(
             R::ReauthorizationRequired,

@@ -7,7 +7,7 @@ use crate::{
         CreateRequest,
         model::{Credentials, State},
     },
-    plan::{AccountLookup, Applied, Change, Desired, SecretSeen, is_for_identity},
+    plan::{AccountLookup, Applied, Change, Desired, SecretSeen, may_be_put_off},
 };
 
 use super::{Call, CallError, new_account};
@@ -36,8 +36,8 @@ impl Call<'_> {
     }
 
     pub(super) async fn disable(&mut self, id: &str) -> Result<Applied, CallError> {
-        if is_for_identity(self.desired, &self.observed) {
-            self.project.take_disabling()?;
+        if may_be_put_off(self.desired, &self.observed) {
+            self.project.take_disabling(&self.desired.namespace)?;
         }
         self.project.client.set_enabled(id, false).await?;
         self.set_state(id, State::Inactive);

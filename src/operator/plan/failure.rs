@@ -139,12 +139,12 @@ impl Failure {
         }
     }
 
-    /// An account is not disabled yet because of who has signed in, since so many of the project were.
+    /// An account is not disabled yet because of who has signed in, since so many of its namespace were.
     pub fn put_off(most: usize, after: Duration) -> Self {
         Self {
             reason: Reason::WrongIdentity,
             message: format!(
-                "the account is not disabled yet: {most} of the project were within a minute. If the toolkit shows people otherwise than before, correct what is expected"
+                "the account is not disabled yet: {most} of this namespace were within a minute. If the toolkit shows people otherwise than before, correct what is expected"
             ),
             answer: Answer::NotNow { after: Some(after) },
         }

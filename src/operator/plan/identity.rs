@@ -82,12 +82,15 @@ fn compare(expected: &str, shown: &str) -> Verdict {
     }
 }
 
-/// Whether an account with a grant is to be disabled because of who has signed in, and for nothing else.
-pub fn is_for_identity(desired: &Desired, observed: &Observed) -> bool {
+/// Whether an account with a grant is to be disabled because of who has signed in, and for nothing else, so that it may
+/// take turns with others. Where the project demands the person it never waits: somebody may want others to.
+pub fn may_be_put_off(desired: &Desired, observed: &Observed) -> bool {
     let recorded = &observed.recorded;
     desired.presence == Presence::Present
         && desired.spec.enabled
-        && (observed.account.account()).is_some_and(|account| is_wrong(desired, recorded, account))
+        && (observed.account.account()).is_some_and(|account| {
+            is_wrong(desired, recorded, account) && desired.demanded_person(account).is_none()
+        })
         && recorded
             .sign_in
             .as_ref()
