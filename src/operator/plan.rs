@@ -217,10 +217,13 @@ pub fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> Decisio
     if let Some(refused) = allowed::refused_unseen(desired, observed) {
         return refused;
     }
-    if let Some(mismatch) = another_project(desired) {
-        return mismatch;
-    }
-    let mut decision = first_rule(desired, observed, now);
+    let mut decision = match another_project(desired) {
+        None => first_rule(desired, observed, now),
+        Some(mismatch) => match unused::in_spite_of_pin(desired, observed, now) {
+            Some(decision) => decision,
+            None => return mismatch,
+        },
+    };
     let is_conclusive = match &decision.plan {
         Plan::Do(_) | Plan::Refuse(_) | Plan::Look(Need::Account | Need::AuthConfig) => false,
         Plan::Nothing | Plan::Wait(_) | Plan::Look(Need::Secret) => {

@@ -360,10 +360,13 @@ impl Visitor {
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         for set in headers.get_all("set-cookie") {
             let set = set.to_str().expect("it is text");
-            let (pair, _) = set.split_once(';').expect("it has attributes");
+            let (pair, attributes) = set.split_once(';').expect("it has attributes");
             let (name, value) = pair.split_once('=').expect("it is a pair");
             let mut cookies = self.cookies.borrow_mut();
-            cookies.insert(name.to_owned(), value.to_owned());
+            match attributes.contains("Max-Age=0;") {
+                true => cookies.remove(name),
+                false => cookies.insert(name.to_owned(), value.to_owned()),
+            };
         }
         let text = answer.text().await.expect("the page answers in full");
         Answer {

@@ -36,7 +36,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn disable(&mut self, id: &str) -> Result<Applied, CallError> {
-        if may_be_put_off(self.desired, &self.observed) {
+        if may_be_put_off(self.desired, &self.observed, self.project.now()) {
             self.project.take_disabling(&self.desired.namespace)?;
         }
         self.project.client.set_enabled(id, false).await?;

@@ -58,11 +58,12 @@ impl Call<'_> {
         let link = url.map(|url| issued(desired, asked, id, &url, None, project.now()));
         self.set_state(id, state.clone());
         match (link, state) {
+            // Somebody has signed in through the link that is on record: that is judged, whatever else was answered.
+            (_, State::Active) => Ok(Applied::Changed),
             (Some(link), _) => {
                 project.expect_person();
                 Ok(Applied::Linked { link })
             }
-            (None, State::Active) => Ok(Applied::Changed),
             (None, state) => Err(Failure::no_link(&state).into()),
         }
     }

@@ -16,8 +16,11 @@ mod tests;
 const MOST: usize = 20;
 /// Bytes of the browser's name.
 const NONCE: usize = 16;
-/// How long a browser is known where no token ends before.
+/// How long a browser is known at most.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// So much longer than its token a browser is known: whoever has pressed the button is not to come back as a stranger.
+pub(super) const SIGN_IN: SignedDuration = SignedDuration::from_mins(30);
 
 /// How long a browser knows where it was led from a session: as long as that lives.
 const VERIFIED: SignedDuration = SignedDuration::from_mins(10);
@@ -29,16 +32,32 @@ pub(super) struct Cookie {
     pub(super) nonce: String,
     /// The token that stood in the address; empty where a proxy says who comes.
     pub(super) token: String,
+    /// When a link was asked for last, in seconds; `None`: never. A browser may say anything.
+    pub(super) asked_at: Option<i64>,
 }
 
 impl Cookie {
     fn parse(value: &str) -> Option<Self> {
-        let (nonce, token) = value.split_once('.')?;
+        let mut parts = value.split('.');
+        let (nonce, token) = (parts.next()?, parts.next()?);
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(nonce).ok()?;
         (bytes.len() == NONCE).then(|| Self {
             nonce: nonce.to_owned(),
             token: token.to_owned(),
+            asked_at: parts.next().and_then(|seconds| seconds.parse().ok()),
         })
+    }
+}
+
+impl std::fmt::Display for Cookie {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            nonce,
+            token,
+            asked_at,
+        } = self;
+        write!(f, "{nonce}.{token}")?;
+        asked_at.map_or(Ok(()), |seconds| write!(f, ".{seconds}"))
     }
 }
 
@@ -86,7 +105,8 @@ impl Cookies {
         cookies.take(2 * MOST).collect()
     }
 
-    /// The values of `Set-Cookie` that make the browser say so from now on, and forget what it has too much of.
+    /// The values of `Set-Cookie` that make the browser say so from now on, and forget what it has too much of: first
+    /// where no link was asked for. `left` is how long the token is still good; `None`: there is none.
     pub(super) fn set(
         &self,
         headers: &HeaderMap,
@@ -95,19 +115,18 @@ impl Cookies {
         left: Option<SignedDuration>,
     ) -> Vec<String> {
         let name = self.name(account.namespace(), account.name());
-        let Cookie { nonce, token } = cookie;
-        let seconds = left.map_or(LIFETIME, |left| left.min(LIFETIME)).as_secs();
+        let left = left.map(|left| left.saturating_add(SIGN_IN).min(LIFETIME));
+        let seconds = left.unwrap_or(LIFETIME).as_secs();
         let attributes = self.attributes;
-        let mut set = vec![format!(
-            "{name}={nonce}.{token}; Max-Age={seconds}; {attributes}"
-        )];
+        let mut set = vec![format!("{name}={cookie}; Max-Age={seconds}; {attributes}")];
         let others = pairs(headers).filter(|(other, _)| {
             other.starts_with(self.prefix) && *other != name && is_ours(other, self.prefix)
         });
-        let others: Vec<_> = others.map(|(name, _)| name).collect();
-        // Browsers send the oldest first.
+        let mut others: Vec<_> = others.collect();
+        // Browsers send the oldest first. Another page that somebody has this browser open is not to end a sign-in.
+        others.sort_by_key(|(_, value)| Cookie::parse(value).and_then(|cookie| cookie.asked_at));
         let too_many = (others.len() + 1).saturating_sub(MOST);
-        let forget = |name: &&str| format!("{name}=; Max-Age=0; {attributes}");
+        let forget = |(name, _): &(&str, &str)| format!("{name}=; Max-Age=0; {attributes}");
         set.extend(others.iter().take(too_many).map(forget));
         set
     }

@@ -23,7 +23,7 @@ use super::{
     requests::Requests,
     stage::{Asking, Last, asking},
     texts,
-    visitor::{NotLetIn, Proxy, is_let_in, is_person, only, token_end},
+    visitor::{NotLetIn, Proxy, in_grace, is_let_in, is_person, only, token_end},
     webhook::{self, Webhooks},
 };
 
@@ -226,10 +226,10 @@ impl Site {
         cookie: Option<Cookie>,
     ) -> Reply {
         let (token, now) = (browser.query.get("t"), browser.now);
-        let end = match token_end(&self.settings.page.keys, account, token, now) {
-            Ok(end) => end,
-            Err(why) => return self.not_let_in(why),
-        };
+        if let Err(why) = token_end(&self.settings.page.keys, account, token, now) {
+            return self.not_let_in(why);
+        }
+        let asked_at = cookie.as_ref().and_then(|cookie| cookie.asked_at);
         let nonce = cookie.map(|cookie| cookie.nonce).or_else(new_nonce);
         let (Some(nonce), Some(account)) = (nonce, account) else {
             return self.busy();
@@ -237,10 +237,10 @@ impl Site {
         let cookie = Cookie {
             nonce,
             token: token.to_owned(),
+            asked_at,
         };
-        let left = Some(end.duration_since(now));
         let reply = Reply::see("token", page_path(account));
-        self.with_cookie(reply, browser, account, &cookie, left)
+        self.with_cookie(reply, browser, account, &cookie)
     }
 
     /// The page of an object, for a browser that has a name from now on.
@@ -262,8 +262,12 @@ impl Site {
             Some(cookie) => (cookie.clone(), false),
             None => match new_nonce() {
                 Some(nonce) => {
-                    let token = String::new();
-                    (Cookie { nonce, token }, true)
+                    let cookie = Cookie {
+                        nonce,
+                        token: String::new(),
+                        asked_at: None,
+                    };
+                    (cookie, true)
                 }
                 None => return self.busy(),
             },
@@ -284,7 +288,7 @@ impl Site {
         };
         let reply = Reply::page(kind, StatusCode::OK, page).with_form();
         match is_new {
-            true => self.with_cookie(reply, browser, account, &cookie, None),
+            true => self.with_cookie(reply, browser, account, &cookie),
             false => reply,
         }
     }
@@ -323,8 +327,10 @@ impl Site {
         browser: &Browser<'_>,
         account: &Account,
         cookie: &Cookie,
-        left: Option<jiff::SignedDuration>,
     ) -> Reply {
+        let (keys, now) = (&self.settings.page.keys, browser.now);
+        let end = token_end(keys, Some(account), &cookie.token, in_grace(now));
+        let left = end.ok().map(|end| end.duration_since(now));
         let set = self.cookies.set(browser.headers, account, cookie, left);
         set.into_iter().fold(reply, |reply, value| {
             reply.header(header::SET_COOKIE, value)

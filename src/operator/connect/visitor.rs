@@ -6,7 +6,11 @@ use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{account::Account, cookie::Cookie, keys::ConnectKeys};
+use super::{
+    account::Account,
+    cookie::{Cookie, SIGN_IN},
+    keys::ConnectKeys,
+};
 use crate::composio::model::Sensitive;
 
 #[cfg(test)]
@@ -130,6 +134,11 @@ pub(super) fn is_person(account: Option<&Account>, user: Option<&str>) -> Result
     }
 }
 
+/// The time that counts for the token in a cookie. It may end while its browser is at the sign-in.
+pub(super) fn in_grace(now: Timestamp) -> Timestamp {
+    now.saturating_sub(SIGN_IN).unwrap_or(now)
+}
+
 /// Whether that browser was let in by the token in its cookie.
 pub(super) fn is_let_in(
     keys: &ConnectKeys,
@@ -138,5 +147,5 @@ pub(super) fn is_let_in(
     now: Timestamp,
 ) -> Result<(), NotLetIn> {
     let token = cookie.map_or("", |cookie| cookie.token.as_str());
-    token_end(keys, account, token, now).map(drop)
+    token_end(keys, account, token, in_grace(now)).map(drop)
 }

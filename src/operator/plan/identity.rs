@@ -1,11 +1,16 @@
 //! Whether who signed in is who was expected. It guards against mistakes, and proves nothing.
 
+use jiff::Timestamp;
+
 use crate::{
     composio::model::Account,
-    crd::{ConnectedAccountStatus, FinishedIn, IdentityVerdict, Verdict},
+    crd::{ConnectedAccountStatus, IdentityVerdict, Verdict},
 };
 
-use super::{Desired, Observed, Presence, request::was_connected};
+use super::{
+    Desired, Observed, Presence,
+    request::{unbound, was_connected},
+};
 
 /// What is judged of the last sign-in, once: at the first look that shows who signed in. An edit of the declaration, or of
 /// what Composio shows, changes nothing of it; another sign-in is judged anew.
@@ -84,17 +89,15 @@ fn compare(expected: &str, shown: &str) -> Verdict {
 
 /// Whether an account with a grant is to be disabled because of who has signed in, and for nothing else, so that it may
 /// take turns with others. Where the project demands the person it never waits: somebody may want others to.
-pub fn may_be_put_off(desired: &Desired, observed: &Observed) -> bool {
+pub fn may_be_put_off(desired: &Desired, observed: &Observed, now: Timestamp) -> bool {
     let recorded = &observed.recorded;
     desired.presence == Presence::Present
         && desired.spec.enabled
         && (observed.account.account()).is_some_and(|account| {
-            is_wrong(desired, recorded, account) && desired.demanded_person(account).is_none()
+            is_wrong(desired, recorded, account)
+                && desired.demanded_person(account).is_none()
+                && unbound(desired, recorded, account, now).is_none()
         })
-        && recorded
-            .sign_in
-            .as_ref()
-            .is_none_or(|sign_in| sign_in.finished_in != Some(FinishedIn::Another))
 }
 
 /// Whether somebody else than was expected has signed in, or may have where that is not enough.

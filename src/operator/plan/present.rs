@@ -25,8 +25,9 @@ pub(super) fn decide(desired: &Desired, observed: &Observed, now: Timestamp) -> 
         return disabled;
     }
     if desired.spec.suspend {
-        // What is on record of one that is pinned elsewhere is not here to be observed.
-        let is_here = is_recorded && desired.pinned_elsewhere().is_none();
+        // What is on record of one that is pinned elsewhere is not here to be observed, unless that is proved.
+        let is_here = is_recorded
+            && (desired.pinned_elsewhere().is_none() || unused::is_signed(desired, observed));
         return suspended(desired, observed, is_here, now);
     }
     if observed.account == AccountLookup::NotLooked {

@@ -17,6 +17,8 @@ use super::{Desired, after};
 
 /// So long after a grant was seen the person may still come back to the page.
 const RETURN_WAIT: SignedDuration = SignedDuration::from_mins(10);
+/// So long after it was seen it still counts in which browser somebody comes back.
+const RETURN_COUNTS: SignedDuration = SignedDuration::from_hours(1);
 
 /// A ConnectRequest of the object that is there, is young enough to count, and names it by its uid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +179,31 @@ impl Desired {
         })
     }
 
+    /// Whether somebody came back with what is not known yet: that waits for nobody. Whoever has read a request of the
+    /// page may repeat it, and is paced as all others are.
+    pub fn has_news(&self, recorded: &ConnectedAccountStatus, now: Timestamp) -> bool {
+        use ConnectRequestKind::{CompleteAuth, Link, Look, Returned, StartOver};
+        let Some(link) = link_of(recorded) else {
+            return false;
+        };
+        let known = recorded.sign_in.as_ref();
+        let known = known.filter(|known| known.request == link.uid);
+        let is_known = known.is_some_and(|known| known.finished_in.is_some());
+        let last = recorded.last_connect_request.as_ref();
+        let was_told = last.is_some_and(|last| match last.kind {
+            Returned | CompleteAuth => true,
+            Look | Link | StartOver => false,
+        });
+        let mut open = self.requests.iter().filter(|one| !one.is_handled(recorded));
+        !is_known
+            && !is_return_over(recorded, now)
+            && open.any(|request| match self.finished_in(request, &link) {
+                Some(FinishedIn::Another) => true,
+                Some(FinishedIn::Same) => !was_told,
+                None => !was_told && self.session(request, recorded).is_ok(),
+            })
+    }
+
     /// The request by which Composio is to be told whose sign-in it was that came of the link that is out.
     pub fn to_complete(&self, recorded: &ConnectedAccountStatus) -> Option<&PendingRequest> {
         let mut open = self.requests.iter().filter(|one| !one.is_handled(recorded));
@@ -287,6 +314,7 @@ pub fn sign_in(
         .iter()
         .filter_map(|request| desired.finished_in(request, &link));
     let told = told.max_by_key(|told| *told == FinishedIn::Another);
+    let told = told.filter(|_| !is_return_over(recorded, now));
     let return_by = known.and_then(|known| known.return_by.clone());
     let return_by = return_by.or_else(|| is_demanded.then(|| Time(after(now, return_wait))));
     let is_over = return_by.as_ref().is_some_and(|by| by.0 <= now);
@@ -311,6 +339,14 @@ pub fn sign_in(
             .filter(|_| finished_in == Some(FinishedIn::Same))
             .and_then(|account| desired.callback_host(account)),
     })
+}
+
+/// Whether it is too late to come back from a sign-in: its grant was seen long ago. The address that is come back to does
+/// not end, and may be in a log or a history.
+fn is_return_over(recorded: &ConnectedAccountStatus, now: Timestamp) -> bool {
+    let connected = recorded.connected_at.as_ref();
+    let seen = connected.filter(|_| recorded.link.is_none() && was_connected(recorded));
+    seen.is_some_and(|seen| after(seen.0, RETURN_COUNTS) <= now)
 }
 
 /// Whether a grant that is there now was not seen before: it was given since, by a link of this object or in whatever

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use crate::{
     composio::model::{Account, State},
     crd::{ConnectedAccountStatus, FinishedIn, Reason, Verdict},
+    record::Proven,
 };
 
 use super::{
-    Decision, Desired, Effect, Observed, Rule, identity,
+    AccountLookup, Decision, Desired, Effect, Need, Observed, Rule, identity,
     request::{self, Unbound},
     stopped, unconfirmed,
 };
@@ -50,7 +51,7 @@ pub(super) fn disables(desired: &Desired, observed: &Observed, now: Timestamp) -
     let account = observed.account.account()?;
     let recorded = &observed.recorded;
     let is_its_own = recorded.connected_account_id.as_ref() == Some(&account.id)
-        && desired.pinned_elsewhere().is_none()
+        && desired.leaves().is_none()
         && observed.holder.is_none()
         && observed.claim(desired, account).is_some();
     if !is_its_own || account.state != State::Active {
@@ -60,6 +61,27 @@ pub(super) fn disables(desired: &Desired, observed: &Observed, now: Timestamp) -
     let effect = disable(account);
     let refused = observed.refused_exactly(&effect);
     refused.is_none().then(|| Rule::DisableAtOnce.does(effect))
+}
+
+/// The same of an object whose pin names another project: whoever may edit the object may write that pin. It is looked
+/// for only where the record proves that it is here. `None`: nothing is to be done here.
+pub(super) fn in_spite_of_pin(
+    desired: &Desired,
+    observed: &Observed,
+    now: Timestamp,
+) -> Option<Decision> {
+    let recorded = &observed.recorded;
+    let is_unseen = observed.account == AccountLookup::NotLooked && may_be(recorded, now);
+    let is_told = !observed.fresh && desired.has_return(recorded);
+    match is_signed(desired, observed) && (is_unseen || is_told) {
+        true => Some(Rule::LookAfresh.looks(Need::Account)),
+        false => disables(desired, observed, now),
+    }
+}
+
+/// Whether the record proves that the recorded account is this object's in this project.
+pub(super) fn is_signed(desired: &Desired, observed: &Observed) -> bool {
+    observed.proven(desired) == Some(Proven::Valid)
 }
 
 /// It is disabled, or cannot be: the grant is theirs to end who gave it. A new link takes a new account.

@@ -239,7 +239,8 @@ impl<'a> Situation<'a> {
     /// Whether it is, all the same, and can be disabled.
     pub(super) fn is_disabled_at_once(&self) -> bool {
         let is_it = self.account().map(|account| account.id.as_str()) == self.recorded_id();
-        let is_its_own = is_it && self.claim().is_some() && !self.is_pinned_elsewhere();
+        let leaves = self.is_pinned_elsewhere() && self.desired.moves_here;
+        let is_its_own = is_it && self.claim().is_some() && !leaves;
         is_its_own
             && self.observed.holder.is_none()
             && self.is(&[State::Active])

@@ -68,7 +68,7 @@ impl<'a> Situation<'a> {
     pub(super) fn lacks_account(&self) -> bool {
         let is_asked_for = match self.desired.presence {
             Presence::Present if self.desired.spec.suspend => {
-                self.recorded() && !self.is_pinned_elsewhere()
+                self.recorded() && (!self.is_pinned_elsewhere() || self.is_signed())
             }
             Presence::Present => true,
             Presence::Deleting { .. } => self.desired.finalizer,

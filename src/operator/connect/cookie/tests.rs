@@ -21,6 +21,7 @@ fn cookie(token: &str) -> Cookie {
     Cookie {
         nonce: BASE64_URL_SAFE_NO_PAD.encode([7; NONCE]),
         token: token.to_owned(),
+        asked_at: None,
     }
 }
 
@@ -59,8 +60,8 @@ fn what_is_set_is_read_back_for_its_object_only() {
     let left = Some(SignedDuration::from_secs(5));
     let set = cookies.set(&HeaderMap::new(), &mail(), &cookie("token"), left);
     assert!(
-        set[0].contains("; Max-Age=5;"),
-        "it ends with the token: {set:?}"
+        set[0].contains("; Max-Age=1805;"),
+        "it outlives the token by a sign-in: {set:?}"
     );
 }
 
@@ -111,6 +112,43 @@ fn a_browser_keeps_twenty_of_this_page_and_all_others() {
             "{forgotten}"
         );
     }
+}
+
+#[test]
+fn the_last_to_be_forgotten_is_where_a_link_was_asked_for() {
+    let cookies = cookies("https://connect.acme.com");
+    let own = |n: usize| {
+        let asked_at = (n < 2).then_some(1_000 - n as i64);
+        let cookie = Cookie {
+            asked_at,
+            ..cookie("token")
+        };
+        format!("__Host-connect-{n:016x}={cookie}")
+    };
+    let sent = |most| (0..most).map(own).collect::<Vec<_>>().join("; ");
+    let forgotten = |most| {
+        let sent = headers(&[&sent(most)]);
+        let set = cookies.set(&sent, &mail(), &cookie(""), None);
+        let name = |set: &String| set.split('=').next().unwrap_or_default().to_owned();
+        set[1..].iter().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(forgotten(20), ["__Host-connect-0000000000000002"]);
+    // Where too many were asked for, the first of them.
+    assert_eq!(
+        forgotten(39).last().map(String::as_str),
+        Some("__Host-connect-0000000000000015")
+    );
+}
+
+#[test]
+fn when_a_link_was_asked_for_is_read_back() {
+    let asked = Cookie {
+        asked_at: Some(1_790_000_000),
+        ..cookie("token")
+    };
+    assert!(Cookie::parse(&asked.to_string()) == Some(asked));
+    let odd = format!("{}.soon", cookie("token"));
+    assert!(Cookie::parse(&odd) == Some(cookie("token")));
 }
 
 #[test]

@@ -78,8 +78,15 @@ impl Site {
             "start-over" => true,
             _ => return self.form_over("form"),
         };
-        self.request_link(&visit, &browser_name(&cookie.nonce), starts_over)
-            .await
+        let reply = self
+            .request_link(&visit, &browser_name(&cookie.nonce), starts_over)
+            .await;
+        // It is known for at least as long as the sign-in may last.
+        let cookie = Cookie {
+            asked_at: Some(visit.now.as_second()),
+            ..cookie.clone()
+        };
+        self.with_cookie(reply, browser, account, &cookie)
     }
 
     async fn request_link(&self, visit: &Visit<'_>, browser: &str, starts_over: bool) -> Reply {

@@ -153,4 +153,14 @@ fn a_token_lets_in_to_its_object_only() {
     let none = keys.token("", "", end);
     assert_eq!(token_end(&keys, None, &none, now), Err(NotLetIn::NoObject));
     assert!(is_let_in(&keys, Some(&account), None, now).is_err());
+    // In a cookie it may end while the browser is at the sign-in.
+    let cookie = Cookie {
+        nonce: String::new(),
+        token: good,
+        asked_at: None,
+    };
+    let at = |time| is_let_in(&keys, Some(&account), Some(&cookie), time);
+    let last = end.saturating_add(SIGN_IN).expect("a time");
+    assert_eq!(at(end), Ok(()));
+    assert_eq!(at(last), Err(NotLetIn::Token));
 }

@@ -95,8 +95,14 @@ fn an_object_of_another_project_goes_on_here_when_a_person_says_so() {
         (
             "and what it has on record there is not looked for here",
             elsewhere().suspended(),
-            not_looked().recorded("ca_9"),
+            not_looked().recorded_with_another_key("ca_9"),
             Waits(Reason::Suspended),
+        ),
+        (
+            "unless the record proves that it is here, whatever the pin says",
+            elsewhere().suspended(),
+            not_looked().recorded("ca_9"),
+            looks(Need::Account),
         ),
         (
             "nor does one go on by itself that manages an account there without having asked for it",

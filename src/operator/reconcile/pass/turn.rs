@@ -63,8 +63,8 @@ impl Pass<'_> {
             || (has_secret && recorded.connected_account_id.is_some());
         let project = &self.context.project_context.project;
         let is_end = || urgency(desired, observed, project.now()) == Urgency::Withdrawal;
-        // Whoever comes back from a sign-in has waited for it, and comes once a link.
-        if !is_known || !is_asked || desired.has_return(recorded) || is_end() {
+        // Whoever comes back from a sign-in has waited for it.
+        if !is_known || !is_asked || desired.has_news(recorded, project.now()) || is_end() {
             return None;
         }
         let (shortest, now) = (self.context.requeue_policy.min, project.instant());
