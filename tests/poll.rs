@@ -318,7 +318,7 @@ fn a_change_that_is_listed_before_the_watch_says_whose_account_it_is_is_told_onc
         // A pass has made the account, and its status write is on its way back.
         let made = bench.project.client.get("ca_1").await;
         let made = made.expect("it is there");
-        bench.project.snapshot(|snapshot| snapshot.see(made));
+        bench.project.snapshot(|snapshot| snapshot.see(&made));
         let mut recorded = object("ca_1");
         recorded.metadata.resource_version = Some("2".to_owned());
         bench.objects.begin_write(&recorded);

@@ -77,7 +77,7 @@ pub async fn act(
         ..
     } = call;
     if let Some(account) = observed.account.account() {
-        project.snapshot(|snapshot| snapshot.see_own_effect(account.clone()));
+        project.snapshot(|snapshot| snapshot.see_own_effect(account));
     }
     observed.done.push(effect.clone());
     Ok(EffectResult {

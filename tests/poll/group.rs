@@ -221,7 +221,7 @@ fn a_look_that_came_after_the_page_was_asked_for_counts_in_every_project() {
             .get(&id)
             .await
             .expect("it is there");
-        benches[1].project.snapshot(|snapshot| snapshot.see(seen));
+        benches[1].project.snapshot(|snapshot| snapshot.see(&seen));
         let (requests, told) = benches[1].tick().await;
         assert_eq!((requests, told), (0, BTreeSet::new()));
         assert_eq!(benches[1].remembered(&id).as_deref(), Some("ACTIVE"));

@@ -87,8 +87,8 @@ impl ProjectContext {
     fn see(&self, desired: &Desired, account: &Account, recorded: Option<&String>) {
         let others_know = self.others_are_to_know(desired, &account.id, recorded);
         self.project.snapshot(|snapshot| match others_know {
-            true => snapshot.see_unowned(account.clone()),
-            false => snapshot.see(account.clone()),
+            true => snapshot.see_unowned(account),
+            false => snapshot.see(account),
         });
     }
 

@@ -5,6 +5,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::composio::model::{Account, each_once};
 
+mod packed_account;
+
+use packed_account::PackedAccount;
+
 /// So many duplicates are remembered. The one that changed longest ago is forgotten first; it is noticed again
 /// when it changes, and each time that its object is looked at.
 const MAX_DUPLICATES: usize = 1000;
@@ -12,7 +16,7 @@ const MAX_DUPLICATES: usize = 1000;
 /// The accounts of a project that are ours, as they were seen last.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    rows: HashMap<String, Row>,
+    rows: HashMap<Box<str>, Row>,
     /// Accounts with the alias of an object that has another one on record, by id. There are none, but
     /// where Composio let a second one be made. No more than [`MAX_DUPLICATES`]: whoever may make accounts at
     /// Composio decides how many there are.
@@ -25,28 +29,29 @@ pub struct Snapshot {
 
 #[derive(Debug)]
 struct Row {
-    account: CachedAccount,
+    account: Stored,
     seen: u64,
     /// What an effect of ours has left, which is not told when it was made or changed.
     is_own: bool,
 }
 
+/// A [`CachedAccount`], as it is kept.
+#[derive(Debug, PartialEq, Eq)]
+enum Stored {
+    Present(PackedAccount),
+    Absent,
+    Deleted,
+}
+
 impl Row {
     /// Whether a list says no more of the account than what is known: of what we did ourselves it also tells when
     /// that was, on which nothing depends.
-    fn says(&self, listed: &Account) -> bool {
-        let CachedAccount::Present(known) = &self.account else {
-            return false;
-        };
-        if !self.is_own {
-            return **known == *listed;
+    fn says(&self, listed: &PackedAccount) -> bool {
+        match &self.account {
+            Stored::Present(known) if self.is_own => known.is_same_but_for_times(listed),
+            Stored::Present(known) => known == listed,
+            Stored::Absent | Stored::Deleted => false,
         }
-        let without_stamps = |account: &Account| Account {
-            created_at: None,
-            updated_at: None,
-            ..account.clone()
-        };
-        without_stamps(known) == without_stamps(listed)
     }
 }
 
@@ -67,14 +72,21 @@ pub type Changes = Vec<String>;
 impl Snapshot {
     /// The account of an id as it was seen last; `None` where it never was, or only missing in a list.
     pub fn cached(&self, id: &str) -> Option<CachedAccount> {
-        self.rows.get(id).map(|row| row.account.clone())
+        match &self.rows.get(id)?.account {
+            Stored::Present(packed) => {
+                let account = packed.unpack(id)?;
+                Some(CachedAccount::Present(Box::new(account)))
+            }
+            Stored::Absent => Some(CachedAccount::Absent),
+            Stored::Deleted => Some(CachedAccount::Deleted),
+        }
     }
 
     /// Whether we deleted it ourselves.
     pub fn is_deleted(&self, id: &str) -> bool {
         self.rows
             .get(id)
-            .is_some_and(|row| row.account == CachedAccount::Deleted)
+            .is_some_and(|row| row.account == Stored::Deleted)
     }
 
     /// Of how many ids anything is known.
@@ -83,26 +95,24 @@ impl Snapshot {
     }
 
     /// Takes in what a fresh look says of an account.
-    pub fn see(&mut self, account: Account) {
-        self.put(
-            account.id.clone(),
-            CachedAccount::Present(Box::new(account)),
-        );
+    pub fn see(&mut self, account: &Account) {
+        let packed = PackedAccount::pack(account);
+        self.put(&account.id, Stored::Present(packed));
     }
 
     /// Takes in what an effect of ours has left of an account: a list that shows just that is no change.
-    pub fn see_own_effect(&mut self, account: Account) {
-        let id = account.id.clone();
+    pub fn see_own_effect(&mut self, account: &Account) {
         self.see(account);
-        if let Some(row) = self.rows.get_mut(&id) {
+        if let Some(row) = self.rows.get_mut(account.id.as_str()) {
             row.is_own = true;
         }
     }
 
     /// The same for a look by an object that is not the one to be told: the owner is to be told of a change.
-    pub fn see_unowned(&mut self, account: Account) {
-        self.note_unowned_change(&account.id, |cached| *cached != account);
-        self.see(account);
+    pub fn see_unowned(&mut self, account: &Account) {
+        let seen = PackedAccount::pack(account);
+        self.note_unowned_change(&account.id, |cached| *cached != seen);
+        self.put(&account.id, Stored::Present(seen));
     }
 
     /// Takes in a proof, by such a look, that an account is gone. No list would tell it any more.
@@ -111,10 +121,10 @@ impl Snapshot {
         self.absent(id);
     }
 
-    fn note_unowned_change(&mut self, id: &str, is_another: impl FnOnce(&Account) -> bool) {
+    fn note_unowned_change(&mut self, id: &str, is_another: impl FnOnce(&PackedAccount) -> bool) {
         let cached = self.rows.get(id);
         if cached.is_some_and(
-            |row| matches!(&row.account, CachedAccount::Present(cached) if is_another(cached)),
+            |row| matches!(&row.account, Stored::Present(cached) if is_another(cached)),
         ) {
             self.unowned_changes.insert(id.to_owned());
         }
@@ -183,14 +193,14 @@ impl Snapshot {
     /// Takes in that a look has proved an account to be gone.
     pub fn absent(&mut self, id: &str) {
         self.duplicates.remove(id);
-        self.put(id.to_owned(), CachedAccount::Absent);
+        self.put(id, Stored::Absent);
     }
 
     /// Takes in that we deleted an account.
     pub fn deleted(&mut self, id: &str) {
         self.duplicates.remove(id);
         self.unowned_changes.remove(id);
-        self.put(id.to_owned(), CachedAccount::Deleted);
+        self.put(id, Stored::Deleted);
     }
 
     /// Marks the beginning of a scan, or of one request of it, before it is sent.
@@ -202,11 +212,11 @@ impl Snapshot {
     /// not older by Composio's own clock: a page may be older than a look.
     pub fn scanned(&mut self, began: u64, rows: Vec<Account>) -> Changes {
         let mut rows = each_once(rows);
-        rows.retain(|listed| match self.rows.get(&listed.id) {
+        rows.retain(|listed| match self.rows.get(listed.id.as_str()) {
             None => false,
             Some(row) => match &row.account {
-                CachedAccount::Present(known) => listed.updated_at >= known.updated_at,
-                CachedAccount::Absent | CachedAccount::Deleted => true,
+                Stored::Present(known) => listed.updated_at >= known.updated_at(),
+                Stored::Absent | Stored::Deleted => true,
             },
         });
         self.listed(began, rows)
@@ -218,20 +228,23 @@ impl Snapshot {
         let seen = self.count();
         let mut changes = Changes::new();
         for listed in each_once(rows) {
-            let id = listed.id.clone();
-            let known = self.rows.get(&id);
-            if known.is_some_and(|row| row.seen > began) {
+            let known = self.rows.get_mut(listed.id.as_str());
+            if known.as_ref().is_some_and(|row| row.seen > began) {
                 continue;
             }
-            if !known.is_some_and(|row| row.says(&listed)) {
-                changes.push(id.clone());
+            let packed = PackedAccount::pack(&listed);
+            if !known.as_ref().is_some_and(|row| row.says(&packed)) {
+                changes.push(listed.id.clone());
             }
             let row = Row {
-                account: CachedAccount::Present(Box::new(listed)),
+                account: Stored::Present(packed),
                 seen,
                 is_own: false,
             };
-            self.rows.insert(id, row);
+            match known {
+                Some(known) => *known = row,
+                None => drop(self.rows.insert(listed.id.into(), row)),
+            }
         }
         changes
     }
@@ -241,15 +254,14 @@ impl Snapshot {
     pub fn missed(&mut self, began: u64, ids: Vec<String>) -> Changes {
         let mut changes = Changes::new();
         for id in ids {
-            let is_known = match self.rows.get(&id) {
+            let is_known = match self.rows.get(id.as_str()) {
                 None => false,
                 Some(row) => {
-                    row.seen > began
-                        || matches!(row.account, CachedAccount::Absent | CachedAccount::Deleted)
+                    row.seen > began || matches!(row.account, Stored::Absent | Stored::Deleted)
                 }
             };
             if !is_known {
-                self.rows.remove(&id);
+                self.rows.remove(id.as_str());
                 changes.push(id);
             }
         }
@@ -260,26 +272,27 @@ impl Snapshot {
     pub fn is_alive_since(&self, began: u64, id: &str) -> bool {
         self.rows
             .get(id)
-            .is_some_and(|row| row.seen > began && matches!(row.account, CachedAccount::Present(_)))
+            .is_some_and(|row| row.seen > began && matches!(row.account, Stored::Present(_)))
     }
 
     /// Drops what is nobody's any more, but not what was seen after that mark: it may be somebody's
     /// who has not said so yet.
     pub fn keep(&mut self, began: u64, ids: &HashSet<String>) {
         self.rows
-            .retain(|id, row| row.seen > began || ids.contains(id));
+            .retain(|id, row| row.seen > began || ids.contains(&**id));
         self.rows.shrink_to_fit();
-        self.unowned_changes.retain(|id| self.rows.contains_key(id));
+        self.unowned_changes
+            .retain(|id| self.rows.contains_key(id.as_str()));
     }
 
-    fn put(&mut self, id: String, account: CachedAccount) {
+    fn put(&mut self, id: &str, account: Stored) {
         let seen = self.count();
         let row = Row {
             account,
             seen,
             is_own: false,
         };
-        self.rows.insert(id, row);
+        self.rows.insert(id.into(), row);
     }
 
     fn count(&mut self) -> u64 {

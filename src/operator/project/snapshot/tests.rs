@@ -63,15 +63,15 @@ fn a_list_that_shows_what_our_own_effect_has_left_tells_no_change() {
         snapshot.listed(began, vec![account("a", state, updated)])
     };
     let mut snapshot = Snapshot::default();
-    snapshot.see_own_effect(bare(State::Initializing));
+    snapshot.see_own_effect(&bare(State::Initializing));
     let told = listed(&mut snapshot, State::Initializing, 1);
     assert_eq!(told, Changes::new(), "when it was is all that is new");
     let told = listed(&mut snapshot, State::Initializing, 2);
     assert_eq!(told, ["a"], "that was not us");
-    snapshot.see_own_effect(bare(State::Initializing));
+    snapshot.see_own_effect(&bare(State::Initializing));
     assert_eq!(listed(&mut snapshot, State::Active, 3), ["a"], "nor that");
-    snapshot.see_own_effect(bare(State::Inactive));
-    snapshot.see(account("a", State::Inactive, 4));
+    snapshot.see_own_effect(&bare(State::Inactive));
+    snapshot.see(&account("a", State::Inactive, 4));
     let told = listed(&mut snapshot, State::Inactive, 5);
     assert_eq!(told, ["a"], "a look came after it");
 }
@@ -79,7 +79,7 @@ fn a_list_that_shows_what_our_own_effect_has_left_tells_no_change() {
 #[test]
 fn what_is_not_ours_is_neither_kept_nor_told() {
     let mut snapshot = Snapshot::default();
-    snapshot.see(account("a", State::Active, 1));
+    snapshot.see(&account("a", State::Active, 1));
     let began = snapshot.begin_scan();
     let rows = vec![
         account("a", State::Expired, 2),
@@ -93,10 +93,10 @@ fn what_is_not_ours_is_neither_kept_nor_told() {
 fn what_nobody_records_any_more_is_dropped_unless_it_was_seen_meanwhile() {
     let mut snapshot = Snapshot::default();
     for id in ["ours", "former"] {
-        snapshot.see(account(id, State::Active, 1));
+        snapshot.see(&account(id, State::Active, 1));
     }
     let began = snapshot.begin_scan();
-    snapshot.see(account("new", State::Active, 2));
+    snapshot.see(&account("new", State::Active, 2));
     snapshot.keep(began, &HashSet::from(["ours".to_owned()]));
     assert_eq!(snapshot.cached("former"), None);
     assert_eq!(snapshot.size(), 2, "whose id is not in any cache yet");
@@ -106,9 +106,9 @@ fn what_nobody_records_any_more_is_dropped_unless_it_was_seen_meanwhile() {
 fn a_scan_that_began_earlier_does_not_overwrite_a_look() {
     let mut snapshot = Snapshot::default();
     let began = snapshot.begin_scan();
-    snapshot.see(account("a", State::Inactive, 5));
+    snapshot.see(&account("a", State::Inactive, 5));
     snapshot.absent("b");
-    snapshot.see(account("c", State::Active, 5));
+    snapshot.see(&account("c", State::Active, 5));
     let stale = vec![
         account("a", State::Active, 4),
         account("b", State::Active, 4),
@@ -124,7 +124,7 @@ fn a_scan_that_began_earlier_does_not_overwrite_a_look() {
 #[test]
 fn the_newest_never_take_a_row_back_in_time_and_a_look_at_all_may() {
     let mut snapshot = Snapshot::default();
-    snapshot.see(account("a", State::Inactive, 5));
+    snapshot.see(&account("a", State::Inactive, 5));
     let older = vec![account("a", State::Active, 4)];
     let began = snapshot.begin_scan();
     assert_eq!(snapshot.scanned(began, older.clone()), Changes::new());
@@ -164,7 +164,7 @@ fn duplicates_without_end_are_not_all_remembered() {
 #[test]
 fn that_an_account_is_gone_is_told_also_if_another_object_has_found_it_out() {
     let mut snapshot = Snapshot::default();
-    snapshot.see(account("a", State::Active, 1));
+    snapshot.see(&account("a", State::Active, 1));
     snapshot.see_unowned_absent("a");
     snapshot.see_unowned_absent("unknown");
     assert_eq!(snapshot.cached("a"), Some(CachedAccount::Absent));
@@ -182,7 +182,7 @@ fn an_unowned_change_is_told_once_however_often_it_is_seen() {
         } else {
             State::Inactive
         };
-        snapshot.see_unowned(account("a", state, n));
+        snapshot.see_unowned(&account("a", state, n));
     }
     assert_eq!(snapshot.take_unowned_changes(), ["a"]);
     assert_eq!(snapshot.take_unowned_changes(), Changes::new());
