@@ -26,6 +26,7 @@ mod status_writer;
 mod unreadable;
 use backoff::Attempt;
 pub use backoff::Backoff;
+use context::Slot;
 pub use context::{Context, Decide, Emit, Report, Slots};
 use error::describe;
 pub use error::{Error, PassError};
@@ -141,8 +142,7 @@ async fn pass_over(
     if let Some(left) = context.backoff.left(&attempt, context.requeue_policy, now) {
         return Ok(ReconcileResult::backing_off(left));
     }
-    // On the heap: it is tens of kilobytes, and whoever holds a pass would hold them too.
-    match Box::pin(look_and_act(&packed, read, object, &attempt, context)).await {
+    match look_and_act(&packed, read, object, &attempt, context).await {
         Ok(passed) => {
             if passed.is_success() {
                 context.backoff.succeeded(&attempt);
@@ -178,6 +178,18 @@ fn failed(packed: &PackedObject, attempt: &Attempt, error: Error, context: &Cont
     }
 }
 
+/// How the look at what is remembered has ended.
+enum Remembered {
+    /// The pass has ended with it.
+    Ended(ReconcileResult),
+    /// Everything is to be looked at afresh, at work in this slot.
+    Stale {
+        slot: Slot,
+        /// When the object was read, if that need not be done again.
+        read: Option<Instant>,
+    },
+}
+
 async fn look_and_act(
     packed: &Arc<PackedObject>,
     read: Option<Instant>,
@@ -185,40 +197,70 @@ async fn look_and_act(
     attempt: &Attempt,
     context: &Context,
 ) -> Result<ReconcileResult, Error> {
+    // One after the other on the heap, so that they are not held both.
+    match Box::pin(look_at_remembered(packed, read, object, attempt, context)).await? {
+        Remembered::Ended(ended) => Ok(ended),
+        Remembered::Stale { slot, read } => {
+            Box::pin(look_afresh(packed, read, slot, context)).await
+        }
+    }
+}
+
+async fn look_at_remembered(
+    packed: &Arc<PackedObject>,
+    read: Option<Instant>,
+    object: ConnectedAccount,
+    attempt: &Attempt,
+    context: &Context,
+) -> Result<Remembered, Error> {
     let namespace = packed.namespace().unwrap_or_default();
     let api = context.project_context.api(&namespace);
     let share = Share::of(&context.key, &namespace);
     let is_deleting = packed.summary().is_deleting;
     let Some(slot) = context.slots.take(share, is_deleting).await else {
-        return Ok(ReconcileResult::STOPPED);
+        return Ok(Remembered::Ended(ReconcileResult::STOPPED));
     };
     // Before it is read: what changes meanwhile is another input.
     let rests_on = context.project_context.rests_on(packed.summary());
-    let mut remembered = Pass::begin(&api, context, slot, object);
-    let step = remembered.first_step().await;
+    let mut pass = Pass::begin(&api, context, slot, object);
+    let step = pass.first_step().await;
     if let Step::End(event) = step {
-        return end_and_remember(remembered, event, packed, rests_on, context).await;
+        let ended = end_and_remember(&mut pass, event, packed, rests_on, context).await?;
+        return Ok(Remembered::Ended(ended));
     }
-    if let Some(wait) = remembered.throttled(&step).or_else(|| remembered.paced()) {
+    if let Some(wait) = pass.throttled(&step).or_else(|| pass.paced()) {
         let now = context.project_context.project.instant();
         let waited = context.backoff.defer(attempt, now);
-        return remembered.wait_for_turn(wait, waited).await;
+        let ended = pass.wait_for_turn(wait, waited).await?;
+        return Ok(Remembered::Ended(ended));
     }
     context.backoff.admitted(attempt);
-    let mut read = read.filter(|at| at.elapsed() < FRESH);
-    let slot = if remembered.state.is_to_be_marked() {
-        read = None;
-        match remembered.run().await? {
-            // The watch lags behind.
-            ReconcileResult::CONFLICTED => context.slots.take(share, is_deleting).await,
-            ended => return Ok(ended),
+    let (slot, read) = if pass.state.is_to_be_marked() {
+        let ended = pass.run().await?;
+        if ended != ReconcileResult::CONFLICTED {
+            return Ok(Remembered::Ended(ended));
         }
+        // The watch lags behind. Nobody waits for a slot who has one.
+        drop(pass);
+        (context.slots.take(share, is_deleting).await, None)
     } else {
-        remembered.into_slot()
+        let read = read.filter(|at| at.elapsed() < FRESH);
+        (pass.into_slot(), read)
     };
-    let Some(slot) = slot else {
-        return Ok(ReconcileResult::STOPPED);
-    };
+    Ok(match slot {
+        Some(slot) => Remembered::Stale { slot, read },
+        None => Remembered::Ended(ReconcileResult::STOPPED),
+    })
+}
+
+async fn look_afresh(
+    packed: &Arc<PackedObject>,
+    read: Option<Instant>,
+    slot: Slot,
+    context: &Context,
+) -> Result<ReconcileResult, Error> {
+    let namespace = packed.namespace().unwrap_or_default();
+    let api = context.project_context.api(&namespace);
     let current = match read {
         Some(_) => Some(Arc::clone(packed)),
         // The watch may lag behind our own last write, and what is being deleted may be let go at the last moment.
@@ -232,7 +274,7 @@ async fn look_and_act(
         // The watch brings it too, and then it is told.
         Some(current) if !current.summary().is_readable() => Ok(ReconcileResult::NOT_DECODED),
         Some(current) if current.uid() == packed.uid() => {
-            let fresh = Pass::begin(&api, context, slot, current.unpack()?);
+            let mut fresh = Pass::begin(&api, context, slot, current.unpack()?);
             fresh.run().await
         }
         Some(_) | None => Ok(ReconcileResult::GONE),
@@ -241,7 +283,7 @@ async fn look_and_act(
 
 /// Ends a pass that has nothing to do, and keeps what it came to for as long as none of its inputs changes.
 async fn end_and_remember(
-    pass: Pass<'_>,
+    pass: &mut Pass<'_>,
     event: OutcomeKind,
     packed: &PackedObject,
     rests_on: Option<u64>,

@@ -35,7 +35,7 @@ const FRESH: Duration = Duration::from_secs(5);
 
 mod turn;
 
-/// A pass at work.
+/// A pass at work. It is lent to what it waits for: each that owned it would hold its kilobytes once more.
 pub(super) struct Pass<'a> {
     context: &'a Context,
     api: &'a Api<ConnectedAccount>,
@@ -87,7 +87,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Goes on until there is nothing left to do now.
-    pub(super) async fn run(mut self) -> Result<ReconcileResult, Error> {
+    pub(super) async fn run(&mut self) -> Result<ReconcileResult, Error> {
         let gone = self.delete_requests().await;
         let requests = &mut self.state.desired.requests;
         requests.retain(|request| !gone.contains(&request.uid));
@@ -205,7 +205,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Reports what the pass has come to, and ends it.
-    pub(super) async fn end(mut self, outcome: OutcomeKind) -> Result<ReconcileResult, Error> {
+    pub(super) async fn end(&mut self, outcome: OutcomeKind) -> Result<ReconcileResult, Error> {
         self.state.record_outcome(outcome.clone());
         if let Some(ended) = self.save_all().await? {
             return Ok(ended);
@@ -271,13 +271,13 @@ impl<'a> Pass<'a> {
     }
 
     /// Ends a pass of which nothing new is reported.
-    async fn leave(mut self, ended: ReconcileResult) -> Result<ReconcileResult, Error> {
+    async fn leave(&mut self, ended: ReconcileResult) -> Result<ReconcileResult, Error> {
         self.write().await?;
         Ok(ended)
     }
 
     /// Ends a pass whose effect the apiserver did not take.
-    async fn fail(mut self, error: Error) -> Result<ReconcileResult, Error> {
+    async fn fail(&mut self, error: Error) -> Result<ReconcileResult, Error> {
         if error.refusal().is_some()
             && let Err(another) = self.write().await
         {

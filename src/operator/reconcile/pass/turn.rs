@@ -76,7 +76,7 @@ impl Pass<'_> {
     /// The end of a pass that is put off. Of an object of which nothing is said yet as it is declared now, that
     /// is said once it has waited for a while.
     pub(in crate::reconcile) async fn wait_for_turn(
-        self,
+        &mut self,
         wait: Duration,
         waited: Duration,
     ) -> Result<ReconcileResult, Error> {
