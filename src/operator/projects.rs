@@ -244,10 +244,12 @@ impl Projects {
             return;
         }
         entry.run_by(|| {
+            // On the heap: there it is held once, and not in each of the futures around it.
             let running = Running::new(Arc::clone(entry), Arc::clone(&self.shared));
+            let running = Box::pin(running.run());
             let stop = self.shared.parts.stop.clone();
             self.shared.spawn(async move {
-                stop.run_until_cancelled(running.run()).await;
+                stop.run_until_cancelled(running).await;
             })
         });
     }

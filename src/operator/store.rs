@@ -11,7 +11,7 @@ mod watched;
 pub use all::AllObjects;
 pub(crate) use cluster::NamespaceChange;
 pub(crate) use objects::Conclusion;
-pub use objects::{ObjectCounts, Objects, WatchDelta};
+pub use objects::{ObjectCounts, Objects, WatchDelta, WordCounts};
 #[cfg(test)]
 pub(crate) use packed::DECODED;
 pub(crate) use packed::FINGERPRINTS;

@@ -2,7 +2,6 @@
 //! project goes with its objects, and many projects tell no more than there is to tell.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{Arc, OnceLock},
 };
@@ -14,7 +13,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use crate::store::ObjectCounts;
+use crate::store::{ObjectCounts, WordCounts};
 
 /// The label `project` of objects whose project has none of its own: it is not declared, or is one of too many.
 pub const NO_PROJECT: &str = "none";
@@ -48,7 +47,7 @@ struct ByWord {
     name: &'static str,
     help: &'static str,
     label: &'static str,
-    of: fn(&ObjectCounts) -> &BTreeMap<&'static str, u64>,
+    of: fn(&ObjectCounts) -> &WordCounts,
 }
 
 const BY_WORD: [ByWord; 5] = [
@@ -91,9 +90,9 @@ impl Collector for Objects {
             let mut family =
                 encoder.encode_descriptor(one.name, one.help, None, MetricType::Gauge)?;
             for project in &all {
-                for (word, count) in (one.of)(&project.counts) {
-                    let labels = [("project", project.project.as_str()), (one.label, *word)];
-                    let count = i64::try_from(*count).unwrap_or(i64::MAX);
+                for (word, count) in (one.of)(&project.counts).iter() {
+                    let labels = [("project", project.project.as_str()), (one.label, word)];
+                    let count = i64::try_from(count).unwrap_or(i64::MAX);
                     ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
                 }
             }

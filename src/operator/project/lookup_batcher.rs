@@ -178,7 +178,11 @@ impl LookupBatcher {
                 first || bytes <= MAX_BYTES
             })
             .count();
-        waiting.drain(..fit).collect()
+        let taken = waiting.drain(..fit).collect();
+        if waiting.is_empty() {
+            *waiting = Vec::new();
+        }
+        taken
     }
 
     fn answer(&self, batch: Vec<PendingLookup>, listed: Result<Listing, Error>) {

@@ -147,6 +147,10 @@ impl ByPlace {
     fn put(&mut self, project: &ProjectKey, entered: Entered) {
         for place in entered.places() {
             let projects = self.projects.entry(place).or_default();
+            if projects.is_empty() {
+                // Nearly always it stays alone.
+                projects.reserve_exact(1);
+            }
             projects.push(project.clone());
         }
         self.entered.insert(project.clone(), entered);

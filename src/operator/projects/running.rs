@@ -143,6 +143,8 @@ impl Running {
         self.use_as(declared, &finding);
         self.tell(&finding);
         let mut due = self.write(declared, &finding).await;
+        let (context, now) = (self.entry.context(), self.entry.project().instant());
+        context.pace.tidy(context.requeue_policy.min, now);
         if let Some(read) = &self.read {
             due = due.min(read.due);
         }

@@ -3,11 +3,14 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::capacity::shrink;
 
 /// So many times the shortest wait after a failure is a round: with what is shipped it is a minute.
 const ROUND: u32 = 12;
@@ -25,6 +28,7 @@ pub struct Pace(Mutex<Namespaces>);
 struct Namespaces {
     by_name: HashMap<String, Asked>,
     tidied: Option<Instant>,
+    hasher: RandomState,
 }
 
 /// What one namespace has asked for.
@@ -32,8 +36,8 @@ struct Namespaces {
 struct Asked {
     looks: VecDeque<Instant>,
     posts: VecDeque<Instant>,
-    /// When each object had its last look, by its uid.
-    objects: HashMap<String, Instant>,
+    /// When each object had its last look, by a hash of its uid.
+    objects: HashMap<u64, Instant>,
     /// When the rate limit was last kept for others.
     put_off: Option<Instant>,
 }
@@ -68,16 +72,23 @@ impl Asked {
 }
 
 impl Namespaces {
+    /// Forgets what is over, once a round.
+    fn tidy(&mut self, round: Duration, now: Instant) {
+        if self.tidied.is_some_and(|at| now < at + round) {
+            return;
+        }
+        self.tidied = Some(now);
+        self.by_name.retain(|_, asked| {
+            asked.forget(round, now);
+            !asked.is_empty()
+        });
+        shrink(&mut self.by_name, 0);
+    }
+
     /// The namespace as it is after what is over was forgotten, and whether another one has been put off that has had
     /// less.
     fn at(&mut self, name: &str, round: Duration, now: Instant) -> (&mut Asked, bool) {
-        if self.tidied.is_none_or(|at| at + round <= now) {
-            self.tidied = Some(now);
-            self.by_name.retain(|_, asked| {
-                asked.forget(round, now);
-                !asked.is_empty()
-            });
-        }
+        self.tidy(round, now);
         let had = self.by_name.get(name).map(|asked| asked.had(round, now));
         let had = had.unwrap_or_default();
         let others_wait = self.by_name.values().any(|asked| {
@@ -104,8 +115,9 @@ impl Pace {
     ) -> Result<(), Duration> {
         let round = shortest * ROUND;
         let mut namespaces = self.0.lock();
+        let object = namespaces.hasher.hash_one(uid);
         let (asked, others_wait) = namespaces.at(namespace, round, now);
-        let last = asked.objects.get(uid);
+        let last = asked.objects.get(&object);
         if let Some(next) = last.map(|last| *last + shortest)
             && now < next
         {
@@ -116,7 +128,7 @@ impl Pace {
             return Err(until_next(&asked.looks, LOOKS, round, now));
         }
         asked.looks.push_back(now);
-        asked.objects.insert(uid.to_owned(), now);
+        asked.objects.insert(object, now);
         Ok(())
     }
 
@@ -138,6 +150,11 @@ impl Pace {
         }
         asked.posts.push_back(now);
         Ok(())
+    }
+
+    /// Forgets what is over, also where nobody asks for anything any more.
+    pub(crate) fn tidy(&self, shortest: Duration, now: Instant) {
+        self.0.lock().tidy(shortest * ROUND, now);
     }
 
     /// Takes note that the rate limit is kept for others: they are not to use more of it than their part.
@@ -260,5 +277,7 @@ mod tests {
             bench.put_off(&namespace, n);
         }
         assert!(bench.pace.0.lock().by_name.len() <= 2 * 60);
+        bench.pace.tidy(SHORTEST, bench.at(2000));
+        assert_eq!(bench.pace.0.lock().by_name.capacity(), 0, "nor its room");
     }
 }

@@ -29,7 +29,7 @@ mod settings;
 
 use changed::is_changed;
 pub(crate) use concluded::Conclusion;
-pub use counts::ObjectCounts;
+pub use counts::{ObjectCounts, WordCounts};
 use places::Places;
 use settings::Settings;
 

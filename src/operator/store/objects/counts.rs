@@ -10,6 +10,10 @@ use crate::{
 };
 use jiff::Timestamp;
 
+mod words;
+
+pub use words::WordCounts;
+
 /// The states that are counted under their own word.
 static STATES: [State; 7] = [
     State::Initializing,
@@ -31,15 +35,15 @@ const NONE: &str = "none";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectCounts {
     /// By Composio's word for the account.
-    pub by_state: BTreeMap<&'static str, u64>,
+    pub by_state: WordCounts,
     /// By the reason of Ready.
-    pub by_ready: BTreeMap<&'static str, u64>,
+    pub by_ready: WordCounts,
     /// By the reason of Synced.
-    pub by_synced: BTreeMap<&'static str, u64>,
+    pub by_synced: WordCounts,
     /// By the reason of ConfigMapWritten, where that is false.
-    pub without_config_map: BTreeMap<&'static str, u64>,
+    pub without_config_map: WordCounts,
     /// Those of which something is to be told that nobody is told yet, by the reason of Synced.
-    pub held: BTreeMap<&'static str, u64>,
+    pub held: WordCounts,
     /// How many have been waiting for a person since when.
     waiting: BTreeMap<Timestamp, u64>,
     /// How many are ready.
@@ -75,9 +79,9 @@ impl ObjectCounts {
             (&mut self.without_config_map, &other.without_config_map),
             (&mut self.held, &other.held),
         ] {
-            for (word, count) in theirs {
-                *ours.entry(word).or_default() += count;
-            }
+            theirs
+                .iter()
+                .for_each(|(word, count)| ours.add(word, count));
         }
         for (since, count) in &other.waiting {
             *self.waiting.entry(*since).or_default() += count;
@@ -88,14 +92,14 @@ impl ObjectCounts {
 
     /// Whether all are ready.
     pub(crate) fn are_ready(&self) -> bool {
-        self.ready == self.by_ready.values().sum::<u64>()
+        self.ready == self.by_ready.total()
     }
 
     /// How many there are, for the status of their project.
     pub fn of_project(&self) -> AccountCounts {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         AccountCounts {
-            total: count(self.by_ready.values().sum()),
+            total: count(self.by_ready.total()),
             ready: count(self.ready),
             waiting_for_user: count(self.waiting.values().sum()),
             stalled: count(self.stalled),
@@ -107,7 +111,7 @@ impl ObjectCounts {
         self.ready += u64::from(kind.is_ready);
         self.stalled += u64::from(kind.is_stalled);
         for (counts, word) in self.counts_of(&kind) {
-            *counts.entry(word).or_default() += 1;
+            counts.add(word, 1);
         }
         if let Some(since) = kind.waits_since {
             *self.waiting.entry(since).or_default() += 1;
@@ -120,17 +124,19 @@ impl ObjectCounts {
         self.ready = self.ready.saturating_sub(u64::from(kind.is_ready));
         self.stalled = self.stalled.saturating_sub(u64::from(kind.is_stalled));
         for (counts, word) in self.counts_of(&kind) {
-            subtract(counts, word);
+            counts.subtract(word);
         }
-        if let Some(since) = kind.waits_since {
-            subtract(&mut self.waiting, since);
+        if let Some(since) = kind.waits_since
+            && let Some(count) = self.waiting.get_mut(&since)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting.remove(&since);
+            }
         }
     }
 
-    fn counts_of(
-        &mut self,
-        kind: &Kind,
-    ) -> impl Iterator<Item = (&mut BTreeMap<&'static str, u64>, &'static str)> {
+    fn counts_of(&mut self, kind: &Kind) -> impl Iterator<Item = (&mut WordCounts, &'static str)> {
         let not_written = (kind.no_config_map).map(|reason| (&mut self.without_config_map, reason));
         let held = kind.is_held.then_some((&mut self.held, kind.synced));
         let counts = [
@@ -139,16 +145,6 @@ impl ObjectCounts {
             (&mut self.by_synced, kind.synced),
         ];
         counts.into_iter().chain(not_written).chain(held)
-    }
-}
-
-/// Counts one less.
-fn subtract<K: Ord>(counts: &mut BTreeMap<K, u64>, of: K) {
-    if let Some(count) = counts.get_mut(&of) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(&of);
-        }
     }
 }
 
@@ -272,7 +268,7 @@ mod tests {
         assert_eq!(counts.held["SecretMissing"], 3, "by what stands in the way");
         assert_eq!(counts.held[NOT_DECODED], 1);
         for counts in [&counts.by_state, &counts.by_ready, &counts.by_synced] {
-            assert_eq!(counts.values().sum::<u64>(), 6);
+            assert_eq!(counts.total(), 6);
         }
         objects.iter().for_each(|object| counts.remove(object));
         assert_eq!(counts, ObjectCounts::default());
