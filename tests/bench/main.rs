@@ -3,7 +3,8 @@
 //! `cargo bench --bench operator` measures 100, 1,000, 5,000 and 10,000 accounts, prints a table and writes it
 //! to `target/bench.json`. `-- --sizes 50000` measures another size, `-- --smoke` one of 100 in short, a few projects
 //! and a few returns, and fails where a count is not what it must be; no time is judged. `-- --projects 1000` measures
-//! so many projects with ten accounts each, `-- --beside 200` so many links of a quiet namespace, alone and beside a
+//! so many projects with ten accounts each, or with as many as `--accounts` says: `-- --projects 4 --accounts 25000`
+//! measures 100,000 that are connected. `-- --beside 200` so many links of a quiet namespace, alone and beside a
 //! namespace that does each of five things a hundred times in a second, and `-- --returns 250` so many people who come back to the connect page and whose accounts then expire, and
 //! the page with 100,000 accounts. `-- --peer 10000` measures so many accounts beside a plain operator of controller-runtime (`tests/peer`),
 //! in three rounds or in `--rounds`.
@@ -44,6 +45,7 @@ use stage::Mix;
 struct Arguments {
     sizes: Vec<usize>,
     projects: Vec<usize>,
+    accounts: usize,
     beside: Vec<usize>,
     peer: Vec<usize>,
     rounds: usize,
@@ -71,7 +73,8 @@ fn main() -> ExitCode {
         }
         let mut many = Vec::new();
         for projects in &arguments.projects {
-            many.push(many::measure(*projects, arguments.concurrency, arguments.smoke).await);
+            let (accounts, concurrency) = (arguments.accounts, arguments.concurrency);
+            many.push(many::measure(*projects, accounts, concurrency, arguments.smoke).await);
         }
         let mut beside = Vec::new();
         for links in &arguments.beside {
@@ -131,6 +134,7 @@ fn arguments() -> Result<Arguments, String> {
     let mut arguments = Arguments {
         sizes: vec![100, 1_000, 5_000, 10_000],
         projects: Vec::new(),
+        accounts: many::ACCOUNTS,
         beside: Vec::new(),
         peer: Vec::new(),
         rounds: 3,
@@ -174,6 +178,10 @@ fn arguments() -> Result<Arguments, String> {
             "--rounds" => {
                 let text = number("a number")?;
                 arguments.rounds = text.parse().map_err(|_| format!("{text} is no number"))?;
+            }
+            "--accounts" => {
+                let text = number("a number")?;
+                arguments.accounts = text.parse().map_err(|_| format!("{text} is no number"))?;
             }
             "--mix" => arguments.mix = number("usual, links or secrets")?.parse()?,
             "--concurrency" => {

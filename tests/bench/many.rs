@@ -6,10 +6,11 @@ use composio_operator::composio::Endpoint;
 use composio_operator::plan::computed_alias;
 use futures::{StreamExt, stream};
 use kube::ResourceExt;
+use kube::api::PostParams;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::meter::{Process, Served};
+use super::meter::{Process, Served, pause};
 use super::part::LONG;
 use super::stage::{self, Mix, NAMESPACE, Stage};
 use super::table::say;
@@ -18,9 +19,10 @@ use crate::support::operator::Operator;
 use crate::support::sandbox::Sandbox;
 use crate::support::wait;
 
-/// Accounts of each project.
-const ACCOUNTS: usize = 10;
-const AT_A_TIME: usize = 8;
+/// Accounts of each project, where nothing else is said.
+pub(crate) const ACCOUNTS: usize = 10;
+/// Objects that are declared at a time.
+const AT_A_TIME: usize = 16;
 /// After so long everything that follows a start is over.
 const QUIET: Duration = Duration::from_secs(60);
 /// How long is measured: each project is polled several times, or a part of them once.
@@ -36,6 +38,9 @@ pub(crate) struct Many {
     pub(crate) adoption_writes: u64,
     pub(crate) peak_mb: f64,
     pub(crate) rest: Rest,
+    /// From the start of another process until every project was polled.
+    pub(crate) restart_seconds: f64,
+    pub(crate) restart_writes: u64,
     /// The same at the pace of projects in which nothing has happened for an hour.
     pub(crate) idle: Rest,
 }
@@ -50,30 +55,46 @@ pub(crate) struct Rest {
     pub(crate) writes: u64,
 }
 
-/// Measures so many projects. All are in one namespace.
-pub(crate) async fn measure(projects: usize, concurrency: u16, smoke: bool) -> Many {
+/// Measures so many projects, with so many accounts each. All are in one namespace.
+pub(crate) async fn measure(
+    projects: usize,
+    accounts_each: usize,
+    concurrency: u16,
+    smoke: bool,
+) -> Many {
     let folder = Folder::new().expect("a folder can be made");
     let sandbox = stage::composio(&folder).await;
     let stage = Stage::set(concurrency, Mix::Usual).await;
     say(&format!("{projects} projects: adoption"));
-    let each = stream::iter(0..projects);
-    each.for_each_concurrent(AT_A_TIME, |n| declare(&stage, &sandbox, n))
-        .await;
+    for n in 0..projects {
+        declare(&stage, &sandbox, n, accounts_each).await;
+    }
     let before = Served::read(&stage.client).await;
     let operator = start(&stage, &sandbox, projects, "adopts", "30s");
     let begun = std::time::Instant::now();
-    let accounts = projects * ACCOUNTS;
-    wait::until("all accounts", LONG, async || {
+    let accounts = projects * accounts_each;
+    let mut told = std::time::Instant::now();
+    loop {
         let writes = Served::read(&stage.client).await.since(before);
         let ended = operator.child.exited();
         assert!(ended.is_none(), "{}", operator.child.log_tail(20));
-        match ready(&stage).await {
-            all if all == accounts => Ok(()),
-            some => Err(format!("{some} of {accounts}, {writes:?}")),
+        if writes.statuses >= accounts as u64 {
+            break;
         }
+        if told.elapsed() > Duration::from_secs(10) {
+            told = std::time::Instant::now();
+            say(&format!("    adopted: {writes:?}"));
+        }
+        assert!(begun.elapsed() < LONG, "{writes:?} of {accounts}");
+        tokio::time::sleep(pause(accounts)).await;
+    }
+    let adoption_seconds = begun.elapsed().as_secs_f64();
+    // To list them all is work for the apiserver: it is done once they are written.
+    wait::until("all accounts", LONG, async || match ready(&stage).await {
+        all if all == accounts => Ok(()),
+        some => Err(format!("{some} of {accounts}")),
     })
     .await;
-    let adoption_seconds = begun.elapsed().as_secs_f64();
     let calls = Calls::read(&operator).await;
     let writes = Served::read(&stage.client).await.since(before);
     let peak_mb = Process::read(operator.child.pid()).peak_mb;
@@ -81,8 +102,20 @@ pub(crate) async fn measure(projects: usize, concurrency: u16, smoke: bool) -> M
     let rest = rest(&stage, &operator, smoke).await;
     super::run::stop(operator).await;
     say(&format!("{projects} projects: idle"));
+    let before = Served::read(&stage.client).await;
+    let begun = std::time::Instant::now();
     let operator = start(&stage, &sandbox, projects, "idle", "5m");
-    operator.polled().await;
+    let last_poll = "composio_operator_last_poll_timestamp_seconds{";
+    wait::until("the first polls", LONG, async || {
+        let (_, metrics) = operator.get("/metrics").await;
+        match metrics.matches(last_poll).count() {
+            polled if polled == projects => Ok(()),
+            polled => Err(format!("{polled} of {projects}")),
+        }
+    })
+    .await;
+    let restart_seconds = begun.elapsed().as_secs_f64();
+    let restart_writes = Served::read(&stage.client).await.since(before);
     let idle = self::rest(&stage, &operator, smoke).await;
     super::run::stop(operator).await;
     Many {
@@ -93,6 +126,8 @@ pub(crate) async fn measure(projects: usize, concurrency: u16, smoke: bool) -> M
         adoption_writes: writes.patches + writes.statuses,
         peak_mb,
         rest,
+        restart_seconds,
+        restart_writes: restart_writes.patches + restart_writes.statuses,
         idle,
     }
 }
@@ -106,6 +141,7 @@ impl Many {
             ("adoption: writes", 2 * each, self.adoption_writes),
             ("rest: calls that change", 0, self.rest.effects),
             ("rest: writes", 0, self.rest.writes),
+            ("restart: writes", 0, self.restart_writes),
             ("idle: calls that change", 0, self.idle.effects),
             ("idle: writes", 0, self.idle.writes),
         ];
@@ -128,6 +164,12 @@ impl Many {
             ("rest: MB", self.rest.mb),
             ("rest: % of a core", self.rest.core_percent),
             ("rest: requests a minute", self.rest.requests_a_minute),
+            ("rest: kube writes", self.rest.writes as f64),
+            (
+                "restart: seconds until all were polled",
+                self.restart_seconds,
+            ),
+            ("restart: kube writes", self.restart_writes as f64),
             ("after an idle hour: MB", self.idle.mb),
             ("after an idle hour: % of a core", self.idle.core_percent),
             (
@@ -156,10 +198,10 @@ fn start(
 }
 
 /// Declares a project and its accounts, which its Composio has already: their users have signed in.
-async fn declare(stage: &Stage, sandbox: &Sandbox, n: usize) {
+async fn declare(stage: &Stage, sandbox: &Sandbox, n: usize, accounts: usize) {
     let (project, key) = (format!("p-{n}"), format!("key-{n}"));
     let name = |account: usize| format!("{project}-{account}");
-    let seeded: Vec<Value> = (0..ACCOUNTS)
+    let seeded: Vec<Value> = (0..accounts)
         .map(|account| {
             json!({
                 "auth_config": "ac_gmail", "user_id": name(account), "status": "ACTIVE",
@@ -169,7 +211,7 @@ async fn declare(stage: &Stage, sandbox: &Sandbox, n: usize) {
         .collect();
     let world = json!({"api_key": key, "limit": 4_000_000_000_u32, "accounts": seeded});
     sandbox.control("POST", "worlds", world).await;
-    let mut items = vec![
+    let items = vec![
         json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": key},
             "stringData": {"api-key": key},
@@ -180,20 +222,28 @@ async fn declare(stage: &Stage, sandbox: &Sandbox, n: usize) {
             "spec": {"apiKeySecretRef": {"name": key}, "baseURL": sandbox.url()},
         }),
     ];
-    items.extend((0..ACCOUNTS).map(|account| {
-        json!({
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+    let args = ["-n", NAMESPACE, "create", "-f", "-"];
+    let made = stage.control_plane.kubectl_stdin(&args, &list).await;
+    assert!(made.status.success(), "{made:?}");
+    let (objects, params) = (stage.api(), PostParams::default());
+    let object = |account: usize| {
+        let object = json!({
             "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
             "metadata": {"name": name(account)},
             "spec": {
                 "user": name(account), "toolkit": "gmail", "authConfig": "ac_gmail",
                 "projectRef": {"name": project},
             },
+        });
+        serde_json::from_value(object).expect("a declaration")
+    };
+    stream::iter((0..accounts).map(object))
+        .for_each_concurrent(AT_A_TIME, async |object| {
+            let made = objects.create(&params, &object).await;
+            made.expect("it is taken");
         })
-    }));
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
-    let args = ["-n", NAMESPACE, "create", "-f", "-"];
-    let made = stage.control_plane.kubectl_stdin(&args, &list).await;
-    assert!(made.status.success(), "{made:?}");
+        .await;
 }
 
 /// How many accounts are known to be connected.
