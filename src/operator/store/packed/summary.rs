@@ -3,7 +3,7 @@
 
 use std::{
     hash::{BuildHasher, Hash, Hasher, RandomState},
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 
 use jiff::Timestamp;
@@ -23,8 +23,10 @@ use crate::{
 };
 
 mod recorded;
+mod shared;
 
 pub use recorded::{Recorded, Told};
+use shared::SharedValues;
 
 /// The longest name of an object.
 const MAX_NAME: usize = 253;
@@ -32,12 +34,18 @@ const MAX_NAME: usize = 253;
 /// Fingerprints are of this process alone: nobody outside can write two statuses that have the same one.
 pub(crate) static FINGERPRINTS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
+/// The texts that objects have in common.
+static TEXTS: LazyLock<SharedValues<str>> = LazyLock::new(SharedValues::new);
+
+/// The projects that objects refer to.
+static PROJECTS: LazyLock<SharedValues<ProjectRef>> = LazyLock::new(SharedValues::new);
+
 /// What is kept of an object, whatever of it cannot be read. It is enough to tell whose an account is and whether
 /// the object has changed, and too little to do anything with it: for that the object is read again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// `metadata.namespace`.
-    pub namespace: Box<str>,
+    pub namespace: Arc<str>,
     /// `metadata.name`.
     pub name: Box<str>,
     /// `metadata.uid`.
@@ -64,15 +72,15 @@ pub struct Summary {
     /// The declared user, if it could be read.
     pub user: Option<Box<str>>,
     /// The declared toolkit, if it could be read.
-    pub toolkit: Option<Box<str>>,
+    pub toolkit: Option<Arc<str>>,
     /// The declared alias.
     pub alias: Option<Box<str>>,
     /// The declared id.
     pub connected_account_id: Option<Box<str>>,
     /// The project that it refers to; `None`: the one of objects that name none.
-    pub(in crate::store) project: Option<Box<ProjectRef>>,
+    pub(in crate::store) project: Option<Arc<ProjectRef>>,
     /// The project that its pin names, where it is being deleted and that is another one.
-    pub(in crate::store) pinned_project: Option<Box<ProjectRef>>,
+    pub(in crate::store) pinned_project: Option<Arc<ProjectRef>>,
     /// What of the status is used.
     pub recorded: Recorded,
 }
@@ -82,7 +90,7 @@ impl Summary {
     pub(super) fn of(object: &ConnectedAccount, left_out: &[String]) -> Self {
         let (metadata, spec) = (&object.metadata, &object.spec);
         let is_readable = is_readable(left_out);
-        let read = |text: &str| boxed(Some(text).filter(|text| is_readable || !text.is_empty()));
+        let read = |text| Some(text).filter(|text: &&str| is_readable || !text.is_empty());
         let annotation = |name: &str| {
             let annotations = metadata.annotations.as_ref()?;
             boxed(annotations.get(name).map(String::as_str))
@@ -94,7 +102,7 @@ impl Summary {
             false => None,
         };
         Self {
-            namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
+            namespace: shared_text(metadata.namespace.as_deref().unwrap_or_default()),
             name: metadata.name.as_deref().unwrap_or_default().into(),
             uid: boxed(metadata.uid.as_deref()),
             resource_version: boxed(metadata.resource_version.as_deref()),
@@ -106,12 +114,12 @@ impl Summary {
             own_account: annotation(OWN_ACCOUNT_ANNOTATION),
             requests: requests(metadata),
             left_out: left_out.iter().map(|path| path.as_str().into()).collect(),
-            user: read(&spec.user),
-            toolkit: read(&spec.toolkit),
+            user: boxed(read(&spec.user)),
+            toolkit: shared(read(&spec.toolkit)),
             alias: boxed((spec.metadata.as_ref()).and_then(|metadata| metadata.alias.as_deref())),
             connected_account_id: boxed(spec.connected_account_id.as_deref()),
-            project: (*project != ProjectRef::default()).then(|| Box::new(project.clone())),
-            pinned_project: pinned_project.map(Box::new),
+            project: (*project != ProjectRef::default()).then(|| shared_project(project)),
+            pinned_project: pinned_project.as_ref().map(shared_project),
             recorded: Recorded::of(object.status.as_ref()),
         }
     }
@@ -211,11 +219,9 @@ impl Summary {
         keys: &RecordKeys,
         account: &Account,
     ) -> Option<Claim> {
-        let may_be = |ours: &Option<Box<str>>, theirs: &str| {
-            ours.as_deref().is_none_or(|ours| ours == theirs)
-        };
-        let is_of_it =
-            may_be(&self.user, &other.spec.user) && may_be(&self.toolkit, &other.spec.toolkit);
+        let may_be = |ours: Option<&str>, theirs: &str| ours.is_none_or(|ours| ours == theirs);
+        let is_of_it = may_be(self.user.as_deref(), &other.spec.user)
+            && may_be(self.toolkit.as_deref(), &other.spec.toolkit);
         let named = [&other.spec.connected_account_id, &other.own_account];
         let is_named = named.contains(&&Some(account.id.clone()));
         self.claim_beside(flags, labels, keys, account, is_of_it, is_named)
@@ -257,14 +263,15 @@ impl Summary {
     /// Whether both may mean one account: it is of one user and toolkit, and whoever names it by its id names that. What
     /// cannot be read may be the same.
     pub(in crate::store) fn may_mean_the_same(&self, other: &Summary) -> bool {
-        let may_be = |one: &Option<Box<str>>, another: &Option<Box<str>>| {
+        let may_be = |one: Option<&str>, another: Option<&str>| {
             one.is_none() || another.is_none() || one == another
         };
+        let of_user = may_be(self.user.as_deref(), other.user.as_deref());
+        let of_toolkit = may_be(self.toolkit.as_deref(), other.toolkit.as_deref());
         let ids = [self.recorded_id(), self.connected_account_id.as_deref()];
         let others = [other.recorded_id(), other.connected_account_id.as_deref()];
         let mut ids = ids.into_iter().filter(Option::is_some);
-        (may_be(&self.user, &other.user) && may_be(&self.toolkit, &other.toolkit))
-            || ids.any(|id| others.contains(&id))
+        (of_user && of_toolkit) || ids.any(|id| others.contains(&id))
     }
 
     /// What the record proves of an account of that id, for that alias computed from the object.
@@ -315,6 +322,18 @@ fn is_readable(left_out: &[impl AsRef<str>]) -> bool {
 
 fn boxed(text: Option<&str>) -> Option<Box<str>> {
     text.map(Box::from)
+}
+
+fn shared(text: Option<&str>) -> Option<Arc<str>> {
+    text.map(shared_text)
+}
+
+fn shared_text(text: &str) -> Arc<str> {
+    TEXTS.get(text, |text| text.into())
+}
+
+fn shared_project(project: &ProjectRef) -> Arc<ProjectRef> {
+    PROJECTS.get(project, |project| Arc::new(project.clone()))
 }
 
 /// The project that the pin of an object names.

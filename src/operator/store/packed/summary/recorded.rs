@@ -3,12 +3,13 @@
 use std::{
     hash::{BuildHasher, Hasher},
     io,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::{FINGERPRINTS, boxed};
+use super::{FINGERPRINTS, boxed, shared};
 use crate::{
     composio::model::State,
     crd::{AccountRecord, ConfigMapReason, ConnectedAccountStatus, Reason, condition},
@@ -22,7 +23,7 @@ pub struct Recorded {
     /// `status.record`.
     pub record: Option<Box<AccountRecord>>,
     /// `status.authConfig`.
-    pub auth_config: Option<Box<str>>,
+    pub auth_config: Option<Arc<str>>,
     /// Composio's word for the account; `None`: there is none.
     pub state: Option<State>,
     /// The last time at which a link was made for the account, or it was connected.
@@ -90,7 +91,7 @@ impl Recorded {
         Self {
             connected_account_id: boxed(status.connected_account_id.as_deref()),
             record: status.record.clone().map(Box::new),
-            auth_config: boxed(status.auth_config.as_deref()),
+            auth_config: shared(status.auth_config.as_deref()),
             state: status.state.as_deref().map(State::from),
             last_sign_in: times.into_iter().flatten().map(|time| time.0).max(),
             link_until: status.link.as_ref().map(|link| link.expires_at.0),
