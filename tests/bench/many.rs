@@ -21,8 +21,10 @@ use crate::support::wait;
 
 /// Accounts of each project, where nothing else is said.
 pub(crate) const ACCOUNTS: usize = 10;
-/// Objects that are declared at a time.
-const AT_A_TIME: usize = 16;
+/// Projects that are declared at a time.
+const PROJECTS_AT_A_TIME: usize = 8;
+/// Objects of each of them that are.
+const AT_A_TIME: usize = 4;
 /// After so long everything that follows a start is over.
 const QUIET: Duration = Duration::from_secs(60);
 /// How long is measured: each project is polled several times, or a part of them once.
@@ -66,9 +68,11 @@ pub(crate) async fn measure(
     let sandbox = stage::composio(&folder).await;
     let stage = Stage::set(concurrency, Mix::Usual).await;
     say(&format!("{projects} projects: adoption"));
-    for n in 0..projects {
-        declare(&stage, &sandbox, n, accounts_each).await;
-    }
+    stream::iter(0..projects)
+        .for_each_concurrent(PROJECTS_AT_A_TIME, |n| {
+            declare(&stage, &sandbox, n, accounts_each)
+        })
+        .await;
     let before = Served::read(&stage.client).await;
     let operator = start(&stage, &sandbox, projects, "adopts", "30s");
     let begun = std::time::Instant::now();
