@@ -260,3 +260,44 @@ async fn the_secrets_of_webhooks_are_files_named_after_their_projects() {
         assert!(render("x", &[wrong]).await.is_err(), "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn only_the_programs_own_containers_get_the_tokens_of_page_and_operator() {
+    let beside = r#"[{"name":"beside","image":"a"}]"#;
+    let connect = format!(
+        r#"connect={{"enabled":true,"url":"https://connect.acme.com","extraContainers":{beside}}}"#
+    );
+    let containers = format!("extraContainers={beside}");
+    let before = r#"extraInitContainers=[{"name":"before","image":"a"}]"#;
+    let rendered = render("x", &[&connect, &containers, before])
+        .await
+        .expect("it renders");
+    let volume = json!({"name": "service-account-token", "projected": {"defaultMode": 420, "sources": [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [
+            {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
+        ]}},
+    ]}});
+    let mount = json!({
+        "name": "service-account-token", "readOnly": true,
+        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+    });
+    let has = |list: &Value, one: &Value| list.as_array().is_some_and(|list| list.contains(one));
+    for (name, own) in [(NAME, "connect"), ("op-composio-operator", "operator")] {
+        let deployment: Value = rendered.one("Deployment", name);
+        let pod = &deployment["spec"]["template"]["spec"];
+        assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
+        assert!(has(&pod["volumes"], &volume), "{name}: {pod}");
+        let all = [&pod["containers"], &pod["initContainers"]];
+        let all = all.iter().filter_map(|all| all.as_array()).flatten();
+        for container in all {
+            let is_own = container["name"] == own;
+            assert_eq!(
+                has(&container["volumeMounts"], &mount),
+                is_own,
+                "{container}"
+            );
+        }
+    }
+}

@@ -247,6 +247,34 @@ true
 {{- concat $all .Values.extraEnv | toYaml }}
 {{- end }}
 
+{{/* The service account's token, for the container that needs it: the pod mounts it into no other. */}}
+{{- define "composio-operator.tokenVolume" -}}
+- name: service-account-token
+  projected:
+    defaultMode: 420
+    sources:
+      - serviceAccountToken:
+          path: token
+          expirationSeconds: 3607
+      - configMap:
+          name: kube-root-ca.crt
+          items:
+            - key: ca.crt
+              path: ca.crt
+      - downwardAPI:
+          items:
+            - path: namespace
+              fieldRef:
+                apiVersion: v1
+                fieldPath: metadata.namespace
+{{- end }}
+
+{{- define "composio-operator.tokenMount" -}}
+- name: service-account-token
+  mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+  readOnly: true
+{{- end }}
+
 {{- define "composio-operator.volumes" -}}
 {{- with .Values.stateKey.existingSecret.name }}
 - name: state-key

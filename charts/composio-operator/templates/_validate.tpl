@@ -198,9 +198,10 @@
 {{- end }}
 {{- include "composio-operator.validateOnce" (list "extraContainers" "name" (concat .Values.extraContainers .Values.extraInitContainers) (list "operator")) }}
 {{- include "composio-operator.validateOnce" (list "connect.extraContainers" "name" .Values.connect.extraContainers (list "connect")) }}
+{{- include "composio-operator.validateOnce" (list "connect.extraVolumes" "name" .Values.connect.extraVolumes (list "service-account-token" "connect-key" "proxy-secret" "webhooks")) }}
 {{- include "composio-operator.validateOnce" (list "extraEnv" "name" .Values.extraEnv list) }}
-{{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "state-key" "connect-key" "notify" "ca")) }}
-{{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/composio-operator-state" "/var/run/composio-connect" "/var/run/composio-notify" "/etc/composio-operator/ca")) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumes" "name" .Values.extraVolumes (list "service-account-token" "state-key" "connect-key" "notify" "ca")) }}
+{{- include "composio-operator.validateOnce" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts (list "/var/run/secrets/kubernetes.io/serviceaccount" "/var/run/composio-operator-state" "/var/run/composio-connect" "/var/run/composio-notify" "/etc/composio-operator/ca")) }}
 {{- end }}
 
 {{- define "composio-operator.validateOnce" -}}
