@@ -28,6 +28,7 @@ mod proxied;
 mod received;
 mod replicas;
 mod returning;
+mod rotation;
 mod scale;
 mod squatted;
 mod suspended;

@@ -20,7 +20,7 @@ const MAKER: &str =
 const SOONER: Duration = Duration::from_secs(25);
 
 /// Requests as somebody makes them who may do nothing else.
-async fn maker(scene: &Scene<'_>) -> Api<ConnectRequest> {
+pub(super) async fn maker(scene: &Scene<'_>) -> Api<ConnectRequest> {
     let (client, namespace) = (&scene.client, &scene.namespace);
     let token = scene
         .control_plane
@@ -43,7 +43,7 @@ fn forged() -> Value {
 }
 
 /// Waits until no request is there; returns what came of them.
-async fn none_is_left(scene: &Scene<'_>, name: &str) -> Value {
+pub(super) async fn none_is_left(scene: &Scene<'_>, name: &str) -> Value {
     wait::until("the requests are deleted", SOONER, async || {
         let left = scene
             .kubectl(&["get", "connectrequests", "-o", "name"])

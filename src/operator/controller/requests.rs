@@ -22,8 +22,12 @@ use crate::{
     http::Health,
     kubernetes::{apis, delete_connect_request},
     log::cause,
+    reconcile::Emit,
     store::{AllObjects, StoredRequest},
 };
+use unproved::Unproved;
+
+mod unproved;
 
 /// The part of readiness that the watch of requests sets. Without it links can be asked for by annotation alone.
 const CONNECT_REQUESTS: &str = "connect requests";
@@ -91,6 +95,8 @@ fn readable(
 struct Sorted {
     /// They are to be deleted.
     over: Vec<StoredRequest>,
+    /// Those of them that tell of a return from a sign-in of an object, and bear no proof that the page has written them.
+    unproved: Vec<StoredRequest>,
     /// They are for an object that is there.
     open: Vec<StoredRequest>,
     /// When the first of those would have an object that were made just before it.
@@ -109,7 +115,12 @@ fn sort(objects: &AllObjects, now: Timestamp) -> Sorted {
     let others: HashSet<String> = others.into_iter().map(str::to_owned).collect();
     let is_void = |one: &StoredRequest| one.is_void(objects.page(), now);
     let mut sorted = Sorted::default();
+    let is_unproved =
+        |one: &StoredRequest| objects.page().is_some_and(|page| one.is_unproved(page));
     for request in with {
+        if is_unproved(&request) {
+            sorted.unproved.push(request.clone());
+        }
         match is_void(&request) {
             true => sorted.over.push(request),
             false => sorted.open.push(request),
@@ -126,20 +137,35 @@ fn sort(objects: &AllObjects, now: Timestamp) -> Sorted {
     sorted
 }
 
-/// Deletes what is over, what can never count and what names no object that is there, and has the others looked at again,
-/// for ever.
-pub(super) async fn sweep(client: Client, objects: AllObjects, trigger: Trigger) {
+/// Deletes what is over, what can never count and what names no object that is there, tells of returns that nobody can hear,
+/// and has the others looked at again, for ever.
+pub(super) async fn sweep(client: Client, objects: AllObjects, trigger: Trigger, emit: Emit) {
     let requests = objects.connect_requests();
     let mut round = tokio::time::interval(AGAIN);
     let mut is_round = false;
+    let mut told = Unproved::new(emit);
     loop {
-        let Sorted { over, open, next } = sort(&objects, Timestamp::now());
+        let Sorted {
+            over,
+            unproved,
+            open,
+            next,
+        } = sort(&objects, Timestamp::now());
         let deletions = over.into_iter().map(|request| {
             let (client, requests) = (client.clone(), requests.clone());
             async move { delete_connect_request(&client, &requests, &request).await }
         });
         let deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
         deletions.for_each(|_| std::future::ready(())).await;
+        let unproved = told.to_be_told(unproved);
+        let unproved = unproved
+            .into_iter()
+            .map(|one| unproved::object_of(client.clone(), one));
+        let unproved = stream::iter(unproved);
+        let unproved: Vec<_> = unproved.buffer_unordered(AT_ONCE).collect().await;
+        for object in unproved.into_iter().flatten() {
+            told.tell(&object);
+        }
         for request in open.iter().filter(|_| is_round) {
             trigger.send(ObjectRef::new(&request.account).within(&request.namespace));
         }

@@ -31,7 +31,7 @@ use crate::{
     notify::{Notifier, Outbox, Parts as NotifyParts},
     plan::Flags,
     projects::{Parts, Projects},
-    reconcile::Slots,
+    reconcile::{Emit, Slots},
     record::RecordKeySource,
     store::AllObjects,
 };
@@ -65,6 +65,8 @@ struct Controller {
     namespaces: Vec<String>,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
+    /// Publishes events of objects.
+    emit: Emit,
     projects: Projects,
     deaths: mpsc::UnboundedReceiver<JoinError>,
     objects: AllObjects,
@@ -194,7 +196,7 @@ impl Watching {
             objects: objects.clone(),
             slots: Arc::new(Slots::new(concurrency, stop.clone())),
             requeue_policy,
-            emit: emitters.emit,
+            emit: Arc::clone(&emitters.emit),
             emit_project: emitters.emit_project,
             settings: projects,
             serves_cluster: namespaces.is_empty(),
@@ -207,6 +209,7 @@ impl Watching {
             namespaces,
             health,
             metrics,
+            emit: emitters.emit,
             projects,
             deaths,
             objects,
@@ -284,6 +287,7 @@ impl Known {
             namespaces: _,
             health,
             metrics,
+            emit,
             projects,
             deaths,
             objects,
@@ -306,7 +310,12 @@ impl Known {
                 stop: stop.clone(),
             })
         });
-        tasks.spawn(requests::sweep(client, objects.clone(), queue.trigger()));
+        tasks.spawn(requests::sweep(
+            client,
+            objects.clone(),
+            queue.trigger(),
+            emit,
+        ));
         let queue = queue.open(|| objects.refs());
         projects.start();
         let worker = Worker {

@@ -21,7 +21,7 @@ mod reason;
 use ending::{deleted, policy_replaced, why_disabled};
 use identity::of_identity;
 use link::link_issued;
-pub use link::of_incomplete_sign_in;
+pub use link::{of_incomplete_sign_in, of_unproved_return};
 pub use reason::EventReason;
 
 /// The apiserver's limit, in bytes.

@@ -85,7 +85,13 @@ impl StoredRequest {
     pub(crate) fn is_void(&self, page: Option<&PageSettings>, now: Timestamp) -> bool {
         self.is_going
             || now.duration_since(self.created) > PendingRequest::LIFETIME
-            || page.is_some_and(|page| self.pending.is_unproved(&self.account_uid, page))
+            || page.is_some_and(|page| self.is_unproved(page))
+    }
+
+    /// Whether it says what only the connect page can say, and does not come from there, or was signed with a key that the
+    /// operator does not have.
+    pub(crate) fn is_unproved(&self, page: &PageSettings) -> bool {
+        self.pending.is_unproved(&self.account_uid, page)
     }
 }
 

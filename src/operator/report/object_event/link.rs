@@ -47,3 +47,9 @@ pub fn of_incomplete_sign_in(account: Option<&str>, why: &str) -> ObjectEvent {
     );
     warning(EventReason::SignInNotCompleted, note)
 }
+
+/// The event of somebody's return from a sign-in that counts for nothing, because nothing proves that the page has told of it.
+pub fn of_unproved_return() -> ObjectEvent {
+    let note = "somebody came back from a sign-in of this object, and that does not count: no key of this operator verifies what the ConnectRequest says. Page and operator need the same --connect-key-file; a new key is in the second line of both before it is in the first of either. If they have it, it was not the page that made the ConnectRequest";
+    warning(EventReason::ReturnNotVerified, note.to_owned())
+}

@@ -17,6 +17,8 @@ pub enum EventReason {
     Connected,
     /// Composio did not take a sign-in for the declared user's.
     SignInNotCompleted,
+    /// Somebody came back from a sign-in, and nothing proves that the page says so.
+    ReturnNotVerified,
     /// The toolkit shows somebody else than before, and nobody has signed in anew.
     IdentityChanged,
     /// Somebody was expected, and the toolkit does not tell whether it is they.
@@ -65,6 +67,7 @@ impl EventReason {
             Self::AccountReplaced => "AccountReplaced",
             Self::Connected => "Connected",
             Self::SignInNotCompleted => "SignInNotCompleted",
+            Self::ReturnNotVerified => "ReturnNotVerified",
             Self::IdentityChanged => "IdentityChanged",
             Self::IdentityUnknown => "IdentityUnknown",
             Self::Disabled => "Disabled",

@@ -1,0 +1,98 @@
+//! Returns from a sign-in that nobody can tell from forged ones: whoever has the page's key in another file than the operator
+//! loses what people come back with, and is told so.
+
+use std::{collections::HashMap, time::Duration};
+
+use kube::{Api, Client};
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::{
+    crd::{ConnectedAccount, ConnectedAccountStatus, Returned},
+    log::cause,
+    reconcile::Emit,
+    report::object_event,
+    store::StoredRequest,
+};
+
+/// So long nothing more is told of an object.
+const PAUSE: Duration = Duration::from_mins(10);
+/// Of so many objects it is told in that time. Anybody may write such a request who may make ConnectRequests.
+const MOST: usize = 30;
+
+/// What was told of late.
+pub(super) struct Unproved {
+    emit: Emit,
+    /// By the uid of the object.
+    told: HashMap<String, Instant>,
+    /// Of so many requests nothing was told because of [`MOST`].
+    untold: u64,
+}
+
+impl Unproved {
+    pub(super) fn new(emit: Emit) -> Self {
+        Self {
+            emit,
+            told: HashMap::new(),
+            untold: 0,
+        }
+    }
+
+    /// Those that something is to be told of.
+    pub(super) fn to_be_told(&mut self, requests: Vec<StoredRequest>) -> Vec<StoredRequest> {
+        let now = Instant::now();
+        self.told.retain(|_, at| now.duration_since(*at) < PAUSE);
+        let mut new = requests;
+        new.retain(|one| !self.told.contains_key(&one.account_uid));
+        if self.told.len() >= MOST {
+            self.untold += new.len() as u64;
+            new.clear();
+        }
+        new
+    }
+
+    /// Tells of a request, by an event of its object and in the log.
+    pub(super) fn tell(&mut self, object: &ConnectedAccount) {
+        if self.told.len() >= MOST {
+            self.untold += 1;
+            return;
+        }
+        let uid = object.metadata.uid.clone().unwrap_or_default();
+        self.told.insert(uid, Instant::now());
+        let event = object_event::of_unproved_return();
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        let object_name = format!("{namespace}/{name}");
+        let untold = std::mem::take(&mut self.untold);
+        warn!(object = object_name, untold, "{}", event.note);
+        (self.emit)(object, event);
+    }
+}
+
+/// The object that the request names, if the request tells of the link that is out, or has brought the sign-in: of any other
+/// nobody who came back could tell.
+pub(super) async fn object_of(client: Client, request: StoredRequest) -> Option<ConnectedAccount> {
+    let api = Api::<ConnectedAccount>::namespaced(client, &request.namespace);
+    let object = match api.get_opt(&request.account).await {
+        Ok(object) => object?,
+        Err(error) => {
+            let object = format!("{}/{}", request.namespace, request.account);
+            warn!(object, "cannot be read: {}", cause(&error));
+            return None;
+        }
+    };
+    let is_it = object.metadata.uid.as_deref() == Some(&*request.account_uid);
+    let returned = request.pending.returned.as_ref()?;
+    let status = object.status.as_ref()?;
+    (is_it && is_of_link(returned, status)).then_some(object)
+}
+
+fn is_of_link(returned: &Returned, status: &ConnectedAccountStatus) -> bool {
+    let link = status.link.as_ref();
+    let link = link.and_then(|link| link.requested_by.as_ref());
+    let link = link.map(|link| (&link.uid, link.browser.as_ref()));
+    let sign_in = status.sign_in.as_ref();
+    let sign_in = sign_in.map(|sign_in| (&sign_in.request, sign_in.browser.as_ref()));
+    let told = (&returned.request, Some(&returned.browser));
+    [link, sign_in].into_iter().flatten().any(|one| one == told)
+}
