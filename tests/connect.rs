@@ -19,6 +19,7 @@ mod cookies;
 mod crowded;
 mod deliveries;
 mod expired;
+mod held;
 mod hostile;
 mod in_the_way;
 mod keyboard;

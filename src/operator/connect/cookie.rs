@@ -25,6 +25,9 @@ pub(super) const SIGN_IN: SignedDuration = SignedDuration::from_mins(30);
 /// How long a browser knows where it was led from a session: as long as that lives.
 const VERIFIED: SignedDuration = SignedDuration::from_mins(10);
 
+/// So many sessions a browser keeps at a time: tabs in which somebody has come back from several sign-ins at once.
+const SESSIONS: u8 = 2;
+
 /// What the cookie of an object says.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Cookie {
@@ -65,6 +68,7 @@ impl std::fmt::Display for Cookie {
 pub(super) struct Cookies {
     prefix: &'static str,
     verified: &'static str,
+    session: &'static str,
     attributes: &'static str,
 }
 
@@ -75,12 +79,14 @@ impl Cookies {
             Self {
                 prefix: "__Host-connect-",
                 verified: "__Host-verified",
+                session: "__Host-session-",
                 attributes: "Path=/; Secure; HttpOnly; SameSite=Lax",
             }
         } else {
             Self {
                 prefix: "connect-",
                 verified: "verified",
+                session: "session-",
                 attributes: "Path=/; HttpOnly; SameSite=Lax",
             }
         }
@@ -131,19 +137,49 @@ impl Cookies {
         set
     }
 
-    /// The value of `Set-Cookie` that makes the browser say from now on where it was led from that session.
-    pub(super) fn set_verified(&self, session: &str, path: &str) -> String {
-        let (name, attributes, session) = (self.verified, self.attributes, session_name(session));
+    /// The value of `Set-Cookie` that makes the browser say from now on where it was led from the session of that name.
+    pub(super) fn set_verified(&self, known_as: &str, path: &str) -> String {
+        let (name, attributes) = (self.verified, self.attributes);
         let seconds = VERIFIED.as_secs();
-        format!("{name}={session}:{path}; Max-Age={seconds}; {attributes}")
+        format!("{name}={known_as}:{path}; Max-Age={seconds}; {attributes}")
     }
 
-    /// Where the browser says that it was led from that session. It may say anything.
-    pub(super) fn verified<'a>(&self, headers: &'a HeaderMap, session: &str) -> Option<&'a str> {
+    /// Where the browser says that it was led from the session of that name. It may say anything.
+    pub(super) fn verified<'a>(&self, headers: &'a HeaderMap, known_as: &str) -> Option<&'a str> {
         let mut found = pairs(headers).filter(|(name, _)| *name == self.verified);
         let (_, value) = found.next()?;
         let (known, path) = value.split_once(':')?;
-        (found.next().is_none() && known == session_name(session)).then_some(path)
+        (found.next().is_none() && known == known_as).then_some(path)
+    }
+
+    /// The value of `Set-Cookie` that makes the browser keep a session as long as it lives: it need not stand in another
+    /// address.
+    pub(super) fn set_session(&self, session: &str) -> String {
+        let (name, attributes) = (self.session_cookie(session), self.attributes);
+        let value = BASE64_URL_SAFE_NO_PAD.encode(session);
+        let seconds = VERIFIED.as_secs();
+        format!("{name}={value}; Max-Age={seconds}; {attributes}")
+    }
+
+    /// The value of `Set-Cookie` that makes the browser forget it.
+    pub(super) fn forget_session(&self, session: &str) -> String {
+        let (name, attributes) = (self.session_cookie(session), self.attributes);
+        format!("{name}=; Max-Age=0; {attributes}")
+    }
+
+    /// The session of that name, if the browser keeps it.
+    pub(super) fn session(&self, headers: &HeaderMap, known_as: &str) -> Option<String> {
+        let values = pairs(headers).filter(|(name, _)| name.starts_with(self.session));
+        let mut sessions = values.filter_map(|(_, value)| {
+            let bytes = BASE64_URL_SAFE_NO_PAD.decode(value).ok()?;
+            String::from_utf8(bytes).ok()
+        });
+        sessions.find(|session| session_name(session) == known_as)
+    }
+
+    fn session_cookie(&self, session: &str) -> String {
+        let place = Sha256::digest(session)[0] % SESSIONS;
+        format!("{}{place}", self.session)
     }
 
     fn name(&self, namespace: &str, name: &str) -> String {
@@ -158,7 +194,7 @@ impl Cookies {
 }
 
 /// Names a session without telling it.
-fn session_name(session: &str) -> String {
+pub(super) fn session_name(session: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(session))
 }
 

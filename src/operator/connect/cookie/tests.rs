@@ -186,3 +186,35 @@ fn what_other_hosts_put_into_the_header_hides_no_cookie() {
         }
     }
 }
+
+#[test]
+fn a_session_is_found_by_its_name_alone_and_however_many_come_two_are_kept() {
+    let cookies = cookies("https://connect.acme.com");
+    let set = cookies.set_session("session_1");
+    assert!(
+        set.starts_with("__Host-session-") && !set.contains("session_1"),
+        "{set}"
+    );
+    let pair = set.split(';').next().expect("a pair");
+    let sent = headers(&["a=b", pair]);
+    let found = |name: &str| cookies.session(&sent, name);
+    assert_eq!(
+        found(&session_name("session_1")).as_deref(),
+        Some("session_1")
+    );
+    for other in [
+        "",
+        "session_1",
+        &session_name(""),
+        &session_name("session_2"),
+    ] {
+        assert_eq!(found(other), None, "{other}");
+    }
+    let all = (0..100).map(|n| cookies.set_session(&format!("session_{n}")));
+    let names = all.map(|set| set.split('=').next().expect("a name").to_owned());
+    let names: std::collections::BTreeSet<_> = names.collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let forgotten = cookies.forget_session("session_1");
+    assert!(forgotten.contains("=; Max-Age=0;"), "{forgotten}");
+    assert_eq!(forgotten.split('=').next(), set.split('=').next());
+}

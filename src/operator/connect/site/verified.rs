@@ -10,6 +10,7 @@ use crate::{
     connect::{
         account::Account,
         address::{Address, Page, Query, VERIFY},
+        cookie::session_name,
         keys::SessionOf,
         page_address::browser_name,
         pages::Tone,
@@ -24,8 +25,10 @@ use crate::{
 
 /// The parameter by which Composio names the sign-in. It names nothing else: whose link it was, the browser must know.
 const SESSION: &str = "session_uri";
+/// The parameter by which a page of this host names a session that is in a cookie.
+const HELD: &str = "s";
 /// The longest one that is taken.
-const LONGEST: usize = 2048;
+const LONGEST: usize = 1024;
 
 impl Site {
     /// Nothing is written but for a browser that had asked for a link which is out, with the person in it whom the link is
@@ -35,7 +38,18 @@ impl Site {
             self.metrics.refused("method");
             return self.not_found();
         }
-        let session = browser.query.get(SESSION);
+        let is_first = !browser.query.has(HELD);
+        let (known_as, session) = if is_first {
+            let session = browser.query.get(SESSION);
+            (session_name(session), session.to_owned())
+        } else {
+            let known_as = browser.query.name(HELD);
+            let held = self.cookies.session(browser.headers, known_as);
+            (known_as.to_owned(), held.unwrap_or_default())
+        };
+        if let Some(path) = self.led_on_before(browser, &known_as) {
+            return Reply::see("verify", path);
+        }
         let is_one =
             session.len() <= LONGEST && session.bytes().all(|byte| byte.is_ascii_graphic());
         if session.is_empty() || !is_one {
@@ -48,15 +62,15 @@ impl Site {
                 None => return self.not_let_in(NotLetIn::Proxy),
             },
         };
-        if let Some(path) = self.led_on_before(browser, session) {
-            return Reply::see("verify", path);
-        }
-        let again = again(session);
+        // It is in no address of a page of this host.
+        let hold = self.cookies.set_session(&session);
+        let again = format!("{VERIFY}?{HELD}={known_as}");
+        let waits = |reply: Reply| reply.header(header::SET_COOKIE, &*hold);
         let Some(account) = self.asked_for(browser) else {
-            if self.cookies.all(browser.headers).is_empty() && !browser.query.has("again") {
+            if self.cookies.all(browser.headers).is_empty() && is_first {
                 // Some browsers keep back every cookie where another site has led here. From a page of this one they send
                 // it.
-                return self.looking(false, 0, &again);
+                return waits(self.looking(false, 0, &again));
             }
             self.metrics.refused("session");
             return Reply::see("verify_elsewhere", VERIFY);
@@ -76,7 +90,7 @@ impl Site {
             session: Some(SignInSession {
                 request: request.to_owned(),
                 browser: asker.to_owned(),
-                sealed: self.settings.page.keys.seal_session(session, of),
+                sealed: self.settings.page.keys.seal_session(&session, of),
             }),
         };
         let made = self.in_turn(&account, &asked).await;
@@ -86,9 +100,9 @@ impl Site {
             Made::New(made) | Made::Pending(made) => made,
             Made::InTheWay if is_finished => String::new(),
             // It may be anybody's, and of another session: this one is asked for once that is gone.
-            Made::InTheWay => return self.looking(false, 1, &again),
+            Made::InTheWay => return waits(self.looking(false, 1, &again)),
             // The session is good for ten minutes.
-            Made::Failed => return self.busy().then(5, &again),
+            Made::Failed => return waits(self.busy().then(5, &again)),
         };
         let keys = &self.settings.page.keys;
         let proof = keys.return_proof(account.uid(), request, asker);
@@ -99,14 +113,17 @@ impl Site {
             at: browser.now,
         };
         let path = came.path(&account);
-        let known = self.cookies.set_verified(session, &path);
-        Reply::see("verify", path).header(header::SET_COOKIE, known)
+        let known = self.cookies.set_verified(&known_as, &path);
+        let forget = self.cookies.forget_session(&session);
+        Reply::see("verify", path)
+            .header(header::SET_COOKIE, known)
+            .header(header::SET_COOKIE, forget)
     }
 
-    /// Where this browser was led from that session before, if its person may go there: the session was told already, and
+    /// Where this browser was led from the session of that name before, if its person may go there: the session was told already, and
     /// what came of it is there. Another tab, the button back and a reload come here once more.
-    fn led_on_before(&self, browser: &Browser<'_>, session: &str) -> Option<String> {
-        let known = self.cookies.verified(browser.headers, session)?;
+    fn led_on_before(&self, browser: &Browser<'_>, known_as: &str) -> Option<String> {
+        let known = self.cookies.verified(browser.headers, known_as)?;
         let (path, query) = known.split_once('?')?;
         let Some(Address::Of {
             page: Page::Completing,
@@ -180,15 +197,6 @@ impl Site {
         let page = self.brand().ended(&texts::unverified(), Tone::Bad, None);
         Reply::page("verify_elsewhere", StatusCode::OK, page)
     }
-}
-
-/// The address that was come to, as a page of this host leads to it.
-fn again(session: &str) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query
-        .append_pair(SESSION, session)
-        .append_pair("again", "1");
-    format!("{VERIFY}?{}", query.finish())
 }
 
 /// Somebody has come back from a verified sign-in.
