@@ -14,6 +14,7 @@ use crate::support::wait;
 mod anew;
 mod asking;
 mod bound;
+mod callbacks;
 mod completing;
 mod cookies;
 mod crowded;

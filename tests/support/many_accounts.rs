@@ -1,12 +1,15 @@
 //! A connect page that knows very many accounts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::Query;
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
+use http::StatusCode;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::child::Folder;
@@ -40,8 +43,25 @@ fn connected(n: usize) -> Value {
     })
 }
 
-/// An apiserver that knows so many objects, and tells of no change.
-async fn apiserver(objects: usize) -> String {
+/// The ConnectRequests that were made, as if each were handled at once.
+#[derive(Clone, Default)]
+pub(crate) struct Made(Arc<Mutex<Vec<Value>>>);
+
+impl Made {
+    /// How many were made for each account, by its uid.
+    pub(crate) fn of_accounts(&self) -> BTreeMap<String, usize> {
+        let mut of_accounts = BTreeMap::new();
+        for request in &*self.0.lock() {
+            let uid = request["spec"]["accountUID"].as_str();
+            let uid = uid.expect("it names one").to_owned();
+            *of_accounts.entry(uid).or_default() += 1;
+        }
+        of_accounts
+    }
+}
+
+/// An apiserver that knows so many objects, tells of no change, and takes ConnectRequests.
+pub(crate) async fn apiserver(objects: usize, object: fn(usize) -> Value, made: Made) -> String {
     let pages = Arc::new(AtomicUsize::new(0));
     let list = async move |Query(query): Query<Vec<(String, String)>>| {
         let value = |name: &str| query.iter().find(|(found, _)| found == name);
@@ -57,26 +77,34 @@ async fn apiserver(objects: usize) -> String {
         } else {
             String::new()
         };
-        let items: Vec<_> = (from..to).map(connected).collect();
+        let items: Vec<_> = (from..to).map(object).collect();
         let list = json!({
             "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccountList",
             "metadata": {"resourceVersion": "1", "continue": next}, "items": items,
         });
         axum::Json(list).into_response()
     };
+    let create = async move |axum::Json(mut request): axum::Json<Value>| {
+        let mut all = made.0.lock();
+        request["metadata"]["uid"] = json!(format!("20000000-0000-4000-8000-{:012}", all.len()));
+        all.push(request.clone());
+        (StatusCode::CREATED, axum::Json(request)).into_response()
+    };
     let path = "/apis/composio.dev/v1alpha1/connectedaccounts";
+    let requests = "/apis/composio.dev/v1alpha1/namespaces/{namespace}/connectrequests";
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free port");
     let address = listener.local_addr().expect("it listens");
-    let routes = Router::new().route(path, get(list));
+    let routes = Router::new()
+        .route(path, get(list))
+        .route(requests, post(create));
     tokio::spawn(async move { axum::serve(listener, routes).await });
     format!("http://{address}")
 }
 
-/// The kilobytes that a page takes which knows so many objects, and the list of people's accounts beside.
-pub(crate) async fn memory(folder: &Folder, objects: usize) -> u64 {
-    let url = apiserver(objects).await;
+/// A page that knows so many objects of the apiserver at that URL.
+pub(crate) async fn page(folder: &Folder, objects: usize, url: &str, args: &[&str]) -> ConnectPage {
     let kubeconfig = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "test", "users": [{"name": "test", "user": {}}],
         "clusters": [{"name": "test", "cluster": {"server": url}}],
@@ -84,13 +112,19 @@ pub(crate) async fn memory(folder: &Folder, objects: usize) -> u64 {
     });
     let file = folder.write(&format!("{objects}.kubeconfig"), kubeconfig.to_string());
     let file = file.expect("the folder is there");
-    let args = ["--connect-user-header", "X-Auth-Request-Email"];
-    let page = ConnectPage::spawn(folder, &format!("connect-{objects}"), &file, &args);
+    let page = ConnectPage::spawn(folder, &format!("connect-{objects}"), &file, args);
     page.ready().await;
     assert!(
         page.child
             .read_log()
             .contains(&format!("objects={objects}"))
     );
-    page.child.memory()
+    page
+}
+
+/// The kilobytes that a page takes which knows so many objects, and the list of people's accounts beside.
+pub(crate) async fn memory(folder: &Folder, objects: usize) -> u64 {
+    let url = apiserver(objects, connected, Made::default()).await;
+    let args = ["--connect-user-header", "X-Auth-Request-Email"];
+    page(folder, objects, &url, &args).await.child.memory()
 }
