@@ -165,7 +165,8 @@ pub struct ConnectedAccountSpec {
     #[x_kube(validation = Rule::new(r"!self.matches(r'[\p{Cc}\p{Cf}]')").message("expectedIdentity must not contain control characters, such as a line end"))]
     pub expected_identity: Option<String>,
 
-    /// Where the browser goes after the hosted sign-in.
+    /// Where the browser goes after the hosted sign-in. The connect page shows a link to it if it is `https://`, and none if it
+    /// is `http://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^https?://[^\s\p{Cc}/]+[^\s\p{Cc}]*$')").message("callbackUrl must be a whole URL that begins with https:// or http://, without spaces and control characters"))]

@@ -19,8 +19,8 @@ pub struct Connect {
     #[arg(long, env = "COMPOSIO_OPERATOR_CONNECT_URL", value_name = "URL", value_parser = ConnectUrl::parse)]
     pub connect_url: ConnectUrl,
 
-    /// File with the key that the page shares with the operator: at least 32 bytes, and in a second line the one before
-    /// it
+    /// File with the key that the page shares with the operator: at least 32 bytes. A second line may hold another key,
+    /// which only verifies and opens
     #[arg(long, env = "COMPOSIO_OPERATOR_CONNECT_KEY_FILE", value_name = "PATH")]
     pub connect_key_file: PathBuf,
 

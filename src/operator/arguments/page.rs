@@ -21,8 +21,8 @@ pub struct PageOptions {
     )]
     pub connect_url: Option<ConnectUrl>,
 
-    /// File with the key that operator and connect page share, of at least 32 bytes; a second line may hold the former
-    /// key
+    /// File with the key that operator and connect page share, of at least 32 bytes. A second line may hold another key,
+    /// which only verifies and opens
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_CONNECT_KEY_FILE",

@@ -67,7 +67,7 @@ pub enum KeyFileError {
         bytes: usize,
     },
     /// More lines than a rotation needs.
-    #[error("holds more than two keys: the one that is used, and the one before it")]
+    #[error("holds more than two keys: the one that signs, and another one while it is rotated")]
     TooMany,
 }
 
@@ -99,7 +99,7 @@ impl ConnectKeys {
     /// The fewest bytes of a key, white space around it not counted.
     pub const MIN_BYTES: usize = 32;
 
-    /// Reads a key file: the key, and in a second line, while it is rotated, the one before it.
+    /// Reads a key file: the key that signs and seals, and in a second line one that only verifies and opens.
     ///
     /// # Errors
     /// When there is no key in it, more than two, or one that is shorter than [`Self::MIN_BYTES`].

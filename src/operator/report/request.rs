@@ -164,7 +164,7 @@ pub fn not_completed(
         }
         (_, Err(NoSession::NotOfPerson)) => "somebody else came back than the link is for",
         (_, Err(NoSession::NotOpened)) => {
-            "the page has sealed its session with a key that this operator does not have: both need the same --connect-key-file, with the former key in its second line while it is rotated"
+            "the page has sealed its session with a key that this operator does not have: both need the same --connect-key-file; a new key is in the second line of both before it is in the first of either"
         }
         (OutcomeKind::Refused(refusal), Ok(_)) => {
             return Some(format!("{} {}", refusal.reason, refusal.detail));

@@ -96,3 +96,49 @@ fn is_of_link(returned: &Returned, status: &ConnectedAccountStatus) -> bool {
     let told = (&returned.request, Some(&returned.browser));
     [link, sign_in].into_iter().flatten().any(|one| one == told)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+    use serde_json::json;
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_so_many_objects_it_is_told_each_time_and_of_each_once() {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&events);
+        let emit: Emit = Arc::new(move |object: &ConnectedAccount, _| {
+            all.lock()
+                .push(object.metadata.uid.clone().unwrap_or_default());
+        });
+        let mut unproved = Unproved::new(emit);
+        let object = |n: usize| -> ConnectedAccount {
+            let object = json!({
+                "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccount",
+                "metadata": {"namespace": "team", "name": "mail", "uid": n.to_string()},
+                "spec": {"user": "ann", "toolkit": "gmail"},
+            });
+            serde_json::from_value(object).expect("it is one")
+        };
+        let objects = || (0..2 * MOST).map(object);
+        for object in objects() {
+            unproved.tell(&object);
+        }
+        assert_eq!(events.lock().len(), MOST);
+        assert_eq!(unproved.untold, MOST as u64);
+        advance(PAUSE / 2).await;
+        drop(unproved.to_be_told(Vec::new()));
+        unproved.tell(&object(MOST));
+        assert_eq!(events.lock().len(), MOST, "it is too soon");
+        advance(PAUSE / 2).await;
+        drop(unproved.to_be_told(Vec::new()));
+        for object in objects() {
+            unproved.tell(&object);
+        }
+        assert_eq!(events.lock().len(), 2 * MOST);
+    }
+}
