@@ -157,7 +157,7 @@ pub(super) async fn sweep(client: Client, objects: AllObjects, trigger: Trigger,
         });
         let deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
         deletions.for_each(|_| std::future::ready(())).await;
-        let unproved = told.to_be_told(unproved);
+        let unproved = told.due(unproved);
         let unproved = unproved
             .into_iter()
             .map(|one| unproved::object_of(client.clone(), one));

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// So long nothing more is told of an object.
-const PAUSE: Duration = Duration::from_mins(10);
+const PAUSE: Duration = Duration::from_secs(600);
 /// Of so many objects it is told in that time. Anybody may write such a request who may make ConnectRequests.
 const MOST: usize = 30;
 
@@ -39,7 +39,7 @@ impl Unproved {
     }
 
     /// Those that something is to be told of.
-    pub(super) fn to_be_told(&mut self, requests: Vec<StoredRequest>) -> Vec<StoredRequest> {
+    pub(super) fn due(&mut self, requests: Vec<StoredRequest>) -> Vec<StoredRequest> {
         let now = Instant::now();
         self.told.retain(|_, at| now.duration_since(*at) < PAUSE);
         let mut new = requests;
@@ -131,11 +131,11 @@ mod tests {
         assert_eq!(events.lock().len(), MOST);
         assert_eq!(unproved.untold, MOST as u64);
         advance(PAUSE / 2).await;
-        drop(unproved.to_be_told(Vec::new()));
+        drop(unproved.due(Vec::new()));
         unproved.tell(&object(MOST));
         assert_eq!(events.lock().len(), MOST, "it is too soon");
         advance(PAUSE / 2).await;
-        drop(unproved.to_be_told(Vec::new()));
+        drop(unproved.due(Vec::new()));
         for object in objects() {
             unproved.tell(&object);
         }
