@@ -192,9 +192,10 @@ impl Stage {
     }
 }
 
-/// A status that waits for the person.
+/// A status that waits for the person, and says where they may come.
 fn awaiting() -> Value {
-    json!({"state": "INITIATED", "conditions": [condition("False", "AwaitingUser")]})
+    let page = json!({"url": "https://connect.acme.com/connect/agents/mail"});
+    json!({"state": "INITIATED", "connectPage": page, "conditions": [condition("False", "AwaitingUser")]})
 }
 
 /// A status with a grant.

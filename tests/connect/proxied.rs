@@ -4,8 +4,8 @@ use composio_operator::crd::FinishedIn;
 use serde_json::json;
 
 use super::returning::is_led_on;
-use super::{Stage, active, gmail, uid};
-use crate::support::connect_page::Visitor;
+use super::{Stage, active, condition, gmail, uid};
+use crate::support::connect_page::{Answer, Visitor};
 use crate::support::scene::SOON;
 use crate::support::wait;
 
@@ -165,6 +165,8 @@ async fn a_person_finds_the_accounts_that_a_platform_lets_teams_ask_for() {
     stage.declared("of-cluster", of_cluster.clone()).await;
     stage.declared("of-team", gmail()).await;
     stage.declared("of-nobody", of_cluster.clone()).await;
+    let nowhere = json!({"state": null, "connectPage": null});
+    stage.says("of-nobody", nowhere).await;
     of_cluster["user"] = json!("bob@acme.com");
     stage.declared("of-bob", of_cluster).await;
     stage.says("of-cluster", active("r", "Same")).await;
@@ -195,4 +197,34 @@ async fn a_person_finds_the_accounts_that_a_platform_lets_teams_ask_for() {
         "by its address it is there: {}",
         page.text
     );
+}
+
+#[tokio::test]
+async fn what_no_project_has_taken_on_has_no_page_by_its_address_either() {
+    for header in [&HEADER[..], &[]] {
+        let stage = Stage::new("connect", header).await;
+        let mut spec = gmail();
+        spec["projectRef"] = json!({"kind": "ClusterComposioProject", "name": "acme"});
+        let object = stage.declared("mail", spec).await;
+        let path = stage.path("mail");
+        let ann = match header {
+            [] => Visitor::of(&stage.page),
+            _ => Visitor::named(&stage.page, "ann@acme.com"),
+        };
+        ann.get(&stage.page.address(&object)).await;
+        let known = |page: &Answer| page.text.contains("which your platform provides");
+        let page = stage.until(&ann, &path, "the page", known).await;
+        let form = format!("form={}&action=connect", page.form_token());
+        // It is declared otherwise than when the person was asked, and the project does not allow that.
+        let refused =
+            json!({"connectPage": null, "conditions": [condition("False", "NotAllowed")]});
+        stage.says("mail", refused).await;
+        let not_found = ann.get("/connect/nobody/here").await;
+        let gone = |page: &Answer| (page.status, &page.text) == (404, &not_found.text);
+        stage.until(&ann, &path, "its end", gone).await;
+        let waiting = format!("{path}/waiting?r=&s=0");
+        assert!(gone(&ann.get(&waiting).await), "{header:?}");
+        assert!(gone(&ann.post(&path, &form).await), "{header:?}");
+        assert_eq!(stage.requests().await, []);
+    }
 }

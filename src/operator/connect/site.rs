@@ -248,6 +248,10 @@ impl Site {
         let account = visit.account;
         let toolkit = shown(account.toolkit());
         let (last, again) = match page {
+            // It would say in the platform's name what the platform does not allow.
+            Asking::Ask { .. } if !account.is_taken_on() => {
+                return self.not_let_in(NotLetIn::NotTakenOn);
+            }
             Asking::Ask { last, again } => (last, again),
             Asking::Connected => {
                 let notice = texts::connected(&toolkit, account.identity().map(shown).as_deref());
@@ -346,6 +350,7 @@ impl Site {
     fn not_let_in(&self, why: NotLetIn) -> Reply {
         self.metrics.refused(match why {
             NotLetIn::NoObject => "no_object",
+            NotLetIn::NotTakenOn => "not_taken_on",
             NotLetIn::Token => "token",
             NotLetIn::Proxy => "proxy",
             NotLetIn::Person => "person",

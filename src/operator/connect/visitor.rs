@@ -49,6 +49,8 @@ pub enum NoProof {
 pub(super) enum NotLetIn {
     /// No such object, or none that anybody comes for.
     NoObject,
+    /// No project has taken it on, or none does any more.
+    NotTakenOn,
     /// No token, or not of this object.
     Token,
     /// What says who comes does not come from the proxy, or says it twice or not at all.

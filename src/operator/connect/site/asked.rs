@@ -20,7 +20,7 @@ use crate::{
         requests::{Asked, Made, RETRY},
         stage::{Asking, Waiting, asking, waiting},
         texts,
-        visitor::only,
+        visitor::{NotLetIn, only},
     },
     crd::{ConnectRequestKind, ConnectRequestOutcome},
 };
@@ -53,7 +53,8 @@ impl Site {
         }
         // Whoever is not let in is not waited for.
         let visit = match self.visit(browser, account, cookie) {
-            Ok(visit) => visit,
+            Ok(visit) if visit.account.is_taken_on() => visit,
+            Ok(_) => return self.not_let_in(NotLetIn::NotTakenOn),
             Err(why) => return self.not_let_in(why),
         };
         let form = match self.forms.read(body).await {
