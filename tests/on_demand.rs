@@ -49,9 +49,13 @@ pub(crate) fn request(object: &Value, kind: ConnectRequestKind, more: &Value) ->
     for (field, value) in fields {
         spec[field] = value.clone();
     }
+    let mut name = connect_request_name(uid, kind);
+    if let Some(proof) = spec["returned"]["proof"].as_str() {
+        name = format!("{name}-{proof}");
+    }
     json!({
         "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectRequest",
-        "metadata": {"name": connect_request_name(uid, kind)}, "spec": spec,
+        "metadata": {"name": name}, "spec": spec,
     })
 }
 

@@ -19,8 +19,8 @@ use super::FinishedIn;
     namespaced,
     derive = "PartialEq",
     doc = "A request for a connect link of an account, or for a fresh look at it. It is handled once and then deleted; what came of it stands in the account's `status.lastConnectRequest`.",
-    validation = Rule::new("self.metadata.name == self.spec.accountUID + '-' + self.spec.kind.lowerAscii()")
-        .message("the name must be spec.accountUID, '-' and spec.kind in lower case: so there is one of each kind at a time")
+    validation = Rule::new("self.metadata.name == self.spec.accountUID + '-' + self.spec.kind.lowerAscii() + (has(self.spec.returned) ? '-' + self.spec.returned.proof : '')")
+        .message("the name must be spec.accountUID, '-' and spec.kind in lower case, so that there is one of each kind at a time; for Returned, with '-' and spec.returned.proof")
         .field_path(".spec.accountUID").reason(Reason::FieldValueInvalid),
     printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountName"),
     printcolumn(name = "Kind", type_ = "string", json_path = ".spec.kind"),
@@ -103,8 +103,10 @@ pub struct Returned {
     /// The browser that had asked for the link.
     #[schemars(length(min = 43, max = 43))]
     pub browser: String,
-    /// The page's HMAC over the account's uid and all of this, in base64 for URLs.
-    #[schemars(length(min = 22, max = 22))]
+    /// The page's HMAC over the account's uid and all of this, in hexadecimal. It is part of the request's name, so nobody
+    /// can take that name before the page does.
+    #[schemars(length(min = 32, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{32}$')").message("proof must be 32 hexadecimal digits, in lower case"))]
     pub proof: String,
     /// In which browser the person came back: `Same`, in the one that had asked; `Another`, in another one, or under
     /// another name.
@@ -163,7 +165,19 @@ impl fmt::Display for ConnectRequestKind {
     }
 }
 
-/// The only name that a request of that kind can have.
+impl ConnectRequestSpec {
+    /// The only name that a request with this spec can have: one of each kind an account, and of returns one for what the
+    /// page says of each, which nobody else can foresee.
+    pub fn object_name(&self) -> String {
+        let name = connect_request_name(&self.account_uid, self.kind);
+        match &self.returned {
+            Some(returned) => format!("{name}-{}", returned.proof),
+            None => name,
+        }
+    }
+}
+
+/// The only name that a request of that kind can have, or what it begins with: see [`ConnectRequestSpec::object_name`].
 pub fn connect_request_name(account_uid: &str, kind: ConnectRequestKind) -> String {
     format!("{account_uid}-{}", kind.as_str().to_ascii_lowercase())
 }

@@ -1,8 +1,11 @@
 //! Somebody who may make ConnectRequests, and nothing else, takes the names that others need.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use composio_operator::crd::ConnectRequest;
+use futures::future::join;
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
@@ -37,8 +40,13 @@ pub(super) fn squat(object: &Value, kind: ConnectRequestKind, more: &Value) -> C
 
 /// Somebody came back, as anybody can write it.
 fn forged() -> Value {
+    forged_for(0)
+}
+
+/// The same, with another guess at the proof.
+fn forged_for(guess: u128) -> Value {
     json!({"returned": {
-        "request": "x", "browser": "b".repeat(43), "proof": "A".repeat(22), "finishedIn": "Same",
+        "request": "x", "browser": "b".repeat(43), "proof": format!("{guess:032x}"), "finishedIn": "Same",
     }})
 }
 
@@ -112,22 +120,39 @@ async fn who_starts_over_in_a_loop_keeps_nobody_from_a_link() {
 }
 
 #[tokio::test]
-async fn a_squatted_return_does_not_hide_that_somebody_else_has_signed_in() {
+async fn a_flood_of_returns_does_not_hide_that_somebody_else_has_signed_in() {
     let house = House::new(&[]).await;
     let address = house.declares("mail").await;
     let (scene, path) = (&house.scene, house.path("mail"));
-    let mut other = scene.object("mail").await;
+    let object = scene.object("mail").await;
+    let mut other = object.clone();
     other["metadata"]["name"] = json!("other");
     let hostile = maker(scene).await;
     let (mallory, victim) = (Visitor::of(&house.page), Visitor::of(&house.page));
     mallory.get(&address).await;
     let link = house.is_led_on(&mallory, &path).await;
-    let squatted = squat(&other, Returned, &forged());
-    let made = hostile.create(&PostParams::default(), &squatted).await;
-    made.expect("they may");
+    // As fast as they can, of both names of the object, and at most a few that are there at a time.
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    let flood = tokio::spawn(async move {
+        let forged = squat(&object, Returned, &forged());
+        let of_other = squat(&other, Returned, &forged_for(1));
+        loop {
+            let parameters = PostParams::default();
+            let (one, another) = join(
+                hostile.create(&parameters, &forged),
+                hostile.create(&parameters, &of_other),
+            )
+            .await;
+            let taken = usize::from(one.is_ok()) + usize::from(another.is_ok());
+            count.fetch_add(taken, Ordering::Relaxed);
+        }
+    });
     let back = house.signs_in(&victim, &link, "connect").await;
     let told = house.comes_back(&victim, &back).await;
+    flood.abort();
     assert!(told.text.contains("not your link"), "{}", told.text);
+    assert!(made.load(Ordering::Relaxed) > 0, "some were made");
     scene
         .until("mail", "Ready", "False", "FinishedElsewhere")
         .await;

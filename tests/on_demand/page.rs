@@ -1,5 +1,6 @@
 //! What the operator does for the connect page: addresses, sealed links, and who comes back.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use composio_operator::connect::keys::SealedFor;
 use composio_operator::connect::page_address::browser_name;
 use composio_operator::crd::ConnectRequestKind::{Link, Returned};
@@ -251,8 +252,13 @@ async fn a_return_without_a_proof_or_of_another_link_does_nothing() {
     let told = returned(&object, "one", "Another")["returned"].clone();
     let (uid, request) = (text(&object["metadata"]["uid"]), text(&told["request"]));
     let in_address = keys().return_proof(uid, request, &browser_name("one"));
+    let in_address = BASE64_URL_SAFE_NO_PAD.decode(in_address).expect("base64");
+    let in_address: String = in_address
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     for (proof, finished_in) in [
-        ("A".repeat(22).as_str(), "Another"),
+        ("0".repeat(32).as_str(), "Another"),
         // Who signs in gets to see that one, and whoever is told of it may ask too.
         (&in_address, "Another"),
         (&in_address, "Same"),

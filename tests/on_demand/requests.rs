@@ -188,9 +188,25 @@ async fn the_apiserver_holds_requests_to_one_of_a_kind_and_never_to_another_obje
     cases.push(("browser", other));
     let mut other = good.clone();
     other["spec"]["returned"] = json!({
-        "request": "r", "browser": "b".repeat(43), "proof": "p".repeat(22), "finishedIn": "Same",
+        "request": "r", "browser": "b".repeat(43), "proof": "0".repeat(32), "finishedIn": "Same",
     });
-    cases.push(("returned goes together", other));
+    cases.push(("returned goes together", other.clone()));
+    // Nobody has a name of a return that does not say what is in it.
+    other["spec"]["kind"] = json!("Returned");
+    let uid = &object["metadata"]["uid"];
+    for name in [
+        format!("{}-returned", uid.as_str().expect("a uid")),
+        format!(
+            "{}-returned-{}",
+            uid.as_str().expect("a uid"),
+            "1".repeat(32)
+        ),
+    ] {
+        other["metadata"]["name"] = json!(name);
+        cases.push(("the name must be", other.clone()));
+    }
+    other["spec"]["returned"]["proof"] = json!("A".repeat(32));
+    cases.push(("hexadecimal", other));
     for (words, wrong) in cases {
         let args = ["-n", &scene.namespace, "create", "-f", "-"];
         let output = scene

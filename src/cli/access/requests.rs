@@ -1,6 +1,6 @@
 //! The ConnectRequests that wait for an answer, which change what comes next.
 
-use composio_api::{ConnectRequest, connect_request_name};
+use composio_api::ConnectRequest;
 use composio_operator::plan::{Desired, PendingRequest};
 use jiff::Timestamp;
 use kube::api::ListParams;
@@ -48,7 +48,7 @@ impl Requests {
             let spec = &request.spec;
             spec.account_uid == desired.uid
                 && spec.account_name == desired.name
-                && request.name_any() == connect_request_name(&desired.uid, spec.kind)
+                && request.name_any() == spec.object_name()
         };
         let is_young = |request: &&ConnectRequest| {
             let created = request.creation_timestamp().map(|time| time.0);

@@ -182,8 +182,8 @@ impl ConnectKeys {
             .is_some_and(|bytes| self.any(|key| verify(&key.returned, &message, &bytes)))
     }
 
-    /// The page's word on where the sign-in was finished through the link of that request of that browser. Nobody can make
-    /// it of the proof in an address, which whoever signs in gets to see.
+    /// The page's word on where the sign-in was finished through the link of that request of that browser, in hexadecimal:
+    /// it is in the name of an object. Nobody can make it of the proof in an address, which whoever signs in gets to see.
     pub fn outcome_proof(
         &self,
         uid: &str,
@@ -193,7 +193,7 @@ impl ConnectKeys {
     ) -> String {
         let message = outcome_message(uid, request, browser, finished_in);
         let mac = self.first(|key| mac(&key.outcome, &message));
-        BASE64_URL_SAFE_NO_PAD.encode(mac)
+        format!("{:032x}", u128::from_be_bytes(mac))
     }
 
     /// Whether that is the page's word.
@@ -206,8 +206,12 @@ impl ConnectKeys {
         finished_in: FinishedIn,
     ) -> bool {
         let message = outcome_message(uid, request, browser, finished_in);
-        decoded::<MAC>(proof)
-            .is_some_and(|bytes| self.any(|key| verify(&key.outcome, &message, &bytes)))
+        let number = u128::from_str_radix(proof, 16).ok();
+        // Capitals, and a sign, would be another text of the same number.
+        let number = number.filter(|number| format!("{number:032x}") == proof);
+        number.is_some_and(|number| {
+            self.any(|key| verify(&key.outcome, &message, &number.to_be_bytes()))
+        })
     }
 
     /// The link as only operator and page can read it.

@@ -15,7 +15,7 @@ use super::{account::Account, page_metrics::PageMetrics};
 use crate::{
     crd::{
         ConnectRequest, ConnectRequestKind, ConnectRequestSpec, ConnectedAccount, Returned,
-        SignInSession, connect_request_name,
+        SignInSession,
     },
     log::cause,
 };
@@ -224,22 +224,23 @@ fn request(account: &Account, asked: &Asked<'_>) -> ConnectRequest {
         uid: account.uid().to_owned(),
         ..OwnerReference::default()
     };
+    let spec = ConnectRequestSpec {
+        account_name: account.name().to_owned(),
+        account_uid: account.uid().to_owned(),
+        kind: *kind,
+        requested_by: user.map(|user| user.chars().take(LONGEST).collect()),
+        browser: browser.clone(),
+        returned: returned.clone(),
+        session: session.clone(),
+    };
     ConnectRequest {
         metadata: ObjectMeta {
-            name: Some(connect_request_name(account.uid(), *kind)),
+            name: Some(spec.object_name()),
             namespace: Some(account.namespace().to_owned()),
             owner_references: Some(vec![owner]),
             ..ObjectMeta::default()
         },
-        spec: ConnectRequestSpec {
-            account_name: account.name().to_owned(),
-            account_uid: account.uid().to_owned(),
-            kind: *kind,
-            requested_by: user.map(|user| user.chars().take(LONGEST).collect()),
-            browser: browser.clone(),
-            returned: returned.clone(),
-            session: session.clone(),
-        },
+        spec,
     }
 }
 

@@ -1,21 +1,13 @@
 //! The ConnectRequests that are there, by the account that they name.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::{ResourceExt, runtime::watcher::Event};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{
-    connect::page_address::PageSettings,
-    crd::{ConnectRequest, ConnectRequestKind, connect_request_name},
-    plan::PendingRequest,
-};
+use crate::{connect::page_address::PageSettings, crd::ConnectRequest, plan::PendingRequest};
 
 #[cfg(test)]
 mod tests;
@@ -30,8 +22,8 @@ pub struct ConnectRequests(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     /// By namespace and name, as the watch has them.
-    all: Mutex<HashMap<(String, String), StoredRequest>>,
-    listed: Mutex<HashMap<(String, String), StoredRequest>>,
+    all: Mutex<BTreeMap<(String, String), StoredRequest>>,
+    listed: Mutex<BTreeMap<(String, String), StoredRequest>>,
     changed: Notify,
 }
 
@@ -151,28 +143,20 @@ impl ConnectRequests {
         }
     }
 
-    /// What is asked for an account, by the names that such requests can have.
+    /// What is asked for an account. The names of such requests begin with its uid.
     pub(crate) fn of_account(&self, namespace: &str, uid: &str, name: &str) -> Vec<StoredRequest> {
+        let first = (namespace.to_owned(), format!("{uid}-"));
         let all = self.0.all.lock();
-        if all.is_empty() {
-            return Vec::new();
-        }
-        let found = ConnectRequestKind::ALL.into_iter().filter_map(|kind| {
-            let key = (namespace.to_owned(), connect_request_name(uid, kind));
-            all.get(&key).filter(|stored| {
-                stored.account_uid == uid && stored.account == name && stored.pending.kind == kind
-            })
-        });
-        found.cloned().collect()
+        let found = all
+            .range(&first..)
+            .take_while(|(key, _)| key.0 == first.0 && key.1.starts_with(&first.1));
+        let found = found.filter(|(_, stored)| stored.account_uid == uid && stored.account == name);
+        found.map(|(_, stored)| stored.clone()).collect()
     }
 
     /// All of them.
     pub(crate) fn all(&self) -> BTreeMap<(String, String), StoredRequest> {
-        let all = self.0.all.lock();
-        let all = all
-            .iter()
-            .map(|(key, stored)| (key.clone(), stored.clone()));
-        all.collect()
+        self.0.all.lock().clone()
     }
 
     /// Done when another one is there, or one has changed, since the last time that this was.

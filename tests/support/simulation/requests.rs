@@ -30,7 +30,10 @@ impl Simulation {
         more: &Value,
     ) -> Option<String> {
         let account = self.object(name)?["metadata"]["uid"].as_str()?.to_owned();
-        let of_request = connect_request_name(&account, kind);
+        let mut of_request = connect_request_name(&account, kind);
+        if let Some(proof) = more["returned"]["proof"].as_str() {
+            of_request = format!("{of_request}-{proof}");
+        }
         self.uids += 1;
         let uid = format!("request-{}", self.uids);
         let mut request = json!({

@@ -2,6 +2,7 @@ use kube::runtime::watcher::Event;
 use serde_json::json;
 
 use super::*;
+use crate::crd::{ConnectRequestKind, connect_request_name};
 
 fn request(uid: &str) -> ConnectRequest {
     let request = json!({
