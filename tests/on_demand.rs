@@ -59,6 +59,24 @@ pub(crate) fn request(object: &Value, kind: ConnectRequestKind, more: &Value) ->
     })
 }
 
+/// What the page says, and signs, where somebody in that browser asks by a request of that kind; as a proxy has named them, or
+/// nobody has.
+pub(crate) fn asks(
+    keys: &ConnectKeys,
+    object: &Value,
+    kind: ConnectRequestKind,
+    person: Option<&str>,
+    browser: &str,
+) -> Value {
+    let uid = object["metadata"]["uid"].as_str().expect("a uid");
+    let proof = keys.asked_proof(uid, kind.as_str(), person.unwrap_or_default(), browser);
+    let mut asks = json!({"browser": browser, "proof": proof});
+    if let Some(person) = person {
+        asks["requestedBy"] = json!(person);
+    }
+    asks
+}
+
 /// Asks for it, and waits until it was handled; returns the object and what came of it.
 async fn ask(
     scene: &Scene<'_>,

@@ -50,22 +50,29 @@ pub struct ConnectRequestSpec {
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9-]+$')").message("accountUID must be the metadata.uid of the account"))]
     pub account_uid: String,
 
-    /// What is asked for: `Link`, a link, where none can be used; `StartOver`, a new one all the same; `Returned`, a
-    /// fresh look, since the person came back from the sign-in; `Look`, a fresh look; `CompleteAuth`, that Composio is told
+    /// What is asked for: `Link`, a link, where none can be used; `StartOver`, a new one all the same. A link that the page
+    /// has just made for a browser is left alone for a minute: what asks from anywhere else waits. `Returned`, a fresh look, since the person came back from the sign-in; `Look`, a fresh look; `CompleteAuth`, that Composio is told
     /// whose sign-in it was, where the project verifies that. None of them touches a grant.
     pub kind: ConnectRequestKind,
 
-    /// Who is said to ask, shown in events. The page alone sets it.
+    /// Who is said to ask, shown in events. The page alone sets it, and `proof` says that it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 320))]
     pub requested_by: Option<String>,
 
     /// Names the browser that asks, and tells nothing of it: SHA-256 of a random cookie, in base64 for URLs. A link
-    /// that was made for another browser is not used again.
+    /// that was made for another browser is not used again. It counts with a valid `proof` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 43, max = 43))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_-]{43}$')").message("browser must be a SHA-256 in base64 for URLs, without '='"))]
     pub browser: Option<String>,
+
+    /// The page's HMAC over the account's uid, `kind`, `requestedBy` and `browser`, in hexadecimal. Where a project binds
+    /// sign-ins to the person (`signIn: Bound`), only what bears it brings a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 32, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{32}$')").message("proof must be 32 hexadecimal digits, in lower case"))]
+    pub proof: Option<String>,
 
     /// What the address that the person came back to said.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -167,6 +167,7 @@ impl Cluster {
             kind,
             requested_by: None,
             browser: None,
+            proof: None,
             returned: None,
             session: None,
         };

@@ -27,6 +27,7 @@ mod duplicates;
 mod effect;
 mod failure;
 mod identity;
+mod link_turn;
 mod marks;
 mod observed;
 mod pin;

@@ -5,7 +5,7 @@ use futures::future::join;
 use serde_json::json;
 
 use super::{LINK, Stage, active, condition, gmail, uid};
-use crate::support::connect_page::Visitor;
+use crate::support::connect_page::{Answer, Visitor};
 
 #[tokio::test]
 async fn a_person_asks_for_a_link_and_goes_on_to_the_sign_in() {
@@ -127,10 +127,23 @@ async fn a_link_is_for_the_browser_that_asked_and_another_one_starts_over() {
     );
     let open = other.get(&format!("{path}/open")).await;
     assert_eq!((open.status, open.header("location")), (303, &*path));
-    other.presses(&path, "connect").await;
+    let pressed = other.presses(&path, "start-over").await;
     let request = stage.handled().await;
     assert_eq!(request.spec.kind, ConnectRequestKind::StartOver);
+    drop(pressed);
+    let pressed = other.presses(&path, "connect").await;
+    let request = stage.handled().await;
+    assert_eq!(request.spec.kind, ConnectRequestKind::Link);
     assert_ne!(request.spec.browser, Some(browser));
+    // That one is not taken away at once, and whoever waits is told so.
+    let waiting = pressed.header("location");
+    let page = other.get(waiting).await;
+    assert!(
+        page.text.contains("Another browser has a link"),
+        "{}",
+        page.text
+    );
+    assert!(!page.refresh().is_empty(), "{page:?}");
 }
 
 #[tokio::test]
@@ -297,4 +310,32 @@ async fn who_waits_for_an_object_that_is_disabled_meanwhile_is_told_so() {
         })
         .await;
     assert_eq!(page.refresh(), "");
+}
+
+#[tokio::test]
+async fn what_a_person_has_read_is_what_they_agree_to() {
+    let stage = Stage::new("connect", &[]).await;
+    let mut spec = gmail();
+    spec["connectionData"] = json!({"subdomain": "acme"});
+    let object = stage.declared("mail", spec).await;
+    let (ann, path) = (Visitor::of(&stage.page), stage.path("mail"));
+    ann.get(&stage.page.address(&object)).await;
+    let read = ann.get(&path).await;
+    assert!(read.text.contains("acme"), "{}", read.text);
+    let form = format!("form={}&action=connect", read.form_token());
+    let evil = r#"{"spec":{"connectionData":{"subdomain":"evil"}}}"#;
+    stage.scene.patch("mail", evil).await;
+    let shows = |page: &Answer| page.text.contains("evil");
+    stage.until(&ann, &path, "the other server", shows).await;
+    assert_eq!(ann.post(&path, &form).await.status, 403);
+    assert_eq!(stage.requests().await, []);
+    // Before they go on they read it once more.
+    ann.presses(&path, "connect").await;
+    let request = stage.handled().await;
+    let browser = request.spec.browser.clone().expect("the page names it");
+    stage.links(&object, &uid(&request), &browser).await;
+    let waiting = format!("{path}/waiting?r={}&s=0", uid(&request));
+    let is_ready = |page: &Answer| page.text.contains("Your link is ready");
+    let ready = stage.until(&ann, &waiting, "the link", is_ready).await;
+    assert!(ready.text.contains("evil"), "{}", ready.text);
 }

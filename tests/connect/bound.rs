@@ -55,6 +55,8 @@ async fn a_bound_sign_in_counts_once_the_person_is_back_in_the_browser_that_had_
         json!({}),
         json!({"browser": "b".repeat(43)}),
         json!({"requestedBy": ANN}),
+        json!({"requestedBy": ANN, "browser": "b".repeat(43)}),
+        json!({"requestedBy": ANN, "browser": "b".repeat(43), "proof": "0".repeat(32)}),
     ] {
         let mut spec = json!({"accountName": "mail", "accountUID": uid, "kind": "Link"});
         for (field, value) in more.as_object().into_iter().flatten() {
@@ -93,6 +95,9 @@ async fn a_bound_sign_in_counts_once_the_person_is_back_in_the_browser_that_had_
         ready["message"].to_string().contains("not come back"),
         "{ready}"
     );
+    let page = ann.get(&house.path("mail")).await;
+    assert!(page.text.contains("is being checked"), "{}", page.text);
+    assert!(!page.text.contains("<button"), "{}", page.text);
     let done = house.comes_back(&ann, &back).await;
     assert!(done.text.contains("is connected"), "{}", done.text);
     let object = scene.ready("mail", "Connected").await;
@@ -125,7 +130,8 @@ async fn a_bound_sign_in_of_which_nobody_comes_back_is_not_used() {
         .await;
     assert_eq!(scene.sandbox.account(&id).await["status"], "INACTIVE");
     // Who comes back now, as the right one, comes too late.
-    house.comes_back(&mallory, &back).await;
+    let told = house.comes_back(&mallory, &back).await;
+    assert!(told.text.contains("too late"), "{}", told.text);
     for enabled in [false, true] {
         scene
             .patch("mail", &json!({"spec": {"enabled": enabled}}).to_string())

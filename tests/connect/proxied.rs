@@ -1,12 +1,13 @@
 //! A proxy before the page says who comes.
 
 use composio_operator::crd::FinishedIn;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::returning::is_led_on;
 use super::{Stage, active, condition, gmail, uid};
-use crate::support::connect_page::{Answer, Visitor};
-use crate::support::scene::SOON;
+use crate::support::child::create_private;
+use crate::support::connect_page::{Answer, ConnectPage, Visitor};
+use crate::support::scene::{SOON, Scene};
 use crate::support::wait;
 
 const HEADER: [&str; 2] = ["--connect-user-header", "X-Auth-Request-Email"];
@@ -167,9 +168,27 @@ async fn a_person_finds_the_accounts_that_a_platform_lets_teams_ask_for() {
     stage.declared("of-nobody", of_cluster.clone()).await;
     let nowhere = json!({"state": null, "connectPage": null});
     stage.says("of-nobody", nowhere).await;
+    // One that is connected names somebody else by now, and the project does not allow that, or was not asked.
+    for (name, synced, reason) in [
+        ("of-refused", "False", "NotAllowed"),
+        ("of-suspended", "Unknown", "Suspended"),
+    ] {
+        stage.declared(name, of_cluster.clone()).await;
+        let mut status = active("r", "Same");
+        status["connectPage"] = Value::Null;
+        let mut judged = condition(synced, reason);
+        judged["type"] = json!("Synced");
+        status["conditions"] = json!([condition("True", "Connected"), judged]);
+        stage.says(name, status).await;
+    }
     of_cluster["user"] = json!("bob@acme.com");
     stage.declared("of-bob", of_cluster).await;
-    stage.says("of-cluster", active("r", "Same")).await;
+    let mut status = active("r", "Same");
+    status["connectPage"] = Value::Null;
+    let mut synced = condition("True", "Connected");
+    synced["type"] = json!("Synced");
+    status["conditions"] = json!([condition("True", "Connected"), synced]);
+    stage.says("of-cluster", status).await;
     let ann = Visitor::named(&stage.page, "ann@acme.com");
     let list = stage
         .until(&ann, "/", "the list", |page| {
@@ -182,7 +201,13 @@ async fn a_person_finds_the_accounts_that_a_platform_lets_teams_ask_for() {
         list.text
     );
     // The operator has not said where the person may come: the project does not allow it, or is not there.
-    for other in ["of-team", "of-bob", "of-nobody"] {
+    for other in [
+        "of-team",
+        "of-bob",
+        "of-nobody",
+        "of-refused",
+        "of-suspended",
+    ] {
         assert!(!list.text.contains(other), "{other}: {}", list.text);
     }
     let nobody = Visitor::named(&stage.page, "eve@acme.com").get("/").await;
@@ -227,4 +252,55 @@ async fn what_no_project_has_taken_on_has_no_page_by_its_address_either() {
         assert!(gone(&ann.post(&path, &form).await), "{header:?}");
         assert_eq!(stage.requests().await, []);
     }
+}
+
+#[tokio::test]
+async fn a_proxy_proves_itself_by_its_secret_wherever_it_comes_from() {
+    let scene = Scene::new("connect").await;
+    let (secret, file) = ("x".repeat(32), scene.folder.join("proxy-secret"));
+    create_private(&file, format!("{secret}\n")).expect("the folder is there");
+    let file = file.to_str().expect("a path of ASCII");
+    let by_secret = [
+        "--connect-proxy-secret-file",
+        file,
+        "--connect-proxy-secret-header",
+        "X-Acme-Proxy",
+    ];
+    let page = ConnectPage::start(&scene, &[&HEADER[..], &by_secret].concat()).await;
+    let stage = Stage { page, scene };
+    stage.declared("mail", gmail()).await;
+    let path = stage.path("mail");
+    let with = |headers: &[(&'static str, &str)]| {
+        let mut visitor = Visitor::named(&stage.page, "ann@acme.com");
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        visitor.headers.extend(headers);
+        visitor
+    };
+    let proxy = with(&[("x-acme-proxy", &secret)]);
+    stage
+        .until(&proxy, &path, "the page", |page| page.status == 200)
+        .await;
+    // Each of them comes from loopback, which would do if there were no secret.
+    let longer = format!("{secret}x");
+    let (name, right) = ("x-acme-proxy", secret.as_str());
+    for forged in [
+        vec![],
+        vec![(name, "")],
+        vec![(name, &right[1..])],
+        vec![(name, longer.as_str())],
+        vec![(name, right), (name, right)],
+        vec![("x-connect-proxy-secret", right)],
+    ] {
+        let visitor = with(&forged);
+        for path in [&path, "/"] {
+            assert_eq!(visitor.get(path).await.status, 404, "{forged:?} {path}");
+        }
+    }
+    let pressed = proxy.presses(&path, "connect").await;
+    assert_eq!(pressed.status, 303);
+    let request = stage.handled().await;
+    assert_eq!(request.spec.requested_by.as_deref(), Some("ann@acme.com"));
+    assert!(!stage.page.child.read_log().contains(right));
 }

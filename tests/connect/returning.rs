@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{Stage, active, condition, gmail, uid};
-use crate::support::connect_page::Visitor;
+use crate::support::connect_page::{Answer, Visitor};
 use crate::support::scene::SOON;
 use crate::support::wait;
 
@@ -168,6 +168,37 @@ async fn a_sign_in_that_was_cancelled_or_was_of_another_account_can_be_tried_aga
         .await;
     for who in ["bob@acme.com", "ann@acme.com"] {
         assert!(page.text.contains(who), "{who}: {}", page.text);
+    }
+    assert!(page.text.contains("no agent uses it"), "{}", page.text);
+
+    // What the operator is about to do is not done yet, and nobody is accused of what is not known.
+    let mut found = active(&request, "Same");
+    for (state, identity, reason, words) in [
+        (
+            "ACTIVE",
+            json!("bob@acme.com"),
+            "WrongIdentity",
+            "is being switched off",
+        ),
+        (
+            "INACTIVE",
+            Value::Null,
+            "WrongIdentity",
+            "Nobody can tell whose account",
+        ),
+        (
+            "INACTIVE",
+            json!("ann@acme.com"),
+            "Disabled",
+            "connected, and switched off",
+        ),
+    ] {
+        found["state"] = json!(state);
+        found["identity"] = identity;
+        found["conditions"] = json!([condition("False", reason)]);
+        stage.says("mail", found.clone()).await;
+        let is_so = |page: &Answer| page.text.contains(words);
+        stage.until(&ann, &callback, words, is_so).await;
     }
 }
 

@@ -11,7 +11,7 @@ use kube::api::PostParams;
 use serde_json::{Value, json};
 
 use super::whole::House;
-use crate::on_demand::request;
+use crate::on_demand::{asks, request};
 use crate::support::connect_page::Visitor;
 use crate::support::scene::Scene;
 use crate::support::wait;
@@ -96,7 +96,7 @@ async fn who_starts_over_in_a_loop_keeps_nobody_from_a_link() {
     house.declares("mail").await;
     let (scene, object) = (&house.scene, house.scene.object("mail").await);
     let hostile = maker(scene).await;
-    let flood = squat(&object, StartOver, &json!({"browser": "x".repeat(43)}));
+    let flood = squat(&object, StartOver, &json!({}));
     let flood = tokio::spawn(async move {
         let mut pace = tokio::time::interval(wait::PAUSE / 2);
         loop {
@@ -109,7 +109,9 @@ async fn who_starts_over_in_a_loop_keeps_nobody_from_a_link() {
     scene
         .until_status("mail", "a link of the flood", started)
         .await;
-    let mine = request(&object, Link, &json!({"browser": "y".repeat(43)}));
+    let keys = &house.page.settings.keys;
+    let mine = asks(keys, &object, Link, None, &"y".repeat(43));
+    let mine = request(&object, Link, &mine);
     scene.apply(&mine.to_string()).await;
     let is_mine = |object: &Value| {
         let browser = &object["status"]["link"]["requestedBy"]["browser"];
@@ -158,4 +160,36 @@ async fn a_flood_of_returns_does_not_hide_that_somebody_else_has_signed_in() {
         .await;
     let accounts = scene.sandbox.accounts().await;
     assert_eq!(accounts[0]["status"], "INACTIVE");
+}
+
+#[tokio::test]
+async fn who_starts_over_in_a_loop_ends_no_link_that_somebody_has_just_got() {
+    let house = House::new(&[]).await;
+    let address = house.declares("mail").await;
+    let (scene, path) = (&house.scene, house.path("mail"));
+    let object = scene.object("mail").await;
+    let (hostile, ann) = (maker(scene).await, Visitor::of(&house.page));
+    ann.get(&address).await;
+    let link = house.is_led_on(&ann, &path).await;
+    // Somebody else who has the page; and whoever only says so, whom the link that is out does for.
+    let keys = &house.page.settings.keys;
+    let other = asks(keys, &object, Link, None, &"x".repeat(43));
+    let said = squat(&object, Link, &json!({"browser": "z".repeat(43)}));
+    let made = hostile.create(&PostParams::default(), &said).await;
+    made.expect("they may");
+    assert_eq!(none_is_left(scene, "mail").await["outcome"], "LinkReused");
+    let kinds = [(StartOver, json!({})), (Link, other)];
+    for (kind, more) in kinds {
+        let request = squat(&object, kind, &more);
+        let made = hostile.create(&PostParams::default(), &request).await;
+        made.expect("they may");
+    }
+    scene.polled(3).await;
+    assert_eq!(house.requests().await, 2, "they wait");
+    let back = house.signs_in(&ann, &link, "connect").await;
+    let done = house.comes_back(&ann, &back).await;
+    assert!(done.text.contains("is connected"), "{}", done.text);
+    scene.ready("mail", "Connected").await;
+    assert_eq!(none_is_left(scene, "mail").await["outcome"], "NotNeeded");
+    assert_eq!(scene.sandbox.accounts().await.len(), 1);
 }

@@ -161,6 +161,8 @@ async fn where_a_proof_is_demanded_an_answer_that_is_lost_is_told_as_it_is() {
     let object = back.house.scene.object("mail").await;
     assert_eq!(object["status"]["signIn"]["finishedIn"], Value::Null);
     assert_ne!(object["status"]["signIn"]["returnBy"], Value::Null);
+    let page = back.ann.get(&back.house.path("mail")).await;
+    assert!(page.text.contains("is being checked"), "{}", page.text);
 }
 
 #[tokio::test]
@@ -270,6 +272,7 @@ async fn who_comes_back_to_an_object_that_is_paused_gone_or_another_connects_not
     not_completed(scene, "suspended").await;
     answered(scene).await;
     scene.patch("mail", &pause(false)).await;
+    scene.until("mail", "Ready", "False", "AwaitingUser").await;
     // She begins anew, and meanwhile the object is deleted, and made again under its name.
     back = Back::of(back.house).await;
     let scene = &back.house.scene;

@@ -19,6 +19,10 @@ impl House {
         House::of(Scene::new("connect").await, args, |options| options).await
     }
 
+    pub(crate) async fn new_in(scene: Scene<'static>) -> House {
+        House::of(scene, &[], |options| options).await
+    }
+
     pub(crate) async fn of(
         scene: Scene<'static>,
         args: &[&str],
@@ -99,6 +103,12 @@ impl House {
 
     pub(crate) fn path(&self, name: &str) -> String {
         format!("/connect/{}/{name}", self.scene.namespace)
+    }
+
+    /// How many ConnectRequests are there.
+    pub(crate) async fn requests(&self) -> usize {
+        let args = ["get", "connectrequests", "-o", "name"];
+        self.scene.kubectl(&args).await.lines().count()
     }
 
     /// The state of the one account that Composio has.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::taken::Taken;
 use super::{counting, sequence};
+use crate::on_demand::asks;
 use crate::support::simulation::{Logic, Simulation};
 use crate::support::tools::say;
 
@@ -220,10 +221,12 @@ impl Visits {
             (Link, true) => StartOver,
             (kind, _) => kind,
         };
-        let mut more = json!({"browser": browser});
-        if self.demands_return {
-            more["requestedBy"] = json!(ANN);
-        }
+        let person = self.demands_return.then_some(ANN);
+        let object = self.ground.object(name).unwrap_or_default();
+        let more = match object["metadata"]["uid"].is_string() {
+            true => asks(&self.keys, &object, kind, person, &browser),
+            false => Value::Null,
+        };
         self.ask(name, kind, &more)
     }
 

@@ -8,6 +8,7 @@ use kube::api::PostParams;
 use serde_json::{Value, json};
 
 use super::test_bed::World;
+use crate::on_demand::asks;
 use crate::support::operator::Options;
 
 const URL: &str = "https://connect.acme.com";
@@ -51,8 +52,10 @@ impl World<'_> {
 
     /// Asks for a link: with the page, in its one browser.
     pub(super) async fn ask(&self) {
+        let object = self.object().await.expect("the object is there");
+        let link = ConnectRequestKind::Link;
         let more = match &self.page {
-            Some(_) => json!({"browser": BROWSER, "requestedBy": PERSON}),
+            Some(page) => asks(&page.keys, &object, link, Some(PERSON), BROWSER),
             None => json!({}),
         };
         self.request(ConnectRequestKind::Link, more).await;

@@ -4,10 +4,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use composio_operator::connect::keys::SealedFor;
 use composio_operator::connect::page_address::browser_name;
 use composio_operator::crd::ConnectRequestKind::{Link, Returned};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{PAGE, ask, awaits, keys, links, requests, with_page};
+use super::{PAGE, ask, asks, awaits, keys, links, requests, with_page};
 use crate::support::scene::{SOON, Scene, gmail};
 use crate::support::wait;
 
@@ -30,7 +30,8 @@ fn opened(object: &Value) -> String {
 
 /// Asks for a link from a browser, and returns the object and the link.
 async fn link_of_browser(scene: &Scene<'_>, nonce: &str) -> (Value, String) {
-    let browser = json!({"browser": browser_name(nonce)});
+    let object = scene.object("mail").await;
+    let browser = asks(&keys(), &object, Link, None, &browser_name(nonce));
     let (object, outcome) = ask(scene, "mail", Link, browser).await;
     assert_eq!(outcome, "LinkIssued", "{object}");
     let link = opened(&object);
@@ -138,12 +139,17 @@ async fn a_link_is_used_again_in_the_browser_that_it_was_made_for_alone() {
     scene.declare("mail", gmail()).await;
     awaits(&scene, "mail").await;
     let (_, first) = link_of_browser(&scene, "one").await;
-    let same = json!({"browser": browser_name("one")});
+    let object = scene.object("mail").await;
+    let same = asks(&keys(), &object, Link, None, &browser_name("one"));
     let (object, outcome) = ask(&scene, "mail", Link, same).await;
     assert_eq!(
         (outcome.as_str(), opened(&object)),
         ("LinkReused", first.clone())
     );
+    // The minute is over that whoever has just got it has for it.
+    let long_ago = Timestamp::now() - SignedDuration::from_mins(2);
+    let issued = json!({"lastLinkIssuedAt": long_ago.to_string()});
+    scene.give_status("mail", &issued).await;
     let (_, second) = link_of_browser(&scene, "two").await;
     assert_ne!(first, second);
     assert_eq!(links(&scene).await, 2);

@@ -28,7 +28,7 @@ impl Call<'_> {
         alias: &str,
     ) -> Result<Applied, CallError> {
         let (project, desired) = (self.project, self.desired);
-        let asked = desired.link_asked_for(&self.observed.recorded, None);
+        let asked = desired.link_asked_for(&self.observed.recorded, None, project.now());
         let request = link_request(desired, asked, auth_config, alias);
         let Linked {
             id,
@@ -49,7 +49,7 @@ impl Call<'_> {
         let recorded = &self.observed.recorded;
         let account = self.observed.account.account();
         let usable = account.and_then(|account| usable_link(recorded, account, project.now()));
-        let asked = desired.link_asked_for(recorded, usable);
+        let asked = desired.link_asked_for(recorded, usable, project.now());
         let callback = callback_url(desired, asked);
         let refreshed = project.client.refresh(id, callback.as_deref()).await?;
         let before = account.map(|account| account.state.clone());

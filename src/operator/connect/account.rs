@@ -44,6 +44,8 @@ pub struct Account {
     is_deleting: bool,
     /// Whether the operator has said where the person may come.
     has_address: bool,
+    /// Whether the operator has found it as it is declared now, and the project allows that.
+    is_synced: bool,
     /// Whether a person signs in to it.
     has_sign_in: bool,
     /// The identity is the person, and stands there alone.
@@ -103,6 +105,9 @@ impl Account {
         let last_request =
             last_request.filter(|last| last.outcome != ConnectRequestOutcome::Looked);
         let ready = status.condition(condition::READY);
+        let doubt = status
+            .condition(condition::SYNCED)
+            .filter(|synced| synced.status != "True");
         let link_text = link.and_then(|link| link.sealed.as_deref().or(link.url.as_deref()));
         let browser = requested_by.and_then(|by| by.browser.as_deref());
         let person = spec["person"].as_str().filter(|person| !person.is_empty());
@@ -130,6 +135,7 @@ impl Account {
             (Shared::Description, spec["description"].as_str()),
             (Shared::Project, project["name"].as_str()),
             (Shared::ProjectId, project_id.as_deref()),
+            (Shared::Doubt, doubt.map(|synced| synced.reason.as_str())),
             (Shared::Reason, ready.map(|ready| ready.reason.as_str())),
             (Shared::CallbackHost, callback_host),
         ];
@@ -153,6 +159,10 @@ impl Account {
             of_cluster_project: project["kind"] == "ClusterComposioProject",
             is_deleting: metadata.deletion_timestamp.is_some(),
             has_address: status.connect_page.is_some(),
+            is_synced: status.condition(condition::SYNCED).is_some_and(|synced| {
+                let seen = synced.observed_generation;
+                synced.status == "True" && (seen.is_none() || seen == metadata.generation)
+            }),
             has_sign_in: spec["credentials"].is_null(),
             is_persons,
         }
@@ -215,6 +225,14 @@ impl Account {
         serde_json::from_str(data.unwrap_or_default()).unwrap_or_default()
     }
 
+    /// All by which a person who reads the page decides, for the form to say that they have.
+    pub(super) fn shown(&self) -> String {
+        let shared = [Shared::Toolkit, Shared::Project, Shared::Description];
+        let shared = shared.map(|text| self.shared(text));
+        let (expected, data) = (self.expected_identity(), self.connection_data.as_deref());
+        serde_json::json!([shared, self.person(), expected, data]).to_string()
+    }
+
     pub(super) fn callback_url(&self) -> Option<&str> {
         self.filled(Own::CallbackUrl)
     }
@@ -268,6 +286,11 @@ impl Account {
         self.shared(Shared::Reason).unwrap_or_default()
     }
 
+    /// Why the last look or call brought nothing.
+    pub(super) fn doubt(&self) -> &str {
+        self.shared(Shared::Doubt).unwrap_or_default()
+    }
+
     pub(super) fn state(&self) -> State {
         self.state
     }
@@ -277,9 +300,11 @@ impl Account {
         self.has_sign_in && !self.is_deleting
     }
 
-    /// Whether the project has taken it on: its person is awaited, or was there. What nobody allows is neither.
+    /// Whether the project has taken it on, for the person whom it names now: they are awaited, or were there. What nobody
+    /// allows is neither, whatever grant there is of before.
     pub(super) fn is_taken_on(&self) -> bool {
-        self.has_address || matches!(self.state(), State::Active | State::Inactive)
+        let has_grant = matches!(self.state(), State::Active | State::Inactive);
+        self.has_address || (has_grant && self.is_synced)
     }
 
     /// The link, if one can be used now.

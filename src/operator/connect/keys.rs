@@ -42,6 +42,7 @@ pub struct ConnectKeys {
 struct Key {
     token: hmac::Key,
     form: hmac::Key,
+    asked: hmac::Key,
     returned: hmac::Key,
     outcome: hmac::Key,
     seal: Aes256GcmSiv,
@@ -150,15 +151,15 @@ impl ConnectKeys {
         (is_ours && now < expires).then_some(expires)
     }
 
-    /// The token of a form: of the browser with that nonce, for that object.
-    pub fn form_token(&self, nonce: &str, uid: &str) -> String {
-        let mac = self.first(|key| mac(&key.form, &length_prefixed([nonce, uid])));
+    /// The token of a form: of the browser with that nonce, for that object, with what its page shows.
+    pub fn form_token(&self, nonce: &str, uid: &str, shown: &str) -> String {
+        let mac = self.first(|key| mac(&key.form, &length_prefixed([nonce, uid, shown])));
         BASE64_URL_SAFE_NO_PAD.encode(mac)
     }
 
-    /// Whether that is the token of a form of that browser, for that object.
-    pub fn verify_form_token(&self, token: &str, nonce: &str, uid: &str) -> bool {
-        let message = length_prefixed([nonce, uid]);
+    /// Whether that is the token of a form of that browser, for that object, with what its page shows.
+    pub fn verify_form_token(&self, token: &str, nonce: &str, uid: &str, shown: &str) -> bool {
+        let message = length_prefixed([nonce, uid, shown]);
         decoded::<MAC>(token)
             .is_some_and(|bytes| self.any(|key| verify(&key.form, &message, &bytes)))
     }
@@ -182,8 +183,27 @@ impl ConnectKeys {
             .is_some_and(|bytes| self.any(|key| verify(&key.returned, &message, &bytes)))
     }
 
-    /// The page's word on where the sign-in was finished through the link of that request of that browser, in hexadecimal:
-    /// it is in the name of an object. Nobody can make it of the proof in an address, which whoever signs in gets to see.
+    /// The page's word that the person in that browser asks for a link, by a request of that kind.
+    pub fn asked_proof(&self, uid: &str, kind: &str, person: &str, browser: &str) -> String {
+        let message = length_prefixed([uid, kind, person, browser]);
+        self.word(|key| &key.asked, &message)
+    }
+
+    /// Whether that is the page's word.
+    pub fn verify_asked_proof(
+        &self,
+        proof: &str,
+        uid: &str,
+        kind: &str,
+        person: &str,
+        browser: &str,
+    ) -> bool {
+        let message = length_prefixed([uid, kind, person, browser]);
+        self.is_word(proof, |key| &key.asked, &message)
+    }
+
+    /// The page's word on where the sign-in was finished through the link of that request of that browser. Nobody can make
+    /// it of the proof in an address, which whoever signs in gets to see.
     pub fn outcome_proof(
         &self,
         uid: &str,
@@ -192,8 +212,7 @@ impl ConnectKeys {
         finished_in: FinishedIn,
     ) -> String {
         let message = outcome_message(uid, request, browser, finished_in);
-        let mac = self.first(|key| mac(&key.outcome, &message));
-        format!("{:032x}", u128::from_be_bytes(mac))
+        self.word(|key| &key.outcome, &message)
     }
 
     /// Whether that is the page's word.
@@ -206,12 +225,20 @@ impl ConnectKeys {
         finished_in: FinishedIn,
     ) -> bool {
         let message = outcome_message(uid, request, browser, finished_in);
+        self.is_word(proof, |key| &key.outcome, &message)
+    }
+
+    /// In hexadecimal: it may be in the name of an object.
+    fn word(&self, of: impl Fn(&Key) -> &hmac::Key, message: &[u8]) -> String {
+        let mac = self.first(|key| mac(of(key), message));
+        format!("{:032x}", u128::from_be_bytes(mac))
+    }
+
+    fn is_word(&self, proof: &str, of: impl Fn(&Key) -> &hmac::Key, message: &[u8]) -> bool {
         let number = u128::from_str_radix(proof, 16).ok();
         // Capitals, and a sign, would be another text of the same number.
         let number = number.filter(|number| format!("{number:032x}") == proof);
-        number.is_some_and(|number| {
-            self.any(|key| verify(&key.outcome, &message, &number.to_be_bytes()))
-        })
+        number.is_some_and(|number| self.any(|key| verify(of(key), message, &number.to_be_bytes())))
     }
 
     /// The link as only operator and page can read it.
@@ -308,6 +335,7 @@ impl Key {
         Self {
             token: signing(b"token/v1"),
             form: signing(b"form/v1"),
+            asked: signing(b"asked/v1"),
             returned: signing(b"return/v1"),
             outcome: signing(b"outcome/v1"),
             seal: Aes256GcmSiv::new(&expand(&extracted, b"seal/v1").into()),

@@ -3,13 +3,14 @@
 use std::sync::{Arc, LazyLock};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use super::{
     account::{Account, State},
     onward::Onward,
-    stage::Last,
+    stage::{Asking, Last, asking},
     texts::{self, Notice},
 };
 use crate::text::sanitize_line;
@@ -69,7 +70,6 @@ impl Brand {
         } = ask;
         let toolkit = shown(account.toolkit());
         let title = texts::ask_title(&toolkit);
-        let data = account.connection_data();
         let body = html! {
             @if let Some(last) = last { p.note role="status" { (texts::last(*last)) } }
             dl {
@@ -87,10 +87,7 @@ impl Brand {
                     blockquote { (shown(description)) }
                 }
             }
-            @if !data.is_empty() {
-                h2 { (texts::SETTINGS) }
-                dl { @for (name, value) in &data { dt { (shown(name)) } dd { (shown(value)) } } }
-            }
+            (settings(account))
             p { (texts::ask_warning(account.namespace())) }
             form method="post" action=(path) {
                 input type="hidden" name="form" value=(form_token);
@@ -119,6 +116,7 @@ impl Brand {
         let Notice { title, text } = texts::ready(&shown(account.toolkit()), &to.host);
         let body = html! {
             p role="status" { (text) }
+            (settings(account))
             p { a.button href=(path) rel="noreferrer" { (texts::GO_ON) } }
         };
         self.page(&title, Tone::Good, body)
@@ -145,7 +143,11 @@ impl Brand {
     }
 
     pub(super) fn elsewhere(&self, account: &Account) -> Markup {
-        let paragraphs = texts::elsewhere(&shown(account.toolkit()), account.namespace());
+        let paragraphs = texts::elsewhere(
+            &shown(account.toolkit()),
+            account.namespace(),
+            account.state() == State::Inactive,
+        );
         let body = html! {
             div role="alert" { @for paragraph in &paragraphs { p { (paragraph) } } }
         };
@@ -158,7 +160,7 @@ impl Brand {
     }
 
     /// The accounts of a person, in the order of their keys.
-    pub(super) fn list(&self, accounts: &[Arc<Account>]) -> Markup {
+    pub(super) fn list(&self, accounts: &[Arc<Account>], now: Timestamp) -> Markup {
         let teams = accounts.chunk_by(|one, other| one.namespace() == other.namespace());
         let body = html! {
             @if accounts.is_empty() { p { (texts::LIST_EMPTY) } }
@@ -166,7 +168,7 @@ impl Brand {
                 @if let Some(first) = team.first() {
                     h2 { (texts::team(first.namespace())) }
                 }
-                ul { @for account in team.iter().take(LISTED) { li { (item(account)) } } }
+                ul { @for account in team.iter().take(LISTED) { li { (item(account, now)) } } }
                 @if team.len() > LISTED { p.small { (texts::list_more(team.len() - LISTED)) } }
             }
         };
@@ -204,17 +206,29 @@ impl Brand {
     }
 }
 
-fn item(account: &Account) -> Markup {
-    let state = match account.state() {
-        State::Active => texts::LIST_CONNECTED,
-        State::Inactive => texts::LIST_OFF,
-        State::Waiting | State::Over => texts::LIST_WAITS,
+fn item(account: &Account, now: Timestamp) -> Markup {
+    let state = match asking(account, now) {
+        Asking::Connected => texts::LIST_CONNECTED,
+        Asking::Checking => texts::LIST_CHECKING,
+        Asking::Off => texts::LIST_OFF,
+        Asking::Ask { .. } => texts::LIST_WAITS,
     };
     html! {
         a href={ "/connect/" (account.key()) } { (shown(account.toolkit())) " (" (account.name()) ")" }
         span.small { " " (state) }
         @if let Some(description) = account.description() {
             blockquote { (shown(description)) }
+        }
+    }
+}
+
+/// What the sign-in is told besides: somebody else's server may be in it.
+fn settings(account: &Account) -> Markup {
+    let data = account.connection_data();
+    html! {
+        @if !data.is_empty() {
+            h2 { (texts::SETTINGS) }
+            dl { @for (name, value) in &data { dt { (shown(name)) } dd { (shown(value)) } } }
         }
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Asked<'a> {
     /// Who comes, as the proxy says.
     pub(super) user: Option<&'a str>,
     pub(super) browser: Option<String>,
+    /// That the page asks, for that user in that browser.
+    pub(super) proof: Option<String>,
     pub(super) returned: Option<Returned>,
     pub(super) session: Option<SignInSession>,
 }
@@ -214,6 +216,7 @@ fn request(account: &Account, asked: &Asked<'_>) -> ConnectRequest {
         kind,
         user,
         browser,
+        proof,
         returned,
         session,
     } = asked;
@@ -230,6 +233,7 @@ fn request(account: &Account, asked: &Asked<'_>) -> ConnectRequest {
         kind: *kind,
         requested_by: user.map(|user| user.chars().take(LONGEST).collect()),
         browser: browser.clone(),
+        proof: proof.clone(),
         returned: returned.clone(),
         session: session.clone(),
     };
@@ -300,6 +304,7 @@ mod tests {
             kind: ConnectRequestKind::Look,
             user: None,
             browser: None,
+            proof: None,
             returned: None,
             session: None,
         };

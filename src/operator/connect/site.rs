@@ -257,6 +257,9 @@ impl Site {
                 let notice = texts::connected(&toolkit, account.identity().map(shown).as_deref());
                 return self.ended("connected", &notice, Tone::Good);
             }
+            Asking::Checking => {
+                return self.ended("checking", &texts::checking(&toolkit), Tone::Busy);
+            }
             Asking::Off => {
                 let notice = texts::off(&toolkit, account.namespace());
                 return self.ended("off", &notice, Tone::Plain);
@@ -277,7 +280,7 @@ impl Site {
             },
         };
         let keys = &self.settings.page.keys;
-        let form_token = keys.form_token(&cookie.nonce, account.uid());
+        let form_token = keys.form_token(&cookie.nonce, account.uid(), &account.shown());
         let page = self.brand().ask(&Ask {
             account,
             path: &page_path(account),
@@ -310,7 +313,8 @@ impl Site {
             let is_listed = account.is_of_cluster_project() || self.settings.lists_namespaced;
             account.has_page() && account.is_taken_on() && is_listed
         });
-        Reply::page("list", StatusCode::OK, self.brand().list(&accounts))
+        let page = self.brand().list(&accounts, browser.now);
+        Reply::page("list", StatusCode::OK, page)
     }
 
     fn is_own_host(&self, headers: &HeaderMap, uri: &http::Uri) -> bool {

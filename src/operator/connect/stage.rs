@@ -30,6 +30,8 @@ pub(super) enum Asking {
         /// Whether to offer to start over.
         again: bool,
     },
+    /// Somebody has signed in, and nothing tells yet that it was the person, as the project demands.
+    Checking,
     /// Nothing is to be done.
     Connected,
     /// There is a grant, and the team does not use it now.
@@ -45,6 +47,8 @@ pub(super) enum Last {
     NotReturned,
     /// Somebody else signed in than was expected.
     WrongIdentity,
+    /// The project demands the person, and nothing shows who signed in.
+    IdentityNotShown,
     /// The sign-in failed, was cancelled, or the link ran out.
     NotFinished,
     /// The application that verifies sign-ins saw somebody else.
@@ -66,6 +70,8 @@ pub(super) enum Waiting {
     Wait {
         /// It takes longer than usual.
         is_long: bool,
+        /// Another browser has a link, which is not taken from it at once.
+        is_behind: bool,
     },
     /// There is a link for this browser.
     Ready,
@@ -89,6 +95,10 @@ pub(super) enum Returning {
     Settling,
     /// Signed in.
     Done,
+    /// Signed in, and the team does not use the account now.
+    Off,
+    /// Nobody had come back in time, as the project demands, and the grant is not used.
+    TooLate,
     /// The sign-in was cancelled, or has failed.
     NotFinished,
     /// Somebody else signed in than was expected.
@@ -97,6 +107,8 @@ pub(super) enum Returning {
     Elsewhere,
     /// There is a grant, and nobody can say any more that it was this person who signed in, as the project demands.
     Unproved,
+    /// There is a grant, and the operator was not told in which browser it was given.
+    Unheard,
     /// The link is none of those that are on record.
     Over,
 }
@@ -107,10 +119,16 @@ pub(super) fn asking(account: &Account, now: Timestamp) -> Asking {
         (State::Active | State::Inactive, _) if account.was_finished_elsewhere() => {
             Some(Last::Elsewhere)
         }
-        (State::Active | State::Inactive, Some(Reason::WrongIdentity)) => Some(Last::WrongIdentity),
+        (State::Active | State::Inactive, Some(Reason::WrongIdentity)) => {
+            Some(match account.identity() {
+                Some(_) => Last::WrongIdentity,
+                None => Last::IdentityNotShown,
+            })
+        }
         (State::Active | State::Inactive, Some(Reason::FinishedElsewhere)) => {
             Some(Last::NotReturned)
         }
+        (State::Active | State::Inactive, Some(Reason::AwaitingUser)) => return Asking::Checking,
         (State::Active, _) => return Asking::Connected,
         (State::Inactive, _) => return Asking::Off,
         (State::Waiting | State::Over, reason) => reason.and_then(last_of),
@@ -156,7 +174,7 @@ pub(super) fn waiting(
 ) -> Waiting {
     let age = now.as_second().saturating_sub(asked_at.as_second());
     let page = asking(account, now);
-    if page == Asking::Connected {
+    if matches!(page, Asking::Connected | Asking::Checking) {
         return Waiting::Page(page);
     }
     let link = account.open_link(now);
@@ -186,6 +204,7 @@ pub(super) fn waiting(
             _ if age >= OVER => again(Some(Last::Unanswered)),
             _ => Waiting::Wait {
                 is_long: age >= LONG,
+                is_behind: link.is_some_and(|link| !link.is_for(browser)),
             },
         },
     }
@@ -209,18 +228,32 @@ pub(super) fn returning(
             (State::Active | State::Inactive, Some(Reason::WrongIdentity)) => {
                 Returning::WrongIdentity
             }
-            (State::Active | State::Inactive, _) => Returning::Done,
+            (State::Active, _) => Returning::Done,
+            (State::Inactive, _) => Returning::Off,
             (State::Waiting, _) if age < SETTLING => Returning::Settling,
             (State::Waiting | State::Over, _) => Returning::NotFinished,
         },
+        (None, FinishedIn::Same)
+            if account.has_on_record(request)
+                && has_grant(account)
+                && reason(account) == Some(Reason::FinishedElsewhere) =>
+        {
+            Returning::TooLate
+        }
         (None, _) if account.has_on_record(request) && age < OVER => Returning::Look {
             is_long: age >= LONG,
             is_settled: age >= SETTLING,
         },
+        (None, _) if account.has_on_record(request) && has_grant(account) => Returning::Unheard,
         // That it was finished here is recorded with a grant alone.
         (None, FinishedIn::Same) if account.state() == State::Over => Returning::NotFinished,
         (None, _) => Returning::Over,
     }
+}
+
+/// Whether somebody has signed in.
+pub(super) fn has_grant(account: &Account) -> bool {
+    matches!(account.state(), State::Active | State::Inactive)
 }
 
 /// What to show to the browser that had asked for the link of the request `link`, and came back at that time to have
@@ -245,6 +278,7 @@ pub(super) fn completing(
                 Some(Reason::WrongIdentity) => Returning::WrongIdentity,
                 // What came of it was lost, and where sign-ins are bound to the person, it does not count.
                 Some(Reason::AwaitingUser | Reason::FinishedElsewhere) => Returning::Unproved,
+                _ if account.state() == State::Inactive => Returning::Off,
                 _ => Returning::Done,
             };
         }

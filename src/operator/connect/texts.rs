@@ -75,6 +75,10 @@ pub(super) fn last(last: Last) -> &'static str {
         Last::WrongIdentity => {
             "The last sign-in was with another account than the team expects, so it does not count."
         }
+        Last::IdentityNotShown => {
+            "Nobody can tell who signed in last time: the provider does not show it, and your platform demands to know. So it does \
+             not count. Tell your support before you try again."
+        }
         Last::NotReturned => {
             "Somebody signed in last time, and did not come back to this page in the browser that had asked. That account is not used."
         }
@@ -94,8 +98,14 @@ pub(super) fn last(last: Last) -> &'static str {
     }
 }
 
-pub(super) fn waiting(is_long: bool) -> Notice {
-    if is_long {
+pub(super) fn waiting(is_long: bool, is_behind: bool) -> Notice {
+    if is_behind && !is_long {
+        notice(
+            "Another browser has a link",
+            "A link for this account was just made in another browser or window. It is not taken away within a minute, so \
+             that whoever asked for it can sign in. After that yours is made, and this page shows it.",
+        )
+    } else if is_long {
         notice(
             "This takes longer than usual",
             "Composio is busy, or what makes the links is away. You can leave this page open: it shows the link as \
@@ -107,6 +117,19 @@ pub(super) fn waiting(is_long: bool) -> Notice {
             "This takes a few seconds. This page shows it when it is there.",
         )
     }
+}
+
+/// To whoever waits for a link while the operator says why there can be none now; `None`: it does not.
+pub(super) fn hindered(reason: &str) -> Option<Notice> {
+    let is_known = UNAVAILABLE.iter().any(|one| one.as_str() == reason);
+    is_known.then(|| {
+        notice(
+            "There is no link for you yet",
+            format!(
+                "Composio cannot be used now. You can leave this page open: it shows the link as soon as there is one. ({reason})"
+            ),
+        )
+    })
 }
 
 pub(super) fn ready(toolkit: &str, host: &str) -> Notice {
@@ -163,6 +186,33 @@ pub(super) fn connected(toolkit: &str, identity: Option<&str>) -> Notice {
     }
 }
 
+/// To whoever comes while nobody can say yet who has signed in.
+pub(super) fn checking(toolkit: &str) -> Notice {
+    notice(
+        format!("Your {toolkit} account is being checked"),
+        "Somebody has signed in, and has not come back yet to this page in the browser that had asked for the link. If it was \
+         you, finish it there. Otherwise the account is switched off within ten minutes, and you can ask for a new link.",
+    )
+}
+
+/// To whoever has come back in the browser that had asked, where nobody has taken note of it.
+pub(super) fn unheard(toolkit: &str) -> Notice {
+    notice(
+        format!("Your {toolkit} account is not confirmed"),
+        "You have signed in, and that it was in this browser could not be told to what looks after the accounts. The team may use \
+         the account all the same, or may not. If it does not work, tell your support.",
+    )
+}
+
+/// To whoever comes back after the time that there was for it.
+pub(super) fn too_late(toolkit: &str) -> Notice {
+    notice(
+        format!("Your {toolkit} account does not count"),
+        "You have signed in, and came back to this page too late: within ten minutes nobody had, so the account is switched off. \
+         Ask for a new link, and come back in the same browser as soon as you have signed in.",
+    )
+}
+
 pub(super) fn off(toolkit: &str, namespace: &str) -> Notice {
     notice(
         format!("Your {toolkit} account is connected, and switched off"),
@@ -177,27 +227,49 @@ pub(super) fn not_finished(toolkit: &str) -> Notice {
     )
 }
 
-pub(super) fn wrong_identity(identity: Option<&str>, expected: Option<&str>) -> Notice {
-    let who = identity.map_or_else(String::new, |who| format!(" as {who}"));
+/// `is_off`: it is switched off already.
+pub(super) fn wrong_identity(
+    identity: Option<&str>,
+    expected: Option<&str>,
+    is_off: bool,
+) -> Notice {
+    let ends = match is_off {
+        true => "the account is switched off, and no agent uses it",
+        false => "the account is being switched off",
+    };
+    let Some(who) = identity else {
+        return notice(
+            "Nobody can tell whose account that was",
+            format!(
+                "The provider does not show who signed in, and your platform demands to know, so {ends}. Tell your support before \
+                 you try again."
+            ),
+        );
+    };
     let wanted = expected.map_or_else(
         || "The team expects somebody else".to_owned(),
         |wanted| format!("The team expects {wanted}"),
     );
     notice(
         "That was another account",
-        format!(
-            "You signed in{who}. {wanted}, so the account is switched off, and no agent uses it."
-        ),
+        format!("You signed in as {who}. {wanted}, so {ends}."),
     )
 }
 
-pub(super) fn elsewhere(toolkit: &str, namespace: &str) -> [String; 3] {
+/// `is_off`: what they signed in to is switched off already.
+pub(super) fn elsewhere(toolkit: &str, namespace: &str, is_off: bool) -> [String; 3] {
+    let ends = match is_off {
+        true => "What you signed in to is switched off for the team.",
+        false => {
+            "What you signed in to is to be switched off for the team, and is not yet. Do not wait for that."
+        }
+    };
     [
         format!(
             "Somebody asked for this sign-in in another browser. If they sent you the address, they wanted agents of the \
              team “{namespace}” to use your {toolkit} account."
         ),
-        "What you signed in to is being switched off for the team.".to_owned(),
+        ends.to_owned(),
         format!(
             "To end it yourself, open the settings of your {toolkit} account, look for the apps that may use it, and remove \
              Composio or the app that you have just agreed to. Then tell your support who sent you the address."
@@ -209,8 +281,8 @@ pub(super) fn elsewhere(toolkit: &str, namespace: &str) -> [String; 3] {
 pub(super) fn unproved(toolkit: &str) -> Notice {
     notice(
         format!("Your {toolkit} account does not count yet"),
-        "You have signed in, and Composio's answer was lost, so that nobody can say any more that it was you. No agent uses \
-         the account: it is switched off within ten minutes. Then you can ask for a new link.",
+        "You have signed in, and Composio's answer was lost, so that nobody can say any more that it was you. The account is \
+         switched off within ten minutes. Then you can ask for a new link.",
     )
 }
 
@@ -224,6 +296,14 @@ pub(super) fn unverified() -> Notice {
          for a new link, and finish it in the same browser.",
     )
 }
+
+/// Nobody who comes to the page, and nobody of the team, can do anything about these.
+const UNAVAILABLE: [Reason; 4] = [
+    Reason::ComposioUnavailable,
+    Reason::RateLimited,
+    Reason::ProjectUnavailable,
+    Reason::ProjectNotFound,
+];
 
 pub(super) const ELSEWHERE_TITLE: &str = "Stop: this was not your link";
 
@@ -241,12 +321,7 @@ pub(super) fn refused(reason: &str, namespace: &str) -> Notice {
         Reason::ToolkitMismatch,
     ]) {
         "the sign-in for it is not set up".to_owned()
-    } else if is(&[
-        Reason::ComposioUnavailable,
-        Reason::RateLimited,
-        Reason::ProjectUnavailable,
-        Reason::ProjectNotFound,
-    ]) {
+    } else if is(&UNAVAILABLE) {
         "Composio cannot be used now".to_owned()
     } else {
         format!("the team “{namespace}” must look at it first")
@@ -290,6 +365,7 @@ pub(super) fn over() -> Notice {
 pub(super) const LIST_TITLE: &str = "Your accounts";
 pub(super) const LIST_EMPTY: &str = "Nobody asks you for an account.";
 pub(super) const LIST_CONNECTED: &str = "connected";
+pub(super) const LIST_CHECKING: &str = "is being checked";
 pub(super) const LIST_OFF: &str = "switched off";
 pub(super) const LIST_WAITS: &str = "waits for you";
 

@@ -169,6 +169,7 @@ impl Site {
             kind: ConnectRequestKind::Look,
             user: None,
             browser: None,
+            proof: None,
             returned: None,
             session: None,
         };

@@ -201,19 +201,28 @@ impl Desired {
         let handled = recorded.last_handled_reconcile_at.as_deref();
         let is_open = |request: &PendingRequest| !request.is_handled(recorded);
         is_unanswered(self.reconcile_request.as_deref(), handled)
-            || self.has_unanswered_link_request(recorded, None)
+            || self.asks_for_link(recorded)
             || self.requests.iter().any(is_open)
     }
 
-    /// The same of a link alone; `usable` is the one that can still be used.
-    pub fn has_unanswered_link_request(
+    /// The same of a link alone, where none can still be used.
+    pub fn asks_for_link(&self, recorded: &ConnectedAccountStatus) -> bool {
+        self.asks_by_annotation(recorded) || self.next_for_link(recorded, None).is_some()
+    }
+
+    /// Whether a link is asked for that the one that can still be used, `usable`, does not do for.
+    pub(super) fn asks_for_another_link(
         &self,
         recorded: &ConnectedAccountStatus,
         usable: Option<&Link>,
+        now: Timestamp,
     ) -> bool {
+        self.asks_by_annotation(recorded) || self.link_asked_for(recorded, usable, now).is_some()
+    }
+
+    fn asks_by_annotation(&self, recorded: &ConnectedAccountStatus) -> bool {
         let handled = recorded.last_handled_link_request.as_deref();
-        (is_unanswered(self.link_request.as_deref(), handled) && !self.is_bound(None))
-            || self.link_asked_for(recorded, usable).is_some()
+        is_unanswered(self.link_request.as_deref(), handled) && !self.is_bound(None)
     }
 
     /// Whether finalizer and pin are on the object, and the pin was written for it.

@@ -33,6 +33,8 @@ pub struct PendingRequest {
     pub browser: Option<String>,
     /// Who is said to ask.
     pub requested_by: Option<String>,
+    /// That it is the page that asks, for them and in that browser.
+    pub proof: Option<String>,
     /// Of somebody who came back from a sign-in: what the address said.
     pub returned: Option<Returned>,
     /// Of a sign-in that Composio waits to be told of: the session, sealed.
@@ -63,6 +65,7 @@ impl PendingRequest {
             kind: spec.kind,
             browser: spec.browser.clone(),
             requested_by: spec.requested_by.clone(),
+            proof: spec.proof.clone(),
             returned: spec.returned.clone(),
             session: spec.session.clone(),
         }
@@ -114,9 +117,29 @@ impl PendingRequest {
         }
     }
 
+    /// The request, without what only the page can say, where the page has not signed that: anybody may write in which
+    /// browser somebody asks.
+    pub fn as_signed(mut self, uid: &str, page: Option<&PageSettings>) -> Self {
+        if !page.is_some_and(|page| self.is_signed(uid, page)) {
+            self.browser = None;
+        }
+        self
+    }
+
+    /// Whether it is the page that asks, for whoever is named in that browser.
+    fn is_signed(&self, uid: &str, page: &PageSettings) -> bool {
+        let (Some(browser), Some(proof)) = (&self.browser, &self.proof) else {
+            return false;
+        };
+        let person = self.requested_by.as_deref().unwrap_or_default();
+        (page.keys).verify_asked_proof(proof, uid, self.kind.as_str(), person, browser)
+    }
+
     /// Whether it is the page that asks, for somebody of whom a proxy said that they are that person.
-    fn is_of(&self, person: &str) -> bool {
-        self.browser.is_some() && self.requested_by.as_deref() == Some(person)
+    fn is_of(&self, desired: &Desired) -> bool {
+        let page = desired.flags.page.as_ref();
+        self.requested_by.as_deref() == Some(desired.person())
+            && page.is_some_and(|page| self.is_signed(&desired.uid, page))
     }
 
     /// As the link says it that is made for it.
@@ -129,32 +152,10 @@ impl PendingRequest {
 }
 
 impl Desired {
-    /// The request that a new link is due for; `usable` is the link that can still be used. They take turns, so that
-    /// nobody is kept waiting by who asks again and again; of two that were made in the same second, who starts over goes
-    /// first: that may bring a link to the other too. While one that was answered is still there, none is due: of several
-    /// answers the status remembers the last, and to the others there would be a second one.
-    pub fn link_asked_for(
-        &self,
-        recorded: &ConnectedAccountStatus,
-        usable: Option<&Link>,
-    ) -> Option<&PendingRequest> {
-        let for_link = || self.requests.iter().filter(|one| self.may_bring_link(one));
-        if for_link().any(|request| request.is_handled(recorded)) {
-            return None;
-        }
-        let open = |request: &&PendingRequest| !usable.is_some_and(|link| request.is_met_by(link));
-        for_link().filter(open).min_by_key(|request| {
-            (
-                request.created,
-                request.kind != ConnectRequestKind::StartOver,
-            )
-        })
-    }
-
     /// Whether it asks for a link, and may: where the project has sign-ins bound to the person, the page alone asks for
     /// them.
     pub fn may_bring_link(&self, request: &PendingRequest) -> bool {
-        request.is_for_link() && (!self.is_bound(None) || request.is_of(self.person()))
+        request.is_for_link() && (!self.is_bound(None) || request.is_of(self))
     }
 
     /// Whether a link waits for somebody to ask for it.

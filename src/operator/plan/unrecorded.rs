@@ -90,7 +90,7 @@ pub(super) fn absent(desired: &Desired, observed: &Observed, now: Timestamp) -> 
     }
     let Some(declared) = &desired.spec.credentials else {
         let link_is_over = observed.recorded.last_link_issued_at.is_some();
-        let is_asked = desired.has_unanswered_link_request(&observed.recorded, None);
+        let is_asked = desired.asks_for_link(&observed.recorded);
         if !is_asked && desired.is_on_demand() {
             return held_back(desired, observed, now);
         }

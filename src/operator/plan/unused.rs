@@ -98,7 +98,7 @@ pub(super) fn decide(
     } = *unused;
     let effect = match account.state {
         State::Active => disable(account),
-        _ if desired.has_unanswered_link_request(&observed.recorded, None) => {
+        _ if desired.asks_for_link(&observed.recorded) => {
             if let Some(unconfirmed) = unconfirmed(desired, observed, account) {
                 return unconfirmed;
             }

@@ -30,7 +30,7 @@ pub(super) fn decide(
     }
     // Nobody is to sign in with connection data that was corrected: that asks for another link, too.
     let usable = usable_link(recorded, account, now);
-    let asked = desired.has_unanswered_link_request(recorded, usable)
+    let asked = desired.asks_for_another_link(recorded, usable, now)
         || connection_data::is_corrected(desired, recorded, account);
     if not_allowed.is_none()
         && let Some(effect) = to_complete(desired, observed, account)
@@ -38,7 +38,9 @@ pub(super) fn decide(
         return Rule::CompleteAuth.does(effect);
     }
     if !asked && let Some(link) = usable {
-        return Rule::AwaitUser.waits(Reason::AwaitingUser, "", Some(link.expires_at.0));
+        let kept = desired.link_kept_until(recorded, usable, now);
+        let until = kept.map_or(link.expires_at.0, |kept| kept.min(link.expires_at.0));
+        return Rule::AwaitUser.waits(Reason::AwaitingUser, "", Some(until));
     }
     if let Some(not_allowed) = &not_allowed {
         return allowed::kept(not_allowed);

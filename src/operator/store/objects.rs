@@ -145,7 +145,9 @@ impl Objects {
         let page = desired.flags.page.as_deref();
         let requests = self.cluster.requests.of_account(namespace, uid, name);
         let requests = requests.into_iter().filter(|one| !one.is_void(page, now));
-        requests.map(|one| one.pending).collect()
+        requests
+            .map(|one| one.pending.as_signed(uid, page))
+            .collect()
     }
 
     /// The ConnectRequests that are there.

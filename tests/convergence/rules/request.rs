@@ -1,9 +1,12 @@
 //! What is asked for by ConnectRequests, and how a sign-in through a link of the page ended.
 
+use std::sync::Arc;
+
 use composio_operator::composio::{Account, State};
 use composio_operator::connect::keys::SessionOf;
+use composio_operator::connect::page_address::PageSettings;
 use composio_operator::crd::{
-    ConnectRequestKind, FinishedIn, LinkPolicy, LinkRequestedBy, Verdict,
+    ConnectRequestKind, FinishedIn, Link, LinkPolicy, LinkRequestedBy, Verdict,
 };
 use composio_operator::plan::{AccountLookup, Effect, Failure, Observed, PendingRequest};
 use jiff::{SignedDuration, Timestamp};
@@ -21,30 +24,43 @@ impl<'a> Situation<'a> {
             | ConnectRequestKind::Look
             | ConnectRequestKind::CompleteAuth => false,
         };
-        let mut for_link = self.desired.requests.iter().filter(is_for_link);
-        let is_answered = for_link.clone().any(|one| !self.is_open(one));
-        self.asked()
-            || for_link.any(|one| {
-                let is_for_link = match one.kind {
-                    ConnectRequestKind::StartOver => true,
-                    ConnectRequestKind::Link => !out.is_some_and(|link| {
-                        let made_for = link.requested_by.as_ref();
-                        let made_for = made_for.and_then(|made_for| made_for.browser.as_ref());
-                        one.browser.is_none() || one.browser.as_ref() == made_for
-                    }),
-                    ConnectRequestKind::Returned
-                    | ConnectRequestKind::Look
-                    | ConnectRequestKind::CompleteAuth => false,
-                };
-                is_for_link && !is_answered
-            })
+        let for_link = || self.desired.requests.iter().filter(is_for_link);
+        let is_answered = for_link().any(|one| !self.is_open(one));
+        let made_for = |link: &'a Link| link.requested_by.as_ref()?.browser.as_ref();
+        let does_for = |one: &PendingRequest| match one.kind {
+            ConnectRequestKind::Link => out.is_some_and(|link| {
+                one.browser.is_none() || one.browser.as_ref() == made_for(link)
+            }),
+            _ => false,
+        };
+        let mut waiting: Vec<_> = for_link().filter(|one| !does_for(one)).collect();
+        waiting.sort_by_key(|one| (one.created, one.kind == ConnectRequestKind::Link));
+        // Who has just got a link has a minute for it, but for what their own browser asks.
+        let issued = self.observed.recorded.last_link_issued_at.as_ref();
+        let is_new = issued.is_some_and(|at| {
+            let since = at.0.min(self.now);
+            self.now.duration_since(since) < SignedDuration::from_mins(1)
+        });
+        let is_kept = |one: &PendingRequest| {
+            let browser = out.and_then(made_for);
+            is_new && browser.is_some() && one.browser.as_ref() != browser
+        };
+        let is_due = waiting.first().is_some_and(|one| !is_kept(one));
+        self.asked() || (is_due && !is_answered)
     }
 
     /// Whether whoever asks is the person, as a page says that knows who comes, where the project demands that.
     fn may_ask(&self, request: &PendingRequest) -> bool {
         let spec = &self.desired.spec;
         let person = spec.person.as_ref().unwrap_or(&spec.user);
-        let is_theirs = request.requested_by.as_ref() == Some(person) && request.browser.is_some();
+        let is_said = |page: &Arc<PageSettings>| {
+            let (proof, browser) = (request.proof.as_deref()?, request.browser.as_deref()?);
+            let (uid, kind) = (&self.desired.uid, request.kind.as_str());
+            Some((page.keys).verify_asked_proof(proof, uid, kind, person, browser))
+        };
+        let page = self.desired.flags.page.as_ref();
+        let is_theirs =
+            request.requested_by.as_ref() == Some(person) && page.and_then(is_said) == Some(true);
         is_theirs || !self.desired.is_bound(None)
     }
 

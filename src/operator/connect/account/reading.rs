@@ -36,6 +36,7 @@ struct Metadata {
     namespace: Option<String>,
     uid: Option<String>,
     resource_version: Option<String>,
+    generation: Option<i64>,
     deletion_timestamp: Option<Time>,
     annotations: Option<BTreeMap<String, String>>,
 }
@@ -59,6 +60,7 @@ impl From<Parts> for PageObject {
             namespace: metadata.namespace,
             uid: metadata.uid,
             resource_version: metadata.resource_version,
+            generation: metadata.generation,
             deletion_timestamp: metadata.deletion_timestamp,
             annotations: metadata.annotations,
             ..ObjectMeta::default()

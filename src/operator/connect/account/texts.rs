@@ -35,6 +35,8 @@ pub(super) enum Shared {
     ProjectId,
     /// Of the condition Ready.
     Reason,
+    /// Of the condition Synced, where it is not so.
+    Doubt,
     /// To which people are taken on without a click.
     CallbackHost,
 }

@@ -110,10 +110,11 @@ fn a_sealed_link_opens_for_its_own_object_account_and_time_alone() {
 #[test]
 fn forms_and_returns_have_keys_of_their_own() {
     let keys = keys(KEY);
-    let form = keys.form_token("nonce", "uid");
-    assert!(keys.verify_form_token(&form, "nonce", "uid"));
-    assert!(!keys.verify_form_token(&form, "other", "uid"));
-    assert!(!keys.verify_form_token(&form, "nonce", "other"));
+    let form = keys.form_token("nonce", "uid", "shown");
+    assert!(keys.verify_form_token(&form, "nonce", "uid", "shown"));
+    assert!(!keys.verify_form_token(&form, "other", "uid", "shown"));
+    assert!(!keys.verify_form_token(&form, "nonce", "other", "shown"));
+    assert!(!keys.verify_form_token(&form, "nonce", "uid", "other"));
     let proof = keys.return_proof("uid", "request", "browser");
     assert!(keys.verify_return_proof(&proof, "uid", "request", "browser"));
     for (uid, request, browser) in [
@@ -124,7 +125,7 @@ fn forms_and_returns_have_keys_of_their_own() {
     ] {
         assert!(!keys.verify_return_proof(&proof, uid, request, browser));
     }
-    assert!(!keys.verify_form_token(&proof, "nonce", "uid"));
+    assert!(!keys.verify_form_token(&proof, "nonce", "uid", "shown"));
     assert_eq!(proof.len(), 22);
 }
 
@@ -140,7 +141,9 @@ fn how_a_sign_in_ended_is_told_by_no_proof_of_an_address_and_no_other_way_round(
         (FinishedIn::Another, FinishedIn::Same),
     ] {
         let proof = keys.outcome_proof("uid", "request", "browser", finished_in);
-        assert_eq!(proof.len(), 22);
+        assert_eq!(proof.len(), 32, "whatever it begins with");
+        assert!(!verify(&proof.to_ascii_uppercase(), finished_in));
+        assert!(!verify(&format!("+{}", &proof[1..]), finished_in));
         assert!(verify(&proof, finished_in));
         assert!(!verify(&proof, other) && !verify(&returned, finished_in));
         assert!(!keys.verify_return_proof(&proof, "uid", "request", "browser"));
@@ -152,4 +155,22 @@ fn how_a_sign_in_ended_is_told_by_no_proof_of_an_address_and_no_other_way_round(
             assert!(!keys.verify_outcome_proof(&proof, uid, request, browser, finished_in));
         }
     }
+}
+
+#[test]
+fn that_a_person_asks_is_told_of_that_person_in_that_browser_by_that_kind_of_request() {
+    let keys = keys(KEY);
+    let proof = keys.asked_proof("uid", "Link", "ann", "browser");
+    assert!(keys.verify_asked_proof(&proof, "uid", "Link", "ann", "browser"));
+    for (uid, kind, person, browser) in [
+        ("other", "Link", "ann", "browser"),
+        ("uid", "StartOver", "ann", "browser"),
+        ("uid", "Link", "bob", "browser"),
+        ("uid", "Link", "ann", "other"),
+        ("uid", "Link", "annb", "rowser"),
+    ] {
+        assert!(!keys.verify_asked_proof(&proof, uid, kind, person, browser));
+    }
+    let outcome = keys.outcome_proof("uid", "Link", "ann", FinishedIn::Same);
+    assert!(!keys.verify_asked_proof(&outcome, "uid", "Link", "ann", "Same"));
 }

@@ -104,13 +104,15 @@ fn every_page_has_a_language_a_heading_and_no_script() {
     let notice = texts::busy();
     let pages = [
         ask(json!({"user": "u", "toolkit": "t"}), None, false),
-        brand().wait(&texts::waiting(true)).into_string(),
+        brand().wait(&texts::waiting(true, false)).into_string(),
         brand().ready(&account, &to, "/open").into_string(),
         brand().ended(&notice, Tone::Good, Some(&to)).into_string(),
         brand().back(&notice, "/connect/a/b").into_string(),
         brand().elsewhere(&account).into_string(),
         brand().plain(&texts::not_found()).into_string(),
-        brand().list(std::slice::from_ref(&account)).into_string(),
+        brand()
+            .list(std::slice::from_ref(&account), Timestamp::UNIX_EPOCH)
+            .into_string(),
     ];
     for page in pages {
         assert!(
@@ -144,11 +146,16 @@ fn a_list_is_by_team_and_twenty_of_each() {
                 .account()
         })
         .collect();
-    let page = brand().list(&many).into_string();
+    let page = brand().list(&many, Timestamp::UNIX_EPOCH).into_string();
     assert_eq!(page.matches("<li>").count(), 20);
     assert_eq!(page.matches("<h2>").count(), 1);
     assert!(page.contains("and 3 more"), "{page}");
-    assert!(brand().list(&[]).into_string().contains("Nobody asks you"));
+    assert!(
+        brand()
+            .list(&[], Timestamp::UNIX_EPOCH)
+            .into_string()
+            .contains("Nobody asks you")
+    );
 }
 
 #[test]

@@ -68,8 +68,10 @@ impl Site {
         let form = Query::parse(&form);
         let account = visit.account;
         let keys = &self.settings.page.keys;
+        // What has changed since, such as whose server it is, they have not read.
         let is_own = |cookie: &&Cookie| {
-            keys.verify_form_token(form.get("form"), &cookie.nonce, account.uid())
+            let (token, nonce) = (form.get("form"), &cookie.nonce);
+            keys.verify_form_token(token, nonce, account.uid(), &account.shown())
         };
         let Some(cookie) = visit.cookie.as_ref().filter(is_own) else {
             return self.form_over("form_token");
@@ -101,15 +103,19 @@ impl Site {
         if !starts_over && !is_used && link.is_some_and(|link| link.is_for(browser)) {
             return Reply::see("reused", waiting_path(account, "", "", now));
         }
-        // A link that was made for another browser is not used again in this one.
-        let kind = match starts_over || link.is_some() {
+        // A link of another browser does not do for this one. The operator knows that, and makes no second one where this
+        // browser has one by then.
+        let kind = match starts_over || is_used {
             true => ConnectRequestKind::StartOver,
             false => ConnectRequestKind::Link,
         };
+        let (keys, user) = (&self.settings.page.keys, visit.user);
+        let person = user.unwrap_or_default();
         let asked = Asked {
             kind,
-            user: visit.user,
+            user,
             browser: Some(browser.to_owned()),
+            proof: Some(keys.asked_proof(account.uid(), kind.as_str(), person, browser)),
             returned: None,
             session: None,
         };
@@ -176,13 +182,15 @@ impl Site {
         let account = held.as_deref().unwrap_or(visit.account);
         let now = Timestamp::now();
         match stage(account, now) {
-            Waiting::Wait { is_long } => {
+            Waiting::Wait { is_long, is_behind } => {
                 let again = format!(
                     "{}&again=1",
                     waiting_path(account, request, former, asked_at)
                 );
                 let kind = if is_long { "waiting_long" } else { "waiting" };
-                let page = self.brand().wait(&texts::waiting(is_long));
+                let notice = texts::hindered(account.doubt());
+                let notice = notice.unwrap_or_else(|| texts::waiting(is_long, is_behind));
+                let page = self.brand().wait(&notice);
                 Reply::page(kind, StatusCode::OK, page).then(if is_long { 5 } else { 1 }, &again)
             }
             Waiting::Ready => self.ready(account, now),

@@ -17,7 +17,7 @@ use crate::{
         pages::{Tone, shown},
         reply::Reply,
         requests::{Asked, Made, RETRY},
-        stage::{Returning, returning},
+        stage::{Returning, has_grant, returning},
         texts::{self, Notice},
         visitor::NotLetIn,
     },
@@ -80,6 +80,7 @@ impl Site {
             kind: ConnectRequestKind::Returned,
             user,
             browser: None,
+            proof: None,
             returned: Some(Returned {
                 request: request.to_owned(),
                 browser: asker.to_owned(),
@@ -98,20 +99,22 @@ impl Site {
             let account = newest.as_deref().unwrap_or(account);
             let now = stage(account, Timestamp::now());
             if !is_open(now) {
-                return self.outcome(account, now);
+                return self.outcome(account, now, came_in);
             }
             if let Returning::Look { is_settled, .. } = now
                 && !is_asked
             {
                 // Whatever is in the way, it is tried until it is told: somebody may have signed in for Mallory.
                 let made = self.requests.make(account, &asked, &self.metrics).await;
-                // That it could be made once more shows that the one before was handled, and brought no grant to light.
-                if was_asked && is_settled && matches!(made, Made::New(_)) {
+                // That it could be made once more shows that the one before was handled, and brought no grant to light. Where
+                // there is one, the operator has not understood what it was told.
+                let is_handled = was_asked && is_settled && matches!(made, Made::New(_));
+                if is_handled && !has_grant(account) {
                     let stage = match came_in {
                         FinishedIn::Same => Returning::NotFinished,
                         FinishedIn::Another => Returning::Over,
                     };
-                    return self.outcome(account, stage);
+                    return self.outcome(account, stage, came_in);
                 }
                 is_asked = matches!(made, Made::New(_) | Made::Pending(_));
                 was_asked |= is_asked;
@@ -144,7 +147,12 @@ impl Site {
         Reply::page(kind, StatusCode::OK, self.brand().wait(notice))
     }
 
-    pub(super) fn outcome(&self, account: &Account, stage: Returning) -> Reply {
+    pub(super) fn outcome(
+        &self,
+        account: &Account,
+        stage: Returning,
+        came_in: FinishedIn,
+    ) -> Reply {
         let toolkit = shown(account.toolkit());
         let identity = account.identity().map(shown);
         let expected = account.expected_identity().map(shown);
@@ -155,7 +163,9 @@ impl Site {
                 Tone::Good,
             ),
             Returning::WrongIdentity => {
-                let notice = texts::wrong_identity(identity.as_deref(), expected.as_deref());
+                let is_off = account.state() == State::Inactive;
+                let notice =
+                    texts::wrong_identity(identity.as_deref(), expected.as_deref(), is_off);
                 let page = self.brand().back(&notice, &page_path(account));
                 return Reply::page("wrong_identity", StatusCode::OK, page);
             }
@@ -164,13 +174,28 @@ impl Site {
                 let page = self.brand().back(&notice, &page_path(account));
                 return Reply::page("not_finished", StatusCode::OK, page);
             }
+            Returning::Off => (
+                "off",
+                texts::off(&toolkit, account.namespace()),
+                Tone::Plain,
+            ),
+            Returning::TooLate => {
+                let notice = texts::too_late(&toolkit);
+                let page = self.brand().back(&notice, &page_path(account));
+                return Reply::page("too_late", StatusCode::OK, page);
+            }
             Returning::Unproved => {
                 let page = self
                     .brand()
                     .back(&texts::unproved(&toolkit), &page_path(account));
                 return Reply::page("unproved", StatusCode::OK, page);
             }
-            Returning::Elsewhere => {
+            Returning::Unheard if came_in == FinishedIn::Same => {
+                let notice = texts::unheard(&toolkit);
+                let page = self.brand().back(&notice, &page_path(account));
+                return Reply::page("unheard", StatusCode::OK, page);
+            }
+            Returning::Elsewhere | Returning::Unheard => {
                 let page = self.brand().elsewhere(account);
                 return Reply::page("elsewhere", StatusCode::OK, page);
             }
@@ -181,7 +206,7 @@ impl Site {
         let is_connected = account.state() == State::Active;
         let onward = account
             .callback_url()
-            .filter(|_| stage == Returning::Done)
+            .filter(|_| matches!(stage, Returning::Done | Returning::Off))
             .and_then(|callback| from_sign_in(callback, is_connected, account.account_id()));
         // Where it is said who has signed in, or the host must be known, people go on by a click once they have read it.
         let is_unread =

@@ -20,7 +20,7 @@ use crate::{
         texts,
         visitor::NotLetIn,
     },
-    crd::{ConnectRequestKind, SignInSession},
+    crd::{ConnectRequestKind, FinishedIn, SignInSession},
 };
 
 /// The parameter by which Composio names the sign-in. It names nothing else: whose link it was, the browser must know.
@@ -86,6 +86,7 @@ impl Site {
             kind: ConnectRequestKind::CompleteAuth,
             user,
             browser: None,
+            proof: None,
             returned: None,
             session: Some(SignInSession {
                 request: request.to_owned(),
@@ -189,7 +190,7 @@ impl Site {
             let is_long = matches!(stage, Returning::Look { is_long: true, .. });
             return self.looking(is_long, if is_long { 5 } else { 1 }, &again);
         }
-        self.outcome(account, stage)
+        self.outcome(account, stage, FinishedIn::Same)
     }
 
     /// Whose agents it was for nobody can say here: the address names a session alone.

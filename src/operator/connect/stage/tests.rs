@@ -64,6 +64,8 @@ fn the_button_is_shown_while_a_sign_in_is_of_use() {
         (status("EXPIRED", "LinkIssued", none()), ask(None)),
         (status("REVOKED", "Revoked", none()), ask(Some(Last::Ended))),
         (status("ACTIVE", "Connected", none()), Asking::Connected),
+        (status("ACTIVE", "AwaitingUser", none()), Asking::Checking),
+        (status("INACTIVE", "AwaitingUser", none()), Asking::Checking),
         (status("INACTIVE", "Disabled", none()), Asking::Off),
         (
             status("ACTIVE", "Connected", elsewhere()),
@@ -74,8 +76,12 @@ fn the_button_is_shown_while_a_sign_in_is_of_use() {
             ask(Some(Last::Elsewhere)),
         ),
         (
-            status("INACTIVE", "WrongIdentity", none()),
+            status("INACTIVE", "WrongIdentity", json!({"identity": "bob"})),
             ask(Some(Last::WrongIdentity)),
+        ),
+        (
+            status("INACTIVE", "WrongIdentity", none()),
+            ask(Some(Last::IdentityNotShown)),
         ),
     ];
     for (status, expected) in cases {
@@ -98,7 +104,10 @@ fn who_asked_waits_until_there_is_a_link_for_this_browser() {
             again,
         })
     };
-    let wait = |is_long| Waiting::Wait { is_long };
+    let wait = |is_long| Waiting::Wait {
+        is_long,
+        is_behind: false,
+    };
     let more = |link: Value, last: Value| {
         status(
             "INITIATED",
@@ -163,7 +172,15 @@ fn who_asked_waits_until_there_is_a_link_for_this_browser() {
             0,
             again(Last::OtherBrowser, true),
         ),
-        (more(link("another", 10), none()), "r-1", 0, wait(false)),
+        (
+            more(link("another", 10), none()),
+            "r-1",
+            0,
+            Waiting::Wait {
+                is_long: false,
+                is_behind: true,
+            },
+        ),
         (more(none(), last("Refused")), "r-1", 0, Waiting::Refused),
         (more(none(), last("Refused")), "r-2", 0, wait(false)),
         (more(none(), last("Refused")), "", 0, wait(false)),
@@ -181,6 +198,12 @@ fn who_asked_waits_until_there_is_a_link_for_this_browser() {
             "r-1",
             0,
             Waiting::Page(Asking::Connected),
+        ),
+        (
+            status("ACTIVE", "AwaitingUser", json!({})),
+            "r-1",
+            0,
+            Waiting::Page(Asking::Checking),
         ),
     ];
     for (status, request, age, expected) in cases {
@@ -234,6 +257,42 @@ fn who_comes_back_is_told_what_was_seen_afterwards() {
             Same,
             0,
             Returning::Done,
+        ),
+        (
+            finished("INACTIVE", "Disabled", json!("Same")),
+            Same,
+            0,
+            Returning::Off,
+        ),
+        (
+            finished("ACTIVE", "Connected", Value::Null),
+            Same,
+            599,
+            look(true, true),
+        ),
+        (
+            finished("ACTIVE", "Connected", Value::Null),
+            Same,
+            600,
+            Returning::Unheard,
+        ),
+        (
+            finished("ACTIVE", "Connected", Value::Null),
+            Another,
+            600,
+            Returning::Unheard,
+        ),
+        (
+            finished("INACTIVE", "FinishedElsewhere", Value::Null),
+            Same,
+            0,
+            Returning::TooLate,
+        ),
+        (
+            finished("INACTIVE", "FinishedElsewhere", Value::Null),
+            Another,
+            0,
+            look(false, false),
         ),
         (
             finished("ACTIVE", "Connected", json!("Same")),
@@ -317,7 +376,10 @@ fn who_starts_over_waits_for_another_link_than_the_one_that_was_out() {
         of(status("INITIATED", "AwaitingUser", json!({"link": link})))
     };
     let ready = Waiting::Ready;
-    let waits = Waiting::Wait { is_long: false };
+    let waits = Waiting::Wait {
+        is_long: false,
+        is_behind: false,
+    };
     for (link, request, former, expected) in [
         ("r-1", "r-2", "r-1", waits),
         ("r-1", "", "r-1", waits),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
 use super::*;
 use crate::{
@@ -121,6 +121,7 @@ pub(crate) fn back(knows_users: bool, browser: &str, person: Option<&str>) -> De
             kind: ConnectRequestKind::CompleteAuth,
             browser: None,
             requested_by: person.map(str::to_owned),
+            proof: None,
             returned: None,
             session: Some(session),
         }];
@@ -270,6 +271,7 @@ fn requests_for_a_link_take_turns() {
         kind,
         browser: None,
         requested_by: None,
+        proof: None,
         returned: None,
         session: None,
     };
@@ -281,8 +283,72 @@ fn requests_for_a_link_take_turns() {
     ] {
         let DesiredBuilder(desired) = object().with(|desired| desired.requests = requests.to_vec());
         let recorded = ConnectedAccountStatus::default();
-        let turn = desired.link_asked_for(&recorded, None);
+        let turn = desired.link_asked_for(&recorded, None, NOW);
         assert_eq!(turn.map(|one| one.uid.as_str()), Some(first));
+    }
+}
+
+#[test]
+fn a_link_that_was_just_made_for_a_browser_is_ended_by_that_one_alone() {
+    let asks = |kind, browser: Option<&str>, seconds| PendingRequest {
+        uid: format!("{kind}-{}", browser.unwrap_or("none")),
+        created: Some(ago(seconds)),
+        kind,
+        browser: browser.map(Into::into),
+        requested_by: None,
+        proof: None,
+        returned: None,
+        session: None,
+    };
+    let (link, over) = (ConnectRequestKind::Link, ConnectRequestKind::StartOver);
+    let (ours, theirs) = (Some(BROWSER), Some("theirs"));
+    // For whom the link was made, how long ago, what is asked for, and who gets one now; else when the first does.
+    for (made_for, age, requests, due) in [
+        (ours, 59, vec![asks(over, theirs, 5)], Err(1)),
+        (ours, 59, vec![asks(link, theirs, 5)], Err(1)),
+        (ours, 59, vec![asks(over, None, 5)], Err(1)),
+        (
+            ours,
+            60,
+            vec![asks(over, theirs, 5)],
+            Ok("StartOver-theirs"),
+        ),
+        (
+            ours,
+            0,
+            vec![asks(over, ours, 0)],
+            Ok("StartOver-browser-a"),
+        ),
+        // Whoever has the link and starts over again and again does not push others back.
+        (
+            ours,
+            20,
+            vec![asks(link, theirs, 5), asks(over, ours, 1)],
+            Err(40),
+        ),
+        // From a clock that is ahead.
+        (ours, -500, vec![asks(over, theirs, 5)], Err(60)),
+        // That of nobody in particular is anybody's.
+        (None, 0, vec![asks(over, theirs, 5)], Ok("StartOver-theirs")),
+    ] {
+        let DesiredBuilder(desired) = object().with(|desired| desired.requests = requests.clone());
+        let ObservedBuilder(mut observed) = link_out(State::Initiated);
+        let recorded = &mut observed.recorded;
+        recorded.last_link_issued_at = Some(MicroTime(ago(age)));
+        let usable = recorded.link.as_mut().expect("a link");
+        usable
+            .requested_by
+            .as_mut()
+            .expect("it was asked for")
+            .browser = made_for.map(Into::into);
+        let usable = recorded.link.as_ref();
+        let now = desired.link_asked_for(recorded, usable, NOW);
+        let waits = desired.link_kept_until(recorded, usable, NOW);
+        let waits = waits.map(|until| until.duration_since(NOW).as_secs());
+        let told = now
+            .map(|one| one.uid.as_str())
+            .ok_or(waits.unwrap_or_default());
+        assert_eq!(told, due, "{made_for:?} {age} {requests:?}");
     }
 }
 

@@ -16,6 +16,7 @@ fn request(uid: &str, kind: ConnectRequestKind) -> PendingRequest {
         kind,
         browser: None,
         requested_by: None,
+        proof: None,
         returned: None,
         session: None,
     }

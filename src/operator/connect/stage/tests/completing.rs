@@ -61,7 +61,7 @@ fn who_completes_a_sign_in_is_told_of_that_one_alone() {
         (
             finished("INACTIVE", "Disabled", Some("Same"), none()),
             0,
-            Returning::Done,
+            Returning::Off,
         ),
         (
             finished("INACTIVE", "WrongIdentity", Some("Same"), none()),

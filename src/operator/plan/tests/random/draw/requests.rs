@@ -132,14 +132,27 @@ pub(super) fn requests(dice: &mut Dice, uid: &str) -> Vec<PendingRequest> {
                 sealed,
             }
         });
+        let account_uid = uid;
         let uid = dice.text(&UIDS);
         let place = UIDS.iter().position(|one| *one == uid);
+        let browser = dice.maybe(|dice| dice.text(&BROWSERS));
+        // Anybody may write who asks and where; the page says it of one kind and one object.
+        let proof = browser
+            .as_deref()
+            .filter(|_| !dice.once_in(4))
+            .map(|browser| {
+                let person = requested_by.as_deref().unwrap_or_default();
+                page()
+                    .keys
+                    .asked_proof(account_uid, kind.as_str(), person, browser)
+            });
         drawn.push(PendingRequest {
             created: place.map(|place| ago(if place == 0 { 90 } else { 30 })),
             uid,
             kind,
-            browser: dice.maybe(|dice| dice.text(&BROWSERS)),
+            browser,
             requested_by,
+            proof,
             returned,
             session,
         });
