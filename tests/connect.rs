@@ -13,6 +13,7 @@ use crate::support::wait;
 
 mod anew;
 mod asking;
+mod at_once;
 mod bound;
 mod callbacks;
 mod completing;
@@ -28,6 +29,7 @@ mod night;
 mod people;
 mod proxied;
 mod received;
+mod renamed;
 mod replicas;
 mod returning;
 mod rotation;

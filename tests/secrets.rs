@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::support::scene::{Operated, Scene};
 
 mod life;
+mod page;
 mod session;
 
 const FIRST_KEY: &str = "s3cr3tFirstProjectKey/0a+b=";
