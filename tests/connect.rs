@@ -38,6 +38,7 @@ mod squatted;
 mod suspended;
 mod tampered;
 mod tls;
+mod unheard;
 pub(crate) mod verified;
 mod verified_faults;
 mod webhook;

@@ -36,7 +36,6 @@ async fn the_account_of_the_wrong_person_is_disabled_after_the_poll_that_shows_i
     let before: Vec<_> = asked.iter().filter(|one| one.seq < end).collect();
     let polls = before.iter().filter(|one| one.is_poll_list()).count();
     let of_it = before.iter().filter(|one| one.path.ends_with(id)).count();
-    println!("between consent and disabling: {polls} polls, {of_it} looks at the account");
     assert!(polls <= 2, "{polls}: {before:?}");
     assert!(of_it <= 2, "{of_it}: {before:?}");
 }
@@ -58,7 +57,6 @@ async fn the_account_of_who_comes_back_elsewhere_is_disabled_by_two_calls() {
     let asked = scene.sandbox.asked_since(seq).await;
     let own = asked.iter().filter(|one| !one.is_poll());
     let own: Vec<_> = own.map(|one| one.words()).collect();
-    println!("from the return on: {own:?}");
     let end = own
         .iter()
         .position(|words| words == "PATCH status (disable)");
