@@ -25,6 +25,7 @@ mod held;
 mod hostile;
 mod in_the_way;
 mod keyboard;
+mod meanwhile;
 mod night;
 mod people;
 mod proxied;
