@@ -132,12 +132,12 @@ impl Call<'_> {
             Effect::Link { auth_config, alias } => self.link(auth_config, alias).await,
             Effect::Refresh { id } => self.refresh(id).await,
             Effect::CompleteAuth { id, request } => self.complete_auth(id, request).await,
-            Effect::Create { auth_config, alias } => self.create(auth_config, alias).await,
+            Effect::Create { auth_config, alias } => self.create_account(auth_config, alias).await,
             Effect::Enable { id } => self.enable(id).await,
             Effect::Disable { id } => self.disable(id).await,
-            Effect::Patch { id, change } => self.patch(id, change).await,
+            Effect::Patch { id, change } => self.patch_account(id, change).await,
             Effect::Revoke { id } => self.revoke(id).await,
-            Effect::Delete { id, revoke } => self.delete(id, *revoke).await,
+            Effect::Delete { id, revoke } => self.delete_account(id, *revoke).await,
         }
     }
 

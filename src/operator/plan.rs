@@ -37,6 +37,7 @@ mod recorded;
 mod request;
 mod rule;
 mod sharing;
+mod sign_in;
 #[cfg(test)]
 pub(crate) mod tests;
 mod unavailable;
@@ -66,8 +67,9 @@ pub use observed::{
 };
 pub use pin::Pin;
 pub use policy::{Labels, NotAllowed, Policy};
-pub use request::{NoSession, PendingRequest, sign_in, was_connected};
+pub use request::{NoSession, PendingRequest};
 pub use rule::Rule;
+pub use sign_in::{sign_in, was_connected};
 use unavailable::{is_refused_as_new, project_unavailable};
 pub use unrecorded::came_to_nothing;
 pub use urgency::urgency;

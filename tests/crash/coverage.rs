@@ -25,7 +25,7 @@ const WRITES: &[(&str, &str, &[Request], &str)] = &[
         "a dry run of a check, which writes nothing",
     ),
     (
-        "src/operator/act.rs",
+        "src/operator/act/metadata.rs",
         "patch",
         &[
             ("PATCH", OBJECT, "pin"),

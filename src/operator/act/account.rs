@@ -13,7 +13,7 @@ use crate::{
 use super::{Call, CallError, new_account};
 
 impl Call<'_> {
-    pub(super) async fn create(
+    pub(super) async fn create_account(
         &mut self,
         auth_config: &str,
         alias: &str,
@@ -44,7 +44,11 @@ impl Call<'_> {
         Ok(Applied::Changed)
     }
 
-    pub(super) async fn patch(&mut self, id: &str, change: &Change) -> Result<Applied, CallError> {
+    pub(super) async fn patch_account(
+        &mut self,
+        id: &str,
+        change: &Change,
+    ) -> Result<Applied, CallError> {
         let request = change.request(self.desired, &self.observed.secret);
         let patched = self.project.client.patch(id, &request).await?;
         if let Some(account) = self.observed.account.account_mut(id) {
@@ -69,7 +73,11 @@ impl Call<'_> {
         })
     }
 
-    pub(super) async fn delete(&mut self, id: &str, revoke: bool) -> Result<Applied, CallError> {
+    pub(super) async fn delete_account(
+        &mut self,
+        id: &str,
+        revoke: bool,
+    ) -> Result<Applied, CallError> {
         self.project.client.delete(id, revoke).await?;
         let seen = mem::replace(&mut self.observed.account, AccountLookup::NotLooked);
         self.observed.account = seen.without(id);

@@ -20,25 +20,25 @@ impl Call<'_> {
     /// The finalizer, and the alias under which the account is to be found.
     pub(super) async fn pin(&mut self, alias: Option<&str>) -> Result<Applied, CallError> {
         let marks = pinned(self.object, self.desired, &self.observed, alias);
-        self.patch_metadata(marks).await?;
+        self.write_marks(marks).await?;
         Ok(Applied::Marked)
     }
 
     pub(super) async fn unpin(&mut self) -> Result<Applied, CallError> {
         let unpinned = json!({"annotations": {ALIAS_ANNOTATION: Value::Null}});
-        self.patch_metadata(unpinned).await?;
+        self.write_marks(unpinned).await?;
         Ok(Applied::Marked)
     }
 
     /// The finalizer goes, and with it the object.
     pub(super) async fn release(&mut self) -> Result<Applied, CallError> {
-        self.patch_metadata(released(self.object)).await?;
+        self.write_marks(released(self.object)).await?;
         Ok(Applied::Released)
     }
 
     /// Patches the metadata of exactly this object as it was read: a change by somebody else in between is
     /// a 409 and means another look.
-    async fn patch_metadata(&mut self, mut metadata: Value) -> Result<(), CallError> {
+    async fn write_marks(&mut self, mut metadata: Value) -> Result<(), CallError> {
         let object = self.object;
         metadata["uid"] = json!(object.uid());
         metadata["resourceVersion"] = json!(object.resource_version());

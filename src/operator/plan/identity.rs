@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     Desired, Observed, Presence,
-    request::{unbound, was_connected},
+    sign_in::{unbound, was_connected},
 };
 
 /// What is judged of the last sign-in, once: at the first look that shows who signed in. An edit of the declaration, or of

@@ -15,7 +15,7 @@ use crate::crd::Reason;
 
 use super::{
     AccountLookup, Claim, Decision, Desired, Effect, Need, Observed, Rule, marks, recorded,
-    request::{self, Unbound},
+    sign_in::{self, Unbound},
     unrecorded, unused,
 };
 
@@ -73,7 +73,7 @@ fn suspended(desired: &Desired, observed: &Observed, is_here: bool, now: Timesta
         .account
         .account()
         .filter(|account| is_here && recorded.connected_account_id.as_ref() == Some(&account.id));
-    let unbound = account.and_then(|account| request::unbound(desired, recorded, account, now));
+    let unbound = account.and_then(|account| sign_in::unbound(desired, recorded, account, now));
     let until = match unbound {
         Some(Unbound::Awaited(until)) => Some(until),
         Some(Unbound::Elsewhere | Unbound::NotReturned) | None => None,

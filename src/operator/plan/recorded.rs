@@ -11,7 +11,7 @@ use crate::{
 use super::{
     AccountLookup, Claim, Decision, Desired, Effect, NOT_VISIBLE, Observed, Pin, Rule, allowed,
     checks, connected, duplicates, marks,
-    request::{self, Unbound},
+    sign_in::{self, Unbound},
     unused, waiting,
 };
 
@@ -93,7 +93,7 @@ pub(super) fn found(
     if let Some(unused) = unused::why(desired, recorded, account, now) {
         return unused::decide(desired, observed, account, &unused);
     }
-    if let Some(Unbound::Awaited(until)) = request::unbound(desired, recorded, account, now)
+    if let Some(Unbound::Awaited(until)) = sign_in::unbound(desired, recorded, account, now)
         && has_grant
         && desired.spec.enabled
     {

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     AccountLookup, Decision, Desired, Effect, Need, Observed, Rule, identity,
-    request::{self, Unbound},
+    sign_in::{self, Unbound},
     stopped, unconfirmed,
 };
 
@@ -32,7 +32,7 @@ pub(super) fn why(
     account: &Account,
     now: Timestamp,
 ) -> Option<Unused> {
-    let (rule, reason, detail) = match request::unbound(desired, recorded, account, now) {
+    let (rule, reason, detail) = match sign_in::unbound(desired, recorded, account, now) {
         Some(Unbound::Elsewhere) => (Rule::FinishedElsewhere, Reason::FinishedElsewhere, ""),
         Some(Unbound::NotReturned) => (Rule::NotReturned, Reason::FinishedElsewhere, NOT_RETURNED),
         Some(Unbound::Awaited(_)) | None => identity::is_wrong(desired, recorded, account)
@@ -151,7 +151,7 @@ pub(super) fn is_not_retained(
     let is_recorded = recorded.connected_account_id.as_ref() == Some(&account.id);
     let is_unused = match account.state.is_connected() {
         true => {
-            request::unbound(desired, recorded, account, now).is_some()
+            sign_in::unbound(desired, recorded, account, now).is_some()
                 || identity::is_wrong(desired, recorded, account)
         }
         false => is_link_out(recorded, now),
