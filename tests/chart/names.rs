@@ -97,14 +97,19 @@ async fn names_that_look_like_numbers_or_booleans_are_installed_as_they_are_writ
     assert_eq!(pod["serviceAccountName"], "007");
     assert_eq!(pod["nodeSelector"]["y"], "on");
     assert_eq!(pod["containers"][0]["image"], "12:30");
-    let volumes = &pod["volumes"];
-    assert_eq!(volumes[0]["secret"]["secretName"], "678");
-    assert_eq!(volumes[0]["secret"]["items"][0]["key"], "008");
+    let volumes = pod["volumes"].as_array().expect("volumes");
+    let of_kind = |kind| {
+        let mut sources = volumes.iter().map(move |volume| &volume[kind]);
+        sources.find(|source| source.is_object()).expect("a volume")
+    };
+    let (secret, bundle) = (of_kind("secret"), of_kind("configMap"));
+    assert_eq!(secret["secretName"], "678");
+    assert_eq!(secret["items"][0]["key"], "008");
+    assert_eq!(bundle["name"], "1e5");
+    assert_eq!(bundle["items"][0]["key"], "0x1f");
     let flag = "--state-key-file=/var/run/composio-operator-state/state-key";
     let args = pod["containers"][0]["args"].as_array().expect("arguments");
     assert!(args.iter().any(|arg| arg == flag), "{args:?}");
-    assert_eq!(volumes[1]["configMap"]["name"], "1e5");
-    assert_eq!(volumes[1]["configMap"]["items"][0]["key"], "0x1f");
 
     let values = json!({
         "crds": {"enabled": false},

@@ -7,8 +7,9 @@ use super::whole::House;
 use crate::support::connect_page::Visitor;
 use crate::support::control_plane::ControlPlane;
 use crate::support::project::in_cluster;
-use crate::support::scene::Scene;
+use crate::support::scene::{SOON, Scene};
 use crate::support::story::condition;
+use crate::support::wait;
 
 const HEADER: [&str; 2] = ["--connect-user-header", "X-Auth-Request-Email"];
 const ANN: &str = "ann@acme.com";
@@ -95,8 +96,15 @@ async fn a_bound_sign_in_counts_once_the_person_is_back_in_the_browser_that_had_
         ready["message"].to_string().contains("not come back"),
         "{ready}"
     );
-    let page = ann.get(&house.path("mail")).await;
-    assert!(page.text.contains("is being checked"), "{}", page.text);
+    // The page's watch may lag behind ours.
+    let page = wait::until("that it is being checked", SOON, async || {
+        let page = ann.get(&house.path("mail")).await;
+        match page.text.contains("is being checked") {
+            true => Ok(page),
+            false => Err(page.text),
+        }
+    })
+    .await;
     assert!(!page.text.contains("<button"), "{}", page.text);
     let done = house.comes_back(&ann, &back).await;
     assert!(done.text.contains("is connected"), "{}", done.text);

@@ -20,12 +20,11 @@ fn spec(field: &str, value: Value) -> Value {
     json!({"spec": {(field): value}})
 }
 
-/// What leaves a sign-in as it is: by name, and as it is patched.
+/// What leaves a sign-in as it is: by name, and as it is patched. Other connection data does not: it takes a new link.
 fn harmless() -> Vec<(&'static str, Value)> {
     vec![
         ("epoch", annotation("connect-epoch", "2")),
         ("look", annotation("reconcile-requested-at", "now")),
-        ("data", spec("connectionData", json!({"subdomain": "evil"}))),
         (
             "callback",
             spec("callbackUrl", json!("https://evil.example/")),
@@ -82,12 +81,6 @@ async fn whatever_is_changed_while_somebody_else_signs_in_their_account_is_disab
         let mallory = Visitor::named(&house.page, ANN);
         let [link, id] = is_led_on_before(&house, &mallory, name, patch).await;
         let victim = Visitor::named(&house.page, VICTIM);
-        if victim.get(&link).await.status == 410 {
-            // What was changed has ended the link: nobody can sign in through it any more.
-            let state = house.scene.sandbox.account(&id).await["status"].clone();
-            assert!(state != "ACTIVE", "{name}: {state}");
-            return;
-        }
         let back = house.signs_in(&victim, &link, "connect").await;
         let told = house.comes_back(&victim, &back).await;
         assert!(told.text.contains("not your link"), "{name}: {}", told.text);
@@ -116,14 +109,7 @@ async fn what_changes_nothing_of_a_sign_in_takes_nothing_from_whoever_is_at_it()
             let back = house.signs_in(&ann, &link, "connect").await;
             let done = house.comes_back(&ann, &back).await;
             assert!(done.text.contains("is connected"), "{name}: {}", done.text);
-            // What the sign-in was told is not what is declared now.
-            let (synced, reason) = match *name {
-                "data" => ("False", "ConnectionDataChanged"),
-                _ => ("True", "Connected"),
-            };
-            let scene = &house.scene;
-            scene.until(name, "Synced", synced, reason).await;
-            let object = scene.until(name, "Ready", "True", reason).await;
+            let object = house.scene.ready(name, "Connected").await;
             let finished = &object["status"]["signIn"]["finishedIn"];
             assert_eq!(finished, "Same", "{name}: {object}");
         };

@@ -94,7 +94,8 @@ async fn an_account_that_is_in_use_for_long_is_not_disabled_by_who_opens_its_old
             object["status"]["connectedAt"] == connected_at
         })
         .await;
-    house.comes_back(&Visitor::of(&house.page), &back).await;
+    let told = house.comes_back(&Visitor::of(&house.page), &back).await;
+    assert!(told.text.contains("This sign-in is over"), "{}", told.text);
     house.scene.polled(3).await;
     let accounts = house.scene.sandbox.accounts().await;
     assert_eq!(accounts[0]["status"], "ACTIVE");

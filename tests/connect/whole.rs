@@ -60,6 +60,15 @@ impl House {
 
     /// Presses the button, and waits for the way to the sign-in, which is returned.
     pub(crate) async fn is_led_on(&self, visitor: &Visitor, path: &str) -> String {
+        // The page's watch may lag behind ours.
+        wait::until("the page of the object", SOON, async || {
+            let page = visitor.get(path).await;
+            match page.status {
+                200 => Ok(()),
+                _ => Err(page.text),
+            }
+        })
+        .await;
         let asked = visitor.presses(path, "connect").await;
         assert_eq!(asked.status, 303, "{asked:?}");
         let mut next = asked.header("location").to_owned();

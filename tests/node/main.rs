@@ -156,6 +156,10 @@ async fn tell(release: &Release<'_>, steps: &mut Steps) -> Result<(), String> {
     release.rollback().await?;
     same(&before, &release.accounts().await?)?;
     different(&upgraded, &release.pod().await?)?;
+    steps.say(
+        "helm upgrade behind a proxy: who says a name, and not the proxy's secret, gets nothing",
+    );
+    release.knows_its_proxy().await?;
     steps.say("helm uninstall --wait, definitions and objects stay");
     release.uninstall().await?;
     release.no_operator().await?;

@@ -12,7 +12,7 @@ use crate::person::{self, PAGE};
 use crate::support::child::tail;
 use crate::support::registry::Registry;
 use crate::support::tools::{self, HELM};
-use crate::support::{http_client, wait};
+use crate::support::{http_client, random_hex, wait};
 
 const NAMESPACE: &str = "composio-system";
 const RELEASE: &str = "composio-operator";
@@ -169,6 +169,59 @@ impl<'a> Release<'a> {
         let name = format!("{RELEASE}-connect");
         person::is_led_to(self.cluster.service(NAMESPACE, &name).await?).await?;
         person::connects(self.cluster, &page).await
+    }
+
+    /// Has a proxy say who comes, and asks for the page through its Service as any pod could.
+    pub(crate) async fn knows_its_proxy(&self) -> Result<(), String> {
+        let secret = random_hex::<16>();
+        let value = format!("--from-literal=proxy-secret={secret}");
+        let create = [
+            "create",
+            "secret",
+            "generic",
+            "connect-proxy",
+            "-n",
+            NAMESPACE,
+        ];
+        self.cluster
+            .kubectl(&[&create[..], &[&value]].concat())
+            .await?;
+        let (name, by) = (
+            "X-Auth-Request-Email",
+            "connect.proxySecret.existingSecret.name",
+        );
+        let header = format!("connect.userHeader={name}");
+        let by = format!("{by}=connect-proxy");
+        self.upgrade(&["--set", &header, "--set", &by]).await?;
+        let service = format!("{RELEASE}-connect");
+        let page = self.cluster.service(NAMESPACE, &service).await?;
+        let get = async |secrets: &[&str]| {
+            let request = self.http.get(format!("http://{page}/"));
+            let host = person::PAGE.trim_start_matches("http://");
+            let request = request.header("host", host).header(name, "alice@acme.com");
+            let add = |request: reqwest::RequestBuilder, secret: &&str| {
+                request.header("X-Connect-Proxy-Secret", *secret)
+            };
+            let answer = secrets.iter().fold(request, add).send().await;
+            answer
+                .map(|answer| answer.status().as_u16())
+                .map_err(|error| error.to_string())
+        };
+        wait::until("the page behind a proxy", SOON, async || {
+            match get(&[&secret]).await {
+                Ok(200) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        let wrong = random_hex::<16>();
+        for forged in [&[][..], &[""], &[&wrong], &[&secret, &secret]] {
+            match get(forged).await? {
+                404 => {}
+                other => return Err(format!("{other} with {} secrets", forged.len())),
+            }
+        }
+        Ok(())
     }
 
     /// All objects with the ids of their accounts.

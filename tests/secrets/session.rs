@@ -18,10 +18,10 @@ use crate::support::scene::{SOON, Scene};
 
 const LOG: &str = "trace,kube_client=trace,kube_runtime=trace,reqwest=trace,hyper=trace,axum=trace";
 
-/// What an answer may hold the session in: nothing that is written down, shown, or sent on to another host.
+/// What an answer must not hold the session in: all but the cookie, by which the browser that has it keeps it.
 fn shown(answer: &Answer) -> String {
     let headers = answer.headers.iter();
-    let headers = headers.filter(|(name, _)| *name != "refresh");
+    let headers = headers.filter(|(name, _)| *name != "set-cookie");
     let headers: Vec<_> = headers.map(|pair| format!("{pair:?}")).collect();
     format!("{}\n{}", headers.join("\n"), answer.text)
 }

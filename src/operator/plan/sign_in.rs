@@ -59,7 +59,8 @@ pub fn sign_in(
         .iter()
         .filter_map(|request| desired.finished_in(request, &link));
     let told = told.max_by_key(|told| *told == FinishedIn::Another);
-    let told = told.filter(|_| !is_return_over(recorded, now));
+    let is_too_late = is_return_over(recorded, now);
+    let told = told.filter(|_| !is_too_late);
     let return_by = known.and_then(|known| known.return_by.clone());
     let return_by = return_by.or_else(|| is_demanded.then(|| Time(after(now, return_wait))));
     let is_over = return_by.as_ref().is_some_and(|by| by.0 <= now);
@@ -71,6 +72,10 @@ pub fn sign_in(
         }
         (None, None) => None,
     };
+    // Nobody is waited for any more, so nobody who has the address is told anything either.
+    if is_too_late && finished_in.is_none() && return_by.is_none() {
+        return None;
+    }
     let is_worth_keeping = known.is_some()
         || finished_in.is_some()
         || return_by.is_some()

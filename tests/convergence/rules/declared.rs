@@ -44,10 +44,9 @@ pub(super) fn holds(rule: Rule, sight: &Situation<'_>) -> bool {
             let is_told_of = !observed.fresh && desired.has_return(recorded);
             let is_unseen = sight.lacks_account() && sight.has_open_sign_in();
             let is_watched = sight.is_signed() && (is_told_of || is_unseen);
-            !desired.spec.suspend
-                && sight.is_pinned_elsewhere()
-                && !desired.moves_here
-                && !(is_watched || sight.is_disabled_at_once())
+            let is_done_with = desired.spec.suspend || desired.moves_here;
+            let is_first = is_done_with || is_watched || sight.is_disabled_at_once();
+            sight.is_pinned_elsewhere() && !is_first
         }
         Rule::Move => sight.is_pinned_elsewhere() && desired.moves_here,
         Rule::NotVisibleYet => {
