@@ -84,6 +84,16 @@ impl Stage {
         object
     }
 
+    /// The account mail, and somebody who has pressed the button of its page; returned with where they wait.
+    async fn asked(&self) -> (Value, Visitor, String) {
+        let object = self.declared("mail", gmail()).await;
+        let ann = Visitor::of(&self.page);
+        ann.get(&self.page.address(&object)).await;
+        let asked = ann.presses(&self.path("mail"), "connect").await;
+        let waiting = asked.header("location").to_owned();
+        (object, ann, waiting)
+    }
+
     /// The operator writes that.
     async fn says(&self, name: &str, status: Value) {
         self.scene.give_status(name, &status).await;

@@ -60,12 +60,9 @@ async fn connections_without_a_request_make_room_for_those_that_have_one() {
 #[tokio::test]
 async fn of_one_object_few_pages_are_held_back_and_the_others_are_shown_at_once() {
     let stage = Stage::new("connect", &[]).await;
-    let object = stage.declared("mail", gmail()).await;
-    let ann = Visitor::of(&stage.page);
-    ann.get(&stage.page.address(&object)).await;
-    let asked = ann.presses(&stage.path("mail"), "connect").await;
+    let (object, ann, waiting) = stage.asked().await;
     let request = stage.handled().await;
-    let waits = format!("{}&again=1", asked.header("location"));
+    let waits = format!("{waiting}&again=1");
     let mut pages: FuturesUnordered<_> = (0..12).map(|_| ann.get(&waits)).collect();
     let is_ready = |page: &Answer| page.text.contains("Your link is ready");
     for _ in 0..8 {
@@ -84,11 +81,7 @@ async fn of_one_object_few_pages_are_held_back_and_the_others_are_shown_at_once(
 #[tokio::test]
 async fn who_waits_while_the_page_ends_is_led_to_another_one() {
     let stage = Stage::new("connect", &[]).await;
-    let object = stage.declared("mail", gmail()).await;
-    let ann = Visitor::of(&stage.page);
-    ann.get(&stage.page.address(&object)).await;
-    let asked = ann.presses(&stage.path("mail"), "connect").await;
-    let waiting = asked.header("location");
+    let (_, ann, waiting) = stage.asked().await;
     let waits = format!("{waiting}&again=1");
     let held = ann.get(&waits);
     let end = async {
@@ -99,6 +92,6 @@ async fn who_waits_while_the_page_ends_is_led_to_another_one() {
     };
     let (page, ()) = future::join(held, end).await;
     assert_eq!(page.status, 200, "{page:?}");
-    assert!(page.refresh().starts_with(waiting), "{page:?}");
+    assert!(page.refresh().starts_with(&waiting), "{page:?}");
     assert!(page.text.contains("Making your link"), "{}", page.text);
 }

@@ -65,17 +65,13 @@ async fn nobody_is_told_that_a_sign_in_is_over_that_has_brought_a_grant_and_was_
 #[tokio::test]
 async fn who_waits_while_composio_cannot_be_used_is_told_so() {
     let stage = Stage::new("connect", &[]).await;
-    let object = stage.declared("mail", gmail()).await;
-    let ann = Visitor::of(&stage.page);
-    ann.get(&stage.page.address(&object)).await;
-    let asked = ann.presses(&stage.path("mail"), "connect").await;
-    let waiting = asked.header("location");
-    let page = ann.get(waiting).await;
+    let (_, ann, waiting) = stage.asked().await;
+    let page = ann.get(&waiting).await;
     assert!(page.text.contains("Making your link"), "{}", page.text);
     stage.says("mail", hindered("ProjectNotFound")).await;
     let is_told = |page: &Answer| page.text.contains("Composio cannot be used now");
     let page = stage
-        .until(&ann, waiting, "why there is none", is_told)
+        .until(&ann, &waiting, "why there is none", is_told)
         .await;
     assert!(page.text.contains("(ProjectNotFound)"), "{}", page.text);
     assert!(

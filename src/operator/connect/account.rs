@@ -105,9 +105,8 @@ impl Account {
         let last_request =
             last_request.filter(|last| last.outcome != ConnectRequestOutcome::Looked);
         let ready = status.condition(condition::READY);
-        let doubt = status
-            .condition(condition::SYNCED)
-            .filter(|synced| synced.status != "True");
+        let synced = status.condition(condition::SYNCED);
+        let doubt = synced.filter(|synced| synced.status != "True");
         let link_text = link.and_then(|link| link.sealed.as_deref().or(link.url.as_deref()));
         let browser = requested_by.and_then(|by| by.browser.as_deref());
         let person = spec["person"].as_str().filter(|person| !person.is_empty());
@@ -159,7 +158,7 @@ impl Account {
             of_cluster_project: project["kind"] == "ClusterComposioProject",
             is_deleting: metadata.deletion_timestamp.is_some(),
             has_address: status.connect_page.is_some(),
-            is_synced: status.condition(condition::SYNCED).is_some_and(|synced| {
+            is_synced: synced.is_some_and(|synced| {
                 let seen = synced.observed_generation;
                 synced.status == "True" && (seen.is_none() || seen == metadata.generation)
             }),
@@ -303,8 +302,12 @@ impl Account {
     /// Whether the project has taken it on, for the person whom it names now: they are awaited, or were there. What nobody
     /// allows is neither, whatever grant there is of before.
     pub(super) fn is_taken_on(&self) -> bool {
-        let has_grant = matches!(self.state(), State::Active | State::Inactive);
-        self.has_address || (has_grant && self.is_synced)
+        self.has_address || (self.has_grant() && self.is_synced)
+    }
+
+    /// Whether somebody has signed in.
+    pub(super) fn has_grant(&self) -> bool {
+        matches!(self.state, State::Active | State::Inactive)
     }
 
     /// The link, if one can be used now.

@@ -235,7 +235,7 @@ pub(super) fn returning(
         },
         (None, FinishedIn::Same)
             if account.has_on_record(request)
-                && has_grant(account)
+                && account.has_grant()
                 && reason(account) == Some(Reason::FinishedElsewhere) =>
         {
             Returning::TooLate
@@ -244,16 +244,11 @@ pub(super) fn returning(
             is_long: age >= LONG,
             is_settled: age >= SETTLING,
         },
-        (None, _) if account.has_on_record(request) && has_grant(account) => Returning::Unheard,
+        (None, _) if account.has_on_record(request) && account.has_grant() => Returning::Unheard,
         // That it was finished here is recorded with a grant alone.
         (None, FinishedIn::Same) if account.state() == State::Over => Returning::NotFinished,
         (None, _) => Returning::Over,
     }
-}
-
-/// Whether somebody has signed in.
-pub(super) fn has_grant(account: &Account) -> bool {
-    matches!(account.state(), State::Active | State::Inactive)
 }
 
 /// What to show to the browser that had asked for the link of the request `link`, and came back at that time to have

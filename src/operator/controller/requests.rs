@@ -113,15 +113,13 @@ fn sort(objects: &AllObjects, now: Timestamp) -> Sorted {
     let uids = without.iter().map(|one| one.account_uid.as_str()).collect();
     let others = objects.known_uids(&uids);
     let others: HashSet<String> = others.into_iter().map(str::to_owned).collect();
-    let is_void = |one: &StoredRequest| one.is_void(objects.page(), now);
     let mut sorted = Sorted::default();
-    let is_unproved =
-        |one: &StoredRequest| objects.page().is_some_and(|page| one.is_unproved(page));
     for request in with {
-        if is_unproved(&request) {
+        let is_unproved = request.is_unproved(objects.page());
+        if is_unproved {
             sorted.unproved.push(request.clone());
         }
-        match is_void(&request) {
+        match is_unproved || request.is_over(now) {
             true => sorted.over.push(request),
             false => sorted.open.push(request),
         }
@@ -129,7 +127,7 @@ fn sort(objects: &AllObjects, now: Timestamp) -> Sorted {
     for request in without {
         let until = request.waits_until();
         let is_of_another = others.contains(&request.account_uid);
-        match is_of_another || is_void(&request) || until <= Instant::now() {
+        match is_of_another || request.is_void(objects.page(), now) || until <= Instant::now() {
             true => sorted.over.push(request),
             false => sorted.next = sorted.next.into_iter().chain([until]).min(),
         }
@@ -157,15 +155,7 @@ pub(super) async fn sweep(client: Client, objects: AllObjects, trigger: Trigger,
         });
         let deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
         deletions.for_each(|_| std::future::ready(())).await;
-        let unproved = told.due(unproved);
-        let unproved = unproved
-            .into_iter()
-            .map(|one| unproved::object_of(client.clone(), one));
-        let unproved = stream::iter(unproved);
-        let unproved: Vec<_> = unproved.buffer_unordered(AT_ONCE).collect().await;
-        for object in unproved.into_iter().flatten() {
-            told.tell(&object);
-        }
+        told.report(&client, unproved).await;
         for request in open.iter().filter(|_| is_round) {
             trigger.send(ObjectRef::new(&request.account).within(&request.namespace));
         }

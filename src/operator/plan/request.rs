@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Desired,
-    sign_in::{is_return_over, link_of},
+    sign_in::{is_return_over, known_of, link_of},
 };
 
 /// A ConnectRequest of the object that is there, is young enough to count, and names it by its uid.
@@ -184,8 +184,7 @@ impl Desired {
         let Some(link) = link_of(recorded) else {
             return false;
         };
-        let known = recorded.sign_in.as_ref();
-        let known = known.filter(|known| known.request == link.uid);
+        let known = known_of(recorded, &link);
         let is_known = known.is_some_and(|known| known.finished_in.is_some());
         let last = recorded.last_connect_request.as_ref();
         let was_told = last.is_some_and(|last| match last.kind {

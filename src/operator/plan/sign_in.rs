@@ -28,6 +28,15 @@ pub(super) fn link_of(recorded: &ConnectedAccountStatus) -> Option<LinkRequested
     })
 }
 
+/// What is known already of the sign-in through that link.
+pub(super) fn known_of<'a>(
+    recorded: &'a ConnectedAccountStatus,
+    link: &LinkRequestedBy,
+) -> Option<&'a SignIn> {
+    let known = recorded.sign_in.as_ref();
+    known.filter(|known| known.request == link.uid)
+}
+
 /// How the sign-in through the last link went, with what the account and the requests tell.
 ///
 /// That it was finished in another browser sticks: whoever has the address could come back in the first one later.
@@ -50,10 +59,7 @@ pub fn sign_in(
         None => SignedDuration::ZERO,
     };
     let link = asked.or_else(|| is_demanded.then(no_request))?;
-    let known = recorded
-        .sign_in
-        .as_ref()
-        .filter(|known| known.request == link.uid);
+    let known = known_of(recorded, &link);
     let told = desired
         .requests
         .iter()

@@ -61,6 +61,7 @@ mod tests {
         assert_eq!(at(60), Err(Duration::from_secs(10)));
         assert_eq!(at(71), Ok(()));
     }
+
     #[test]
     fn no_namespace_uses_up_what_another_has() {
         let disablings = Disablings::default();

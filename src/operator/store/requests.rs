@@ -75,15 +75,18 @@ impl StoredRequest {
     /// Whether it counts no more, or never has: it is over, or says what only the connect page can say, and does not come
     /// from there. One from the future was made by a clock that nothing is known of, and counts.
     pub(crate) fn is_void(&self, page: Option<&PageSettings>, now: Timestamp) -> bool {
-        self.is_going
-            || now.duration_since(self.created) > PendingRequest::LIFETIME
-            || page.is_some_and(|page| self.is_unproved(page))
+        self.is_over(now) || self.is_unproved(page)
+    }
+
+    /// Whether its time is over, or it is being deleted.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.is_going || now.duration_since(self.created) > PendingRequest::LIFETIME
     }
 
     /// Whether it says what only the connect page can say, and does not come from there, or was signed with a key that the
     /// operator does not have.
-    pub(crate) fn is_unproved(&self, page: &PageSettings) -> bool {
-        self.pending.is_unproved(&self.account_uid, page)
+    pub(crate) fn is_unproved(&self, page: Option<&PageSettings>) -> bool {
+        page.is_some_and(|page| self.pending.is_unproved(&self.account_uid, page))
     }
 }
 

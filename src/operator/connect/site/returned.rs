@@ -17,7 +17,7 @@ use crate::{
         pages::{Tone, shown},
         reply::Reply,
         requests::{Asked, Made, RETRY},
-        stage::{Returning, has_grant, returning},
+        stage::{Returning, returning},
         texts::{self, Notice},
         visitor::NotLetIn,
     },
@@ -109,7 +109,7 @@ impl Site {
                 // That it could be made once more shows that the one before was handled, and brought no grant to light. Where
                 // there is one, the operator has not understood what it was told.
                 let is_handled = was_asked && is_settled && matches!(made, Made::New(_));
-                if is_handled && !has_grant(account) {
+                if is_handled && !account.has_grant() {
                     let stage = match came_in {
                         FinishedIn::Same => Returning::NotFinished,
                         FinishedIn::Another => Returning::Over,

@@ -121,8 +121,8 @@ impl Site {
             .header(header::SET_COOKIE, forget)
     }
 
-    /// Where this browser was led from the session of that name before, if its person may go there: the session was told already, and
-    /// what came of it is there. Another tab, the button back and a reload come here once more.
+    /// Where this browser was led from the session of that name before, if its person may go there: the session was told
+    /// already, and what came of it is there. Another tab, the button back and a reload come here once more.
     fn led_on_before(&self, browser: &Browser<'_>, known_as: &str) -> Option<String> {
         let known = self.cookies.verified(browser.headers, known_as)?;
         let (path, query) = known.split_once('?')?;

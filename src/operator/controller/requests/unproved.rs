@@ -1,12 +1,17 @@
 //! Returns from a sign-in that nobody can tell from forged ones: whoever has the page's key in another file than the operator
 //! loses what people come back with, and is told so.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
+use futures::{StreamExt, stream};
 use kube::{Api, Client};
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::AT_ONCE;
 use crate::{
     crd::{ConnectedAccount, ConnectedAccountStatus, Returned},
     log::cause,
@@ -38,8 +43,19 @@ impl Unproved {
         }
     }
 
-    /// Those that something is to be told of.
-    pub(super) fn due(&mut self, requests: Vec<StoredRequest>) -> Vec<StoredRequest> {
+    /// Tells of those whose objects nothing was told of lately. An object is read once, however many requests name it.
+    pub(super) async fn report(&mut self, client: &Client, requests: Vec<StoredRequest>) {
+        let due = self.due(requests).into_values();
+        let objects = due.map(|of_one| object_of(client.clone(), of_one));
+        let objects = stream::iter(objects).buffer_unordered(AT_ONCE);
+        let objects: Vec<_> = objects.collect().await;
+        for object in objects.into_iter().flatten() {
+            self.tell(&object);
+        }
+    }
+
+    /// Those that something is to be told of, by the uid of their object.
+    fn due(&mut self, requests: Vec<StoredRequest>) -> BTreeMap<String, Vec<StoredRequest>> {
         let now = Instant::now();
         self.told.retain(|_, at| now.duration_since(*at) < PAUSE);
         let mut new = requests;
@@ -48,11 +64,17 @@ impl Unproved {
             self.untold += new.len() as u64;
             new.clear();
         }
-        new
+        let mut due = BTreeMap::<String, Vec<StoredRequest>>::new();
+        for request in new {
+            due.entry(request.account_uid.clone())
+                .or_default()
+                .push(request);
+        }
+        due
     }
 
     /// Tells of a request, by an event of its object and in the log.
-    pub(super) fn tell(&mut self, object: &ConnectedAccount) {
+    fn tell(&mut self, object: &ConnectedAccount) {
         if self.told.len() >= MOST {
             self.untold += 1;
             return;
@@ -69,9 +91,10 @@ impl Unproved {
     }
 }
 
-/// The object that the request names, if the request tells of the link that is out, or has brought the sign-in: of any other
+/// The object that the requests name, if one of them tells of the link that is out, or has brought the sign-in: of any other
 /// nobody who came back could tell.
-pub(super) async fn object_of(client: Client, request: StoredRequest) -> Option<ConnectedAccount> {
+async fn object_of(client: Client, requests: Vec<StoredRequest>) -> Option<ConnectedAccount> {
+    let request = requests.first()?;
     let api = Api::<ConnectedAccount>::namespaced(client, &request.namespace);
     let object = match api.get_opt(&request.account).await {
         Ok(object) => object?,
@@ -82,9 +105,11 @@ pub(super) async fn object_of(client: Client, request: StoredRequest) -> Option<
         }
     };
     let is_it = object.metadata.uid.as_deref() == Some(&*request.account_uid);
-    let returned = request.pending.returned.as_ref()?;
     let status = object.status.as_ref()?;
-    (is_it && is_of_link(returned, status)).then_some(object)
+    let mut returned = requests
+        .iter()
+        .filter_map(|one| one.pending.returned.as_ref());
+    (is_it && returned.any(|returned| is_of_link(returned, status))).then_some(object)
 }
 
 fn is_of_link(returned: &Returned, status: &ConnectedAccountStatus) -> bool {
