@@ -64,11 +64,9 @@ impl Each {
             let changing = stop.or(change(&name)).await;
             let came = each.take(&name, changing, out);
             if each.stopped.is_some() {
-                if each.meant > 1 {
-                    out.note(&format!(
-                        "warning: {RESOURCE}/{name}: the cluster has not answered, and it may have been changed"
-                    ));
-                }
+                out.note(&format!(
+                    "warning: {RESOURCE}/{name}: the cluster has not answered, and it may have been changed"
+                ));
                 break;
             }
             changed.extend(came.map(|(token, object)| (name, token, object)));

@@ -92,16 +92,14 @@ async fn whoever_gives_up_waiting_for_a_link_leaves_no_request_for_one() {
     }
 }
 
-#[tokio::test]
-async fn ctrl_c_ends_each_wait_for_the_operator_and_what_was_asked_for_stays() {
-    let scene = Scene::new("cli-ctrl-c-waits").await;
-    scene.declare("mail", gmail()).await;
-    let kubeconfig = scene.control_plane.kubeconfig();
+/// Where an object keeps what each of these commands writes, and what is told once it is written.
+fn changes() -> [(&'static str, String, String); 3] {
     let obeyed = "and the operator was not seen to obey";
-    for (command, path, begun) in [
+    let requested = RECONCILE.replace('/', "~1");
+    [
         (
             "reconcile",
-            format!("/metadata/annotations/{}", RECONCILE.replace('/', "~1")),
+            format!("/metadata/annotations/{requested}"),
             "reconcile requested".to_owned(),
         ),
         (
@@ -114,22 +112,45 @@ async fn ctrl_c_ends_each_wait_for_the_operator_and_what_was_asked_for_stays() {
             "/spec/suspend".to_owned(),
             format!("resumed, {obeyed}"),
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_each_wait_for_the_operator_and_what_was_asked_for_stays() {
+    let scene = Scene::new("cli-ctrl-c-waits").await;
+    scene.declare("mail", gmail()).await;
+    for (command, path, begun) in changes() {
         let before = scene.object("mail").await.pointer(&path).cloned();
-        let program = start(&scene, kubeconfig, &[command, "mail", "--wait"]).await;
-        let asked = wait::until("the change", SOON, async || {
-            let now = scene.object("mail").await.pointer(&path).cloned();
-            match now == before {
-                true => Err(program.read_log()),
-                false => Ok(now),
-            }
-        })
-        .await;
+        let is_waited_for =
+            |seen: &Seen| seen.method == "GET" && seen.query.contains("fieldSelector");
+        let (intercept, held) = hold(is_waited_for, false);
+        let (_proxy, kubeconfig) = behind(&scene, intercept).await;
+        let program = start(&scene, &kubeconfig, &[command, "mail", "--wait"]).await;
+        caught(held, &program).await;
+        let asked = scene.object("mail").await.pointer(&path).cloned();
+        assert_ne!(asked, before, "{command}");
         let ended = ended_by(&program, Signal::Int).await;
         assert_eq!(ended, Some(130), "{command}: {}", program.read_log());
         let object = scene.object("mail").await;
         assert_eq!(object.pointer(&path).cloned(), asked, "{command}");
         let told = format!("connectedaccount.composio.dev/mail {begun}\nerror: interrupted\n");
+        assert_eq!(program.read_log(), told, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_before_the_cluster_has_answered_tells_that_the_object_may_have_been_changed() {
+    let scene = Scene::new("cli-ctrl-c-changes").await;
+    scene.declare("mail", gmail()).await;
+    for (command, ..) in changes() {
+        let (intercept, held) = hold(|seen| seen.method == "PATCH", true);
+        let (_proxy, kubeconfig) = behind(&scene, intercept).await;
+        let program = start(&scene, &kubeconfig, &[command, "mail"]).await;
+        caught(held, &program).await;
+        let ended = ended_by(&program, Signal::Int).await;
+        assert_eq!(ended, Some(130), "{command}: {}", program.read_log());
+        let told = "warning: connectedaccount.composio.dev/mail: the cluster has not answered, and it may have been \
+                    changed\nerror: interrupted\n";
         assert_eq!(program.read_log(), told, "{command}");
     }
 }

@@ -179,7 +179,13 @@ async fn a_cluster_that_never_answers_is_left_by_ctrl_c() {
         let ended = program.wait(SOON).await.expect("it ends");
         let log = program.read_log();
         assert_eq!(ended.code(), Some(130), "{args:?}: {log}");
-        assert_eq!(log, "error: interrupted\n", "{args:?}");
+        // What it has sent may have been done; a list of objects changes none.
+        let may_be_changed =
+            ["reconcile", "suspend", "resume"].contains(&args[0]) && args[1] == "mail";
+        let warning = "warning: connectedaccount.composio.dev/mail: the cluster has not answered, and it may have been \
+                       changed\n";
+        let warning = if may_be_changed { warning } else { "" };
+        assert_eq!(log, format!("{warning}error: interrupted\n"), "{args:?}");
     }
 }
 
