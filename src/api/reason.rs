@@ -10,7 +10,18 @@ mod table;
 use table::TABLE;
 
 /// Why the conditions are as they are. Every condition of a status carries one of these words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumCount, strum::IntoStaticStr)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::EnumCount,
+    strum::IntoStaticStr,
+)]
 #[allow(
     missing_docs,
     reason = "`Reason::meaning` describes each, for crds/README.md too"

@@ -44,7 +44,7 @@ pub fn config_map_name(object: &str) -> String {
 }
 
 /// Why the condition `ConfigMapWritten` is as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumCount)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::EnumCount)]
 #[allow(
     missing_docs,
     reason = "`ConfigMapReason::meaning` describes each, for crds/README.md too"

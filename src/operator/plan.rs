@@ -65,7 +65,7 @@ pub use observed::{
     AccessGate, AccountLookup, AuthConfigCheck, Holder, Observed, ProjectState, Proof, Refused,
     SecretSeen, SecretVersion,
 };
-pub use pin::Pin;
+pub use pin::{KeptPin, OwnPin, Pin};
 pub use policy::{Labels, NotAllowed, Policy};
 pub use request::{NoSession, PendingRequest};
 pub use rule::Rule;

@@ -15,6 +15,6 @@ pub use objects::{ObjectCounts, Objects, WatchDelta, WordCounts};
 #[cfg(test)]
 pub(crate) use packed::DECODED;
 pub(crate) use packed::FINGERPRINTS;
-pub use packed::{PackedObject, Recorded, Summary, Told};
+pub use packed::{PackedObject, Recorded, StoredSummary, Summary, Told};
 pub use requests::ConnectRequests;
 pub(crate) use requests::StoredRequest;

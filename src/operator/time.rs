@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(crate) mod packed;
+
 /// A duration for arithmetic with timestamps. One that is too long counts as the longest.
 pub fn to_signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)

@@ -89,7 +89,7 @@ pub(super) fn follow_notifications(
 ) {
     match event {
         watcher::Event::Init | watcher::Event::InitApply(_) => {}
-        watcher::Event::InitDone => objects.all().iter().for_each(|one| outbox.offer(one)),
+        watcher::Event::InitDone => objects.all().for_each(|one| outbox.offer(&one)),
         watcher::Event::Apply(object) => outbox.offer(object),
         watcher::Event::Delete(object) => outbox.forget(object),
     }

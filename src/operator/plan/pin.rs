@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Flags, computed_alias, is_computed_form};
 
+mod kept;
+
+pub use kept::{KeptPin, OwnPin};
+
 /// The longest name of another object that is repeated in an event.
 const MAX_OBJECT: usize = 320;
 
@@ -23,6 +27,12 @@ struct Annotation {
     /// Absent: the object is managed, and no account was asked for by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alias: Option<String>,
+}
+
+impl Annotation {
+    fn text(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
 }
 
 /// What the annotation on an object says.
@@ -60,9 +70,22 @@ impl Pin {
         let Some(text) = annotation else {
             return Self::Absent;
         };
-        let Ok(written) = serde_json::from_str::<Annotation>(text) else {
-            return Self::Foreign { object: None };
-        };
+        match serde_json::from_str(text) {
+            Ok(written) => Self::of(written, flags, namespace, name),
+            Err(_) => Self::Foreign { object: None },
+        }
+    }
+
+    /// Reads what is kept of the annotation of an object.
+    pub fn read_kept(kept: &KeptPin, flags: &Flags, namespace: &str, name: &str) -> Self {
+        match kept {
+            KeptPin::Absent => Self::Absent,
+            KeptPin::Text(text) => Self::read(Some(text), flags, namespace, name),
+            KeptPin::Own(own) => Self::of(own.written(namespace, name), flags, namespace, name),
+        }
+    }
+
+    fn of(written: Annotation, flags: &Flags, namespace: &str, name: &str) -> Self {
         if (written.namespace.as_str(), written.name.as_str()) != (namespace, name) {
             let object = format!("{}/{}", written.namespace, written.name);
             return Self::Foreign {
@@ -113,15 +136,15 @@ impl Pin {
 
     /// The annotation for an object, as [`Pin::Own`] is read from it.
     pub fn annotation(flags: &Flags, namespace: &str, name: &str, alias: Option<&str>) -> String {
-        serde_json::json!(Annotation {
+        let annotation = Annotation {
             project: flags.project.clone(),
             project_id: flags.project_id.as_deref().map(str::to_owned),
             prefix: flags.alias_prefix.clone(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             alias: alias.map(str::to_owned),
-        })
-        .to_string()
+        };
+        annotation.text()
     }
 
     /// The alias under which an account of this object may be there.

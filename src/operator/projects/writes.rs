@@ -1,7 +1,5 @@
 //! What the operator writes on a project: the finalizer while accounts are in it, and the status.
 
-use std::sync::Arc;
-
 use kube::{
     Api, Client,
     api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
@@ -11,7 +9,6 @@ use serde_json::json;
 use super::{Declared, Entry, ProjectKey, Shared, declared::api_resource};
 use crate::{
     crd::{PROJECT_FINALIZER, ProjectKind, ProjectStatus},
-    plan::Pin,
     store::{PackedObject, Summary},
 };
 
@@ -94,11 +91,7 @@ pub(super) fn in_use(entry: &Entry, declared: &Declared) -> Option<String> {
     let some = match declared.key.kind {
         ProjectKind::ClusterComposioProject => String::new(),
         ProjectKind::ComposioProject => {
-            let mut names: Vec<String> = users
-                .iter()
-                .take(NAMED)
-                .map(|one| one.name.to_string())
-                .collect();
+            let mut names: Vec<String> = users.into_iter().take(NAMED).collect();
             if count > NAMED {
                 names.push("…".to_owned());
             }
@@ -112,12 +105,12 @@ pub(super) fn in_use(entry: &Entry, declared: &Declared) -> Option<String> {
     }
 }
 
-/// The objects that have, or may have, an account in the project, by what the watch has brought.
-fn users(entry: &Entry) -> Vec<Arc<Summary>> {
-    let all = entry.objects().all();
-    let mut users: Vec<_> = all.filter(|one| one.is_marked).collect();
-    users.sort_by(|one, another| one.name.cmp(&another.name));
-    users
+/// The names of the objects that have, or may have, an account in the project, by what the watch has brought.
+fn users(entry: &Entry) -> Vec<String> {
+    let all = entry.objects().all().filter(|one| one.is_marked);
+    let mut names: Vec<_> = all.map(|one| one.name.to_string()).collect();
+    names.sort();
+    names
 }
 
 /// Whether an object needs the project, as the apiserver tells now: one that refers to it, or whose pin does.
@@ -145,8 +138,7 @@ async fn is_needed(shared: &Shared, declared: &Declared) -> Result<bool, kube::E
 }
 
 fn needs(object: &Summary, project: &ProjectKey) -> bool {
-    let pin = object.pin.as_deref();
-    let pinned = pin.and_then(|pin| Pin::project(pin, &object.namespace, &object.name));
+    let pinned = object.pin_project();
     object.is_marked
         && (object.project() == *project || pinned == Some(project.reference().to_string()))
 }

@@ -9,7 +9,7 @@ use kube::runtime::{reflector::ObjectRef, watcher::Event};
 use parking_lot::Mutex;
 
 use super::{
-    ConnectRequests, ObjectCounts, Objects, PackedObject, Summary, WatchDelta,
+    ConnectRequests, ObjectCounts, Objects, PackedObject, StoredSummary, Summary, WatchDelta,
     cluster::{Cluster, NamespaceChange},
     watched::Watched,
 };
@@ -100,9 +100,9 @@ impl AllObjects {
         let summary = Arc::clone(object.summary());
         let is_to_be_told = summary.is_to_be_told();
         // Before anybody can be told to look at it.
-        self.watched.lock().put(object);
+        let stored = self.watched.lock().put(object);
         let key = summary.project();
-        let mut delta = self.of_project(&key).apply(Arc::clone(&summary));
+        let mut delta = self.of_project(&key).apply(&summary, stored);
         if delta.changed.is_empty() && !is_to_be_told {
             self.watched.lock().forget_text(&summary);
         }
@@ -120,9 +120,11 @@ impl AllObjects {
 
     /// Takes in everything that was listed, in place of what is known.
     fn reset(&self) -> WatchDelta {
-        let mut by_key: HashMap<ProjectKey, Vec<Arc<Summary>>> = HashMap::new();
-        for object in self.watched.lock().end_list() {
-            by_key.entry(object.project()).or_default().push(object);
+        let mut by_key: HashMap<ProjectKey, Vec<StoredSummary>> = HashMap::new();
+        let all = self.watched.lock().end_list();
+        for object in all {
+            let key = object.summary().project();
+            by_key.entry(key).or_default().push(object);
         }
         for key in self.by_project.lock().keys() {
             by_key.entry(key.clone()).or_default();
@@ -186,9 +188,8 @@ impl AllObjects {
         if uids.is_empty() {
             return HashSet::new();
         }
-        let watched = self.watched.lock();
-        let all = watched.all().filter_map(|object| object.uid.as_deref());
-        all.filter_map(|uid| uids.get(uid).copied()).collect()
+        let known = |object: Arc<Summary>| uids.get(object.uid.as_deref()?).copied();
+        self.all().filter_map(known).collect()
     }
 
     /// What the operator shares with the connect page; `None`: it is not served.
@@ -222,7 +223,7 @@ impl AllObjects {
         if changed.is_empty() && !is_refused {
             return Vec::new();
         }
-        let concerned = self.all().into_iter().filter(is_concerned);
+        let concerned = self.all().filter(is_concerned);
         concerned.map(|object| object.reference()).collect()
     }
 
@@ -231,15 +232,15 @@ impl AllObjects {
         self.cluster.set_key_secret(project, secret);
     }
 
-    /// What is kept of all of them.
-    pub fn all(&self) -> Vec<Arc<Summary>> {
-        self.watched.lock().all().cloned().collect()
+    /// What is known of all of them. Each is read when its turn comes: as they are kept they take less room.
+    pub fn all(&self) -> impl Iterator<Item = Arc<Summary>> + use<> {
+        let all = self.watched.lock().stored().into_iter();
+        all.map(|object| object.summary())
     }
 
     /// References to all of them.
     pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        let all = self.all().into_iter();
-        all.map(|object| object.reference())
+        self.all().map(|object| object.reference())
     }
 
     /// How many there are.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 
-use super::{ConnectRequests, PackedObject, Summary, Told, cluster::Cluster};
+use super::{ConnectRequests, PackedObject, StoredSummary, Summary, Told, cluster::Cluster};
 use crate::{
     activity::Activity,
     crd::{ConnectedAccount, Reason},
@@ -48,7 +48,7 @@ pub struct Objects {
 struct Index {
     hasher: RandomState,
     /// By object key, the hash of namespace and name: a new object of the same name takes the entry of the former.
-    objects: HashMap<u64, Arc<Summary>>,
+    objects: HashMap<u64, StoredSummary>,
     /// Pairs of the hash of a [`Key`] and an object key.
     keys: BTreeSet<(u64, u64)>,
     /// The keys of the objects that lost an account to another object.
@@ -167,8 +167,8 @@ impl Objects {
 
     /// What is known of all of them.
     pub fn all(&self) -> impl Iterator<Item = Arc<Summary>> + use<> {
-        let all: Vec<_> = self.index.lock().objects.values().cloned().collect();
-        all.into_iter()
+        let all = self.index.lock().stored();
+        all.into_iter().map(|object| object.summary())
     }
 
     /// References to all of them.
@@ -211,7 +211,7 @@ impl Objects {
     pub(crate) fn wait_for_a_person(&self, now: Timestamp) -> bool {
         let index = self.index.lock();
         let mut all = index.objects.values();
-        all.any(|object| object.waits_for_a_person(now))
+        all.any(|object| object.summary().waits_for_a_person(now))
     }
 
     /// The flags on which the identity of objects depends.
@@ -228,7 +228,7 @@ impl Objects {
     pub(super) fn in_conflict_with(&self, other: &Summary) -> Vec<ObjectRef<PackedObject>> {
         let index = self.index.lock();
         let all = index.in_conflict.iter();
-        let all = all.filter_map(|key| index.objects.get(key));
+        let all = all.filter_map(|key| index.known(*key));
         all.filter(|loser| loser.is_readable() && loser.may_mean_the_same(other))
             .map(|loser| loser.reference())
             .collect()
@@ -240,36 +240,37 @@ impl Index {
     fn put(
         &mut self,
         known: Option<&Summary>,
-        object: Arc<Summary>,
+        object: &Arc<Summary>,
+        stored: StoredSummary,
         flags: &Flags,
         delta: &mut WatchDelta,
     ) {
         let object_key = self.object_key(&object.namespace, &object.name);
-        let keys = self.keys_of(&object, flags);
+        let keys = self.keys_of(object, flags);
         self.keys
             .extend(keys.into_iter().map(|key| (key, object_key)));
-        if is_in_conflict(&object) {
+        if is_in_conflict(object) {
             self.in_conflict.insert(object_key);
         }
-        if is_not_allowed(&object) {
+        if is_not_allowed(object) {
             self.not_allowed.insert(object_key);
         }
         if counts_accounts(flags) {
-            self.places.put(&object);
+            self.places.put(object);
         }
-        self.counts.add(&object);
-        if let Some(key) = recorded_auth_config(&object, flags) {
+        self.counts.add(object);
+        if let Some(key) = recorded_auth_config(object, flags) {
             *self.auth_configs.entry(key).or_default() += 1;
         }
         let was_left_out = known.map_or(&[][..], |known| &known.left_out);
         if !object.left_out.is_empty() && *object.left_out != *was_left_out {
-            delta.undecodable.push(Arc::clone(&object));
+            delta.undecodable.push(Arc::clone(object));
         }
-        let by_us = self.is_own_write(object_key, &object);
-        if is_changed(known, &object, by_us) {
+        let by_us = self.is_own_write(object_key, object);
+        if is_changed(known, object, by_us) {
             delta.changed.push(object.reference());
         }
-        self.objects.insert(object_key, object);
+        self.objects.insert(object_key, stored);
     }
 
     /// Takes an object out, as it was indexed, which need not be as it is now.
@@ -278,7 +279,7 @@ impl Index {
         self.in_conflict.remove(&object_key);
         self.not_allowed.remove(&object_key);
         self.forget_conclusion(object_key);
-        let object = self.objects.remove(&object_key)?;
+        let object = self.objects.remove(&object_key)?.summary();
         if counts_accounts(flags) {
             self.places.take_out(&object);
         }
@@ -297,11 +298,21 @@ impl Index {
         Some(object)
     }
 
+    /// All of them, as they are kept.
+    fn stored(&self) -> Vec<StoredSummary> {
+        self.objects.values().cloned().collect()
+    }
+
+    /// What is known of the object of that key.
+    fn known(&self, object_key: u64) -> Option<Arc<Summary>> {
+        Some(self.objects.get(&object_key)?.summary())
+    }
+
     fn with(&self, key: &Key<'_>) -> Vec<Arc<Summary>> {
         let key = self.hasher.hash_one(key);
         self.keys
             .range((key, u64::MIN)..=(key, u64::MAX))
-            .filter_map(|(_, object_key)| self.objects.get(object_key).cloned())
+            .filter_map(|(_, object_key)| self.known(*object_key))
             .collect()
     }
 
@@ -336,7 +347,7 @@ impl Index {
 
     /// References to those of these keys that can be decoded.
     fn refs(&self, object_keys: &BTreeSet<u64>) -> impl Iterator<Item = ObjectRef<PackedObject>> {
-        let all = object_keys.iter().filter_map(|key| self.objects.get(key));
+        let all = object_keys.iter().filter_map(|key| self.known(*key));
         all.filter(|object| object.is_readable())
             .map(|object| object.reference())
     }

@@ -14,7 +14,7 @@ mod reading;
 mod summary;
 
 pub(crate) use summary::FINGERPRINTS;
-pub use summary::{Recorded, Summary, Told};
+pub use summary::{Recorded, StoredSummary, Summary, Told};
 
 /// Where what is said of an account stands.
 const STATUS: &str = "status";

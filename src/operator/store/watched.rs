@@ -11,7 +11,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use kube::runtime::reflector::ObjectRef;
 
-use super::{PackedObject, Summary};
+use super::{PackedObject, StoredSummary, Summary};
 use crate::capacity::shrink;
 
 /// The texts of a list are kept in pieces of this size, which the system takes back as a whole once all objects of one
@@ -35,7 +35,7 @@ pub(super) struct Watched {
 /// Ordered by namespace and name, which are kept in the summary alone.
 type ByName = BTreeSet<Named>;
 
-struct Named(Arc<Summary>);
+struct Named(StoredSummary);
 
 /// What objects are ordered by, borrowed from a summary or from a reference.
 trait Name {
@@ -118,12 +118,6 @@ impl Ord for Named {
     }
 }
 
-/// Takes in a summary in place of the one that there may be of its name.
-fn put(objects: &mut ByName, summary: Arc<Summary>) {
-    objects.remove(&*summary as &dyn Name);
-    objects.insert(Named(summary));
-}
-
 fn name_of(object: &ObjectRef<PackedObject>) -> (&str, &str) {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     (namespace, &object.name)
@@ -137,21 +131,21 @@ impl Watched {
 
     /// Takes in an object of a list.
     pub(super) fn list(&mut self, object: PackedObject) {
-        let summary = Arc::clone(object.summary());
+        let summary = Named(StoredSummary::of(object.summary()));
         // Of one that is as it was nothing is to be read.
-        let known = self.objects.get(&*summary as &dyn Name);
-        if known.is_none_or(|known| known.0 != summary) {
+        let known = self.objects.get(&summary);
+        if known.is_none_or(|known| known.0 != summary.0) {
             let text = self.in_chunk(object.text());
-            self.keep_text(&summary, text);
+            self.keep_text(&summary.0, text);
         }
-        put(&mut self.listed, summary);
+        self.listed.replace(summary);
     }
 
     /// What the list has brought is all that there is.
-    pub(super) fn end_list(&mut self) -> Vec<Arc<Summary>> {
+    pub(super) fn end_list(&mut self) -> Vec<StoredSummary> {
         self.objects = std::mem::take(&mut self.listed);
         self.chunk = BytesMut::new();
-        self.all().cloned().collect()
+        self.stored()
     }
 
     /// Keeps the texts of these objects, and of those that are to be told of.
@@ -159,18 +153,19 @@ impl Watched {
         let Self { objects, texts, .. } = self;
         let changed: HashSet<_> = changed.iter().map(name_of).collect();
         texts.retain(|object, _| {
-            let is_there = objects.contains(&*object.0 as &dyn Name);
-            is_there && (changed.contains(&object.name()) || object.0.is_to_be_told())
+            let is_there = objects.contains(object);
+            is_there && (changed.contains(&object.name()) || object.0.summary().is_to_be_told())
         });
         // After the start, hardly any text is kept.
         shrink(&mut self.texts, MIN_CAPACITY);
     }
 
     /// Takes in an object, with its text.
-    pub(super) fn put(&mut self, object: PackedObject) {
-        let summary = Arc::clone(object.summary());
+    pub(super) fn put(&mut self, object: PackedObject) -> StoredSummary {
+        let summary = StoredSummary::of(object.summary());
         self.keep_text(&summary, Bytes::copy_from_slice(object.text()));
-        put(&mut self.objects, summary);
+        self.objects.replace(Named(summary.clone()));
+        summary
     }
 
     /// Takes out an object that is gone.
@@ -182,17 +177,17 @@ impl Watched {
 
     /// Keeps the text of an object that was read, if it is as it is known here.
     pub(super) fn keep_read(&mut self, object: &PackedObject) {
-        let summary = object.summary();
-        let known = self.objects.get(&**summary as &dyn Name);
-        if known.is_some_and(|known| known.0 == *summary) {
-            self.keep_text(summary, Bytes::copy_from_slice(object.text()));
+        let summary = StoredSummary::of(object.summary());
+        let known = self.objects.get(&summary.name() as &dyn Name);
+        if known.is_some_and(|known| known.0 == summary) {
+            self.keep_text(&summary, Bytes::copy_from_slice(object.text()));
         }
     }
 
     /// Keeps no more than the summary of an object, if it is still in this version.
     pub(super) fn forget_text(&mut self, object: &Summary) {
         let kept = self.texts.get_key_value(object as &dyn Name);
-        if kept.is_some_and(|(kept, _)| *kept.0 == *object) {
+        if kept.is_some_and(|(kept, _)| kept.0 == *object) {
             self.texts.remove(object as &dyn Name);
             shrink(&mut self.texts, MIN_CAPACITY);
         }
@@ -200,14 +195,13 @@ impl Watched {
 
     pub(super) fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<Summary>> {
         let name = name_of(object);
-        self.objects
-            .get(&name as &dyn Name)
-            .map(|named| Arc::clone(&named.0))
+        let named = self.objects.get(&name as &dyn Name)?;
+        Some(named.0.summary())
     }
 
     pub(super) fn packed(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<PackedObject>> {
         let (object, text) = self.texts.get_key_value(&name_of(object) as &dyn Name)?;
-        let packed = PackedObject::of_parts(Arc::clone(&object.0), text[..].into());
+        let packed = PackedObject::of_parts(object.0.summary(), text[..].into());
         Some(Arc::new(packed))
     }
 
@@ -216,9 +210,10 @@ impl Watched {
     }
 
     /// Keeps the text of an object in place of the one that there may be.
-    fn keep_text(&mut self, summary: &Arc<Summary>, text: Bytes) {
-        self.texts.remove(&**summary as &dyn Name);
-        self.texts.insert(Named(Arc::clone(summary)), text);
+    fn keep_text(&mut self, summary: &StoredSummary, text: Bytes) {
+        let named = Named(summary.clone());
+        self.texts.remove(&named);
+        self.texts.insert(named, text);
     }
 
     /// The text, where those of the list are.
@@ -230,8 +225,9 @@ impl Watched {
         self.chunk.split().freeze()
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Summary>> {
-        self.objects.iter().map(|named| &named.0)
+    /// All of them, as they are kept.
+    pub(super) fn stored(&self) -> Vec<StoredSummary> {
+        self.objects.iter().map(|named| named.0.clone()).collect()
     }
 
     pub(super) fn count(&self) -> usize {
@@ -270,7 +266,7 @@ mod tests {
 
     /// The names of those of which more is kept than the summary.
     fn texts(objects: &AllObjects) -> Vec<String> {
-        let all = objects.all().into_iter();
+        let all = objects.all();
         let with_text = all.filter(|known| objects.has_text(known));
         with_text.map(|known| known.name.to_string()).collect()
     }
@@ -331,7 +327,8 @@ mod tests {
         list(&objects, [to_be_told("a", 1)]);
         assert_eq!(texts(&objects), ["a"], "after another list too");
         let writing = object("a", 1, 1).unpack().expect("it is readable");
-        let of_project = objects.of_project(&objects.all()[0].project());
+        let known = objects.all().next().expect("it is there");
+        let of_project = objects.of_project(&known.project());
         of_project.begin_write(&writing);
         objects.apply_event(Event::Apply(object("a", 2, 1)));
         assert_eq!(texts(&objects), [""; 0], "it was told of");

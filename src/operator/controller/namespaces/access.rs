@@ -91,7 +91,7 @@ impl NamespaceAccess {
         let inside = inside.filter(|object| object.namespace.as_deref() == Some(namespace));
         let waits =
             |one: &Summary| Told::says(one.recorded.synced, &[Reason::NamespaceUnreachable]);
-        let all = self.0.objects.all().into_iter();
+        let all = self.0.objects.all();
         let waiting = all.filter(|one| waits(one));
         for object in inside.chain(waiting.map(|one| one.reference())) {
             self.0.trigger.send(object);

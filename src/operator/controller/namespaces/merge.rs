@@ -70,11 +70,11 @@ impl Merge {
     /// One `Init` and one `InitDone`, once every namespace is known or refused, and one at least is known. A
     /// namespace that is listed later brings what is there as changed, and what is not there any more as
     /// deleted.
-    pub(super) fn apply_event(
+    pub(super) fn apply_event<Known: IntoIterator<Item = Arc<Summary>>>(
         &mut self,
         from: &str,
         event: Change,
-        known: impl FnOnce() -> Vec<Arc<Summary>>,
+        known: impl FnOnce() -> Known,
     ) -> Vec<Change> {
         if self.is_one {
             if matches!(event, Event::InitDone) {
@@ -174,7 +174,9 @@ mod tests {
         fn apply_event(&mut self, merge: &mut Merge, from: &str, event: Change) {
             let known = || {
                 let known = self.store.values();
-                known.map(|object| Arc::clone(object.summary())).collect()
+                known
+                    .map(|object| Arc::clone(object.summary()))
+                    .collect::<Vec<_>>()
             };
             let events = merge.apply_event(from, event, known);
             self.apply(events);

@@ -1,19 +1,46 @@
 //! An account as it is kept: there may be a hundred thousand, and most are only compared with what a list shows.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::composio::model::{Account, Acl, State, Visibility};
+use crate::{
+    composio::model::{Account, Acl, State, Visibility},
+    time::packed,
+};
 
-/// One of the two times, as it is kept: seconds and nanoseconds.
-const TIME: usize = 12;
-/// Both of them, at the beginning.
-const TIMES: usize = 2 * TIME;
-/// Instead of nanoseconds, where there is no time.
-const NO_TIME: i32 = i32::MIN;
-
-/// What an account is besides its id, which it is kept under.
+/// What an account is besides its id, which it is kept under: its times, and then the rest of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PackedAccount(Box<[u8]>);
+
+#[derive(Serialize, Deserialize)]
+struct Times {
+    #[serde(with = "packed::optional")]
+    created_at: Option<Timestamp>,
+    #[serde(with = "packed::optional")]
+    updated_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Rest<'a> {
+    alias: Option<&'a str>,
+    user_id: Option<&'a str>,
+    toolkit: &'a str,
+    auth_config: &'a str,
+    auth_config_disabled: bool,
+    state: &'a str,
+    state_reason: Option<&'a str>,
+    identity: Option<&'a str>,
+    is_shared: bool,
+    sharing: Option<Sharing<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sharing<'a> {
+    allow_all: bool,
+    #[serde(borrow)]
+    allowed: Vec<&'a str>,
+    denied: Vec<&'a str>,
+}
 
 impl PackedAccount {
     pub(super) fn pack(account: &Account) -> Self {
@@ -33,165 +60,73 @@ impl PackedAccount {
             created_at,
             updated_at,
         } = account;
-        let mut writer = Writer(Vec::new());
-        writer.time(*created_at);
-        writer.time(*updated_at);
-        writer.flag(*auth_config_disabled);
-        writer.flag(*visibility == Visibility::Shared);
-        writer.text(state.as_str());
-        writer.text(toolkit);
-        writer.text(auth_config);
-        for text in [alias, user_id, state_reason, identity] {
-            writer.flag(text.is_some());
-            writer.text(text.as_deref().unwrap_or_default());
-        }
-        writer.flag(sharing.is_some());
-        if let Some(Acl {
-            allow_all,
-            allowed,
-            denied,
-        }) = sharing
-        {
-            writer.flag(*allow_all);
-            for users in [allowed, denied] {
-                writer.number(users.len());
-                users.iter().for_each(|user| writer.text(user));
-            }
-        }
-        Self(writer.0.into_boxed_slice())
+        let times = Times {
+            created_at: *created_at,
+            updated_at: *updated_at,
+        };
+        let rest = Rest {
+            alias: alias.as_deref(),
+            user_id: user_id.as_deref(),
+            toolkit,
+            auth_config,
+            auth_config_disabled: *auth_config_disabled,
+            state: state.as_str(),
+            state_reason: state_reason.as_deref(),
+            identity: identity.as_deref(),
+            is_shared: *visibility == Visibility::Shared,
+            sharing: sharing.as_ref().map(|acl| Sharing {
+                allow_all: acl.allow_all,
+                allowed: acl.allowed.iter().map(String::as_str).collect(),
+                denied: acl.denied.iter().map(String::as_str).collect(),
+            }),
+        };
+        // It cannot fail: these are texts, numbers and lists of known length.
+        let packed = postcard::to_allocvec(&(times, rest)).unwrap_or_default();
+        Self(packed.into_boxed_slice())
     }
 
     /// The account of that id; `None` where this is none that was packed.
     pub(super) fn unpack(&self, id: &str) -> Option<Account> {
-        let mut reader = Reader(&self.0);
-        let (created_at, updated_at) = (reader.time()?, reader.time()?);
-        let auth_config_disabled = reader.flag()?;
-        let visibility = match reader.flag()? {
-            true => Visibility::Shared,
-            false => Visibility::Private,
-        };
-        let state = State::from(reader.text()?);
-        let toolkit = reader.text()?.to_owned();
-        let auth_config = reader.text()?.to_owned();
-        let alias = reader.optional_text()?;
-        let user_id = reader.optional_text()?;
-        let state_reason = reader.optional_text()?;
-        let identity = reader.optional_text()?;
-        let sharing = match reader.flag()? {
-            true => Some(Acl {
-                allow_all: reader.flag()?,
-                allowed: reader.texts()?,
-                denied: reader.texts()?,
-            }),
-            false => None,
-        };
+        let (times, rest): (Times, Rest<'_>) = postcard::from_bytes(&self.0).ok()?;
+        let owned = |text: &str| text.to_owned();
         Some(Account {
             id: id.to_owned(),
-            alias,
-            user_id,
-            toolkit,
-            auth_config,
-            auth_config_disabled,
-            state,
-            state_reason,
-            identity,
-            visibility,
-            sharing,
-            created_at,
-            updated_at,
+            alias: rest.alias.map(owned),
+            user_id: rest.user_id.map(owned),
+            toolkit: rest.toolkit.to_owned(),
+            auth_config: rest.auth_config.to_owned(),
+            auth_config_disabled: rest.auth_config_disabled,
+            state: State::from(rest.state),
+            state_reason: rest.state_reason.map(owned),
+            identity: rest.identity.map(owned),
+            visibility: match rest.is_shared {
+                true => Visibility::Shared,
+                false => Visibility::Private,
+            },
+            sharing: rest.sharing.map(|sharing| Acl {
+                allow_all: sharing.allow_all,
+                allowed: sharing.allowed.into_iter().map(owned).collect(),
+                denied: sharing.denied.into_iter().map(owned).collect(),
+            }),
+            created_at: times.created_at,
+            updated_at: times.updated_at,
         })
     }
 
     /// When Composio last changed it.
     pub(super) fn updated_at(&self) -> Option<Timestamp> {
-        let times = self.0.get(TIME..).unwrap_or_default();
-        Reader(times).time().flatten()
+        self.parts()?.0.updated_at
     }
 
     /// Whether both are the same but for their times.
     pub(super) fn is_same_but_for_times(&self, other: &Self) -> bool {
-        self.0.get(TIMES..) == other.0.get(TIMES..)
-    }
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn time(&mut self, time: Option<Timestamp>) {
-        let seconds = time.map_or(0, Timestamp::as_second);
-        let nanoseconds = time.map_or(NO_TIME, Timestamp::subsec_nanosecond);
-        self.0.extend(seconds.to_le_bytes());
-        self.0.extend(nanoseconds.to_le_bytes());
+        let (ours, theirs) = (self.parts(), other.parts());
+        ours.map(|(_, rest)| rest) == theirs.map(|(_, rest)| rest)
     }
 
-    fn flag(&mut self, flag: bool) {
-        self.0.push(u8::from(flag));
-    }
-
-    /// Seven bits a byte, the lowest first; the highest bit says that there are more.
-    fn number(&mut self, mut number: usize) {
-        while number >= 0x80 {
-            self.0.push((number & 0x7f) as u8 | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.number(text.len());
-        self.0.extend(text.as_bytes());
-    }
-}
-
-/// What is left to read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn bytes(&mut self, many: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(many)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    fn time(&mut self) -> Option<Option<Timestamp>> {
-        let seconds = i64::from_le_bytes(self.bytes(8)?.try_into().ok()?);
-        let nanoseconds = i32::from_le_bytes(self.bytes(4)?.try_into().ok()?);
-        match nanoseconds {
-            NO_TIME => Some(None),
-            nanoseconds => Some(Some(Timestamp::new(seconds, nanoseconds).ok()?)),
-        }
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        Some(*self.bytes(1)?.first()? != 0)
-    }
-
-    fn number(&mut self) -> Option<usize> {
-        let mut number = 0;
-        for place in (0..usize::BITS).step_by(7) {
-            let byte = *self.bytes(1)?.first()?;
-            number |= usize::from(byte & 0x7f) << place;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        let length = self.number()?;
-        std::str::from_utf8(self.bytes(length)?).ok()
-    }
-
-    fn optional_text(&mut self) -> Option<Option<String>> {
-        let is_some = self.flag()?;
-        let text = self.text()?;
-        Some(is_some.then(|| text.to_owned()))
-    }
-
-    fn texts<T: FromIterator<String>>(&mut self) -> Option<T> {
-        let many = self.number()?;
-        (0..many).map(|_| self.text().map(str::to_owned)).collect()
+    /// Its times, and the rest as it is packed.
+    fn parts(&self) -> Option<(Times, &[u8])> {
+        postcard::take_from_bytes(&self.0).ok()
     }
 }
 
@@ -300,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_takes_two_hundred_bytes() {
+    fn an_account_takes_a_hundred_bytes() {
         let usual = Account {
             id: "ca_ENgByyK1Sy7T".to_owned(),
             alias: Some("agents-mail-0123456789abcdef".to_owned()),
@@ -312,6 +247,6 @@ mod tests {
             ..bare()
         };
         let packed = PackedAccount::pack(&usual);
-        assert!(packed.0.len() <= 200, "{} bytes", packed.0.len());
+        assert!(packed.0.len() <= 100, "{} bytes", packed.0.len());
     }
 }

@@ -27,7 +27,7 @@ impl Objects {
     pub(crate) fn conclude(&self, object: &Summary, rests_on: u64, conclusion: Conclusion) {
         let mut index = self.index.lock();
         let object_key = index.object_key(&object.namespace, &object.name);
-        if (index.objects.get(&object_key)).is_some_and(|known| **known == *object) {
+        if (index.objects.get(&object_key)).is_some_and(|known| *known == *object) {
             index.forget_conclusion(object_key);
             index.concluded.insert(object_key, rests_on);
             if conclusion != Conclusion::Settled {
@@ -110,7 +110,7 @@ mod tests {
             let packed = PackedObject::pack(object(name, "1", None)).expect("JSON");
             all.apply_event(Event::Apply(packed));
         }
-        let known = all.all();
+        let known: Vec<_> = all.all().collect();
         let objects = all.of_project(&known[0].project());
         let until = Instant::now() + Duration::from_secs(600);
         let waiting = |until| Conclusion::Waiting {
@@ -142,7 +142,7 @@ mod tests {
         let packed = |version| PackedObject::pack(object("a", version, None)).expect("JSON");
         let apply = |version| {
             all.apply_event(Event::Apply(packed(version)));
-            all.all().remove(0)
+            all.all().next().expect("it is there")
         };
         let known = apply("1");
         let objects = all.of_project(&known.project());

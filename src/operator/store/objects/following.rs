@@ -5,20 +5,24 @@ use std::sync::Arc;
 use kube::{Resource, runtime::reflector::ObjectRef};
 
 use super::{Index, Objects, WatchDelta, counts_accounts};
-use crate::store::{PackedObject, Summary};
+use crate::store::{PackedObject, StoredSummary, Summary};
 
 impl Objects {
     /// Takes in an object as the watch has brought it.
-    pub(in crate::store) fn apply(&self, object: Arc<Summary>) -> WatchDelta {
+    pub(in crate::store) fn apply(
+        &self,
+        object: &Arc<Summary>,
+        stored: StoredSummary,
+    ) -> WatchDelta {
         self.activity.note();
         let flags = self.flags();
         let mut index = self.index.lock();
         let mut delta = WatchDelta::default();
-        let known = index.take_out(&object, &flags);
+        let known = index.take_out(object, &flags);
         delta.is_new = known.is_none();
         let claims = known.as_ref().map(|known| index.claims(known, &flags));
-        let now = index.claims(&object, &flags);
-        index.put(known.as_deref(), object, &flags, &mut delta);
+        let now = index.claims(object, &flags);
+        index.put(known.as_deref(), object, stored, &flags, &mut delta);
         let claims_less = claims.is_some_and(|before| !before.is_subset(&now));
         delta.released.extend(known.filter(|_| claims_less));
         delta
@@ -49,7 +53,7 @@ impl Objects {
     }
 
     /// Takes in all objects that there are, in place of those that are known.
-    pub(in crate::store) fn reset(&self, objects: Vec<Arc<Summary>>) -> WatchDelta {
+    pub(in crate::store) fn reset(&self, objects: Vec<StoredSummary>) -> WatchDelta {
         let flags = self.flags();
         let mut index = self.index.lock();
         let mut delta = WatchDelta::default();
@@ -57,10 +61,11 @@ impl Objects {
         index.hasher.clone_from(&former.hasher);
         index.writing.clone_from(&former.writing);
         index.written.clone_from(&former.written);
-        for object in objects {
+        for stored in objects {
+            let object = stored.summary();
             let object_key = former.object_key(&object.namespace, &object.name);
-            let known = former.objects.get(&object_key);
-            index.put(known.map(|known| &**known), object, &flags, &mut delta);
+            let known = former.known(object_key);
+            index.put(known.as_deref(), &object, stored, &flags, &mut delta);
         }
         let index = &mut *index;
         index.keep_conclusions(&mut former);
@@ -83,7 +88,7 @@ impl Objects {
         let mut index = self.index.lock();
         let object_key = index.key_of(object);
         index.writing.remove(&object_key);
-        let known = index.objects.get(&object_key);
+        let known = index.known(object_key);
         // Of one that is gone by now no event will come.
         let is_to_come =
             known.is_some_and(|known| known.resource_version.as_deref() != version.as_deref());

@@ -28,9 +28,9 @@ impl Objects {
             return false;
         }
         let mut index = self.index.lock();
-        let all: Vec<_> = index.objects.values().cloned().collect();
+        let all = index.stored();
         for object in &all {
-            index.take_out(object, &flags);
+            index.take_out(&object.summary(), &flags);
         }
         let flags = Arc::new(Flags {
             alias_prefix: prefix.to_owned(),
@@ -40,8 +40,9 @@ impl Objects {
         settings.set(Arc::clone(&flags));
         // Nobody is told: what was known of each is what is known now.
         let mut delta = WatchDelta::default();
-        for object in all {
-            index.put(Some(&Arc::clone(&object)), object, &flags, &mut delta);
+        for stored in all {
+            let object = stored.summary();
+            index.put(Some(&object), &object, stored, &flags, &mut delta);
         }
         !is_same_policy
     }

@@ -3,12 +3,13 @@
 
 use std::{
     hash::{BuildHasher, Hash, Hasher, RandomState},
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
 };
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
+use serde::{Deserialize, Serialize};
 
 use super::{PackedObject, STATUS};
 use crate::{
@@ -17,16 +18,18 @@ use crate::{
         ALIAS_ANNOTATION, ConnectedAccount, OWN_ACCOUNT_ANNOTATION, ProjectRef, Reason,
         has_finalizer,
     },
-    plan::{Claim, Claimant, Desired, Flags, Labels, Pin, computed_alias},
+    plan::{Claim, Claimant, Desired, Flags, KeptPin, Labels, Pin, computed_alias},
     projects::ProjectKey,
     record::{Proven, RecordKeys},
+    time::packed,
 };
 
 mod recorded;
-mod shared;
+mod stored;
+mod word;
 
 pub use recorded::{Recorded, Told};
-use shared::SharedValues;
+pub use stored::StoredSummary;
 
 /// The longest name of an object.
 const MAX_NAME: usize = 253;
@@ -34,18 +37,14 @@ const MAX_NAME: usize = 253;
 /// Fingerprints are of this process alone: nobody outside can write two statuses that have the same one.
 pub(crate) static FINGERPRINTS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// The texts that objects have in common.
-static TEXTS: LazyLock<SharedValues<str>> = LazyLock::new(SharedValues::new);
-
-/// The projects that objects refer to.
-static PROJECTS: LazyLock<SharedValues<ProjectRef>> = LazyLock::new(SharedValues::new);
-
 /// What is kept of an object, whatever of it cannot be read. It is enough to tell whose an account is and whether
 /// the object has changed, and too little to do anything with it: for that the object is read again.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// The first two fields are those by which it is found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// `metadata.namespace`.
-    pub namespace: Arc<str>,
+    pub namespace: Box<str>,
     /// `metadata.name`.
     pub name: Box<str>,
     /// `metadata.uid`.
@@ -55,16 +54,18 @@ pub struct Summary {
     /// `metadata.generation`.
     pub generation: Option<i64>,
     /// `metadata.creationTimestamp`.
+    #[serde(with = "packed::optional")]
     pub created: Option<Timestamp>,
     /// Whether it is being deleted.
     pub is_deleting: bool,
     /// Whether it has the operator's finalizer.
     pub is_marked: bool,
     /// The annotation `composio.dev/alias`.
-    pub pin: Option<Box<str>>,
+    pub pin: KeptPin,
     /// The annotation `composio.dev/own-account`.
     pub own_account: Option<Box<str>>,
     /// A fingerprint of the annotations by which people ask for something.
+    #[serde(with = "postcard::fixint::le")]
     pub requests: u64,
     /// The fields that could not be read, as paths from the root of the object. Nothing of what stands in
     /// them is told: it may be a link.
@@ -72,15 +73,15 @@ pub struct Summary {
     /// The declared user, if it could be read.
     pub user: Option<Box<str>>,
     /// The declared toolkit, if it could be read.
-    pub toolkit: Option<Arc<str>>,
+    pub toolkit: Option<Box<str>>,
     /// The declared alias.
     pub alias: Option<Box<str>>,
     /// The declared id.
     pub connected_account_id: Option<Box<str>>,
     /// The project that it refers to; `None`: the one of objects that name none.
-    pub(in crate::store) project: Option<Arc<ProjectRef>>,
+    pub(in crate::store) project: Option<ProjectRef>,
     /// The project that its pin names, where it is being deleted and that is another one.
-    pub(in crate::store) pinned_project: Option<Arc<ProjectRef>>,
+    pub(in crate::store) pinned_project: Option<ProjectRef>,
     /// What of the status is used.
     pub recorded: Recorded,
 }
@@ -93,7 +94,7 @@ impl Summary {
         let read = |text| Some(text).filter(|text: &&str| is_readable || !text.is_empty());
         let annotation = |name: &str| {
             let annotations = metadata.annotations.as_ref()?;
-            boxed(annotations.get(name).map(String::as_str))
+            annotations.get(name).map(String::as_str)
         };
         let is_deleting = metadata.deletion_timestamp.is_some();
         let project = &spec.project_ref;
@@ -101,25 +102,27 @@ impl Summary {
             true => pinned_project(metadata).filter(|one| one != project),
             false => None,
         };
+        let namespace = metadata.namespace.as_deref().unwrap_or_default();
+        let name = metadata.name.as_deref().unwrap_or_default();
         Self {
-            namespace: shared_text(metadata.namespace.as_deref().unwrap_or_default()),
-            name: metadata.name.as_deref().unwrap_or_default().into(),
+            namespace: namespace.into(),
+            name: name.into(),
             uid: boxed(metadata.uid.as_deref()),
             resource_version: boxed(metadata.resource_version.as_deref()),
             generation: metadata.generation,
             created: metadata.creation_timestamp.as_ref().map(|time| time.0),
             is_deleting,
             is_marked: has_finalizer(metadata),
-            pin: annotation(ALIAS_ANNOTATION),
-            own_account: annotation(OWN_ACCOUNT_ANNOTATION),
+            pin: KeptPin::of(annotation(ALIAS_ANNOTATION), namespace, name),
+            own_account: boxed(annotation(OWN_ACCOUNT_ANNOTATION)),
             requests: requests(metadata),
             left_out: left_out.iter().map(|path| path.as_str().into()).collect(),
             user: boxed(read(&spec.user)),
-            toolkit: shared(read(&spec.toolkit)),
+            toolkit: boxed(read(&spec.toolkit)),
             alias: boxed((spec.metadata.as_ref()).and_then(|metadata| metadata.alias.as_deref())),
             connected_account_id: boxed(spec.connected_account_id.as_deref()),
-            project: (*project != ProjectRef::default()).then(|| shared_project(project)),
-            pinned_project: pinned_project.as_ref().map(shared_project),
+            project: (*project != ProjectRef::default()).then(|| project.clone()),
+            pinned_project,
             recorded: Recorded::of(object.status.as_ref()),
         }
     }
@@ -182,9 +185,13 @@ impl Summary {
     /// Whether its pin names another project than the one that it refers to: what it has on record is there, and is
     /// nothing to ask this one for.
     pub(crate) fn is_pinned_elsewhere(&self, flags: &Flags) -> bool {
-        let pin = self.pin.as_deref();
-        let project = pin.and_then(|pin| Pin::project(pin, &self.namespace, &self.name));
-        project.is_some_and(|project| project != flags.project)
+        self.pin_project()
+            .is_some_and(|project| project != flags.project)
+    }
+
+    /// The project, `kind/name`, that its pin names.
+    pub(crate) fn pin_project(&self) -> Option<String> {
+        self.pin.project(&self.namespace, &self.name)
     }
 
     /// Works on what of the object bears on whose an account is, in a namespace of those labels.
@@ -195,7 +202,7 @@ impl Summary {
         work: impl FnOnce(Claimant<'_>) -> T,
     ) -> T {
         let own_alias = self.own_alias(flags);
-        let pin = Pin::read(self.pin.as_deref(), flags, &self.namespace, &self.name);
+        let pin = Pin::read_kept(&self.pin, flags, &self.namespace, &self.name);
         work(Claimant {
             own_alias: &own_alias,
             declared_alias: self.alias.as_deref(),
@@ -322,18 +329,6 @@ fn is_readable(left_out: &[impl AsRef<str>]) -> bool {
 
 fn boxed(text: Option<&str>) -> Option<Box<str>> {
     text.map(Box::from)
-}
-
-fn shared(text: Option<&str>) -> Option<Arc<str>> {
-    text.map(shared_text)
-}
-
-fn shared_text(text: &str) -> Arc<str> {
-    TEXTS.get(text, |text| text.into())
-}
-
-fn shared_project(project: &ProjectRef) -> Arc<ProjectRef> {
-    PROJECTS.get(project, |project| Arc::new(project.clone()))
 }
 
 /// The project that the pin of an object names.

@@ -3,34 +3,39 @@
 use std::{
     hash::{BuildHasher, Hasher},
     io,
-    sync::Arc,
 };
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde::{Deserialize, Serialize};
 
-use super::{FINGERPRINTS, boxed, shared};
+use super::{FINGERPRINTS, boxed, word};
 use crate::{
     composio::model::State,
     crd::{AccountRecord, ConfigMapReason, ConnectedAccountStatus, Reason, condition},
+    time::packed,
 };
 
 /// What is used of the status of an object that nothing is to be done for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recorded {
     /// `status.connectedAccountId`.
     pub connected_account_id: Option<Box<str>>,
     /// `status.record`.
     pub record: Option<Box<AccountRecord>>,
     /// `status.authConfig`.
-    pub auth_config: Option<Arc<str>>,
+    pub auth_config: Option<Box<str>>,
     /// Composio's word for the account; `None`: there is none.
+    #[serde(with = "word")]
     pub state: Option<State>,
     /// The last time at which a link was made for the account, or it was connected.
+    #[serde(with = "packed::optional")]
     pub last_sign_in: Option<Timestamp>,
     /// Until when its link can be used.
+    #[serde(with = "packed::optional")]
     pub link_until: Option<Timestamp>,
     /// Since when something is to be told of it that was not taken yet.
+    #[serde(with = "packed::optional")]
     pub notification_since: Option<Timestamp>,
     /// The `metadata.generation` that the status and its condition Synced speak of, if both speak of the same.
     pub judged_generation: Option<i64>,
@@ -43,17 +48,19 @@ pub struct Recorded {
     /// Why the ConfigMap is not written.
     pub no_config_map: Option<ConfigMapReason>,
     /// A fingerprint of all of the status.
+    #[serde(with = "postcard::fixint::le")]
     pub fingerprint: u64,
 }
 
 /// What a condition tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// Whether it is true.
     pub is_true: bool,
     /// Its reason; `None`: one that this version does not know.
     pub reason: Option<Reason>,
     /// Since when it is as it is.
+    #[serde(with = "packed::required")]
     pub since: Timestamp,
 }
 
@@ -91,7 +98,7 @@ impl Recorded {
         Self {
             connected_account_id: boxed(status.connected_account_id.as_deref()),
             record: status.record.clone().map(Box::new),
-            auth_config: shared(status.auth_config.as_deref()),
+            auth_config: boxed(status.auth_config.as_deref()),
             state: status.state.as_deref().map(State::from),
             last_sign_in: times.into_iter().flatten().map(|time| time.0).max(),
             link_until: status.link.as_ref().map(|link| link.expires_at.0),

@@ -14,6 +14,10 @@ fn summary(spec: Value, status: Value) -> Arc<Summary> {
         },
         "spec": spec, "status": status,
     });
+    read(object)
+}
+
+fn read(object: Value) -> Arc<Summary> {
     let packed: PackedObject = serde_json::from_str(&object.to_string()).expect("it has metadata");
     Arc::clone(packed.summary())
 }
@@ -81,4 +85,82 @@ fn an_unreadable_object_finds_what_it_would_find_and_what_it_may() {
     assert!(!finds_it(&unreadable, &elsewhere), "the pin counts");
     let by_id = summary(odd("connectedAccountId", json!("ca_1")), json!({}));
     assert!(finds_it(&by_id, &elsewhere), "declared by its id");
+}
+
+/// A whole object; some of what it is in other words, where it has a choice.
+fn whole(index: usize) -> Value {
+    let pin = match index {
+        0 => Pin::annotation(&Flags::default(), "agents", "mail", None),
+        1 => "written by hand".to_owned(),
+        _ => {
+            let alias = computed_alias("", "agents", "mail");
+            Pin::annotation(&Flags::default(), "agents", "mail", Some(&alias))
+        }
+    };
+    let condition = |type_: &str, status: &str, reason: &str| {
+        json!({
+            "type": type_, "status": status, "reason": reason, "message": "", "observedGeneration": 7,
+            "lastTransitionTime": "2026-01-02T03:04:05.678901234Z",
+        })
+    };
+    let state = ["ACTIVE", "A_WORD_OF_TOMORROW", "EXPIRED"][index];
+    let mut object = json!({
+        "metadata": {
+            "name": "mail", "namespace": "agents", "uid": "0b0f6b5e-6f54-4f0e-8d5c-3d2f6a1f3c11",
+            "resourceVersion": "123456", "generation": 7, "creationTimestamp": "2026-01-01T00:00:00Z",
+            "finalizers": ["composio.dev/connected-account"],
+            "annotations": {ALIAS_ANNOTATION: pin, OWN_ACCOUNT_ANNOTATION: "ca_3", "composio.dev/abandon": "true"},
+        },
+        "spec": {
+            "user": "jürgen@example.com", "toolkit": "gmail", "connectedAccountId": "ca_1",
+            "projectRef": {"kind": "ClusterComposioProject", "name": "eu"}, "metadata": {"alias": "mine"},
+        },
+        "status": {
+            "observedGeneration": 7, "connectedAccountId": "ca_2", "authConfig": "ac_1", "state": state,
+            "record": {"keyId": "k", "mac": "bWFj"}, "connectedAt": "2026-01-03T00:00:00Z",
+            "link": {"url": "https://example.com", "expiresAt": "2026-01-04T00:00:00Z"},
+            "pendingNotification": {"id": "1", "type": "Connected", "time": "2026-01-01T00:00:00.123456Z"},
+            "conditions": [
+                condition("Ready", "True", "Connected"),
+                condition("Synced", "False", "a reason of tomorrow"),
+                condition("Stalled", "True", "Conflict"),
+                condition("ConfigMapWritten", "False", "NotOurs"),
+            ],
+        },
+    });
+    if index == 2 {
+        object["metadata"]["creationTimestamp"] = json!("-009999-01-02T01:59:59Z");
+        object["status"]["connectedAt"] = json!("9999-12-30T22:00:00.999999999Z");
+        object["status"]["link"]["expiresAt"] = json!("1969-12-31T23:59:58.000000001Z");
+    }
+    if index == 1 {
+        object["metadata"]["deletionTimestamp"] = json!("2026-01-05T00:00:00Z");
+        object["spec"]["user"] = json!(7);
+    }
+    object
+}
+
+#[test]
+fn a_summary_is_kept_as_it_is_and_found_by_its_name() {
+    let bare = json!({"metadata": {"name": "mail", "namespace": "agents"}});
+    let all: Vec<_> = [whole(0), whole(1), whole(2), bare].map(read).into();
+    for summary in &all {
+        let stored = StoredSummary::of(summary);
+        assert!(stored.size().is_some(), "it can be packed: {summary:?}");
+        assert_eq!(stored.summary(), *summary);
+        assert_eq!(stored.name(), ("agents", "mail"));
+        for other in &all {
+            assert_eq!(stored == **other, summary == other, "{other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_summary_takes_three_hundred_bytes() {
+    let mut object = whole(2);
+    object["metadata"]["annotations"] = json!({
+        ALIAS_ANNOTATION: object["metadata"]["annotations"][ALIAS_ANNOTATION],
+    });
+    let bytes = StoredSummary::of(&read(object)).size();
+    assert!(bytes.is_some_and(|bytes| bytes <= 300), "{bytes:?} bytes");
 }
