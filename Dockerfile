@@ -14,7 +14,7 @@ COPY tests tests
 ARG COMMIT=unknown
 ARG CARGO_PROFILE_RELEASE_LTO=thin
 ARG CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
-ARG CARGO_PROFILE_RELEASE_OPT_LEVEL=3
+ARG CARGO_PROFILE_RELEASE_OPT_LEVEL=s
 # Static glibc: since 2.34 it resolves names by itself. A target must be named, or build scripts would be
 # static too and procedural macros could not be built.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \

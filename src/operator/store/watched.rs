@@ -8,15 +8,15 @@ use std::{
     sync::Arc,
 };
 
-use bytes::{Bytes, BytesMut};
 use kube::runtime::reflector::ObjectRef;
 
 use super::{PackedObject, StoredSummary, Summary};
 use crate::capacity::shrink;
 
-/// The texts of a list are kept in pieces of this size, which the system takes back as a whole once all objects of one
-/// have had their passes: between the summaries they would leave gaps that are too small to be given back.
-const CHUNK: usize = 4 * 1024 * 1024;
+mod texts;
+
+use texts::{ListTexts, Text};
+
 /// The map of texts does not shrink below this capacity. After the start, hardly any text is kept.
 const MIN_CAPACITY: usize = 64;
 
@@ -27,9 +27,9 @@ pub(super) struct Watched {
     /// What a list has brought that is not at its end.
     listed: ByName,
     /// The texts of those that are to be looked at or told of, as the watch has brought them. Empty at rest.
-    texts: HashMap<Named, Bytes>,
+    texts: HashMap<Named, Text>,
     /// Where the texts of the list go.
-    chunk: BytesMut,
+    of_list: ListTexts,
 }
 
 /// Ordered by namespace and name, which are kept in the summary alone.
@@ -135,7 +135,7 @@ impl Watched {
         // Of one that is as it was nothing is to be read.
         let known = self.objects.get(&summary);
         if known.is_none_or(|known| known.0 != summary.0) {
-            let text = self.in_chunk(object.text());
+            let text = self.of_list.put(object.text());
             self.keep_text(&summary.0, text);
         }
         self.listed.replace(summary);
@@ -144,7 +144,7 @@ impl Watched {
     /// What the list has brought is all that there is.
     pub(super) fn end_list(&mut self) -> Vec<StoredSummary> {
         self.objects = std::mem::take(&mut self.listed);
-        self.chunk = BytesMut::new();
+        self.of_list = ListTexts::default();
         self.stored()
     }
 
@@ -163,7 +163,7 @@ impl Watched {
     /// Takes in an object, with its text.
     pub(super) fn put(&mut self, object: PackedObject) -> StoredSummary {
         let summary = StoredSummary::of(object.summary());
-        self.keep_text(&summary, Bytes::copy_from_slice(object.text()));
+        self.keep_text(&summary, Text::of(object.text()));
         self.objects.replace(Named(summary.clone()));
         summary
     }
@@ -180,7 +180,7 @@ impl Watched {
         let summary = StoredSummary::of(object.summary());
         let known = self.objects.get(&summary.name() as &dyn Name);
         if known.is_some_and(|known| known.0 == summary) {
-            self.keep_text(&summary, Bytes::copy_from_slice(object.text()));
+            self.keep_text(&summary, Text::of(object.text()));
         }
     }
 
@@ -201,7 +201,7 @@ impl Watched {
 
     pub(super) fn packed(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<PackedObject>> {
         let (object, text) = self.texts.get_key_value(&name_of(object) as &dyn Name)?;
-        let packed = PackedObject::of_parts(object.0.summary(), text[..].into());
+        let packed = PackedObject::of_parts(object.0.summary(), text.read()?);
         Some(Arc::new(packed))
     }
 
@@ -210,19 +210,10 @@ impl Watched {
     }
 
     /// Keeps the text of an object in place of the one that there may be.
-    fn keep_text(&mut self, summary: &StoredSummary, text: Bytes) {
+    fn keep_text(&mut self, summary: &StoredSummary, text: Text) {
         let named = Named(summary.clone());
         self.texts.remove(&named);
         self.texts.insert(named, text);
-    }
-
-    /// The text, where those of the list are.
-    fn in_chunk(&mut self, text: &[u8]) -> Bytes {
-        if self.chunk.capacity() < text.len() {
-            self.chunk = BytesMut::with_capacity(CHUNK.max(text.len()));
-        }
-        self.chunk.extend_from_slice(text);
-        self.chunk.split().freeze()
     }
 
     /// All of them, as they are kept.
