@@ -329,8 +329,8 @@ fn secret_namespace<'a>(
     project: &'a Declared,
     options: &'a KeyOptions,
 ) -> Result<&'a str, Failure> {
-    let namespace = match project.key.kind {
-        ProjectKind::ComposioProject => project.key.namespace.as_deref(),
+    let namespace = match project.key.kind() {
+        ProjectKind::ComposioProject => project.key.namespace(),
         ProjectKind::ClusterComposioProject => options.cluster_resource_namespace.as_deref(),
     };
     namespace.ok_or_else(|| {

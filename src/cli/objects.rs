@@ -107,15 +107,15 @@ impl Objects {
         match listed {
             Ok(()) => {}
             // Only who may not list them can do with less: whatever else it was, an account might seem to be nobody's.
-            Err(error) if failure::is_forbidden(&error) && project.key.namespace.is_some() => {
+            Err(error) if failure::is_forbidden(&error) && project.key.namespace().is_some() => {
                 objects = Self::none(objects.flags, objects.keys);
-                let namespace = project.key.namespace.as_deref();
+                let namespace = project.key.namespace();
                 let take = |object: Value| objects.add(&object, project);
                 cluster.each(namespace, None, take).await?;
             }
             Err(error) => return Err(failure::of(error, Right::on_accounts("list", None))),
         }
-        if project.key.kind == ProjectKind::ClusterComposioProject {
+        if project.key.kind() == ProjectKind::ClusterComposioProject {
             objects.labels = labels(cluster).await?;
         }
         Ok(objects)

@@ -45,15 +45,15 @@ pub(crate) async fn find(cluster: &Cluster, key: &ProjectKey) -> Result<Found, F
 
 async fn read(cluster: &Cluster, key: &ProjectKey) -> Result<Declared, kube::Error> {
     let client = cluster.client.clone();
-    let namespace = key.namespace.as_deref().unwrap_or_default();
-    match key.kind {
+    let namespace = key.namespace().unwrap_or_default();
+    match key.kind() {
         ProjectKind::ComposioProject => {
             let api = Api::<ComposioProject>::namespaced(client, namespace);
-            api.get(&key.name).await.map(AnyProject::declared)
+            api.get(key.name()).await.map(AnyProject::declared)
         }
         ProjectKind::ClusterComposioProject => {
             let api = Api::<ClusterComposioProject>::all(client);
-            api.get(&key.name).await.map(AnyProject::declared)
+            api.get(key.name()).await.map(AnyProject::declared)
         }
     }
 }
@@ -63,8 +63,8 @@ fn is_not_there(error: &kube::Error) -> bool {
 }
 
 fn not_read(error: kube::Error, key: &ProjectKey) -> Failure {
-    let namespace = key.namespace.as_deref().unwrap_or_default();
-    failure::of(error, right("get", key.kind, namespace))
+    let namespace = key.namespace().unwrap_or_default();
+    failure::of(error, right("get", key.kind(), namespace))
 }
 
 async fn get(
@@ -83,7 +83,7 @@ async fn get(
     // Who may not list them is told no more.
     let others = list(cluster, reference.kind, namespace).await;
     let others = others.unwrap_or_default();
-    let others = others.iter().map(|other| other.key.name.as_str());
+    let others = others.iter().map(|other| other.key.name());
     if let Some(near) = name::nearest(name, others) {
         message.push_str(&format!("; do you mean {near}?"));
     }
@@ -170,7 +170,7 @@ pub(crate) async fn labels_of(
     project: &Declared,
     namespace: &str,
 ) -> Result<Option<Arc<Labels>>, Failure> {
-    match project.key.kind {
+    match project.key.kind() {
         ProjectKind::ComposioProject => Ok(Some(Arc::default())),
         ProjectKind::ClusterComposioProject => {
             let api: Api<Namespace> = Api::all(cluster.client.clone());
@@ -187,7 +187,7 @@ pub(crate) async fn labels_of(
 
 /// What decisions depend on of a project: the operator's own flags are taken to be as it is shipped.
 pub(crate) fn flags(project: &Declared) -> Flags {
-    let policy = Policy::new(project.key.kind, project.spec.allow.as_deref());
+    let policy = Policy::new(project.key.kind(), project.spec.allow.as_deref());
     Flags {
         project: project.key.reference().to_string(),
         alias_prefix: project.spec.alias_prefix.clone(),

@@ -65,9 +65,9 @@ impl<'a> Webhook<'a> {
         let cluster = Cluster::of(options).await?;
         let project = project::chosen(&cluster, arguments.project.project.as_ref()).await?;
         let composio = Composio::connect(&cluster, &project, &arguments.project.key).await?;
-        let name = &project.key.name;
-        let namespace = match project.key.kind {
-            ProjectKind::ComposioProject => project.key.namespace.as_deref(),
+        let name = project.key.name();
+        let namespace = match project.key.kind() {
+            ProjectKind::ComposioProject => project.key.namespace(),
             ProjectKind::ClusterComposioProject => {
                 arguments.project.key.cluster_resource_namespace.as_deref()
             }

@@ -1,8 +1,7 @@
 //! What the operator counts, in the Prometheus text format.
 
-use std::{collections::BTreeSet, sync::atomic::AtomicU64, time::Duration};
+use std::{sync::atomic::AtomicU64, time::Duration};
 
-use parking_lot::Mutex;
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -14,18 +13,17 @@ mod labels;
 mod notifications;
 mod objects;
 mod process;
+mod projects;
 
 use controller::ControllerMetrics;
 pub use controller::QueueReading;
-use labels::{
-    BuildLabel, CallLabel, EndpointLabel, GateLabel, NamespaceLabel, ProjectLabel, UrgencyLabel,
-    WriteLabel,
-};
+use labels::{BuildLabel, EndpointLabel, NamespaceLabel, UrgencyLabel, WriteLabel};
 use notifications::NotificationMetrics;
 pub use notifications::PendingReading;
 use objects::Objects;
 pub use objects::{NO_PROJECT, ProjectCounts};
 use process::Process;
+use projects::Projects;
 
 /// The program's metrics. Labels come from closed sets, but for the project's name, which goes with the project.
 pub struct Metrics {
@@ -33,17 +31,8 @@ pub struct Metrics {
     controller: ControllerMetrics,
     notifications: NotificationMetrics,
     kubernetes_writes: Family<WriteLabel, Counter>,
-    calls: Family<CallLabel, Counter>,
-    /// The labels under which calls are counted, to find those of a project that goes.
-    counted_calls: Mutex<BTreeSet<CallLabel>>,
+    projects: Projects,
     call_seconds: Family<EndpointLabel, Histogram, fn() -> Histogram>,
-    /// One histogram a project, whatever it asks for: there may be a thousand projects.
-    project_call_seconds: Family<ProjectLabel, Histogram, fn() -> Histogram>,
-    rate_limit_remaining: Family<ProjectLabel, Gauge<i64>>,
-    gate_closed: Family<GateLabel, Gauge<i64>>,
-    last_poll: Family<ProjectLabel, Gauge<f64, AtomicU64>>,
-    project_ready: Family<ProjectLabel, Gauge<i64>>,
-
     throttled: Family<UrgencyLabel, Counter<f64, AtomicU64>>,
     deprecated_calls: Family<EndpointLabel, Counter>,
     unrevoked: Counter,
@@ -57,9 +46,6 @@ pub struct Metrics {
 
 /// The values of the label `urgency`: there from the start, so that a rate can be read of the first.
 const URGENCIES: [&str; 5] = ["withdrawal", "request", "creation", "drift", "polling"];
-
-/// The values of the label `gate`.
-const GATES: [&str; 3] = ["read", "write", "project"];
 
 /// The values of the label `kind` of writes to the apiserver: there from the start, as above.
 const WRITES: [&str; 6] = [
@@ -80,8 +66,11 @@ const BUILD: BuildLabel = BuildLabel {
     },
 };
 
+/// The bounds of the buckets of how long a call has taken, in seconds.
+const CALL_SECONDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
 fn call_histogram() -> Histogram {
-    Histogram::new([0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+    Histogram::new(CALL_SECONDS)
 }
 
 impl Default for Metrics {
@@ -91,14 +80,8 @@ impl Default for Metrics {
             controller: ControllerMetrics::default(),
             notifications: NotificationMetrics::default(),
             kubernetes_writes: Family::default(),
-            calls: Family::default(),
-            counted_calls: Mutex::default(),
+            projects: Projects::default(),
             call_seconds: Family::new_with_constructor(call_histogram),
-            project_call_seconds: Family::new_with_constructor(call_histogram),
-            rate_limit_remaining: Family::default(),
-            gate_closed: Family::default(),
-            last_poll: Family::default(),
-            project_ready: Family::default(),
             throttled: Family::default(),
             deprecated_calls: Family::default(),
             unrevoked: Counter::default(),
@@ -136,43 +119,12 @@ impl Default for Metrics {
             "Requests that write to the apiserver, each try, by what is written and how it was answered",
             metrics.kubernetes_writes.clone(),
         );
-        registry.register(
-            "composio_requests",
-            "Requests to Composio by project, endpoint and the way they ended",
-            metrics.calls.clone(),
-        );
+        registry.register_collector(Box::new(metrics.projects.clone()));
         registry.register_with_unit(
             "composio_request_duration",
             "How long Composio took to answer",
             Unit::Seconds,
             metrics.call_seconds.clone(),
-        );
-        registry.register_with_unit(
-            "project_request_duration",
-            "How long Composio took to answer, by project",
-            Unit::Seconds,
-            metrics.project_call_seconds.clone(),
-        );
-        registry.register(
-            "composio_rate_limit_remaining",
-            "Requests that the organisation has left in this window, by the last answer",
-            metrics.rate_limit_remaining.clone(),
-        );
-        registry.register(
-            "composio_gate_closed",
-            "1 while Composio rejects the API key for reading or writing, or the project seems another one",
-            metrics.gate_closed.clone(),
-        );
-        registry.register_with_unit(
-            "last_poll_timestamp",
-            "When the accounts were last listed, in Unix time",
-            Unit::Seconds,
-            metrics.last_poll.clone(),
-        );
-        registry.register(
-            "project_ready",
-            "1 while the project can be used: its condition Ready",
-            metrics.project_ready.clone(),
         );
         registry.register(
             "leader",
@@ -227,92 +179,10 @@ impl Metrics {
         self.kubernetes_writes.get_or_create(&label).inc();
     }
 
-    /// Counts a request to Composio.
-    pub fn composio_call(
-        &self,
-        project: &str,
-        endpoint: &'static str,
-        class: &'static str,
-        duration: Duration,
-        rate_limit_remaining: Option<u64>,
-    ) {
-        let label = CallLabel {
-            project: project.to_owned(),
-            endpoint,
-            class,
-        };
-        self.calls.get_or_create(&label).inc();
-        self.counted_calls.lock().insert(label);
+    fn call_duration(&self, endpoint: &'static str, duration: Duration) {
         self.call_seconds
             .get_or_create(&EndpointLabel { endpoint })
             .observe(duration.as_secs_f64());
-        let of_project = ProjectLabel::of(project);
-        self.project_call_seconds
-            .get_or_create(&of_project)
-            .observe(duration.as_secs_f64());
-        if let Some(remaining) = rate_limit_remaining {
-            self.rate_limit_remaining
-                .get_or_create(&of_project)
-                .set(i64::try_from(remaining).unwrap_or(i64::MAX));
-        }
-    }
-
-    /// Says whether the gates of a project are closed: to read, to write, and because it seems another one.
-    pub fn gates(
-        &self,
-        project: &str,
-        read_closed: bool,
-        write_closed: bool,
-        project_closed: bool,
-    ) {
-        let closed = [read_closed, write_closed, project_closed];
-        for (gate, closed) in GATES.into_iter().zip(closed) {
-            self.gate_closed
-                .get_or_create(&GateLabel {
-                    project: project.to_owned(),
-                    gate,
-                })
-                .set(closed.into());
-        }
-    }
-
-    /// Says that all accounts of a project were listed, at this Unix time in seconds.
-    pub fn polled(&self, project: &str, unix_seconds: f64) {
-        let label = ProjectLabel::of(project);
-        self.last_poll.get_or_create(&label).set(unix_seconds);
-    }
-
-    /// Says whether a project can be used.
-    pub fn project_ready(&self, project: &str, ready: bool) {
-        let label = ProjectLabel::of(project);
-        self.project_ready.get_or_create(&label).set(ready.into());
-    }
-
-    /// Forgets what was counted of the calls of a project: it cannot be used now.
-    pub fn forget_calls(&self, project: &str) {
-        let label = ProjectLabel::of(project);
-        self.last_poll.remove(&label);
-        self.rate_limit_remaining.remove(&label);
-        for gate in GATES {
-            self.gate_closed.remove(&GateLabel {
-                project: project.to_owned(),
-                gate,
-            });
-        }
-    }
-
-    /// Forgets a project that is gone.
-    pub fn forget_project(&self, project: &str) {
-        self.forget_calls(project);
-        self.project_ready.remove(&ProjectLabel::of(project));
-        self.project_call_seconds.remove(&ProjectLabel::of(project));
-        self.counted_calls.lock().retain(|label| {
-            let stays = label.project != project;
-            if !stays {
-                self.calls.remove(label);
-            }
-            stays
-        });
     }
 
     /// Says whether this replica leads.

@@ -11,6 +11,7 @@
 //! | `organizations` | which of them share a rate limit |
 //! | `polling` | its poller |
 //! | `shared` | what all of them have at hand |
+//! | `task` | a task whose panic is not lost |
 //! | `report` | what its status says, pure |
 //! | `overlap` | what it says of users that several namespaces have |
 //! | `api_key`, `base_url` | what is sent, and where |
@@ -53,6 +54,7 @@ mod polling;
 mod report;
 mod running;
 mod shared;
+mod task;
 mod watching;
 mod writes;
 
@@ -184,7 +186,7 @@ impl Projects {
     pub(crate) fn start(&self) {
         let _ = self.shared.runs.set(());
         let entries: Vec<_> = self.entries.lock().values().cloned().collect();
-        let is_declared = |entry: &&Arc<Entry>| entry.declared.borrow().is_some();
+        let is_declared = |entry: &&Arc<Entry>| entry.declared().is_some();
         let declared = entries.iter().filter(is_declared).count();
         if !self.shared.first_keys.start(declared) {
             let shared = Arc::clone(&self.shared);
@@ -240,13 +242,13 @@ impl Projects {
     }
 
     fn run(&self, entry: &Arc<Entry>) {
-        if self.shared.runs.get().is_none() || entry.declared.borrow().is_none() {
+        if self.shared.runs.get().is_none() || entry.declared().is_none() {
             return;
         }
         entry.run_by(|| {
             // On the heap: there it is held once, and not in each of the futures around it.
-            let running = Running::new(Arc::clone(entry), Arc::clone(&self.shared));
-            let running = Box::pin(running.run());
+            let mut running = Running::new(Arc::clone(entry), Arc::clone(&self.shared));
+            let running = Box::pin(async move { running.run().await });
             let stop = self.shared.parts.stop.clone();
             self.shared.spawn(async move {
                 stop.run_until_cancelled(running).await;
@@ -259,9 +261,11 @@ impl Projects {
         let entries = self.entries.lock();
         let others = entries.values();
         let others = others.filter(|other| {
-            key.namespace.is_some() && other.key.namespace == key.namespace && other.key != *key
+            key.namespace().is_some()
+                && other.key.namespace() == key.namespace()
+                && other.key != *key
         });
-        others.for_each(|other| other.used.notify_one());
+        others.for_each(|other| other.wake());
     }
 
     fn entry(&self, key: &ProjectKey) -> Arc<Entry> {

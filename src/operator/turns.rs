@@ -18,9 +18,9 @@ impl Share {
     /// The share of the objects of one namespace in one project. A namespace with many projects of its own has no
     /// larger one for that; the namespaces of a ClusterComposioProject divide that of the project.
     pub fn of(project: &ProjectKey, namespace: &str) -> Self {
-        match &project.namespace {
-            Some(tenant) => Self([hash((true, tenant)), hash(&project.name)]),
-            None => Self([hash((false, &project.name)), hash(namespace)]),
+        match project.namespace() {
+            Some(tenant) => Self([hash((true, tenant)), hash(project.name())]),
+            None => Self([hash((false, project.name())), hash(namespace)]),
         }
     }
 }

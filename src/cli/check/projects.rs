@@ -49,7 +49,7 @@ fn one(project: &Declared) -> (bool, String) {
     if let Some(overlap) = project.status.condition(USERS_OVERLAP) {
         words.push_str(&format!(" ({USERS_OVERLAP}: {})", overlap.message));
     }
-    if project.key.kind == ProjectKind::ClusterComposioProject {
+    if project.key.kind() == ProjectKind::ClusterComposioProject {
         words.push_str(&format!(" ({KEY_HOLDERS})"));
     }
     (failed, words)

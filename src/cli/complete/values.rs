@@ -45,7 +45,7 @@ pub(super) async fn projects(options: &Options) -> Vec<String> {
     };
     let own = list(ProjectKind::ComposioProject).await;
     let shared = list(ProjectKind::ClusterComposioProject).await;
-    let own = own.into_iter().map(|project| project.key.name);
+    let own = own.iter().map(|project| project.key.name().to_owned());
     let shared = shared
         .iter()
         .map(|project| project.key.reference().to_string());

@@ -42,7 +42,7 @@ impl Namespaces {
             (None, None) => None,
         };
         if let Some(flag) = flag
-            && project.key.kind == ProjectKind::ComposioProject
+            && project.key.kind() == ProjectKind::ComposioProject
         {
             return Err(Failure::Usage(format!(
                 "{flag} needs a ClusterComposioProject: only objects of its own namespace can refer to {}",

@@ -74,7 +74,7 @@ pub(super) async fn project(
         true => "suspended; Composio takes its API key",
         false => "Composio takes its API key, and connected accounts and auth configs can be read",
     };
-    let policy = Policy::new(declared.key.kind, spec.allow.as_deref());
+    let policy = Policy::new(declared.key.kind(), spec.allow.as_deref());
     Ok(match overlap::told(&policy) {
         Some(told) => format!("{found}. UsersOverlap: {told}"),
         None => found.to_owned(),

@@ -251,7 +251,7 @@ fn project(path: &str) -> Option<ProjectKey> {
     };
     let key: ProjectKey = path.parse().ok()?;
     let is_namespace = |namespace: &str| is_name(namespace) && !namespace.contains('.');
-    (is_name(&key.name) && key.namespace.as_deref().is_none_or(is_namespace)).then_some(key)
+    (is_name(key.name()) && key.namespace().is_none_or(is_namespace)).then_some(key)
 }
 
 #[cfg(test)]

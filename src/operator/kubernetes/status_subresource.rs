@@ -20,27 +20,30 @@ const FIXED: (u32, u32) = (1, 36);
 
 /// The status subresource of ConnectedAccounts. Cheap to clone: the clones ask the apiserver for its version together.
 #[derive(Clone)]
-pub struct StatusSubresource {
+pub struct StatusSubresource(Arc<Shared>);
+
+/// What the clones share.
+struct Shared {
     client: Client,
     /// Whether a write must say all of the metadata: asked once of the apiserver, by whoever writes first.
-    needs_metadata: Arc<OnceCell<bool>>,
+    needs_metadata: OnceCell<bool>,
 }
 
 impl StatusSubresource {
     /// Of that apiserver.
     pub fn new(client: Client) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             client,
-            needs_metadata: Arc::default(),
-        }
+            needs_metadata: OnceCell::new(),
+        }))
     }
 
     /// Of one that is known to leave the metadata to its owners.
     pub fn without_metadata(client: Client) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             client,
-            needs_metadata: Arc::new(OnceCell::new_with(Some(false))),
-        }
+            needs_metadata: OnceCell::new_with(Some(false)),
+        }))
     }
 
     /// Replaces the status of exactly this version of the object. The event of it is no change by somebody else.
@@ -54,7 +57,7 @@ impl StatusSubresource {
         status: ConnectedAccountStatus,
     ) -> Result<ConnectedAccount, kube::Error> {
         let namespace = object.namespace().unwrap_or_default();
-        let api = Api::<ConnectedAccount>::namespaced(self.client.clone(), &namespace);
+        let api = Api::<ConnectedAccount>::namespaced(self.0.client.clone(), &namespace);
         // A write of the status leaves the declaration as it is.
         let mut body = ConnectedAccount::new(&object.name_any(), ConnectedAccountSpec::default());
         body.metadata.namespace = object.namespace();
@@ -74,11 +77,11 @@ impl StatusSubresource {
 
     async fn needs_metadata(&self) -> bool {
         let ask = async || {
-            let version = self.client.apiserver_version().await;
+            let version = self.0.client.apiserver_version().await;
             version.map(|version| is_before_fix(&version))
         };
         // Until it says its version, it is taken for an old one: that costs a read.
-        let needs = self.needs_metadata.get_or_try_init(ask).await;
+        let needs = self.0.needs_metadata.get_or_try_init(ask).await;
         needs.copied().unwrap_or(true)
     }
 

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    future::pending,
+    pin::pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -17,7 +17,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{
-    sync::{OnceCell, watch},
+    sync::{Notify, OnceCell},
     time::Instant,
 };
 
@@ -40,13 +40,14 @@ pub(crate) struct WeakScanGroup(Weak<Group>);
 #[derive(Default)]
 struct Group {
     state: Mutex<State>,
-    /// The number of the scan of which the first page was answered last.
-    answered: watch::Sender<u64>,
+    /// Notified when the first page of a scan was answered.
+    answered: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    members: BTreeMap<u64, Arc<Project>>,
+    /// By their number, those who joined first before the others.
+    members: Vec<(u64, Arc<Project>)>,
     joined: u64,
     /// Of the scan that was begun last.
     number: u64,
@@ -99,7 +100,9 @@ impl ScanGroup {
         let mut state = self.0.state.lock();
         state.joined += 1;
         let id = state.joined;
-        state.members.insert(id, Arc::clone(project));
+        // Nearly always it stays alone.
+        state.members.reserve_exact(1);
+        state.members.push((id, Arc::clone(project)));
         ScanMember {
             group: Arc::clone(&self.0),
             project: Arc::clone(project),
@@ -142,7 +145,7 @@ impl State {
         }
         let is_current = is_first || self.number == member.seen();
         let readers = self.members.iter();
-        let readers = readers.filter(|(id, _)| is_current || **id == member.id);
+        let readers = readers.filter(|(id, _)| is_current || *id == member.id);
         let marks = readers.map(|(id, project)| {
             let mark = project.snapshot(|snapshot| snapshot.begin_scan());
             (*id, mark)
@@ -237,14 +240,14 @@ impl ScanMember {
 
     /// Waits until another one has begun a scan and read its first page.
     pub(super) async fn read_by_another(&self) {
-        let mut answered = self.group.answered.subscribe();
         loop {
+            let mut answered = pin!(self.group.answered.notified());
+            // From here on none is missed.
+            answered.as_mut().enable();
             if self.has_answer() {
                 return;
             }
-            if answered.changed().await.is_err() {
-                pending::<()>().await;
-            }
+            answered.await;
         }
     }
 
@@ -268,7 +271,7 @@ impl ScanMember {
 impl Drop for ScanMember {
     fn drop(&mut self) {
         let mut state = self.group.state.lock();
-        state.members.remove(&self.id);
+        state.members.retain(|(id, _)| *id != self.id);
         state.forget(self.id, |_| true);
     }
 }
@@ -281,7 +284,7 @@ impl Group {
         let mut state = self.state.lock();
         if state.number == page.number {
             state.answered_at = Some(now);
-            self.answered.send_replace(page.number);
+            self.answered.notify_waiters();
         }
     }
 }

@@ -70,7 +70,7 @@ impl Declared {
 
     /// The namespace of the Secret with its API key; of a ClusterComposioProject it is `cluster`.
     pub(super) fn secret_namespace<'a>(&'a self, cluster: &'a str) -> &'a str {
-        self.key.namespace.as_deref().unwrap_or(cluster)
+        self.key.namespace().unwrap_or(cluster)
     }
 
     /// Where Composio is, as it is understood: however it is written, it leads to the same place.
@@ -84,12 +84,12 @@ impl Declared {
 
     /// Where events of it go.
     pub fn object_ref(&self) -> ObjectReference {
-        let resource = api_resource(self.key.kind);
+        let resource = api_resource(self.key.kind());
         ObjectReference {
             api_version: Some(resource.api_version),
             kind: Some(resource.kind),
-            namespace: self.key.namespace.clone(),
-            name: Some(self.key.name.clone()),
+            namespace: self.key.namespace().map(str::to_owned),
+            name: Some(self.key.name().to_owned()),
             uid: Some(self.uid.clone()),
             ..ObjectReference::default()
         }

@@ -6,10 +6,7 @@ use std::sync::{
 };
 
 use parking_lot::Mutex;
-use tokio::{
-    sync::{Notify, watch},
-    task::AbortHandle,
-};
+use tokio::{sync::Notify, task::AbortHandle};
 
 use super::{Declared, FirstKeys, ProjectKey, overlap};
 use crate::{
@@ -31,9 +28,9 @@ pub(crate) struct Entry {
     /// Where its calls go.
     pub(super) connection: Connection,
     /// How it is declared; `None`: it is not.
-    pub(super) declared: watch::Sender<Option<Arc<Declared>>>,
-    /// Notified when an object is to be marked and the project is not.
-    pub(super) used: Notify,
+    declared: Mutex<Option<Arc<Declared>>>,
+    /// Notified when there is something to do for what keeps it running.
+    woken: Notify,
     /// Whether passes wait for the first poll, which answers for all objects at once.
     awaits_poll: AtomicBool,
     /// Whether passes wait for the finalizer on the project: it would go without the objects that are marked before.
@@ -59,8 +56,8 @@ impl Entry {
             undeclared,
             context,
             connection,
-            declared: watch::Sender::new(None),
-            used: Notify::new(),
+            declared: Mutex::default(),
+            woken: Notify::new(),
             awaits_poll: AtomicBool::new(false),
             awaits_mark: AtomicBool::new(false),
             first_keys,
@@ -80,6 +77,22 @@ impl Entry {
             || self.first_keys.are_awaited()
     }
 
+    /// How the project is declared; `None`: it is not.
+    pub(super) fn declared(&self) -> Option<Arc<Declared>> {
+        self.declared.lock().clone()
+    }
+
+    /// Has what keeps the project running look at it: it is declared otherwise, it was polled, an object is to be
+    /// marked and the project is not.
+    pub(super) fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// Waits until it is woken, or has been since this was asked last. One may wait.
+    pub(super) async fn woken(&self) {
+        self.woken.notified().await;
+    }
+
     pub(super) fn project(&self) -> &Arc<Project> {
         &self.context.project_context.project
     }
@@ -90,7 +103,7 @@ impl Entry {
 
     /// Takes how the project is declared now. Tells whether its objects may ask for other things than before.
     pub(super) fn declare(&self, declared: Option<Arc<Declared>>) -> bool {
-        let former = self.declared.borrow().clone();
+        let former = self.declared();
         let mut has_other_policy = false;
         match &declared {
             Some(declared) => {
@@ -105,7 +118,11 @@ impl Entry {
             }
             None => drop(self.undeclare()),
         }
-        self.declared.send_replace(declared);
+        *self.declared.lock() = declared;
+        // What is yet to keep it running begins with that.
+        if self.task.lock().is_some() {
+            self.wake();
+        }
         has_other_policy
     }
 
@@ -115,7 +132,7 @@ impl Entry {
         let known = former.filter(|former| former.spec.allow == *allow);
         match (known, &self.objects().flags().policy) {
             (Some(_), Some(policy)) => Arc::clone(policy),
-            (Some(_) | None, _) => Arc::new(Policy::new(self.key.kind, allow.as_deref())),
+            (Some(_) | None, _) => Arc::new(Policy::new(self.key.kind(), allow.as_deref())),
         }
     }
 
@@ -137,18 +154,15 @@ impl Entry {
     /// An object is to be worked on: the project is to be marked, if it is not.
     pub(crate) fn note_use(&self) {
         if self.awaits_mark.load(Ordering::Acquire) {
-            self.used.notify_one();
+            self.wake();
         }
     }
 
     /// An object is gone: a project that is being deleted may go too.
     pub(super) fn note_end(&self) {
-        let declared = self.declared.borrow();
-        if declared
-            .as_ref()
-            .is_some_and(|declared| declared.is_deleting)
-        {
-            self.used.notify_one();
+        let declared = self.declared();
+        if declared.is_some_and(|declared| declared.is_deleting) {
+            self.wake();
         }
     }
 
@@ -182,6 +196,6 @@ impl Entry {
 
     /// Whether nothing is left of it: it is not declared, and no object refers to it.
     pub(super) fn is_over(&self) -> bool {
-        self.declared.borrow().is_none() && self.objects().is_empty()
+        self.declared.lock().is_none() && self.objects().is_empty()
     }
 }

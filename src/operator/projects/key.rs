@@ -1,50 +1,67 @@
 //! Which project an object refers to.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use kube::ResourceExt;
 
 use crate::crd::{ProjectKind, ProjectRef};
 
-/// The name of a project: of which kind, in which namespace, and how it is called.
+/// The name of a project: of which kind, in which namespace, and how it is called. Cheap to clone: it is held in many
+/// places for each project.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProjectKey {
-    /// ComposioProject or ClusterComposioProject.
-    pub kind: ProjectKind,
-    /// Its namespace; `None` of a ClusterComposioProject.
-    pub namespace: Option<String>,
-    /// Its name.
-    pub name: String,
+pub struct ProjectKey(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Parts {
+    kind: ProjectKind,
+    namespace: Option<Box<str>>,
+    name: Box<str>,
 }
 
 impl ProjectKey {
+    /// A project of that kind and name. The namespace is `None` of a ClusterComposioProject.
+    pub fn new(kind: ProjectKind, namespace: Option<&str>, name: &str) -> Self {
+        Self(Arc::new(Parts {
+            kind,
+            namespace: namespace.map(Box::from),
+            name: name.into(),
+        }))
+    }
+
     /// The project that an object of that namespace refers to so.
     pub fn referred(reference: &ProjectRef, namespace: &str) -> Self {
         let namespace = match reference.kind {
-            ProjectKind::ComposioProject => Some(namespace.to_owned()),
+            ProjectKind::ComposioProject => Some(namespace),
             ProjectKind::ClusterComposioProject => None,
         };
-        Self {
-            kind: reference.kind,
-            namespace,
-            name: reference.name.clone(),
-        }
+        Self::new(reference.kind, namespace, &reference.name)
     }
 
     /// The key of a project.
     pub(super) fn of(kind: ProjectKind, object: &impl ResourceExt) -> Self {
-        Self {
-            kind,
-            namespace: object.namespace(),
-            name: object.name_any(),
-        }
+        Self::new(kind, object.namespace().as_deref(), &object.name_any())
+    }
+
+    /// ComposioProject or ClusterComposioProject.
+    pub fn kind(&self) -> ProjectKind {
+        self.0.kind
+    }
+
+    /// Its namespace; `None` of a ClusterComposioProject.
+    pub fn namespace(&self) -> Option<&str> {
+        self.0.namespace.as_deref()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
     }
 
     /// `kind/name`, as objects refer to it and their pins have it.
     pub fn reference(&self) -> ProjectRef {
         ProjectRef {
-            kind: self.kind,
-            name: self.name.clone(),
+            kind: self.kind(),
+            name: self.name().to_owned(),
         }
     }
 }
@@ -52,9 +69,10 @@ impl ProjectKey {
 /// `ComposioProject/agents/default`, in logs and metrics.
 impl fmt::Display for ProjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(f, "{}/{namespace}/{}", self.kind, self.name),
-            None => write!(f, "{}/{}", self.kind, self.name),
+        let (kind, name) = (self.kind(), self.name());
+        match self.namespace() {
+            Some(namespace) => write!(f, "{kind}/{namespace}/{name}"),
+            None => write!(f, "{kind}/{name}"),
         }
     }
 }
@@ -80,11 +98,7 @@ impl FromStr for ProjectKey {
             ["ClusterComposioProject", name] => (ProjectKind::ClusterComposioProject, None, name),
             _ => return Err(NotAProjectKey),
         };
-        Ok(Self {
-            kind,
-            namespace: namespace.map(str::to_owned),
-            name: (*name).to_owned(),
-        })
+        Ok(Self::new(kind, namespace, name))
     }
 }
 

@@ -151,11 +151,8 @@ mod tests {
                     Some(_) => ProjectKind::ClusterComposioProject,
                     None => ProjectKind::ComposioProject,
                 };
-                let key = ProjectKey {
-                    kind,
-                    namespace: case.declared.is_none().then(|| "agents".to_owned()),
-                    name: case.name.to_owned(),
-                };
+                let namespace = case.declared.is_none().then_some("agents");
+                let key = ProjectKey::new(kind, namespace, case.name);
                 let session = case.told.map(|(project, organization)| SessionInfo {
                     project_id: project.to_owned(),
                     organization_id: organization.map(str::to_owned),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::{sync::Notify, task::AbortHandle, time::sleep};
+use tokio::{task::AbortHandle, time::sleep};
 
 use super::{
     Entry, Shared,
@@ -25,7 +25,6 @@ pub(super) fn poll(
     shared: &Arc<Shared>,
     (polling, group): (Polling, &ScanGroup),
     polled: &Arc<Mutex<Polled>>,
-    changed: &Arc<Notify>,
 ) -> AbortHandle {
     let (project, objects) = (Arc::clone(entry.project()), entry.objects().clone());
     let (metrics, trigger) = (
@@ -33,7 +32,7 @@ pub(super) fn poll(
         shared.parts.trigger.clone(),
     );
     let of_all = Arc::clone(shared);
-    let (polled, changed) = (Arc::clone(polled), Arc::clone(changed));
+    let polled = Arc::clone(polled);
     let entry = Arc::downgrade(entry);
     let mut poll = Poll::of_group(Arc::clone(&project), objects, polling, group);
     shared.spawn(async move {
@@ -53,11 +52,12 @@ pub(super) fn poll(
             if let Some(entry) = entry.upgrade() {
                 of_all.prove(&entry);
                 of_all.release(&entry);
+                entry.wake();
             }
-            changed.notify_one();
         };
         let patience = async {
-            sleep(FIRST_POLL).await;
+            // On the heap, for as long as it is waited for.
+            Box::pin(sleep(FIRST_POLL)).await;
             if let Some(entry) = entry.upgrade() {
                 of_all.release(&entry);
             }

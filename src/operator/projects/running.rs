@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::{
-    sync::Notify,
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
@@ -60,7 +59,6 @@ struct Connected {
     /// Who polls with the same key.
     group: ScanGroup,
     polled: Arc<Mutex<Polled>>,
-    changed: Arc<Notify>,
     /// `None`: the key is gone, and only what goes is still ended with it.
     poll: Option<AbortHandle>,
 }
@@ -98,34 +96,19 @@ impl Running {
     }
 
     /// Keeps the project running, for ever.
-    pub(super) async fn run(mut self) {
-        let mut changes = self.entry.declared.subscribe();
+    pub(super) async fn run(&mut self) {
+        let entry = Arc::clone(&self.entry);
         loop {
-            let declared = changes.borrow_and_update().clone();
-            let Some(declared) = declared else {
+            let Some(declared) = entry.declared() else {
                 self.stop();
-                if changes.changed().await.is_err() {
-                    return;
-                }
+                entry.woken().await;
                 continue;
             };
             // On the heap: of what a turn needs nothing is to be held until the next one.
             let due = Box::pin(self.work(&declared)).await;
-            let changed = self.connected.as_ref().map(|one| Arc::clone(&one.changed));
-            let polled = async {
-                match changed {
-                    Some(changed) => changed.notified().await,
-                    None => std::future::pending().await,
-                }
-            };
-            let project = Arc::clone(self.entry.project());
             tokio::select! {
-                changed = changes.changed() => if changed.is_err() {
-                    return;
-                },
-                () = polled => {}
-                () = self.entry.used.notified() => {}
-                () = project.key_rejected() => self.read_soon(),
+                () = entry.woken() => {}
+                () = entry.project().key_rejected() => self.read_soon(),
                 () = sleep_until(due) => {}
             }
         }
@@ -188,9 +171,8 @@ impl Running {
             {
                 connected.stop_polling();
                 connected.polling = polling;
-                let (polled, changed) = (&connected.polled, &connected.changed);
                 let how = (polling, &connected.group);
-                connected.poll = Some(poll(&self.entry, &self.shared, how, polled, changed));
+                connected.poll = Some(poll(&self.entry, &self.shared, how, &connected.polled));
             }
         } else {
             let transport = match self.shared.transport(base_url, &key) {
@@ -222,9 +204,8 @@ impl Running {
                 info!(project = %declared.key, "the API key or the base URL has changed, the new one is used from now on");
             }
             let polled = Arc::new(Mutex::new(Polled::default()));
-            let changed = Arc::new(Notify::new());
             let how = (polling, &group);
-            let poll = poll(&self.entry, &self.shared, how, &polled, &changed);
+            let poll = poll(&self.entry, &self.shared, how, &polled);
             self.connected = Some(Connected {
                 uid: declared.uid.clone(),
                 base_url: base_url.clone(),
@@ -232,7 +213,6 @@ impl Running {
                 polling,
                 group,
                 polled,
-                changed,
                 poll: Some(poll),
             });
         }
@@ -336,5 +316,22 @@ impl Running {
             _ => error!(project = %key, %reason, "{}", report::message(finding)),
         }
         self.told = Some(finding.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes<'a, F: Future>(_: impl FnOnce(&'a mut Running) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// There may be a thousand projects, and at rest each waits in this future.
+    #[test]
+    fn what_keeps_a_project_running_holds_itself_once() {
+        let (itself, waiting) = (size_of::<Running>(), bytes(Running::run));
+        assert!(waiting < itself, "{waiting} bytes to run {itself}");
+        assert!(itself <= 400, "{itself} bytes");
     }
 }

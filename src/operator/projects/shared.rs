@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Declared, Entry, Finding, FirstKeys, Membership, Organizations, Parts, Places, ProjectKey,
+    Declared, Entry, Finding, FirstKeys, Membership, Organizations, Parts, Places, ProjectKey, task,
 };
 use crate::{
     composio::{ConfigError, Sensitive, Transport, http::only_while},
@@ -93,7 +93,7 @@ impl Shared {
             metrics: Arc::clone(&self.parts.metrics),
             emit: Arc::clone(&self.parts.emit),
         };
-        let undeclared = match key.kind {
+        let undeclared = match key.kind() {
             ProjectKind::ClusterComposioProject if !self.parts.serves_cluster => {
                 ProjectState::Unavailable(ProjectReason::NotServed)
             }
@@ -116,15 +116,14 @@ impl Shared {
 
     /// Takes in what is known of the organisation of a project, by the key that is in use.
     fn join_organization(&self, entry: &Entry) {
-        let declared = entry.declared.borrow().clone();
-        let Some(declared) = declared else {
+        let Some(declared) = entry.declared() else {
             return;
         };
         let membership = Membership {
             base_url: declared.place(),
             declared: declared.spec.organization.as_deref().map(Arc::from),
             session: entry.project().session(),
-            is_cluster: entry.key.kind == ProjectKind::ClusterComposioProject,
+            is_cluster: entry.key.kind() == ProjectKind::ClusterComposioProject,
         };
         let project = entry.project();
         self.organizations.enter(&entry.key, membership, project);
@@ -158,17 +157,7 @@ impl Shared {
 
     /// Runs on a task of its own. What it panics with ends the process: it would be missed by nobody.
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-        let work = tokio::spawn(work);
-        let (abort, died) = (work.abort_handle(), self.died.clone());
-        tokio::spawn(async move {
-            if let Err(error) = work.await
-                && error.is_panic()
-            {
-                // With the receiver the process has ended anyway.
-                let _ = died.send(error);
-            }
-        });
-        abort
+        task::spawn(work, &self.died)
     }
 
     /// The way to Composio, which is closed while this replica does not lead.
@@ -212,24 +201,23 @@ impl Shared {
     /// Whether it is one of those of its namespace that are served.
     pub(super) fn has_room(&self, declared: &Declared) -> bool {
         let most = self.parts.settings.max_per_namespace;
-        declared.key.kind != ProjectKind::ComposioProject || self.older(declared) < most
+        declared.key.kind() != ProjectKind::ComposioProject || self.older(declared) < most
     }
 
     /// How many projects of its namespace are older, as far as that matters.
     pub(super) fn older(&self, declared: &Declared) -> usize {
         let is_older = |other: &&Arc<Declared>| {
-            (other.created, &other.key.name) < (declared.created, &declared.key.name)
+            (other.created, other.key.name()) < (declared.created, declared.key.name())
         };
-        let first = ProjectKey {
-            name: String::new(),
-            ..declared.key.clone()
-        };
+        let key = &declared.key;
+        let first = ProjectKey::new(key.kind(), key.namespace(), "");
         let all = self.declared.lock();
         let of_namespace = all
             .range(first..)
             .map(|(_, other)| other)
             .take_while(|other| {
-                other.key.kind == declared.key.kind && other.key.namespace == declared.key.namespace
+                other.key.kind() == declared.key.kind()
+                    && other.key.namespace() == declared.key.namespace()
             });
         let most = self.parts.settings.max_per_namespace;
         of_namespace.filter(is_older).take(most).count()

@@ -108,7 +108,7 @@ where
                 Ok(Event::InitDone) => {
                     let gone = known.difference(&listed).cloned();
                     changes.extend(gone.map(Change::Gone));
-                    known.clone_from(&listed);
+                    known = std::mem::take(&mut listed);
                     changes.push(Change::Synced);
                 }
                 Ok(Event::Apply(object)) => {

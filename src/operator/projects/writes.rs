@@ -58,7 +58,7 @@ pub(super) async fn mark(
     }});
     let api = api(&shared.parts.client, &declared.key);
     let params = PatchParams::default();
-    api.patch(&declared.key.name, &params, &Patch::Merge(patch))
+    api.patch(declared.key.name(), &params, &Patch::Merge(patch))
         .await?;
     Ok(Marked::Written)
 }
@@ -69,13 +69,13 @@ pub(super) async fn status(
     declared: &Declared,
     status: &ProjectStatus,
 ) -> Result<(), kube::Error> {
-    let mut object = DynamicObject::new(&declared.key.name, &api_resource(declared.key.kind));
+    let mut object = DynamicObject::new(declared.key.name(), &api_resource(declared.key.kind()));
     // An apiserver before 1.36 takes a label that is not said again off whoever owns it.
     object.metadata = declared.metadata.clone();
     object.data = json!({"status": status});
     let params = PostParams::default();
     api(client, &declared.key)
-        .replace_status(&declared.key.name, &params, &object)
+        .replace_status(declared.key.name(), &params, &object)
         .await?;
     Ok(())
 }
@@ -88,7 +88,7 @@ pub(super) fn in_use(entry: &Entry, declared: &Declared) -> Option<String> {
     }
     let users = users(entry);
     let count = users.len();
-    let some = match declared.key.kind {
+    let some = match declared.key.kind() {
         ProjectKind::ClusterComposioProject => String::new(),
         ProjectKind::ComposioProject => {
             let mut names: Vec<String> = users.into_iter().take(NAMED).collect();
@@ -116,7 +116,7 @@ fn users(entry: &Entry) -> Vec<String> {
 /// Whether an object needs the project, as the apiserver tells now: one that refers to it, or whose pin does.
 async fn is_needed(shared: &Shared, declared: &Declared) -> Result<bool, kube::Error> {
     let client = shared.parts.client.clone();
-    let objects: Api<PackedObject> = match &declared.key.namespace {
+    let objects: Api<PackedObject> = match declared.key.namespace() {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
@@ -144,8 +144,8 @@ fn needs(object: &Summary, project: &ProjectKey) -> bool {
 }
 
 fn api(client: &Client, key: &ProjectKey) -> Api<DynamicObject> {
-    let resource = api_resource(key.kind);
-    match &key.namespace {
+    let resource = api_resource(key.kind());
+    match key.namespace() {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),
     }

@@ -140,7 +140,7 @@ impl AllObjects {
     fn others(&self, key: &ProjectKey) -> Vec<Objects> {
         let by_project = self.by_project.lock();
         let others = by_project.iter().filter(|(other, _)| {
-            *other != key && (other.namespace.is_none() || other.namespace == key.namespace)
+            *other != key && (other.namespace().is_none() || other.namespace() == key.namespace())
         });
         others.map(|(_, objects)| objects.clone()).collect()
     }
@@ -206,7 +206,7 @@ impl AllObjects {
     /// Whether the object is in a namespace that is so new that its labels are not known. It is triggered once they
     /// are, where its project may go by them.
     pub(crate) fn awaits_labels(&self, object: &Summary) -> bool {
-        object.project().kind == ProjectKind::ClusterComposioProject
+        object.project().kind() == ProjectKind::ClusterComposioProject
             && self.cluster.awaits_labels(&object.namespace)
     }
 
@@ -218,7 +218,7 @@ impl AllObjects {
         let changed: HashSet<String> = self.cluster.apply(change).into_iter().collect();
         let is_concerned = |object: &Arc<Summary>| {
             (is_refused || changed.contains(&*object.namespace))
-                && object.project().kind == ProjectKind::ClusterComposioProject
+                && object.project().kind() == ProjectKind::ClusterComposioProject
         };
         if changed.is_empty() && !is_refused {
             return Vec::new();

@@ -7,12 +7,7 @@ use crate::crd::ProjectKind;
 
 fn share(project: &str, namespace: &str) -> Share {
     let kind = ProjectKind::ClusterComposioProject;
-    let project = ProjectKey {
-        kind,
-        namespace: None,
-        name: project.to_owned(),
-    };
-    Share::of(&project, namespace)
+    Share::of(&ProjectKey::new(kind, None, project), namespace)
 }
 
 /// Gives so many places away, and says to whom.
@@ -49,12 +44,8 @@ fn it_goes_round_projects_before_it_goes_round_their_namespaces() {
 #[test]
 fn the_projects_of_one_namespace_have_one_share_together() {
     let own = |namespace: &str, name: &str| {
-        let project = ProjectKey {
-            kind: ProjectKind::ComposioProject,
-            namespace: Some(namespace.to_owned()),
-            name: name.to_owned(),
-        };
-        Share::of(&project, namespace)
+        let kind = ProjectKind::ComposioProject;
+        Share::of(&ProjectKey::new(kind, Some(namespace), name), namespace)
     };
     let mut turns = Turns::new(6);
     for name in ["one", "two", "three"] {

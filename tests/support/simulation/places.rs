@@ -100,7 +100,7 @@ impl Simulation {
     /// Has a project allow that and no more, or everything that one of its kind can.
     pub(crate) fn allow(&mut self, project: usize, allow: Option<&[Allow]>) {
         let place = &mut self.places[project];
-        place.policy = Arc::new(Policy::new(place.key.kind, allow));
+        place.policy = Arc::new(Policy::new(place.key.kind(), allow));
         let context = &self.running.projects[project].context.project_context;
         context.objects.set_project("", &place.policy);
         self.trigger_all();

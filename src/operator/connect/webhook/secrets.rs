@@ -45,9 +45,9 @@ impl Secrets {
 
     /// The keys of a project, as the files were a second ago at most. For a project that has none the same is done.
     pub(super) fn of(&self, project: &ProjectKey) -> Arc<Keys> {
-        let kind = project.kind.to_string();
-        let parts = [Some(&kind), project.namespace.as_ref(), Some(&project.name)];
-        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        let kind = project.kind().to_string();
+        let parts = [Some(&*kind), project.namespace(), Some(project.name())];
+        let parts: Vec<&str> = parts.into_iter().flatten().collect();
         let file = parts.join(".");
         let mut read = self.read.lock();
         let read = match &mut *read {
