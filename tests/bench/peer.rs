@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use kube::api::ListParams;
 use serde::Serialize;
 
 use super::meter::{Log, Process, Requests, Served, pause, sum};
 use super::part::LONG;
-use super::run::stop;
+use super::run::{at, stop};
 use super::stage::{self, Mix, NAMESPACE, Stage};
 use super::table::{ratio, say, seconds};
 use crate::support::child::{Child, Folder, Signal};
@@ -51,6 +53,9 @@ struct Round {
 #[derive(Debug, Serialize)]
 struct Side {
     onboard: Cost,
+    /// From the start until half, and until 99 of 100 objects have reported, to the second.
+    report_p50_seconds: f64,
+    report_p99_seconds: f64,
     delete: Cost,
     peak_mb: f64,
     settled_mb: f64,
@@ -218,7 +223,7 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     tools::program(&PEER).await;
     let before = Served::read(&stage.client).await;
     let requests = Requests::read(&stage.client).await;
-    let begun = Instant::now();
+    let (begun, began_at) = (Instant::now(), Timestamp::now());
     let running = Running::start(which, &stage, &sandbox).await;
     let child = running.child();
     let meter = Meter::from(&stage, child, begun, Duration::ZERO, requests);
@@ -235,6 +240,7 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
         written.statuses >= many
     };
     let onboard = meter.until(size, "the last report", reported).await;
+    let reports = reports(&stage, began_at).await;
     tokio::time::sleep(SETTLE).await;
     let process = Process::read(child.pid());
     let accounts = sandbox.accounts().await.len();
@@ -256,6 +262,8 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     running.stop().await;
     Side {
         onboard,
+        report_p50_seconds: at(&reports, 50),
+        report_p99_seconds: at(&reports, 99),
         delete,
         peak_mb: process.peak_mb,
         settled_mb: process.rss_mb,
@@ -264,12 +272,45 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     }
 }
 
+/// When each object has reported, in seconds since then: when its status was written last, as the apiserver tells it.
+async fn reports(stage: &Stage, since: Timestamp) -> Vec<f64> {
+    let mut reports = Vec::new();
+    let mut page = ListParams::default().limit(500);
+    loop {
+        let list = stage.api().list(&page).await.expect("the objects");
+        for object in list.items {
+            let writes = object.metadata.managed_fields.unwrap_or_default();
+            let status = writes
+                .into_iter()
+                .filter(|one| one.subresource.as_deref() == Some("status"));
+            let last = status.filter_map(|one| one.time).map(|time| time.0).max();
+            let last = last.expect("each has reported");
+            reports.push(last.duration_since(since).as_secs_f64().max(0.0));
+        }
+        match list.metadata.continue_.filter(|next| !next.is_empty()) {
+            Some(next) => page = page.continue_token(&next),
+            None => break,
+        }
+    }
+    reports.sort_by(f64::total_cmp);
+    reports
+}
+
 impl Peer {
     /// A figure a line: ours, the peer's, and how many times the peer's ours is. Each is the median of the rounds.
     pub(crate) fn print(&self) {
         type Figure = fn(&Side) -> f64;
-        let figures: [(&str, Figure); 10] = [
+        let figures: [(&str, Figure); 13] = [
             ("onboard: seconds", |side| side.onboard.seconds),
+            ("onboard: seconds to a report, p50", |side| {
+                side.report_p50_seconds
+            }),
+            ("onboard: seconds to a report, p99", |side| {
+                side.report_p99_seconds
+            }),
+            ("onboard: p99 of p50", |side| {
+                side.report_p99_seconds / side.report_p50_seconds
+            }),
             ("onboard: apiserver CPU seconds", |side| {
                 side.onboard.apiserver_cpu_seconds
             }),
