@@ -95,6 +95,15 @@ pub(crate) async fn composio(folder: &Folder) -> Sandbox {
     sandbox
 }
 
+/// With the variables that the image sets: they decide how much memory is given back.
+fn in_environment_of_image(options: Options) -> Options {
+    let lines = include_str!("../../Dockerfile").lines();
+    let set = lines.filter_map(|line| line.strip_prefix("ENV ")?.split_once('='));
+    set.fold(options, |options, (name, value)| {
+        options.env(name, Some(value))
+    })
+}
+
 impl Stage {
     pub(crate) async fn set(concurrency: u16, mix: Mix) -> Stage {
         let control_plane = ControlPlane::start().await.expect("a control plane starts");
@@ -139,11 +148,12 @@ impl Stage {
     /// How the operator is shipped.
     pub(crate) fn options(&self, sandbox: &Sandbox) -> Options {
         let url = sandbox.url();
-        Options::with_defaults(&self.control_plane, &self.kubeconfig, url, NAMESPACE)
+        let options = Options::with_defaults(&self.control_plane, &self.kubeconfig, url, NAMESPACE)
             .flag("--concurrency", &self.concurrency.to_string())
             // On a machine that is very busy the apiserver comes back later than a Lease lasts.
             .flag("--lease-duration", "45s")
-            .flag("--renew-deadline", "40s")
+            .flag("--renew-deadline", "40s");
+        in_environment_of_image(options)
     }
 
     /// The operator as it is shipped.
