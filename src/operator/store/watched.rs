@@ -118,6 +118,12 @@ impl Ord for Named {
     }
 }
 
+/// Takes in a summary in place of the one that there may be of its name.
+fn put(objects: &mut ByName, named: Named) {
+    objects.remove(&named);
+    objects.insert(named);
+}
+
 fn name_of(object: &ObjectRef<PackedObject>) -> (&str, &str) {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     (namespace, &object.name)
@@ -138,7 +144,7 @@ impl Watched {
             let text = self.of_list.put(object.text());
             self.keep_text(&summary.0, text);
         }
-        self.listed.replace(summary);
+        put(&mut self.listed, summary);
     }
 
     /// What the list has brought is all that there is.
@@ -164,7 +170,7 @@ impl Watched {
     pub(super) fn put(&mut self, object: PackedObject) -> StoredSummary {
         let summary = StoredSummary::of(object.summary());
         self.keep_text(&summary, Text::of(object.text()));
-        self.objects.replace(Named(summary.clone()));
+        put(&mut self.objects, Named(summary.clone()));
         summary
     }
 
