@@ -169,6 +169,8 @@ impl Poll {
             {
                 self.objects.readable().for_each(trigger);
             }
+            // Nobody was held.
+            ProjectIdentity::Ours | ProjectIdentity::Unproved if held_before.is_empty() => {}
             ProjectIdentity::Ours | ProjectIdentity::Unproved => {
                 let held = self.project.unproved_namespaces();
                 let is_free = |namespace: Option<&String>| {

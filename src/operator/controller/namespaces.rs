@@ -72,7 +72,7 @@ pub(super) fn changes(
     let (mut merge, access) = (Merge::of(namespaces), access.clone());
     stream::select_all(watches)
         .flat_map(move |(from, event)| {
-            let known = || objects.all();
+            let known = || objects.of_namespace(&from);
             stream::iter(match event {
                 Ok(event) => {
                     let listed = matches!(event, Event::InitDone);

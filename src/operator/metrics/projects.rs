@@ -168,6 +168,10 @@ impl Projects {
 impl Collector for Projects {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let all = self.0.lock();
+        // A replica that waits has none, and tells of none.
+        if all.is_empty() {
+            return Ok(());
+        }
         let mut family = encoder.encode_descriptor(
             "composio_requests",
             "Requests to Composio by project, endpoint and the way they ended",

@@ -203,6 +203,13 @@ impl Running {
             if had_one {
                 info!(project = %declared.key, "the API key or the base URL has changed, the new one is used from now on");
             }
+            if !had_one {
+                // What is counted of a project that is not known yet is lost.
+                self.shared
+                    .parts
+                    .metrics
+                    .project_ready(project.label(), false);
+            }
             let polled = Arc::new(Mutex::new(Polled::default()));
             let how = (polling, &group);
             let poll = poll(&self.entry, &self.shared, how, &polled);

@@ -188,8 +188,9 @@ impl AllObjects {
         if uids.is_empty() {
             return HashSet::new();
         }
-        let known = |object: Arc<Summary>| uids.get(object.uid.as_deref()?).copied();
-        self.all().filter_map(known).collect()
+        let all = self.stored();
+        let all = all.iter().filter_map(StoredSummary::uid);
+        all.filter_map(|uid| uids.get(uid).copied()).collect()
     }
 
     /// What the operator shares with the connect page; `None`: it is not served.
@@ -216,14 +217,15 @@ impl AllObjects {
         // Whoever waits for labels waits no more.
         let is_refused = change == NamespaceChange::Refused;
         let changed: HashSet<String> = self.cluster.apply(change).into_iter().collect();
-        let is_concerned = |object: &Arc<Summary>| {
-            (is_refused || changed.contains(&*object.namespace))
-                && object.project().kind() == ProjectKind::ClusterComposioProject
-        };
+        let is_inside = |object: &StoredSummary| is_refused || changed.contains(object.name().0);
+        let goes_by_labels =
+            |object: &Arc<Summary>| object.project().kind() == ProjectKind::ClusterComposioProject;
         if changed.is_empty() && !is_refused {
             return Vec::new();
         }
-        let concerned = self.all().filter(is_concerned);
+        let inside = self.stored().into_iter().filter(is_inside);
+        let inside = inside.map(|object| object.summary());
+        let concerned = inside.filter(goes_by_labels);
         concerned.map(|object| object.reference()).collect()
     }
 
@@ -234,13 +236,28 @@ impl AllObjects {
 
     /// What is known of all of them. Each is read when its turn comes: as they are kept they take less room.
     pub fn all(&self) -> impl Iterator<Item = Arc<Summary>> + use<> {
-        let all = self.watched.lock().stored().into_iter();
+        let all = self.stored().into_iter();
         all.map(|object| object.summary())
+    }
+
+    /// What is known of those of a namespace.
+    pub(crate) fn of_namespace(
+        &self,
+        namespace: &str,
+    ) -> impl Iterator<Item = Arc<Summary>> + use<> {
+        let mut all = self.stored();
+        all.retain(|object| object.name().0 == namespace);
+        all.into_iter().map(|object| object.summary())
+    }
+
+    fn stored(&self) -> Vec<StoredSummary> {
+        self.watched.lock().stored()
     }
 
     /// References to all of them.
     pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        self.all().map(|object| object.reference())
+        let all = self.stored().into_iter();
+        all.map(|object| object.reference())
     }
 
     /// How many there are.

@@ -173,7 +173,8 @@ impl Objects {
 
     /// References to all of them.
     pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        self.all().map(|object| object.reference())
+        let all = self.index.lock().stored();
+        all.into_iter().map(|object| object.reference())
     }
 
     /// Those that can be decoded, so that something can be done with them.
@@ -209,9 +210,7 @@ impl Objects {
 
     /// Whether a link of one of them waits for a person.
     pub(crate) fn wait_for_a_person(&self, now: Timestamp) -> bool {
-        let index = self.index.lock();
-        let mut all = index.objects.values();
-        all.any(|object| object.summary().waits_for_a_person(now))
+        self.index.lock().counts.has_link(now)
     }
 
     /// The flags on which the identity of objects depends.
@@ -226,9 +225,9 @@ impl Objects {
 
     /// Those of them that may have lost it to that other one, as it was.
     pub(super) fn in_conflict_with(&self, other: &Summary) -> Vec<ObjectRef<PackedObject>> {
-        let index = self.index.lock();
-        let all = index.in_conflict.iter();
-        let all = all.filter_map(|key| index.known(*key));
+        // Each is read without the lock: whoever writes objects decides how many there are.
+        let all = self.index.lock().losers();
+        let all = all.into_iter().map(|object| object.summary());
         all.filter(|loser| loser.is_readable() && loser.may_mean_the_same(other))
             .map(|loser| loser.reference())
             .collect()
@@ -332,6 +331,13 @@ impl Index {
     /// By what the object may mean an account.
     fn claims(&self, object: &Summary, flags: &Flags) -> BTreeSet<u64> {
         self.keys_of(object, flags).into_iter().collect()
+    }
+
+    /// Those that lost an account to another object, as they are kept.
+    fn losers(&self) -> Vec<StoredSummary> {
+        let all = self.in_conflict.iter();
+        all.filter_map(|key| self.objects.get(key).cloned())
+            .collect()
     }
 
     fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {

@@ -87,8 +87,8 @@ impl NamespaceAccess {
         }
         info!(namespace, "can be read, and is served");
         // What was refused meanwhile is due, and the watch brings no change for it.
-        let inside = self.0.objects.refs();
-        let inside = inside.filter(|object| object.namespace.as_deref() == Some(namespace));
+        let inside = self.0.objects.of_namespace(namespace);
+        let inside = inside.map(|object| object.reference());
         let waits =
             |one: &Summary| Told::says(one.recorded.synced, &[Reason::NamespaceUnreachable]);
         let all = self.0.objects.all();

@@ -64,7 +64,8 @@ impl Merge {
         self.begin_if_known()
     }
 
-    /// What an event of one namespace is for all of them. `known` are the objects of the store.
+    /// What an event of one namespace is for all of them. `known` are objects of the store; of other
+    /// namespaces they count for nothing.
     ///
     /// # Guarantees
     /// One `Init` and one `InitDone`, once every namespace is known or refused, and one at least is known. A

@@ -46,6 +46,8 @@ pub struct ObjectCounts {
     pub held: WordCounts,
     /// How many have been waiting for a person since when.
     waiting: BTreeMap<Timestamp, u64>,
+    /// How many have a link that can be used until when.
+    links: BTreeMap<Timestamp, u64>,
     /// How many are ready.
     ready: u64,
     /// How many only a change can help.
@@ -60,6 +62,7 @@ struct Kind {
     no_config_map: Option<&'static str>,
     is_held: bool,
     waits_since: Option<Timestamp>,
+    link_until: Option<Timestamp>,
     is_ready: bool,
     is_stalled: bool,
 }
@@ -68,6 +71,13 @@ impl ObjectCounts {
     /// Since when the oldest has been waiting for a person.
     pub fn longest_waiting_since(&self) -> Option<Timestamp> {
         self.waiting.keys().next().copied()
+    }
+
+    /// Whether one of them has a link that can be used at that time.
+    pub(crate) fn has_link(&self, now: Timestamp) -> bool {
+        self.links
+            .last_key_value()
+            .is_some_and(|(until, _)| now < *until)
     }
 
     /// Counts those of another project too.
@@ -83,8 +93,13 @@ impl ObjectCounts {
                 .iter()
                 .for_each(|(word, count)| ours.add(word, count));
         }
-        for (since, count) in &other.waiting {
-            *self.waiting.entry(*since).or_default() += count;
+        for (ours, theirs) in [
+            (&mut self.waiting, &other.waiting),
+            (&mut self.links, &other.links),
+        ] {
+            for (time, count) in theirs {
+                *ours.entry(*time).or_default() += count;
+            }
         }
         self.ready += other.ready;
         self.stalled += other.stalled;
@@ -113,8 +128,8 @@ impl ObjectCounts {
         for (counts, word) in self.counts_of(&kind) {
             counts.add(word, 1);
         }
-        if let Some(since) = kind.waits_since {
-            *self.waiting.entry(since).or_default() += 1;
+        for (counts, time) in self.times_of(&kind) {
+            *counts.entry(time).or_default() += 1;
         }
     }
 
@@ -126,14 +141,23 @@ impl ObjectCounts {
         for (counts, word) in self.counts_of(&kind) {
             counts.subtract(word);
         }
-        if let Some(since) = kind.waits_since
-            && let Some(count) = self.waiting.get_mut(&since)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.waiting.remove(&since);
+        for (counts, time) in self.times_of(&kind) {
+            if let Some(count) = counts.get_mut(&time) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&time);
+                }
             }
         }
+    }
+
+    fn times_of(
+        &mut self,
+        kind: &Kind,
+    ) -> impl Iterator<Item = (&mut BTreeMap<Timestamp, u64>, Timestamp)> {
+        let waiting = (kind.waits_since).map(|since| (&mut self.waiting, since));
+        let links = (kind.link_until).map(|until| (&mut self.links, until));
+        waiting.into_iter().chain(links)
     }
 
     fn counts_of(&mut self, kind: &Kind) -> impl Iterator<Item = (&mut WordCounts, &'static str)> {
@@ -167,6 +191,7 @@ impl Kind {
                 no_config_map,
                 is_held,
                 waits_since: None,
+                link_until: recorded.link_until,
                 is_ready: false,
                 is_stalled: false,
             };
@@ -184,6 +209,7 @@ impl Kind {
             no_config_map,
             is_held,
             waits_since: waits.map(|ready| ready.since),
+            link_until: recorded.link_until,
             is_ready: ready.is_some_and(|ready| ready.is_true),
             is_stalled: recorded.is_stalled,
         }
@@ -290,5 +316,24 @@ mod tests {
             counts.remove(&objects[next]);
         }
         assert_eq!(counts.longest_waiting_since(), None);
+    }
+
+    #[test]
+    fn a_link_counts_until_it_ends_or_its_object_has_it_no_more() {
+        let objects = [Some(40), Some(90), Some(90), None].map(|until| {
+            let mut object = object(None, Some("LinkIssued"), 0);
+            object.recorded.link_until = until.map(at);
+            object
+        });
+        let mut counts = ObjectCounts::default();
+        assert!(!counts.has_link(at(0)), "there is no object");
+        counts.merge(&counted(&objects));
+        assert!(counts.has_link(at(89)));
+        assert!(!counts.has_link(at(90)), "the last has ended");
+        for (gone, has_link) in [(1, true), (3, true), (2, false)] {
+            counts.remove(&objects[gone]);
+            assert_eq!(counts.has_link(at(40)), has_link, "{gone}");
+        }
+        assert!(counts.has_link(at(39)));
     }
 }

@@ -40,7 +40,7 @@ pub(crate) static FINGERPRINTS: LazyLock<RandomState> = LazyLock::new(RandomStat
 /// What is kept of an object, whatever of it cannot be read. It is enough to tell whose an account is and whether
 /// the object has changed, and too little to do anything with it: for that the object is read again.
 ///
-/// The first two fields are those by which it is found.
+/// The first three fields are those by which it is found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// `metadata.namespace`.
@@ -170,11 +170,6 @@ impl Summary {
         let is_judged = self.generation.is_some() && recorded.judged_generation == self.generation;
         let reason = recorded.synced.and_then(|synced| synced.reason);
         is_judged && reason.is_some_and(Reason::concerns_person)
-    }
-
-    /// Whether it has a link that can be used at that time.
-    pub(in crate::store) fn waits_for_a_person(&self, now: Timestamp) -> bool {
-        self.recorded.link_until.is_some_and(|until| now < until)
     }
 
     /// The alias that is computed from the object's name.

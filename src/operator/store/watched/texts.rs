@@ -8,6 +8,9 @@ use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended
 /// have had their passes: between the summaries they would leave gaps that are too small to be given back.
 const CHUNK: usize = 1024 * 1024;
 
+/// So much of the first text is what the others are compared with: a status, at the end, is most of it.
+const PATTERN: usize = 4 * 1024;
+
 /// The text of an object.
 pub(super) enum Text {
     /// As it is.
@@ -19,7 +22,7 @@ pub(super) enum Text {
 /// Where the texts of a list go.
 #[derive(Default)]
 pub(super) struct ListTexts {
-    /// The first of them.
+    /// The end of the first of them.
     pattern: Bytes,
     chunk: BytesMut,
 }
@@ -45,7 +48,8 @@ impl ListTexts {
     /// Takes in the next one.
     pub(super) fn put(&mut self, text: &[u8]) -> Text {
         if self.pattern.is_empty() {
-            self.pattern = Bytes::copy_from_slice(text);
+            let begin = text.len().saturating_sub(PATTERN);
+            self.pattern = Bytes::copy_from_slice(&text[begin..]);
         }
         let compressed = compress_prepend_size_with_dict(text, &self.pattern);
         if self.chunk.capacity() < compressed.len() {
@@ -101,6 +105,13 @@ mod tests {
             kept[..5_000].iter().map(size).sum(),
         );
         assert!(after * 3 <= before, "{after} of {before} bytes");
+        assert!(texts.pattern.len() <= PATTERN);
+        let mut of_large = ListTexts::default();
+        for text in ["z".repeat(3 * CHUNK), "zz".to_owned()] {
+            let kept = of_large.put(text.as_bytes());
+            assert_eq!(kept.read().as_deref(), Some(text.as_bytes()));
+            assert_eq!(of_large.pattern.len(), PATTERN);
+        }
         let plain = Text::of(b"as it is");
         assert_eq!(plain.read().as_deref(), Some(&b"as it is"[..]));
     }

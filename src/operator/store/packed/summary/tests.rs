@@ -149,6 +149,8 @@ fn a_summary_is_kept_as_it_is_and_found_by_its_name() {
         assert!(stored.size().is_some(), "it can be packed: {summary:?}");
         assert_eq!(stored.summary(), *summary);
         assert_eq!(stored.name(), ("agents", "mail"));
+        assert_eq!(stored.uid(), summary.uid.as_deref());
+        assert_eq!(stored.reference(), summary.reference());
         for other in &all {
             assert_eq!(stored == **other, summary == other, "{other:?}");
         }
