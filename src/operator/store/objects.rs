@@ -22,6 +22,7 @@ mod auth_configs;
 mod changed;
 mod claimants;
 mod concluded;
+mod conflicts;
 mod counts;
 mod following;
 mod places;
@@ -217,21 +218,6 @@ impl Objects {
     pub fn flags(&self) -> Arc<Flags> {
         Arc::clone(&self.settings.lock().flags)
     }
-
-    /// Those that lost an account to another object, and can have it.
-    pub fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
-        self.index.lock().in_conflict()
-    }
-
-    /// Those of them that may have lost it to that other one, as it was.
-    pub(super) fn in_conflict_with(&self, other: &Summary) -> Vec<ObjectRef<PackedObject>> {
-        // Each is read without the lock: whoever writes objects decides how many there are.
-        let all = self.index.lock().losers();
-        let all = all.into_iter().map(|object| object.summary());
-        all.filter(|loser| loser.is_readable() && loser.may_mean_the_same(other))
-            .map(|loser| loser.reference())
-            .collect()
-    }
 }
 
 impl Index {
@@ -331,17 +317,6 @@ impl Index {
     /// By what the object may mean an account.
     fn claims(&self, object: &Summary, flags: &Flags) -> BTreeSet<u64> {
         self.keys_of(object, flags).into_iter().collect()
-    }
-
-    /// Those that lost an account to another object, as they are kept.
-    fn losers(&self) -> Vec<StoredSummary> {
-        let all = self.in_conflict.iter();
-        all.filter_map(|key| self.objects.get(key).cloned())
-            .collect()
-    }
-
-    fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
-        self.refs(&self.in_conflict).collect()
     }
 
     /// Those of that namespace that ask for more than the project allows.
