@@ -6,7 +6,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use kube::api::ListParams;
 use serde::Serialize;
 
 use super::meter::{Log, Process, Requests, Served, pause, sum};
@@ -274,24 +273,16 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
 
 /// When each object has reported, in seconds since then: when its status was written last, as the apiserver tells it.
 async fn reports(stage: &Stage, since: Timestamp) -> Vec<f64> {
-    let mut reports = Vec::new();
-    let mut page = ListParams::default().limit(500);
-    loop {
-        let list = stage.api().list(&page).await.expect("the objects");
-        for object in list.items {
-            let writes = object.metadata.managed_fields.unwrap_or_default();
-            let status = writes
-                .into_iter()
-                .filter(|one| one.subresource.as_deref() == Some("status"));
-            let last = status.filter_map(|one| one.time).map(|time| time.0).max();
-            let last = last.expect("each has reported");
-            reports.push(last.duration_since(since).as_secs_f64().max(0.0));
-        }
-        match list.metadata.continue_.filter(|next| !next.is_empty()) {
-            Some(next) => page = page.continue_token(&next),
-            None => break,
-        }
-    }
+    let reports = stage.list().await.into_iter().map(|object| {
+        let writes = object.metadata.managed_fields.unwrap_or_default();
+        let status = writes
+            .into_iter()
+            .filter(|one| one.subresource.as_deref() == Some("status"));
+        let last = status.filter_map(|one| one.time).map(|time| time.0).max();
+        let last = last.expect("each has reported");
+        last.duration_since(since).as_secs_f64().max(0.0)
+    });
+    let mut reports: Vec<f64> = reports.collect();
     reports.sort_by(f64::total_cmp);
     reports
 }

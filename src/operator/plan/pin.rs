@@ -30,6 +30,11 @@ struct Annotation {
 }
 
 impl Annotation {
+    /// Whether it was written for that object.
+    fn is_of(&self, namespace: &str, name: &str) -> bool {
+        (self.namespace.as_str(), self.name.as_str()) == (namespace, name)
+    }
+
     fn text(&self) -> String {
         serde_json::json!(self).to_string()
     }
@@ -86,7 +91,7 @@ impl Pin {
     }
 
     fn of(written: Annotation, flags: &Flags, namespace: &str, name: &str) -> Self {
-        if (written.namespace.as_str(), written.name.as_str()) != (namespace, name) {
+        if !written.is_of(namespace, name) {
             let object = format!("{}/{}", written.namespace, written.name);
             return Self::Foreign {
                 object: (object.len() <= MAX_OBJECT).then_some(object),
@@ -121,15 +126,14 @@ impl Pin {
     /// The project, `kind/name`, that the annotation of an object names; `None`: it is another object's.
     pub fn project(annotation: &str, namespace: &str, name: &str) -> Option<String> {
         let written = serde_json::from_str::<Annotation>(annotation).ok()?;
-        let is_its_own = (written.namespace.as_str(), written.name.as_str()) == (namespace, name);
-        is_its_own.then_some(written.project)
+        written.is_of(namespace, name).then_some(written.project)
     }
 
     /// The id of its project in Composio, where the annotation of an object names it; `None`: it is not proved, or the
     /// annotation is another object's.
     pub fn project_id(annotation: &str, namespace: &str, name: &str) -> Option<String> {
         let written = serde_json::from_str::<Annotation>(annotation).ok()?;
-        let is_its_own = (written.namespace.as_str(), written.name.as_str()) == (namespace, name);
+        let is_its_own = written.is_of(namespace, name);
         let id = written.project_id.filter(|id| id.len() <= MAX_OBJECT);
         id.filter(|_| is_its_own)
     }

@@ -202,8 +202,7 @@ impl Running {
             });
             if had_one {
                 info!(project = %declared.key, "the API key or the base URL has changed, the new one is used from now on");
-            }
-            if !had_one {
+            } else {
                 // What is counted of a project that is not known yet is lost.
                 self.shared
                     .parts

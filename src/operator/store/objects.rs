@@ -259,8 +259,7 @@ impl Index {
     }
 
     /// Takes an object out, as it was indexed, which need not be as it is now.
-    fn take_out(&mut self, object: &Summary, flags: &Flags) -> Option<Arc<Summary>> {
-        let object_key = self.object_key(&object.namespace, &object.name);
+    fn take_out(&mut self, object_key: u64, flags: &Flags) -> Option<Arc<Summary>> {
         self.in_conflict.remove(&object_key);
         self.not_allowed.remove(&object_key);
         self.forget_conclusion(object_key);
@@ -321,16 +320,14 @@ impl Index {
 
     /// Those of that namespace that ask for more than the project allows.
     fn not_allowed_in(&self, namespace: &str) -> Vec<ObjectRef<PackedObject>> {
-        let all = self.refs(&self.not_allowed);
-        all.filter(|one| one.namespace.as_deref() == Some(namespace))
-            .collect()
-    }
-
-    /// References to those of these keys that can be decoded.
-    fn refs(&self, object_keys: &BTreeSet<u64>) -> impl Iterator<Item = ObjectRef<PackedObject>> {
-        let all = object_keys.iter().filter_map(|key| self.known(*key));
-        all.filter(|object| object.is_readable())
+        let all = self.not_allowed.iter();
+        let all = all.filter_map(|key| self.objects.get(key));
+        let inside = all.filter(|object| object.name().0 == namespace);
+        let inside = inside.map(|object| object.summary());
+        inside
+            .filter(|object| object.is_readable())
             .map(|object| object.reference())
+            .collect()
     }
 
     fn keys_of(&self, object: &Summary, flags: &Flags) -> Vec<u64> {

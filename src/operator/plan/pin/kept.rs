@@ -40,10 +40,11 @@ impl KeptPin {
         let Some(text) = annotation else {
             return Self::Absent;
         };
-        let own = serde_json::from_str(text).map(|written| OwnPin::of(written, namespace, name));
-        match own {
+        match serde_json::from_str::<Annotation>(text) {
             // What is written otherwise stays as it is: that somebody has changed it is seen by its text.
-            Ok(own) if own.annotation(namespace, name) == text => Self::Own(own),
+            Ok(written) if written.is_of(namespace, name) && written.text() == text => {
+                Self::Own(OwnPin::of(written, namespace, name))
+            }
             Ok(_) | Err(_) => Self::Text(text.into()),
         }
     }
@@ -89,10 +90,6 @@ impl OwnPin {
             },
         }
     }
-
-    fn annotation(&self, namespace: &str, name: &str) -> String {
-        self.written(namespace, name).text()
-    }
 }
 
 #[cfg(test)]
@@ -128,7 +125,7 @@ mod tests {
             match &kept {
                 KeptPin::Absent => panic!("{text} is there"),
                 KeptPin::Own(own) => {
-                    assert_eq!(own.annotation("agents", "mail"), text);
+                    assert_eq!(own.written("agents", "mail").text(), text);
                     kept_apart += 1;
                 }
                 KeptPin::Text(kept) => assert_eq!(&**kept, text),

@@ -1,14 +1,16 @@
 //! The objects that lost an account to another one.
 
+use std::sync::Arc;
+
 use kube::runtime::reflector::ObjectRef;
 
-use super::{Index, Objects};
-use crate::store::{PackedObject, StoredSummary, Summary};
+use super::Objects;
+use crate::store::{PackedObject, Summary};
 
 impl Objects {
     /// Those that lost an account to another object, and can have it.
     pub fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
-        self.index.lock().in_conflict()
+        self.losers().map(|loser| loser.reference()).collect()
     }
 
     /// Those of them that may have lost it to that other one, as it was.
@@ -16,24 +18,19 @@ impl Objects {
         &self,
         other: &Summary,
     ) -> Vec<ObjectRef<PackedObject>> {
-        // Each is read without the lock: whoever writes objects decides how many there are.
-        let all = self.index.lock().losers();
-        let all = all.into_iter().map(|object| object.summary());
-        all.filter(|loser| loser.is_readable() && loser.may_mean_the_same(other))
+        self.losers()
+            .filter(|loser| loser.may_mean_the_same(other))
             .map(|loser| loser.reference())
             .collect()
     }
-}
 
-impl Index {
-    /// Those that lost an account to another object, as they are kept.
-    fn losers(&self) -> Vec<StoredSummary> {
-        let all = self.in_conflict.iter();
-        all.filter_map(|key| self.objects.get(key).cloned())
-            .collect()
-    }
-
-    fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
-        self.refs(&self.in_conflict).collect()
+    /// Each is read without the lock: whoever writes objects decides how many there are.
+    fn losers(&self) -> impl Iterator<Item = Arc<Summary>> + use<> {
+        let index = self.index.lock();
+        let all = index.in_conflict.iter();
+        let all = all.filter_map(|key| index.objects.get(key).cloned());
+        let all: Vec<_> = all.collect();
+        let all = all.into_iter().map(|object| object.summary());
+        all.filter(|object| object.is_readable())
     }
 }

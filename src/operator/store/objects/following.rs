@@ -18,7 +18,8 @@ impl Objects {
         let flags = self.flags();
         let mut index = self.index.lock();
         let mut delta = WatchDelta::default();
-        let known = index.take_out(object, &flags);
+        let object_key = index.object_key(&object.namespace, &object.name);
+        let known = index.take_out(object_key, &flags);
         delta.is_new = known.is_none();
         let claims = known.as_ref().map(|known| index.claims(known, &flags));
         let now = index.claims(object, &flags);
@@ -34,7 +35,7 @@ impl Objects {
         let mut index = self.index.lock();
         let object_key = index.object_key(&object.namespace, &object.name);
         index.written.remove(&object_key);
-        let known = index.take_out(object, &flags);
+        let known = index.take_out(object_key, &flags);
         if known.is_some() {
             self.activity.note();
         }

@@ -28,9 +28,9 @@ impl Objects {
             return false;
         }
         let mut index = self.index.lock();
-        let all = index.stored();
-        for object in &all {
-            index.take_out(&object.summary(), &flags);
+        let all = index.objects.clone();
+        for object_key in all.keys() {
+            index.take_out(*object_key, &flags);
         }
         let flags = Arc::new(Flags {
             alias_prefix: prefix.to_owned(),
@@ -40,7 +40,7 @@ impl Objects {
         settings.set(Arc::clone(&flags));
         // Nobody is told: what was known of each is what is known now.
         let mut delta = WatchDelta::default();
-        for stored in all {
+        for stored in all.into_values() {
             let object = stored.summary();
             index.put(Some(&object), &object, stored, &flags, &mut delta);
         }
