@@ -20,6 +20,7 @@ use crate::{
 
 mod change_scan;
 mod pause;
+mod recorded_ids;
 mod resync;
 mod scan_group;
 
@@ -199,8 +200,11 @@ impl Poll {
             }
             held_back.extend(changes);
             if project.closed().identity != ProjectIdentity::Unproved {
-                affected(&project, &objects, &held_back).for_each(&mut trigger);
-                held_back.clear();
+                // After a start these are all accounts: whom they concern is told a page at a time.
+                for changes in held_back.chunks(PAGE) {
+                    affected(&project, &objects, changes).for_each(&mut trigger);
+                }
+                held_back = Changes::new();
             }
         };
         let began = self.project.instant();

@@ -179,7 +179,7 @@ impl Projects {
             .objects
             .apply_namespaces(change)
             .into_iter();
-        concerned.for_each(|object| self.shared.parts.trigger.send(object));
+        concerned.for_each(|object| self.shared.parts.trigger.send(&object));
     }
 
     /// Starts all that are declared: this replica leads, and objects and projects are known.

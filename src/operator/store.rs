@@ -3,6 +3,7 @@
 
 mod all;
 mod cluster;
+mod named;
 mod objects;
 mod packed;
 mod requests;
@@ -10,6 +11,7 @@ mod watched;
 
 pub use all::AllObjects;
 pub(crate) use cluster::NamespaceChange;
+pub(crate) use named::{Name, Named};
 pub(crate) use objects::Conclusion;
 pub use objects::{ObjectCounts, Objects, WatchDelta, WordCounts};
 #[cfg(test)]

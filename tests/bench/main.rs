@@ -7,7 +7,8 @@
 //! measures 100,000 that are connected. `-- --beside 200` so many links of a quiet namespace, alone and beside a
 //! namespace that does each of five things a hundred times in a second, and `-- --returns 250` so many people who come back to the connect page and whose accounts then expire, and
 //! the page with 100,000 accounts. `-- --peer 10000` measures so many accounts beside a plain operator of controller-runtime (`tests/peer`),
-//! in three rounds or in `--rounds`.
+//! in three rounds or in `--rounds`; with `--profile` it writes on what the apiserver spent the first ten seconds of each
+//! part of the last round to `target/bench-*.pprof`, for `go tool pprof`. That costs it a little more.
 //!
 //! Of the accounts half are links, four tenths are links of shared accounts, and a tenth is made from
 //! Secrets; with `--mix links` or `--mix secrets` all are. Beside the operator, a bare loop makes the same calls and
@@ -25,6 +26,7 @@ mod meter;
 mod noise;
 mod part;
 mod peer;
+mod profile;
 mod raw;
 mod returns;
 mod run;
@@ -49,6 +51,7 @@ struct Arguments {
     beside: Vec<usize>,
     peer: Vec<usize>,
     rounds: usize,
+    profile: bool,
     mix: Mix,
     returns: Vec<usize>,
     smoke: bool,
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
                     arguments.mix,
                     arguments.concurrency,
                     arguments.rounds,
+                    arguments.profile,
                 )
                 .await,
             );
@@ -138,6 +142,7 @@ fn arguments() -> Result<Arguments, String> {
         beside: Vec::new(),
         peer: Vec::new(),
         rounds: 3,
+        profile: false,
         mix: Mix::default(),
         returns: Vec::new(),
         smoke: false,
@@ -175,6 +180,7 @@ fn arguments() -> Result<Arguments, String> {
                     .map(|size| size.parse().map_err(|_| format!("{size} is no number")))
                     .collect::<Result<_, _>>()?;
             }
+            "--profile" => arguments.profile = true,
             "--rounds" => {
                 let text = number("a number")?;
                 arguments.rounds = text.parse().map_err(|_| format!("{text} is no number"))?;

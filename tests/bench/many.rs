@@ -43,6 +43,8 @@ pub(crate) struct Many {
     /// From the start of another process until every project was polled.
     pub(crate) restart_seconds: f64,
     pub(crate) restart_writes: u64,
+    /// From the start to the end of the time at rest.
+    pub(crate) restart_peak_mb: f64,
     /// The same at the pace of projects in which nothing has happened for an hour.
     pub(crate) idle: Rest,
 }
@@ -121,6 +123,7 @@ pub(crate) async fn measure(
     let restart_seconds = begun.elapsed().as_secs_f64();
     let restart_writes = Served::read(&stage.client).await.since(before);
     let idle = self::rest(&stage, &operator, smoke).await;
+    let restart_peak_mb = Process::read(operator.child.pid()).peak_mb;
     super::run::stop(operator).await;
     Many {
         projects,
@@ -132,6 +135,7 @@ pub(crate) async fn measure(
         rest,
         restart_seconds,
         restart_writes: restart_writes.patches + restart_writes.statuses,
+        restart_peak_mb,
         idle,
     }
 }
@@ -174,6 +178,7 @@ impl Many {
                 self.restart_seconds,
             ),
             ("restart: kube writes", self.restart_writes as f64),
+            ("restart: peak MB", self.restart_peak_mb),
             ("after an idle hour: MB", self.idle.mb),
             ("after an idle hour: % of a core", self.idle.core_percent),
             (

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::meter::{Log, Process, Requests, Served, pause, sum};
 use super::part::LONG;
+use super::profile::Profile;
 use super::run::{at, stop};
 use super::stage::{self, Mix, NAMESPACE, Stage};
 use super::table::{ratio, say, seconds};
@@ -80,18 +81,33 @@ enum Which {
     Peer,
 }
 
+impl Which {
+    fn name(self) -> &'static str {
+        match self {
+            Which::Ours => "ours",
+            Which::Peer => "peer",
+        }
+    }
+}
+
 /// Measures one size, so many times.
-pub(crate) async fn measure(size: usize, mix: Mix, concurrency: u16, rounds: usize) -> Peer {
+pub(crate) async fn measure(
+    size: usize,
+    mix: Mix,
+    concurrency: u16,
+    rounds: usize,
+    profile: bool,
+) -> Peer {
     let mut all = Vec::new();
     for round in 1..=rounds {
         say(&format!(
             "{size} accounts, {mix:?}, round {round} of {rounds}: ours"
         ));
-        let ours = side(Which::Ours, size, mix, concurrency).await;
+        let ours = side(Which::Ours, size, mix, concurrency, profile).await;
         say(&format!(
             "{size} accounts, {mix:?}, round {round} of {rounds}: the peer"
         ));
-        let peer = side(Which::Peer, size, mix, concurrency).await;
+        let peer = side(Which::Peer, size, mix, concurrency, profile).await;
         all.push(Round { ours, peer });
     }
     Peer {
@@ -213,7 +229,7 @@ fn apiserver_cpu(stage: &Stage) -> Duration {
     Process::read(*apiserver).cpu
 }
 
-async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
+async fn side(which: Which, size: usize, mix: Mix, concurrency: u16, profile: bool) -> Side {
     let folder = Folder::new().expect("a folder can be made");
     let sandbox = stage::composio(&folder).await;
     let stage = Stage::set(concurrency, mix).await.with_deletion();
@@ -238,8 +254,12 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
         let written = Served::read(&stage.client).await.since(before);
         written.statuses >= many
     };
+    let profiled = profile.then(|| Profile::begin(&stage, which.name(), "onboard"));
     let onboard = meter.until(size, "the last report", reported).await;
-    let reports = reports(&stage, began_at).await;
+    if let Some(profiled) = profiled {
+        profiled.written().await;
+    }
+    let reports = stage.reports(began_at).await;
     tokio::time::sleep(SETTLE).await;
     let process = Process::read(child.pid());
     let accounts = sandbox.accounts().await.len();
@@ -247,12 +267,16 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
     let meter = Meter::from(&stage, child, Instant::now(), process.cpu, requests);
     let mut log = Log::from_now(&sandbox).await;
     let mut asked = 0;
+    let profiled = profile.then(|| Profile::begin(&stage, which.name(), "delete"));
     stage.delete_all().await;
     let gone = async || {
         asked += sum(&log.read(&sandbox).await, |_| true);
         asked >= size && stage.is_empty().await
     };
     let delete = meter.until(size, "the last deletion", gone).await;
+    if let Some(profiled) = profiled {
+        profiled.written().await;
+    }
     let left = sandbox.accounts().await;
     let left = left
         .iter()
@@ -269,22 +293,6 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16) -> Side {
         accounts,
         left,
     }
-}
-
-/// When each object has reported, in seconds since then: when its status was written last, as the apiserver tells it.
-async fn reports(stage: &Stage, since: Timestamp) -> Vec<f64> {
-    let reports = stage.list().await.into_iter().map(|object| {
-        let writes = object.metadata.managed_fields.unwrap_or_default();
-        let status = writes
-            .into_iter()
-            .filter(|one| one.subresource.as_deref() == Some("status"));
-        let last = status.filter_map(|one| one.time).map(|time| time.0).max();
-        let last = last.expect("each has reported");
-        last.duration_since(since).as_secs_f64().max(0.0)
-    });
-    let mut reports: Vec<f64> = reports.collect();
-    reports.sort_by(f64::total_cmp);
-    reports
 }
 
 impl Peer {

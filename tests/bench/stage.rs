@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Client};
@@ -200,6 +201,22 @@ impl Stage {
                 Some(_) | None => return all,
             }
         }
+    }
+
+    /// When each object has reported, in seconds since then: when its status was written last, as the apiserver tells it.
+    pub(crate) async fn reports(&self, since: Timestamp) -> Vec<f64> {
+        let reports = self.list().await.into_iter().map(|object| {
+            let writes = object.metadata.managed_fields.unwrap_or_default();
+            let status = writes
+                .into_iter()
+                .filter(|one| one.subresource.as_deref() == Some("status"));
+            let last = status.filter_map(|one| one.time).map(|time| time.0).max();
+            let last = last.expect("each has reported");
+            last.duration_since(since).as_secs_f64().max(0.0)
+        });
+        let mut reports: Vec<f64> = reports.collect();
+        reports.sort_by(f64::total_cmp);
+        reports
     }
 
     pub(crate) async fn is_empty(&self) -> bool {

@@ -363,7 +363,7 @@ impl Simulation {
             known.apply_event(watcher::Event::InitApply(packed));
         }
         for changed in known.apply_event(watcher::Event::InitDone).changed {
-            self.trigger(&changed.name);
+            self.trigger(changed.name().1);
         }
         self.running.cached = objects;
     }

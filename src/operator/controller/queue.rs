@@ -18,7 +18,7 @@ use tokio::{
 use super::schedule::Schedule;
 use crate::{
     metrics::QueueReading,
-    store::{AllObjects, PackedObject, Summary},
+    store::{AllObjects, PackedObject, StoredSummary, Summary},
     turns::Share,
 };
 
@@ -60,19 +60,18 @@ impl Queue {
     ///
     /// # Guarantees
     /// No change is lost between the two: `all` is asked once the queue takes what is triggered.
-    pub(super) fn open<I>(self, all: impl FnOnce() -> I) -> Opened
-    where
-        I: Iterator<Item = ObjectRef<PackedObject>>,
-    {
+    pub(super) fn open(self, all: impl FnOnce() -> Vec<StoredSummary>) -> Opened {
         self.0.0.is_open.store(true, Ordering::Release);
-        all().for_each(|object| self.0.send(object));
+        for object in all() {
+            self.0.send_stored(&object);
+        }
         Opened(self.0)
     }
 
     /// A queue that takes what is triggered at once.
     #[cfg(test)]
     pub(super) fn opened(objects: AllObjects) -> Opened {
-        Self::new(usize::MAX / 2, objects).open(std::iter::empty)
+        Self::new(usize::MAX / 2, objects).open(Vec::new)
     }
 }
 
@@ -125,21 +124,23 @@ impl Opened {
 }
 
 impl Trigger {
-    /// Asks for a pass over an object. Until the queue is open nothing is kept: then all objects come anyway, and
-    /// whoever waits for months to lead must not remember each change.
-    pub(crate) fn send(&self, object: ObjectRef<PackedObject>) {
+    /// Asks for a pass over an object, if it is there: one that is gone waits for nothing.
+    pub(crate) fn send(&self, object: &ObjectRef<PackedObject>) {
+        if let Some(known) = self.0.objects.stored_of(object) {
+            self.send_stored(&known);
+        }
+    }
+
+    /// Asks for a pass over an object that is there. Until the queue is open nothing is kept: then all objects come
+    /// anyway, and whoever waits for months to lead must not remember each change.
+    pub(crate) fn send_stored(&self, object: &StoredSummary) {
         if !self.0.is_open.load(Ordering::Acquire) {
             return;
         }
-        // One that is gone waits for nothing.
-        let Some(known) = self.0.objects.get(&object) else {
-            return;
-        };
-        let namespace = object.namespace.as_deref().unwrap_or_default();
-        let share = Share::of(&known.project_at_work(), namespace);
-        let now = Instant::now();
+        let known = object.summary();
+        let share = Share::of(&known.project_at_work(), &known.namespace);
         let mut schedule = self.0.schedule.lock();
-        schedule.ask(&object, share, known.is_deleting, now, now);
+        schedule.ask(object, share, known.is_deleting, Instant::now());
         drop(schedule);
         self.0.changed.notify_one();
     }
@@ -185,6 +186,10 @@ mod tests {
         objects
     }
 
+    fn stored(name: &str) -> StoredSummary {
+        StoredSummary::of(packed(name).summary())
+    }
+
     fn object(name: &str) -> ObjectRef<PackedObject> {
         ObjectRef::new(name).within("agents")
     }
@@ -193,12 +198,12 @@ mod tests {
     async fn what_is_triggered_before_the_queue_is_open_is_not_kept_and_every_object_comes() {
         let queue = Queue::new(10, objects(&["a", "b", "before", "during"]));
         let trigger = queue.trigger();
-        trigger.send(object("before"));
+        trigger.send(&object("before"));
         assert_eq!(trigger.reading().depth, 0);
         let during = trigger.clone();
         let opened = queue.open(move || {
-            during.send(object("during"));
-            [object("a"), object("b")].into_iter()
+            during.send(&object("during"));
+            ["a", "b"].map(stored).into()
         });
         let mut names = BTreeSet::new();
         for _ in 0..3 {
@@ -212,7 +217,7 @@ mod tests {
     async fn one_that_is_gone_leaves_its_place_to_the_next() {
         let objects = objects(&["gone", "there"]);
         let queue = Queue::new(1, objects.clone());
-        let opened = queue.open(|| [object("gone"), object("there")].into_iter());
+        let opened = queue.open(|| ["gone", "there"].map(stored).into());
         objects.apply_event(Event::Delete(packed("gone")));
         assert_eq!(&*opened.next().await.name, "there");
     }
@@ -220,7 +225,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pass_that_is_due_later_comes_at_its_time_and_sooner_if_it_is_triggered() {
         let queue = Queue::new(1, objects(&["a"]));
-        let opened = queue.open(|| [object("a")].into_iter());
+        let opened = queue.open(|| ["a"].map(stored).into());
         let trigger = opened.trigger();
         opened.next().await;
         let start = Instant::now();
@@ -231,7 +236,7 @@ mod tests {
         let start = Instant::now();
         let sooner = async {
             tokio::time::sleep(Duration::from_secs(5)).await;
-            trigger.send(object("a"));
+            trigger.send(&object("a"));
         };
         tokio::join!(sooner, opened.next());
         assert!(start.elapsed() < Duration::from_secs(6));

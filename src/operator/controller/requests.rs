@@ -69,7 +69,7 @@ pub(super) async fn watch(
         }
         if let Some(event) = readable(event, is_one) {
             for (namespace, name) in objects.connect_requests().apply(&event) {
-                trigger.send(ObjectRef::new(&name).within(&namespace));
+                trigger.send(&ObjectRef::new(&name).within(&namespace));
             }
         }
     }
@@ -157,7 +157,7 @@ pub(super) async fn sweep(client: Client, objects: AllObjects, trigger: Trigger,
         deletions.for_each(|_| std::future::ready(())).await;
         told.report(&client, unproved).await;
         for request in open.iter().filter(|_| is_round) {
-            trigger.send(ObjectRef::new(&request.account).within(&request.namespace));
+            trigger.send(&ObjectRef::new(&request.account).within(&request.namespace));
         }
         let due = next.unwrap_or_else(Instant::now);
         is_round = tokio::select! {

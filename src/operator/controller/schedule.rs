@@ -12,24 +12,34 @@ use tokio::time::Instant;
 use crate::{
     capacity::shrink,
     metrics::QueueReading,
-    store::PackedObject,
+    store::{Name, Named, PackedObject, StoredSummary},
     turns::{Share, Turns},
 };
 
-/// The map of waiting objects does not shrink below this capacity.
+/// The maps of objects do not shrink below this capacity.
 const MIN_CAPACITY: usize = 256;
 
-/// The objects that wait for a pass, or have one. There may be an entry for each object: its name is kept once.
+/// The objects that wait for a pass, or have one. After a start those are all objects: of one that only waits for its
+/// turn no more is kept than what the store keeps of it anyway.
 ///
 /// # Guarantees
 /// - Of one object there is one pass at a time. What is asked for meanwhile is due when it ends.
 /// - Whatever is due first counts.
 /// - The order of those that are due is that of [`Turns`].
 pub(super) struct Schedule {
-    entries: HashMap<Arc<Name>, Entry>,
-    /// Those that are due later.
-    later: BTreeSet<(Instant, Arc<Name>)>,
-    turns: Turns<(Share, Arc<Name>)>,
+    /// Those that are due, of which nothing else is known, and since when.
+    due: HashMap<Named<StoredSummary>, Instant>,
+    /// All others.
+    entries: HashMap<Key, Entry>,
+    /// Those of them that are due later.
+    later: BTreeSet<(Instant, Key)>,
+    turns: Turns<(Share, Waiting)>,
+}
+
+/// Who waits for a turn.
+enum Waiting {
+    Due(StoredSummary),
+    Entry(Key),
 }
 
 struct Entry {
@@ -38,10 +48,18 @@ struct Entry {
     state: State,
 }
 
-#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Name {
-    namespace: Option<Box<str>>,
-    name: Box<str>,
+/// The name of an object that has an entry. It does not hold on to the summary, which is another one by the time of
+/// the next pass.
+type Key = Named<WrittenName>;
+
+/// `namespace/name`.
+#[derive(Clone)]
+struct WrittenName(Arc<str>);
+
+impl Name for WrittenName {
+    fn name(&self) -> (&str, &str) {
+        self.0.split_once('/').unwrap_or_default()
+    }
 }
 
 enum State {
@@ -57,6 +75,7 @@ impl Schedule {
     /// For so many passes at a time.
     pub(super) fn new(places: usize) -> Self {
         Self {
+            due: HashMap::new(),
             entries: HashMap::new(),
             later: BTreeSet::new(),
             turns: Turns::new(places),
@@ -66,54 +85,101 @@ impl Schedule {
     /// Asks for a pass over an object.
     pub(super) fn ask(
         &mut self,
-        object: &ObjectRef<PackedObject>,
+        object: &StoredSummary,
         share: Share,
         is_urgent: bool,
-        due: Instant,
         now: Instant,
     ) {
-        let name = self.name(object);
-        let entry = self.entries.entry(Arc::clone(&name)).or_insert(Entry {
-            share,
-            is_urgent,
-            state: State::Later(due),
-        });
+        let Some(entry) = self.entries.get_mut(object as &dyn Name) else {
+            self.ask_first(object, share, is_urgent, now);
+            return;
+        };
         let becomes_urgent = is_urgent && !entry.is_urgent;
         if becomes_urgent || !matches!(entry.state, State::Due(_)) {
             (entry.is_urgent, entry.share) = (is_urgent, share);
         }
         match &mut entry.state {
-            State::Running(_, again) => *again = Some(again.map_or(due, |again| again.min(due))),
+            State::Running(_, again) => *again = Some(again.map_or(now, |again| again.min(now))),
             // It stands in both lines, and the first counts.
-            State::Due(_) if becomes_urgent => self.turns.push(share, true, (share, name)),
-            State::Due(_) => {}
-            State::Later(known) => {
-                let waited = (*known, name);
-                self.later.remove(&waited);
-                let (known, name) = waited;
-                self.wait(name, due.min(known), now);
+            State::Due(_) if becomes_urgent => {
+                let waiting = Waiting::Entry(self.key(object));
+                self.turns.push(share, true, (share, waiting));
             }
+            State::Due(_) => {}
+            State::Later(due) => {
+                let waited = (*due, self.key(object));
+                self.later.remove(&waited);
+                let (due, key) = waited;
+                self.wait(key, due.min(now), now);
+            }
+        }
+    }
+
+    /// Asks for a pass over one that has no entry.
+    fn ask_first(&mut self, object: &StoredSummary, share: Share, is_urgent: bool, now: Instant) {
+        if is_urgent {
+            // What it has waited for in the other line counts, and its turn there does not.
+            let since = self.due.remove(object as &dyn Name).unwrap_or(now);
+            let key = self.key(object);
+            let entry = Entry {
+                share,
+                is_urgent,
+                state: State::Due(since),
+            };
+            self.entries.insert(key.clone(), entry);
+            self.turns.push(share, true, (share, Waiting::Entry(key)));
+        } else if !self.due.contains_key(object as &dyn Name) {
+            self.due.insert(Named(object.clone()), now);
+            let waiting = Waiting::Due(object.clone());
+            self.turns.push(share, false, (share, waiting));
         }
     }
 
     /// The next object whose turn it is, which has its pass from now on.
     pub(super) fn next(&mut self, now: Instant) -> Option<ObjectRef<PackedObject>> {
         while self.next_due().is_some_and(|due| due <= now)
-            && let Some((due, name)) = self.later.pop_first()
+            && let Some((due, key)) = self.later.pop_first()
         {
-            self.wait(name, due, now);
+            self.wait(key, due, now);
         }
         loop {
-            let (share, name) = self.turns.pop()?;
-            match self.entries.get_mut(&name) {
-                Some(entry) if entry.share == share && matches!(entry.state, State::Due(_)) => {
-                    entry.state = State::Running(share, None);
-                    return Some(name.object());
-                }
-                // It had its turn in another line.
-                Some(_) | None => self.turns.release(share),
+            let (share, waiting) = self.turns.pop()?;
+            let begun = match waiting {
+                Waiting::Due(object) => self.begin_first(share, &object),
+                Waiting::Entry(key) => self.begin(share, &key),
+            };
+            // One that does not begin had its turn in another line.
+            match begun {
+                Some(object) => return Some(object),
+                None => self.turns.release(share),
             }
         }
+    }
+
+    fn begin_first(
+        &mut self,
+        share: Share,
+        object: &StoredSummary,
+    ) -> Option<ObjectRef<PackedObject>> {
+        self.due.remove(object as &dyn Name)?;
+        shrink(&mut self.due, MIN_CAPACITY);
+        let entry = Entry {
+            share,
+            is_urgent: false,
+            state: State::Running(share, None),
+        };
+        self.entries.insert(self.key(object), entry);
+        Some(object.reference())
+    }
+
+    fn begin(&mut self, share: Share, key: &Key) -> Option<ObjectRef<PackedObject>> {
+        let entry = self.entries.get_mut(key)?;
+        let is_its_turn = entry.share == share && matches!(entry.state, State::Due(_));
+        is_its_turn.then(|| {
+            entry.state = State::Running(share, None);
+            let (namespace, name) = key.name();
+            ObjectRef::new(name).within(namespace)
+        })
     }
 
     /// When the next one is due that is not yet.
@@ -128,8 +194,7 @@ impl Schedule {
         due: Option<Instant>,
         now: Instant,
     ) {
-        let name = self.name(object);
-        let Some(entry) = self.entries.get_mut(&name) else {
+        let Some(entry) = self.entries.get_mut(object as &dyn Name) else {
             return;
         };
         let State::Running(share, again) = entry.state else {
@@ -137,9 +202,9 @@ impl Schedule {
         };
         self.turns.release(share);
         match again.into_iter().chain(due).min() {
-            Some(due) => self.wait(name, due, now),
+            Some(due) => self.wait(self.key(object), due, now),
             None => {
-                self.entries.remove(&name);
+                self.entries.remove(object as &dyn Name);
                 // After the start, hardly any object waits.
                 shrink(&mut self.entries, MIN_CAPACITY);
             }
@@ -152,6 +217,7 @@ impl Schedule {
             State::Later(due) | State::Due(due) => Some(due).filter(|due| *due <= now),
             State::Running(..) => None,
         });
+        let due = due.chain(self.due.values().copied());
         let (depth, oldest) = due.fold((0, now), |(depth, oldest), due| {
             (depth + 1, oldest.min(due))
         });
@@ -161,239 +227,32 @@ impl Schedule {
         }
     }
 
-    fn wait(&mut self, name: Arc<Name>, due: Instant, now: Instant) {
-        let Some(entry) = self.entries.get_mut(&name) else {
+    fn wait(&mut self, key: Key, due: Instant, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
         if due <= now {
             entry.state = State::Due(due);
             let (share, is_urgent) = (entry.share, entry.is_urgent);
-            self.turns.push(share, is_urgent, (share, name));
+            let waiting = Waiting::Entry(key);
+            self.turns.push(share, is_urgent, (share, waiting));
         } else {
             entry.state = State::Later(due);
-            self.later.insert((due, name));
+            self.later.insert((due, key));
         }
     }
 
-    /// The name as it is kept, where there is an entry.
-    fn name(&self, object: &ObjectRef<PackedObject>) -> Arc<Name> {
-        let name = Name::of(object);
-        match self.entries.get_key_value(&name) {
-            Some((kept, _)) => Arc::clone(kept),
-            None => Arc::new(name),
-        }
-    }
-}
-
-impl Name {
-    fn of(object: &ObjectRef<PackedObject>) -> Self {
-        Self {
-            namespace: object.namespace.as_deref().map(Box::from),
-            name: object.name.as_str().into(),
-        }
-    }
-
-    fn object(&self) -> ObjectRef<PackedObject> {
-        let object = ObjectRef::new(&self.name);
-        match &self.namespace {
-            Some(namespace) => object.within(namespace),
-            None => object,
+    /// The key as it is kept, where there is an entry.
+    fn key(&self, object: &dyn Name) -> Key {
+        match self.entries.get_key_value(object) {
+            Some((kept, _)) => kept.clone(),
+            None => {
+                let (namespace, name) = object.name();
+                Named(WrittenName(format!("{namespace}/{name}").into()))
+            }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use composio_testing::for_seeds;
-
-    use super::*;
-    use crate::{crd::ProjectRef, projects::ProjectKey};
-
-    fn object(namespace: &str, name: &str) -> ObjectRef<PackedObject> {
-        ObjectRef::new(name).within(namespace)
-    }
-
-    fn share(namespace: &str) -> Share {
-        let project = ProjectKey::referred(&ProjectRef::default(), namespace);
-        Share::of(&project, namespace)
-    }
-
-    struct Bench {
-        schedule: Schedule,
-        now: Instant,
-    }
-
-    impl Bench {
-        fn new(places: usize) -> Self {
-            Self {
-                schedule: Schedule::new(places),
-                now: Instant::now(),
-            }
-        }
-
-        fn ask(&mut self, name: &str, is_urgent: bool) {
-            let (now, share) = (self.now, share("ns"));
-            let object = object("ns", name);
-            self.schedule.ask(&object, share, is_urgent, now, now);
-        }
-
-        fn next(&mut self) -> Option<String> {
-            self.schedule.next(self.now).map(|object| object.name)
-        }
-
-        fn ended(&mut self, name: &str, seconds: Option<u64>) {
-            let due = seconds.map(|seconds| self.now + Duration::from_secs(seconds));
-            self.schedule.ended(&object("ns", name), due, self.now);
-        }
-
-        fn pass_time(&mut self, seconds: u64) {
-            self.now += Duration::from_secs(seconds);
-        }
-
-        fn reading(&self) -> (usize, u64) {
-            let reading = self.schedule.reading(self.now);
-            (reading.depth, reading.oldest.as_secs())
-        }
-    }
-
-    #[test]
-    fn of_one_object_there_is_one_pass_and_what_is_asked_meanwhile_comes_after_it() {
-        let mut bench = Bench::new(4);
-        bench.ask("a", false);
-        bench.ask("a", false);
-        assert_eq!(bench.next().as_deref(), Some("a"));
-        assert_eq!(bench.next(), None);
-        bench.ask("a", false);
-        bench.ask("a", false);
-        assert_eq!(bench.next(), None);
-        bench.ended("a", Some(10));
-        assert_eq!(bench.next().as_deref(), Some("a"));
-        bench.ended("a", None);
-        bench.pass_time(60);
-        assert_eq!(bench.next(), None);
-    }
-
-    #[test]
-    fn whatever_is_due_first_counts() {
-        let mut bench = Bench::new(4);
-        bench.ask("a", false);
-        bench.next();
-        bench.ended("a", Some(10));
-        assert_eq!(bench.next(), None);
-        assert_eq!(
-            bench.schedule.next_due(),
-            Some(bench.now + Duration::from_secs(10))
-        );
-        bench.ask("a", false);
-        assert_eq!(bench.next().as_deref(), Some("a"));
-        bench.ended("a", Some(10));
-        bench.pass_time(10);
-        assert_eq!(bench.next().as_deref(), Some("a"));
-        assert_eq!(bench.schedule.next_due(), None);
-    }
-
-    #[test]
-    fn depth_and_age_are_those_of_who_is_due_and_has_not_begun() {
-        let mut bench = Bench::new(4);
-        bench.ask("a", false);
-        bench.pass_time(3);
-        bench.ask("a", false);
-        bench.ask("b", false);
-        assert_eq!(bench.reading(), (2, 3), "each is in it once");
-        assert_eq!(bench.next().as_deref(), Some("a"));
-        assert_eq!(bench.reading(), (1, 0));
-        bench.ended("a", Some(10));
-        assert_eq!(bench.reading(), (1, 0), "it is not due yet");
-        bench.pass_time(12);
-        assert_eq!(bench.reading(), (2, 12));
-        assert_eq!(bench.next().as_deref(), Some("b"));
-        assert_eq!(bench.next().as_deref(), Some("a"));
-        assert_eq!(bench.reading(), (0, 0));
-    }
-
-    #[test]
-    fn one_that_is_to_go_overtakes_those_that_it_waited_behind() {
-        let mut bench = Bench::new(1);
-        for name in ["a", "b", "c"] {
-            bench.ask(name, false);
-        }
-        bench.ask("c", true);
-        let mut order = Vec::new();
-        while let Some(next) = bench.next() {
-            bench.ended(&next, None);
-            order.push(next);
-        }
-        assert_eq!(order, ["c", "a", "b"], "each once");
-    }
-
-    #[test]
-    fn what_is_not_waited_for_takes_no_memory() {
-        let mut bench = Bench::new(4);
-        for n in 0..100_000 {
-            bench.ask(&format!("o-{n}"), false);
-        }
-        while let Some(next) = bench.next() {
-            bench.ended(&next, None);
-        }
-        assert!(bench.schedule.entries.capacity() <= 8 * MIN_CAPACITY);
-    }
-
-    #[test]
-    fn whatever_is_asked_for_has_a_pass_that_begins_after_it() {
-        let mut passes = 0;
-        for_seeds(200, |dice| {
-            let mut bench = Bench::new(usize::try_from(1 + dice.number(4)).expect("few"));
-            let namespaces = ["a", "b", "c"];
-            let mut asked: HashMap<(String, String), Instant> = HashMap::new();
-            let mut running = Vec::new();
-            let end = |bench: &mut Bench, running: &mut Vec<ObjectRef<_>>| {
-                if let Some(object) = running.pop() {
-                    bench.schedule.ended(&object, None, bench.now);
-                }
-            };
-            for step in 0..300 {
-                let (now, last) = (bench.now, step == 299);
-                match dice.number(4) {
-                    0 | 1 if !last => {
-                        let namespace = dice.of(&namespaces);
-                        let name = dice.number(4).to_string();
-                        let due = now + Duration::from_secs(dice.number(3));
-                        // Its pin may lead elsewhere once it goes.
-                        let is_urgent = dice.once_in(4);
-                        let share = share(if is_urgent { "a" } else { namespace });
-                        let object = object(namespace, &name);
-                        bench.schedule.ask(&object, share, is_urgent, due, now);
-                        let first = asked.entry((namespace.to_owned(), name)).or_insert(due);
-                        *first = due.min(*first);
-                    }
-                    2 if !last => end(&mut bench, &mut running),
-                    _ => bench.pass_time(1),
-                }
-                while last && !running.is_empty() {
-                    end(&mut bench, &mut running);
-                }
-                if last {
-                    bench.pass_time(5);
-                }
-                while let Some(object) = bench.schedule.next(bench.now) {
-                    passes += 1;
-                    let name = (object.namespace.clone().expect("one"), object.name.clone());
-                    let due = asked.remove(&name).expect("somebody has asked for it");
-                    assert!(due <= bench.now, "not before its time");
-                    assert!(
-                        running.iter().all(|other| *other != object),
-                        "one at a time"
-                    );
-                    running.push(object);
-                    if last {
-                        end(&mut bench, &mut running);
-                    }
-                }
-            }
-            assert!(asked.is_empty(), "{asked:?}");
-        });
-        assert!(passes > 10_000, "{passes}");
-    }
-}
+mod tests;

@@ -316,7 +316,7 @@ impl Known {
             queue.trigger(),
             emit,
         ));
-        let queue = queue.open(|| objects.refs());
+        let queue = queue.open(|| objects.stored());
         projects.start();
         let worker = Worker {
             projects,

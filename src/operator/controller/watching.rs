@@ -49,7 +49,9 @@ pub(super) fn follow(
     undecodable
         .iter()
         .for_each(|known| report_undecodable(known, metrics));
-    changed.into_iter().for_each(|object| trigger.send(object));
+    changed
+        .iter()
+        .for_each(|object| trigger.send_stored(object));
     match of_whom {
         watcher::Event::InitDone => {
             if health.ready(KUBERNETES) {
@@ -64,7 +66,7 @@ pub(super) fn follow(
     // Whoever lost against an object may have its account now: a list does not say which ones are gone.
     if matches!(of_whom, watcher::Event::InitDone) {
         let losers = objects.in_conflict();
-        losers.into_iter().for_each(|object| trigger.send(object));
+        losers.iter().for_each(|object| trigger.send_stored(object));
     }
     of_whom
 }

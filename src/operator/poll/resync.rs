@@ -10,7 +10,10 @@ use futures::{StreamExt, TryStreamExt, future::ready, stream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{MOST_OWN_PAGES, PAGE, Polling};
+use super::{
+    MOST_OWN_PAGES, PAGE, Polling,
+    recorded_ids::{Builder, RecordedId, RecordedIds, Witness},
+};
 use crate::{
     composio::{ListQuery, Urgency, error::Error, model::Account},
     plan::Flags,
@@ -23,8 +26,6 @@ use crate::{
 
 /// Requests at the same time: after a restart everything waits for them.
 const AT_A_TIME: usize = 4;
-/// An id that is longer, or has other characters, was never issued; Composio might refuse the others for it.
-const LONGEST_ID: usize = 128;
 
 /// A look at all recorded accounts, in pieces.
 pub(super) struct Resync {
@@ -33,7 +34,7 @@ pub(super) struct Resync {
     /// Of the snapshot.
     mark: u64,
     began: Instant,
-    asked: Vec<RecordedId>,
+    asked: RecordedIds,
     /// Up to here it has come.
     done: usize,
     found: usize,
@@ -46,25 +47,6 @@ enum Extent {
     Full,
     /// A bounded part a tick: the changes were too many for a scan.
     Bounded,
-}
-
-struct RecordedId {
-    id: String,
-    /// The namespace of the object that has it on record.
-    namespace: String,
-    /// What it means that it is not there.
-    witness: Witness,
-}
-
-/// Whether a record is a witness of whose project this is; the stronger one is the greater.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Witness {
-    /// It is none: it may be late, or going, or anybody may have written it.
-    No,
-    /// It was signed with a key that is not known here.
-    OfAnotherKey,
-    /// It was signed with the key that is in use.
-    Yes,
 }
 
 /// What one request has brought.
@@ -93,9 +75,9 @@ impl Resync {
             .saturating_sub(to_signed(polling.unseen))
             .unwrap_or(Timestamp::MIN);
         let (keys, flags) = (project.record_keys(), objects.flags());
-        let mut asked = BTreeMap::new();
+        let mut asked = Builder::default();
         for object in objects.all() {
-            let Some(id) = object.recorded_id().filter(|id| was_issued(id)) else {
+            let Some(id) = object.recorded_id() else {
                 continue;
             };
             if object.is_pinned_elsewhere(&flags) {
@@ -106,18 +88,9 @@ impl Resync {
             } else {
                 witness(&object, &flags, &keys, id)
             };
-            let one = asked.entry(id.to_owned()).or_insert_with(|| RecordedId {
-                id: id.to_owned(),
-                namespace: object.namespace.to_string(),
-                witness,
-            });
-            // A copy of a status, or a forged one, takes nothing from the true one, whichever comes first.
-            if witness > one.witness {
-                one.namespace = object.namespace.to_string();
-                one.witness = witness;
-            }
+            asked.add(id, &object.namespace, witness);
         }
-        let asked = asked.into_values().collect();
+        let asked = asked.build();
         Self {
             extent,
             generation: project.generation(),
@@ -184,7 +157,7 @@ impl Resync {
     /// What was there and what was not. What was seen since it began is left out.
     pub(super) fn tally(&self, project: &Project) -> WitnessTally {
         let has_valid = self.asked.iter().any(|asked| asked.witness == Witness::Yes);
-        let is_witness = |asked: &RecordedId| match asked.witness {
+        let is_witness = |asked: &RecordedId<'_>| match asked.witness {
             Witness::Yes => true,
             Witness::OfAnotherKey => !has_valid,
             Witness::No => false,
@@ -192,16 +165,22 @@ impl Resync {
         let mut missing = BTreeMap::<String, MissingTally>::new();
         project.snapshot(|snapshot| {
             let counted =
-                |asked: &&RecordedId| is_witness(asked) && !snapshot.is_deleted(&asked.id);
+                |asked: &RecordedId<'_>| is_witness(asked) && !snapshot.is_deleted(asked.id);
             for asked in self.asked.iter().filter(counted) {
-                missing.entry(asked.namespace.clone()).or_default().expected += 1;
+                missing
+                    .entry(asked.namespace.to_owned())
+                    .or_default()
+                    .expected += 1;
             }
-            let missed = self.missed.iter().map(|at| &self.asked[*at]);
+            let missed = self.missed.iter().map(|at| self.asked.get(*at));
             for asked in missed
                 .filter(counted)
-                .filter(|asked| !snapshot.is_alive_since(self.mark, &asked.id))
+                .filter(|asked| !snapshot.is_alive_since(self.mark, asked.id))
             {
-                missing.entry(asked.namespace.clone()).or_default().missed += 1;
+                missing
+                    .entry(asked.namespace.to_owned())
+                    .or_default()
+                    .missed += 1;
             }
         });
         WitnessTally {
@@ -213,13 +192,11 @@ impl Resync {
 
     /// Drops what was not there, and what is nobody's any more.
     pub(super) fn end(&mut self, project: &Project) -> Changes {
-        let ids = std::mem::take(&mut self.asked);
-        let ids: Vec<String> = ids.into_iter().map(|asked| asked.id).collect();
-        self.done = 0;
-        let missed = self.missed.drain(..).map(|at| ids[at].clone()).collect();
+        let missed = self.missed.drain(..);
+        let missed = missed.map(|at| self.asked.get(at).id.to_owned()).collect();
         project.snapshot(|snapshot| {
             let changes = snapshot.missed(self.mark, missed);
-            snapshot.keep(self.mark, &ids.into_iter().collect::<HashSet<_>>());
+            snapshot.keep(self.mark, |id| self.asked.contains(id));
             changes
         })
     }
@@ -233,17 +210,15 @@ fn pieces(from: usize, to: usize) -> Vec<Range<usize>> {
 }
 
 /// Asks for a page of ids.
-async fn ask(project: &Project, asked: &[RecordedId], range: Range<usize>) -> Result<Batch, Error> {
+async fn ask(project: &Project, asked: &RecordedIds, range: Range<usize>) -> Result<Batch, Error> {
     let mark = project.snapshot(|snapshot| snapshot.begin_scan());
-    let ids: Vec<String> = asked[range.clone()]
-        .iter()
-        .map(|asked| asked.id.clone())
-        .collect();
+    let ids = range.clone().map(|at| asked.get(at).id.to_owned());
+    let ids = ids.collect();
     let rows = list(project, ids).await?;
     let there: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let missed: Vec<usize> = range
         .clone()
-        .filter(|at| !there.contains(asked[*at].id.as_str()))
+        .filter(|at| !there.contains(asked.get(*at).id))
         .collect();
     let found = range.len() - missed.len();
     Ok(Batch {
@@ -266,11 +241,6 @@ async fn list(project: &Project, ids: Vec<String>) -> Result<Vec<Account>, Error
         .client
         .list_whole(&query, is_wanted, wanted.len())
         .await
-}
-
-fn was_issued(id: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    id.len() <= LONGEST_ID && !id.is_empty() && id.bytes().all(fits)
 }
 
 fn witness(object: &Summary, flags: &Flags, keys: &RecordKeys, id: &str) -> Witness {

@@ -1,7 +1,7 @@
 //! The accounts of a project as they were seen last. Pure: what was seen when is an argument, in a
 //! count of its own, because the clocks of two servers cannot order what one program saw.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::composio::model::{Account, each_once};
 
@@ -277,9 +277,9 @@ impl Snapshot {
 
     /// Drops what is nobody's any more, but not what was seen after that mark: it may be somebody's
     /// who has not said so yet.
-    pub fn keep(&mut self, began: u64, ids: &HashSet<String>) {
+    pub fn keep(&mut self, began: u64, is_recorded: impl Fn(&str) -> bool) {
         self.rows
-            .retain(|id, row| row.seen > began || ids.contains(&**id));
+            .retain(|id, row| row.seen > began || is_recorded(id));
         self.rows.shrink_to_fit();
         self.unowned_changes
             .retain(|id| self.rows.contains_key(id.as_str()));

@@ -55,6 +55,12 @@ pub(super) fn poll(
                 entry.wake();
             }
         };
+        let triggered = |object| {
+            // Until the passes may begin it would be for nothing: then all objects are looked at.
+            if !entry.upgrade().is_some_and(|entry| entry.awaits_poll()) {
+                trigger.send(&object);
+            }
+        };
         let patience = async {
             // On the heap, for as long as it is waited for.
             Box::pin(sleep(FIRST_POLL)).await;
@@ -64,7 +70,7 @@ pub(super) fn poll(
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = poll.run(|object| trigger.send(object), report) => {}
+            () = poll.run(triggered, report) => {}
             () = patience => {}
         }
     })

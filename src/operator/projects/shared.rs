@@ -23,6 +23,7 @@ use crate::{
     project::{Clock, Connection, Project},
     reconcile::{Backoff, Context},
     report::report as build_status,
+    store::StoredSummary,
 };
 
 /// The most projects that read their key or write their status at a time.
@@ -110,8 +111,9 @@ impl Shared {
         let (key, project) = (&entry.key, entry.project());
         self.join_organization(entry);
         let rivals = self.places.prove(key, project.proved_id().as_ref());
-        let objects = rivals.iter().flat_map(|rival| rival.objects.refs());
-        objects.for_each(|object| self.parts.trigger.send(object));
+        for rival in rivals {
+            self.look_at(rival.objects.stored());
+        }
     }
 
     /// Takes in what is known of the organisation of a project, by the key that is in use.
@@ -138,8 +140,7 @@ impl Shared {
 
     /// Has all objects of all projects looked at.
     pub(super) fn look_at_each(&self) {
-        let all = self.parts.objects.refs();
-        all.for_each(|object| self.parts.trigger.send(object));
+        self.look_at(self.parts.objects.stored());
     }
 
     /// Lets the passes of a project begin, as far as they wait for its first poll.
@@ -151,8 +152,14 @@ impl Shared {
 
     /// Has all objects of a project looked at.
     pub(super) fn look_at_all(&self, entry: &Entry) {
-        let all = entry.objects().refs();
-        all.for_each(|object| self.parts.trigger.send(object));
+        self.look_at(entry.objects().stored());
+    }
+
+    fn look_at(&self, objects: Vec<StoredSummary>) {
+        let trigger = &self.parts.trigger;
+        objects
+            .iter()
+            .for_each(|object| trigger.send_stored(object));
     }
 
     /// Runs on a task of its own. What it panics with ends the process: it would be missed by nobody.

@@ -150,6 +150,11 @@ impl AllObjects {
         &self.cluster.requests
     }
 
+    /// A summary as it is kept, if the object is there.
+    pub(crate) fn stored_of(&self, object: &ObjectRef<PackedObject>) -> Option<StoredSummary> {
+        self.watched.lock().stored_of(object).cloned()
+    }
+
     /// What is kept of an object, if it is there.
     pub fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<Summary>> {
         self.watched.lock().get(object)
@@ -250,14 +255,9 @@ impl AllObjects {
         all.into_iter().map(|object| object.summary())
     }
 
-    fn stored(&self) -> Vec<StoredSummary> {
+    /// All of them, as they are kept.
+    pub(crate) fn stored(&self) -> Vec<StoredSummary> {
         self.watched.lock().stored()
-    }
-
-    /// References to all of them.
-    pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        let all = self.stored().into_iter();
-        all.map(|object| object.reference())
     }
 
     /// How many there are.
@@ -280,13 +280,13 @@ impl AllObjects {
     }
 
     /// Those that lost an account to another object, and can have it.
-    pub fn in_conflict(&self) -> Vec<ObjectRef<PackedObject>> {
+    pub fn in_conflict(&self) -> Vec<StoredSummary> {
         let all: Vec<Objects> = self.by_project.lock().values().cloned().collect();
         all.iter().flat_map(Objects::in_conflict).collect()
     }
 
     /// Those of them that may have lost it to that other one, as it was.
-    fn in_conflict_with(&self, other: &Summary) -> Vec<ObjectRef<PackedObject>> {
+    fn in_conflict_with(&self, other: &Summary) -> Vec<StoredSummary> {
         let all: Vec<Objects> = self.by_project.lock().values().cloned().collect();
         let all = all.iter();
         all.flat_map(|objects| objects.in_conflict_with(other))

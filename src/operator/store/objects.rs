@@ -86,7 +86,7 @@ enum Key<'a> {
 #[derive(Default)]
 pub struct WatchDelta {
     /// The objects that must be looked at for it.
-    pub changed: Vec<ObjectRef<PackedObject>>,
+    pub changed: Vec<StoredSummary>,
     /// The objects of which a field cannot be decoded that could be, or did not exist, before.
     pub undecodable: Vec<Arc<Summary>>,
     /// Objects, as they were, that claim something no more: whoever lost against one of them may have that now.
@@ -168,14 +168,17 @@ impl Objects {
 
     /// What is known of all of them.
     pub fn all(&self) -> impl Iterator<Item = Arc<Summary>> + use<> {
-        let all = self.index.lock().stored();
-        all.into_iter().map(|object| object.summary())
+        self.stored().into_iter().map(|object| object.summary())
+    }
+
+    /// All of them, as they are kept.
+    pub(crate) fn stored(&self) -> Vec<StoredSummary> {
+        self.index.lock().stored()
     }
 
     /// References to all of them.
     pub fn refs(&self) -> impl Iterator<Item = ObjectRef<PackedObject>> + use<> {
-        let all = self.index.lock().stored();
-        all.into_iter().map(|object| object.reference())
+        self.stored().into_iter().map(|object| object.reference())
     }
 
     /// Those that can be decoded, so that something can be done with them.
@@ -253,7 +256,7 @@ impl Index {
         }
         let by_us = self.is_own_write(object_key, object);
         if is_changed(known, object, by_us) {
-            delta.changed.push(object.reference());
+            delta.changed.push(stored.clone());
         }
         self.objects.insert(object_key, stored);
     }
@@ -319,15 +322,12 @@ impl Index {
     }
 
     /// Those of that namespace that ask for more than the project allows.
-    fn not_allowed_in(&self, namespace: &str) -> Vec<ObjectRef<PackedObject>> {
+    fn not_allowed_in(&self, namespace: &str) -> Vec<StoredSummary> {
         let all = self.not_allowed.iter();
         let all = all.filter_map(|key| self.objects.get(key));
         let inside = all.filter(|object| object.name().0 == namespace);
-        let inside = inside.map(|object| object.summary());
-        inside
-            .filter(|object| object.is_readable())
-            .map(|object| object.reference())
-            .collect()
+        let readable = inside.filter(|object| object.summary().is_readable());
+        readable.cloned().collect()
     }
 
     fn keys_of(&self, object: &Summary, flags: &Flags) -> Vec<u64> {

@@ -1,16 +1,13 @@
 //! The objects by their names, as the watch has them: a summary of each, and the text of those that wait for a pass.
 
 use std::{
-    borrow::Borrow,
-    cmp::Ordering,
     collections::{BTreeSet, HashMap, HashSet},
-    hash::{Hash, Hasher},
     sync::Arc,
 };
 
 use kube::runtime::reflector::ObjectRef;
 
-use super::{PackedObject, StoredSummary, Summary};
+use super::{Name, Named, PackedObject, StoredSummary, Summary};
 use crate::capacity::shrink;
 
 mod texts;
@@ -27,106 +24,18 @@ pub(super) struct Watched {
     /// What a list has brought that is not at its end.
     listed: ByName,
     /// The texts of those that are to be looked at or told of, as the watch has brought them. Empty at rest.
-    texts: HashMap<Named, Text>,
+    texts: HashMap<Named<StoredSummary>, Text>,
     /// Where the texts of the list go.
     of_list: ListTexts,
 }
 
 /// Ordered by namespace and name, which are kept in the summary alone.
-type ByName = BTreeSet<Named>;
-
-struct Named(StoredSummary);
-
-/// What objects are ordered by, borrowed from a summary or from a reference.
-trait Name {
-    fn name(&self) -> (&str, &str);
-}
-
-impl Name for Summary {
-    fn name(&self) -> (&str, &str) {
-        (&self.namespace, &self.name)
-    }
-}
-
-impl Name for Named {
-    fn name(&self) -> (&str, &str) {
-        self.0.name()
-    }
-}
-
-impl Name for (&str, &str) {
-    fn name(&self) -> (&str, &str) {
-        *self
-    }
-}
-
-impl<'a> Borrow<dyn Name + 'a> for Named {
-    fn borrow(&self) -> &(dyn Name + 'a) {
-        self
-    }
-}
-
-impl Hash for dyn Name + '_ {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name().hash(state);
-    }
-}
-
-impl Hash for Named {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name().hash(state);
-    }
-}
-
-impl PartialEq for dyn Name + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
-
-impl Eq for dyn Name + '_ {}
-
-impl PartialOrd for dyn Name + '_ {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for dyn Name + '_ {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.name().cmp(&other.name())
-    }
-}
-
-impl PartialEq for Named {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
-
-impl Eq for Named {}
-
-impl PartialOrd for Named {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Named {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.name().cmp(&other.name())
-    }
-}
+type ByName = BTreeSet<Named<StoredSummary>>;
 
 /// Takes in a summary in place of the one that there may be of its name.
-fn put(objects: &mut ByName, named: Named) {
+fn put(objects: &mut ByName, named: Named<StoredSummary>) {
     objects.remove(&named);
     objects.insert(named);
-}
-
-fn name_of(object: &ObjectRef<PackedObject>) -> (&str, &str) {
-    let namespace = object.namespace.as_deref().unwrap_or_default();
-    (namespace, &object.name)
 }
 
 impl Watched {
@@ -155,9 +64,9 @@ impl Watched {
     }
 
     /// Keeps the texts of these objects, and of those that are to be told of.
-    pub(super) fn keep_texts_of(&mut self, changed: &[ObjectRef<PackedObject>]) {
+    pub(super) fn keep_texts_of(&mut self, changed: &[StoredSummary]) {
         let Self { objects, texts, .. } = self;
-        let changed: HashSet<_> = changed.iter().map(name_of).collect();
+        let changed: HashSet<_> = changed.iter().map(StoredSummary::name).collect();
         texts.retain(|object, _| {
             let is_there = objects.contains(object);
             is_there && (changed.contains(&object.name()) || object.0.summary().is_to_be_told())
@@ -199,14 +108,16 @@ impl Watched {
         }
     }
 
+    pub(super) fn stored_of(&self, object: &ObjectRef<PackedObject>) -> Option<&StoredSummary> {
+        self.objects.get(object as &dyn Name).map(|named| &named.0)
+    }
+
     pub(super) fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<Summary>> {
-        let name = name_of(object);
-        let named = self.objects.get(&name as &dyn Name)?;
-        Some(named.0.summary())
+        Some(self.stored_of(object)?.summary())
     }
 
     pub(super) fn packed(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<PackedObject>> {
-        let (object, text) = self.texts.get_key_value(&name_of(object) as &dyn Name)?;
+        let (object, text) = self.texts.get_key_value(object as &dyn Name)?;
         let packed = PackedObject::of_parts(object.0.summary(), text.read()?);
         Some(Arc::new(packed))
     }

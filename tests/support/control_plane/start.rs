@@ -89,7 +89,6 @@ impl ControlPlane {
             .args(["--authorization-mode", "Node,RBAC"])
             .arg("--token-auth-file")
             .arg(&tokens)
-            .arg("--profiling=false")
             .arg("--audit-policy-file")
             .arg(folder.write("audit-policy.yaml", AUDIT_POLICY)?)
             .arg("--audit-log-path")

@@ -94,7 +94,7 @@ impl NamespaceAccess {
         let all = self.0.objects.all();
         let waiting = all.filter(|one| waits(one));
         for object in inside.chain(waiting.map(|one| one.reference())) {
-            self.0.trigger.send(object);
+            self.0.trigger.send(&object);
         }
     }
 

@@ -97,7 +97,7 @@ fn what_nobody_records_any_more_is_dropped_unless_it_was_seen_meanwhile() {
     }
     let began = snapshot.begin_scan();
     snapshot.see(&account("new", State::Active, 2));
-    snapshot.keep(began, &HashSet::from(["ours".to_owned()]));
+    snapshot.keep(began, |id| id == "ours");
     assert_eq!(snapshot.cached("former"), None);
     assert_eq!(snapshot.size(), 2, "whose id is not in any cache yet");
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use kube::{Resource, runtime::reflector::ObjectRef};
+use kube::Resource;
 
 use super::{Index, Objects, WatchDelta, counts_accounts};
-use crate::store::{PackedObject, StoredSummary, Summary};
+use crate::store::{StoredSummary, Summary};
 
 impl Objects {
     /// Takes in an object as the watch has brought it.
@@ -43,10 +43,7 @@ impl Objects {
     }
 
     /// Those that may have been too many beside an object that is gone.
-    pub(in crate::store) fn that_may_have_room(
-        &self,
-        gone: &Summary,
-    ) -> Vec<ObjectRef<PackedObject>> {
+    pub(in crate::store) fn that_may_have_room(&self, gone: &Summary) -> Vec<StoredSummary> {
         match counts_accounts(&self.flags()) {
             true => self.index.lock().not_allowed_in(&gone.namespace),
             false => Vec::new(),

@@ -42,7 +42,9 @@ fn an_object_is_found_by_what_it_says_now_and_not_by_what_it_said() {
     let (all, objects) = objects_of("ns");
     let tell = |event: Event<PackedObject>| {
         let changed = all.apply_event(event).changed.into_iter();
-        changed.map(|object| object.name).collect::<Vec<_>>()
+        changed
+            .map(|object| object.name().1.to_owned())
+            .collect::<Vec<_>>()
     };
     let object = |name, version, id| PackedObject::pack(object(name, version, id)).expect("JSON");
     tell(Event::Init);

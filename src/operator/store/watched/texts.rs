@@ -1,6 +1,8 @@
 //! The texts of objects until they have had their passes. After a start that is every object: those of a list are
 //! compressed, each by itself, because they resemble each other.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use lz4_flex::block::{compress_prepend_size_with_dict, decompress_size_prepended_with_dict};
 
@@ -11,19 +13,21 @@ const CHUNK: usize = 1024 * 1024;
 /// So much of the first text is what the others are compared with: a status, at the end, is most of it.
 const PATTERN: usize = 4 * 1024;
 
+/// What the texts of a list are compared with: the end of the first of them.
+type Pattern = Box<[u8]>;
+
 /// The text of an object.
 pub(super) enum Text {
     /// As it is.
     Plain(Box<[u8]>),
     /// Shortened by what it has in common with another one.
-    Compressed { text: Bytes, pattern: Bytes },
+    Compressed { text: Bytes, pattern: Arc<Pattern> },
 }
 
 /// Where the texts of a list go.
 #[derive(Default)]
 pub(super) struct ListTexts {
-    /// The end of the first of them.
-    pattern: Bytes,
+    pattern: Option<Arc<Pattern>>,
     chunk: BytesMut,
 }
 
@@ -47,18 +51,18 @@ impl Text {
 impl ListTexts {
     /// Takes in the next one.
     pub(super) fn put(&mut self, text: &[u8]) -> Text {
-        if self.pattern.is_empty() {
+        let pattern = self.pattern.get_or_insert_with(|| {
             let begin = text.len().saturating_sub(PATTERN);
-            self.pattern = Bytes::copy_from_slice(&text[begin..]);
-        }
-        let compressed = compress_prepend_size_with_dict(text, &self.pattern);
+            Arc::new(text[begin..].into())
+        });
+        let compressed = compress_prepend_size_with_dict(text, pattern);
         if self.chunk.capacity() < compressed.len() {
             self.chunk = BytesMut::with_capacity(CHUNK.max(compressed.len()));
         }
         self.chunk.extend_from_slice(&compressed);
         Text::Compressed {
             text: self.chunk.split().freeze(),
-            pattern: self.pattern.clone(),
+            pattern: Arc::clone(pattern),
         }
     }
 }
@@ -105,12 +109,13 @@ mod tests {
             kept[..5_000].iter().map(size).sum(),
         );
         assert!(after * 3 <= before, "{after} of {before} bytes");
-        assert!(texts.pattern.len() <= PATTERN);
+        assert!(size_of::<Text>() <= 5 * size_of::<usize>());
         let mut of_large = ListTexts::default();
         for text in ["z".repeat(3 * CHUNK), "zz".to_owned()] {
             let kept = of_large.put(text.as_bytes());
             assert_eq!(kept.read().as_deref(), Some(text.as_bytes()));
-            assert_eq!(of_large.pattern.len(), PATTERN);
+            let pattern = of_large.pattern.as_ref().expect("it has had a text");
+            assert_eq!(pattern.len(), PATTERN);
         }
         let plain = Text::of(b"as it is");
         assert_eq!(plain.read().as_deref(), Some(&b"as it is"[..]));
