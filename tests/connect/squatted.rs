@@ -171,6 +171,8 @@ async fn who_starts_over_in_a_loop_ends_no_link_that_somebody_has_just_got() {
     let (hostile, ann) = (maker(scene).await, Visitor::of(&house.page));
     ann.get(&address).await;
     let link = house.is_led_on(&ann, &path).await;
+    // Hers is deleted a moment after she is led on.
+    none_is_left(scene, "mail").await;
     // Somebody else who has the page; and whoever only says so, whom the link that is out does for.
     let keys = &house.page.settings.keys;
     let other = asks(keys, &object, Link, None, &"x".repeat(43));

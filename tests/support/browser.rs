@@ -16,6 +16,9 @@ pub(crate) const SIZES: [(&str, u32, u32); 2] = [("phone", 390, 844), ("desktop"
 /// The key under which WebDriver hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// How often a driver is started that finds no port.
+const TRIES: usize = 5;
+
 /// One browser with a profile of its own.
 pub(crate) struct Browser {
     session: String,
@@ -37,23 +40,7 @@ impl Browser {
         name: &str,
         javascript: bool,
     ) -> Browser {
-        let mut command = Command::new(driver);
-        command.arg("--port=0");
-        let child = Child::spawn(folder, name, Duration::from_secs(5), &command)
-            .expect("chromedriver starts");
-        let port = wait::until("chromedriver", SOON, async || {
-            let log = child.read_log();
-            log.split("successfully on port ")
-                .nth(1)
-                .map(|rest| {
-                    rest.chars()
-                        .take_while(char::is_ascii_digit)
-                        .collect::<String>()
-                })
-                .filter(|port| !port.is_empty())
-                .ok_or(log)
-        })
-        .await;
+        let (child, port) = listening(folder, driver, name).await;
         let http = http_client(Duration::from_secs(60));
         let profile = folder.join(format!("profile-{name}"));
         let args = [
@@ -252,6 +239,33 @@ fn base64(text: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// A driver, and the port that it listens on. It takes a free one for IPv6 and then wants the same one for IPv4, which
+/// somebody else may have: then it ends, and another one is started.
+async fn listening(folder: &Folder, driver: &Path, name: &str) -> (Child, String) {
+    let mut command = Command::new(driver);
+    command.arg("--port=0");
+    for one in 1..=TRIES {
+        let name = format!("{name}-{one}");
+        let child = Child::spawn(folder, &name, Duration::from_secs(5), &command);
+        let child = child.expect("chromedriver starts");
+        let port = wait::until("chromedriver", SOON, async || {
+            let has_ended = child.exited().is_some();
+            let log = child.read_log();
+            let rest = log.split("successfully on port ").nth(1);
+            let port = rest.map(|rest| rest.chars().take_while(char::is_ascii_digit));
+            match port.map(Iterator::collect::<String>) {
+                Some(port) if !port.is_empty() => Ok(Some(port)),
+                _ if has_ended => Ok(None),
+                _ => Err(log),
+            }
+        });
+        if let Some(port) = port.await {
+            return (child, port);
+        }
+    }
+    panic!("chromedriver found no port {TRIES} times");
 }
 
 /// Where chromedriver is, if it and the browser are installed.
