@@ -99,7 +99,9 @@ impl Schedule {
             (entry.is_urgent, entry.share) = (is_urgent, share);
         }
         match &mut entry.state {
-            State::Running(_, again) => *again = Some(again.map_or(now, |again| again.min(now))),
+            State::Running(_, again) => {
+                again.get_or_insert(now);
+            }
             // It stands in both lines, and the first counts.
             State::Due(_) if becomes_urgent => {
                 let waiting = Waiting::Entry(self.key(object));

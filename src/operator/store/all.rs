@@ -157,7 +157,7 @@ impl AllObjects {
 
     /// What is kept of an object, if it is there.
     pub fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<Summary>> {
-        self.watched.lock().get(object)
+        Some(self.stored_of(object)?.summary())
     }
 
     /// An object as the watch has brought it last, where that is kept: it is to be looked at, or told of.

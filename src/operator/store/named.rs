@@ -31,12 +31,6 @@ impl Name for StoredSummary {
     }
 }
 
-impl Name for (&str, &str) {
-    fn name(&self) -> (&str, &str) {
-        *self
-    }
-}
-
 impl Name for ObjectRef<PackedObject> {
     fn name(&self) -> (&str, &str) {
         (self.namespace.as_deref().unwrap_or_default(), &self.name)

@@ -93,7 +93,7 @@ impl Watched {
     /// Keeps the text of an object that was read, if it is as it is known here.
     pub(super) fn keep_read(&mut self, object: &PackedObject) {
         let summary = StoredSummary::of(object.summary());
-        let known = self.objects.get(&summary.name() as &dyn Name);
+        let known = self.objects.get(&summary as &dyn Name);
         if known.is_some_and(|known| known.0 == summary) {
             self.keep_text(&summary, Text::of(object.text()));
         }
@@ -110,10 +110,6 @@ impl Watched {
 
     pub(super) fn stored_of(&self, object: &ObjectRef<PackedObject>) -> Option<&StoredSummary> {
         self.objects.get(object as &dyn Name).map(|named| &named.0)
-    }
-
-    pub(super) fn get(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<Summary>> {
-        Some(self.stored_of(object)?.summary())
     }
 
     pub(super) fn packed(&self, object: &ObjectRef<PackedObject>) -> Option<Arc<PackedObject>> {
