@@ -3,6 +3,7 @@
 
 mod forged;
 mod kept;
+mod made_anew;
 mod restored;
 
 use serde_json::{Value, json};

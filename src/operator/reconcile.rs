@@ -133,6 +133,9 @@ async fn pass_over(
         unreadable::emit(&packed, context);
         return Ok(ReconcileResult::NOT_DECODED);
     }
+    if !is_worked_on_here(&packed, context) {
+        return Ok(ReconcileResult::GONE);
+    }
     let object = packed.unpack().map_err(|error| PassError {
         error: error.into(),
         requeue_after: context.requeue_policy.max,
@@ -151,6 +154,13 @@ async fn pass_over(
         }
         Err(error) => Err(failed(&packed, &attempt, error, context)),
     }
+}
+
+/// Whether the object, as it was read, belongs to the project that this pass was begun in. That was chosen by what was
+/// known of the object, which may have been made anew or moved since: in the wrong project nothing may be made for it,
+/// nor may it be let go. The watch brings it as it is, and then its pass begins where it belongs.
+fn is_worked_on_here(packed: &PackedObject, context: &Context) -> bool {
+    packed.summary().project_at_work() == context.key
 }
 
 /// How long to leave an object alone whose pass failed. What the apiserver has refused is told once: where the
@@ -273,7 +283,7 @@ async fn look_afresh(
     match current {
         // The watch brings it too, and then it is told.
         Some(current) if !current.summary().is_readable() => Ok(ReconcileResult::NOT_DECODED),
-        Some(current) if current.uid() == packed.uid() => {
+        Some(current) if current.uid() == packed.uid() && is_worked_on_here(&current, context) => {
             let mut fresh = Pass::begin(&api, context, slot, current.unpack()?);
             fresh.run().await
         }

@@ -15,6 +15,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use serde_json::{Value, json};
 
+mod anew;
 mod fake_apiserver;
 mod logic;
 mod places;
