@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::runtime::watcher;
 
 mod bench;
+mod ended;
 mod group;
 mod idle;
 use bench::{Bench, lock, object, packed};

@@ -49,9 +49,12 @@ enum Extent {
     Bounded,
 }
 
-/// What one request has brought.
+/// What one request has brought. It is taken in where its changes are told, in one go: of what a poller that is ended
+/// in between had taken in, nobody would be told.
 struct Batch {
-    changes: Changes,
+    /// Of the snapshot, when the request began.
+    mark: u64,
+    rows: Vec<Account>,
     found: usize,
     missed: Vec<usize>,
 }
@@ -149,7 +152,7 @@ impl Resync {
             self.done = end;
             self.found += piece.found;
             self.missed.extend(piece.missed);
-            on_changes(piece.changes);
+            on_changes(project.snapshot(|snapshot| snapshot.listed(piece.mark, piece.rows)));
         }
         Ok(())
     }
@@ -222,7 +225,8 @@ async fn ask(project: &Project, asked: &RecordedIds, range: Range<usize>) -> Res
         .collect();
     let found = range.len() - missed.len();
     Ok(Batch {
-        changes: project.snapshot(|snapshot| snapshot.listed(mark, rows)),
+        mark,
+        rows,
         found,
         missed,
     })

@@ -25,6 +25,8 @@ pub struct Snapshot {
     /// change, or the watch has not shown yet which object recorded the id.
     unowned_changes: BTreeSet<String>,
     seen: u64,
+    /// The mark of the last [`Snapshot::keep`].
+    kept: u64,
 }
 
 #[derive(Debug)]
@@ -275,11 +277,12 @@ impl Snapshot {
             .is_some_and(|row| row.seen > began && matches!(row.account, Stored::Present(_)))
     }
 
-    /// Drops what is nobody's any more, but not what was seen after that mark: it may be somebody's
-    /// who has not said so yet.
+    /// Drops what is nobody's any more, but not what was seen since the last time that it was asked: an account that was
+    /// just made is somebody's who has not said so yet when the recorded ids were gathered, at that mark.
     pub fn keep(&mut self, began: u64, is_recorded: impl Fn(&str) -> bool) {
+        let since = std::mem::replace(&mut self.kept, began);
         self.rows
-            .retain(|id, row| row.seen > began || is_recorded(id));
+            .retain(|id, row| row.seen > since || is_recorded(id));
         self.rows.shrink_to_fit();
         self.unowned_changes
             .retain(|id| self.rows.contains_key(id.as_str()));

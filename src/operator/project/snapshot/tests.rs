@@ -95,11 +95,18 @@ fn what_nobody_records_any_more_is_dropped_unless_it_was_seen_meanwhile() {
     for id in ["ours", "former"] {
         snapshot.see(&account(id, State::Active, 1));
     }
-    let began = snapshot.begin_scan();
+    let first = snapshot.begin_scan();
+    snapshot.keep(first, |id| id == "ours");
+    snapshot.see(&account("just made", State::Initiated, 2));
+    let second = snapshot.begin_scan();
     snapshot.see(&account("new", State::Active, 2));
-    snapshot.keep(began, |id| id == "ours");
+    snapshot.keep(second, |id| id == "ours");
     assert_eq!(snapshot.cached("former"), None);
-    assert_eq!(snapshot.size(), 2, "whose id is not in any cache yet");
+    assert_eq!(snapshot.size(), 3, "whose id is not in any cache yet");
+    // Nobody has recorded it since.
+    let third = snapshot.begin_scan();
+    snapshot.keep(third, |id| id == "ours");
+    assert_eq!(snapshot.cached("just made"), None);
 }
 
 #[test]
