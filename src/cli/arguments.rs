@@ -119,8 +119,9 @@ pub(crate) enum Command {
     Create(Create),
     /// Write manifests for the accounts of a project that no object manages
     ///
-    /// Each takes its account over as it is: no sign-in, no change at Composio, and the account stays when the object
-    /// is deleted. A comment says what a manifest cannot. The same accounts give the same output.
+    /// Each takes its account over as it is: no sign-in, no change at Composio, and, if the project allows that, the
+    /// account stays when the object is deleted. A comment says what a manifest cannot. The same accounts give the same
+    /// output.
     #[command(after_long_help = sessions::IMPORT)]
     Import(Box<Import>),
     /// List the accounts of a project: which are declared, and what is wrong with the others

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use composio_api::{ConnectedAccount, is_computed_form};
+use composio_api::{ConnectedAccount, DeletionPolicy, is_computed_form};
 use composio_operator::composio::{Account, State};
 use composio_operator::plan::{Desired, Labels};
 use composio_operator::projects::Declared;
@@ -160,7 +160,7 @@ fn warn_of_words(objects: &Objects, named: &[names::Named], out: &Out) {
     }
 }
 
-/// Says on the side what the operator would refuse, for the project does not allow it.
+/// Says on the side what the project does not allow: what the operator would refuse, and whose account would not stay.
 async fn warn_of_policy(
     cluster: &Cluster,
     project: &Declared,
@@ -170,7 +170,7 @@ async fn warn_of_policy(
 ) -> Result<(), Failure> {
     let flags = project::flags(project);
     let mut labels: Option<(String, Option<Arc<Labels>>)> = None;
-    let (mut count, mut told) = (0, Vec::new());
+    let (mut count, mut told, mut ending) = (0, Vec::new(), 0);
     for (manifest, account) in manifests.iter().zip(accounts) {
         let object: ConnectedAccount = serde_json::from_value(manifest.object.clone())
             .map_err(|error| Failure::Failed(format!("that is no object: {error}")))?;
@@ -185,9 +185,12 @@ async fn warn_of_policy(
             continue;
         };
         desired.labels = Arc::clone(found);
-        if let Some(why) = desired.not_allowed_of(account, false) {
-            count += 1;
-            told.push(why.to_string());
+        match desired.not_allowed_of(account, false) {
+            Some(why) => {
+                count += 1;
+                told.push(why.to_string());
+            }
+            None => ending += usize::from(desired.deletion_policy() != DeletionPolicy::Retain),
         }
     }
     told.sort();
@@ -198,6 +201,12 @@ async fn warn_of_policy(
             "warning: the operator will refuse {count} of them with NotAllowed: {}; what an entry of spec.allow may \
              take over, it says by takeOver: true",
             text::plain(&told.join("; "))
+        ));
+    }
+    if ending > 0 {
+        out.note(&format!(
+            "warning: the account of {ending} of them ends when the object is deleted: the project does not allow \
+             deletionPolicy Retain (spec.allow[].deletionPolicies)"
         ));
     }
     Ok(())

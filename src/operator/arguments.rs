@@ -334,7 +334,8 @@ pub struct Run {
     #[arg(long, env = "COMPOSIO_OPERATOR_RESYNC_INTERVAL", value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub resync_interval: Duration,
 
-    /// Accept that the missing recorded accounts are gone, however many they are; remove it again afterwards
+    /// Accept that the missing recorded accounts are gone, however many they are, in all projects; remove it again
+    /// afterwards
     #[arg(
         long,
         env = "COMPOSIO_OPERATOR_ACCEPT_MISSING",

@@ -75,7 +75,7 @@ pub use unrecorded::came_to_nothing;
 pub use urgency::urgency;
 
 /// Of a project in which what is recorded is not there.
-pub const ANOTHER_PROJECT: &str = "the accounts on record, of all namespaces or of this one, are not in this project: the API key or the base URL seems to be another project's. Nothing is concluded from that. If they were deleted on purpose, start the operator with --accept-missing";
+pub const ANOTHER_PROJECT: &str = "the accounts on record, of all namespaces or of this one, are not in this project: the API key or the base URL seems to be another project's. Nothing is concluded from that. Only if they were deleted on purpose, start the operator with --accept-missing, which counts for all projects";
 
 /// Of an account that was made a moment ago.
 const NOT_VISIBLE: &str = "the account was made a moment ago and may not be visible yet";

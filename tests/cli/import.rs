@@ -313,6 +313,27 @@ async fn a_map_says_in_which_namespaces_the_users_of_a_cluster_project_are() {
 }
 
 #[tokio::test]
+async fn where_the_project_does_not_let_accounts_stay_the_deletion_is_warned_of() {
+    let scene = Scene::new("cli-import-ending").await;
+    let seed = [json!({"id": "ca_a", "user_id": "ada", "auth_config": "ac_gmail"})];
+    let sandbox = seeded(&scene, &seed).await;
+    with_project(&scene, &sandbox).await;
+    let told = run_at(&scene, &sandbox, &["import"]).await;
+    assert!(!told.err.contains("warning"), "{told:?}");
+    let allow = json!([{"takeOver": true, "deletionPolicies": ["Revoke"]}]);
+    let project = json!({
+        "apiVersion": "composio.dev/v1alpha1", "kind": "ComposioProject",
+        "metadata": {"name": "default", "namespace": scene.namespace},
+        "spec": {"apiKeySecretRef": {"name": "composio"}, "baseURL": sandbox.url(), "allow": allow},
+    });
+    scene.apply(&project.to_string()).await;
+    let told = run_at(&scene, &sandbox, &["import"]).await;
+    let why = "warning: the account of 1 of them ends when the object is deleted: the project does not allow deletionPolicy Retain";
+    assert!(told.err.contains(why), "{told:?}");
+    assert_eq!(documents(&told.well()).len(), 1);
+}
+
+#[tokio::test]
 async fn what_composio_refuses_is_told_and_a_limit_is_waited_for() {
     let scene = Scene::new("cli-import-refused").await;
     scene.give_project(&scene.options()).await;

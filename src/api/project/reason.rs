@@ -122,7 +122,7 @@ const TABLE: [Row; <ProjectReason as strum::EnumCount>::COUNT] = {
             R::AnotherProject,
             "AnotherProject",
             Stalled,
-            "The accounts on record are not in the project of this API key, or at this base URL. Nothing is concluded from that: correct the key or the URL. If the accounts were deleted on purpose, start the operator with --accept-missing.",
+            "The accounts on record are not in the project of this API key, or at this base URL. Nothing is concluded from that: correct the key or the URL. Only if the accounts were deleted on purpose, start the operator with --accept-missing, which counts for all projects.",
         ),
         row(
             R::RateLimited,
