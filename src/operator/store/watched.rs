@@ -17,6 +17,10 @@ use texts::{ListTexts, Text};
 /// The map of texts does not shrink below this capacity. After the start, hardly any text is kept.
 const MIN_CAPACITY: usize = 64;
 
+/// The longest text that is kept: six times that of a usual object. Whoever may write objects may make each a megabyte
+/// long. A pass over one that is longer reads it.
+const MAX_TEXT: usize = 16 * 1024;
+
 /// The objects by their names.
 #[derive(Default)]
 pub(super) struct Watched {
@@ -38,6 +42,11 @@ fn put(objects: &mut ByName, named: Named<StoredSummary>) {
     objects.insert(named);
 }
 
+/// Whether the text of an object is kept at all. Whoever tells of one reads what is kept, and no other.
+fn is_kept(object: &PackedObject) -> bool {
+    object.text().len() <= MAX_TEXT || object.summary().is_to_be_told()
+}
+
 impl Watched {
     /// A list begins: what it brings counts at its end.
     pub(super) fn begin_list(&mut self) {
@@ -50,8 +59,8 @@ impl Watched {
         // Of one that is as it was nothing is to be read.
         let known = self.objects.get(&summary);
         if known.is_none_or(|known| known.0 != summary.0) {
-            let text = self.of_list.put(object.text());
-            self.keep_text(&summary.0, text);
+            let text = is_kept(&object).then(|| self.of_list.put(object.text()));
+            self.set_text(&summary.0, text);
         }
         put(&mut self.listed, summary);
     }
@@ -78,7 +87,8 @@ impl Watched {
     /// Takes in an object, with its text.
     pub(super) fn put(&mut self, object: PackedObject) -> StoredSummary {
         let summary = StoredSummary::of(object.summary());
-        self.keep_text(&summary, Text::of(object.text()));
+        let text = is_kept(&object).then(|| Text::of(object.text()));
+        self.set_text(&summary, text);
         put(&mut self.objects, Named(summary.clone()));
         summary
     }
@@ -95,7 +105,8 @@ impl Watched {
         let summary = StoredSummary::of(object.summary());
         let known = self.objects.get(&summary as &dyn Name);
         if known.is_some_and(|known| known.0 == summary) {
-            self.keep_text(&summary, Text::of(object.text()));
+            let text = is_kept(object).then(|| Text::of(object.text()));
+            self.set_text(&summary, text);
         }
     }
 
@@ -122,11 +133,14 @@ impl Watched {
         self.texts.contains_key(object as &dyn Name)
     }
 
-    /// Keeps the text of an object in place of the one that there may be.
-    fn keep_text(&mut self, summary: &StoredSummary, text: Text) {
+    /// Keeps the text of an object, or none, in place of the one that there may be.
+    fn set_text(&mut self, summary: &StoredSummary, text: Option<Text>) {
         let named = Named(summary.clone());
         self.texts.remove(&named);
-        self.texts.insert(named, text);
+        match text {
+            Some(text) => drop(self.texts.insert(named, text)),
+            None => shrink(&mut self.texts, MIN_CAPACITY),
+        }
     }
 
     /// All of them, as they are kept.
@@ -166,6 +180,34 @@ mod tests {
             json!({"id": "1", "type": "Connected", "time": "2026-01-01T00:00:00.000000Z"});
         status.pending_notification = Some(serde_json::from_value(pending).expect("one"));
         PackedObject::pack(object).expect("JSON")
+    }
+
+    #[test]
+    fn of_a_text_that_somebody_has_made_long_no_more_is_kept_than_where_it_is_to_be_told_of() {
+        let long = |mut object: PackedObject| {
+            let mut whole = object.unpack().expect("it is readable");
+            let annotations = whole.metadata.annotations.get_or_insert_default();
+            annotations.insert("composio.dev/note".to_owned(), "x".repeat(MAX_TEXT));
+            object = PackedObject::pack(whole).expect("JSON");
+            object
+        };
+        let objects = AllObjects::new(Flags::default());
+        let told = long(to_be_told("told", 3));
+        list(
+            &objects,
+            [long(object("long", 1, 1)), object("short", 2, 1), told],
+        );
+        assert_eq!(texts(&objects), ["short", "told"], "a pass reads the other");
+        objects.keep_text(&long(object("long", 1, 1)));
+        assert_eq!(texts(&objects), ["short", "told"], "each pass does");
+        // One whose text was kept becomes long.
+        objects.apply_event(Event::Apply(long(object("short", 4, 2))));
+        assert_eq!(texts(&objects), ["told"], "what it was is over");
+        objects.apply_event(Event::Apply(object("short", 5, 3)));
+        assert_eq!(texts(&objects), ["short", "told"]);
+        let listed = [object("long", 1, 1), long(object("short", 6, 4))];
+        list(&objects, listed);
+        assert_eq!(texts(&objects), ["long"]);
     }
 
     /// The names of those of which more is kept than the summary.
