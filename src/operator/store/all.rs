@@ -170,6 +170,17 @@ impl AllObjects {
         self.watched.lock().has_text(object)
     }
 
+    /// Says whether no passes run in this replica, nor any soon: what changes meanwhile is read when one does.
+    pub(crate) fn set_standby(&self, is_standby: bool) {
+        self.watched.lock().set_standby(is_standby);
+    }
+
+    /// How many bytes the texts of objects take.
+    #[cfg(test)]
+    pub(super) fn text_bytes(&self) -> usize {
+        self.watched.lock().text_bytes()
+    }
+
     /// Says that nothing is due for an object in this version, so that its summary is all that need be kept.
     pub(crate) fn forget_text(&self, object: &PackedObject) {
         if !object.summary().is_to_be_told() {

@@ -31,6 +31,8 @@ pub(super) struct Watched {
     texts: HashMap<Named<StoredSummary>, Text>,
     /// Where the texts of the list go.
     of_list: ListTexts,
+    /// Whether no passes run here, nor any soon.
+    is_standby: bool,
 }
 
 /// Ordered by namespace and name, which are kept in the summary alone.
@@ -84,10 +86,17 @@ impl Watched {
         shrink(&mut self.texts, MIN_CAPACITY);
     }
 
-    /// Takes in an object, with its text.
+    /// Says whether no passes run here, nor any soon.
+    pub(super) fn set_standby(&mut self, is_standby: bool) {
+        self.is_standby = is_standby;
+    }
+
+    /// Takes in an object, with its text. While no passes run nobody would forget the text: of what has changed since the
+    /// list a pass reads the object, should it ever come to that.
     pub(super) fn put(&mut self, object: PackedObject) -> StoredSummary {
         let summary = StoredSummary::of(object.summary());
-        let text = is_kept(&object).then(|| Text::of(object.text()));
+        let is_read_soon = !self.is_standby || object.summary().is_to_be_told();
+        let text = (is_read_soon && is_kept(&object)).then(|| Text::of(object.text()));
         self.set_text(&summary, text);
         put(&mut self.objects, Named(summary.clone()));
         summary
@@ -131,6 +140,12 @@ impl Watched {
 
     pub(super) fn has_text(&self, object: &Summary) -> bool {
         self.texts.contains_key(object as &dyn Name)
+    }
+
+    /// How many bytes the texts take.
+    #[cfg(test)]
+    pub(super) fn text_bytes(&self) -> usize {
+        self.texts.values().map(Text::size).sum()
     }
 
     /// Keeps the text of an object, or none, in place of the one that there may be.
@@ -180,6 +195,37 @@ mod tests {
             json!({"id": "1", "type": "Connected", "time": "2026-01-01T00:00:00.000000Z"});
         status.pending_notification = Some(serde_json::from_value(pending).expect("one"));
         PackedObject::pack(object).expect("JSON")
+    }
+
+    #[test]
+    fn a_replica_that_does_not_lead_keeps_no_more_than_what_the_list_has_brought() {
+        let objects = AllObjects::new(Flags::default());
+        objects.set_standby(true);
+        list(&objects, (0..100).map(|n| object(&n.to_string(), n, 1)));
+        let listed = objects.text_bytes();
+        assert!(listed > 0);
+        let mut version = 1_000;
+        for round in 0..20 {
+            for name in 0..90 {
+                version += 1;
+                let changed = object(&name.to_string(), version, 2 + round);
+                objects.apply_event(Event::Apply(changed));
+                let new = format!("new-{name}");
+                objects.apply_event(Event::Apply(object(&new, version, round)));
+            }
+        }
+        let left = objects.text_bytes();
+        assert!(left * 5 < listed, "{left} of {listed} bytes");
+        let unchanged: Vec<_> = (90..100).map(|n| n.to_string()).collect();
+        assert_eq!(texts(&objects), unchanged, "nobody need read them");
+        // Whoever leads next tells of it, and reads no more than what is kept.
+        objects.apply_event(Event::Apply(to_be_told("0", 9_000)));
+        assert_eq!(texts(&objects)[0], "0");
+        objects.apply_event(Event::Apply(object("0", 9_001, 30)));
+        assert_eq!(texts(&objects), unchanged, "the leader has told of it");
+        objects.set_standby(false);
+        objects.apply_event(Event::Apply(object("0", 9_002, 31)));
+        assert_eq!(texts(&objects)[0], "0", "a pass is next");
     }
 
     #[test]
