@@ -26,6 +26,8 @@ mod stored;
 mod word;
 
 pub use recorded::{Recorded, Told};
+#[cfg(test)]
+pub(crate) use stored::READ;
 pub use stored::StoredSummary;
 
 /// The longest name of an object.
