@@ -84,7 +84,7 @@ impl AllObjects {
                 self.watched.lock().remove(summary);
                 let objects = self.of_project(&summary.project());
                 let known = objects.remove(summary);
-                let mut changed = objects.that_may_have_room(summary);
+                let mut changed = objects.that_may_have_room(summary, known.as_deref());
                 for gone in known.iter().chain([summary]) {
                     changed.extend(self.in_conflict_with(gone));
                 }

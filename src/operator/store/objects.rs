@@ -319,15 +319,6 @@ impl Index {
         self.keys_of(object, flags).into_iter().collect()
     }
 
-    /// Those of that namespace that ask for more than the project allows.
-    fn not_allowed_in(&self, namespace: &str) -> Vec<StoredSummary> {
-        let all = self.not_allowed.iter();
-        let all = all.filter_map(|key| self.objects.get(key));
-        let inside = all.filter(|object| object.name().0 == namespace);
-        let readable = inside.filter(|object| object.summary().is_readable());
-        readable.cloned().collect()
-    }
-
     fn keys_of(&self, object: &Summary, flags: &Flags) -> Vec<u64> {
         // By which alias it looks does not depend on labels.
         let labels = Labels::default();
