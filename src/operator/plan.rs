@@ -57,6 +57,7 @@ pub use connected::CORRECTIONS_WINDOW;
 pub use connection_data::connection_data_digest;
 pub use decision::Decision;
 pub(crate) use deleting::{is_abandoned, is_ours};
+pub(crate) use desired::own_account;
 pub use desired::{Desired, Flags, Presence};
 pub use effect::{Effect, EffectKind};
 pub use failure::{AfterFailure, Answer, Failure};

@@ -43,6 +43,7 @@ struct Inner {
 impl Queue {
     /// An empty queue that takes nothing yet, for so many passes at a time over these objects.
     pub(super) fn new(places: usize, objects: AllObjects) -> Self {
+        objects.set_standby(true);
         Self(Trigger(Arc::new(Inner {
             is_open: AtomicBool::new(false),
             schedule: Mutex::new(Schedule::new(places)),
@@ -61,6 +62,7 @@ impl Queue {
     /// # Guarantees
     /// No change is lost between the two: `all` is asked once the queue takes what is triggered.
     pub(super) fn open(self, all: impl FnOnce() -> Vec<StoredSummary>) -> Opened {
+        self.0.0.objects.set_standby(false);
         self.0.0.is_open.store(true, Ordering::Release);
         for object in all() {
             self.0.send_stored(&object);
@@ -211,6 +213,20 @@ mod tests {
         }
         assert_eq!(names, ["a", "b", "during"].map(str::to_owned).into());
         assert_eq!(trigger.reading().depth, 0);
+    }
+
+    #[test]
+    fn what_changes_before_the_queue_is_open_is_kept_by_its_summary() {
+        let objects = objects(&[]);
+        let queue = Queue::new(1, objects.clone());
+        let kept = |name: &str| {
+            objects.apply_event(Event::Apply(packed(name)));
+            objects.has_text(packed(name).summary())
+        };
+        assert!(!kept("a"));
+        let opened = queue.open(Vec::new);
+        assert!(kept("b"));
+        drop(opened);
     }
 
     #[tokio::test(start_paused = true)]

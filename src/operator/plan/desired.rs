@@ -160,7 +160,7 @@ impl Desired {
             own_alias,
             moves_here: moves_to.is_some_and(|to| *to == flags.destination(&pin)),
             pin,
-            own_account: token(object, OWN_ACCOUNT_ANNOTATION),
+            own_account: own_account(object).map(str::to_owned),
             abandon: token(object, ABANDON_ANNOTATION),
             namespace,
             name,
@@ -282,12 +282,18 @@ impl Desired {
     }
 }
 
+/// The id of an account that a person has given to the object.
+pub(crate) fn own_account(object: &ConnectedAccount) -> Option<&str> {
+    read_token(object, OWN_ACCOUNT_ANNOTATION)
+}
+
 fn token(object: &ConnectedAccount, annotation: &str) -> Option<String> {
-    object
-        .annotations()
-        .get(annotation)
-        .filter(|token| !token.is_empty() && token.chars().count() <= MAX_TOKEN)
-        .cloned()
+    read_token(object, annotation).map(str::to_owned)
+}
+
+fn read_token<'a>(object: &'a ConnectedAccount, annotation: &str) -> Option<&'a str> {
+    let token = object.annotations().get(annotation)?;
+    (!token.is_empty() && token.chars().count() <= MAX_TOKEN).then_some(token)
 }
 
 /// With the dots it is longer than any token that is taken, so it never equals one.

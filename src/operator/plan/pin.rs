@@ -11,6 +11,10 @@ pub use kept::{KeptPin, OwnPin};
 
 /// The longest name of another object that is repeated in an event.
 const MAX_OBJECT: usize = 320;
+/// The longest annotation that is read as a pin. One whose parts are all as long as a declaration may have them takes
+/// 1.5 kB, and the alias of an account that was adopted may be longer. Whoever may edit an object may write 256 kB, and
+/// pins are kept of all objects.
+const MAX_PIN: usize = 4 * 1024;
 
 /// The annotation `composio.dev/alias` as it is written: JSON.
 #[derive(Serialize, Deserialize)]
@@ -30,6 +34,14 @@ struct Annotation {
 }
 
 impl Annotation {
+    /// Reads the annotation; `None`: it is none that was written here.
+    fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_PIN {
+            return None;
+        }
+        serde_json::from_str(text).ok()
+    }
+
     /// Whether it was written for that object.
     fn is_of(&self, namespace: &str, name: &str) -> bool {
         (self.namespace.as_str(), self.name.as_str()) == (namespace, name)
@@ -75,9 +87,9 @@ impl Pin {
         let Some(text) = annotation else {
             return Self::Absent;
         };
-        match serde_json::from_str(text) {
-            Ok(written) => Self::of(written, flags, namespace, name),
-            Err(_) => Self::Foreign { object: None },
+        match Annotation::parse(text) {
+            Some(written) => Self::of(written, flags, namespace, name),
+            None => Self::Foreign { object: None },
         }
     }
 
@@ -87,6 +99,7 @@ impl Pin {
             KeptPin::Absent => Self::Absent,
             KeptPin::Text(text) => Self::read(Some(text), flags, namespace, name),
             KeptPin::Own(own) => Self::of(own.written(namespace, name), flags, namespace, name),
+            KeptPin::TooLong(_) => Self::Foreign { object: None },
         }
     }
 
@@ -125,14 +138,14 @@ impl Pin {
 
     /// The project, `kind/name`, that the annotation of an object names; `None`: it is another object's.
     pub fn project(annotation: &str, namespace: &str, name: &str) -> Option<String> {
-        let written = serde_json::from_str::<Annotation>(annotation).ok()?;
+        let written = Annotation::parse(annotation)?;
         written.is_of(namespace, name).then_some(written.project)
     }
 
     /// The id of its project in Composio, where the annotation of an object names it; `None`: it is not proved, or the
     /// annotation is another object's.
     pub fn project_id(annotation: &str, namespace: &str, name: &str) -> Option<String> {
-        let written = serde_json::from_str::<Annotation>(annotation).ok()?;
+        let written = Annotation::parse(annotation)?;
         let is_its_own = written.is_of(namespace, name);
         let id = written.project_id.filter(|id| id.len() <= MAX_OBJECT);
         id.filter(|_| is_its_own)

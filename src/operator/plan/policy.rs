@@ -176,8 +176,13 @@ impl Policy {
 
     /// Whether it counts the accounts of a namespace.
     pub fn counts_accounts(&self) -> bool {
-        let mut entries = self.entries.iter().flatten();
-        entries.any(|entry| entry.max_accounts.is_some())
+        self.most_accounts().is_some()
+    }
+
+    /// The greatest number of accounts of a namespace that one of its entries allows; `None`: none counts them.
+    pub(crate) fn most_accounts(&self) -> Option<usize> {
+        let entries = self.entries.iter().flatten();
+        entries.filter_map(|entry| entry.max_accounts).max()
     }
 
     /// Whether all of the request is allowed, by one entry. Else what is not: of the entry that comes nearest.

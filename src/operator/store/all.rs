@@ -84,7 +84,7 @@ impl AllObjects {
                 self.watched.lock().remove(summary);
                 let objects = self.of_project(&summary.project());
                 let known = objects.remove(summary);
-                let mut changed = objects.that_may_have_room(summary);
+                let mut changed = objects.that_may_have_room(summary, known.as_deref());
                 for gone in known.iter().chain([summary]) {
                     changed.extend(self.in_conflict_with(gone));
                 }
@@ -168,6 +168,17 @@ impl AllObjects {
     /// Whether more is kept of an object than its summary.
     pub fn has_text(&self, object: &Summary) -> bool {
         self.watched.lock().has_text(object)
+    }
+
+    /// Says whether no passes run in this replica, nor any soon: what changes meanwhile is read when one does.
+    pub(crate) fn set_standby(&self, is_standby: bool) {
+        self.watched.lock().set_standby(is_standby);
+    }
+
+    /// How many bytes the texts of objects take.
+    #[cfg(test)]
+    pub(super) fn text_bytes(&self) -> usize {
+        self.watched.lock().text_bytes()
     }
 
     /// Says that nothing is due for an object in this version, so that its summary is all that need be kept.

@@ -30,6 +30,7 @@ mod settings;
 
 use changed::is_changed;
 pub(crate) use concluded::Conclusion;
+use conflicts::Losers;
 pub use counts::{ObjectCounts, WordCounts};
 use places::Places;
 use settings::Settings;
@@ -52,8 +53,7 @@ struct Index {
     objects: HashMap<u64, StoredSummary>,
     /// Pairs of the hash of a [`Key`] and an object key.
     keys: BTreeSet<(u64, u64)>,
-    /// The keys of the objects that lost an account to another object.
-    in_conflict: BTreeSet<u64>,
+    losers: Losers,
     /// The keys of the objects whose status is being written by us: what comes meanwhile is that, or conflicts.
     writing: BTreeSet<u64>,
     /// The version of the last write of ours whose event has not come yet.
@@ -237,9 +237,7 @@ impl Index {
         let keys = self.keys_of(object, flags);
         self.keys
             .extend(keys.into_iter().map(|key| (key, object_key)));
-        if is_in_conflict(object) {
-            self.in_conflict.insert(object_key);
-        }
+        self.losers.put(&self.hasher, object_key, object);
         if is_not_allowed(object) {
             self.not_allowed.insert(object_key);
         }
@@ -263,10 +261,10 @@ impl Index {
 
     /// Takes an object out, as it was indexed, which need not be as it is now.
     fn take_out(&mut self, object_key: u64, flags: &Flags) -> Option<Arc<Summary>> {
-        self.in_conflict.remove(&object_key);
         self.not_allowed.remove(&object_key);
         self.forget_conclusion(object_key);
         let object = self.objects.remove(&object_key)?.summary();
+        self.losers.take_out(&self.hasher, object_key, &object);
         if counts_accounts(flags) {
             self.places.take_out(&object);
         }
@@ -319,15 +317,6 @@ impl Index {
     /// By what the object may mean an account.
     fn claims(&self, object: &Summary, flags: &Flags) -> BTreeSet<u64> {
         self.keys_of(object, flags).into_iter().collect()
-    }
-
-    /// Those of that namespace that ask for more than the project allows.
-    fn not_allowed_in(&self, namespace: &str) -> Vec<StoredSummary> {
-        let all = self.not_allowed.iter();
-        let all = all.filter_map(|key| self.objects.get(key));
-        let inside = all.filter(|object| object.name().0 == namespace);
-        let readable = inside.filter(|object| object.summary().is_readable());
-        readable.cloned().collect()
     }
 
     fn keys_of(&self, object: &Summary, flags: &Flags) -> Vec<u64> {

@@ -17,6 +17,10 @@ use texts::{ListTexts, Text};
 /// The map of texts does not shrink below this capacity. After the start, hardly any text is kept.
 const MIN_CAPACITY: usize = 64;
 
+/// The longest text that is kept: six times that of a usual object. Whoever may write objects may make each a megabyte
+/// long. A pass over one that is longer reads it.
+const MAX_TEXT: usize = 16 * 1024;
+
 /// The objects by their names.
 #[derive(Default)]
 pub(super) struct Watched {
@@ -27,6 +31,8 @@ pub(super) struct Watched {
     texts: HashMap<Named<StoredSummary>, Text>,
     /// Where the texts of the list go.
     of_list: ListTexts,
+    /// Whether no passes run here, nor any soon.
+    is_standby: bool,
 }
 
 /// Ordered by namespace and name, which are kept in the summary alone.
@@ -36,6 +42,11 @@ type ByName = BTreeSet<Named<StoredSummary>>;
 fn put(objects: &mut ByName, named: Named<StoredSummary>) {
     objects.remove(&named);
     objects.insert(named);
+}
+
+/// Whether the text of an object is kept at all. Whoever tells of one reads what is kept, and no other.
+fn is_kept(object: &PackedObject) -> bool {
+    object.text().len() <= MAX_TEXT || object.summary().is_to_be_told()
 }
 
 impl Watched {
@@ -50,8 +61,8 @@ impl Watched {
         // Of one that is as it was nothing is to be read.
         let known = self.objects.get(&summary);
         if known.is_none_or(|known| known.0 != summary.0) {
-            let text = self.of_list.put(object.text());
-            self.keep_text(&summary.0, text);
+            let text = is_kept(&object).then(|| self.of_list.put(object.text()));
+            self.set_text(&summary.0, text);
         }
         put(&mut self.listed, summary);
     }
@@ -75,10 +86,18 @@ impl Watched {
         shrink(&mut self.texts, MIN_CAPACITY);
     }
 
-    /// Takes in an object, with its text.
+    /// Says whether no passes run here, nor any soon.
+    pub(super) fn set_standby(&mut self, is_standby: bool) {
+        self.is_standby = is_standby;
+    }
+
+    /// Takes in an object, with its text. While no passes run nobody would forget the text: of what has changed since the
+    /// list a pass reads the object, should it ever come to that.
     pub(super) fn put(&mut self, object: PackedObject) -> StoredSummary {
         let summary = StoredSummary::of(object.summary());
-        self.keep_text(&summary, Text::of(object.text()));
+        let is_read_soon = !self.is_standby || object.summary().is_to_be_told();
+        let text = (is_read_soon && is_kept(&object)).then(|| Text::of(object.text()));
+        self.set_text(&summary, text);
         put(&mut self.objects, Named(summary.clone()));
         summary
     }
@@ -95,7 +114,8 @@ impl Watched {
         let summary = StoredSummary::of(object.summary());
         let known = self.objects.get(&summary as &dyn Name);
         if known.is_some_and(|known| known.0 == summary) {
-            self.keep_text(&summary, Text::of(object.text()));
+            let text = is_kept(object).then(|| Text::of(object.text()));
+            self.set_text(&summary, text);
         }
     }
 
@@ -122,11 +142,20 @@ impl Watched {
         self.texts.contains_key(object as &dyn Name)
     }
 
-    /// Keeps the text of an object in place of the one that there may be.
-    fn keep_text(&mut self, summary: &StoredSummary, text: Text) {
+    /// How many bytes the texts take.
+    #[cfg(test)]
+    pub(super) fn text_bytes(&self) -> usize {
+        self.texts.values().map(Text::size).sum()
+    }
+
+    /// Keeps the text of an object, or none, in place of the one that there may be.
+    fn set_text(&mut self, summary: &StoredSummary, text: Option<Text>) {
         let named = Named(summary.clone());
         self.texts.remove(&named);
-        self.texts.insert(named, text);
+        match text {
+            Some(text) => drop(self.texts.insert(named, text)),
+            None => shrink(&mut self.texts, MIN_CAPACITY),
+        }
     }
 
     /// All of them, as they are kept.
@@ -166,6 +195,65 @@ mod tests {
             json!({"id": "1", "type": "Connected", "time": "2026-01-01T00:00:00.000000Z"});
         status.pending_notification = Some(serde_json::from_value(pending).expect("one"));
         PackedObject::pack(object).expect("JSON")
+    }
+
+    #[test]
+    fn a_replica_that_does_not_lead_keeps_no_more_than_what_the_list_has_brought() {
+        let objects = AllObjects::new(Flags::default());
+        objects.set_standby(true);
+        list(&objects, (0..100).map(|n| object(&n.to_string(), n, 1)));
+        let listed = objects.text_bytes();
+        assert!(listed > 0);
+        let mut version = 1_000;
+        for round in 0..20 {
+            for name in 0..90 {
+                version += 1;
+                let changed = object(&name.to_string(), version, 2 + round);
+                objects.apply_event(Event::Apply(changed));
+                let new = format!("new-{name}");
+                objects.apply_event(Event::Apply(object(&new, version, round)));
+            }
+        }
+        let left = objects.text_bytes();
+        assert!(left * 5 < listed, "{left} of {listed} bytes");
+        let unchanged: Vec<_> = (90..100).map(|n| n.to_string()).collect();
+        assert_eq!(texts(&objects), unchanged, "nobody need read them");
+        // Whoever leads next tells of it, and reads no more than what is kept.
+        objects.apply_event(Event::Apply(to_be_told("0", 9_000)));
+        assert_eq!(texts(&objects)[0], "0");
+        objects.apply_event(Event::Apply(object("0", 9_001, 30)));
+        assert_eq!(texts(&objects), unchanged, "the leader has told of it");
+        objects.set_standby(false);
+        objects.apply_event(Event::Apply(object("0", 9_002, 31)));
+        assert_eq!(texts(&objects)[0], "0", "a pass is next");
+    }
+
+    #[test]
+    fn of_a_text_that_somebody_has_made_long_no_more_is_kept_than_where_it_is_to_be_told_of() {
+        let long = |mut object: PackedObject| {
+            let mut whole = object.unpack().expect("it is readable");
+            let annotations = whole.metadata.annotations.get_or_insert_default();
+            annotations.insert("composio.dev/note".to_owned(), "x".repeat(MAX_TEXT));
+            object = PackedObject::pack(whole).expect("JSON");
+            object
+        };
+        let objects = AllObjects::new(Flags::default());
+        let told = long(to_be_told("told", 3));
+        list(
+            &objects,
+            [long(object("long", 1, 1)), object("short", 2, 1), told],
+        );
+        assert_eq!(texts(&objects), ["short", "told"], "a pass reads the other");
+        objects.keep_text(&long(object("long", 1, 1)));
+        assert_eq!(texts(&objects), ["short", "told"], "each pass does");
+        // One whose text was kept becomes long.
+        objects.apply_event(Event::Apply(long(object("short", 4, 2))));
+        assert_eq!(texts(&objects), ["told"], "what it was is over");
+        objects.apply_event(Event::Apply(object("short", 5, 3)));
+        assert_eq!(texts(&objects), ["short", "told"]);
+        let listed = [object("long", 1, 1), long(object("short", 6, 4))];
+        list(&objects, listed);
+        assert_eq!(texts(&objects), ["long"]);
     }
 
     /// The names of those of which more is kept than the summary.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kube::Resource;
 
-use super::{Index, Objects, WatchDelta, counts_accounts};
+use super::{Index, Objects, WatchDelta};
 use crate::store::{StoredSummary, Summary};
 
 impl Objects {
@@ -40,14 +40,6 @@ impl Objects {
             self.activity.note();
         }
         known
-    }
-
-    /// Those that may have been too many beside an object that is gone.
-    pub(in crate::store) fn that_may_have_room(&self, gone: &Summary) -> Vec<StoredSummary> {
-        match counts_accounts(&self.flags()) {
-            true => self.index.lock().not_allowed_in(&gone.namespace),
-            false => Vec::new(),
-        }
     }
 
     /// Takes in all objects that there are, in place of those that are known.

@@ -14,11 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::{PackedObject, STATUS};
 use crate::{
     composio::model::Account,
-    crd::{
-        ALIAS_ANNOTATION, ConnectedAccount, OWN_ACCOUNT_ANNOTATION, ProjectRef, Reason,
-        has_finalizer,
-    },
-    plan::{Claim, Claimant, Desired, Flags, KeptPin, Labels, Pin, computed_alias},
+    crd::{ALIAS_ANNOTATION, ConnectedAccount, ProjectRef, Reason, has_finalizer},
+    plan::{Claim, Claimant, Desired, Flags, KeptPin, Labels, Pin, computed_alias, own_account},
     projects::ProjectKey,
     record::{Proven, RecordKeys},
     time::packed,
@@ -29,10 +26,16 @@ mod stored;
 mod word;
 
 pub use recorded::{Recorded, Told};
+#[cfg(test)]
+pub(crate) use stored::READ;
 pub use stored::StoredSummary;
 
 /// The longest name of an object.
 const MAX_NAME: usize = 253;
+
+/// So many of the fields that could not be read are named. A list of a status may have any number of items, and those
+/// of the declaration, of which it is known that they could not be read, come first.
+const MAX_LEFT_OUT: usize = 32;
 
 /// Fingerprints are of this process alone: nobody outside can write two statuses that have the same one.
 pub(crate) static FINGERPRINTS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -62,7 +65,7 @@ pub struct Summary {
     pub is_marked: bool,
     /// The annotation `composio.dev/alias`.
     pub pin: KeptPin,
-    /// The annotation `composio.dev/own-account`.
+    /// The annotation `composio.dev/own-account`, where it may be an id.
     pub own_account: Option<Box<str>>,
     /// A fingerprint of the annotations by which people ask for something.
     #[serde(with = "postcard::fixint::le")]
@@ -92,10 +95,8 @@ impl Summary {
         let (metadata, spec) = (&object.metadata, &object.spec);
         let is_readable = is_readable(left_out);
         let read = |text| Some(text).filter(|text: &&str| is_readable || !text.is_empty());
-        let annotation = |name: &str| {
-            let annotations = metadata.annotations.as_ref()?;
-            annotations.get(name).map(String::as_str)
-        };
+        let pin = (metadata.annotations.as_ref()).and_then(|all| all.get(ALIAS_ANNOTATION));
+        let pin = pin.map(String::as_str);
         let is_deleting = metadata.deletion_timestamp.is_some();
         let project = &spec.project_ref;
         let pinned_project = match is_deleting {
@@ -113,10 +114,12 @@ impl Summary {
             created: metadata.creation_timestamp.as_ref().map(|time| time.0),
             is_deleting,
             is_marked: has_finalizer(metadata),
-            pin: KeptPin::of(annotation(ALIAS_ANNOTATION), namespace, name),
-            own_account: boxed(annotation(OWN_ACCOUNT_ANNOTATION)),
+            pin: KeptPin::of(pin, namespace, name, &*FINGERPRINTS),
+            own_account: boxed(own_account(object)),
             requests: requests(metadata),
-            left_out: left_out.iter().map(|path| path.as_str().into()).collect(),
+            left_out: (left_out.iter().take(MAX_LEFT_OUT))
+                .map(|path| path.as_str().into())
+                .collect(),
             user: boxed(read(&spec.user)),
             toolkit: boxed(read(&spec.toolkit)),
             alias: boxed((spec.metadata.as_ref()).and_then(|metadata| metadata.alias.as_deref())),

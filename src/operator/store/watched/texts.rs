@@ -36,6 +36,15 @@ impl Text {
         Self::Plain(text.into())
     }
 
+    /// How many bytes it takes.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Plain(text) => text.len(),
+            Self::Compressed { text, .. } => text.len(),
+        }
+    }
+
     /// The text; `None` where it cannot be read, which nothing that was compressed here has a reason for.
     pub(super) fn read(&self) -> Option<Box<[u8]>> {
         match self {
@@ -73,13 +82,6 @@ mod tests {
 
     use super::*;
 
-    fn size(text: &Text) -> usize {
-        match text {
-            Text::Plain(text) => text.len(),
-            Text::Compressed { text, .. } => text.len(),
-        }
-    }
-
     #[test]
     fn a_text_is_read_as_it_was_and_one_of_many_takes_a_third() {
         let object = |n: usize| {
@@ -106,7 +108,7 @@ mod tests {
         }
         let (before, after): (usize, usize) = (
             all[..5_000].iter().map(String::len).sum(),
-            kept[..5_000].iter().map(size).sum(),
+            kept[..5_000].iter().map(Text::size).sum(),
         );
         assert!(after * 3 <= before, "{after} of {before} bytes");
         assert!(size_of::<Text>() <= 5 * size_of::<usize>());

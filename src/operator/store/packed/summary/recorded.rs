@@ -1,6 +1,7 @@
 //! What is used of the status of an object.
 
 use std::{
+    borrow::Cow,
     hash::{BuildHasher, Hasher},
     io,
 };
@@ -9,12 +10,18 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::{Deserialize, Serialize};
 
-use super::{FINGERPRINTS, boxed, word};
+use super::{FINGERPRINTS, word};
 use crate::{
     composio::model::State,
     crd::{AccountRecord, ConfigMapReason, ConnectedAccountStatus, Reason, condition},
     time::packed,
 };
+
+/// The longest text of a status that is kept as it is. Composio's ids and words, and what is signed here, are shorter;
+/// but whoever may write a status may write a megabyte.
+const MAX_TEXT: usize = 256;
+/// So many letters are kept of a longer one.
+const BEGINNING: usize = 64;
 
 /// What is used of the status of an object that nothing is to be done for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,10 +103,15 @@ impl Recorded {
         let synced = status.condition(condition::SYNCED);
         let of_synced = synced.and_then(|synced| synced.observed_generation);
         Self {
-            connected_account_id: boxed(status.connected_account_id.as_deref()),
-            record: status.record.clone().map(Box::new),
-            auth_config: boxed(status.auth_config.as_deref()),
-            state: status.state.as_deref().map(State::from),
+            connected_account_id: shortened(status.connected_account_id.as_deref()),
+            record: status.record.as_ref().map(|record| {
+                Box::new(AccountRecord {
+                    key_id: short(&record.key_id).into(),
+                    mac: short(&record.mac).into(),
+                })
+            }),
+            auth_config: shortened(status.auth_config.as_deref()),
+            state: (status.state.as_deref()).map(|state| State::from(&*short(state))),
             last_sign_in: times.into_iter().flatten().map(|time| time.0).max(),
             link_until: status.link.as_ref().map(|link| link.expires_at.0),
             notification_since: pending.map(|pending| pending.time.0),
@@ -123,6 +135,19 @@ impl Recorded {
             ..ConnectedAccountStatus::default()
         }
     }
+}
+
+/// A text of a status. The sign at the end of one that was too long is in no id, word or signature, so that it equals
+/// none. That it was changed is seen by the fingerprint.
+fn short(text: &str) -> Cow<'_, str> {
+    match text.len() <= MAX_TEXT {
+        true => text.into(),
+        false => text.chars().take(BEGINNING).chain(['…']).collect(),
+    }
+}
+
+fn shortened(text: Option<&str>) -> Option<Box<str>> {
+    text.map(|text| short(text).into())
 }
 
 fn fingerprint(status: &ConnectedAccountStatus) -> u64 {

@@ -77,7 +77,15 @@ impl StoredSummary {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many summaries this thread has read, for tests of what must not read all.
+    pub(crate) static READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 fn read(packed: &[u8]) -> Option<Summary> {
+    #[cfg(test)]
+    READ.set(READ.get() + 1);
     postcard::from_bytes(packed).ok()
 }
 

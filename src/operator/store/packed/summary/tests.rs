@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::store::PackedObject;
+use crate::{crd::OWN_ACCOUNT_ANNOTATION, store::PackedObject};
 
 fn summary(spec: Value, status: Value) -> Arc<Summary> {
     let pin = Pin::annotation(&Flags::default(), "agents", "mail", Some("pinned"));
@@ -165,4 +165,79 @@ fn a_summary_takes_three_hundred_bytes() {
     });
     let bytes = StoredSummary::of(&read(object)).size();
     assert!(bytes.is_some_and(|bytes| bytes <= 300), "{bytes:?} bytes");
+}
+
+/// Whoever may edit an object may write so much into one annotation.
+const LONG: usize = 250_000;
+
+#[test]
+fn a_summary_stays_small_whatever_is_written_into_the_annotations() {
+    use crate::crd::{
+        ABANDON_ANNOTATION, CONNECT_EPOCH_ANNOTATION, LINK_REQUESTED_ANNOTATION,
+        MOVE_TO_PROJECT_ANNOTATION, RECONCILE_REQUESTED_ANNOTATION,
+    };
+    let pin = |alias: &str| Pin::annotation(&Flags::default(), "agents", "mail", Some(alias));
+    for name in [
+        ALIAS_ANNOTATION,
+        OWN_ACCOUNT_ANNOTATION,
+        ABANDON_ANNOTATION,
+        MOVE_TO_PROJECT_ANNOTATION,
+        LINK_REQUESTED_ANNOTATION,
+        RECONCILE_REQUESTED_ANNOTATION,
+        CONNECT_EPOCH_ANNOTATION,
+        "composio.dev/of-tomorrow",
+    ] {
+        // What only begins as a pin, a pin with room behind it, and one with a long alias.
+        for long in [
+            pin("mine") + &"x".repeat(LONG),
+            pin("mine") + &" ".repeat(LONG),
+            pin(&"a".repeat(LONG)),
+        ] {
+            let with = |long: &str| {
+                let mut object = whole(2);
+                object["metadata"]["annotations"][name] = json!(long);
+                read(object)
+            };
+            let summary = with(&long);
+            let bytes = StoredSummary::of(&summary).size();
+            assert!(
+                bytes.is_some_and(|bytes| bytes < 2_000),
+                "{name}: {bytes:?}"
+            );
+            let changed = with(&format!("{long}."));
+            assert!(*summary != *changed, "{name}: it was changed");
+        }
+    }
+    let own = |id: String| {
+        let mut object = whole(2);
+        object["metadata"]["annotations"][OWN_ACCOUNT_ANNOTATION] = json!(id);
+        let summary = read(object);
+        summary.own_account.as_deref().map(str::to_owned)
+    };
+    let longest = "i".repeat(64);
+    assert_eq!(own(longest.clone()), Some(longest));
+    assert_eq!(own("i".repeat(65)), None, "as where it is acted on");
+    assert_eq!(own(String::new()), None);
+}
+
+#[test]
+fn a_summary_stays_small_whatever_is_written_into_the_status() {
+    let long = |beginning: &str| format!("{beginning}{}", "x".repeat(LONG));
+    let status = |end: &str| {
+        json!({
+            "connectedAccountId": long("ca_") + end, "authConfig": long("ac_"), "state": long("W"),
+            "record": {"keyId": long("k"), "mac": long("m")},
+            "conditions": (0..10_000).collect::<Vec<_>>(),
+        })
+    };
+    let of = |status| summary(json!({"user": "u", "toolkit": "gmail"}), status);
+    let known = of(status(""));
+    let bytes = StoredSummary::of(&known).size();
+    assert!(bytes.is_some_and(|bytes| bytes < 2_000), "{bytes:?}");
+    assert!(*known != *of(status("x")), "it was changed");
+    let id = known.recorded_id().expect("one is recorded");
+    assert!(id.starts_with("ca_xxx") && id.ends_with('…'), "{id}");
+    let whole = "ca_".to_owned() + &"x".repeat(253);
+    let known = of(json!({"connectedAccountId": whole}));
+    assert_eq!(known.recorded_id(), Some(&*whole));
 }
