@@ -108,7 +108,7 @@ impl AllObjects {
         }
         // One that was made anew under its name may refer to another project.
         if delta.is_new {
-            for objects in self.others(&key) {
+            for objects in self.others(&key, &summary.namespace) {
                 delta.released.extend(objects.remove(&summary));
             }
         }
@@ -137,11 +137,13 @@ impl AllObjects {
         delta
     }
 
-    fn others(&self, key: &ProjectKey) -> Vec<Objects> {
+    /// The other projects that an object of that namespace may have referred to.
+    fn others(&self, key: &ProjectKey, namespace: &str) -> Vec<Objects> {
         let by_project = self.by_project.lock();
-        let others = by_project.iter().filter(|(other, _)| {
-            *other != key && (other.namespace().is_none() || other.namespace() == key.namespace())
-        });
+        let may_have = |other: &ProjectKey| other.namespace().is_none_or(|own| own == namespace);
+        let others = by_project
+            .iter()
+            .filter(|(other, _)| *other != key && may_have(other));
         others.map(|(_, objects)| objects.clone()).collect()
     }
 
@@ -293,3 +295,6 @@ impl AllObjects {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
