@@ -241,6 +241,11 @@ impl AllObjects {
         self.cluster.set_key_secret(project, secret);
     }
 
+    /// Whether somebody declares the project.
+    pub(crate) fn is_declared(&self, project: &ProjectKey) -> bool {
+        self.cluster.is_declared(project)
+    }
+
     /// What is known of all of them. Each is read when its turn comes: as they are kept they take less room.
     pub fn all(&self) -> impl Iterator<Item = Arc<Summary>> + use<> {
         let all = self.stored().into_iter();

@@ -100,6 +100,11 @@ impl Cluster {
         };
     }
 
+    /// Whether somebody declares the project: whoever does says where its API key is.
+    pub(super) fn is_declared(&self, project: &ProjectKey) -> bool {
+        self.key_secrets.lock().contains_key(project)
+    }
+
     /// Whether a project says that its API key is in that Secret.
     pub(super) fn is_key_secret(&self, namespace: &str, name: &str) -> bool {
         let secrets = self.key_secrets.lock();
@@ -148,12 +153,15 @@ mod tests {
         let cluster = Cluster::default();
         let project: ProjectKey = "ComposioProject/agents/default".parse().expect("a key");
         let secret = |name: &str| Some(("agents".to_owned(), name.to_owned()));
+        assert!(!cluster.is_declared(&project));
         cluster.set_key_secret(&project, secret("one"));
+        assert!(cluster.is_declared(&project));
         assert!(cluster.is_key_secret("agents", "one"));
         assert!(!cluster.is_key_secret("other", "one"));
         cluster.set_key_secret(&project, secret("two"));
         assert!(!cluster.is_key_secret("agents", "one"));
         cluster.set_key_secret(&project, None);
         assert!(!cluster.is_key_secret("agents", "two"));
+        assert!(!cluster.is_declared(&project));
     }
 }

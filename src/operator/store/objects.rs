@@ -16,6 +16,7 @@ use crate::{
     activity::Activity,
     crd::{ConnectedAccount, Reason},
     plan::{Desired, Flags, Labels, PendingRequest},
+    projects::ProjectKey,
 };
 
 mod auth_configs;
@@ -164,6 +165,11 @@ impl Objects {
     /// Whether a project, of whatever name, says that its API key is in that Secret.
     pub(crate) fn is_key_secret(&self, namespace: &str, name: &str) -> bool {
         self.cluster.is_key_secret(namespace, name)
+    }
+
+    /// Whether somebody declares that project.
+    pub(crate) fn is_declared(&self, project: &ProjectKey) -> bool {
+        self.cluster.is_declared(project)
     }
 
     /// What is known of all of them.
