@@ -40,17 +40,35 @@ impl AllObjects {
 
     /// The objects of one project, of which there need be none.
     pub fn of_project(&self, key: &ProjectKey) -> Objects {
+        self.with_project(key, Objects::clone)
+    }
+
+    /// Works on the objects of one project, which is not forgotten meanwhile: what is put into one that is would be
+    /// lost.
+    fn with_project<T>(&self, key: &ProjectKey, work: impl FnOnce(&Objects) -> T) -> T {
         let mut by_project = self.by_project.lock();
         if let Some(objects) = by_project.get(key) {
-            return objects.clone();
+            return work(objects);
         }
         let flags = Flags {
             project: key.reference().to_string(),
             ..Flags::clone(&self.flags)
         };
         let objects = Objects::new(flags, Arc::clone(&self.cluster));
-        by_project.insert(key.clone(), objects.clone());
-        objects
+        work(by_project.entry(key.clone()).insert_entry(objects).get())
+    }
+
+    /// The projects of which something is kept, and that no object refers to.
+    pub(crate) fn unused_projects(&self) -> Vec<ProjectKey> {
+        let by_project = self.by_project.lock();
+        let unused = by_project.iter().filter(|(_, objects)| objects.is_empty());
+        unused.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// How many projects there are of which something is kept.
+    #[cfg(test)]
+    pub(crate) fn kept_projects(&self) -> usize {
+        self.by_project.lock().len()
     }
 
     /// Forgets a project that no object refers to.
@@ -82,9 +100,13 @@ impl AllObjects {
             Event::Delete(object) => {
                 let summary = object.summary();
                 self.watched.lock().remove(summary);
-                let objects = self.of_project(&summary.project());
-                let known = objects.remove(summary);
-                let mut changed = objects.that_may_have_room(summary);
+                // One that was never known makes no project known.
+                let objects = self.by_project.lock().get(&summary.project()).cloned();
+                let known = objects.as_ref().and_then(|known| known.remove(summary));
+                let room = objects.iter();
+                let mut changed: Vec<_> = room
+                    .flat_map(|objects| objects.that_may_have_room(summary))
+                    .collect();
                 for gone in known.iter().chain([summary]) {
                     changed.extend(self.in_conflict_with(gone));
                 }
@@ -102,7 +124,7 @@ impl AllObjects {
         // Before anybody can be told to look at it.
         let stored = self.watched.lock().put(object);
         let key = summary.project();
-        let mut delta = self.of_project(&key).apply(&summary, stored);
+        let mut delta = self.with_project(&key, |objects| objects.apply(&summary, stored));
         if delta.changed.is_empty() && !is_to_be_told {
             self.watched.lock().forget_text(&summary);
         }
@@ -131,7 +153,7 @@ impl AllObjects {
         }
         let mut delta = WatchDelta::default();
         for (key, objects) in by_key {
-            delta.add(self.of_project(&key).reset(objects));
+            delta.add(self.with_project(&key, |known| known.reset(objects)));
         }
         self.watched.lock().keep_texts_of(&delta.changed);
         delta

@@ -1,3 +1,8 @@
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
 use serde_json::json;
 
 use super::*;
@@ -54,4 +59,39 @@ fn what_another_namespace_has_of_that_name_stays() {
     let anew = object("mail", "2", "ClusterComposioProject/one");
     objects.apply_event(Event::Apply(anew));
     assert_eq!(count(&objects, "ComposioProject/web/default"), 1);
+}
+
+#[test]
+fn an_object_that_comes_while_its_project_is_forgotten_is_known_in_it() {
+    const TIMES: usize = 5000;
+    let objects = AllObjects::new(Flags::default());
+    let project = "ComposioProject/agents/default";
+    let mail = object("mail", "1", "ComposioProject/default");
+    let is_over = AtomicBool::new(false);
+    let known = thread::scope(|scope| {
+        scope.spawn(|| {
+            let project = project.parse().expect("a key");
+            while !is_over.load(Ordering::Relaxed) {
+                objects.forget_project(&project);
+            }
+        });
+        let times = (0..TIMES).map(|_| {
+            objects.apply_event(Event::Apply(mail.clone()));
+            let known = count(&objects, project);
+            objects.apply_event(Event::Delete(mail.clone()));
+            known
+        });
+        let known = times.sum::<usize>();
+        is_over.store(true, Ordering::Relaxed);
+        known
+    });
+    assert_eq!(known, TIMES);
+}
+
+#[test]
+fn the_end_of_one_that_was_never_known_makes_no_project_known() {
+    let objects = AllObjects::new(Flags::default());
+    let object = object("mail", "1", "ComposioProject/default");
+    objects.apply_event(Event::Delete(object));
+    assert_eq!(objects.kept_projects(), 0);
 }
