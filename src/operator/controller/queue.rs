@@ -43,12 +43,20 @@ struct Inner {
 impl Queue {
     /// An empty queue that takes nothing yet, for so many passes at a time over these objects.
     pub(super) fn new(places: usize, objects: AllObjects) -> Self {
-        Self(Trigger(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             is_open: AtomicBool::new(false),
             schedule: Mutex::new(Schedule::new(places)),
             changed: Notify::new(),
             objects,
-        })))
+        });
+        // The queue holds the objects, and they do not hold it.
+        let weak = Arc::downgrade(&inner);
+        inner.objects.trigger_by(move |object| {
+            if let Some(inner) = weak.upgrade() {
+                Trigger(inner).send_stored(object);
+            }
+        });
+        Self(Trigger(inner))
     }
 
     /// A handle that sends objects into this queue.

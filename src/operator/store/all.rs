@@ -227,6 +227,11 @@ impl AllObjects {
         self.flags.page.as_deref()
     }
 
+    /// Says how an object is looked at of which it turns out later than by its event that somebody has changed it.
+    pub(crate) fn trigger_by(&self, trigger: impl Fn(&StoredSummary) + Send + Sync + 'static) {
+        self.cluster.set_trigger(Arc::new(trigger));
+    }
+
     /// Says whether these are all objects that there are: false while a watched namespace has not been shown
     /// since the start. They are, where nothing is said.
     pub fn set_complete(&self, complete: bool) {

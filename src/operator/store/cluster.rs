@@ -10,8 +10,11 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::ConnectRequests;
+use super::{ConnectRequests, StoredSummary};
 use crate::{plan::Labels, projects::ProjectKey};
+
+/// Has an object looked at.
+pub(super) type Trigger = Arc<dyn Fn(&StoredSummary) + Send + Sync>;
 
 /// What is known of the cluster besides the objects.
 #[derive(Default)]
@@ -25,6 +28,8 @@ pub(super) struct Cluster {
     pub(super) requests: ConnectRequests,
     /// By the project that names it: namespace and name of a Secret.
     key_secrets: Mutex<BTreeMap<ProjectKey, (String, String)>>,
+    /// Of an object that somebody has changed, where that turns out later than by its event.
+    trigger: Mutex<Option<Trigger>>,
 }
 
 /// The namespaces that a watch has brought.
@@ -39,6 +44,18 @@ pub(crate) enum NamespaceChange {
 }
 
 impl Cluster {
+    pub(super) fn set_trigger(&self, trigger: Trigger) {
+        *self.trigger.lock() = Some(trigger);
+    }
+
+    /// Has an object looked at.
+    pub(super) fn look_at(&self, object: &StoredSummary) {
+        let trigger = self.trigger.lock().clone();
+        if let Some(trigger) = trigger {
+            trigger(object);
+        }
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         !self.incomplete.load(Ordering::Relaxed)
     }
