@@ -74,6 +74,9 @@ use running::Running;
 use shared::Shared;
 pub(crate) use watching::Change;
 
+/// How often it is looked for projects that nobody has any use for.
+const TIDY: Duration = Duration::from_secs(600);
+
 /// How projects are served.
 #[derive(Clone, Debug)]
 pub struct ProjectSettings {
@@ -213,32 +216,64 @@ impl Projects {
     /// An object of the project is gone: the project may go too. One that is not declared is forgotten, once no
     /// object refers to it.
     pub(crate) fn forget(&self, key: &ProjectKey) {
-        let mut entries = self.entries.lock();
-        if let Some(entry) = entries.get(key) {
+        if let Some(entry) = self.entries.lock().get(key) {
             entry.note_end();
         }
-        if let Some(entry) = entries.get(key).filter(|entry| entry.is_over()) {
+        self.forget_if_over(key);
+    }
+
+    /// A pass has ended that worked in the project. Whoever may write an object that is being deleted can have it
+    /// worked on in any: of one that is not declared, and that no object refers to, nothing is kept.
+    pub(crate) fn passed(&self, project: &Entry) {
+        if project.is_over() {
+            self.forget_if_over(&project.key);
+        }
+    }
+
+    /// Forgets all that are over: of what was missed meanwhile nothing tells one by one.
+    pub(crate) fn forget_all(&self) {
+        let known: Vec<_> = self.entries.lock().keys().cloned().collect();
+        let of_objects = self.shared.parts.objects.unused_projects();
+        let all = known.iter().chain(&of_objects);
+        all.for_each(|key| self.forget_if_over(key));
+    }
+
+    /// The same now and then, for ever.
+    pub(crate) async fn tidy(self) {
+        loop {
+            tokio::time::sleep(TIDY).await;
+            self.forget_all();
+        }
+    }
+
+    fn forget_if_over(&self, key: &ProjectKey) {
+        let mut entries = self.entries.lock();
+        // Whoever declares it has said so before taking the entry.
+        let is_declared = self.shared.declared.lock().contains_key(key);
+        if is_declared || entries.get(key).is_some_and(|entry| !entry.is_over()) {
+            return;
+        }
+        if let Some(entry) = entries.remove(key) {
             entry.end();
             let label = entry.project().label();
             self.shared.parts.metrics.forget_project(label);
             self.shared.places.leave(key);
             self.shared.organizations.leave(key);
-            entries.remove(key);
-            self.shared.parts.objects.forget_project(key);
         }
-    }
-
-    /// The same of all, after a list: of what was missed meanwhile nothing tells one by one.
-    pub(crate) fn forget_all(&self) {
-        let over = |(key, entry): (&ProjectKey, &Arc<Entry>)| entry.is_over().then(|| key.clone());
-        let keys: Vec<_> = self.entries.lock().iter().filter_map(over).collect();
-        keys.iter().for_each(|key| self.forget(key));
+        // Objects may have named it without a pass. An entry holds what is known of them, so both go together.
+        self.shared.parts.objects.forget_project(key);
     }
 
     /// The name of a project in metrics. One that is not served has none: of those there may be any number.
     pub(crate) fn label_of(&self, key: &ProjectKey) -> Option<String> {
         let declared = self.shared.declared.lock().get(key).cloned()?;
         self.shared.has_room(&declared).then(|| key.to_string())
+    }
+
+    /// How many there are, declared or not.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> usize {
+        self.entries.lock().len()
     }
 
     fn run(&self, entry: &Arc<Entry>) {

@@ -11,7 +11,6 @@ use crate::{
     report::object_event,
     store::{AllObjects, PackedObject, Summary},
     time::to_std,
-    turns::Share,
 };
 
 mod backoff;
@@ -225,7 +224,7 @@ async fn look_at_remembered(
 ) -> Result<Remembered, Error> {
     let namespace = packed.namespace().unwrap_or_default();
     let api = context.project_context.api(&namespace);
-    let share = Share::of(&context.key, &namespace);
+    let share = context.share(&namespace);
     let is_deleting = packed.summary().is_deleting;
     let Some(slot) = context.slots.take(share, is_deleting).await else {
         return Ok(Remembered::Ended(ReconcileResult::STOPPED));

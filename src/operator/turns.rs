@@ -16,11 +16,12 @@ pub struct Share([u64; 2]);
 
 impl Share {
     /// The share of the objects of one namespace in one project. A namespace with many projects of its own has no
-    /// larger one for that; the namespaces of a ClusterComposioProject divide that of the project.
-    pub fn of(project: &ProjectKey, namespace: &str) -> Self {
+    /// larger one for that; the namespaces of a ClusterComposioProject divide that of the project. Where nobody
+    /// declares that one, it is no tenant: whoever may write an object can name any number of them.
+    pub fn of(project: &ProjectKey, namespace: &str, is_declared: bool) -> Self {
         match project.namespace() {
-            Some(tenant) => Self([hash((true, tenant)), hash(project.name())]),
-            None => Self([hash((false, project.name())), hash(namespace)]),
+            None if is_declared => Self([hash((false, project.name())), hash(namespace)]),
+            None | Some(_) => Self([hash((true, namespace)), hash(project.name())]),
         }
     }
 }

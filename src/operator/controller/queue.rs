@@ -44,12 +44,20 @@ impl Queue {
     /// An empty queue that takes nothing yet, for so many passes at a time over these objects.
     pub(super) fn new(places: usize, objects: AllObjects) -> Self {
         objects.set_standby(true);
-        Self(Trigger(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             is_open: AtomicBool::new(false),
             schedule: Mutex::new(Schedule::new(places)),
             changed: Notify::new(),
             objects,
-        })))
+        });
+        // The queue holds the objects, and they do not hold it.
+        let weak = Arc::downgrade(&inner);
+        inner.objects.trigger_by(move |object| {
+            if let Some(inner) = weak.upgrade() {
+                Trigger(inner).send_stored(object);
+            }
+        });
+        Self(Trigger(inner))
     }
 
     /// A handle that sends objects into this queue.
@@ -140,7 +148,9 @@ impl Trigger {
             return;
         }
         let known = object.summary();
-        let share = Share::of(&known.project_at_work(), &known.namespace);
+        let project = known.project_at_work();
+        let is_declared = self.0.objects.is_declared(&project);
+        let share = Share::of(&project, &known.namespace, is_declared);
         let mut schedule = self.0.schedule.lock();
         schedule.ask(object, share, known.is_deleting, Instant::now());
         drop(schedule);
@@ -227,6 +237,43 @@ mod tests {
         let opened = queue.open(Vec::new);
         assert!(kept("b"));
         drop(opened);
+    }
+
+    /// One of the namespace `crowd` that goes, and names that ClusterComposioProject.
+    fn going(name: &str, project: &str) -> PackedObject {
+        let object = json!({
+            "metadata": {
+                "name": name, "namespace": "crowd", "uid": name,
+                "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["crowd.example/hold"],
+            },
+            "spec": {
+                "user": "u", "toolkit": "gmail",
+                "projectRef": {"kind": "ClusterComposioProject", "name": project},
+            },
+        });
+        serde_json::from_value(object).expect("an object")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_that_names_projects_that_nobody_declares_does_not_come_before_a_calm_tenant() {
+        const PLACES: usize = 4;
+        let objects = objects(&["calm"]);
+        for n in 0..1000 {
+            let going = going(&format!("going-{n}"), &format!("invented-{n}"));
+            objects.apply_event(Event::Apply(going));
+        }
+        let opened = Queue::new(PLACES, objects.clone()).open(Vec::new);
+        let trigger = opened.trigger();
+        let (mut crowd, calm): (Vec<_>, Vec<_>) =
+            (objects.stored().into_iter()).partition(|object| object.name().0 == "crowd");
+        crowd.extend(calm);
+        crowd.iter().for_each(|object| trigger.send_stored(object));
+        let mut namespaces = Vec::new();
+        for _ in 0..=PLACES {
+            let next = tokio::time::timeout(Duration::from_secs(1), opened.next()).await;
+            namespaces.extend(next.map(|object| object.namespace.to_string()));
+        }
+        assert!(namespaces.contains(&"agents".to_owned()), "{namespaces:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -225,6 +225,8 @@ impl Watching {
         controller.tasks.spawn(watch);
         let watch = controller.watch_projects(Arc::clone(&known[1]));
         controller.tasks.spawn(watch);
+        let tidy = controller.projects.clone().tidy();
+        controller.tasks.spawn(tidy);
         let watch = requests::watch(
             controller.client.clone(),
             controller.namespaces.clone(),

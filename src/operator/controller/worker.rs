@@ -9,7 +9,7 @@ use super::{jittered, namespaces::NamespaceAccess, queue::Trigger};
 use crate::{
     log::pass_span,
     metrics::Metrics,
-    projects::Projects,
+    projects::{Entry, Projects},
     reconcile::{ReconcileResult, reconcile_known},
     store::{AllObjects, Summary},
 };
@@ -29,20 +29,21 @@ impl Worker {
         let at = object.reference();
         let begun = Instant::now();
         let span = pass_span(&object.namespace, &object.name);
-        let passed = self.reconcile(&object).instrument(span).await;
+        let project = self.projects.of_object(&object);
+        let passed = self.reconcile(&object, &project).instrument(span).await;
+        self.projects.passed(&project);
         let requeue_after = passed.requeue_after.map(jittered);
         let (metrics, took) = (&self.metrics, begun.elapsed());
         metrics.reconciled(passed.label, passed.result(), took);
         self.trigger.ended(&at, requeue_after);
     }
 
-    async fn reconcile(&self, object: &Summary) -> ReconcileResult {
+    async fn reconcile(&self, object: &Summary, project: &Entry) -> ReconcileResult {
         let namespace = &object.namespace;
         if self.access.is_refused(namespace) {
             // Nothing of it could be read or written. It is triggered once the namespace can be.
             return ReconcileResult::NAMESPACE_UNREACHABLE;
         }
-        let project = self.projects.of_object(object);
         project.note_use();
         // Of another project than it refers to an object is not told when that one goes on.
         let is_told = object.project_at_work() == object.project();
@@ -61,3 +62,6 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

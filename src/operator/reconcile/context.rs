@@ -61,6 +61,12 @@ impl Context {
     pub fn flags(&self) -> Arc<Flags> {
         self.project_context.objects.flags()
     }
+
+    /// Whose turn a pass over an object of that namespace is.
+    pub(super) fn share(&self, namespace: &str) -> Share {
+        let is_declared = self.project_context.objects.is_declared(&self.key);
+        Share::of(&self.key, namespace, is_declared)
+    }
 }
 
 /// Limits how many passes are at work at a time. Others may have begun, and wait: they take turns.
@@ -153,7 +159,7 @@ mod tests {
 
     fn share(namespace: &str) -> Share {
         let project = ProjectKey::referred(&ProjectRef::default(), namespace);
-        Share::of(&project, namespace)
+        Share::of(&project, namespace, true)
     }
 
     #[tokio::test]

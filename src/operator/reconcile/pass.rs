@@ -21,7 +21,6 @@ use crate::{
     look::ProjectContext,
     plan::{Effect, Need, OutcomeKind, Presence, config_map_step},
     report::{config_map_requeue_after, must_be_kept, object_event, requeue_after},
-    turns::Share,
 };
 
 /// The most effects of one pass: to take over an account that differs in everything takes eight, of
@@ -150,7 +149,7 @@ impl<'a> Pass<'a> {
         let looked = project_context.look(need, desired, observed.clone()).await;
         let seen = Instant::now();
         if is_shared {
-            let share = Share::of(&self.context.key, &desired.namespace);
+            let share = self.context.share(&desired.namespace);
             let is_urgent = desired.presence != Presence::Present;
             self.slot = self.context.slots.take(share, is_urgent).await;
             if self.slot.is_none() {

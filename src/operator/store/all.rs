@@ -40,17 +40,35 @@ impl AllObjects {
 
     /// The objects of one project, of which there need be none.
     pub fn of_project(&self, key: &ProjectKey) -> Objects {
+        self.with_project(key, Objects::clone)
+    }
+
+    /// Works on the objects of one project, which is not forgotten meanwhile: what is put into one that is would be
+    /// lost.
+    fn with_project<T>(&self, key: &ProjectKey, work: impl FnOnce(&Objects) -> T) -> T {
         let mut by_project = self.by_project.lock();
         if let Some(objects) = by_project.get(key) {
-            return objects.clone();
+            return work(objects);
         }
         let flags = Flags {
             project: key.reference().to_string(),
             ..Flags::clone(&self.flags)
         };
         let objects = Objects::new(flags, Arc::clone(&self.cluster));
-        by_project.insert(key.clone(), objects.clone());
-        objects
+        work(by_project.entry(key.clone()).insert_entry(objects).get())
+    }
+
+    /// The projects of which something is kept, and that no object refers to.
+    pub(crate) fn unused_projects(&self) -> Vec<ProjectKey> {
+        let by_project = self.by_project.lock();
+        let unused = by_project.iter().filter(|(_, objects)| objects.is_empty());
+        unused.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// How many projects there are of which something is kept.
+    #[cfg(test)]
+    pub(crate) fn kept_projects(&self) -> usize {
+        self.by_project.lock().len()
     }
 
     /// Forgets a project that no object refers to.
@@ -82,9 +100,12 @@ impl AllObjects {
             Event::Delete(object) => {
                 let summary = object.summary();
                 self.watched.lock().remove(summary);
-                let objects = self.of_project(&summary.project());
-                let known = objects.remove(summary);
-                let mut changed = objects.that_may_have_room(summary, known.as_deref());
+                // One that was never known makes no project known.
+                let objects = self.by_project.lock().get(&summary.project()).cloned();
+                let known = objects.as_ref().and_then(|objects| objects.remove(summary));
+                let mut changed = objects.map_or_else(Vec::new, |objects| {
+                    objects.that_may_have_room(summary, known.as_deref())
+                });
                 for gone in known.iter().chain([summary]) {
                     changed.extend(self.in_conflict_with(gone));
                 }
@@ -102,13 +123,13 @@ impl AllObjects {
         // Before anybody can be told to look at it.
         let stored = self.watched.lock().put(object);
         let key = summary.project();
-        let mut delta = self.of_project(&key).apply(&summary, stored);
+        let mut delta = self.with_project(&key, |objects| objects.apply(&summary, stored));
         if delta.changed.is_empty() && !is_to_be_told {
             self.watched.lock().forget_text(&summary);
         }
         // One that was made anew under its name may refer to another project.
         if delta.is_new {
-            for objects in self.others(&key) {
+            for objects in self.others(&key, &summary.namespace) {
                 delta.released.extend(objects.remove(&summary));
             }
         }
@@ -131,17 +152,19 @@ impl AllObjects {
         }
         let mut delta = WatchDelta::default();
         for (key, objects) in by_key {
-            delta.add(self.of_project(&key).reset(objects));
+            delta.add(self.with_project(&key, |known| known.reset(objects)));
         }
         self.watched.lock().keep_texts_of(&delta.changed);
         delta
     }
 
-    fn others(&self, key: &ProjectKey) -> Vec<Objects> {
+    /// The other projects that an object of that namespace may have referred to.
+    fn others(&self, key: &ProjectKey, namespace: &str) -> Vec<Objects> {
         let by_project = self.by_project.lock();
-        let others = by_project.iter().filter(|(other, _)| {
-            *other != key && (other.namespace().is_none() || other.namespace() == key.namespace())
-        });
+        let may_have = |other: &ProjectKey| other.namespace().is_none_or(|own| own == namespace);
+        let others = by_project
+            .iter()
+            .filter(|(other, _)| *other != key && may_have(other));
         others.map(|(_, objects)| objects.clone()).collect()
     }
 
@@ -214,6 +237,11 @@ impl AllObjects {
         self.flags.page.as_deref()
     }
 
+    /// Says how an object is looked at of which it turns out later than by its event that somebody has changed it.
+    pub(crate) fn trigger_by(&self, trigger: impl Fn(&StoredSummary) + Send + Sync + 'static) {
+        self.cluster.set_trigger(Arc::new(trigger));
+    }
+
     /// Says whether these are all objects that there are: false while a watched namespace has not been shown
     /// since the start. They are, where nothing is said.
     pub fn set_complete(&self, complete: bool) {
@@ -248,6 +276,11 @@ impl AllObjects {
     /// Says which Secret, by namespace and name, holds the API key of a project; `None`: the project is gone.
     pub(crate) fn set_key_secret(&self, project: &ProjectKey, secret: Option<(String, String)>) {
         self.cluster.set_key_secret(project, secret);
+    }
+
+    /// Whether somebody declares the project.
+    pub(crate) fn is_declared(&self, project: &ProjectKey) -> bool {
+        self.cluster.is_declared(project)
     }
 
     /// What is known of all of them. Each is read when its turn comes: as they are kept they take less room.
@@ -304,3 +337,6 @@ impl AllObjects {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

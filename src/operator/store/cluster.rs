@@ -10,8 +10,11 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::ConnectRequests;
+use super::{ConnectRequests, StoredSummary};
 use crate::{plan::Labels, projects::ProjectKey};
+
+/// Has an object looked at.
+pub(super) type Trigger = Arc<dyn Fn(&StoredSummary) + Send + Sync>;
 
 /// What is known of the cluster besides the objects.
 #[derive(Default)]
@@ -25,6 +28,8 @@ pub(super) struct Cluster {
     pub(super) requests: ConnectRequests,
     /// By the project that names it: namespace and name of a Secret.
     key_secrets: Mutex<BTreeMap<ProjectKey, (String, String)>>,
+    /// Of an object that somebody has changed, where that turns out later than by its event.
+    trigger: Mutex<Option<Trigger>>,
 }
 
 /// The namespaces that a watch has brought.
@@ -39,6 +44,18 @@ pub(crate) enum NamespaceChange {
 }
 
 impl Cluster {
+    pub(super) fn set_trigger(&self, trigger: Trigger) {
+        *self.trigger.lock() = Some(trigger);
+    }
+
+    /// Has an object looked at.
+    pub(super) fn look_at(&self, object: &StoredSummary) {
+        let trigger = self.trigger.lock().clone();
+        if let Some(trigger) = trigger {
+            trigger(object);
+        }
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         !self.incomplete.load(Ordering::Relaxed)
     }
@@ -100,6 +117,11 @@ impl Cluster {
         };
     }
 
+    /// Whether somebody declares the project: whoever does says where its API key is.
+    pub(super) fn is_declared(&self, project: &ProjectKey) -> bool {
+        self.key_secrets.lock().contains_key(project)
+    }
+
     /// Whether a project says that its API key is in that Secret.
     pub(super) fn is_key_secret(&self, namespace: &str, name: &str) -> bool {
         let secrets = self.key_secrets.lock();
@@ -148,12 +170,15 @@ mod tests {
         let cluster = Cluster::default();
         let project: ProjectKey = "ComposioProject/agents/default".parse().expect("a key");
         let secret = |name: &str| Some(("agents".to_owned(), name.to_owned()));
+        assert!(!cluster.is_declared(&project));
         cluster.set_key_secret(&project, secret("one"));
+        assert!(cluster.is_declared(&project));
         assert!(cluster.is_key_secret("agents", "one"));
         assert!(!cluster.is_key_secret("other", "one"));
         cluster.set_key_secret(&project, secret("two"));
         assert!(!cluster.is_key_secret("agents", "one"));
         cluster.set_key_secret(&project, None);
         assert!(!cluster.is_key_secret("agents", "two"));
+        assert!(!cluster.is_declared(&project));
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     activity::Activity,
     crd::{ConnectedAccount, Reason},
     plan::{Desired, Flags, Labels, PendingRequest},
+    projects::ProjectKey,
 };
 
 mod auth_configs;
@@ -27,6 +28,7 @@ mod counts;
 mod following;
 mod places;
 mod settings;
+mod writes;
 
 use changed::is_changed;
 pub(crate) use concluded::Conclusion;
@@ -34,6 +36,7 @@ use conflicts::Losers;
 pub use counts::{ObjectCounts, WordCounts};
 use places::Places;
 use settings::Settings;
+use writes::Writing;
 
 /// The objects of one project as the watch has them. Cheap to clone.
 #[derive(Clone)]
@@ -54,8 +57,8 @@ struct Index {
     /// Pairs of the hash of a [`Key`] and an object key.
     keys: BTreeSet<(u64, u64)>,
     losers: Losers,
-    /// The keys of the objects whose status is being written by us: what comes meanwhile is that, or conflicts.
-    writing: BTreeSet<u64>,
+    /// The writes of ours that are under way.
+    writing: HashMap<u64, Writing>,
     /// The version of the last write of ours whose event has not come yet.
     written: HashMap<u64, String>,
     /// The auth configs that are recorded in each namespace, and by how many.
@@ -166,6 +169,11 @@ impl Objects {
         self.cluster.is_key_secret(namespace, name)
     }
 
+    /// Whether somebody declares that project.
+    pub(crate) fn is_declared(&self, project: &ProjectKey) -> bool {
+        self.cluster.is_declared(project)
+    }
+
     /// What is known of all of them.
     pub fn all(&self) -> impl Iterator<Item = Arc<Summary>> + use<> {
         self.stored().into_iter().map(|object| object.summary())
@@ -252,7 +260,8 @@ impl Index {
         if !object.left_out.is_empty() && *object.left_out != *was_left_out {
             delta.undecodable.push(Arc::clone(object));
         }
-        let by_us = self.is_own_write(object_key, object);
+        let is_change = is_changed(known, object, false);
+        let by_us = self.is_own_write(object_key, object, is_change);
         if is_changed(known, object, by_us) {
             delta.changed.push(stored.clone());
         }
@@ -299,19 +308,6 @@ impl Index {
             .range((key, u64::MIN)..=(key, u64::MAX))
             .filter_map(|(_, object_key)| self.known(*object_key))
             .collect()
-    }
-
-    /// Whether this version of an object came of our own write of its status.
-    fn is_own_write(&mut self, object_key: u64, object: &Summary) -> bool {
-        let version = object.resource_version.as_deref();
-        let is_last = self
-            .written
-            .get(&object_key)
-            .is_some_and(|last| Some(last.as_str()) == version);
-        if is_last {
-            self.written.remove(&object_key);
-        }
-        is_last || self.writing.contains(&object_key)
     }
 
     /// By what the object may mean an account.

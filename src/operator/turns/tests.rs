@@ -7,7 +7,7 @@ use crate::crd::ProjectKind;
 
 fn share(project: &str, namespace: &str) -> Share {
     let kind = ProjectKind::ClusterComposioProject;
-    Share::of(&ProjectKey::new(kind, None, project), namespace)
+    Share::of(&ProjectKey::new(kind, None, project), namespace, true)
 }
 
 /// Gives so many places away, and says to whom.
@@ -45,7 +45,8 @@ fn it_goes_round_projects_before_it_goes_round_their_namespaces() {
 fn the_projects_of_one_namespace_have_one_share_together() {
     let own = |namespace: &str, name: &str| {
         let kind = ProjectKind::ComposioProject;
-        Share::of(&ProjectKey::new(kind, Some(namespace), name), namespace)
+        let project = ProjectKey::new(kind, Some(namespace), name);
+        Share::of(&project, namespace, true)
     };
     let mut turns = Turns::new(6);
     for name in ["one", "two", "three"] {
@@ -55,6 +56,22 @@ fn the_projects_of_one_namespace_have_one_share_together() {
     turns.push(own("single", "one"), false, "single");
     let next = next(&mut turns, 5);
     assert_eq!(next, ["one", "single", "two", "single", "three"]);
+}
+
+#[test]
+fn cluster_projects_that_nobody_declares_share_what_their_namespace_has() {
+    let undeclared = |name: &str| {
+        let kind = ProjectKind::ClusterComposioProject;
+        Share::of(&ProjectKey::new(kind, None, name), "crowd", false)
+    };
+    let mut turns = Turns::new(6);
+    for name in ["one", "two", "three"] {
+        turns.push(undeclared(name), true, name);
+    }
+    turns.push(share("p", "crowd"), false, "of a project");
+    turns.push(share("q", "calm"), false, "calm");
+    let next = next(&mut turns, 5);
+    assert_eq!(next, ["one", "of a project", "calm", "two", "three"]);
 }
 
 #[test]

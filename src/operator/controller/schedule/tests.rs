@@ -18,7 +18,7 @@ fn stored(namespace: &str, name: &str) -> StoredSummary {
 
 fn share(namespace: &str) -> Share {
     let project = ProjectKey::referred(&ProjectRef::default(), namespace);
-    Share::of(&project, namespace)
+    Share::of(&project, namespace, true)
 }
 
 struct Bench {

@@ -47,7 +47,7 @@ impl Objects {
         let index = self.index.lock();
         let object_key = index.object_key(&object.namespace, &object.name);
         let is_behind =
-            index.writing.contains(&object_key) || index.written.contains_key(&object_key);
+            index.writing.contains_key(&object_key) || index.written.contains_key(&object_key);
         if is_behind || index.concluded.get(&object_key) != Some(&rests_on) {
             return None;
         }

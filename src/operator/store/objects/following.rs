@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::Resource;
-
-use super::{Index, Objects, WatchDelta};
+use super::{Objects, WatchDelta};
 use crate::store::{StoredSummary, Summary};
 
 impl Objects {
@@ -64,35 +62,5 @@ impl Objects {
             self.activity.note();
         }
         delta
-    }
-
-    /// Says that the status of an object is being written: the event of it is no change by somebody else.
-    pub fn begin_write(&self, object: &impl Resource) {
-        let mut index = self.index.lock();
-        let object_key = index.key_of(object);
-        index.writing.insert(object_key);
-    }
-
-    /// Says that the write has ended, and which version it made, if it made one.
-    pub fn end_write(&self, object: &impl Resource, version: Option<String>) {
-        let mut index = self.index.lock();
-        let object_key = index.key_of(object);
-        index.writing.remove(&object_key);
-        let known = index.known(object_key);
-        // Of one that is gone by now no event will come.
-        let is_to_come =
-            known.is_some_and(|known| known.resource_version.as_deref() != version.as_deref());
-        if let Some(version) = version.filter(|_| is_to_come) {
-            index.written.insert(object_key, version);
-        }
-    }
-}
-
-impl Index {
-    fn key_of(&self, object: &impl Resource) -> u64 {
-        let metadata = object.meta();
-        let [namespace, name] =
-            [&metadata.namespace, &metadata.name].map(|one| one.as_deref().unwrap_or_default());
-        self.object_key(namespace, name)
     }
 }

@@ -5,7 +5,6 @@ use super::*;
 use crate::{
     crd::{ConnectedAccount, ProjectRef},
     plan::computed_alias,
-    projects::ProjectKey,
     store::AllObjects,
 };
 
