@@ -33,7 +33,7 @@ pub struct PackedObject {
 
 #[cfg(test)]
 thread_local! {
-    /// How many objects this thread has read again, for tests of what must read none.
+    /// How many objects and summaries this thread has read again, for tests of what must read none.
     pub(crate) static DECODED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 

@@ -13,15 +13,15 @@ impl Objects {
         stored: StoredSummary,
     ) -> WatchDelta {
         self.activity.note();
-        let flags = self.flags();
-        let mut index = self.index.lock();
+        let (settings, mut index) = self.lock();
+        let flags = &*settings.flags;
         let mut delta = WatchDelta::default();
         let object_key = index.object_key(&object.namespace, &object.name);
-        let known = index.take_out(object_key, &flags);
+        let known = index.take_out(object_key, flags);
         delta.is_new = known.is_none();
-        let claims = known.as_ref().map(|known| index.claims(known, &flags));
-        let now = index.claims(object, &flags);
-        index.put(known.as_deref(), object, stored, &flags, &mut delta);
+        let claims = known.as_ref().map(|known| index.claims(known, flags));
+        let now = index.claims(object, flags);
+        index.put(known.as_deref(), object, stored, flags, &mut delta);
         let claims_less = claims.is_some_and(|before| !before.is_subset(&now));
         delta.released.extend(known.filter(|_| claims_less));
         delta
@@ -29,11 +29,11 @@ impl Objects {
 
     /// Takes out an object that is not of this project, or not there, any more, and tells what was known of it.
     pub(in crate::store) fn remove(&self, object: &Summary) -> Option<Arc<Summary>> {
-        let flags = self.flags();
-        let mut index = self.index.lock();
+        let (settings, mut index) = self.lock();
+        let flags = &*settings.flags;
         let object_key = index.object_key(&object.namespace, &object.name);
         index.written.remove(&object_key);
-        let known = index.take_out(object_key, &flags);
+        let known = index.take_out(object_key, flags);
         if known.is_some() {
             self.activity.note();
         }
@@ -42,8 +42,8 @@ impl Objects {
 
     /// Takes in all objects that there are, in place of those that are known.
     pub(in crate::store) fn reset(&self, objects: Vec<StoredSummary>) -> WatchDelta {
-        let flags = self.flags();
-        let mut index = self.index.lock();
+        let (settings, mut index) = self.lock();
+        let flags = &*settings.flags;
         let mut delta = WatchDelta::default();
         let mut former = std::mem::take(&mut *index);
         index.hasher.clone_from(&former.hasher);
@@ -53,7 +53,7 @@ impl Objects {
             let object = stored.summary();
             let object_key = former.object_key(&object.namespace, &object.name);
             let known = former.known(object_key);
-            index.put(known.as_deref(), &object, stored, &flags, &mut delta);
+            index.put(known.as_deref(), &object, stored, flags, &mut delta);
         }
         let index = &mut *index;
         index.keep_conclusions(&mut former);
