@@ -91,8 +91,8 @@ impl Watched {
         self.is_standby = is_standby;
     }
 
-    /// Takes in an object, with its text. While no passes run nobody would forget the text: of what has changed since the
-    /// list a pass reads the object, should it ever come to that.
+    /// Takes in an object, with its text. On a standby no pass would ever drop the text, so none is kept of an object that
+    /// changes: if this replica comes to lead, the first pass reads it.
     pub(super) fn put(&mut self, object: PackedObject) -> StoredSummary {
         let summary = StoredSummary::of(object.summary());
         let is_read_soon = !self.is_standby || object.summary().is_to_be_told();

@@ -48,20 +48,6 @@ fn one_that_is_made_anew_for_another_project_leaves_the_former_of_whichever_kind
 }
 
 #[test]
-fn what_another_namespace_has_of_that_name_stays() {
-    let objects = AllObjects::new(Flags::default());
-    let mut elsewhere = object("mail", "1", "ComposioProject/default")
-        .unpack()
-        .expect("it is readable");
-    elsewhere.metadata.namespace = Some("web".to_owned());
-    let elsewhere = PackedObject::pack(elsewhere).expect("JSON");
-    objects.apply_event(Event::Apply(elsewhere));
-    let anew = object("mail", "2", "ClusterComposioProject/one");
-    objects.apply_event(Event::Apply(anew));
-    assert_eq!(count(&objects, "ComposioProject/web/default"), 1);
-}
-
-#[test]
 fn an_object_that_comes_while_its_project_is_forgotten_is_known_in_it() {
     const TIMES: usize = 5000;
     let objects = AllObjects::new(Flags::default());

@@ -9,7 +9,8 @@ use crate::crd::Reason;
 /// The pin may go: a refusal takes it off again, and would else bring the object back at
 /// once, to be pinned and refused again. But where another object has the account, or it has another alias,
 /// whoever takes the pin off follows our advice. That it cannot be read any more is told, and once it can be again
-/// nothing else need have changed.
+/// nothing else need have changed. Nor need it where the pin of an object that is being deleted has it worked on in
+/// another project: a pass that was begun in the former one ends without having done anything.
 /// `by_us` says that this version came of our own write of the status.
 pub(super) fn is_changed(former: Option<&Summary>, object: &Summary, by_us: bool) -> bool {
     let declared = |object: &Summary| (object.generation, object.is_deleting, object.is_readable());
@@ -20,6 +21,7 @@ pub(super) fn is_changed(former: Option<&Summary>, object: &Summary, by_us: bool
     former.is_none_or(|former| {
         former.uid != object.uid
             || declared(former) != declared(object)
+            || former.project_at_work() != object.project_at_work()
             || former.requests != object.requests
             || (former.is_marked && !object.is_marked)
             || (!by_us && former.recorded.fingerprint != object.recorded.fingerprint)
@@ -32,6 +34,7 @@ mod tests {
     use jiff::Timestamp;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
     use kube::ResourceExt;
+    use serde_json::json;
 
     use super::{super::tests::object, *};
     use crate::{
@@ -101,6 +104,25 @@ mod tests {
             let (former, object) = (summary(former), summary(&object));
             let changed = is_changed(Some(&former), &object, true);
             assert_eq!(changed, expected, "{reason}");
+        }
+        let going = |project: &str| {
+            let mut object = known.clone();
+            object.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+            let pin = json!({
+                "alias": "alias", "name": object.name_any(), "namespace": object.namespace(), "prefix": "",
+                "project": project,
+            });
+            let annotations = object.annotations_mut();
+            annotations.insert(ALIAS_ANNOTATION.to_owned(), pin.to_string());
+            summary(&object)
+        };
+        for (project, expected) in [
+            ("ComposioProject/former", false),
+            ("ComposioProject/next", true),
+        ] {
+            let former = going("ComposioProject/former");
+            let changed = is_changed(Some(&former), &going(project), true);
+            assert_eq!(changed, expected, "it is worked on in {project}");
         }
         for change in [
             |status: &mut ConnectedAccountStatus| status.connected_account_id = None,

@@ -81,7 +81,8 @@ impl Objects {
         let Some(most) = policy.and_then(|policy| policy.most_accounts()) else {
             return Vec::new();
         };
-        // Whatever somebody has kept from going had a mark, which may have been taken off before.
+        // One that was being deleted had our mark, even if its last version shows none: somebody else's finalizer may
+        // have held it after that.
         let has_counted = |one: &Summary| one.is_marked || one.is_deleting;
         let counted_for_all = known.into_iter().chain([gone]).any(has_counted);
         let gone_age = age(gone);

@@ -10,7 +10,7 @@ use crate::store::Summary;
 pub(super) struct Writing {
     /// The version that it replaces.
     base: Option<String>,
-    /// What came first of the later ones.
+    /// The first version that the watch brought after `base`: the only one that this write can have made.
     first: Option<First>,
 }
 
@@ -27,7 +27,8 @@ impl Objects {
     pub fn begin_write(&self, object: &impl Resource) {
         let mut index = self.index.lock();
         let object_key = index.key_of(object);
-        // Of two writes at a time only one succeeds: what came during the first counts for both.
+        // Those of a pass and of the notifier may overlap: what came since the first began is kept for both. At worst
+        // the object is looked at once more than it must be.
         index.writing.entry(object_key).or_insert_with(|| Writing {
             base: object.meta().resource_version.clone(),
             first: None,
