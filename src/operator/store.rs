@@ -14,9 +14,9 @@ pub(crate) use cluster::NamespaceChange;
 pub(crate) use named::{Name, Named};
 pub(crate) use objects::Conclusion;
 pub use objects::{ObjectCounts, Objects, WatchDelta, WordCounts};
-pub(crate) use packed::FINGERPRINTS;
 #[cfg(test)]
-pub(crate) use packed::{DECODED, READ};
+pub(crate) use packed::DECODED;
+pub(crate) use packed::FINGERPRINTS;
 pub use packed::{PackedObject, Recorded, StoredSummary, Summary, Told};
 pub use requests::ConnectRequests;
 pub(crate) use requests::StoredRequest;

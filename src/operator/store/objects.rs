@@ -262,7 +262,7 @@ impl Index {
         }
         let is_change = is_changed(known, object, false);
         let by_us = self.is_own_write(object_key, object, is_change);
-        if is_changed(known, object, by_us) {
+        if is_change && is_changed(known, object, by_us) {
             delta.changed.push(stored.clone());
         }
         self.objects.insert(object_key, stored);

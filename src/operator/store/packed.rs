@@ -14,8 +14,6 @@ mod reading;
 mod summary;
 
 pub(crate) use summary::FINGERPRINTS;
-#[cfg(test)]
-pub(crate) use summary::READ;
 pub use summary::{Recorded, StoredSummary, Summary, Told};
 
 /// Where what is said of an account stands.

@@ -35,10 +35,7 @@ impl Simulation {
         let all = self.running.all.clone();
         all.apply_event(Event::Init);
         all.apply_event(Event::InitApply(packed));
-        let key = known.project_at_work();
-        let mut projects = self.running.projects.iter();
-        let at_work = projects.find(|one| one.context.key == key);
-        let context = &at_work.expect("objects name no other project").context;
+        let context = self.running.context_of(known);
         let passed = reconcile_known(known, &all, context).await;
         passed.expect("the fake apiserver does not fail");
     }

@@ -20,7 +20,7 @@ use composio_operator::reconcile::{
 use composio_operator::record::RecordKeys;
 use composio_operator::report::RequeuePolicy;
 use composio_operator::sandbox::world::World;
-use composio_operator::store::{AllObjects, PackedObject};
+use composio_operator::store::{AllObjects, PackedObject, Summary};
 use futures::FutureExt;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
@@ -70,15 +70,21 @@ impl Running {
         &self,
         object: PackedObject,
     ) -> (Result<ReconcileResult, PassError>, bool) {
-        let key = object.summary().project_at_work();
-        let at_work = self.projects.iter().find(|one| one.context.key == key);
-        let context = &at_work.expect("objects name no other project").context;
+        let context = self.context_of(object.summary());
         let known = self.all.get(&object.summary().reference());
         if let Some(known) = known.filter(|known| !self.all.has_text(known)) {
             return (reconcile_known(&known, &self.all, context).await, true);
         }
         let passed = reconcile_packed(Arc::new(object), &self.all, context).await;
         (passed, false)
+    }
+
+    /// Where an object is worked on.
+    pub(super) fn context_of(&self, object: &Summary) -> &Context {
+        let key = object.project_at_work();
+        let mut projects = self.projects.iter();
+        let at_work = projects.find(|one| one.context.key == key);
+        &at_work.expect("objects name no other project").context
     }
 
     /// Whether a link waits for a person.

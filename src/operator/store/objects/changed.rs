@@ -21,7 +21,7 @@ pub(super) fn is_changed(former: Option<&Summary>, object: &Summary, by_us: bool
     former.is_none_or(|former| {
         former.uid != object.uid
             || declared(former) != declared(object)
-            || former.project_at_work() != object.project_at_work()
+            || former.pinned_project != object.pinned_project
             || former.requests != object.requests
             || (former.is_marked && !object.is_marked)
             || (!by_us && former.recorded.fingerprint != object.recorded.fingerprint)

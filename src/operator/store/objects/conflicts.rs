@@ -96,9 +96,10 @@ mod tests {
     use kube::runtime::watcher::Event;
     use serde_json::{Value, json};
 
+    use super::super::tests::after;
     use crate::{
         plan::Flags,
-        store::{AllObjects, PackedObject, READ},
+        store::{AllObjects, PackedObject},
     };
 
     /// One of that user, with that id declared, and with these members of its status.
@@ -116,15 +117,6 @@ mod tests {
             "type": "Ready", "status": "False", "reason": "Conflict", "message": "",
             "lastTransitionTime": "2026-01-01T00:00:00Z",
         }]})
-    }
-
-    /// The names of whom this event has looked at, and how many summaries were read for it.
-    fn after(all: &AllObjects, event: Event<PackedObject>) -> (Vec<String>, usize) {
-        let before = READ.get();
-        let changed = all.apply_event(event).changed;
-        let read = READ.get() - before;
-        let changed = changed.iter().map(|object| object.name().1.to_owned());
-        (changed.collect(), read)
     }
 
     #[test]

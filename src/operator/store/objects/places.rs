@@ -109,10 +109,11 @@ mod tests {
     use kube::runtime::watcher::Event;
     use serde_json::{Value, json};
 
+    use super::super::tests::after;
     use crate::{
         crd::{FINALIZER, ProjectKind},
         plan::{Flags, Policy},
-        store::{AllObjects, PackedObject, READ},
+        store::{AllObjects, PackedObject},
     };
 
     /// One that was made in that second, marked or not.
@@ -155,15 +156,6 @@ mod tests {
         objects
     }
 
-    /// Who is looked at once that one is gone, and how many summaries were read for it.
-    fn after(all: &AllObjects, gone: PackedObject) -> (Vec<String>, usize) {
-        let before = READ.get();
-        let changed = all.apply_event(Event::Delete(gone)).changed;
-        let read = READ.get() - before;
-        let changed = changed.iter().map(|object| object.name().1.to_owned());
-        (changed.collect(), read)
-    }
-
     #[test]
     fn of_a_thousand_who_were_too_many_those_are_looked_at_that_have_room_now() {
         const REFUSED: usize = 1000;
@@ -175,16 +167,19 @@ mod tests {
         );
         // The youngest, one in their midst, and the oldest of them: none has counted beside those that were let in.
         for second in [REFUSED + 1, 500, 2] {
-            let (triggered, read) = after(&all, refused(second));
+            let (triggered, read) = after(&all, Event::Delete(refused(second)));
             assert_eq!(triggered, [""; 0], "{second}");
             assert!(read < 10, "{read} summaries were read");
         }
-        let (triggered, read) = after(&all, let_in(1));
+        let (triggered, read) = after(&all, Event::Delete(let_in(1)));
         assert_eq!(triggered, ["mail-3"], "the next one has room");
         assert!(read < 10, "{read} summaries were read");
         // Its mark is taken off before it is gone, by whoever has held it.
         let all = objects(&allow, [let_in(0), let_in(9), refused(3), refused(4)]);
-        assert_eq!(after(&all, object(9, false, "Connected")).0, ["mail-3"]);
+        assert_eq!(
+            after(&all, Event::Delete(object(9, false, "Connected"))).0,
+            ["mail-3"]
+        );
     }
 
     #[test]
@@ -192,11 +187,22 @@ mod tests {
         let allow = json!([{"maxAccounts": 3}]);
         // They are refused for something else, or will be looked at anyway.
         let all = || objects(&allow, [refused(1), refused(2), refused(4)]);
-        assert_eq!(after(&all(), refused(4)).0, [""; 0], "it is the youngest");
-        assert_eq!(after(&all(), refused(1)).0, ["mail-2", "mail-4"]);
-        assert_eq!(after(&all(), refused(2)).0, ["mail-4"]);
+        assert_eq!(
+            after(&all(), Event::Delete(refused(4))).0,
+            [""; 0],
+            "it is the youngest"
+        );
+        assert_eq!(
+            after(&all(), Event::Delete(refused(1))).0,
+            ["mail-2", "mail-4"]
+        );
+        assert_eq!(after(&all(), Event::Delete(refused(2))).0, ["mail-4"]);
         let uncounted = json!([{"toolkits": ["gmail"]}]);
         let all = objects(&uncounted, [let_in(0), refused(1)]);
-        assert_eq!(after(&all, let_in(0)).0, [""; 0], "nobody counts");
+        assert_eq!(
+            after(&all, Event::Delete(let_in(0))).0,
+            [""; 0],
+            "nobody counts"
+        );
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     crd::{ConnectedAccount, ProjectRef},
     plan::computed_alias,
-    store::AllObjects,
+    store::{AllObjects, DECODED},
 };
 
 /// All objects, and those of the default project of a namespace. There is none yet.
@@ -13,6 +13,15 @@ fn objects_of(namespace: &str) -> (AllObjects, Objects) {
     let all = AllObjects::new(Flags::default());
     let objects = all.of_project(&ProjectKey::referred(&ProjectRef::default(), namespace));
     (all, objects)
+}
+
+/// The names of whom this event has looked at, and how many summaries were read for it.
+pub(super) fn after(all: &AllObjects, event: Event<PackedObject>) -> (Vec<String>, usize) {
+    let before = DECODED.get();
+    let changed = all.apply_event(event).changed;
+    let read = DECODED.get() - before;
+    let changed = changed.iter().map(|object| object.name().1.to_owned());
+    (changed.collect(), read)
 }
 
 pub(super) fn object(name: &str, version: &str, id: Option<&str>) -> ConnectedAccount {

@@ -26,8 +26,6 @@ mod stored;
 mod word;
 
 pub use recorded::{Recorded, Told};
-#[cfg(test)]
-pub(crate) use stored::READ;
 pub use stored::StoredSummary;
 
 /// The longest name of an object.
