@@ -1,23 +1,24 @@
 //! The same work by a plain operator of controller-runtime, one after the other on control planes of their own: what
 //! each needs of time, of the apiserver and of itself.
 
-use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::meter::{Log, Process, Requests, Served, pause, sum};
+use super::meter::{Log, Process, Requests, Served, effects, pause, sum};
 use super::part::LONG;
 use super::profile::Profile;
 use super::run::{at, stop};
 use super::stage::{self, Mix, NAMESPACE, Stage};
-use super::table::{ratio, say, seconds};
+use super::table::say;
 use crate::support::child::{Child, Folder, Signal};
 use crate::support::operator::Operator;
 use crate::support::sandbox::{API_KEY, Sandbox};
 use crate::support::tools::{self, PEER};
+
+mod figures;
 
 const RULES: &str = r#"
 - apiGroups: [composio.dev]
@@ -32,8 +33,8 @@ const RULES: &str = r#"
 "#;
 /// After so long everything that follows the last report is over.
 const SETTLE: Duration = Duration::from_secs(10);
-/// Of a request that was made less often for an account nothing is told.
-const LEAST_COUNT: f64 = 0.01;
+/// The deletion of more takes longer than it tells: it goes by the number of the accounts.
+const MOST_DELETED: usize = 50_000;
 
 /// What one size has cost, ours and the peer's.
 #[derive(Debug, Serialize)]
@@ -56,7 +57,8 @@ struct Side {
     /// From the start until half, and until 99 of 100 objects have reported, to the second.
     report_p50_seconds: f64,
     report_p99_seconds: f64,
-    delete: Cost,
+    /// Of no more than [`MOST_DELETED`].
+    delete: Option<Cost>,
     peak_mb: f64,
     settled_mb: f64,
     /// Accounts that were there when all objects were reported.
@@ -244,15 +246,16 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16, profile: bo
     let meter = Meter::from(&stage, child, begun, Duration::ZERO, requests);
     // The apiserver's metrics are dear: they are read when Composio has been asked for as many accounts.
     let mut log = Log::from_now(&sandbox).await;
-    let mut asked = 0;
+    let mut made = 0;
     let many = size as u64;
     let reported = async || {
-        asked += sum(&log.read(&sandbox).await, |_| true);
-        if asked < size {
+        made += effects(&log.read(&sandbox).await);
+        if made < size {
             return false;
         }
         let written = Served::read(&stage.client).await.since(before);
-        written.statuses >= many
+        // Of many the first links have run out by now, which is a report, too.
+        written.statuses >= many && stage.all_report_an_account().await
     };
     let profiled = profile.then(|| Profile::begin(&stage, which.name(), "onboard"));
     let onboard = meter.until(size, "the last report", reported).await;
@@ -263,20 +266,23 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16, profile: bo
     tokio::time::sleep(SETTLE).await;
     let process = Process::read(child.pid());
     let accounts = sandbox.accounts().await.len();
-    let requests = Requests::read(&stage.client).await;
-    let meter = Meter::from(&stage, child, Instant::now(), process.cpu, requests);
-    let mut log = Log::from_now(&sandbox).await;
-    let mut asked = 0;
-    let profiled = profile.then(|| Profile::begin(&stage, which.name(), "delete"));
-    stage.delete_all().await;
-    let gone = async || {
-        asked += sum(&log.read(&sandbox).await, |_| true);
-        asked >= size && stage.is_empty().await
+    let delete = if size > MOST_DELETED {
+        None
+    } else {
+        let meter = Meter::from(
+            &stage,
+            child,
+            Instant::now(),
+            process.cpu,
+            Requests::read(&stage.client).await,
+        );
+        let profiled = profile.then(|| Profile::begin(&stage, which.name(), "delete"));
+        let delete = deletion(&stage, &sandbox, meter, size).await;
+        if let Some(profiled) = profiled {
+            profiled.written().await;
+        }
+        Some(delete)
     };
-    let delete = meter.until(size, "the last deletion", gone).await;
-    if let Some(profiled) = profiled {
-        profiled.written().await;
-    }
     let left = sandbox.accounts().await;
     let left = left
         .iter()
@@ -295,97 +301,13 @@ async fn side(which: Which, size: usize, mix: Mix, concurrency: u16, profile: bo
     }
 }
 
-impl Peer {
-    /// A figure a line: ours, the peer's, and how many times the peer's ours is. Each is the median of the rounds.
-    pub(crate) fn print(&self) {
-        type Figure = fn(&Side) -> f64;
-        let figures: [(&str, Figure); 13] = [
-            ("onboard: seconds", |side| side.onboard.seconds),
-            ("onboard: seconds to a report, p50", |side| {
-                side.report_p50_seconds
-            }),
-            ("onboard: seconds to a report, p99", |side| {
-                side.report_p99_seconds
-            }),
-            ("onboard: p99 of p50", |side| {
-                side.report_p99_seconds / side.report_p50_seconds
-            }),
-            ("onboard: apiserver CPU seconds", |side| {
-                side.onboard.apiserver_cpu_seconds
-            }),
-            ("onboard: own CPU seconds", |side| {
-                side.onboard.own_cpu_seconds
-            }),
-            ("delete: seconds", |side| side.delete.seconds),
-            ("delete: apiserver CPU seconds", |side| {
-                side.delete.apiserver_cpu_seconds
-            }),
-            ("delete: own CPU seconds", |side| {
-                side.delete.own_cpu_seconds
-            }),
-            ("accounts made", |side| side.accounts as f64),
-            ("accounts left", |side| side.left as f64),
-            ("peak MB", |side| side.peak_mb),
-            ("MB when all are reported", |side| side.settled_mb),
-        ];
-        say("");
-        let rounds = self.rounds.len();
-        let head = format!("{} accounts, {:?}, median of {rounds}", self.size, self.mix);
-        say(&format!(
-            "{head:<40}{:>14}{:>14}{:>14}",
-            "ours", "the peer", "times"
-        ));
-        for (name, figure) in figures {
-            let ours = median(self.rounds.iter().map(|round| figure(&round.ours)));
-            let peer = median(self.rounds.iter().map(|round| figure(&round.peer)));
-            let (times, ours, peer) = (ratio(ours, peer), seconds(ours), seconds(peer));
-            say(&format!("{name:<40}{ours:>14}{peer:>14}{times:>14}"));
-        }
-        self.print_requests("onboard", |side| &side.onboard);
-        self.print_requests("delete", |side| &side.delete);
-    }
-
-    /// What each has asked of the apiserver for an account, the bench's own reading among it.
-    fn print_requests(&self, part: &str, cost: fn(&Side) -> &Cost) {
-        let rounds = self.rounds.iter();
-        let sides = rounds.flat_map(|round| [&round.ours, &round.peer]);
-        let all = sides.flat_map(|side| cost(side).requests.0.keys());
-        let all: BTreeSet<&String> = all.collect();
-        let many = self.size as f64;
-        for words in all {
-            let count = |side: &Side| {
-                let count = cost(side).requests.0.get(words);
-                count.copied().unwrap_or(0) as f64 / many
-            };
-            let ours = median(self.rounds.iter().map(|round| count(&round.ours)));
-            let peer = median(self.rounds.iter().map(|round| count(&round.peer)));
-            if ours.max(peer) >= LEAST_COUNT {
-                let name = format!("{part}: {words}, an account");
-                say(&format!("{name:<52}{ours:>14.3}{peer:>14.3}"));
-            }
-        }
-    }
-
-    /// Where a count of ours is not what it must be. The peer's are in the table: with others its times do not count.
-    pub(crate) fn wrong_counts(&self) -> Vec<String> {
-        let ours = self.rounds.iter().map(|round| &round.ours);
-        let counts = ours.flat_map(|ours| {
-            [
-                ("accounts", self.size, ours.accounts),
-                ("accounts left", 0, ours.left),
-            ]
-        });
-        counts
-            .filter(|(_, expected, found)| expected != found)
-            .map(|(what, expected, found)| {
-                format!("beside a peer: {what}: {found} instead of {expected}")
-            })
-            .collect()
-    }
-}
-
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
+async fn deletion(stage: &Stage, sandbox: &Sandbox, meter: Meter<'_>, size: usize) -> Cost {
+    let mut log = Log::from_now(sandbox).await;
+    let mut asked = 0;
+    stage.delete_all().await;
+    let gone = async || {
+        asked += sum(&log.read(sandbox).await, |_| true);
+        asked >= size && stage.is_empty().await
+    };
+    meter.until(size, "the last deletion", gone).await
 }

@@ -219,6 +219,16 @@ impl Stage {
         reports
     }
 
+    /// Whether the status of each names its account.
+    pub(crate) async fn all_report_an_account(&self) -> bool {
+        let all = self.list().await;
+        let account = |object: &ConnectedAccount| {
+            let status = object.status.as_ref();
+            status.is_some_and(|status| status.connected_account_id.is_some())
+        };
+        all.iter().all(account)
+    }
+
     pub(crate) async fn is_empty(&self) -> bool {
         let one = ListParams::default().limit(1);
         self.api()
