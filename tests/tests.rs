@@ -34,6 +34,7 @@ mod refused;
 mod release;
 mod rivals;
 mod secrets;
+mod streamed;
 mod structure;
 #[allow(dead_code, reason = "each binary uses its part of it")]
 mod support;

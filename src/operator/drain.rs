@@ -5,24 +5,26 @@
 //! go without it afterwards.
 
 use std::{
+    collections::HashSet,
     io::{self, Write},
     time::Duration,
 };
 
+use futures::StreamExt;
 use kube::{
     Api, Client, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Preconditions},
+    api::{ApiResource, DeleteParams, DynamicObject, Preconditions},
 };
 use tokio::time::Instant;
 
 use crate::crd::{ConnectedAccount, ConnectedAccountStatus, ProjectRef, condition};
+use crate::kubernetes;
 use crate::log::cause;
 use crate::projects::ProjectKey;
 
 mod hook;
 pub use hook::Hook;
 
-const PAGE: u32 = 500;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why not everything is gone.
@@ -86,32 +88,51 @@ pub async fn run(
     let end = Instant::now() + timeout;
     let mut before = None;
     loop {
-        let mut there = all(&client, namespaces).await?;
-        if let Some(project) = project {
-            there.retain(|object| refers_to(object) == *project);
+        let mut count = 0_usize;
+        let mut unasked = Vec::new();
+        visit(&client, namespaces, project, |object| {
+            count += 1;
+            if object.metadata.deletion_timestamp.is_none() {
+                unasked.push(Which::of(object));
+            }
+            Ok(())
+        })
+        .await?;
+        if before != Some(count) {
+            writeln!(out, "{count} ConnectedAccounts are there")?;
+            before = Some(count);
         }
-        if before != Some(there.len()) {
-            writeln!(out, "{} ConnectedAccounts are there", there.len())?;
-            before = Some(there.len());
-        }
-        if there.is_empty() {
+        if count == 0 {
             return Ok(());
         }
-        for object in &there {
-            delete(&client, object).await?;
+        for object in &unasked {
+            object.ask_to_end(&client).await?;
         }
         if Instant::now() >= end {
-            for object in &there {
-                writeln!(out, "{}", why(object))?;
-            }
-            return Err(Error::Left(there.len()));
+            let mut left = 0;
+            visit(&client, namespaces, project, |object| {
+                left += 1;
+                Ok(writeln!(out, "{}", why(object))?)
+            })
+            .await?;
+            return if left == 0 {
+                Ok(())
+            } else {
+                Err(Error::Left(left))
+            };
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// As they are, without a look at their fields: one that cannot be understood is to go too.
-async fn all(client: &Client, namespaces: &[String]) -> Result<Vec<DynamicObject>, Error> {
+/// Looks at each, one by one: they may be many. As they are, without a look at their fields: one that cannot be
+/// understood is to go too.
+async fn visit(
+    client: &Client,
+    namespaces: &[String],
+    project: Option<&ProjectKey>,
+    mut look: impl FnMut(&DynamicObject) -> Result<(), Error>,
+) -> Result<(), Error> {
     let kind = ApiResource::erase::<ConnectedAccount>(&());
     let apis: Vec<Api<DynamicObject>> = match namespaces {
         [] => vec![Api::all_with(client.clone(), &kind)],
@@ -120,25 +141,23 @@ async fn all(client: &Client, namespaces: &[String]) -> Result<Vec<DynamicObject
             .map(|namespace| Api::namespaced_with(client.clone(), namespace, &kind))
             .collect(),
     };
-    let mut found = Vec::new();
     for api in apis {
-        let mut page = ListParams::default().limit(PAGE);
-        loop {
-            let list = match api.list(&page).await {
-                Ok(list) => list,
+        let mut seen = HashSet::new();
+        let mut objects = kubernetes::all(api);
+        while let Some(object) = objects.next().await {
+            let object = match object {
+                Ok(object) => object,
                 // Without the definition there is no object.
                 Err(kube::Error::Api(status)) if status.code == 404 => break,
                 Err(error) => return Err(refused("list", error)),
             };
-            let next = list.metadata.continue_.clone();
-            found.extend(list.items);
-            match next.filter(|next| !next.is_empty()) {
-                Some(next) => page = ListParams::default().limit(PAGE).continue_token(&next),
-                None => break,
+            let is_meant = project.is_none_or(|project| refers_to(&object) == *project);
+            if is_meant && seen.insert(object.uid()) {
+                look(&object)?;
             }
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The project of an object.
@@ -147,24 +166,34 @@ fn refers_to(object: &DynamicObject) -> ProjectKey {
     ProjectKey::referred(&reference, &object.namespace().unwrap_or_default())
 }
 
-/// Asks once. Exactly this object: another of the same name comes with the next list.
-async fn delete(client: &Client, object: &DynamicObject) -> Result<(), Error> {
-    if object.metadata.deletion_timestamp.is_some() {
-        return Ok(());
+/// Exactly this object: another of the same name comes with the next list.
+struct Which {
+    namespace: String,
+    name: String,
+    uid: Option<String>,
+}
+
+impl Which {
+    fn of(object: &DynamicObject) -> Self {
+        Self {
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+            uid: object.uid(),
+        }
     }
-    let kind = ApiResource::erase::<ConnectedAccount>(&());
-    let namespace = object.namespace().unwrap_or_default();
-    let exactly = DeleteParams::background().preconditions(Preconditions {
-        uid: object.uid(),
-        resource_version: None,
-    });
-    let deleted = Api::<DynamicObject>::namespaced_with(client.clone(), &namespace, &kind)
-        .delete(&object.name_any(), &exactly)
-        .await;
-    match deleted {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
-        Err(error) => Err(refused("delete", error)),
+
+    async fn ask_to_end(&self, client: &Client) -> Result<(), Error> {
+        let exactly = DeleteParams::background().preconditions(Preconditions {
+            uid: self.uid.clone(),
+            resource_version: None,
+        });
+        let kind = ApiResource::erase::<ConnectedAccount>(&());
+        let api = Api::<DynamicObject>::namespaced_with(client.clone(), &self.namespace, &kind);
+        match api.delete(&self.name, &exactly).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(()),
+            Err(error) => Err(refused("delete", error)),
+        }
     }
 }
 

@@ -8,15 +8,19 @@ use kube::{
     core::NamespaceResourceScope,
     runtime::watcher,
 };
-use tower::{BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer};
+use tower::{
+    BoxError, buffer::BufferLayer, retry::RetryLayer, timeout::TimeoutLayer, util::MapRequestLayer,
+};
 
 use crate::{lease::Leadership, metrics::Metrics};
 
 mod connect_request;
 mod status_subresource;
+mod watch;
 mod writes;
 pub(crate) use connect_request::delete_connect_request;
 pub use status_subresource::StatusSubresource;
+pub(crate) use watch::{all, watch};
 use writes::CountWrites;
 
 /// Which program calls, and of which version: for the apiserver and for Composio.
@@ -75,6 +79,7 @@ pub fn client(
     Ok(ClientBuilder::try_from(cluster)?
         .with_layer(&CountWrites(metrics))
         .with_layer(&leadership.guard())
+        .with_layer(&MapRequestLayer::new(watch::up_to_date))
         .with_layer(&BufferLayer::new(QUEUE))
         .with_layer(&RetryLayer::new(retry))
         .with_layer(&TimeoutLayer::new(TIMEOUT))

@@ -97,8 +97,8 @@ pub(crate) fn add(into: &mut Asked, more: Asked) {
 pub(crate) struct Served {
     pub(crate) patches: u64,
     pub(crate) statuses: u64,
-    /// No writes: the pages of a list.
-    pub(crate) pages: u64,
+    /// No writes: what was sent to those who watch.
+    pub(crate) sent: u64,
 }
 
 impl Served {
@@ -110,7 +110,7 @@ impl Served {
                     writes.statuses += count;
                 }
                 "PATCH connectedaccounts" => writes.patches += count,
-                "LIST connectedaccounts" => writes.pages += count,
+                "sent connectedaccounts" => writes.sent += count,
                 _ => {}
             }
         }
@@ -121,7 +121,7 @@ impl Served {
         Served {
             patches: self.patches - before.patches,
             statuses: self.statuses - before.statuses,
-            pages: self.pages - before.pages,
+            sent: self.sent - before.sent,
         }
     }
 }

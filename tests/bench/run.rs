@@ -25,8 +25,6 @@ const CONSENTS: u32 = 50;
 const QUIET: Duration = Duration::from_secs(75);
 /// How long is measured at rest.
 const REST: Duration = Duration::from_secs(60);
-/// Objects a page of the operator's list.
-const PAGE: usize = 200;
 
 /// What one size has cost. Times in seconds, memory in megabytes.
 #[derive(Debug, Serialize)]
@@ -221,11 +219,10 @@ async fn relist(stage: &Stage, operator: &Operator, size: usize) -> f64 {
     Process::forget_peak(pid);
     stage.control_plane.kill_apiserver().await;
     stage.control_plane.start_apiserver().await;
-    let pages = size.div_ceil(PAGE) as u64;
     let begun = Instant::now();
     loop {
         let writes = Served::read(&stage.client).await;
-        if writes.pages >= pages {
+        if writes.sent >= size as u64 {
             break;
         }
         assert!(begun.elapsed() < LONG, "nothing is listed: {writes:?}");

@@ -8,6 +8,7 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 
 use crate::on_demand::request;
+use crate::streamed::without_streams;
 use crate::support::helm::render;
 use crate::support::operator::{CLUSTER_RULES, LEASE_RULES, MARKS_RULES, Operator, RULES};
 use crate::support::release::{self, ACCOUNT, SANDBOX, installed};
@@ -226,7 +227,15 @@ async fn is_refused(without: &Without) {
         .control_plane
         .allow(&scene.client, &scene.namespace, "reduced", &lease_rules)
         .await;
-    let kubeconfig = scene.control_plane.kubeconfig_for_token(&token);
+    let mut kubeconfig = scene.control_plane.kubeconfig_for_token(&token);
+    // Where what is there comes as a stream, nothing is listed.
+    let listed = match without.verb == "list" {
+        true => Some(without_streams(&scene).await),
+        false => None,
+    };
+    if let Some(proxy) = &listed {
+        kubeconfig = scene.elsewhere(&kubeconfig, proxy.url());
+    }
     let options = scene.options_with(&kubeconfig);
     let operator = scene.spawn("operator", &options);
     // Who waits for the leader's place asks what a leader need not.

@@ -98,7 +98,7 @@ async fn an_object_takes_four_hundred_bytes() {
     let objects = objects.and_then(|text| text.parse().ok());
     let objects: usize = objects.unwrap_or(25_000);
     let folder = Folder::new().expect("a folder");
-    // Some are there before too: what it takes to read a page of them does not grow.
+    // Some are there before too: what it takes to read them does not grow.
     const SOME: usize = 1_000;
     let (some, all) = (memory(&folder, SOME).await, memory(&folder, objects).await);
     let each = all.saturating_sub(some) * 1024 / (objects - SOME) as u64;

@@ -152,9 +152,13 @@ async fn a_failure_that_may_pass_is_waited_for_and_nothing_is_decided_without_it
             Arc::clone(&fails),
             format!("/namespaces/{failing}/connectedaccounts"),
         );
-        Arc::new(move |request| {
+        Arc::new(move |mut request| {
             let fate = match fails.load(Ordering::Relaxed) && request.path.ends_with(&list) {
-                true => Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away"),
+                true => {
+                    // A stream would not end.
+                    request.query = String::new();
+                    Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away")
+                }
                 false => Fate::Forwarded,
             };
             async move { (request, fate) }.boxed()
@@ -193,6 +197,9 @@ async fn a_failure_that_may_pass_is_waited_for_and_nothing_is_decided_without_it
 /// What ends a watch, so that all is listed anew.
 const TOO_OLD: &str = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}
 "#;
+/// That there is nothing, where all is asked for.
+const NOTHING: &str = r#"{"type":"BOOKMARK","object":{"kind":"ConnectedAccount","apiVersion":"composio.dev/v1alpha1","metadata":{"resourceVersion":"1","annotations":{"k8s.io/initial-events-end":"true"}}}}
+"#;
 
 #[tokio::test]
 async fn empty_namespaces_that_are_listed_again_after_a_failure_are_ready_without_a_change() {
@@ -201,16 +208,19 @@ async fn empty_namespaces_that_are_listed_again_after_a_failure_are_ready_withou
     let fails = Arc::new(AtomicBool::new(false));
     let intercept: Intercept = {
         let fails = Arc::clone(&fails);
-        Arc::new(move |request| {
+        Arc::new(move |mut request| {
+            // None of them is forwarded but where all fails.
+            let answered = |text: &str| Fate::AnsweredFirst(text.to_owned(), oneshot::channel().1);
+            let is_of_all = request.query.contains("sendInitialEvents=true");
             let fate = match request.path.ends_with("/connectedaccounts") {
-                true if request.query.contains("watch=true") => {
-                    // It is never forwarded.
-                    Fate::AnsweredFirst(TOO_OLD.to_owned(), oneshot::channel().1)
-                }
-                true if fails.load(Ordering::Relaxed) => {
+                true if is_of_all && fails.load(Ordering::Relaxed) => {
+                    // A stream would not end.
+                    request.query = String::new();
                     Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away")
                 }
-                true | false => Fate::Forwarded,
+                true if is_of_all => answered(NOTHING),
+                true => answered(TOO_OLD),
+                false => Fate::Forwarded,
             };
             async move { (request, fate) }.boxed()
         })

@@ -1,13 +1,14 @@
 //! A connect page that knows very many accounts.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::extract::Query;
+use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use futures::{StreamExt, stream};
 use http::StatusCode;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -62,27 +63,18 @@ impl Made {
 
 /// An apiserver that knows so many objects, tells of no change, and takes ConnectRequests.
 pub(crate) async fn apiserver(objects: usize, object: fn(usize) -> Value, made: Made) -> String {
-    let pages = Arc::new(AtomicUsize::new(0));
-    let list = async move |Query(query): Query<Vec<(String, String)>>| {
-        let value = |name: &str| query.iter().find(|(found, _)| found == name);
-        let number = |name: &str| value(name).and_then(|(_, value)| value.parse().ok());
-        if value("watch").is_some() {
-            return std::future::pending().await;
-        }
-        pages.fetch_add(1, Ordering::Relaxed);
-        let from = number("continue").unwrap_or(0);
-        let to = objects.min(from + number("limit").expect("it asks for pages"));
-        let next = if to < objects {
-            to.to_string()
-        } else {
-            String::new()
+    let watch = async move || {
+        // In that order, as the apiserver writes it: whoever reads it knows what the object is.
+        let line = |what: &str, object: &Value| {
+            Bytes::from(format!("{{\"type\":\"{what}\",\"object\":{object}}}\n"))
         };
-        let items: Vec<_> = (from..to).map(object).collect();
-        let list = json!({
-            "apiVersion": "composio.dev/v1alpha1", "kind": "ConnectedAccountList",
-            "metadata": {"resourceVersion": "1", "continue": next}, "items": items,
-        });
-        axum::Json(list).into_response()
+        let all = stream::iter(0..objects).map(move |n| line("ADDED", &object(n)));
+        let end = json!({"kind": "ConnectedAccount", "apiVersion": "composio.dev/v1alpha1", "metadata": {
+            "resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"},
+        }});
+        let end = stream::iter([line("BOOKMARK", &end)]);
+        let lines = all.chain(end).chain(stream::pending());
+        Body::from_stream(lines.map(Ok::<_, Infallible>)).into_response()
     };
     let create = async move |axum::Json(mut request): axum::Json<Value>| {
         let mut all = made.0.lock();
@@ -97,7 +89,7 @@ pub(crate) async fn apiserver(objects: usize, object: fn(usize) -> Value, made: 
         .expect("a free port");
     let address = listener.local_addr().expect("it listens");
     let routes = Router::new()
-        .route(path, get(list))
+        .route(path, get(watch))
         .route(requests, post(create));
     tokio::spawn(async move { axum::serve(listener, routes).await });
     format!("http://{address}")

@@ -191,7 +191,12 @@ impl<'a> Scene<'a> {
 
     /// The operator's kubeconfig with another place for the apiserver.
     pub(crate) fn kubeconfig_for(&self, url: &str) -> PathBuf {
-        let kubeconfig = std::fs::read_to_string(&self.kubeconfig).expect("it was written");
+        self.elsewhere(&self.kubeconfig, url)
+    }
+
+    /// The same of any kubeconfig.
+    pub(crate) fn elsewhere(&self, kubeconfig: &Path, url: &str) -> PathBuf {
+        let kubeconfig = std::fs::read_to_string(kubeconfig).expect("it was written");
         let elsewhere = kubeconfig.replace(self.control_plane.url(), url);
         assert_ne!(kubeconfig, elsewhere, "the kubeconfig names the apiserver");
         self.folder

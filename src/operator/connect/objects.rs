@@ -12,17 +12,17 @@ use kube::{
     Client,
     runtime::{
         WatchStreamExt,
-        watcher::{self, Event, watcher},
+        watcher::{self, Event},
     },
 };
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio::sync::watch::{Receiver, Sender};
 use tracing::{error, info, warn};
 
 use super::account::{Account, PageObject, SharedTexts};
 use crate::{
     http::Health,
-    kubernetes::{CRD_NOT_INSTALLED, apis},
+    kubernetes::{CRD_NOT_INSTALLED, apis, watch},
     log::cause,
 };
 
@@ -33,15 +33,13 @@ use index::Index;
 
 /// The part of readiness that says whether the objects are known.
 pub const OBJECTS: &str = "objects";
-/// Objects a page of a list: a page is in memory as a whole.
-const PAGE: u32 = 200;
 
 /// The objects.
 #[derive(Default)]
 pub struct Objects {
     kept: RwLock<Kept>,
     /// Sent whenever one of them has changed.
-    changed: watch::Sender<()>,
+    changed: Sender<()>,
 }
 
 #[derive(Default)]
@@ -107,7 +105,7 @@ impl Objects {
     }
 
     /// Told at every change.
-    pub(super) fn changes(&self) -> watch::Receiver<()> {
+    pub(super) fn changes(&self) -> Receiver<()> {
         self.changed.subscribe()
     }
 
@@ -205,8 +203,7 @@ pub async fn follow(client: Client, namespaces: &[String], objects: &Objects, he
     let apis = apis::<PageObject>(&client, namespaces);
     let mut awaited: BTreeSet<u16> = (0..).take(apis.len()).collect();
     let watches = (0_u16..).zip(apis).map(|(number, api)| {
-        let config = watcher::Config::default().page_size(PAGE);
-        let events = watcher(api, config).default_backoff();
+        let events = watch(api).default_backoff();
         events.map(move |event| (number, event)).boxed()
     });
     let mut events = stream::select_all(watches);

@@ -14,7 +14,7 @@ use kube::{
     Api, Client,
     runtime::{
         WatchStreamExt,
-        watcher::{self, Event, watcher},
+        watcher::{self, Event},
     },
 };
 use tokio::{
@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    kubernetes::refusal,
+    kubernetes::{refusal, watch},
     store::{AllObjects, PackedObject},
 };
 
@@ -33,10 +33,6 @@ mod merge;
 pub(super) use access::NamespaceAccess;
 use merge::Merge;
 
-/// Objects a page of the first list, and of every list anew: a page is in memory as a whole, and most of it
-/// is not kept. Smaller ones take long: the apiserver counts what is left for each, and by 50 objects a page a start
-/// with 100,000 takes twice as long.
-const PAGE: u32 = 200;
 /// A namespace is not listed again sooner than this because something in it was refused.
 const RECHECK: Duration = Duration::from_secs(10);
 
@@ -53,10 +49,6 @@ pub(super) fn changes(
     objects: AllObjects,
     access: &NamespaceAccess,
 ) -> Changes {
-    let watch = |api: Api<PackedObject>| {
-        let config = watcher::Config::default().page_size(PAGE);
-        watcher(api, config).boxed()
-    };
     if namespaces.is_empty() {
         return watch(Api::all(client.clone())).default_backoff().boxed();
     }

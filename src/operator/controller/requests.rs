@@ -7,11 +7,7 @@ use jiff::Timestamp;
 use kube::{
     Client,
     core::DeserializeGuard,
-    runtime::{
-        WatchStreamExt,
-        reflector::ObjectRef,
-        watcher::{self, Event, watcher},
-    },
+    runtime::{WatchStreamExt, reflector::ObjectRef, watcher::Event},
 };
 use tokio::time::Instant;
 use tracing::warn;
@@ -20,7 +16,7 @@ use super::Trigger;
 use crate::{
     crd::ConnectRequest,
     http::Health,
-    kubernetes::{apis, delete_connect_request},
+    kubernetes::{self, apis, delete_connect_request},
     log::cause,
     reconcile::Emit,
     store::{AllObjects, StoredRequest},
@@ -48,11 +44,9 @@ pub(super) async fn watch(
 ) {
     let apis = apis::<DeserializeGuard<ConnectRequest>>(&client, &namespaces);
     let is_one = apis.len() == 1;
-    let watches = apis.into_iter().map(|api| {
-        watcher(api, watcher::Config::default())
-            .default_backoff()
-            .boxed()
-    });
+    let watches = apis
+        .into_iter()
+        .map(|api| kubernetes::watch(api).default_backoff().boxed());
     let mut events = stream::select_all(watches);
     while let Some(event) = events.next().await {
         let event = match event {

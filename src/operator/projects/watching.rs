@@ -13,7 +13,7 @@ use kube::{
     core::{DeserializeGuard, PartialObjectMeta},
     runtime::{
         WatchStreamExt,
-        watcher::{self, Event, watcher},
+        watcher::{self, Event},
     },
 };
 use serde::de::DeserializeOwned;
@@ -23,7 +23,7 @@ use tracing::{error, warn};
 use super::{AnyProject, Declared, ProjectKey};
 use crate::{
     crd::{ClusterComposioProject, ComposioProject},
-    kubernetes::refusal,
+    kubernetes::{self, refusal},
     log::cause,
     store::NamespaceChange,
 };
@@ -91,7 +91,7 @@ where
 {
     let mut known = BTreeSet::<ProjectKey>::new();
     let mut listed = BTreeSet::<ProjectKey>::new();
-    watcher(api, watcher::Config::default())
+    kubernetes::watch(api)
         .default_backoff()
         .flat_map(move |event| {
             let mut changes = Vec::new();
@@ -149,7 +149,7 @@ fn watch_namespaces(api: Api<PartialObjectMeta<Namespace>>) -> impl Stream<Item 
         (object.name_any(), labels)
     };
     let mut listed = HashMap::new();
-    watcher(api, watcher::Config::default())
+    kubernetes::watch(api)
         .default_backoff()
         .flat_map(move |event| {
             let changes = match event {

@@ -1,19 +1,19 @@
 //! What the operator writes on a project: the finalizer while accounts are in it, and the status.
 
+use futures::TryStreamExt;
 use kube::{
     Api, Client,
-    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    api::{DynamicObject, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
 
 use super::{Declared, Entry, ProjectKey, Shared, declared::api_resource};
 use crate::{
     crd::{PROJECT_FINALIZER, ProjectKind, ProjectStatus},
+    kubernetes,
     store::{PackedObject, Summary},
 };
 
-/// Objects a page of the list before a project is let go.
-const PAGE: u32 = 500;
 /// So many objects are named that keep a project.
 const NAMED: usize = 3;
 
@@ -120,21 +120,13 @@ async fn is_needed(shared: &Shared, declared: &Declared) -> Result<bool, kube::E
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    let mut params = ListParams::default().limit(PAGE);
-    loop {
-        let page = objects.list(&params).await?;
-        if page
-            .items
-            .iter()
-            .any(|one| needs(one.summary(), &declared.key))
-        {
+    let mut objects = kubernetes::all(objects);
+    while let Some(object) = objects.try_next().await? {
+        if needs(object.summary(), &declared.key) {
             return Ok(true);
         }
-        match page.metadata.continue_ {
-            Some(next) if !next.is_empty() => params.continue_token = Some(next),
-            Some(_) | None => return Ok(false),
-        }
     }
+    Ok(false)
 }
 
 fn needs(object: &Summary, project: &ProjectKey) -> bool {
