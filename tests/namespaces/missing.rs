@@ -15,6 +15,7 @@ use crate::support::proxy::{Fate, Intercept, Proxy};
 use crate::support::release::{SANDBOX, installed};
 use crate::support::scene::{Scene, gmail};
 use crate::support::story::condition;
+use crate::support::watch::END_OF_LIST;
 
 const ROLES_ONLY: &str = r#"rbac={"letGo":false}"#;
 
@@ -152,13 +153,9 @@ async fn a_failure_that_may_pass_is_waited_for_and_nothing_is_decided_without_it
             Arc::clone(&fails),
             format!("/namespaces/{failing}/connectedaccounts"),
         );
-        Arc::new(move |mut request| {
+        Arc::new(move |request| {
             let fate = match fails.load(Ordering::Relaxed) && request.path.ends_with(&list) {
-                true => {
-                    // A stream would not end.
-                    request.query = String::new();
-                    Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away")
-                }
+                true => Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away"),
                 false => Fate::Forwarded,
             };
             async move { (request, fate) }.boxed()
@@ -197,9 +194,6 @@ async fn a_failure_that_may_pass_is_waited_for_and_nothing_is_decided_without_it
 /// What ends a watch, so that all is listed anew.
 const TOO_OLD: &str = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old resource version","reason":"Expired","code":410}}
 "#;
-/// That there is nothing, where all is asked for.
-const NOTHING: &str = r#"{"type":"BOOKMARK","object":{"kind":"ConnectedAccount","apiVersion":"composio.dev/v1alpha1","metadata":{"resourceVersion":"1","annotations":{"k8s.io/initial-events-end":"true"}}}}
-"#;
 
 #[tokio::test]
 async fn empty_namespaces_that_are_listed_again_after_a_failure_are_ready_without_a_change() {
@@ -208,17 +202,15 @@ async fn empty_namespaces_that_are_listed_again_after_a_failure_are_ready_withou
     let fails = Arc::new(AtomicBool::new(false));
     let intercept: Intercept = {
         let fails = Arc::clone(&fails);
-        Arc::new(move |mut request| {
+        Arc::new(move |request| {
             // None of them is forwarded but where all fails.
             let answered = |text: &str| Fate::AnsweredFirst(text.to_owned(), oneshot::channel().1);
             let is_of_all = request.query.contains("sendInitialEvents=true");
             let fate = match request.path.ends_with("/connectedaccounts") {
                 true if is_of_all && fails.load(Ordering::Relaxed) => {
-                    // A stream would not end.
-                    request.query = String::new();
                     Fate::AnswerReplaced(StatusCode::INTERNAL_SERVER_ERROR, "etcd is away")
                 }
-                true if is_of_all => answered(NOTHING),
+                true if is_of_all => answered(END_OF_LIST),
                 true => answered(TOO_OLD),
                 false => Fate::Forwarded,
             };

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::child::Folder;
 use super::connect_page::ConnectPage;
+use super::watch::END_OF_LIST;
 
 /// An object as it mostly is: somebody has signed in.
 fn connected(n: usize) -> Value {
@@ -65,15 +66,11 @@ impl Made {
 pub(crate) async fn apiserver(objects: usize, object: fn(usize) -> Value, made: Made) -> String {
     let watch = async move || {
         // In that order, as the apiserver writes it: whoever reads it knows what the object is.
-        let line = |what: &str, object: &Value| {
-            Bytes::from(format!("{{\"type\":\"{what}\",\"object\":{object}}}\n"))
-        };
-        let all = stream::iter(0..objects).map(move |n| line("ADDED", &object(n)));
-        let end = json!({"kind": "ConnectedAccount", "apiVersion": "composio.dev/v1alpha1", "metadata": {
-            "resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"},
-        }});
-        let end = stream::iter([line("BOOKMARK", &end)]);
-        let lines = all.chain(end).chain(stream::pending());
+        let added =
+            move |n| Bytes::from(format!("{{\"type\":\"ADDED\",\"object\":{}}}\n", object(n)));
+        let end = stream::iter([Bytes::from(END_OF_LIST)]);
+        let lines = stream::iter(0..objects).map(added).chain(end);
+        let lines = lines.chain(stream::pending());
         Body::from_stream(lines.map(Ok::<_, Infallible>)).into_response()
     };
     let create = async move |axum::Json(mut request): axum::Json<Value>| {

@@ -207,7 +207,8 @@ impl Handler {
             }
             Fate::AnswerCut => Ok(cut_in_half(self.forward_buffered(seen).await?)),
             Fate::AnswerReplaced(status, text) => {
-                self.forward_buffered(seen).await?;
+                // Not to its end: a watch has none.
+                drop(self.forward(seen).await?);
                 Ok(answer(status, text))
             }
             Fate::AnswerEdited(edit) => {

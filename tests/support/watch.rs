@@ -16,6 +16,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::wait::PAUSE;
 
+/// What an apiserver writes behind the last of all accounts that are there.
+pub(crate) const END_OF_LIST: &str = r#"{"type":"BOOKMARK","object":{"kind":"ConnectedAccount","apiVersion":"composio.dev/v1alpha1","metadata":{"resourceVersion":"1","annotations":{"k8s.io/initial-events-end":"true"}}}}
+"#;
+
 /// The accounts of a namespace, as JSON: tests look at what is stored, also where no type reads it.
 pub(crate) fn accounts(client: &Client, namespace: &str) -> Api<DynamicObject> {
     untyped::<ConnectedAccount>(client, namespace)

@@ -16,13 +16,13 @@ use kube::{
     },
 };
 use parking_lot::RwLock;
-use tokio::sync::watch::{Receiver, Sender};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::account::{Account, PageObject, SharedTexts};
 use crate::{
     http::Health,
-    kubernetes::{CRD_NOT_INSTALLED, apis, watch},
+    kubernetes::{self, CRD_NOT_INSTALLED, apis},
     log::cause,
 };
 
@@ -39,7 +39,7 @@ pub const OBJECTS: &str = "objects";
 pub struct Objects {
     kept: RwLock<Kept>,
     /// Sent whenever one of them has changed.
-    changed: Sender<()>,
+    changed: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -105,7 +105,7 @@ impl Objects {
     }
 
     /// Told at every change.
-    pub(super) fn changes(&self) -> Receiver<()> {
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
@@ -203,7 +203,7 @@ pub async fn follow(client: Client, namespaces: &[String], objects: &Objects, he
     let apis = apis::<PageObject>(&client, namespaces);
     let mut awaited: BTreeSet<u16> = (0..).take(apis.len()).collect();
     let watches = (0_u16..).zip(apis).map(|(number, api)| {
-        let events = watch(api).default_backoff();
+        let events = kubernetes::watch(api).default_backoff();
         events.map(move |event| (number, event)).boxed()
     });
     let mut events = stream::select_all(watches);

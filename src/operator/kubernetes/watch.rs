@@ -200,11 +200,8 @@ fn is_to_be_listed_again(error: &Error) -> bool {
 
 fn of_list(error: Error) -> Error {
     match error {
-        Error::WatchStartFailed(error) | Error::WatchFailed(error) => {
-            Error::InitialListFailed(error)
-        }
-        Error::WatchError(status) => Error::InitialListFailed(ClientError::Api(status)),
-        Error::InitialListFailed(_) | Error::NoResourceVersion => error,
+        Error::NoResourceVersion => error,
+        other => Error::InitialListFailed(of_client(other)),
     }
 }
 

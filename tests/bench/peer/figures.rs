@@ -58,6 +58,10 @@ impl Peer {
         for (name, figure) in figures {
             let ours = median(self.rounds.iter().map(|round| figure(&round.ours)));
             let peer = median(self.rounds.iter().map(|round| figure(&round.peer)));
+            if ours.is_nan() {
+                // It was not measured.
+                continue;
+            }
             let (times, ours, peer) = (ratio(ours, peer), seconds(ours), seconds(peer));
             say(&format!("{name:<40}{ours:>14}{peer:>14}{times:>14}"));
         }
